@@ -1,0 +1,15 @@
+//! zkSync Lite prover witness server.
+
+pub mod app;
+pub mod chain_folder;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod crypto;
+pub mod domain;
+pub mod logging;
+pub mod server;
+pub mod store;
+pub mod tree;
+pub mod witness;
+pub mod workers;
