@@ -1,1 +1,29 @@
-//! witness.
+//! From a sealed block to its witness: plan, hash, assemble (spec 04).
+//!
+//! 1. [`plan`] walks the block's operations over plain account state. It decides every leaf update and, chunk by chunk, which
+//!    *branch* of the account tree each side shows and in which version. No hashing.
+//! 2. The [`tree`](crate::tree) computes all versions at once.
+//! 3. [`assemble`] looks up the planned paths and roots and gives the [`ProverData`].
+//!
+//! The root and the commitment that come out are compared with those the block claims; a difference, like anything else
+//! that does not fit, is a [`WitnessError`] that names the block, the operation and the cause.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`plan`] | the plan of a block; one file per operation |
+//! | [`signatures`] | which bytes of a transaction were signed, and how the witness shows them |
+//! | [`assemble`] | the witness, from a plan and a versioned tree |
+//! | [`prover_data`] | its JSON |
+//! | [`error`] | why a block has no witness |
+
+pub mod assemble;
+pub mod error;
+pub mod plan;
+pub mod prover_data;
+pub mod signatures;
+
+pub use assemble::{BlockWitness, Hashed, hash};
+pub use error::{Cause, WitnessError};
+pub use plan::{Plan, State, StateError, plan};
+pub use prover_data::ProverData;
+pub use signatures::{SignatureCheck, check_signatures};

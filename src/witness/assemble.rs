@@ -1,0 +1,241 @@
+//! The witness from a plan and a versioned tree: looks up roots and paths, decides nothing (spec 04 §3–7).
+
+use rayon::prelude::*;
+
+use super::plan::{Args, Branch, Chunk, Plan, PlannedOp};
+use super::prover_data::{
+    AccountWitness, BranchWitness, Element, Operation, OperationArguments, OperationBranch, ProverData,
+    SignatureBits,
+};
+use super::signatures::SignatureData;
+use super::{Cause, WitnessError};
+use crate::crypto::{Fr, bits, fr};
+use crate::domain::{Block, CHUNK_BYTES, H256};
+use crate::tree::{AccountHeader, AccountTree, TreeDelta, Versions};
+
+/// Upper siblings of the fee account's balance tree that fees cannot change: all above the 2^10 processable tokens.
+const NON_PROCESSABLE_LEVELS: std::ops::Range<usize> = 10..32;
+
+/// A planned block with its tree versions, whose root and commitment are those the block claims.
+pub struct Hashed {
+    plan: Plan,
+    versions: Versions,
+    old_root: Fr,
+    commitment: Fr,
+}
+
+/// A finished witness.
+pub struct BlockWitness {
+    /// The witness itself.
+    pub prover_data: ProverData,
+    /// Number of its operations, the block's size in chunks.
+    pub operations: u32,
+}
+
+/// Computes every version of the tree within the block and compares root and commitment with the block's.
+///
+/// # Errors
+/// [`Cause::Root`], [`Cause::Commitment`], or the tree cannot be read.
+pub fn hash(block: &Block, plan: Plan, tree: &AccountTree<'_>) -> Result<Hashed, WitnessError> {
+    let fail = |cause| WitnessError { block: block.block_number.0, operation: None, cause };
+    let versions = tree.apply(&plan.updates, &plan.reads()).map_err(|error| fail(error.into()))?;
+    let new_root = versions.root(plan.last);
+    if new_root != block.new_root_hash {
+        let (computed, claimed) = (fr::to_hex(&new_root), fr::to_hex(&block.new_root_hash));
+        return Err(fail(Cause::Root { computed, claimed }));
+    }
+    let commitment = check_commitment(block, &tree.root()).map_err(fail)?;
+    Ok(Hashed { plan, versions, old_root: tree.root(), commitment })
+}
+
+/// Compares the commitment a block claims with the one that follows from its data and the root before it; gives the
+/// circuit's public input (spec 04 §7).
+///
+/// # Errors
+/// [`Cause::Commitment`], or an operation without public data.
+pub fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
+    let H256(computed) = block.block_commitment(old_root)?;
+    if computed != block.block_commitment.0 {
+        let (computed, claimed) = (hex::encode(computed), hex::encode(block.block_commitment.0));
+        return Err(Cause::Commitment { computed, claimed });
+    }
+    Ok(public_input(&block.block_commitment))
+}
+
+/// The circuit's only public input: the commitment with its three top bits cleared, big-endian.
+pub fn public_input(commitment: &H256) -> Fr {
+    let mut masked = commitment.0;
+    masked[0] &= 0x1f;
+    // 253 bits are always below the modulus.
+    fr::from_bytes(&masked).unwrap_or_else(|_| fr::from_u64(0))
+}
+
+impl Hashed {
+    /// What the block changes in the stored tree.
+    pub fn delta(&self) -> &TreeDelta {
+        self.versions.delta()
+    }
+
+    /// Puts the witness together, on all cores.
+    pub fn assemble(&self, block: &Block) -> BlockWitness {
+        let (plan, versions) = (&self.plan, &self.versions);
+        let mut operations: Vec<Operation> =
+            plan.operations.par_iter().flat_map_iter(|op| self.operation(op)).collect();
+        operations.extend(std::iter::repeat_n(self.noop(), plan.padding));
+
+        let audits = |version| {
+            let path = versions.balance_path(plan.fee_account, 0, version);
+            elements(&path[NON_PROCESSABLE_LEVELS])
+        };
+        let prover_data = ProverData {
+            block_number: number(plan.number),
+            public_data_commitment: self.commitment.into(),
+            old_root: self.old_root.into(),
+            initial_used_subtree_root: versions.used_subtree_root_before().into(),
+            new_root: versions.root(plan.last).into(),
+            block_timestamp: fr::from_u64(block.timestamp).into(),
+            validator_address: number(plan.fee_account),
+            validator_balances: plan.fee_account_balances.iter().map(|balance| amount(*balance)).collect(),
+            validator_audit_path: elements(&versions.account_path(plan.fee_account, plan.last)),
+            validator_account: account(&plan.noop.header),
+            validator_non_processable_tokens_audit_before_fees: audits(plan.operated),
+            validator_non_processable_tokens_audit_after_fees: audits(plan.last),
+            operations,
+        };
+        BlockWitness { operations: prover_data.operations.len() as u32, prover_data }
+    }
+
+    fn operation(&self, op: &PlannedOp) -> Vec<Operation> {
+        let args = arguments(&op.shown.args);
+        let chunks = op.shown.chunks.iter().enumerate();
+        chunks
+            .map(|(index, chunk)| {
+                let mut args = args.clone();
+                (args.a, args.b) = (amount(chunk.a), amount(chunk.b));
+                let data = op.public_data.chunks(CHUNK_BYTES).nth(index).unwrap_or(&[]);
+                let pubdata = bits::le_bits_to_fr(&bits::be_bits(data));
+                let signature = op.signatures.get(chunk.signature).cloned().unwrap_or_default();
+                self.chunk(op.code, index as u32, pubdata, args, chunk, &signature)
+            })
+            .collect()
+    }
+
+    fn noop(&self) -> Operation {
+        let chunk = Chunk {
+            lhs: self.plan.noop,
+            rhs: self.plan.noop,
+            root: self.plan.operated,
+            a: 0,
+            b: 0,
+            signature: 0,
+        };
+        self.chunk(0, 0, fr::from_u64(0), arguments(&Args::default()), &chunk, &SignatureData::default())
+    }
+
+    fn chunk(
+        &self,
+        code: u8,
+        index: u32,
+        pubdata: Fr,
+        args: OperationArguments,
+        chunk: &Chunk,
+        signature: &SignatureData,
+    ) -> Operation {
+        let [first, second, third] = signature.message.unwrap_or([fr::from_u64(0); 3]).map(Element::from);
+        let lhs = self.branch(&chunk.lhs);
+        let rhs = if chunk.rhs == chunk.lhs { lhs.clone() } else { self.branch(&chunk.rhs) };
+        Operation {
+            new_root: self.versions.root(chunk.root).into(),
+            tx_type: number(code.into()),
+            chunk: number(index),
+            pubdata_chunk: pubdata.into(),
+            signer_pub_key_packed: packed_bits(&signature.pub_key),
+            first_sig_msg: first,
+            second_sig_msg: second,
+            third_sig_msg: third,
+            signature_data: SignatureBits {
+                r_packed: packed_bits(&signature.r),
+                s: packed_bits(&signature.s),
+            },
+            args,
+            lhs,
+            rhs,
+        }
+    }
+
+    fn branch(&self, branch: &Branch) -> OperationBranch {
+        let versions = &self.versions;
+        OperationBranch {
+            address: number(branch.account),
+            token: number(branch.token),
+            witness: BranchWitness {
+                account_witness: account(&branch.header),
+                account_path: elements(&versions.account_path(branch.account, branch.paths)),
+                balance_value: amount(branch.balance),
+                balance_subtree_path: elements(&versions.balance_path(
+                    branch.account,
+                    branch.token,
+                    branch.paths,
+                )),
+            },
+        }
+    }
+}
+
+/// All arguments but `a` and `b`, which are set chunk by chunk.
+fn arguments(args: &Args) -> OperationArguments {
+    let long = |value: u64| Element::from(fr::from_u64(value));
+    let packed = |bytes: &[u8]| long(bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)));
+    let hash_bits = bits::be_bits(&args.special_content_hash);
+    OperationArguments {
+        a: number(0),
+        b: number(0),
+        amount_packed: packed(&args.amount_packed),
+        special_content_hash: hash_bits.into_iter().map(|bit| number(bit.into())).collect(),
+        special_serial_id: number(args.special_serial_id),
+        second_amount_packed: packed(&args.second_amount_packed),
+        special_tokens: args.special_tokens.map(number).to_vec(),
+        special_accounts: args.special_accounts.map(number).to_vec(),
+        special_amounts: args.special_amounts.map(|bytes| packed(&bytes)).to_vec(),
+        special_nonces: args.special_nonces.map(number).to_vec(),
+        special_prices: args.special_prices.map(amount).to_vec(),
+        special_eth_addresses: args.special_eth_addresses.map(|bytes| address(&bytes)).to_vec(),
+        full_amount: amount(args.full_amount),
+        fee: packed(&args.fee),
+        new_pub_key_hash: address(&args.new_pub_key_hash),
+        eth_address: address(&args.eth_address),
+        pub_nonce: number(args.pub_nonce),
+        valid_from: long(args.valid_from),
+        valid_until: long(args.valid_until),
+        second_valid_from: long(args.second_valid_from),
+        second_valid_until: long(args.second_valid_until),
+    }
+}
+
+fn account(header: &AccountHeader) -> AccountWitness {
+    AccountWitness {
+        nonce: number(header.nonce),
+        pub_key_hash: address(&header.pub_key_hash),
+        address: address(&header.address),
+    }
+}
+
+fn number(value: u32) -> Element {
+    fr::from_u64(value.into()).into()
+}
+
+fn amount(value: u128) -> Element {
+    fr::from_u128(value).into()
+}
+
+fn address(bytes: &[u8; 20]) -> Element {
+    fr::from_address(bytes).into()
+}
+
+fn elements(hashes: &[Fr]) -> Vec<Element> {
+    hashes.iter().map(|hash| Element::from(*hash)).collect()
+}
+
+fn packed_bits(bytes: &[u8; 32]) -> Vec<Option<bool>> {
+    bits::be_bits(bytes).into_iter().map(Some).collect()
+}

@@ -1,0 +1,35 @@
+//! ChangePubKeyOffchain, 6 chunks (spec 04 §5.7).
+
+use super::walk::use_nonce;
+use super::{Args, Chunk, Shown, Walk};
+use crate::crypto::packed_float::pack_fee;
+use crate::domain::{ChangePubKeyOp, to_u128};
+use crate::witness::Cause;
+
+pub fn plan(op: &ChangePubKeyOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+    let (id, token) = (op.account_id.0, op.tx.fee_token.0);
+    let fee = to_u128(&op.tx.fee)?;
+
+    let at_s0 = walk.branch(id, token)?;
+    walk.update(id, token, |account, balance| {
+        if account.address != op.tx.account.0 {
+            return Err(Cause::AddressMismatch(id));
+        }
+        use_nonce(account, id, op.tx.nonce.0)?;
+        account.pub_key_hash = op.tx.new_pk_hash.0;
+        balance.take(fee)
+    })?;
+    let s1 = walk.version();
+    let at_s1 = walk.branch(id, token)?;
+
+    let args = Args {
+        eth_address: op.tx.account.0,
+        fee: pack_fee(fee)?,
+        pub_nonce: op.tx.nonce.0,
+        new_pub_key_hash: op.tx.new_pk_hash.0,
+        ..Args::default()
+    };
+    // Unlike other single-account operations: before on the left, after on the right, in every chunk.
+    let chunks = vec![Chunk::new(at_s0, at_s1, s1); 6];
+    Ok(Shown::with_terms(chunks, at_s0.balance, fee, args.valid(op.tx.time_range)))
+}

@@ -1,0 +1,91 @@
+//! Swap, 5 chunks (spec 04 §5.10).
+
+use super::walk::use_nonce;
+use super::{Args, Chunk, Shown, Walk};
+use crate::crypto::packed_float::{pack_amount, pack_fee};
+use crate::domain::{Order, SwapOp, to_u128};
+use crate::witness::Cause;
+
+pub fn plan(op: &SwapOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+    let tx = &op.tx;
+    let (order0, order1) = (&tx.orders.0, &tx.orders.1);
+    let (account0, account1) = (op.accounts.0.0, op.accounts.1.0);
+    let (recipient0, recipient1) = (op.recipients.0.0, op.recipients.1.0);
+    let submitter = op.submitter.0;
+    let (token0, token1, fee_token) = (order0.token_sell.0, order1.token_sell.0, tx.fee_token.0);
+    let (amount0, amount1) = (to_u128(&tx.amounts.0)?, to_u128(&tx.amounts.1)?);
+    let fee = to_u128(&tx.fee)?;
+
+    let selling0_s0 = walk.branch(account0, token0)?;
+    let s0 = walk.version();
+    sell(walk, account0, token0, amount0, order0, submitter)?;
+    let s1 = walk.version();
+    let selling0_s1 = walk.branch(account0, token0)?;
+    let buying1_s1 = walk.branch(recipient1, token0)?;
+    walk.update(recipient1, token0, |_, balance| balance.add(amount0))?;
+    let s2 = walk.version();
+    let selling1_s2 = walk.branch(account1, token1)?;
+    sell(walk, account1, token1, amount1, order1, submitter)?;
+    let s3 = walk.version();
+    let selling1_s3 = walk.branch(account1, token1)?;
+    let buying0_s3 = walk.branch(recipient0, token1)?;
+    walk.update(recipient0, token1, |_, balance| balance.add(amount1))?;
+    let s4 = walk.version();
+    let paying_s4 = walk.branch(submitter, fee_token)?;
+    walk.update(submitter, fee_token, |account, balance| {
+        use_nonce(account, submitter, tx.nonce.0)?;
+        balance.take(fee)
+    })?;
+    let s5 = walk.version();
+
+    let first = (selling0_s0.balance, amount0, 0);
+    let second = (selling1_s2.balance, amount1, 1);
+    let chunks = [
+        (Chunk::new(selling0_s0, buying1_s1.with_paths(s0), s1), first),
+        (Chunk::new(selling0_s1, buying1_s1, s2), first),
+        (Chunk::new(selling1_s2, buying0_s3.with_paths(s2), s3), second),
+        (Chunk::new(selling1_s3, buying0_s3, s4), second),
+        (Chunk::both(paying_s4, s5), (paying_s4.balance, fee, 2)),
+    ]
+    .map(|(chunk, (a, b, signature))| Chunk { a, b, signature, ..chunk });
+    let args = Args {
+        amount_packed: pack_amount(amount0)?,
+        second_amount_packed: pack_amount(amount1)?,
+        fee: pack_fee(fee)?,
+        eth_address: tx.submitter_address.0,
+        special_eth_addresses: [order0.recipient.0, order1.recipient.0],
+        special_tokens: [token0, token1, fee_token],
+        special_accounts: [account0, recipient0, account1, recipient1, submitter],
+        special_amounts: [pack_amount(to_u128(&order0.amount)?)?, pack_amount(to_u128(&order1.amount)?)?],
+        special_nonces: [order0.nonce.0, order1.nonce.0, tx.nonce.0],
+        special_prices: [
+            to_u128(&order0.ratio.0)?,
+            to_u128(&order0.ratio.1)?,
+            to_u128(&order1.ratio.0)?,
+            to_u128(&order1.ratio.1)?,
+        ],
+        second_valid_from: order1.time_range.valid_from,
+        second_valid_until: order1.time_range.valid_until,
+        ..Args::default()
+    };
+    Ok(Shown { chunks: chunks.to_vec(), args: args.valid(Some(order0.time_range)) })
+}
+
+/// Takes the sold amount. The nonce moves unless the order is a limit order or its account also submits the swap,
+/// in which case it moves with the fee.
+fn sell(
+    walk: &mut Walk<'_>,
+    account: u32,
+    token: u32,
+    amount: u128,
+    order: &Order,
+    submitter: u32,
+) -> Result<(), Cause> {
+    let limit_order = to_u128(&order.amount)? == 0;
+    walk.update(account, token, |header, balance| {
+        if !limit_order && account != submitter {
+            use_nonce(header, account, order.nonce.0)?;
+        }
+        balance.take(amount)
+    })
+}

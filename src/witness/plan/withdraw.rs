@@ -1,0 +1,33 @@
+//! Withdraw, 6 chunks (spec 04 §5.4).
+
+use super::walk::use_nonce;
+use super::{Args, Chunk, Shown, Walk};
+use crate::crypto::packed_float::{pack_amount, pack_fee};
+use crate::domain::{WithdrawOp, to_u128};
+use crate::witness::Cause;
+
+pub fn plan(op: &WithdrawOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+    let (id, token) = (op.account_id.0, op.tx.token.0);
+    let (amount, fee) = (to_u128(&op.tx.amount)?, to_u128(&op.tx.fee)?);
+    let taken = amount.checked_add(fee).ok_or(Cause::Overflow { account: id, token })?;
+
+    let at_s0 = walk.branch(id, token)?;
+    walk.update(id, token, |account, balance| {
+        use_nonce(account, id, op.tx.nonce.0)?;
+        balance.take(taken)
+    })?;
+    let s1 = walk.version();
+    let at_s1 = walk.branch(id, token)?;
+
+    let mut chunks = vec![Chunk::both(at_s0, s1)];
+    chunks.extend([Chunk::both(at_s1, s1); 5]);
+    let args = Args {
+        eth_address: op.tx.to.0,
+        // Rounded down where the amount has no packed form: the public data carry it in full.
+        amount_packed: pack_amount(amount)?,
+        full_amount: amount,
+        fee: pack_fee(fee)?,
+        ..Args::default()
+    };
+    Ok(Shown::with_terms(chunks, at_s0.balance, taken, args.valid(op.tx.time_range)))
+}

@@ -1,0 +1,166 @@
+//! The JSON of a witness (spec 02 §11): key order, `null`s and lengths are those of the reference.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::crypto::{Fr, fr};
+
+/// A field element of the witness: 64 hex digits, or `null`. Never `null` in a witness that was built here.
+///
+/// A newtype rather than an `Option` so that a missing key is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element(pub Option<Fr>);
+
+impl From<Fr> for Element {
+    fn from(value: Fr) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl Serialize for Element {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(value) = &self.0 else { return serializer.serialize_none() };
+        let mut digits = [0; 64];
+        hex::encode_to_slice(fr::to_bytes(value), &mut digits).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Option::<std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.map(|text| fr::from_hex(&text)).transpose().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Bits of a packed point or scalar, 256 of them.
+pub type Bits = Vec<Option<bool>>;
+
+/// Witness of a block: what a prover needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names are those of the circuit; spec 04 says how each is computed
+pub struct ProverData {
+    pub block_number: Element,
+    pub public_data_commitment: Element,
+    pub old_root: Element,
+    pub initial_used_subtree_root: Element,
+    pub new_root: Element,
+    pub block_timestamp: Element,
+    /// The id of the fee account.
+    pub validator_address: Element,
+    /// 1024 items.
+    pub validator_balances: Vec<Element>,
+    /// 32 items.
+    pub validator_audit_path: Vec<Element>,
+    /// As many as the block has chunks.
+    pub operations: Vec<Operation>,
+    pub validator_account: AccountWitness,
+    /// 22 items.
+    pub validator_non_processable_tokens_audit_before_fees: Vec<Element>,
+    /// 22 items.
+    pub validator_non_processable_tokens_audit_after_fees: Vec<Element>,
+}
+
+/// Witness of one chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names are those of the circuit
+pub struct Operation {
+    pub new_root: Element,
+    pub tx_type: Element,
+    pub chunk: Element,
+    pub pubdata_chunk: Element,
+    pub signer_pub_key_packed: Bits,
+    pub first_sig_msg: Element,
+    pub second_sig_msg: Element,
+    pub third_sig_msg: Element,
+    pub signature_data: SignatureBits,
+    pub args: OperationArguments,
+    pub lhs: OperationBranch,
+    pub rhs: OperationBranch,
+}
+
+/// A signature in bits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names are those of the circuit
+pub struct SignatureBits {
+    pub r_packed: Bits,
+    pub s: Bits,
+}
+
+/// Arguments of an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names are those of the circuit
+pub struct OperationArguments {
+    pub a: Element,
+    pub b: Element,
+    pub amount_packed: Element,
+    /// 256 items, each a bit.
+    pub special_content_hash: Vec<Element>,
+    pub special_serial_id: Element,
+    pub second_amount_packed: Element,
+    /// 3 items.
+    pub special_tokens: Vec<Element>,
+    /// 5 items.
+    pub special_accounts: Vec<Element>,
+    /// 2 items.
+    pub special_amounts: Vec<Element>,
+    /// 3 items.
+    pub special_nonces: Vec<Element>,
+    /// 4 items.
+    pub special_prices: Vec<Element>,
+    /// 2 items.
+    pub special_eth_addresses: Vec<Element>,
+    pub full_amount: Element,
+    pub fee: Element,
+    pub new_pub_key_hash: Element,
+    pub eth_address: Element,
+    pub pub_nonce: Element,
+    pub valid_from: Element,
+    pub valid_until: Element,
+    pub second_valid_from: Element,
+    pub second_valid_until: Element,
+}
+
+/// One side of a chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names are those of the circuit
+pub struct OperationBranch {
+    /// The account's id.
+    pub address: Element,
+    pub token: Element,
+    pub witness: BranchWitness,
+}
+
+/// What a side shows of its account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names are those of the circuit
+pub struct BranchWitness {
+    pub account_witness: AccountWitness,
+    /// 32 items.
+    pub account_path: Vec<Element>,
+    pub balance_value: Element,
+    /// 32 items.
+    pub balance_subtree_path: Vec<Element>,
+}
+
+/// The header of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names are those of the circuit
+pub struct AccountWitness {
+    pub nonce: Element,
+    pub pub_key_hash: Element,
+    pub address: Element,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_read_and_written_but_a_missing_key_is_an_error() {
+        let json = r#"{"nonce":null,"pub_key_hash":"00000000000000000000000000000000000000000000000000000000000000ff","address":null}"#;
+        let witness: AccountWitness = serde_json::from_str(json).unwrap();
+        assert_eq!(witness.pub_key_hash, Element::from(fr::from_u64(255)));
+        assert_eq!(serde_json::to_string(&witness).unwrap(), json);
+        assert!(serde_json::from_str::<AccountWitness>(r#"{"nonce":null,"address":null}"#).is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! Which bytes of a transaction were signed, and how the witness shows them (spec 04 §3.3).
+//!
+//! For four kinds of transaction the witness depends on which form its signature verifies over. That is checked
+//! once, when a block is imported, and kept with it as one byte a transaction.
+
+use rayon::prelude::*;
+
+use super::Cause;
+use crate::crypto::{Fr, bits};
+use crate::domain::{Block, ExecutedOperations, TxSignature, TxVersion, ZkSyncOp};
+
+/// Longest message the circuit hashes, exclusive bound in bytes: 736 bits.
+const MESSAGE_BYTES: usize = 92;
+
+/// Outcome of checking a transaction's signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SignatureCheck {
+    /// The witness does not depend on it.
+    NotNeeded = 0,
+    /// Valid over the legacy bytes.
+    Legacy = 1,
+    /// Valid over the current bytes.
+    V1 = 2,
+    /// Valid over neither: the message shown is empty.
+    Invalid = 3,
+}
+
+impl TryFrom<u8> for SignatureCheck {
+    type Error = Cause;
+
+    fn try_from(byte: u8) -> Result<Self, Cause> {
+        [Self::NotNeeded, Self::Legacy, Self::V1, Self::Invalid]
+            .into_iter()
+            .find(|check| *check as u8 == byte)
+            .ok_or(Cause::SignatureOutcomes)
+    }
+}
+
+/// Checks the signatures of a block on all cores; one outcome for each of its transactions, failed ones included.
+pub fn check_signatures(block: &Block) -> Vec<SignatureCheck> {
+    block.block_transactions.par_iter().with_max_len(4).map(check).collect()
+}
+
+fn check(executed: &ExecutedOperations) -> SignatureCheck {
+    let verified = match executed.op() {
+        Some(ZkSyncOp::Transfer(op)) => op.tx.verify_signature(),
+        Some(ZkSyncOp::TransferToNew(op)) => op.tx.verify_signature(),
+        Some(ZkSyncOp::Withdraw(op)) => op.tx.verify_signature(),
+        Some(ZkSyncOp::ChangePubKeyOffchain(op)) => op.tx.verify_signature(),
+        Some(ZkSyncOp::ForcedExit(op)) => op.tx.verify_signature(),
+        _ => return SignatureCheck::NotNeeded,
+    };
+    match verified {
+        Some((_, TxVersion::Legacy)) => SignatureCheck::Legacy,
+        Some((_, TxVersion::V1)) => SignatureCheck::V1,
+        None => SignatureCheck::Invalid,
+    }
+}
+
+/// A signature as the circuit reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignatureData {
+    /// Packed public key; its bits are shown most significant first in each byte.
+    pub pub_key: [u8; 32],
+    /// Packed point R.
+    pub r: [u8; 32],
+    /// Scalar S, little-endian.
+    pub s: [u8; 32],
+    /// The signed message, zero-padded to 736 bits, in groups of 253; `None` when there is no signature at all.
+    pub message: Option<[Fr; 3]>,
+}
+
+impl SignatureData {
+    fn new(signature: &TxSignature, message: &[u8]) -> Result<Self, Cause> {
+        if message.len() >= MESSAGE_BYTES {
+            return Err(Cause::MessageTooLong(message.len()));
+        }
+        let mut padded = [0; MESSAGE_BYTES];
+        padded[..message.len()].copy_from_slice(message);
+        let message = bits::multipack(&bits::be_bits(&padded)).try_into().ok();
+        let (mut r, mut s) = ([0; 32], [0; 32]);
+        r.copy_from_slice(&signature.signature.0[..32]);
+        s.copy_from_slice(&signature.signature.0[32..]);
+        Ok(Self { pub_key: signature.pub_key.0, r, s, message })
+    }
+}
+
+/// The signatures an operation shows, in the order its chunks refer to them.
+pub fn of(op: &ZkSyncOp, check: SignatureCheck) -> Result<Vec<SignatureData>, Cause> {
+    macro_rules! versioned {
+        ($tx:expr) => {
+            match check {
+                SignatureCheck::Legacy => SignatureData::new(&$tx.signature, &$tx.legacy_signed_bytes()?),
+                SignatureCheck::V1 => SignatureData::new(&$tx.signature, &$tx.signed_bytes()?),
+                SignatureCheck::Invalid => SignatureData::new(&$tx.signature, &[]),
+                SignatureCheck::NotNeeded => Err(Cause::SignatureOutcomes),
+            }
+        };
+    }
+    let one = match op {
+        ZkSyncOp::Transfer(op) => versioned!(op.tx),
+        ZkSyncOp::TransferToNew(op) => versioned!(op.tx),
+        ZkSyncOp::Withdraw(op) => versioned!(op.tx),
+        ZkSyncOp::ChangePubKeyOffchain(op) => versioned!(op.tx),
+        ZkSyncOp::ForcedExit(op) => versioned!(op.tx),
+        ZkSyncOp::MintNFTOp(op) => SignatureData::new(&op.tx.signature, &op.tx.signed_bytes()?),
+        ZkSyncOp::WithdrawNFT(op) => SignatureData::new(&op.tx.signature, &op.tx.signed_bytes()?),
+        ZkSyncOp::Swap(op) => {
+            let (order0, order1) = (&op.tx.orders.0, &op.tx.orders.1);
+            return Ok(vec![
+                SignatureData::new(&order0.signature, &order0.signed_bytes()?)?,
+                SignatureData::new(&order1.signature, &order1.signed_bytes()?)?,
+                SignatureData::new(&op.tx.signature, &op.tx.signed_bytes()?)?,
+            ]);
+        }
+        ZkSyncOp::Deposit(_) | ZkSyncOp::FullExit(_) | ZkSyncOp::Close(_) | ZkSyncOp::Noop(_) => {
+            Ok(SignatureData::default())
+        }
+    }?;
+    Ok(vec![one])
+}
