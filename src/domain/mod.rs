@@ -1,1 +1,35 @@
-//! domain.
+//! The protocol's data: identifiers, accounts, transactions, operations, blocks, proofs, messages to provers.
+//!
+//! Types here are what is exchanged as JSON (spec 02); field order is the order of keys. Reading never panics: whatever
+//! does not fit is an error of its own type. Nothing here hashes trees or touches disk.
+
+mod account;
+mod account_update;
+mod aggregated;
+pub mod amount;
+mod block;
+mod eth_signature;
+mod executed;
+mod fr_json;
+mod hex_types;
+mod ids;
+pub mod op;
+mod priority_op;
+pub mod proof;
+pub mod tx;
+mod u256;
+
+pub use account::*;
+pub use account_update::*;
+pub use aggregated::*;
+pub use amount::{AmountError, to_u128};
+pub use block::*;
+pub use eth_signature::*;
+pub use executed::*;
+pub use hex_types::*;
+pub use ids::*;
+pub use op::*;
+pub use priority_op::*;
+pub use proof::*;
+pub use tx::*;
+pub use u256::*;

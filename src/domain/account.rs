@@ -1,0 +1,68 @@
+//! Accounts as they are stored and exchanged (spec 02 §7).
+
+use super::{AccountId, Address, H256, Nonce, PubKeyHash, TokenId, amount};
+use num_bigint::BigUint;
+use num_traits::Zero;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// State of one account. Equality ignores zero balances.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Account {
+    /// Hash of the account's signing key; zero while the account is locked.
+    pub pub_key_hash: PubKeyHash,
+    /// Owner's address.
+    pub address: Address,
+    /// Balances by token; explicit zeros may be present.
+    #[serde(with = "amount::map")]
+    pub balances: BTreeMap<TokenId, BigUint>,
+    /// Nonce of the next transaction.
+    pub nonce: Nonce,
+    /// NFTs this account created, by token id.
+    pub minted_nfts: BTreeMap<TokenId, Nft>,
+}
+
+impl Account {
+    /// Balance in a token, zero if there is none.
+    pub fn balance(&self, token: TokenId) -> BigUint {
+        self.balances.get(&token).cloned().unwrap_or_default()
+    }
+
+    fn nonzero_balances(&self) -> impl Iterator<Item = (&TokenId, &BigUint)> {
+        self.balances.iter().filter(|(_, amount)| !amount.is_zero())
+    }
+}
+
+impl PartialEq for Account {
+    fn eq(&self, other: &Self) -> bool {
+        self.pub_key_hash == other.pub_key_hash
+            && self.address == other.address
+            && self.nonce == other.nonce
+            && self.minted_nfts == other.minted_nfts
+            && self.nonzero_balances().eq(other.nonzero_balances())
+    }
+}
+
+impl Eq for Account {}
+
+/// Accounts by id; JSON object with decimal keys.
+pub type AccountMap = BTreeMap<AccountId, Account>;
+
+/// A minted NFT.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nft {
+    /// Token id.
+    pub id: TokenId,
+    /// Number of the NFT among those of its creator.
+    pub serial_id: u32,
+    /// Address of the creator.
+    pub creator_address: Address,
+    /// Account of the creator.
+    pub creator_id: AccountId,
+    /// Address derived from the content (spec 03 §12).
+    pub address: Address,
+    /// Symbol, by default `NFT-<id>`.
+    pub symbol: String,
+    /// Hash of the content.
+    pub content_hash: H256,
+}

@@ -1,0 +1,262 @@
+//! Amounts: unbounded integers in JSON, at most 128 bits in the protocol (spec 02 §1).
+//!
+//! The modules here are for `#[serde(with = "…")]`. Upstream writes amounts as decimal strings, except inside account
+//! updates, where they are arrays of 32-bit words ([`update`]).
+
+use num_bigint::BigUint;
+use num_traits::{ToPrimitive, Zero};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{fmt, str::FromStr};
+
+/// Why a value is not a usable amount.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// More than the 128 bits the protocol has room for.
+    #[error("amount does not fit 128 bits")]
+    TooBig,
+    /// The text is no decimal number.
+    #[error("not a decimal number")]
+    NotANumber,
+    /// Less than zero.
+    #[error("Expected positive value")]
+    Negative,
+    /// A number with more digits than any amount needs.
+    #[error("number has too many digits")]
+    TooLong,
+}
+
+/// The amount as the protocol's 128-bit integer; [`AmountError::TooBig`] beyond.
+pub fn to_u128(amount: &BigUint) -> Result<u128, AmountError> {
+    amount.to_u128().ok_or(AmountError::TooBig)
+}
+
+/// Digits accepted in a text: generous (2^256 has 78) and still cheap to convert.
+const MAX_DIGITS: usize = 400;
+
+/// A decimal number with optional fraction and exponent, truncated to an integer.
+struct Decimal(BigUint);
+
+impl FromStr for Decimal {
+    type Err = AmountError;
+
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        if text.len() > 2 * MAX_DIGITS {
+            return Err(AmountError::TooLong);
+        }
+        let (negative, text) = match text.as_bytes().first() {
+            Some(b'-') => (true, &text[1..]),
+            Some(b'+') => (false, &text[1..]),
+            _ => (false, text),
+        };
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => {
+                (mantissa, exponent.parse::<i16>().map_err(|_| AmountError::NotANumber)?)
+            }
+            None => (text, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{whole}{fraction}");
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(AmountError::NotANumber);
+        }
+        let point = i64::from(exponent) + whole.len() as i64;
+        let kept = usize::try_from(point).unwrap_or(0);
+        if kept > MAX_DIGITS {
+            return Err(AmountError::TooLong);
+        }
+        // Digits behind the point are dropped, missing ones in front of it are zeros.
+        let integer = format!("0{digits:0<kept$}");
+        let value = BigUint::parse_bytes(&integer.as_bytes()[..=kept], 10).ok_or(AmountError::NotANumber)?;
+        if negative && !value.is_zero() {
+            return Err(AmountError::Negative);
+        }
+        Ok(Self(value))
+    }
+}
+
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl serde::de::Visitor<'_> for Number {
+            type Value = Decimal;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a decimal string or a number")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Decimal, E> {
+                text.parse().map_err(E::custom)
+            }
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Decimal, E> {
+                Ok(Decimal(BigUint::from(value)))
+            }
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Decimal, E> {
+                let value = u64::try_from(value).map_err(|_| E::custom(AmountError::Negative))?;
+                self.visit_u64(value)
+            }
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Decimal, E> {
+                // The shortest decimal form, which is the number as it was written.
+                self.visit_str(&value.to_string())
+            }
+        }
+        deserializer.deserialize_any(Number)
+    }
+}
+
+/// Writes a decimal string.
+pub fn serialize<S: Serializer>(amount: &BigUint, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(amount)
+}
+
+/// Reads a decimal string or number; a fraction is dropped, a negative number refused.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BigUint, D::Error> {
+    Ok(Decimal::deserialize(deserializer)?.0)
+}
+
+/// `null` or a decimal string. Needs `#[serde(default)]` as well, for a missing key.
+pub mod option {
+    use super::*;
+
+    /// Writes `null` or a decimal string.
+    pub fn serialize<S: Serializer>(amount: &Option<BigUint>, serializer: S) -> Result<S::Ok, S::Error> {
+        amount.clone().map(Decimal).serialize(serializer)
+    }
+
+    /// Reads `null` or what [`super::deserialize`] takes.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BigUint>, D::Error> {
+        Ok(Option::<Decimal>::deserialize(deserializer)?.map(|d| d.0))
+    }
+}
+
+/// Array of two decimal strings.
+pub mod pair {
+    use super::*;
+
+    /// Writes both as decimal strings.
+    pub fn serialize<S: Serializer>(pair: &(BigUint, BigUint), serializer: S) -> Result<S::Ok, S::Error> {
+        (Decimal(pair.0.clone()), Decimal(pair.1.clone())).serialize(serializer)
+    }
+
+    /// Reads two of what [`super::deserialize`] takes.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(BigUint, BigUint), D::Error> {
+        let (first, second) = <(Decimal, Decimal)>::deserialize(deserializer)?;
+        Ok((first.0, second.0))
+    }
+}
+
+/// Object of token id → decimal string.
+pub mod map {
+    use super::*;
+    use crate::domain::TokenId;
+    use std::collections::BTreeMap;
+
+    /// Writes the values as decimal strings.
+    pub fn serialize<S: Serializer>(
+        map: &BTreeMap<TokenId, BigUint>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(map.iter().map(|(token, amount)| (token, Decimal(amount.clone()))))
+    }
+
+    /// Reads values as [`super::deserialize`] does.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<TokenId, BigUint>, D::Error> {
+        let map = BTreeMap::<TokenId, Decimal>::deserialize(deserializer)?;
+        Ok(map.into_iter().map(|(token, amount)| (token, amount.0)).collect())
+    }
+}
+
+/// `[token, old, new]` of a balance update, amounts as arrays of 32-bit words, least significant first; zero is `[]`.
+pub mod update {
+    use super::*;
+    use crate::domain::TokenId;
+
+    /// Writes words without trailing zeros.
+    pub fn serialize<S: Serializer>(
+        update: &(TokenId, BigUint, BigUint),
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let words = |amount: &BigUint| amount.iter_u32_digits().collect::<Vec<_>>();
+        (update.0, words(&update.1), words(&update.2)).serialize(serializer)
+    }
+
+    /// Reads words; trailing zeros are accepted.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<(TokenId, BigUint, BigUint), D::Error> {
+        let (token, old, new) = <(TokenId, Vec<u32>, Vec<u32>)>::deserialize(deserializer)?;
+        Ok((token, BigUint::new(old), BigUint::new(new)))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<String, String> {
+        let value: Decimal = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        Ok(value.0.to_string())
+    }
+
+    #[test]
+    fn strings_and_numbers_are_accepted() {
+        for (json, value) in [
+            ("\"1000\"", "1000"),
+            ("1000", "1000"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("12.9", "12"),
+            ("\"12.9\"", "12"),
+            ("0.99", "0"),
+            ("-0.5", "0"),
+            ("1e30", "1000000000000000000000000000000"),
+            ("\"1.5e3\"", "1500"),
+            ("\"15e-1\"", "1"),
+            ("\"0\"", "0"),
+            ("\"340282366920938463463374607431768211456\"", "340282366920938463463374607431768211456"),
+        ] {
+            assert_eq!(read(json).as_deref(), Ok(value), "{json}");
+        }
+    }
+
+    #[test]
+    fn negative_and_nonsense_are_refused() {
+        for json in ["-1", "\"-1\"", "-1.5"] {
+            assert!(read(json).unwrap_err().contains("Expected positive value"), "{json}");
+        }
+        for json in
+            ["\"\"", "\".\"", "\"1 2\"", "\"0x10\"", "\"1e99999\"", "\"1e400\"", "null", "[1]", "\"é\""]
+        {
+            assert!(read(json).is_err(), "{json}");
+        }
+        assert_eq!("9".repeat(2000).parse::<Decimal>().err(), Some(AmountError::TooLong));
+    }
+
+    #[test]
+    fn amounts_beyond_128_bits_do_not_convert() {
+        assert_eq!(to_u128(&BigUint::from(u128::MAX)), Ok(u128::MAX));
+        assert_eq!(to_u128(&(BigUint::from(u128::MAX) + 1u8)), Err(AmountError::TooBig));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_parsed_or_refused(text in "\\PC*") {
+            let _ = text.parse::<Decimal>();
+        }
+
+        #[test]
+        fn number_like_text_is_parsed_or_refused(text in "[-+]?[0-9]{0,30}(\\.[0-9]{0,9})?([eE]-?[0-9]{0,5})?") {
+            let _ = text.parse::<Decimal>();
+        }
+
+        #[test]
+        fn decimal_strings_round_trip(value: u128) {
+            proptest::prop_assert_eq!(value.to_string().parse::<Decimal>().unwrap().0, BigUint::from(value));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! ChangePubKey (spec 02 §2, 03 §3.4).
+
+use super::{TimeRange, TxSignature};
+use crate::domain::{AccountId, Address, H256, Nonce, PackedEthSignature, PubKeyHash, TokenId, amount};
+use num_bigint::BigUint;
+use serde::{Deserialize, Serialize};
+
+/// Sets the signing key of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangePubKey {
+    /// Account.
+    pub account_id: AccountId,
+    /// Address of the account.
+    pub account: Address,
+    /// Hash of the new key.
+    pub new_pk_hash: PubKeyHash,
+    /// Token of the fee.
+    #[serde(default)]
+    pub fee_token: TokenId,
+    /// Fee, packable.
+    #[serde(default, with = "amount")]
+    pub fee: BigUint,
+    /// Nonce of the account.
+    pub nonce: Nonce,
+    /// Signature with the new key.
+    #[serde(default)]
+    pub signature: TxSignature,
+    /// Authorisation of the oldest form, superseded by `eth_auth_data`.
+    pub eth_signature: Option<PackedEthSignature>,
+    /// How the owner of the address authorised the change; absent in old transactions.
+    pub eth_auth_data: Option<ChangePubKeyEthAuthData>,
+    /// Validity; absent in old transactions.
+    #[serde(flatten)]
+    pub time_range: Option<TimeRange>,
+    /// Ethereum chain, needed for `EIP712` only.
+    pub chain_id: Option<u64>,
+}
+
+/// Authorisation by the owner of the address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum ChangePubKeyEthAuthData {
+    /// A transaction on Ethereum.
+    Onchain {},
+    /// Signature of a text message.
+    #[serde(rename = "ECDSA")]
+    Ecdsa {
+        /// The owner's signature.
+        eth_signature: PackedEthSignature,
+        /// Hash of the batch the transaction is part of; zero outside of one.
+        #[serde(default)]
+        batch_hash: H256,
+    },
+    /// Address derived from the key.
+    #[serde(rename = "CREATE2")]
+    Create2 {
+        /// Deploying contract.
+        creator_address: Address,
+        /// Part of the salt; the other is the key hash.
+        salt_arg: H256,
+        /// Hash of the deployed code.
+        code_hash: H256,
+    },
+    /// Signature of typed data.
+    #[serde(rename = "EIP712")]
+    Eip712 {
+        /// The owner's signature.
+        eth_signature: PackedEthSignature,
+        /// Hash of the batch the transaction is part of; zero outside of one.
+        #[serde(default)]
+        batch_hash: H256,
+    },
+}
