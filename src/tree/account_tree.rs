@@ -114,7 +114,8 @@ impl<'a> AccountTree<'a> {
         let balances = Forest::hash(self.view, &balance_reads, balance_histories)?;
         changes.extend(balances.changes());
 
-        let account_reads: Vec<LeafId> = reads.iter().map(|&(account, _)| (TreeId::Accounts, account)).collect();
+        let account_reads: Vec<LeafId> =
+            reads.iter().map(|&(account, _)| (TreeId::Accounts, account)).collect();
         let account_histories = self.account_histories(updates, &balances, &mut changes)?;
         let accounts = Forest::hash(self.view, &account_reads, account_histories)?;
         changes.extend(accounts.changes());
@@ -178,8 +179,11 @@ impl<'a> AccountTree<'a> {
             let stored = self.account(account)?;
             let before = stored.unwrap_or(nothing);
             let roots = balances.roots(TreeId::Balances(account));
-            let mut versions: Vec<Version> =
-                headers.iter().map(|(version, _)| *version).chain(roots.iter().map(|(version, _)| *version)).collect();
+            let mut versions: Vec<Version> = headers
+                .iter()
+                .map(|(version, _)| *version)
+                .chain(roots.iter().map(|(version, _)| *version))
+                .collect();
             versions.sort_unstable();
             versions.dedup();
             let mut history: Vec<(Version, (AccountHeader, Fr))> = versions
@@ -236,8 +240,7 @@ impl Forest {
     /// The last value of the left-most node of a level of the account tree, if it changed at all.
     fn history_of(&self, level: usize) -> Option<Fr> {
         // Every account in use is below that node: it changed iff the root did.
-        (!self.roots(TreeId::Accounts).is_empty())
-            .then(|| self.at(TreeId::Accounts, level, 0, Version::MAX))
+        (!self.roots(TreeId::Accounts).is_empty()).then(|| self.at(TreeId::Accounts, level, 0, Version::MAX))
     }
 }
 

@@ -59,7 +59,8 @@ impl TreeBuilder {
         let mut kept = Vec::new();
         for (account, set) in accounts.iter().zip(&balances) {
             let slot = representatives[set.as_slice()];
-            let root = forest.roots(TreeId::Balances(slot)).last().map_or(EMPTY_BALANCE[32], |(_, root)| *root);
+            let root =
+                forest.roots(TreeId::Balances(slot)).last().map_or(EMPTY_BALANCE[32], |(_, root)| *root);
             if account.header == AccountHeader::default() && set.is_empty() {
                 continue;
             }

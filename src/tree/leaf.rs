@@ -85,11 +85,18 @@ mod tests {
     fn a_leaf_packs_its_fields_least_significant_bit_first() {
         let leaf = (AccountHeader { address: [0xee; 20], ..Default::default() }, EMPTY_BALANCE[32]);
         let fee_account = AccountHeader {
-            address: { let mut a = [0xee; 20]; a[0] = 0xfe; a },
+            address: {
+                let mut a = [0xee; 20];
+                a[0] = 0xfe;
+                a
+            },
             ..Default::default()
         };
         let hashes = account_leaf_hashes(&[leaf, (fee_account, EMPTY_BALANCE[32])]);
-        assert_eq!(fr::to_hex(&hashes[1]), "0528ed0df424bd87253e17f07f2a3f88a6318d043496a36c7dc29d0ee71d50ef");
+        assert_eq!(
+            fr::to_hex(&hashes[1]),
+            "0528ed0df424bd87253e17f07f2a3f88a6318d043496a36c7dc29d0ee71d50ef"
+        );
         assert_ne!(hashes[0], hashes[1]);
     }
 }

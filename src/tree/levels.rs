@@ -34,7 +34,7 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], batch: impl Fn(&[T]) -> Vec<R>
     }
     // Full registers matter more than even shares; long batches are cut finer so that no core waits long for another.
     let slice = if share >= 4 * LANES { share.div_ceil(4).next_multiple_of(LANES) } else { share };
-    let parts: Vec<Vec<R>> = items.par_chunks(slice).map(batch).collect();
+    let parts: Vec<Vec<R>> = items.par_chunks(slice).map(&batch).collect();
     parts.into_iter().flatten().collect()
 }
 
@@ -177,8 +177,7 @@ fn raise(children: &[Node], bases: &[Base]) -> Vec<Node> {
         for &version in &versions {
             pairs.push([0, 1].map(|side| {
                 let node = own.iter().find(|node| node.index & 1 == side);
-                node.and_then(|node| value_at(&node.history, version))
-                    .unwrap_or(base.children[side as usize])
+                node.and_then(|node| value_at(&node.history, version)).unwrap_or(base.children[side as usize])
             }));
         }
         // The hashes follow when the whole level is there.
@@ -289,7 +288,8 @@ fn start(source: &dyn TreeSource, cuts: &[(TreeId, usize, u32)]) -> Result<Vec<L
     let mut balances = Vec::new();
     for &(tree, level, index) in cuts {
         let (from, to) = record::leaf_range(tree, level, index);
-        let (Some((first, value)), Some((last, _))) = (source.first_in(&from, &to)?, source.last_in(&from, &to)?)
+        let (Some((first, value)), Some((last, _))) =
+            (source.first_in(&from, &to)?, source.last_in(&from, &to)?)
         else {
             continue;
         };
@@ -298,7 +298,11 @@ fn start(source: &dyn TreeSource, cuts: &[(TreeId, usize, u32)]) -> Result<Vec<L
         let slot = lifts.len();
         lifts.push(Lift { tree, level, leaf, reached, hash: empty(tree)[0] });
         if reached > 0 {
-            let key = record::branch_key(tree, reached, u64::from(leaf).checked_shr(reached as u32).unwrap_or(0) as u32);
+            let key = record::branch_key(
+                tree,
+                reached,
+                u64::from(leaf).checked_shr(reached as u32).unwrap_or(0) as u32,
+            );
             let bytes = source.get(&key)?.ok_or_else(|| missing(tree, reached))?;
             branches.push((slot, record::decode_pair(&bytes)?));
         } else if tree == TreeId::Accounts {

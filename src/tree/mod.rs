@@ -47,3 +47,8 @@ pub const ACCOUNT_TREE_DEPTH: usize = 32;
 pub const BALANCE_TREE_DEPTH: usize = 32;
 /// Depth of the left-most subtree that holds every account id in use (spec 01 §1).
 pub const USED_SUBTREE_DEPTH: usize = 24;
+
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod tests;

@@ -93,8 +93,13 @@ pub fn branch_key(tree: TreeId, level: usize, index: u32) -> Vec<u8> {
 /// Encodes an account leaf.
 pub fn encode_account(leaf: &AccountLeaf) -> Vec<u8> {
     let header = &leaf.header;
-    [&header.nonce.to_be_bytes()[..], &header.pub_key_hash, &header.address, &fr::to_bytes(&leaf.balance_root)]
-        .concat()
+    [
+        &header.nonce.to_be_bytes()[..],
+        &header.pub_key_hash,
+        &header.address,
+        &fr::to_bytes(&leaf.balance_root),
+    ]
+    .concat()
 }
 
 /// Decodes an account leaf.
@@ -138,7 +143,9 @@ fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], SourceError> {
 }
 
 fn bad(what: &str) -> SourceError {
-    SourceError(format!("the account tree holds an unreadable {what}; run `witness-server revert` or restore a backup"))
+    SourceError(format!(
+        "the account tree holds an unreadable {what}; run `witness-server revert` or restore a backup"
+    ))
 }
 
 #[cfg(test)]

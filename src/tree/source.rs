@@ -10,6 +10,12 @@ pub trait TreeSource: Send + Sync {
 #[error("{0}")]
 pub struct SourceError(pub String);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change { pub key: Vec<u8>, pub old: Option<Vec<u8>>, pub new: Option<Vec<u8>> }
+pub struct Change {
+    pub key: Vec<u8>,
+    pub old: Option<Vec<u8>>,
+    pub new: Option<Vec<u8>>,
+}
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TreeDelta { pub changes: Vec<Change> }
+pub struct TreeDelta {
+    pub changes: Vec<Change>,
+}

@@ -1,0 +1,177 @@
+//! The batch engine against the naive reference on random sequences of blocks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+
+use super::build::{InitialAccount, TreeBuilder};
+use super::naive::NaiveAccountTree;
+use super::view::Overlay;
+use super::*;
+
+/// A stored tree in memory.
+#[derive(Default)]
+pub struct Memory(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
+
+type Entry = (Vec<u8>, Vec<u8>);
+
+impl Memory {
+    pub fn apply(&self, delta: &TreeDelta) {
+        let mut map = self.0.lock().unwrap();
+        for change in &delta.changes {
+            assert_eq!(map.get(&change.key), change.old.as_ref(), "a change starts from what is there");
+            match &change.new {
+                Some(value) => map.insert(change.key.clone(), value.clone()),
+                None => map.remove(&change.key),
+            };
+        }
+    }
+
+    fn entries(&self, from: &[u8], to: &[u8]) -> Vec<Entry> {
+        let map = self.0.lock().unwrap();
+        if from >= to {
+            return Vec::new();
+        }
+        map.range(from.to_vec()..to.to_vec()).map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+}
+
+impl TreeSource for Memory {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SourceError> {
+        Ok(self.0.lock().unwrap().get(key).cloned())
+    }
+    fn first_in(&self, from: &[u8], to: &[u8]) -> Result<Option<Entry>, SourceError> {
+        Ok(self.entries(from, to).into_iter().next())
+    }
+    fn last_in(&self, from: &[u8], to: &[u8]) -> Result<Option<Entry>, SourceError> {
+        Ok(self.entries(from, to).pop())
+    }
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Entry>, SourceError> {
+        Ok(self.entries(from, to).into_iter().take(limit).collect())
+    }
+}
+
+fn built(accounts: &[InitialAccount]) -> Memory {
+    let mut builder = TreeBuilder::default();
+    let mut records = Vec::new();
+    for chunk in accounts.chunks(3) {
+        records.extend(builder.add(chunk).unwrap());
+    }
+    let (rest, _) = builder.finish().unwrap();
+    records.extend(rest);
+    Memory(Mutex::new(records.into_iter().collect()))
+}
+
+fn header(seed: u8, nonce: u32) -> AccountHeader {
+    AccountHeader { nonce, pub_key_hash: [seed; 20], address: [seed.wrapping_add(1); 20] }
+}
+
+/// Few enough ids that chains split, meet and empty again.
+fn account() -> impl Strategy<Value = u32> {
+    prop_oneof![0u32..6, Just(37), Just((1 << 24) - 1)]
+}
+
+fn token() -> impl Strategy<Value = u32> {
+    prop_oneof![0u32..4, Just(1000), Just(65536), Just((1 << 31) - 2)]
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    account: u32,
+    token: u32,
+    header: AccountHeader,
+    balance: u128,
+    same_version: bool,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (account(), token(), prop_oneof![Just(AccountHeader::default()), Just(header(1, 1)), Just(header(2, 7))])
+        .prop_flat_map(|(account, token, header)| {
+            (prop_oneof![2 => Just(0u128), 3 => 1u128..4, 1 => Just(u128::MAX)], any::<bool>()).prop_map(
+                move |(balance, same_version)| Step { account, token, header, balance, same_version },
+            )
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_version_equals_the_naive_tree(
+        genesis in proptest::collection::btree_map(account(), proptest::collection::btree_map(token(), 0u128..3, 0..3), 0..5),
+        blocks in proptest::collection::vec(proptest::collection::vec(step(), 0..6), 1..4),
+        reads in proptest::collection::vec((account(), token()), 1..4),
+        keep_overlays in any::<bool>(),
+    ) {
+        let mut naive = NaiveAccountTree::default();
+        let accounts: Vec<InitialAccount> = genesis
+            .into_iter()
+            .map(|(id, balances)| InitialAccount {
+                id, header: header(9, 0), balances: balances.into_iter().collect(),
+            })
+            .collect();
+        for account in &accounts {
+            naive.set(account.id, 0, account.header, 0);
+            for &(token, balance) in &account.balances {
+                naive.set(account.id, token, account.header, balance);
+            }
+        }
+        let memory = Arc::new(built(&accounts));
+        let mut view = TreeView::new(memory.clone());
+        for steps in &blocks {
+            let tree = AccountTree::open(&view).unwrap();
+            prop_assert_eq!(tree.root(), naive.root());
+            let mut updates: Vec<LeafUpdate> = Vec::new();
+            let mut states = vec![naive.clone()];
+            for step in steps {
+                naive.set(step.account, step.token, step.header, step.balance);
+                if step.same_version && states.len() > 1 {
+                    states.pop();
+                }
+                states.push(naive.clone());
+                updates.push(LeafUpdate {
+                    version: states.len() as u32 - 1,
+                    account: step.account, token: step.token, header: step.header, balance: step.balance,
+                });
+            }
+            let versions = tree.apply(&updates, &reads).unwrap();
+            prop_assert_eq!(versions.used_subtree_root_before(), states[0].used_subtree_root());
+            for (version, state) in states.iter().enumerate() {
+                let version = version as u32;
+                prop_assert_eq!(versions.root(version), state.root());
+                for &(account, token) in &reads {
+                    prop_assert_eq!(versions.account_path(account, version).to_vec(), state.account_path(account));
+                    prop_assert_eq!(
+                        versions.balance_path(account, token, version).to_vec(),
+                        state.balance_path(account, token)
+                    );
+                }
+            }
+            let delta = versions.delta().clone();
+            if keep_overlays {
+                view.push(Arc::new(Overlay::from(&delta)));
+            } else {
+                memory.apply(&delta);
+            }
+        }
+        prop_assert_eq!(AccountTree::open(&view).unwrap().root(), naive.root());
+    }
+}
+
+#[test]
+fn applying_an_overlay_below_a_view_changes_nothing_it_reads() {
+    let memory = Arc::new(built(&[InitialAccount { id: 1, header: header(1, 0), balances: vec![(0, 5)] }]));
+    let mut view = TreeView::new(memory.clone());
+    let update =
+        |version, account, balance| LeafUpdate { version, account, token: 0, header: header(1, 0), balance };
+    let first = AccountTree::open(&view).unwrap().apply(&[update(1, 2, 7)], &[]).unwrap();
+    view.push(Arc::new(Overlay::from(first.delta())));
+    let before = AccountTree::open(&view).unwrap().apply(&[update(1, 3, 9)], &[(0, 0)]).unwrap();
+    memory.apply(first.delta());
+    let after = AccountTree::open(&view).unwrap().apply(&[update(1, 3, 9)], &[(0, 0)]).unwrap();
+    assert_eq!(before.root(1), after.root(1));
+    assert_eq!(before.account_path(0, 1), after.account_path(0, 1));
+    view.pop_oldest();
+    assert_eq!(AccountTree::open(&view).unwrap().root(), first.root(1));
+}
