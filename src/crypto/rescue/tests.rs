@@ -1,0 +1,124 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::*;
+use crate::crypto::test_vectors::{element, elements, vectors};
+use franklin_crypto::rescue::RescueHashParams;
+use serde_json::Value;
+
+fn hex_element(text: &str) -> Fr {
+    fr::from_hex(text).unwrap()
+}
+
+fn bit_string(text: &Value) -> Vec<bool> {
+    text.as_str().unwrap().bytes().map(|bit| bit == b'1').collect()
+}
+
+#[test]
+fn parameters_are_those_of_the_protocol() {
+    let parameters = &*franklin::PARAMETERS;
+    assert_eq!(
+        fr::to_hex(&parameters.round_constants(0)[0]),
+        "2e827c42545887ff44c8e94bc429a6b9fba992c691596d3e97216a720f7b48ac"
+    );
+    let row: Vec<String> = parameters.mds_matrix_row(0).iter().map(fr::to_hex).collect();
+    assert_eq!(
+        row,
+        [
+            "2bec9c48301bdaaad9c72a3d8c4d363ac8be8189ccea49a4c0bd8c37d1c6b3e3",
+            "1f069c8a0ff22a1e62469e5f812fe7aca34de4c88515d84c9a1af9e21f5121a8",
+            "0d5365c702a1d156ecb069c1a5b6f3fefa94d552d01f19e0cea4ba91e4537c0b",
+        ]
+    );
+}
+
+#[test]
+fn hashes_of_elements_match_the_reference() {
+    let cases = vectors()["rescue_hash_elements"].as_array().unwrap();
+    let inputs: Vec<Vec<Fr>> = cases.iter().map(|case| elements(&case["in"])).collect();
+    let outputs: Vec<Fr> = cases.iter().map(|case| element(&case["out"])).collect();
+    assert_eq!(hash_batch(&inputs), outputs);
+    assert_eq!(inputs.iter().map(|input| hash_elements(input)).collect::<Vec<_>>(), outputs);
+}
+
+#[test]
+fn hashes_of_bits_match_the_reference() {
+    for case in vectors()["rescue_hash_bits"].as_array().unwrap() {
+        assert_eq!(hash_bits(&bit_string(&case["bits"])), element(&case["out"]));
+    }
+    for case in vectors()["account_leaves"].as_array().unwrap() {
+        assert_eq!(hash_bits(&bit_string(&case["leaf_bits_le"])), element(&case["leaf_hash"]));
+    }
+}
+
+#[test]
+fn compressions_match_the_reference() {
+    let cases = vectors()["rescue_compress"].as_array().unwrap();
+    let pairs: Vec<[Fr; 2]> = cases.iter().map(|case| [element(&case["l"]), element(&case["r"])]).collect();
+    let outputs: Vec<Fr> = cases.iter().map(|case| element(&case["out"])).collect();
+    assert_eq!(compress_batch(&pairs), outputs);
+    assert_eq!(pairs.iter().map(|[l, r]| compress(l, r)).collect::<Vec<_>>(), outputs);
+}
+
+#[test]
+fn default_hashes_match_the_reference() {
+    for tree in ["balance_tree_default_hashes_leaf_to_root", "account_tree_default_hashes_leaf_to_root"] {
+        let hashes = elements(&vectors()[tree]);
+        assert_eq!(hashes.len(), 33);
+        for pair in hashes.windows(2) {
+            assert_eq!(compress(&pair[0], &pair[0]), pair[1]);
+        }
+    }
+}
+
+#[test]
+fn examples_of_the_specification() {
+    let inputs = [
+        "27014c0bd27dddc8514b53831287e0ba02b26875bdcb34f0d4699681f487cf7b",
+        "238ba289e8783d31585aa75bba8ddc2269c0c2d8c45d0769943b16f009ff5510",
+        "069fd7f225dd46f03e4e0059d187419eb51b5ab5a33368e4ac05e62353dda0c3",
+    ]
+    .map(hex_element);
+    let outputs = [
+        "14fe2ec68f4ec50f147bf418e3c8a579ba8042d84eec1507deb166c88570701f",
+        "244931e00dccfbed3581b7ef5e96cfe09fc0081d4b85db6da392d466c0c56971",
+        "05d41ea18856af3ab9b5aaf941f0e3ae2919bc9784d66277b0dce68537134ed7",
+    ];
+    for (n, output) in outputs.into_iter().enumerate() {
+        assert_eq!(fr::to_hex(&hash_elements(&inputs[..=n])), output);
+    }
+    // Leaves are 2 to 9 as 16 bits, three levels.
+    let mut level: Vec<Fr> = (2..10u64)
+        .map(|value| {
+            let mut bits = vec![];
+            bits::append_le_bits(&mut bits, &fr::from_u64(value), 16);
+            hash_bits(&bits)
+        })
+        .collect();
+    while level.len() > 1 {
+        let pairs: Vec<[Fr; 2]> = level.chunks(2).map(|pair| [pair[0], pair[1]]).collect();
+        level = compress_batch(&pairs);
+    }
+    assert_eq!(fr::to_hex(&level[0]), "1ed2242a760f91b8c3215f7fcce49f77362021a054c94d421b3859691e19e0af");
+}
+
+#[test]
+fn batches_of_mixed_length_keep_their_order() {
+    let inputs: Vec<Vec<Fr>> =
+        (0..40u64).map(|i| (0..=i * 7 % 11).map(|j| fr::from_u64(i + j)).collect()).collect();
+    let alone: Vec<Fr> = inputs.iter().map(|input| hash_elements(input)).collect();
+    assert_eq!(hash_batch(&inputs), alone);
+    assert!(hash_batch::<[Fr; 2]>(&[]).is_empty());
+    assert!(compress_batch(&[]).is_empty());
+}
+
+#[test]
+#[should_panic(expected = "1 to 255")]
+fn nothing_has_no_hash() {
+    hash_elements(&[]);
+}
+
+#[test]
+#[should_panic(expected = "1 to 255")]
+fn too_many_elements_have_no_hash() {
+    hash_batch(&[vec![Fr::one(); 256]]);
+}

@@ -1,0 +1,28 @@
+//! The primitives vectors of the reference implementation, for the tests of this module.
+#![allow(clippy::unwrap_used)]
+
+use serde_json::Value;
+use std::sync::LazyLock;
+
+pub(super) fn vectors() -> &'static Value {
+    static VECTORS: LazyLock<Value> = LazyLock::new(|| {
+        let packed = include_bytes!("../../tests/vectors/primitives.json.zst");
+        serde_json::from_slice(&zstd::decode_all(&packed[..]).unwrap()).unwrap()
+    });
+    &VECTORS
+}
+
+/// Field elements in a list of hex strings.
+pub(super) fn elements(list: &Value) -> Vec<super::Fr> {
+    list.as_array().unwrap().iter().map(element).collect()
+}
+
+pub(super) fn element(text: &Value) -> super::Fr {
+    super::fr::from_hex(text.as_str().unwrap()).unwrap()
+}
+
+/// Bytes in a hex string, with or without `sync:` in front.
+pub(super) fn bytes(text: &Value) -> Vec<u8> {
+    let text = text.as_str().unwrap();
+    hex::decode(text.strip_prefix("sync:").unwrap_or(text)).unwrap()
+}
