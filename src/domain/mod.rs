@@ -14,10 +14,12 @@ mod fr_json;
 mod hex_types;
 mod ids;
 pub mod op;
+mod packing_stub;
 mod priority_op;
 pub mod proof;
 pub mod tx;
 mod u256;
+mod wire;
 
 pub use account::*;
 pub use account_update::*;
@@ -33,3 +35,4 @@ pub use priority_op::*;
 pub use proof::*;
 pub use tx::*;
 pub use u256::*;
+pub use wire::WireError;

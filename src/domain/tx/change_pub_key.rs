@@ -72,3 +72,20 @@ pub enum ChangePubKeyEthAuthData {
         batch_hash: H256,
     },
 }
+
+impl ChangePubKey {
+    /// What the contract needs to check the authorisation (spec 03 §3.4): a byte for its kind and its data; empty if the
+    /// contract has it already.
+    pub fn eth_witness(&self) -> Vec<u8> {
+        use ChangePubKeyEthAuthData::{Create2, Ecdsa, Eip712, Onchain};
+        match (&self.eth_auth_data, &self.eth_signature) {
+            (Some(Onchain {}), _) | (None, None) => Vec::new(),
+            (Some(Ecdsa { eth_signature, .. }), _) => [&[0x00][..], &eth_signature.to_bytes()].concat(),
+            (Some(Create2 { creator_address, salt_arg, code_hash }), _) => {
+                [&[0x01][..], &creator_address.0, &salt_arg.0, &code_hash.0].concat()
+            }
+            (None, Some(eth_signature)) => [&[0x02][..], &eth_signature.to_bytes()].concat(),
+            (Some(Eip712 { eth_signature, .. }), _) => [&[0x04][..], &eth_signature.to_bytes()].concat(),
+        }
+    }
+}
