@@ -1,1 +1,27 @@
-//! workers.
+//! What moves a block through the system: import → maintainers → updater → provers, each waking the next.
+//!
+//! | module | job |
+//! | --- | --- |
+//! | [`bell`] | the wake-up call all threads share |
+//! | [`import`] | checks genesis, blocks and aggregated operations, and stores them |
+//! | [`state`] | the plain account state that an import is checked against |
+//! | [`chain`] | the one chain of tree versions all maintainers share |
+//! | [`maintainer`] | threads that build witnesses |
+//! | [`updater`] | the thread that turns witnesses and proofs into jobs, and ends stale leases |
+//! | [`aggregator`] | makes `CreateProofBlocks` operations when the server is asked to |
+//! | [`proofs`] | what a published proof must satisfy |
+//! | [`node`] | all of it together, started and stopped |
+
+pub mod aggregator;
+pub mod bell;
+pub mod chain;
+pub mod import;
+pub mod maintainer;
+pub mod node;
+pub mod proofs;
+pub mod state;
+pub mod updater;
+
+pub use import::{ImportError, Imported};
+pub use node::{Node, NodeOptions};
+pub use proofs::PublishRefused;

@@ -230,5 +230,5 @@ fn plan_operation(op: &ZkSyncOp, signature: SignatureCheck, walk: &mut Walk<'_>)
     }?;
     let public_data = op.public_data()?;
     let signatures = super::signatures::of(op, signature)?;
-    Ok(PlannedOp { code: op.code(), public_data, shown, signatures })
+    Ok(PlannedOp { code: op.op_code(), public_data, shown, signatures })
 }
