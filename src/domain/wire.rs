@@ -1,6 +1,6 @@
 //! Byte layouts of public data and signed messages: big-endian integers, packed amounts and fees (spec 03).
 
-use super::packing_stub::{self as packed_float, PackError};
+use crate::crypto::packed_float::{self, PackError};
 use super::{AccountId, Address, AmountError, H256, Nonce, PubKeyHash, TokenId, to_u128};
 use num_bigint::BigUint;
 
