@@ -1,7 +1,7 @@
 //! Sealed blocks (spec 02 §6, 05).
 
-use crate::crypto::Fr;
 use super::{AccountId, AccountUpdates, BlockNumber, ExecutedOperations, H256, U256};
+use crate::crypto::Fr;
 use serde::{Deserialize, Serialize};
 
 /// A sealed block.
