@@ -1,7 +1,7 @@
 //! Sealed blocks (spec 02 §6, 05).
 
-use super::fr_json::Fr;
 use super::{AccountId, AccountUpdates, BlockNumber, ExecutedOperations, H256, U256};
+use crate::crypto::Fr;
 use serde::{Deserialize, Serialize};
 
 /// A sealed block.
@@ -10,7 +10,7 @@ pub struct Block {
     /// Number.
     pub block_number: BlockNumber,
     /// Root of the account tree after the block.
-    #[serde(with = "super::fr_json")]
+    #[serde(with = "crate::crypto::fr::serde_fr")]
     pub new_root_hash: Fr,
     /// Account that receives the fees.
     pub fee_account: AccountId,

@@ -1,8 +1,9 @@
 //! Priority operations: requests made on Ethereum (spec 02 §3).
 
-use super::{AccountId, Address, H256, TokenId, amount};
+use super::{AccountId, Address, H256, TokenId, TxHash, amount};
 use num_bigint::BigUint;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
 /// Moves an amount from Ethereum into the rollup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,19 @@ pub struct PriorityOp {
     pub eth_block_index: Option<u64>,
 }
 
+impl PriorityOp {
+    /// SHA-256 of the place in the Ethereum chain: `eth_hash ‖ eth_block ‖ eth_block_index or 0 ‖ serial_id`
+    /// (spec 01 §7.2).
+    pub fn hash(&self) -> TxHash {
+        let mut hasher = Sha256::new();
+        hasher.update(self.eth_hash.0);
+        for number in [self.eth_block, self.eth_block_index.unwrap_or(0), self.serial_id] {
+            hasher.update(number.to_be_bytes());
+        }
+        TxHash(hasher.finalize().into())
+    }
+}
+
 fn write_bytes<S: Serializer>(hash: &H256, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(hash.0)
 }
@@ -71,4 +85,41 @@ fn read_padded_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<H256,
     let mut hash = [0; 32];
     hash[start..].copy_from_slice(&bytes);
     Ok(H256(hash))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn with_hash(hash: &str) -> String {
+        format!(
+            r#"{{"serial_id":7,"data":{{"type":"FullExit","account_id":1,"eth_address":"0x{}","token":2,"is_legacy":true}},"deadline_block":100,"eth_hash":{hash},"eth_block":5}}"#,
+            "11".repeat(20)
+        )
+    }
+
+    #[test]
+    fn short_hash_is_padded_and_long_hash_refused() {
+        let op: PriorityOp = serde_json::from_str(&with_hash("[1,2]")).unwrap();
+        assert_eq!(op.eth_hash.0[29..], [0, 1, 2]);
+        assert!(serde_json::from_str::<PriorityOp>(&with_hash(&format!("{:?}", vec![0; 33]))).is_err());
+        assert!(serde_json::from_str::<PriorityOp>(&with_hash("[256]")).is_err());
+        assert!(serde_json::from_str::<PriorityOp>(&with_hash("\"0x00\"")).is_err());
+    }
+
+    #[test]
+    fn legacy_flag_is_read_but_not_written() {
+        let op: PriorityOp = serde_json::from_str(&with_hash("[]")).unwrap();
+        let ZkSyncPriorityOp::FullExit(exit) = &op.data else { panic!() };
+        assert!(exit.is_legacy);
+        assert!(!serde_json::to_string(&op).unwrap().contains("is_legacy"));
+    }
+
+    #[test]
+    fn hash_is_over_56_bytes() {
+        let op: PriorityOp = serde_json::from_str(&with_hash("[9]")).unwrap();
+        let bytes = format!("{:064x}{:016x}{:016x}{:016x}", 9, 5, 0, 7);
+        assert_eq!(op.hash().0[..], Sha256::digest(hex::decode(bytes).unwrap())[..]);
+    }
 }

@@ -1,7 +1,9 @@
 //! Byte layouts of public data and signed messages: big-endian integers, packed amounts and fees (spec 03).
 
-use super::packing_stub::{self as packed_float, PackError};
-use super::{AccountId, Address, AmountError, H256, Nonce, PubKeyHash, TokenId, to_u128};
+use super::{
+    AccountId, Address, AmountError, CURRENT_TX_VERSION, H256, Nonce, PubKeyHash, TimeRange, TokenId, to_u128,
+};
+use crate::crypto::packed_float::{self, PackError};
 use num_bigint::BigUint;
 
 /// Why a value cannot be written, or bytes cannot be read.
@@ -47,6 +49,11 @@ impl Writer {
         Self(vec![code])
     }
 
+    /// Start of a signed message of the current version.
+    pub fn versioned(tx_type: u8) -> Self {
+        Self(vec![u8::MAX - tx_type, CURRENT_TX_VERSION])
+    }
+
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
         self.0.extend_from_slice(bytes);
         self
@@ -79,6 +86,10 @@ impl Writer {
 
     pub fn address(self, address: &Address) -> Self {
         self.bytes(&address.0)
+    }
+
+    pub fn time_range(self, range: TimeRange) -> Self {
+        self.bytes(&range.valid_from.to_be_bytes()).bytes(&range.valid_until.to_be_bytes())
     }
 
     pub fn amount(self, amount: &BigUint) -> Result<Self, WireError> {

@@ -1,7 +1,10 @@
 //! MintNFT operation (spec 03 §12).
 
 use super::{OpError, Reader, Writer};
-use crate::domain::{AccountId, Address, CHUNK_BYTES, MintNft, NFT_STORAGE_ACCOUNT_ID, Nonce, TxSignature};
+use crate::crypto::{Fr, bits, fr, rescue};
+use crate::domain::{
+    AccountId, Address, CHUNK_BYTES, H256, MintNft, NFT_STORAGE_ACCOUNT_ID, Nonce, TxSignature,
+};
 use serde::{Deserialize, Serialize};
 
 /// An executed [`MintNft`].
@@ -53,5 +56,36 @@ impl MintNftOp {
     /// Accounts the operation touches.
     pub fn updated_account_ids(&self) -> Vec<AccountId> {
         vec![self.recipient_account_id, self.creator_account_id, NFT_STORAGE_ACCOUNT_ID]
+    }
+}
+
+/// Address of an NFT, and the balance that stands for its content in the storage account: low 160 and low 128 bits of
+/// the Rescue hash over `creator ‖ serial id ‖ content hash`, split behind the first half of the content hash.
+pub fn nft_content(creator_id: AccountId, serial_id: u32, content_hash: &H256) -> (Address, u128) {
+    let (front, back) = content_hash.0.split_at(16);
+    let left = Writer::default().account(creator_id).u32(serial_id).bytes(front).finish();
+    let hash = fr::to_bytes(&rescue::hash_elements(&[integer(&left), integer(back)]));
+    let (mut address, mut data) = ([0; 20], [0; 16]);
+    address.copy_from_slice(&hash[12..]);
+    data.copy_from_slice(&hash[16..]);
+    (Address(address), u128::from_be_bytes(data))
+}
+
+/// Big-endian integer of fewer than 32 bytes.
+fn integer(bytes: &[u8]) -> Fr {
+    let mut bits = bits::be_bits(bytes);
+    bits.reverse();
+    bits::le_bits_to_fr(&bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_that_of_the_specification() {
+        let (address, data) = nft_content(AccountId(5), 0, &H256([0x11; 32]));
+        assert_eq!(address.to_string(), "0x5e7ddcfa475d0bba1f34441e58ff276c950c3c83");
+        assert_eq!(data, 0x475d0bba1f34441e58ff276c950c3c83);
     }
 }

@@ -18,7 +18,7 @@ pub use close::CloseOp;
 pub use deposit::DepositOp;
 pub use forced_exit::ForcedExitOp;
 pub use full_exit::FullExitOp;
-pub use mint_nft::MintNftOp;
+pub use mint_nft::{MintNftOp, nft_content};
 pub use noop::NoopOp;
 pub use swap::SwapOp;
 pub use transfer::TransferOp;

@@ -1,6 +1,6 @@
 //! ChangePubKey (spec 02 §2, 03 §3.4).
 
-use super::{TimeRange, TxSignature};
+use super::{TimeRange, TxSignature, TxVersion, WireError, Writer};
 use crate::domain::{AccountId, Address, H256, Nonce, PackedEthSignature, PubKeyHash, TokenId, amount};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,39 @@ pub enum ChangePubKeyEthAuthData {
 }
 
 impl ChangePubKey {
+    /// Number of the transaction type.
+    pub const TX_TYPE: u8 = 0x07;
+
+    /// Current signed form: `f8 01 ‖ account ‖ address ‖ new key hash ‖ fee token ‖ fee packed ‖ nonce ‖ validity`.
+    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+        Ok(Writer::versioned(Self::TX_TYPE)
+            .account(self.account_id)
+            .address(&self.account)
+            .bytes(&self.new_pk_hash.0)
+            .token(self.fee_token)
+            .packed_fee(&self.fee)?
+            .nonce(self.nonce)
+            .time_range(self.time_range.unwrap_or_default())
+            .finish())
+    }
+
+    /// Old signed form, with the validity only if there is one; a token that does not fit two bytes is cut off.
+    pub fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+        let message = Writer::new(Self::TX_TYPE)
+            .account(self.account_id)
+            .address(&self.account)
+            .bytes(&self.new_pk_hash.0)
+            .legacy_token(self.fee_token)
+            .packed_fee(&self.fee)?
+            .nonce(self.nonce);
+        Ok(self.time_range.into_iter().fold(message, Writer::time_range).finish())
+    }
+
+    /// Hash of the key that signed, and the form it signed; the old form is tried first. `None` if neither verifies.
+    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
+        self.signature.verify_either(Some(self.legacy_signed_bytes()), self.signed_bytes())
+    }
+
     /// What the contract needs to check the authorisation (spec 03 §3.4): a byte for its kind and its data; empty if the
     /// contract has it already.
     pub fn eth_witness(&self) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! ForcedExit (spec 02 §2).
 
-use super::{TimeRange, TxSignature};
+use super::{PubKeyHash, TimeRange, TxSignature, TxVersion, WireError, Writer};
 use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
@@ -25,4 +25,38 @@ pub struct ForcedExit {
     /// Validity; absent in old transactions.
     #[serde(flatten)]
     pub time_range: Option<TimeRange>,
+}
+
+impl ForcedExit {
+    /// Number of the transaction type.
+    pub const TX_TYPE: u8 = 0x08;
+
+    /// Current signed form: `f7 01 ‖ initiator ‖ target ‖ token ‖ fee packed ‖ nonce ‖ validity`.
+    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+        Ok(Writer::versioned(Self::TX_TYPE)
+            .account(self.initiator_account_id)
+            .address(&self.target)
+            .token(self.token)
+            .packed_fee(&self.fee)?
+            .nonce(self.nonce)
+            .time_range(self.time_range.unwrap_or_default())
+            .finish())
+    }
+
+    /// Old signed form, always with a validity; a token that does not fit two bytes is cut off.
+    pub fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+        Ok(Writer::new(Self::TX_TYPE)
+            .account(self.initiator_account_id)
+            .address(&self.target)
+            .legacy_token(self.token)
+            .packed_fee(&self.fee)?
+            .nonce(self.nonce)
+            .time_range(self.time_range.unwrap_or_default())
+            .finish())
+    }
+
+    /// Hash of the key that signed, and the form it signed; the old form is tried first. `None` if neither verifies.
+    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
+        self.signature.verify_either(Some(self.legacy_signed_bytes()), self.signed_bytes())
+    }
 }

@@ -1,6 +1,6 @@
 //! MintNFT (spec 02 §2).
 
-use super::TxSignature;
+use super::{PubKeyHash, TxSignature, TxVersion, WireError, Writer};
 use crate::domain::{AccountId, Address, H256, Nonce, TokenId, amount};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
@@ -27,4 +27,27 @@ pub struct MintNft {
     pub nonce: Nonce,
     /// Creator's signature.
     pub signature: TxSignature,
+}
+
+impl MintNft {
+    /// Number of the transaction type.
+    pub const TX_TYPE: u8 = 0x09;
+
+    /// Signed form: `f6 01 ‖ creator ‖ creator address ‖ content hash ‖ recipient ‖ fee token ‖ fee packed ‖ nonce`.
+    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+        Ok(Writer::versioned(Self::TX_TYPE)
+            .account(self.creator_id)
+            .address(&self.creator_address)
+            .bytes(&self.content_hash.0)
+            .address(&self.recipient)
+            .token(self.fee_token)
+            .packed_fee(&self.fee)?
+            .nonce(self.nonce)
+            .finish())
+    }
+
+    /// Hash of the key that signed; `None` if the signature does not verify.
+    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
+        self.signature.verify_either(None, self.signed_bytes())
+    }
 }

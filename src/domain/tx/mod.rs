@@ -24,9 +24,11 @@ pub use transfer::Transfer;
 pub use withdraw::Withdraw;
 pub use withdraw_nft::WithdrawNft;
 
-use super::EthSignData;
+use super::wire::{WireError, Writer};
+use super::{EthSignData, PubKeyHash, TxHash};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// A transaction sent to the rollup; JSON is tagged by `type`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,59 @@ pub enum ZkSyncTx {
     WithdrawNFT(Box<WithdrawNft>),
 }
 
+impl ZkSyncTx {
+    /// Name of the transaction: the tag of its JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Transfer(_) => "Transfer",
+            Self::Withdraw(_) => "Withdraw",
+            Self::Close(_) => "Close",
+            Self::ChangePubKey(_) => "ChangePubKey",
+            Self::ForcedExit(_) => "ForcedExit",
+            Self::MintNFT(_) => "MintNFT",
+            Self::Swap(_) => "Swap",
+            Self::WithdrawNFT(_) => "WithdrawNFT",
+        }
+    }
+
+    /// SHA-256 of the current form (spec 01 §7.2).
+    pub fn hash(&self) -> Result<TxHash, WireError> {
+        let bytes = match self {
+            Self::Transfer(tx) => tx.signed_bytes()?,
+            Self::Withdraw(tx) => tx.signed_bytes()?,
+            Self::Close(tx) => tx.signed_bytes(),
+            Self::ChangePubKey(tx) => tx.signed_bytes()?,
+            Self::ForcedExit(tx) => tx.signed_bytes()?,
+            Self::MintNFT(tx) => tx.signed_bytes()?,
+            Self::Swap(tx) => tx.full_bytes()?,
+            Self::WithdrawNFT(tx) => tx.signed_bytes()?,
+        };
+        Ok(TxHash(Sha256::digest(bytes).into()))
+    }
+
+    /// Hash of the key that signed and the form it signed (spec 03 §3.1); `None` if the signature does not verify.
+    /// About 3 ms for each form tried.
+    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
+        match self {
+            Self::Transfer(tx) => tx.verify_signature(),
+            Self::Withdraw(tx) => tx.verify_signature(),
+            Self::Close(tx) => tx.verify_signature().map(|signer| (signer, TxVersion::Legacy)),
+            Self::ChangePubKey(tx) => tx.verify_signature(),
+            Self::ForcedExit(tx) => tx.verify_signature(),
+            Self::MintNFT(tx) => tx.verify_signature(),
+            Self::Swap(tx) => tx.verify_signature(),
+            Self::WithdrawNFT(tx) => tx.verify_signature(),
+        }
+    }
+}
+
+/// SHA-256 of the concatenated hashes of a batch.
+pub fn batch_hash(hashes: &[TxHash]) -> TxHash {
+    let mut hasher = Sha256::new();
+    hashes.iter().for_each(|hash| hasher.update(hash.0));
+    TxHash(hasher.finalize().into())
+}
+
 /// A transaction with the optional Ethereum signature it came with (spec 02 §2.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedZkSyncTx {
@@ -54,3 +109,6 @@ pub struct SignedZkSyncTx {
     #[serde(default = "Utc::now")]
     pub created_at: DateTime<Utc>,
 }
+
+#[cfg(test)]
+mod tests;

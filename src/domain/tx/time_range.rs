@@ -20,11 +20,8 @@ impl Default for TimeRange {
 }
 
 impl TimeRange {
-    /// 16 bytes of signed messages: both ends big-endian.
-    pub fn to_bytes(self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&self.valid_from.to_be_bytes());
-        bytes[8..].copy_from_slice(&self.valid_until.to_be_bytes());
-        bytes
+    /// Whether a block of this timestamp may execute the transaction.
+    pub fn contains(self, timestamp: u64) -> bool {
+        (self.valid_from..=self.valid_until).contains(&timestamp)
     }
 }

@@ -1,6 +1,6 @@
 //! Transfer (spec 02 §2).
 
-use super::{TimeRange, TxSignature};
+use super::{PubKeyHash, TimeRange, TxSignature, TxVersion, WireError, Writer};
 use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
@@ -30,4 +30,45 @@ pub struct Transfer {
     pub time_range: Option<TimeRange>,
     /// Sender's signature.
     pub signature: TxSignature,
+}
+
+impl Transfer {
+    /// Number of the transaction type.
+    pub const TX_TYPE: u8 = 0x05;
+
+    /// Current signed form: `fa 01 ‖ account ‖ from ‖ to ‖ token ‖ amount packed ‖ fee packed ‖ nonce ‖ validity`.
+    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+        Ok(Writer::versioned(Self::TX_TYPE)
+            .account(self.account_id)
+            .address(&self.from)
+            .address(&self.to)
+            .token(self.token)
+            .packed_amount(&self.amount)?
+            .packed_fee(&self.fee)?
+            .nonce(self.nonce)
+            .time_range(self.time_range.unwrap_or_default())
+            .finish())
+    }
+
+    /// Old signed form, with the validity only if there is one; empty if the token does not fit two bytes.
+    pub fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+        if self.token.is_nft() {
+            return Ok(Vec::new());
+        }
+        let message = Writer::new(Self::TX_TYPE)
+            .account(self.account_id)
+            .address(&self.from)
+            .address(&self.to)
+            .legacy_token(self.token)
+            .packed_amount(&self.amount)?
+            .packed_fee(&self.fee)?
+            .nonce(self.nonce);
+        Ok(self.time_range.into_iter().fold(message, Writer::time_range).finish())
+    }
+
+    /// Hash of the key that signed, and the form it signed; the old form is tried first. `None` if neither verifies.
+    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
+        let legacy = (!self.token.is_nft()).then(|| self.legacy_signed_bytes());
+        self.signature.verify_either(legacy, self.signed_bytes())
+    }
 }

@@ -1,6 +1,6 @@
 //! Withdraw (spec 02 §2).
 
-use super::{TimeRange, TxSignature};
+use super::{PubKeyHash, TimeRange, TxSignature, TxVersion, WireError, Writer};
 use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
@@ -33,4 +33,46 @@ pub struct Withdraw {
     /// Validity; absent in old transactions.
     #[serde(flatten)]
     pub time_range: Option<TimeRange>,
+}
+
+impl Withdraw {
+    /// Number of the transaction type.
+    pub const TX_TYPE: u8 = 0x03;
+
+    /// Current signed form: `fc 01 ‖ account ‖ from ‖ to ‖ token ‖ amount 16 ‖ fee packed ‖ nonce`, then the validity only
+    /// if there is one (the reverse of the old form).
+    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+        let message = Writer::versioned(Self::TX_TYPE)
+            .account(self.account_id)
+            .address(&self.from)
+            .address(&self.to)
+            .token(self.token)
+            .amount(&self.amount)?
+            .packed_fee(&self.fee)?
+            .nonce(self.nonce);
+        Ok(self.time_range.into_iter().fold(message, Writer::time_range).finish())
+    }
+
+    /// Old signed form, always with a validity; empty if the token does not fit two bytes.
+    pub fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+        if self.token.is_nft() {
+            return Ok(Vec::new());
+        }
+        Ok(Writer::new(Self::TX_TYPE)
+            .account(self.account_id)
+            .address(&self.from)
+            .address(&self.to)
+            .legacy_token(self.token)
+            .amount(&self.amount)?
+            .packed_fee(&self.fee)?
+            .nonce(self.nonce)
+            .time_range(self.time_range.unwrap_or_default())
+            .finish())
+    }
+
+    /// Hash of the key that signed, and the form it signed; the old form is tried first. `None` if neither verifies.
+    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
+        let legacy = (!self.token.is_nft()).then(|| self.legacy_signed_bytes());
+        self.signature.verify_either(legacy, self.signed_bytes())
+    }
 }

@@ -1,6 +1,6 @@
 //! WithdrawNFT (spec 02 §2).
 
-use super::{TimeRange, TxSignature};
+use super::{PubKeyHash, TimeRange, TxSignature, TxVersion, WireError, Writer};
 use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
@@ -32,4 +32,28 @@ pub struct WithdrawNft {
     /// Validity.
     #[serde(flatten)]
     pub time_range: TimeRange,
+}
+
+impl WithdrawNft {
+    /// Number of the transaction type.
+    pub const TX_TYPE: u8 = 0x0a;
+
+    /// Signed form: `f5 01 ‖ account ‖ from ‖ to ‖ token ‖ fee token ‖ fee packed ‖ nonce ‖ validity`.
+    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+        Ok(Writer::versioned(Self::TX_TYPE)
+            .account(self.account_id)
+            .address(&self.from)
+            .address(&self.to)
+            .token(self.token)
+            .token(self.fee_token)
+            .packed_fee(&self.fee)?
+            .nonce(self.nonce)
+            .time_range(self.time_range)
+            .finish())
+    }
+
+    /// Hash of the key that signed; `None` if the signature does not verify.
+    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
+        self.signature.verify_either(None, self.signed_bytes())
+    }
 }
