@@ -1,1 +1,136 @@
-//! store.
+//! Everything that is kept: one data folder for one process.
+//!
+//! ```text
+//! DATA/LOCK      held while a process has the folder open
+//! DATA/index/    sled: small records
+//! DATA/blobs/    the large bodies that records refer to, one zstd frame a file
+//! ```
+//!
+//! # Tables
+//!
+//! Keys are spelled in `keys`; numbers in them are big-endian. Records are sealed by `codec`.
+//!
+//! | table | key | value | written by | removed when |
+//! | --- | --- | --- | --- | --- |
+//! | `meta` | name | parameters, genesis, heads, counters, markers | all | never; markers when their work is done |
+//! | `bodies` | file id | nothing | whatever refers to the file | with the record that refers to it |
+//! | `blocks` | number | root, commitment, size, hash, body, extra | import | revert |
+//! | `quarantine` | number | why the block cannot be witnessed | import, maintainers | freed, or revert |
+//! | `accounts` | id; id ‖ token | account; balance, after the last imported block | genesis, import | the account or balance goes |
+//! | `account_updates` | number | change of `accounts` by the block, old and new | import | older than the history, or revert |
+//! | `account_tree` | of the tree's making | of the tree's making, after the last witnessed block | genesis, maintainers | the tree removes it |
+//! | `tree_updates` | number | root, change of `account_tree` by the block, old and new | maintainers | older than the history, or revert |
+//! | `witnesses` | number | body, number of operations | maintainers | retention, or revert |
+//!
+//! # Writing
+//!
+//! What is acknowledged is on disk, in this order: body file (temporary file, sync, rename, sync of the folder), one sled
+//! transaction of at most 200 kB, flush of sled, sync of sled's file. The last two are shared by all who wait ([`Store::sync`]).
+//! A body file is unlinked only after the transaction that removed its record is durable. What is larger than a transaction goes through
+//! a log of changes (`delta`).
+//!
+//! # Locks
+//!
+//! Three, always taken in this order: `chain` (imports), `tree` (witnesses), `queue` (jobs and proofs).
+
+mod account_tree;
+mod accounts;
+mod blocks;
+mod body;
+mod codec;
+mod commit;
+mod db;
+mod delta;
+mod error;
+mod genesis;
+mod keys;
+mod open;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod witnesses;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use accounts::{AccountChange, AccountState};
+pub use blocks::{BlockRecord, NewBlock, Quarantine};
+pub use body::{BodyKind, BodyLabel, BodyReader, BodyRef, PreparedBody};
+pub use error::StoreError;
+pub use genesis::{GenesisAccount, GenesisInput, GenesisRecord};
+pub use open::StoreOptions;
+pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
+
+use crate::clock::Clock;
+
+/// An open data folder.
+pub struct Store {
+    dir: PathBuf,
+    db: Arc<db::Db>,
+    bodies: body::Bodies,
+    committer: commit::Committer,
+    clock: Arc<dyn Clock>,
+    history: u32,
+    chain: Mutex<()>,
+    tree: Mutex<()>,
+    _lock: File,
+}
+
+/// What became of something that was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// It is stored now.
+    Stored,
+    /// The same was stored before.
+    AlreadyThere,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// The data folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Returns when everything that was written before this call is durable. Callers at the same time share one flush.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.committer.sync(&self.db, &self.bodies)
+    }
+
+    /// Compresses a body and makes it durable. It has no owner yet: dropped, it is gone.
+    pub fn prepare_body(&self, label: BodyLabel, bytes: &[u8]) -> Result<PreparedBody, StoreError> {
+        self.bodies.prepare(label, bytes)
+    }
+
+    /// A whole body, checked against its hash.
+    pub fn read_body(&self, body: &BodyRef) -> Result<Vec<u8>, StoreError> {
+        self.open_body(body)?.bytes()
+    }
+
+    /// A body to pass on as it is stored, or to decompress while reading; checked against its hash.
+    pub fn open_body(&self, body: &BodyRef) -> Result<BodyReader, StoreError> {
+        self.bodies.open_body(body)
+    }
+
+    /// Does all writes of the batch or none; durable after the next sync.
+    fn apply(&self, batch: db::Batch) -> Result<(), StoreError> {
+        let released = self.db.apply(batch)?;
+        self.committer.unlink_later(released);
+        Ok(())
+    }
+
+    fn lock_chain(&self) -> MutexGuard<'_, ()> {
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_tree(&self) -> MutexGuard<'_, ()> {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,44 @@
+//! The committed account tree as the tree module reads it: table `account_tree`, keys and values of the tree's own making.
+
+use std::sync::Arc;
+
+use super::Store;
+use super::db::{Db, Table};
+use crate::tree::source::{SourceError, TreeSource};
+
+const TABLE: Table = Table::AccountTree;
+
+struct StoredTree {
+    db: Arc<Db>,
+}
+
+impl Store {
+    /// The account tree after [`Store::tree_head`]. It moves on with every [`Store::commit_witness`]; a reader that overlays
+    /// the changes of the blocks it works on sees the same before, while and after that.
+    pub fn tree_source(&self) -> Arc<dyn TreeSource> {
+        Arc::new(StoredTree { db: self.db.clone() })
+    }
+}
+
+impl TreeSource for StoredTree {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SourceError> {
+        Ok(self.db.get_raw(TABLE, key)?)
+    }
+
+    fn first_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, SourceError> {
+        Ok(self.db.range_raw(TABLE, from, to_exclusive, 1)?.pop())
+    }
+
+    fn last_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, SourceError> {
+        Ok(self.db.range_raw_back(TABLE, from, to_exclusive, 1)?.pop())
+    }
+
+    fn range(
+        &self,
+        from: &[u8],
+        to_exclusive: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, SourceError> {
+        Ok(self.db.range_raw(TABLE, from, to_exclusive, limit)?)
+    }
+}

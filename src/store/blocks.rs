@@ -1,0 +1,205 @@
+//! Imported blocks, and which of them are quarantined.
+
+use serde::{Deserialize, Serialize};
+
+use super::body::{BodyKind, BodyLabel, BodyRef};
+use super::db::{Batch, Table};
+use super::delta::{ACCOUNTS, DeltaLog};
+use super::error::StoreError;
+use super::{AccountChange, PutOutcome, Store, codec, keys};
+
+/// A block to store.
+#[derive(Clone, Debug)]
+pub struct NewBlock<'a> {
+    /// Block number; one more than [`Store::head`].
+    pub number: u32,
+    /// Root of the account tree after the block, big-endian.
+    pub root: [u8; 32],
+    /// The block's commitment.
+    pub commitment: [u8; 32],
+    /// Size of the block in chunks.
+    pub chunks: u32,
+    /// Hash that tells one block from another with that number.
+    pub content_hash: [u8; 32],
+    /// `{"block":…,"accounts_updated":…}` as canonical JSON.
+    pub body: &'a [u8],
+    /// What the import learned and the witness will need, for instance the outcome of signature checks.
+    pub extra: &'a [u8],
+    /// The accounts as the block leaves them.
+    pub changes: &'a [AccountChange],
+    /// Set when the block is stored but not to be witnessed.
+    pub quarantine: Option<Quarantine>,
+}
+
+/// Why a block cannot be witnessed. Stored: frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// Index of the operation in the block, when one is to blame.
+    pub op_index: Option<u32>,
+    /// Kind of that operation.
+    pub op_kind: Option<String>,
+    /// The reason, as a sentence.
+    pub cause: String,
+    /// When it was found, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// A stored block without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockRecord {
+    /// Block number.
+    pub number: u32,
+    /// Root of the account tree after the block, big-endian.
+    pub root: [u8; 32],
+    /// The block's commitment.
+    pub commitment: [u8; 32],
+    /// Size of the block in chunks.
+    pub chunks: u32,
+    /// Hash that tells one block from another with that number.
+    pub content_hash: [u8; 32],
+    /// When it was imported, in milliseconds since 1970.
+    pub imported_at_ms: u64,
+    /// Set when the block cannot be witnessed.
+    pub quarantine: Option<Quarantine>,
+    /// Whether its witness is stored.
+    pub witnessed: bool,
+}
+
+/// Stored: frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct BlockRow {
+    pub number: u32,
+    pub root: [u8; 32],
+    pub commitment: [u8; 32],
+    pub chunks: u32,
+    pub content_hash: [u8; 32],
+    pub imported_at_ms: u64,
+    pub body: BodyRef,
+    pub extra: BodyRef,
+}
+
+/// The longest cause that is kept, in bytes: records stay small.
+const MAX_CAUSE: usize = 1000;
+
+impl Store {
+    /// The last imported block; 0 when there is none.
+    pub fn head(&self) -> Result<u32, StoreError> {
+        ACCOUNTS.head(&self.db)
+    }
+
+    /// Stores the next block; durable on return. The same block again is fine; another one with that number is
+    /// [`StoreError::Different`], a number out of order [`StoreError::OutOfOrder`].
+    pub fn put_block(&self, block: NewBlock<'_>) -> Result<PutOutcome, StoreError> {
+        let _chain = self.lock_chain();
+        let number = block.number;
+        // A failure between recording and applying leaves this to do.
+        ACCOUNTS.apply_pending(&self.db, &self.bodies)?;
+        if let Some(present) = self.block_row(number)? {
+            if present.content_hash != block.content_hash {
+                return Err(StoreError::Different { what: format!("block {number}") });
+            }
+            self.sync()?;
+            return Ok(PutOutcome::AlreadyThere);
+        }
+        if self.genesis()?.is_none() {
+            return Err(StoreError::NotFound { what: "genesis: import it before the first block".into() });
+        }
+        let expected = self.head()?.saturating_add(1);
+        if number != expected {
+            return Err(StoreError::OutOfOrder { expected, got: number });
+        }
+        let prepare = |kind, bytes: &[u8]| self.prepare_body(BodyLabel::block(kind, number), bytes);
+        let delta = self.account_delta(block.changes)?;
+        let prepared = prepare(BodyKind::AccountDelta, &DeltaLog::encode(&delta)?)?;
+        let body = prepare(BodyKind::Block, block.body)?;
+        let extra = prepare(BodyKind::BlockExtra, block.extra)?;
+
+        let mut batch = Batch::new();
+        let row = BlockRow {
+            number,
+            root: block.root,
+            commitment: block.commitment,
+            chunks: block.chunks,
+            content_hash: block.content_hash,
+            imported_at_ms: self.clock.wall_ms(),
+            body: batch.adopt(body),
+            extra: batch.adopt(extra),
+        };
+        batch.put(Table::Blocks, &keys::number(number), &row)?;
+        if let Some(quarantine) = block.quarantine {
+            put_quarantine(&mut batch, number, quarantine)?;
+        }
+        ACCOUNTS.record(&mut batch, number, block.root, prepared)?;
+        self.apply(batch)?;
+        self.sync()?;
+        ACCOUNTS.apply(&self.db, number, &delta)?;
+        Ok(PutOutcome::Stored)
+    }
+
+    /// A block without its body.
+    pub fn block(&self, number: u32) -> Result<Option<BlockRecord>, StoreError> {
+        let Some(row) = self.block_row(number)? else { return Ok(None) };
+        Ok(Some(BlockRecord {
+            number: row.number,
+            root: row.root,
+            commitment: row.commitment,
+            chunks: row.chunks,
+            content_hash: row.content_hash,
+            imported_at_ms: row.imported_at_ms,
+            quarantine: self.quarantine(number)?,
+            witnessed: self.db.contains(Table::Witnesses, &keys::number(number))?,
+        }))
+    }
+
+    /// The block as it was put: `{"block":…,"accounts_updated":…}`.
+    pub fn block_body(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        self.block_row(number)?.map(|row| self.read_body(&row.body)).transpose()
+    }
+
+    /// What the import learned about the block.
+    pub fn block_extra(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        self.block_row(number)?.map(|row| self.read_body(&row.extra)).transpose()
+    }
+
+    /// Why the block cannot be witnessed, if so.
+    pub fn quarantine(&self, number: u32) -> Result<Option<Quarantine>, StoreError> {
+        self.db.get(Table::Quarantine, &keys::number(number))
+    }
+
+    /// Quarantines a stored block, or frees it. Not durable by itself: the reason can be found again.
+    pub fn set_quarantine(&self, number: u32, quarantine: Option<Quarantine>) -> Result<(), StoreError> {
+        let _chain = self.lock_chain();
+        if self.block_row(number)?.is_none() {
+            return Err(StoreError::NotFound { what: format!("block {number}") });
+        }
+        let mut batch = Batch::new();
+        match quarantine {
+            Some(quarantine) => put_quarantine(&mut batch, number, quarantine)?,
+            None => batch.remove(Table::Quarantine, &keys::number(number)),
+        }
+        self.apply(batch)
+    }
+
+    /// Up to `limit` quarantined blocks, the first ones.
+    pub fn quarantined(&self, limit: usize) -> Result<Vec<(u32, Quarantine)>, StoreError> {
+        let entries = self.db.range_raw(Table::Quarantine, &keys::number(0), &[0xff; 5], limit)?;
+        let parse = |(key, payload): (Vec<u8>, Vec<u8>)| {
+            let number = keys::head_number(&key).ok_or_else(|| StoreError::corrupt("a key is cut short"))?;
+            Ok((number, codec::from_body_bytes("a quarantine", &payload)?))
+        };
+        entries.into_iter().map(parse).collect()
+    }
+
+    pub(super) fn block_row(&self, number: u32) -> Result<Option<BlockRow>, StoreError> {
+        self.db.get(Table::Blocks, &keys::number(number))
+    }
+}
+
+fn put_quarantine(batch: &mut Batch, number: u32, mut quarantine: Quarantine) -> Result<(), StoreError> {
+    let mut end = quarantine.cause.len().min(MAX_CAUSE);
+    while !quarantine.cause.is_char_boundary(end) {
+        end -= 1;
+    }
+    quarantine.cause.truncate(end);
+    batch.put(Table::Quarantine, &keys::number(number), &quarantine)
+}

@@ -1,0 +1,395 @@
+//! Bodies: the large values. Small ones live inside the record that owns them, the others in files.
+//!
+//! A body is one zstd frame. A file is a 72-byte header that says what the body belongs to, then the frame; its name is
+//! `id-hash`, with the hash of the frame, and a fresh id, so that every file has exactly one owner. A file that the
+//! table `bodies` does not list does not exist: it is left over from a crash and swept at the next start.
+//!
+//! Header, integers little-endian: magic (8) ‖ version (1) ‖ kind (1) ‖ zero (2) ‖ first block (4) ‖ last block (4) ‖
+//! raw length (8) ‖ frame length (8) ‖ blake3 of the frame (32) ‖ crc32 of all before (4).
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+
+const MAGIC: &[u8; 8] = b"zkwsbody";
+const VERSION: u8 = 1;
+const HEADER: usize = 72;
+const LEVEL: i32 = 3;
+/// Frames up to this length stay in the record: records are to stay below 4 kB.
+const INLINE: usize = 1500;
+/// Nothing is allocated up front beyond this, whatever a header says.
+const PREALLOCATE: u64 = 64 << 20;
+
+/// What a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum BodyKind {
+    /// The genesis accounts, as JSON.
+    Genesis = 1,
+    /// A block with its account updates, as JSON.
+    Block = 2,
+    /// What was learned while importing a block.
+    BlockExtra = 3,
+    /// The change of the accounts by a block.
+    AccountDelta = 4,
+    /// The change of the account tree by a block.
+    TreeDelta = 5,
+    /// A witness, as JSON.
+    Witness = 6,
+    /// The data of an aggregated job, as JSON.
+    JobData = 7,
+    /// A single proof, as JSON.
+    SingleProof = 8,
+    /// An aggregated proof, as JSON.
+    AggregatedProof = 9,
+    /// An aggregated operation, as JSON.
+    AggregatedOperation = 10,
+    /// A proof that was not accepted.
+    RejectedProof = 11,
+}
+
+/// What a body is and which blocks it belongs to: enough to rebuild the index from the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyLabel {
+    /// What it is.
+    pub kind: BodyKind,
+    /// The first block it is about; 0 for none.
+    pub first: u32,
+    /// The last block it is about.
+    pub last: u32,
+}
+
+impl BodyLabel {
+    /// A body about one block.
+    pub fn block(kind: BodyKind, number: u32) -> Self {
+        Self { kind, first: number, last: number }
+    }
+
+    /// A body about a range of blocks.
+    pub fn range(kind: BodyKind, first: u32, last: u32) -> Self {
+        Self { kind, first, last }
+    }
+}
+
+/// Where a body is. Part of stored records: frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BodyRef {
+    /// In the record itself.
+    Inline {
+        /// The zstd frame.
+        frame: Vec<u8>,
+        /// Length of the body in bytes.
+        raw_len: u64,
+    },
+    /// In a file of its own.
+    File {
+        /// The number in the file's name.
+        id: u64,
+        /// blake3 of the zstd frame.
+        hash: [u8; 32],
+        /// Length of the zstd frame in bytes.
+        len: u64,
+        /// Length of the body in bytes.
+        raw_len: u64,
+    },
+}
+
+impl BodyRef {
+    /// Length of the body in bytes, uncompressed.
+    pub fn raw_len(&self) -> u64 {
+        match self {
+            BodyRef::Inline { raw_len, .. } | BodyRef::File { raw_len, .. } => *raw_len,
+        }
+    }
+}
+
+/// A body as read: one zstd frame, checked against its hash.
+#[derive(Clone, Debug)]
+pub struct BodyReader {
+    frame: Vec<u8>,
+    raw_len: u64,
+}
+
+impl BodyReader {
+    /// The zstd frame, to be passed on as it is.
+    pub fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
+    /// Takes the zstd frame.
+    pub fn into_frame(self) -> Vec<u8> {
+        self.frame
+    }
+
+    /// Length of the body in bytes, uncompressed.
+    pub fn raw_len(&self) -> u64 {
+        self.raw_len
+    }
+
+    /// The body, decompressed as it is read.
+    pub fn decoder(&self) -> io::Result<impl Read + '_> {
+        Ok(zstd::stream::Decoder::with_buffer(self.frame.as_slice())?.take(self.raw_len))
+    }
+
+    /// The whole body.
+    pub fn bytes(&self) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = Vec::with_capacity(usize::try_from(self.raw_len.min(PREALLOCATE)).unwrap_or(0));
+        let read = self.decoder().and_then(|mut decoder| decoder.read_to_end(&mut bytes));
+        match read {
+            Ok(_) if bytes.len() as u64 == self.raw_len => Ok(bytes),
+            Ok(_) => Err(StoreError::corrupt("a body is shorter than recorded")),
+            Err(error) => Err(StoreError::corrupt(format!("a body does not decompress ({error})"))),
+        }
+    }
+}
+
+/// A body that is on disk but not yet referred to. Dropped unused, it removes its file.
+#[derive(Debug)]
+pub struct PreparedBody {
+    body: BodyRef,
+    file: Option<PathBuf>,
+}
+
+impl PreparedBody {
+    /// Where the body is.
+    pub fn body(&self) -> &BodyRef {
+        &self.body
+    }
+
+    /// From now on a record refers to the body.
+    pub(super) fn keep(mut self) -> BodyRef {
+        self.file = None;
+        self.body.clone()
+    }
+}
+
+impl Drop for PreparedBody {
+    fn drop(&mut self) {
+        if let Some(path) = &self.file {
+            // A file that stays is swept at the next start.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// The folder of body files.
+#[derive(Debug)]
+pub(super) struct Bodies {
+    dir: PathBuf,
+    folder: File,
+    next_id: AtomicU64,
+}
+
+impl Bodies {
+    /// Opens or creates the folder and removes every file whose id is not `known`; returns how many those were.
+    pub fn open(
+        dir: &Path,
+        known: impl Fn(u64) -> Result<bool, StoreError>,
+    ) -> Result<(Self, usize), StoreError> {
+        let failed = || StoreError::io(format!("opening the folder {}", dir.display()));
+        fs::create_dir_all(dir).map_err(failed())?;
+        let folder = File::open(dir).map_err(failed())?;
+        let (mut swept, mut largest) = (0, 0);
+        for entry in fs::read_dir(dir).map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            let id = file_id(&entry.file_name().to_string_lossy());
+            largest = largest.max(id.unwrap_or(0));
+            // A name that is not ours is left alone, except for our own temporary ones.
+            let orphan = match id {
+                Some(id) => !known(id)?,
+                None => entry.file_name().to_string_lossy().ends_with(".tmp"),
+            };
+            if orphan {
+                fs::remove_file(entry.path()).map_err(failed())?;
+                swept += 1;
+            }
+        }
+        Ok((Self { dir: dir.into(), folder, next_id: AtomicU64::new(largest + 1) }, swept))
+    }
+
+    /// Compresses a body and makes it durable, as yet without an owner.
+    pub fn prepare(&self, label: BodyLabel, bytes: &[u8]) -> Result<PreparedBody, StoreError> {
+        let frame = zstd::bulk::compress(bytes, LEVEL).map_err(StoreError::io("compressing a body"))?;
+        let raw_len = bytes.len() as u64;
+        if frame.len() <= INLINE {
+            return Ok(PreparedBody { body: BodyRef::Inline { frame, raw_len }, file: None });
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let hash = *blake3::hash(&frame).as_bytes();
+        let body = BodyRef::File { id, hash, len: frame.len() as u64, raw_len };
+        let path = self.dir.join(file_name(id, &hash));
+        let temporary = self.dir.join(format!("{id:016x}.tmp"));
+        // Whatever fails from here on, the file is removed by the drop of the prepared body.
+        let mut prepared = PreparedBody { body, file: Some(temporary.clone()) };
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&temporary)?;
+            file.write_all(&header(label, raw_len, &frame, &hash))?;
+            file.write_all(&frame)?;
+            file.sync_data()?;
+            fs::rename(&temporary, &path)
+        };
+        write().map_err(StoreError::io("writing a body file"))?;
+        prepared.file = Some(path);
+        self.folder.sync_all().map_err(StoreError::io("syncing the folder of bodies"))?;
+        Ok(prepared)
+    }
+
+    /// Reads a body and checks it against its reference.
+    pub fn open_body(&self, body: &BodyRef) -> Result<BodyReader, StoreError> {
+        let (id, hash, len, raw_len) = match body {
+            BodyRef::Inline { frame, raw_len } => {
+                return Ok(BodyReader { frame: frame.clone(), raw_len: *raw_len });
+            }
+            BodyRef::File { id, hash, len, raw_len } => (*id, hash, *len, *raw_len),
+        };
+        let name = file_name(id, hash);
+        let mut file = match fs::read(self.dir.join(&name)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StoreError::corrupt(format!("the body file {name} is missing")));
+            }
+            Err(error) => return Err(StoreError::io(format!("reading the body file {name}"))(error)),
+        };
+        let bad = |why: &str| StoreError::corrupt(format!("the body file {name} {why}"));
+        let header = parse_header(&file).ok_or_else(|| bad("has a bad header"))?;
+        if file.len() as u64 != HEADER as u64 + len || header.raw_len != raw_len {
+            return Err(bad("has another length than recorded"));
+        }
+        let frame = file.split_off(HEADER);
+        if blake3::hash(&frame).as_bytes() != hash {
+            return Err(bad("fails its checksum"));
+        }
+        Ok(BodyReader { frame, raw_len })
+    }
+
+    /// The file of a body, if it has one.
+    pub fn path(&self, body: &BodyRef) -> Option<PathBuf> {
+        match body {
+            BodyRef::Inline { .. } => None,
+            BodyRef::File { id, hash, .. } => Some(self.dir.join(file_name(*id, hash))),
+        }
+    }
+
+    /// Makes removals in the folder durable.
+    pub fn sync_folder(&self) -> io::Result<()> {
+        self.folder.sync_all()
+    }
+}
+
+/// What the header of a body file says.
+#[derive(Debug, PartialEq, Eq)]
+struct Header {
+    raw_len: u64,
+}
+
+fn header(label: BodyLabel, raw_len: u64, frame: &[u8], hash: &[u8; 32]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&[VERSION, label.kind as u8, 0, 0]);
+    bytes.extend_from_slice(&label.first.to_le_bytes());
+    bytes.extend_from_slice(&label.last.to_le_bytes());
+    bytes.extend_from_slice(&raw_len.to_le_bytes());
+    bytes.extend_from_slice(&(frame.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(hash);
+    let crc = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+fn parse_header(file: &[u8]) -> Option<Header> {
+    let header = file.first_chunk::<HEADER>()?;
+    let (rest, crc) = header.split_last_chunk::<4>()?;
+    let good = rest.starts_with(MAGIC)
+        && rest.get(8) == Some(&VERSION)
+        && crc32fast::hash(rest) == u32::from_le_bytes(*crc);
+    let raw_len = rest.get(20..28)?.first_chunk::<8>()?;
+    good.then_some(Header { raw_len: u64::from_le_bytes(*raw_len) })
+}
+
+fn file_name(id: u64, hash: &[u8; 32]) -> String {
+    format!("{id:016x}-{}", hex::encode(hash))
+}
+
+fn file_id(name: &str) -> Option<u64> {
+    let (id, hash) = name.split_once('-')?;
+    (id.len() == 16 && hash.len() == 64).then(|| u64::from_str_radix(id, 16).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        blake3::Hasher::new().update(&len.to_le_bytes()).finalize_xof().fill(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn small_bodies_stay_inline_and_large_ones_become_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let (bodies, _) = Bodies::open(dir.path(), |_| Ok(true)).unwrap();
+        let label = BodyLabel::block(BodyKind::Block, 1);
+        for bytes in [vec![], vec![b'x'; 100_000], noise(100), noise(100_000)] {
+            let body = bodies.prepare(label, &bytes).unwrap().keep();
+            assert_eq!(matches!(body, BodyRef::File { .. }), bytes == noise(100_000));
+            assert_eq!(body.raw_len(), bytes.len() as u64);
+            assert_eq!(bodies.open_body(&body).unwrap().bytes().unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_body_without_an_owner_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (bodies, _) = Bodies::open(dir.path(), |_| Ok(true)).unwrap();
+        let label = BodyLabel::range(BodyKind::JobData, 1, 2);
+        drop(bodies.prepare(label, &noise(9_000)).unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        let kept = bodies.prepare(label, &noise(9_000)).unwrap().keep();
+        bodies.prepare(label, &noise(9_000)).unwrap().keep();
+        fs::write(dir.path().join("0000000000000009.tmp"), "x").unwrap();
+        let BodyRef::File { id: kept_id, .. } = kept else { panic!() };
+        let (bodies, swept) = Bodies::open(dir.path(), |id| Ok(id == kept_id)).unwrap();
+        assert_eq!(swept, 2);
+        assert_eq!(bodies.open_body(&kept).unwrap().bytes().unwrap(), noise(9_000));
+    }
+
+    #[test]
+    fn every_damaged_byte_of_a_file_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (bodies, _) = Bodies::open(dir.path(), |_| Ok(true)).unwrap();
+        let body = bodies.prepare(BodyLabel::block(BodyKind::Witness, 3), &noise(2_000)).unwrap().keep();
+        let path = bodies.path(&body).unwrap();
+        let good = fs::read(&path).unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            fs::write(&path, &bad).unwrap();
+            assert!(matches!(bodies.open_body(&body), Err(StoreError::Corrupt { .. })), "byte {at}");
+        }
+        fs::write(&path, &good[..good.len() - 1]).unwrap();
+        assert!(bodies.open_body(&body).is_err());
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(bodies.open_body(&body), Err(StoreError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn the_header_and_the_reference_are_frozen() {
+        let bytes = header(BodyLabel::range(BodyKind::JobData, 1, 2), 5, b"abc", &[7; 32]);
+        assert_eq!(bytes.len(), HEADER);
+        assert_eq!(
+            hex::encode(&bytes[..36]),
+            "7a6b7773626f6479010700000100000002000000050000000000000003000000".to_string() + "00000000"
+        );
+        let body = BodyRef::File { id: 1, hash: [2; 32], len: 300, raw_len: 4 };
+        assert_eq!(
+            hex::encode(super::super::codec::seal(&body).unwrap()),
+            format!("010101{}fb2c0104{}", "02".repeat(32), "b740bbaf")
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! Opening a data folder: lock, index, parameters, left-overs of the last run.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use super::body::Bodies;
+use super::commit::Committer;
+use super::db::{Batch, Db, Table};
+use super::delta::{ACCOUNTS, TREE};
+use super::error::StoreError;
+use super::keys::{self, meta};
+use crate::clock::{Clock, SystemClock};
+
+/// How a store works.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Cache of the index, in bytes on disk; memory use is larger.
+    pub cache_bytes: u64,
+    /// Interval of background flushes, in milliseconds: what is not synced explicitly may be lost for that long.
+    pub flush_every_ms: u64,
+    /// How many blocks a revert can go back.
+    pub history: u32,
+    /// A lease that is not renewed for that long ends.
+    pub gone_timeout: Duration,
+    /// A job that was handed out that often and not proven is parked as failed; `None` for no limit.
+    pub max_attempts: Option<u32>,
+    /// How many rejected proofs are kept.
+    pub max_rejected: u32,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 64 << 20,
+            flush_every_ms: 100,
+            history: 400,
+            gone_timeout: Duration::from_secs(60),
+            max_attempts: None,
+            max_rejected: 100,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+}
+
+/// What the folder was made with. Stored: frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Parameters {
+    format: u32,
+    account_tree_depth: u32,
+    balance_tree_depth: u32,
+}
+
+const PARAMETERS: Parameters = Parameters { format: 1, account_tree_depth: 32, balance_tree_depth: 32 };
+
+impl Parameters {
+    fn describe(&self) -> String {
+        let Self { format, account_tree_depth, balance_tree_depth } = self;
+        format!("format {format} with trees of depth {account_tree_depth} and {balance_tree_depth}")
+    }
+}
+
+impl Store {
+    /// Opens a data folder, or makes one. Finishes what a crash interrupted and removes what it left behind.
+    pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+        let lock = lock(dir)?;
+        let db = Db::open(&dir.join("index"), options.cache_bytes, options.flush_every_ms)?;
+        check_parameters(dir, &db)?;
+        let known = |id| db.contains(Table::Bodies, &keys::body(id));
+        let (bodies, swept) = Bodies::open(&dir.join("blobs"), known)?;
+        if swept > 0 {
+            tracing::info!(swept, "removed body files that a crash left behind");
+        }
+        let store = Self {
+            dir: dir.into(),
+            db: Arc::new(db),
+            bodies,
+            committer: Committer::default(),
+            clock: options.clock,
+            history: options.history,
+            chain: Mutex::new(()),
+            tree: Mutex::new(()),
+            _lock: lock,
+        };
+        store.wipe_unfinished_genesis()?;
+        ACCOUNTS.apply_pending(&store.db, &store.bodies)?;
+        TREE.apply_pending(&store.db, &store.bodies)?;
+        Ok(store)
+    }
+}
+
+/// One process for each folder. The lock goes with the process, however it ends.
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let unusable = |source| StoreError::Folder { dir: dir.into(), source };
+    fs::create_dir_all(dir).map_err(unusable)?;
+    let mut open = OpenOptions::new();
+    let file =
+        open.create(true).truncate(false).read(true).write(true).open(dir.join("LOCK")).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { dir: dir.into() }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+fn check_parameters(dir: &Path, db: &Db) -> Result<(), StoreError> {
+    match db.get::<Parameters>(Table::Meta, meta::PARAMETERS)? {
+        Some(found) if found == PARAMETERS => Ok(()),
+        Some(found) => Err(StoreError::Format {
+            dir: dir.into(),
+            found: found.describe(),
+            expected: PARAMETERS.describe(),
+        }),
+        None => {
+            let mut batch = Batch::new();
+            batch.put(Table::Meta, meta::PARAMETERS, &PARAMETERS)?;
+            db.apply(batch)?;
+            db.flush()
+        }
+    }
+}

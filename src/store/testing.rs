@@ -1,0 +1,97 @@
+//! Stores and contents for the tests of this module.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::tree::source::{Change, TreeDelta};
+
+/// 2026-01-01 in milliseconds.
+pub const NOW: u64 = 1_767_225_600_000;
+
+pub fn options(clock: &Arc<ManualClock>) -> StoreOptions {
+    StoreOptions {
+        cache_bytes: 4 << 20,
+        flush_every_ms: 10_000,
+        history: 3,
+        gone_timeout: Duration::from_secs(60),
+        max_attempts: Some(3),
+        max_rejected: 4,
+        clock: clock.clone(),
+    }
+}
+
+pub fn open(dir: &Path) -> Store {
+    Store::open(dir, options(&Arc::new(ManualClock::new(NOW)))).unwrap()
+}
+
+pub fn account(nonce: u32) -> AccountState {
+    AccountState { nonce, pub_key_hash: [1; 20], address: [2; 20] }
+}
+
+/// Bytes that do not compress.
+pub fn noise(seed: u32, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+/// Genesis with the accounts 0 and 1, and one tree entry.
+pub fn put_genesis(store: &Store) -> PutOutcome {
+    let input = GenesisInput {
+        body: b"{}",
+        root: [9; 32],
+        content_hash: [8; 32],
+        accounts: vec![(0, account(0), vec![(0, 1_000)]), (1, account(0), vec![])],
+        tree: vec![(b"root".to_vec(), b"0".to_vec())],
+    };
+    store.put_genesis(input).unwrap()
+}
+
+/// Block n sets the nonce of account 0 to n, its balance of token 0 to 1000 − n, and makes account 10 + n.
+pub fn put_block(store: &Store, number: u32) -> Result<PutOutcome, StoreError> {
+    let changes = [
+        AccountChange {
+            id: 0,
+            state: Some(account(number)),
+            balances: vec![(0, 1_000 - u128::from(number))],
+        },
+        AccountChange { id: 10 + number, state: Some(account(0)), balances: vec![(7, 5)] },
+    ];
+    store.put_block(NewBlock {
+        number,
+        root: [number as u8; 32],
+        commitment: [number as u8 + 100; 32],
+        chunks: 10,
+        content_hash: [number as u8; 32],
+        body: &noise(number, 5_000),
+        extra: b"extra",
+        changes: &changes,
+        quarantine: None,
+    })
+}
+
+/// The change of the tree by block n: the root, and an entry of its own.
+pub fn delta(number: u32) -> TreeDelta {
+    let text = |n: u32| Some(n.to_string().into_bytes());
+    let own = Change { key: format!("n{number}").into_bytes(), old: None, new: Some(noise(number, 40)) };
+    TreeDelta {
+        changes: vec![Change { key: b"root".to_vec(), old: text(number - 1), new: text(number) }, own],
+    }
+}
+
+pub fn witness_json(number: u32) -> Vec<u8> {
+    format!("{{\"witness\":\"{}\"}}", hex::encode(noise(number, 4_000))).into_bytes()
+}
+
+pub fn commit_witness(store: &Store, number: u32) -> Result<(), StoreError> {
+    let witness = Some(store.prepare_witness(number, &witness_json(number), 10)?);
+    store.commit_witness(WitnessCommit { number, witness, delta: &delta(number), root: [number as u8; 32] })
+}
+
+/// The body files of a folder.
+pub fn files(dir: &Path) -> usize {
+    std::fs::read_dir(dir.join("blobs")).unwrap().count()
+}

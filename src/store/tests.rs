@@ -1,0 +1,342 @@
+//! The chain side of the store: folder, genesis, blocks, witnesses and the tree.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use super::db::{Batch, Table};
+use super::delta::{ACCOUNTS, DeltaLog, TREE};
+use super::testing::*;
+use super::*;
+use crate::tree::source::{Change, TreeDelta, TreeSource};
+
+#[test]
+fn a_folder_has_one_process_and_is_free_again_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let second = Store::open(dir.path(), StoreOptions::default());
+    let Err(error @ StoreError::Locked { .. }) = second else { panic!("{second:?}") };
+    assert!(error.to_string().contains(&dir.path().display().to_string()));
+    drop(store);
+    open(dir.path());
+}
+
+#[test]
+fn a_folder_of_another_format_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut batch = Batch::new();
+    batch.put(Table::Meta, keys::meta::PARAMETERS, &(2u32, 32u32, 32u32)).unwrap();
+    store.apply(batch).unwrap();
+    drop(store);
+    let refused = Store::open(dir.path(), StoreOptions::default());
+    assert!(matches!(refused, Err(StoreError::Format { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_or_read_is_a_clear_error() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), "x").unwrap();
+    let refused = Store::open(&dir.path().join("file"), StoreOptions::default());
+    assert!(matches!(refused, Err(StoreError::Folder { .. })), "{refused:?}");
+
+    let store = open(dir.path());
+    put_genesis(&store);
+    drop(store);
+    let db = dir.path().join("index/db");
+    let mut bytes = fs::read(&db).unwrap();
+    bytes.iter_mut().for_each(|byte| *byte = !*byte);
+    fs::write(&db, bytes).unwrap();
+    // Whatever sled makes of it: no panic.
+    let _ = Store::open(dir.path(), StoreOptions::default());
+}
+
+#[test]
+fn genesis_is_loaded_once_and_another_one_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    assert_eq!(store.genesis().unwrap(), None);
+    assert!(matches!(put_block(&store, 1), Err(StoreError::NotFound { .. })));
+    assert_eq!(put_genesis(&store), PutOutcome::Stored);
+    assert_eq!(put_genesis(&store), PutOutcome::AlreadyThere);
+    drop(store);
+    let store = open(dir.path());
+    let genesis = store.genesis().unwrap().unwrap();
+    assert_eq!((genesis.root, genesis.accounts), ([9; 32], 2));
+    assert_eq!(store.genesis_body().unwrap().unwrap(), b"{}");
+    assert_eq!(store.account(0).unwrap(), Some(account(0)));
+    assert_eq!(store.balances(0, 0, 10).unwrap(), vec![(0, 1_000)]);
+    let other: GenesisInput<'_, Vec<GenesisAccount>, Vec<(Vec<u8>, Vec<u8>)>> =
+        GenesisInput { body: b"", root: [0; 32], content_hash: [0; 32], accounts: vec![], tree: vec![] };
+    assert!(matches!(store.put_genesis(other), Err(StoreError::Different { .. })));
+}
+
+#[test]
+fn an_interrupted_genesis_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut batch = Batch::new();
+    batch.put(Table::Meta, keys::meta::GENESIS_LOADING, &true).unwrap();
+    batch.put_raw(Table::Accounts, &keys::number(77), b"half");
+    batch.put_raw(Table::AccountTree, b"root", b"half");
+    store.apply(batch).unwrap();
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(store.account(77).unwrap(), None);
+    assert_eq!(store.tree_source().get(b"root").unwrap(), None);
+    put_genesis(&store);
+    assert_eq!(store.tree_source().get(b"root").unwrap(), Some(b"0".to_vec()));
+}
+
+#[test]
+fn a_large_genesis_is_loaded_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let input = GenesisInput {
+        body: &noise(1, 100_000),
+        root: [9; 32],
+        content_hash: [8; 32],
+        accounts: (0..6_000).map(|id| (id, account(id), vec![(0, u128::MAX), (id, 3)])),
+        tree: (0..6_000u32).map(|n| (n.to_be_bytes().to_vec(), noise(n, 64))),
+    };
+    store.put_genesis(input).unwrap();
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(store.genesis().unwrap().unwrap().accounts, 6_000);
+    assert_eq!(store.genesis_body().unwrap().unwrap(), noise(1, 100_000));
+    assert_eq!(store.account(5_999).unwrap(), Some(account(5_999)));
+    assert_eq!(store.balance(5_999, 0).unwrap(), u128::MAX);
+    assert_eq!(store.balance(5_999, 5_999).unwrap(), 3);
+    assert_eq!(store.tree_source().get(&5_999u32.to_be_bytes()).unwrap(), Some(noise(5_999, 64)));
+}
+
+#[test]
+fn blocks_come_in_order_and_survive() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put_genesis(&store);
+    assert!(matches!(put_block(&store, 2), Err(StoreError::OutOfOrder { expected: 1, got: 2 })));
+    assert_eq!(put_block(&store, 1).unwrap(), PutOutcome::Stored);
+    assert_eq!(put_block(&store, 2).unwrap(), PutOutcome::Stored);
+    assert_eq!(put_block(&store, 1).unwrap(), PutOutcome::AlreadyThere);
+    let changed = NewBlock {
+        number: 1,
+        root: [0; 32],
+        commitment: [0; 32],
+        chunks: 1,
+        content_hash: [77; 32],
+        body: b"",
+        extra: b"",
+        changes: &[],
+        quarantine: None,
+    };
+    assert!(matches!(store.put_block(changed), Err(StoreError::Different { .. })));
+    drop(store);
+
+    let store = open(dir.path());
+    assert_eq!(store.head().unwrap(), 2);
+    let block = store.block(2).unwrap().unwrap();
+    assert_eq!((block.root, block.chunks, block.imported_at_ms, block.witnessed), ([2; 32], 10, NOW, false));
+    assert_eq!(store.block_body(2).unwrap().unwrap(), noise(2, 5_000));
+    assert_eq!(store.block_extra(2).unwrap().unwrap(), b"extra");
+    assert_eq!(store.block(3).unwrap(), None);
+    assert_eq!(store.account(0).unwrap(), Some(account(2)));
+    assert_eq!(store.balance(0, 0).unwrap(), 998);
+    assert_eq!(store.balances(12, 0, 10).unwrap(), vec![(7, 5)]);
+    assert_eq!(store.balances(12, 8, 10).unwrap(), vec![]);
+}
+
+#[test]
+fn a_balance_of_zero_and_a_removed_account_leave_no_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put_genesis(&store);
+    let changes = [AccountChange { id: 0, state: None, balances: vec![(0, 0)] }];
+    let block = NewBlock {
+        number: 1,
+        root: [1; 32],
+        commitment: [1; 32],
+        chunks: 2,
+        content_hash: [1; 32],
+        body: b"",
+        extra: b"",
+        changes: &changes,
+        quarantine: None,
+    };
+    store.put_block(block).unwrap();
+    assert_eq!(store.account(0).unwrap(), None);
+    assert_eq!(store.balances(0, 0, 10).unwrap(), vec![]);
+}
+
+#[test]
+fn quarantined_blocks_are_listed_until_freed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put_genesis(&store);
+    (1..=3).for_each(|n| assert_eq!(put_block(&store, n).unwrap(), PutOutcome::Stored));
+    let quarantine = Quarantine {
+        op_index: Some(4),
+        op_kind: Some("MintNFTOp".into()),
+        cause: "é".repeat(2_000),
+        at_ms: NOW,
+    };
+    store.set_quarantine(2, Some(quarantine.clone())).unwrap();
+    assert!(matches!(store.set_quarantine(9, Some(quarantine)), Err(StoreError::NotFound { .. })));
+    let listed = store.quarantined(10).unwrap();
+    assert_eq!((listed.len(), listed[0].0, listed[0].1.cause.len()), (1, 2, 1_000));
+    assert!(store.block(2).unwrap().unwrap().quarantine.is_some());
+    store.set_quarantine(2, None).unwrap();
+    assert_eq!(store.quarantined(10).unwrap(), vec![]);
+}
+
+#[test]
+fn witnesses_move_the_tree_on_and_the_history_stays_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put_genesis(&store);
+    (1..=6).for_each(|n| assert_eq!(put_block(&store, n).unwrap(), PutOutcome::Stored));
+    assert!(matches!(commit_witness(&store, 2), Err(StoreError::OutOfOrder { expected: 1, got: 2 })));
+    let source = store.tree_source();
+    for n in 1..=6 {
+        commit_witness(&store, n).unwrap();
+        assert_eq!(source.get(b"root").unwrap(), Some(n.to_string().into_bytes()));
+    }
+    assert!(matches!(commit_witness(&store, 7), Err(StoreError::NotFound { .. })));
+    assert_eq!(TREE.oldest_target(&store.db).unwrap(), 3);
+    assert_eq!(ACCOUNTS.oldest_target(&store.db).unwrap(), 3);
+    // Twelve large bodies: six blocks, six witnesses. A refused witness leaves no file.
+    assert_eq!(files(dir.path()), 12);
+    drop((store, source));
+    let store = open(dir.path());
+    let witness = store.witness(6).unwrap().unwrap();
+    assert_eq!((witness.operations, store.tree_head().unwrap()), (10, 6));
+    assert_eq!(store.read_body(&witness.body).unwrap(), witness_json(6));
+    assert!(store.block(6).unwrap().unwrap().witnessed);
+}
+
+#[test]
+fn a_witness_can_be_replaced_and_its_old_file_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put_genesis(&store);
+    put_block(&store, 1).unwrap();
+    let early = store.prepare_witness(1, b"{}", 1).unwrap();
+    assert!(matches!(store.put_witness(1, early), Err(StoreError::NotFound { .. })));
+    commit_witness(&store, 1).unwrap();
+    let before = files(dir.path());
+    let again = store.prepare_witness(1, &witness_json(2), 11).unwrap();
+    store.put_witness(1, again).unwrap();
+    assert_eq!(files(dir.path()), before);
+    let witness = store.witness(1).unwrap().unwrap();
+    assert_eq!(store.read_body(&witness.body).unwrap(), witness_json(2));
+    assert_eq!(witness.operations, 11);
+}
+
+#[test]
+fn a_change_that_was_recorded_but_not_applied_is_applied_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put_genesis(&store);
+    put_block(&store, 1).unwrap();
+    // As a crash leaves it after the transaction of block 1's witness.
+    let label = BodyLabel::block(BodyKind::TreeDelta, 1);
+    let body = store.prepare_body(label, &DeltaLog::encode(&delta(1)).unwrap()).unwrap();
+    let mut batch = Batch::new();
+    TREE.record(&mut batch, 1, [1; 32], body).unwrap();
+    store.apply(batch).unwrap();
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(store.tree_source().get(b"root").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(store.tree_source().get(b"n1").unwrap(), Some(noise(1, 40)));
+}
+
+#[test]
+fn a_change_larger_than_a_transaction_is_applied_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put_genesis(&store);
+    put_block(&store, 1).unwrap();
+    let change = |n: u32| Change { key: n.to_be_bytes().into(), old: None, new: Some(noise(n, 64)) };
+    let delta = TreeDelta { changes: (0..20_000).map(change).collect() };
+    store.commit_witness(WitnessCommit { number: 1, witness: None, delta: &delta, root: [1; 32] }).unwrap();
+    let all = store.tree_source().range(&[0], &[1], 50_000).unwrap();
+    assert_eq!(all.len(), 20_000);
+    assert!(
+        all.iter()
+            .zip(&delta.changes)
+            .all(|((key, value), c)| *key == c.key && Some(value) == c.new.as_ref())
+    );
+    assert!(!store.block(1).unwrap().unwrap().witnessed);
+}
+
+#[test]
+fn many_writers_share_flushes_and_all_are_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    std::thread::scope(|scope| {
+        for thread in 0..8u32 {
+            let store = &store;
+            scope.spawn(move || {
+                for n in 0..20u32 {
+                    let mut batch = Batch::new();
+                    batch.put_raw(Table::Rejected, &keys::range(thread, n), b"x");
+                    store.apply(batch).unwrap();
+                    store.sync().unwrap();
+                }
+            });
+        }
+    });
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(store.db.range_raw(Table::Rejected, &[0], &[1], 500).unwrap().len(), 160);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    /// The stored tree is the ordered map it pretends to be, also across reopening.
+    #[test]
+    fn the_stored_tree_equals_an_ordered_map(
+        steps in proptest::collection::vec(
+            proptest::collection::btree_map(
+                proptest::collection::vec(0u8..4, 1..4),
+                proptest::option::of(proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40)),
+                1..30,
+            ),
+            1..8,
+        ),
+        queries in proptest::collection::vec((proptest::collection::vec(0u8..5, 0..4), proptest::collection::vec(0u8..5, 0..4)), 20),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = open(dir.path());
+        put_genesis(&store);
+        let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::from([(b"root".to_vec(), b"0".to_vec())]);
+        for (at, step) in steps.into_iter().enumerate() {
+            let number = at as u32 + 1;
+            put_block(&store, number).unwrap();
+            let changes = step.into_iter().map(|(key, new)| {
+                let old = match &new {
+                    Some(new) => model.insert(key.clone(), new.clone()),
+                    None => model.remove(&key),
+                };
+                Change { key, old, new }
+            });
+            let delta = TreeDelta { changes: changes.collect() };
+            store.commit_witness(WitnessCommit { number, witness: None, delta: &delta, root: [0; 32] }).unwrap();
+            if at % 3 == 1 {
+                drop(store);
+                store = open(dir.path());
+            }
+            let source = store.tree_source();
+            for (from, to) in &queries {
+                let expected: Vec<_> = if from < to {
+                    model.range(from.clone()..to.clone()).map(|(k, v)| (k.clone(), v.clone())).collect()
+                } else {
+                    Vec::new()
+                };
+                assert_eq!(source.first_in(from, to).unwrap(), expected.first().cloned());
+                assert_eq!(source.last_in(from, to).unwrap(), expected.last().cloned());
+                assert_eq!(source.range(from, to, 3).unwrap(), expected.iter().take(3).cloned().collect::<Vec<_>>());
+                assert_eq!(source.get(from).unwrap(), model.get(from).cloned());
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Witnesses, and the account tree that moves with them.
+
+use serde::{Deserialize, Serialize};
+
+use super::body::{BodyRef, PreparedBody};
+use super::db::{Batch, Table};
+use super::delta::{ACCOUNTS, DeltaLog, TREE};
+use super::error::StoreError;
+use super::{BodyKind, BodyLabel, Store, keys};
+use crate::tree::source::TreeDelta;
+
+/// A witness whose JSON is on disk already; see [`Store::prepare_witness`].
+#[derive(Debug)]
+pub struct NewWitness {
+    /// The JSON of the witness.
+    pub body: PreparedBody,
+    /// The second member of the job's `BlockProof`.
+    pub operations: u32,
+}
+
+/// What block `number` does to the account tree, with its witness.
+#[derive(Debug)]
+pub struct WitnessCommit<'a> {
+    /// Block number; one more than [`Store::tree_head`].
+    pub number: u32,
+    /// The witness; `None` when the block is quarantined and only the tree moves on.
+    pub witness: Option<NewWitness>,
+    /// The change of the account tree.
+    pub delta: &'a TreeDelta,
+    /// The root after it, big-endian.
+    pub root: [u8; 32],
+}
+
+/// A stored witness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessRecord {
+    /// Where the JSON is.
+    pub body: BodyRef,
+    /// The second member of the job's `BlockProof`.
+    pub operations: u32,
+    /// When it was stored, in milliseconds since 1970.
+    pub stored_at_ms: u64,
+}
+
+/// Stored: frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WitnessRow {
+    pub body: BodyRef,
+    pub operations: u32,
+    pub stored_at_ms: u64,
+}
+
+impl Store {
+    /// The last block whose change of the account tree is stored; 0 when there is none.
+    pub fn tree_head(&self) -> Result<u32, StoreError> {
+        TREE.head(&self.db)
+    }
+
+    /// Compresses a witness and makes it durable. The slow part, done before and outside of the ordered [`Store::commit_witness`].
+    pub fn prepare_witness(
+        &self,
+        number: u32,
+        json: &[u8],
+        operations: u32,
+    ) -> Result<NewWitness, StoreError> {
+        let body = self.prepare_body(BodyLabel::block(BodyKind::Witness, number), json)?;
+        Ok(NewWitness { body, operations })
+    }
+
+    /// Stores the witness of the next block and moves the account tree on; durable on return. Changes of the tree older than the
+    /// kept history are forgotten.
+    pub fn commit_witness(&self, commit: WitnessCommit<'_>) -> Result<(), StoreError> {
+        let _tree = self.lock_tree();
+        let number = commit.number;
+        TREE.apply_pending(&self.db, &self.bodies)?;
+        let expected = self.tree_head()?.saturating_add(1);
+        if number != expected {
+            return Err(StoreError::OutOfOrder { expected, got: number });
+        }
+        if number > self.head()? {
+            return Err(StoreError::NotFound { what: format!("block {number}") });
+        }
+        let label = BodyLabel::block(BodyKind::TreeDelta, number);
+        let delta = self.prepare_body(label, &DeltaLog::encode(commit.delta)?)?;
+        let mut batch = Batch::new();
+        if let Some(witness) = commit.witness {
+            self.put_witness_row(&mut batch, number, witness)?;
+        }
+        TREE.record(&mut batch, number, commit.root, delta)?;
+        if let Some(forgotten) = number.checked_sub(self.history) {
+            TREE.trim(&self.db, &mut batch, forgotten)?;
+            ACCOUNTS.trim(&self.db, &mut batch, forgotten)?;
+        }
+        self.apply(batch)?;
+        self.sync()?;
+        TREE.apply(&self.db, number, commit.delta)
+    }
+
+    /// Stores or replaces the witness of a block that the tree has passed already; durable on return.
+    pub fn put_witness(&self, number: u32, witness: NewWitness) -> Result<(), StoreError> {
+        let _tree = self.lock_tree();
+        if number == 0 || number > self.tree_head()? {
+            return Err(StoreError::NotFound { what: format!("tree of block {number}") });
+        }
+        let mut batch = Batch::new();
+        if let Some(old) = self.witness_row(number)? {
+            batch.release(old.body);
+        }
+        self.put_witness_row(&mut batch, number, witness)?;
+        self.apply(batch)?;
+        self.sync()
+    }
+
+    /// The witness of a block; read it with [`Store::read_body`] or [`Store::open_body`].
+    pub fn witness(&self, number: u32) -> Result<Option<WitnessRecord>, StoreError> {
+        let row = self.witness_row(number)?;
+        Ok(row.map(|WitnessRow { body, operations, stored_at_ms }| WitnessRecord {
+            body,
+            operations,
+            stored_at_ms,
+        }))
+    }
+
+    pub(super) fn witness_row(&self, number: u32) -> Result<Option<WitnessRow>, StoreError> {
+        self.db.get(Table::Witnesses, &keys::number(number))
+    }
+
+    fn put_witness_row(&self, batch: &mut Batch, number: u32, witness: NewWitness) -> Result<(), StoreError> {
+        let row = WitnessRow {
+            body: batch.adopt(witness.body),
+            operations: witness.operations,
+            stored_at_ms: self.clock.wall_ms(),
+        };
+        batch.put(Table::Witnesses, &keys::number(number), &row)
+    }
+}
