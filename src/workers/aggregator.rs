@@ -1,0 +1,112 @@
+//! Makes `CreateProofBlocks` operations out of proven blocks, when the server is configured to.
+
+use std::time::{Duration, Instant};
+
+use tracing::info;
+
+use super::import::{self, ImportError};
+use crate::domain::{AggregatedActionType, AggregatedOperation, ImportedBlock};
+use crate::store::{Store, StoreError};
+
+/// See the module.
+pub struct Aggregator {
+    /// Supported numbers of blocks, ascending.
+    sizes: Vec<u32>,
+    deadline: Duration,
+    /// The first proven block that waits, and since when.
+    waiting: Option<(u32, Instant)>,
+}
+
+impl Aggregator {
+    /// Aggregates runs of `sizes` blocks; a run shorter than the largest size is taken once its first block has waited
+    /// for `deadline`.
+    pub fn new(mut sizes: Vec<u32>, deadline: Duration) -> Option<Self> {
+        sizes.retain(|size| *size > 0);
+        sizes.sort_unstable();
+        sizes.dedup();
+        (!sizes.is_empty()).then_some(Self { sizes, deadline, waiting: None })
+    }
+
+    /// Time left until a waiting block is overdue.
+    pub fn due_in(&self) -> Option<Duration> {
+        self.waiting.map(|(_, since)| self.deadline.saturating_sub(since.elapsed()).max(Duration::from_millis(1)))
+    }
+
+    /// Records what operations are due; whether there were any.
+    pub fn round(&mut self, store: &Store) -> Result<bool, StoreError> {
+        let mut made = false;
+        loop {
+            let first = store.last_block_of(AggregatedActionType::CreateProofBlocks)?.saturating_add(1);
+            let largest = self.sizes.last().copied().unwrap_or(1);
+            let mut proven = 0;
+            while proven < largest && store.has_single_proof(first.saturating_add(proven))? {
+                proven += 1;
+            }
+            let overdue = self.overdue(first, proven);
+            let Some(size) = run_length(&self.sizes, proven, overdue) else { return Ok(made) };
+            let blocks = (first..first.saturating_add(size.min(proven)))
+                .map(|number| stored_block(store, number))
+                .collect::<Result<Vec<_>, _>>()?;
+            let proofs_to_pad = size.saturating_sub(proven) as usize;
+            let last = first.saturating_add(size.min(proven)) - 1;
+            let operation = AggregatedOperation::CreateProofBlocks { blocks, proofs_to_pad };
+            import::put_operation(store, &operation).map_err(|error| match error {
+                ImportError::Store(error) => error,
+                error => StoreError::Index(error.to_string()),
+            })?;
+            info!(first, last, padding = proofs_to_pad, "blocks are to be aggregated");
+            self.waiting = None;
+            made = true;
+        }
+    }
+
+    fn overdue(&mut self, first: u32, proven: u32) -> bool {
+        if proven == 0 {
+            self.waiting = None;
+            return false;
+        }
+        let since = match self.waiting {
+            Some((block, since)) if block == first => since,
+            _ => Instant::now(),
+        };
+        self.waiting = Some((first, since));
+        since.elapsed() >= self.deadline
+    }
+}
+
+fn stored_block(store: &Store, number: u32) -> Result<crate::domain::Block, StoreError> {
+    let missing = || StoreError::NotFound { what: format!("block {number}") };
+    let body = store.block_body(number)?.ok_or_else(missing)?;
+    let imported: ImportedBlock = serde_json::from_slice(&body).map_err(|_| missing())?;
+    Ok(imported.block)
+}
+
+/// Size of the next aggregate: the largest as soon as it is full; else, once overdue, the largest that the run fills,
+/// or the smallest size, padded, when the run fills none.
+fn run_length(sizes: &[u32], proven: u32, overdue: bool) -> Option<u32> {
+    let (smallest, largest) = (*sizes.first()?, *sizes.last()?);
+    if proven >= largest {
+        return Some(largest);
+    }
+    if !overdue || proven == 0 {
+        return None;
+    }
+    Some(sizes.iter().rev().copied().find(|size| *size <= proven).unwrap_or(smallest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_run_that_a_size_allows() {
+        let sizes = [1, 4, 8];
+        assert_eq!(run_length(&sizes, 8, false), Some(8));
+        assert_eq!(run_length(&sizes, 7, false), None);
+        assert_eq!(run_length(&sizes, 7, true), Some(4));
+        assert_eq!(run_length(&sizes, 3, true), Some(1));
+        assert_eq!(run_length(&sizes, 0, true), None);
+        assert_eq!(run_length(&[4, 8], 3, true), Some(4));
+        assert!(Aggregator::new(vec![0], Duration::ZERO).is_none());
+    }
+}

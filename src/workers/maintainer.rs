@@ -1,0 +1,237 @@
+//! Maintainers: threads that build witnesses. Maintainer `k` of `n` takes blocks `last verified + 1 + k`, then every `n`-th.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{Span, debug, error, info, info_span, warn};
+
+use super::bell::Bell;
+use super::chain::Chain;
+use super::state::InTree;
+use crate::crypto::fr;
+use crate::domain::ImportedBlock;
+use crate::store::{Quarantine, Store, StoreError, WitnessCommit};
+use crate::tree::{AccountTree, TreeView};
+use crate::witness::{self, Cause, Hashed, SignatureCheck, WitnessError};
+
+/// Longest pause between two tries of a block after trouble with the store.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+/// What all maintainers share.
+pub struct Shared {
+    /// Blocks and witnesses.
+    pub store: Arc<Store>,
+    /// Tree versions.
+    pub chain: Chain,
+    /// Wakes them, and is rung by them.
+    pub bell: Arc<Bell>,
+    /// Fallback interval, and unit of the start delay.
+    pub interval: Duration,
+    /// Blocks after this one are left alone; `u32::MAX` for no limit.
+    pub until: u32,
+    /// Blocks up to this one were verified before the start: their trees are needed, their witnesses are not.
+    pub last_verified: u32,
+}
+
+/// Why a round failed.
+#[derive(Debug)]
+enum Trouble {
+    /// The block cannot have a witness.
+    Block(WitnessError),
+    /// Trying again may help.
+    Passing(String),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Passing(error.to_string())
+    }
+}
+
+impl From<WitnessError> for Trouble {
+    fn from(error: WitnessError) -> Self {
+        if error.is_permanent() { Self::Block(error) } else { Self::Passing(error.to_string()) }
+    }
+}
+
+/// Runs maintainer `offset` of `step` until the bell stops or the last block is done.
+pub fn run(shared: &Shared, offset: u32, step: u32) {
+    let first = shared.last_verified.saturating_add(1).saturating_add(offset);
+    let mut number = first;
+    // The start delay of the reference; a block that is ready ends it early.
+    let delayed_until = Instant::now() + shared.interval * offset;
+    loop {
+        let heard = shared.bell.listen();
+        if shared.bell.is_stopping() || number > shared.until {
+            return;
+        }
+        if offset == 0 {
+            catch_up(shared);
+        }
+        number = next_open(shared.chain.head(), number, step);
+        match try_block(shared, number) {
+            Ok(true) => number = number.saturating_add(step),
+            Ok(false) => {
+                let delay = delayed_until.saturating_duration_since(Instant::now());
+                shared.bell.wait(heard, shared.interval.max(delay));
+            }
+            // Reported where it happened.
+            Err(()) => shared.bell.pause(MAX_PAUSE.min(shared.interval.max(Duration::from_millis(200)))),
+        }
+    }
+}
+
+/// Skips blocks whose tree is committed already.
+fn next_open(head: u32, number: u32, step: u32) -> u32 {
+    let behind = head.saturating_add(1).saturating_sub(number);
+    number.saturating_add(behind.div_ceil(step).saturating_mul(step))
+}
+
+/// Moves the tree over blocks that were verified elsewhere before the start.
+fn catch_up(shared: &Shared) {
+    while !shared.bell.is_stopping() {
+        let number = shared.chain.head().saturating_add(1);
+        if number > shared.last_verified.min(shared.until) {
+            return;
+        }
+        if !matches!(try_block(shared, number), Ok(true)) {
+            return;
+        }
+    }
+}
+
+/// Builds and stores the witness of a block if it is its turn; `Ok(false)` when there is nothing to do yet.
+fn try_block(shared: &Shared, number: u32) -> Result<bool, ()> {
+    if number > shared.until {
+        return Ok(false);
+    }
+    let Some(view) = shared.chain.turn_to_hash(number) else { return Ok(false) };
+    let span = info_span!("block", number, chunks = tracing::field::Empty);
+    let _entered = span.enter();
+    match attempt(shared, number, &view, &span) {
+        Ok(done) => Ok(done),
+        Err(Trouble::Passing(reason)) => {
+            warn!(reason, "the witness of the block could not be built now, it will be tried again");
+            Err(())
+        }
+        Err(Trouble::Block(reason)) => {
+            error!(%reason, "the block is quarantined: revert to the block before it and import it again");
+            let quarantine = Quarantine {
+                op_index: reason.operation.map(|(index, _)| u32::try_from(index).unwrap_or(u32::MAX)),
+                op_kind: reason.operation.map(|(_, kind)| kind.to_string()),
+                cause: reason.cause.to_string(),
+                at_ms: shared.store.now_ms(),
+            };
+            match shared.store.set_quarantine(number, Some(quarantine)) {
+                Ok(()) => Ok(false),
+                Err(error) => {
+                    warn!(%error, "the quarantine could not be recorded, it will be tried again");
+                    Err(())
+                }
+            }
+        }
+    }
+}
+
+fn attempt(shared: &Shared, number: u32, view: &TreeView, span: &Span) -> Result<bool, Trouble> {
+    let store = &shared.store;
+    let Some(record) = store.block(number)? else { return Ok(false) };
+    if record.quarantine.is_some() {
+        return Ok(false);
+    }
+    span.record("chunks", record.chunks);
+    let start = Instant::now();
+    let passing = |what: &str| Trouble::Passing(format!("{what} of block {number} is missing or damaged"));
+    let body = store.block_body(number)?.ok_or_else(|| passing("the body"))?;
+    let imported: ImportedBlock = serde_json::from_slice(&body).map_err(|_| passing("the body"))?;
+    let block = &imported.block;
+    let extra = store.block_extra(number)?.ok_or_else(|| passing("the signature outcome"))?;
+    let signatures: Result<Vec<SignatureCheck>, Cause> = extra.into_iter().map(TryInto::try_into).collect();
+    let signatures = signatures.map_err(|_| passing("the signature outcome"))?;
+
+    let in_block = |cause: Cause| WitnessError { block: number, operation: None, cause };
+    let tree = AccountTree::open(view).map_err(|error| in_block(error.into()))?;
+    let plan = witness::plan(block, &signatures, &InTree(&tree))?;
+    let hashed = witness::hash(block, plan, &tree)?;
+    // From here on the chain counts on this block: it is finished, whatever it takes.
+    shared.chain.hashed(number, hashed.delta());
+    let hashing = start.elapsed();
+    let skipped = number <= shared.last_verified;
+    let bytes = finish(shared, &imported, &hashed, skipped);
+    if bytes.is_some() {
+        shared.chain.committed(number);
+        let (hashing, total) = (hashing.as_millis() as u64, start.elapsed().as_millis() as u64);
+        info!(hashing_ms = hashing, total_ms = total, bytes, "witness stored");
+    }
+    Ok(true)
+}
+
+/// Assembles and commits, again and again until it succeeds or the bell stops; gives the size of the witness.
+fn finish(shared: &Shared, imported: &ImportedBlock, hashed: &Hashed, skipped: bool) -> Option<usize> {
+    let number = imported.block.block_number.0;
+    let mut pause = Duration::from_millis(100);
+    let json = if skipped {
+        Vec::new()
+    } else {
+        let witness = hashed.assemble(&imported.block);
+        serde_json::to_vec(&witness.prover_data).unwrap_or_default()
+    };
+    let operations = u32::try_from(imported.block.block_chunks_size).unwrap_or(u32::MAX);
+    loop {
+        match commit(shared, imported, hashed, &json, operations) {
+            Ok(true) => return Some(json.len()),
+            Ok(false) => debug!("stopped before the witness was stored; it will be built again"),
+            Err(error) => {
+                warn!(%error, block = number, "the witness could not be stored now, it will be tried again");
+                shared.bell.pause(pause);
+                pause = (pause * 2).min(MAX_PAUSE);
+            }
+        }
+        if shared.bell.is_stopping() {
+            return None;
+        }
+    }
+}
+
+fn commit(
+    shared: &Shared,
+    imported: &ImportedBlock,
+    hashed: &Hashed,
+    json: &[u8],
+    operations: u32,
+) -> Result<bool, StoreError> {
+    let number = imported.block.block_number.0;
+    let witness =
+        if json.is_empty() { None } else { Some(shared.store.prepare_witness(number, json, operations)?) };
+    loop {
+        let heard = shared.bell.listen();
+        if shared.chain.turn_to_commit(number) {
+            break;
+        }
+        if shared.bell.is_stopping() {
+            return Ok(false);
+        }
+        shared.bell.wait(heard, shared.interval);
+    }
+    let root = fr::to_bytes(&imported.block.new_root_hash);
+    match shared.store.commit_witness(WitnessCommit { number, witness, delta: hashed.delta(), root }) {
+        // Recorded by a try that failed later: the tree is applied now.
+        Err(StoreError::OutOfOrder { expected, .. }) if number.checked_add(1) == Some(expected) => Ok(true),
+        outcome => outcome.map(|()| true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_maintainer_skips_committed_blocks_in_its_stride() {
+        assert_eq!(next_open(0, 1, 4), 1);
+        assert_eq!(next_open(1, 1, 4), 5);
+        assert_eq!(next_open(4, 1, 4), 5);
+        assert_eq!(next_open(5, 1, 4), 9);
+        assert_eq!(next_open(10, 2, 1), 11);
+        assert_eq!(next_open(u32::MAX, 1, 4), u32::MAX);
+    }
+}

@@ -1,0 +1,191 @@
+//! The running system without its servers: a store, its worker threads, and what may be asked of them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::{error, info};
+
+use super::aggregator::Aggregator;
+use super::bell::Bell;
+use super::chain::Chain;
+use super::import::{self, ImportError, Imported};
+use super::{maintainer, updater};
+use crate::store::{Store, StoreError};
+
+/// How the workers run.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// Number of maintainer threads, at least 1.
+    pub witness_generators: u32,
+    /// Fallback interval of updater and maintainers, and unit of the maintainers' start delay.
+    pub interval: Duration,
+    /// Numbers of blocks to aggregate; empty when aggregated operations only arrive by import.
+    pub aggregate: Vec<u32>,
+    /// How long a proven block waits for a larger aggregate.
+    pub aggregate_deadline: Duration,
+    /// Floor of the number of provers that the scaler is told.
+    pub idle_provers: u64,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self {
+            witness_generators: 4,
+            interval: Duration::from_secs(5),
+            aggregate: Vec::new(),
+            aggregate_deadline: Duration::from_secs(1),
+            idle_provers: 1,
+        }
+    }
+}
+
+/// See the module. Dropping a node without [`stop`](Self::stop) leaves its threads to the end of the process.
+pub struct Node {
+    store: Arc<Store>,
+    bell: Arc<Bell>,
+    options: NodeOptions,
+    /// One import at a time: each is checked against the state the one before left.
+    importing: Mutex<()>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Node {
+    /// A node whose workers do not run yet.
+    pub fn new(store: Arc<Store>, options: NodeOptions) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            bell: Arc::new(Bell::default()),
+            options,
+            importing: Mutex::new(()),
+            threads: Mutex::new(Vec::new()),
+            failed: Arc::new(AtomicBool::new(false)),
+        })
+    }
+
+    /// Starts maintainers and updater.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a thread cannot be made.
+    pub fn start(&self) -> Result<(), StoreError> {
+        self.start_maintainers(u32::MAX)?;
+        let aggregator =
+            Aggregator::new(self.options.aggregate.clone(), self.options.aggregate_deadline);
+        let (store, bell, interval) = (self.store.clone(), self.bell.clone(), self.options.interval);
+        self.spawn("updater", move || updater::run(&store, &bell, interval, aggregator))
+    }
+
+    /// Starts the maintainers alone, for the blocks up to `until`.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a thread cannot be made.
+    pub fn start_maintainers(&self, until: u32) -> Result<(), StoreError> {
+        let last_verified = self.store.last_verified_block()?;
+        info!(last_verified, "maintainers start after the last verified block");
+        let shared = Arc::new(maintainer::Shared {
+            store: self.store.clone(),
+            chain: Chain::open(&self.store, self.bell.clone())?,
+            bell: self.bell.clone(),
+            interval: self.options.interval,
+            until,
+            last_verified,
+        });
+        let step = self.options.witness_generators.max(1);
+        for offset in 0..step {
+            let shared = shared.clone();
+            self.spawn("prover_server_pool", move || maintainer::run(&shared, offset, step))?;
+        }
+        Ok(())
+    }
+
+    /// Runs a worker; one that panics marks the node as failed and stops the others, so that the process ends visibly.
+    fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+        let (failed, bell) = (self.failed.clone(), self.bell.clone());
+        let guarded = move || {
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+                error!("a worker thread died; the server stops");
+                failed.store(true, Ordering::SeqCst);
+                bell.stop();
+            }
+        };
+        let thread = std::thread::Builder::new().name(name.to_string()).spawn(guarded);
+        let thread =
+            thread.map_err(|source| StoreError::Io { what: "starting a worker thread".into(), source })?;
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    /// Tells the workers to stop and waits for them.
+    pub fn stop(&self) {
+        self.bell.stop();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // A panic was caught and reported inside the thread.
+            let _ = thread.join();
+        }
+    }
+
+    /// Whether a worker died.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Wakes the workers.
+    pub fn ring(&self) {
+        self.bell.ring();
+    }
+
+    /// The wake-up call, to wait for changes.
+    pub fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    /// How many provers are wanted: as many as jobs are open, at least the configured floor.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn needed_provers(&self) -> Result<u64, StoreError> {
+        Ok(self.store.pending_jobs()?.max(self.options.idle_provers))
+    }
+
+    /// Imports the genesis and wakes the workers.
+    ///
+    /// # Errors
+    /// See [`import::genesis`].
+    pub fn import_genesis(&self, body: &[u8], progress: &dyn Fn(usize, usize)) -> Result<Imported, ImportError> {
+        let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.announce(import::genesis(&self.store, body, progress))
+    }
+
+    /// Imports the next block and wakes the workers.
+    ///
+    /// # Errors
+    /// See [`import::block`].
+    pub fn import_block(&self, body: &[u8]) -> Result<(u32, Imported), ImportError> {
+        let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.announce(import::block(&self.store, body))
+    }
+
+    /// Imports an aggregated operation and wakes the workers.
+    ///
+    /// # Errors
+    /// See [`import::aggregated_operation`].
+    pub fn import_aggregated_operation(&self, body: &[u8]) -> Result<Imported, ImportError> {
+        let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.announce(import::aggregated_operation(&self.store, body))
+    }
+
+    fn announce<T>(&self, outcome: Result<T, ImportError>) -> Result<T, ImportError> {
+        if outcome.is_ok() {
+            self.bell.ring();
+        }
+        outcome
+    }
+}

@@ -1,0 +1,84 @@
+//! The updater: one thread that turns witnesses and proofs into jobs and ends stale leases (spec 06 §3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+
+use super::aggregator::Aggregator;
+use super::bell::Bell;
+use crate::domain::AggregatedActionType;
+use crate::domain::job::JobType;
+use crate::store::{AddJob, Store, StoreError};
+
+/// Runs until the bell stops. Each round adds every job that is ready; the interval is only the fallback between rings.
+pub fn run(store: &Arc<Store>, bell: &Bell, interval: Duration, mut aggregator: Option<Aggregator>) {
+    while !bell.is_stopping() {
+        let heard = bell.listen();
+        let added = round(store, aggregator.as_mut());
+        if let Err(error) = &added {
+            warn!(%error, "a round of the updater failed, it will be tried again");
+        }
+        if matches!(added, Ok(true)) {
+            bell.ring();
+            continue;
+        }
+        let due = aggregator.as_ref().and_then(Aggregator::due_in);
+        bell.wait(heard, due.map_or(interval, |due| interval.min(due)));
+    }
+}
+
+/// One round; whether anything changed that may make more possible.
+fn round(store: &Arc<Store>, aggregator: Option<&mut Aggregator>) -> Result<bool, StoreError> {
+    let expired = store.expire()?;
+    if !expired.is_empty() {
+        warn!(jobs = ?expired, "leases ran out without a heartbeat; the jobs are idle again");
+    }
+    let single = add_single_jobs(store)?;
+    let operations = match aggregator {
+        Some(aggregator) => aggregator.round(store)?,
+        None => false,
+    };
+    Ok(add_aggregated_jobs(store)? || single || operations)
+}
+
+fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
+    let mut added = false;
+    let mut next = store.last_block_in_queue(JobType::SingleProof)?.saturating_add(1);
+    // Blocks that were verified before their turn need no proof any more.
+    if store.witness(next)?.is_none() {
+        next = next.max(store.last_verified_block()?.saturating_add(1));
+    }
+    while store.witness(next)?.is_some() {
+        if let AddJob::Added(id) = store.add_single_job(next)? {
+            info!(job = id, block = next, "job added");
+            added = true;
+        }
+        next = next.saturating_add(1);
+    }
+    Ok(added)
+}
+
+fn add_aggregated_jobs(store: &Store) -> Result<bool, StoreError> {
+    let mut added = false;
+    let mut next = store.last_block_in_queue(JobType::AggregatedProof)?.saturating_add(1);
+    while let Some(operation) =
+        store.aggregated_operation_covering(AggregatedActionType::CreateProofBlocks, next)?
+    {
+        let (first, last) = (operation.first, operation.last);
+        match store.add_aggregated_job(first, last) {
+            Ok(AddJob::Added(id)) => {
+                info!(job = id, first, last, "aggregated job added");
+                added = true;
+            }
+            Ok(AddJob::Exists(_)) => {}
+            Err(StoreError::MissingProof { block }) => {
+                debug!(first, last, block, "the range waits for the proof of a block");
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+        next = last.saturating_add(1);
+    }
+    Ok(added)
+}
