@@ -6,7 +6,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use zksync_witness_server::domain::{AccountMap, AggregatedOperation, ImportedBlock};
+use zksync_witness_server::crypto::fr;
+use zksync_witness_server::domain::{AccountMap, AggregatedOperation, CHUNK_BYTES, ImportedBlock, ZkSyncOp};
 
 fn vectors() -> PathBuf {
     std::env::var_os("WITNESS_VECTORS").expect("WITNESS_VECTORS names the folder of the vectors").into()
@@ -46,6 +47,34 @@ fn blocks_and_genesis_round_trip() {
         }
     }
     assert!(blocks > 80, "{blocks} blocks");
+}
+
+#[test]
+#[ignore = "needs WITNESS_VECTORS"]
+fn commitments_and_gas_limits_are_the_references() {
+    for chain in chains() {
+        let meta: Value = serde_json::from_slice(&std::fs::read(chain.join("meta.json")).unwrap()).unwrap();
+        let mut root = fr::from_hex(meta["genesis_root_hash"].as_str().unwrap()).unwrap();
+        for (file, expected) in
+            json_files(&chain.join("blocks")).iter().zip(meta["blocks"].as_array().unwrap())
+        {
+            let ImportedBlock { block, .. } = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            let commitment = block.compute_commitment(&root).unwrap();
+            assert_eq!(commitment, block.block_commitment, "{}", file.display());
+            assert_eq!(hex::encode(commitment.0), expected["block_commitment"]);
+            let gas = block.compute_gas_limits();
+            assert_eq!((gas.commit, gas.verify), (block.commit_gas_limit, block.verify_gas_limit));
+            assert_eq!(block.chunks_used() as u64, expected["chunks_used"]);
+            root = block.new_root_hash;
+            for op in block.ops() {
+                let data = op.public_data().unwrap();
+                assert_eq!(data.len(), op.chunks() * CHUNK_BYTES);
+                let decoded = ZkSyncOp::from_public_data(&data).unwrap();
+                assert_eq!(decoded.public_data().unwrap(), data, "{}", file.display());
+                assert_eq!(decoded.withdrawal_data(), op.withdrawal_data());
+            }
+        }
+    }
 }
 
 #[test]
