@@ -51,4 +51,5 @@ pub const USED_SUBTREE_DEPTH: usize = 24;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
-mod tests;
+#[allow(missing_docs)]
+pub(crate) mod tests;

@@ -17,6 +17,10 @@ pub struct Memory(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
 type Entry = (Vec<u8>, Vec<u8>);
 
 impl Memory {
+    pub fn new(entries: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
+        Self(Mutex::new(entries))
+    }
+
     pub fn apply(&self, delta: &TreeDelta) {
         let mut map = self.0.lock().unwrap();
         for change in &delta.changes {

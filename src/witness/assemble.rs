@@ -10,7 +10,7 @@ use super::prover_data::{
 use super::signatures::SignatureData;
 use super::{Cause, WitnessError};
 use crate::crypto::{Fr, bits, fr};
-use crate::domain::{Block, CHUNK_BYTES, H256};
+use crate::domain::{Block, CHUNK_BYTES, H256, public_input};
 use crate::tree::{AccountHeader, AccountTree, TreeDelta, Versions};
 
 /// Upper siblings of the fee account's balance tree that fees cannot change: all above the 2^10 processable tokens.
@@ -54,20 +54,12 @@ pub fn hash(block: &Block, plan: Plan, tree: &AccountTree<'_>) -> Result<Hashed,
 /// # Errors
 /// [`Cause::Commitment`], or an operation without public data.
 pub fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
-    let H256(computed) = block.block_commitment(old_root)?;
+    let H256(computed) = block.compute_commitment(old_root)?;
     if computed != block.block_commitment.0 {
         let (computed, claimed) = (hex::encode(computed), hex::encode(block.block_commitment.0));
         return Err(Cause::Commitment { computed, claimed });
     }
     Ok(public_input(&block.block_commitment))
-}
-
-/// The circuit's only public input: the commitment with its three top bits cleared, big-endian.
-pub fn public_input(commitment: &H256) -> Fr {
-    let mut masked = commitment.0;
-    masked[0] &= 0x1f;
-    // 253 bits are always below the modulus.
-    fr::from_bytes(&masked).unwrap_or_else(|_| fr::from_u64(0))
 }
 
 impl Hashed {

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::plan::StateError;
 use crate::crypto::packed_float::PackError;
-use crate::domain::{AmountError, OpError};
+use crate::domain::{AmountError, BlockError, OpError};
 use crate::tree::TreeError;
 
 /// A block that does not fit its state, its root or its commitment; or trouble reading the state.
@@ -45,6 +45,9 @@ pub enum Cause {
     /// The operation has no public data.
     #[error("public data: {0}")]
     PublicData(#[from] OpError),
+    /// The block's public data cannot be put together.
+    #[error(transparent)]
+    Block(#[from] BlockError),
     /// An account id outside the used subtree of 2^24 accounts.
     #[error("account id {0} is above the largest account id 16777215")]
     AccountOutOfRange(u32),

@@ -27,3 +27,6 @@ pub use error::{Cause, WitnessError};
 pub use plan::{Plan, State, StateError, plan};
 pub use prover_data::ProverData;
 pub use signatures::{SignatureCheck, check_signatures};
+
+#[cfg(test)]
+mod tests;

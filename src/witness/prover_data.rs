@@ -1,5 +1,9 @@
-//! The JSON of a witness (spec 02 §11): key order, `null`s and lengths are those of the reference.
+//! The JSON of a witness (spec 02 §11). Keys are in alphabetical order: that is how the reference's stored witnesses are
+//! written. Readers take them in any order.
 
+use std::fmt;
+
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::crypto::{Fr, fr};
@@ -27,8 +31,21 @@ impl Serialize for Element {
 
 impl<'de> Deserialize<'de> for Element {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Option::<std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.map(|text| fr::from_hex(&text)).transpose().map(Self).map_err(serde::de::Error::custom)
+        struct Digits;
+        impl Visitor<'_> for Digits {
+            type Value = Element;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a field element in hex, or null")
+            }
+            fn visit_str<E: serde::de::Error>(self, digits: &str) -> Result<Element, E> {
+                fr::from_hex(digits).map(Element::from).map_err(E::custom)
+            }
+            fn visit_unit<E: serde::de::Error>(self) -> Result<Element, E> {
+                Ok(Element(None))
+            }
+        }
+        // Not as an `Option`: serde would read a missing key as `None`.
+        deserializer.deserialize_any(Digits)
     }
 }
 
@@ -40,42 +57,42 @@ pub type Bits = Vec<Option<bool>>;
 #[allow(missing_docs)] // the names are those of the circuit; spec 04 says how each is computed
 pub struct ProverData {
     pub block_number: Element,
-    pub public_data_commitment: Element,
-    pub old_root: Element,
+    pub block_timestamp: Element,
     pub initial_used_subtree_root: Element,
     pub new_root: Element,
-    pub block_timestamp: Element,
-    /// The id of the fee account.
-    pub validator_address: Element,
-    /// 1024 items.
-    pub validator_balances: Vec<Element>,
-    /// 32 items.
-    pub validator_audit_path: Vec<Element>,
+    pub old_root: Element,
     /// As many as the block has chunks.
     pub operations: Vec<Operation>,
+    pub public_data_commitment: Element,
     pub validator_account: AccountWitness,
-    /// 22 items.
-    pub validator_non_processable_tokens_audit_before_fees: Vec<Element>,
+    /// The id of the fee account.
+    pub validator_address: Element,
+    /// 32 items.
+    pub validator_audit_path: Vec<Element>,
+    /// 1024 items.
+    pub validator_balances: Vec<Element>,
     /// 22 items.
     pub validator_non_processable_tokens_audit_after_fees: Vec<Element>,
+    /// 22 items.
+    pub validator_non_processable_tokens_audit_before_fees: Vec<Element>,
 }
 
 /// Witness of one chunk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // the names are those of the circuit
 pub struct Operation {
-    pub new_root: Element,
-    pub tx_type: Element,
-    pub chunk: Element,
-    pub pubdata_chunk: Element,
-    pub signer_pub_key_packed: Bits,
-    pub first_sig_msg: Element,
-    pub second_sig_msg: Element,
-    pub third_sig_msg: Element,
-    pub signature_data: SignatureBits,
     pub args: OperationArguments,
+    pub chunk: Element,
+    pub first_sig_msg: Element,
     pub lhs: OperationBranch,
+    pub new_root: Element,
+    pub pubdata_chunk: Element,
     pub rhs: OperationBranch,
+    pub second_sig_msg: Element,
+    pub signature_data: SignatureBits,
+    pub signer_pub_key_packed: Bits,
+    pub third_sig_msg: Element,
+    pub tx_type: Element,
 }
 
 /// A signature in bits.
@@ -91,33 +108,33 @@ pub struct SignatureBits {
 #[allow(missing_docs)] // the names are those of the circuit
 pub struct OperationArguments {
     pub a: Element,
-    pub b: Element,
     pub amount_packed: Element,
-    /// 256 items, each a bit.
-    pub special_content_hash: Vec<Element>,
-    pub special_serial_id: Element,
+    pub b: Element,
+    pub eth_address: Element,
+    pub fee: Element,
+    pub full_amount: Element,
+    pub new_pub_key_hash: Element,
+    pub pub_nonce: Element,
     pub second_amount_packed: Element,
-    /// 3 items.
-    pub special_tokens: Vec<Element>,
+    pub second_valid_from: Element,
+    pub second_valid_until: Element,
     /// 5 items.
     pub special_accounts: Vec<Element>,
     /// 2 items.
     pub special_amounts: Vec<Element>,
+    /// 256 items, each a bit.
+    pub special_content_hash: Vec<Element>,
+    /// 2 items.
+    pub special_eth_addresses: Vec<Element>,
     /// 3 items.
     pub special_nonces: Vec<Element>,
     /// 4 items.
     pub special_prices: Vec<Element>,
-    /// 2 items.
-    pub special_eth_addresses: Vec<Element>,
-    pub full_amount: Element,
-    pub fee: Element,
-    pub new_pub_key_hash: Element,
-    pub eth_address: Element,
-    pub pub_nonce: Element,
+    pub special_serial_id: Element,
+    /// 3 items.
+    pub special_tokens: Vec<Element>,
     pub valid_from: Element,
     pub valid_until: Element,
-    pub second_valid_from: Element,
-    pub second_valid_until: Element,
 }
 
 /// One side of a chunk.
@@ -134,21 +151,21 @@ pub struct OperationBranch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // the names are those of the circuit
 pub struct BranchWitness {
-    pub account_witness: AccountWitness,
     /// 32 items.
     pub account_path: Vec<Element>,
-    pub balance_value: Element,
+    pub account_witness: AccountWitness,
     /// 32 items.
     pub balance_subtree_path: Vec<Element>,
+    pub balance_value: Element,
 }
 
 /// The header of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // the names are those of the circuit
 pub struct AccountWitness {
+    pub address: Element,
     pub nonce: Element,
     pub pub_key_hash: Element,
-    pub address: Element,
 }
 
 #[cfg(test)]
@@ -157,7 +174,7 @@ mod tests {
 
     #[test]
     fn null_is_read_and_written_but_a_missing_key_is_an_error() {
-        let json = r#"{"nonce":null,"pub_key_hash":"00000000000000000000000000000000000000000000000000000000000000ff","address":null}"#;
+        let json = r#"{"address":null,"nonce":null,"pub_key_hash":"00000000000000000000000000000000000000000000000000000000000000ff"}"#;
         let witness: AccountWitness = serde_json::from_str(json).unwrap();
         assert_eq!(witness.pub_key_hash, Element::from(fr::from_u64(255)));
         assert_eq!(serde_json::to_string(&witness).unwrap(), json);

@@ -1,0 +1,87 @@
+//! Every chain of `tests/vectors/chains`, plan to JSON, byte for byte.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::*;
+use crate::domain::{AccountMap, Block, ImportedBlock, to_u128};
+use crate::tree::build::{InitialAccount, TreeBuilder};
+use crate::tree::tests::Memory;
+use crate::tree::{AccountHeader, AccountTree, TreeView};
+use crate::workers::state::InTree;
+
+fn read(path: &Path) -> Vec<u8> {
+    let file = std::fs::read(path).unwrap();
+    if path.extension().is_some_and(|end| end == "zst") { zstd::decode_all(file.as_slice()).unwrap() } else { file }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn genesis(json: &[u8]) -> Memory {
+    let accounts: AccountMap = serde_json::from_slice(json).unwrap();
+    let accounts: Vec<InitialAccount> = accounts
+        .into_iter()
+        .map(|(id, account)| InitialAccount {
+            id: id.0,
+            header: AccountHeader {
+                nonce: account.nonce.0,
+                pub_key_hash: account.pub_key_hash.0,
+                address: account.address.0,
+            },
+            balances: account.balances.iter().map(|(token, b)| (token.0, to_u128(b).unwrap())).collect(),
+        })
+        .collect();
+    let mut builder = TreeBuilder::default();
+    let mut records: BTreeMap<_, _> = builder.add(&accounts).unwrap().into_iter().collect();
+    records.extend(builder.finish().unwrap().0);
+    Memory::new(records)
+}
+
+fn check(chain: &Path, genesis_file: &Path, blocks: &Path) -> usize {
+    let memory = Arc::new(genesis(&read(genesis_file)));
+    let expected = files(&chain.join("expected"));
+    for (file, expected) in files(blocks).iter().zip(&expected) {
+        let imported: ImportedBlock = serde_json::from_slice(&read(file)).unwrap();
+        let block: &Block = &imported.block;
+        let view = TreeView::new(memory.clone());
+        let tree = AccountTree::open(&view).unwrap();
+        let plan = plan(block, &check_signatures(block), &InTree(&tree)).unwrap();
+        let hashed = hash(block, plan, &tree).unwrap_or_else(|error| panic!("{}: {error}", chain.display()));
+        let witness = serde_json::to_vec(&hashed.assemble(block).prover_data).unwrap();
+        let expected = read(expected);
+        if witness != expected {
+            let (ours, theirs): (ProverData, ProverData) =
+                (serde_json::from_slice(&witness).unwrap(), serde_json::from_slice(&expected).unwrap());
+            for (index, (our, their)) in ours.operations.iter().zip(&theirs.operations).enumerate() {
+                assert_eq!(our, their, "{}: chunk {index} of block {}", chain.display(), block.block_number);
+            }
+            let (mut ours, mut theirs) = (ours, theirs);
+            ours.operations.clear();
+            theirs.operations.clear();
+            assert_eq!(ours, theirs, "{}: block {}", chain.display(), block.block_number);
+            panic!("{}: block {} differs in its form of its operations", chain.display(), block.block_number);
+        }
+        memory.apply(hashed.delta());
+    }
+    expected.len()
+}
+
+#[test]
+fn witnesses_equal_those_of_the_reference() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sample = root.join("data/sample-chain");
+    let mut blocks = 0;
+    for chain in files(&root.join("tests/vectors/chains")) {
+        blocks += if chain.ends_with("chain_mixed") {
+            check(&chain, &sample.join("genesis.json"), &sample.join("blocks"))
+        } else {
+            check(&chain, &chain.join("genesis.json.zst"), &chain.join("blocks"))
+        };
+    }
+    assert!(blocks > 76, "{blocks} blocks");
+}
