@@ -1,1 +1,4 @@
 //! server.
+pub mod auth;
+pub mod error;
+pub mod listen;
