@@ -267,7 +267,11 @@ fn operations_in(folder: &Path) -> Result<Vec<ChainFile>, ChainFolderError> {
     Ok(in_order.into_values().collect())
 }
 
-fn insert<K: Ord>(files: &mut BTreeMap<K, ChainFile>, key: K, file: ChainFile) -> Result<(), ChainFolderError> {
+fn insert<K: Ord>(
+    files: &mut BTreeMap<K, ChainFile>,
+    key: K,
+    file: ChainFile,
+) -> Result<(), ChainFolderError> {
     let second = file.path.clone();
     match files.insert(key, file) {
         None => Ok(()),
@@ -293,7 +297,9 @@ fn files_in(folder: &Path) -> Result<Option<Vec<(String, ChainFile)>>, ChainFold
             name.strip_suffix(suffix).map(|stem| (stem.to_owned(), *compression))
         });
         match known {
-            Some((stem, compression)) if path.is_file() => files.push((stem, ChainFile { path, compression })),
+            Some((stem, compression)) if path.is_file() => {
+                files.push((stem, ChainFile { path, compression }))
+            }
             _ => return Err(ChainFolderError::UnexpectedName(path)),
         }
     }
@@ -306,7 +312,8 @@ fn natural_order(name: &str) -> Vec<(String, u64)> {
     let mut rest = name;
     while !rest.is_empty() {
         let (text, after) = rest.split_at(rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len()));
-        let (digits, after) = after.split_at(after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len()));
+        let (digits, after) =
+            after.split_at(after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len()));
         parts.push((text.to_owned(), digits.parse().unwrap_or(u64::MAX)));
         rest = after;
     }
@@ -406,9 +413,11 @@ mod tests {
             let error = read(name, bytes).unwrap_err();
             assert!(matches!(error, ChainFolderError::HalfWritten { .. }), "{name}: {error}");
         }
-        for (name, bytes) in
-            [("blocks/1.json", &b"{]"[..]), ("blocks/1.json.gz", b"no gzip at all"), ("blocks/1.json.zst", b"no zstd")]
-        {
+        for (name, bytes) in [
+            ("blocks/1.json", &b"{]"[..]),
+            ("blocks/1.json.gz", b"no gzip at all"),
+            ("blocks/1.json.zst", b"no zstd"),
+        ] {
             let error = read(name, bytes).unwrap_err();
             assert!(matches!(error, ChainFolderError::Damaged { .. }), "{name}: {error}");
         }

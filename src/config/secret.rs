@@ -59,7 +59,7 @@ pub enum SecretError {
     BeyondLoopback(SocketAddr),
     /// A client command has nothing to sign with.
     #[error(
-        "no secret is configured; set API_PROVER_SECRET_AUTH to the server's secret, or pass its folder with --data-dir"
+        "no secret is configured; set API_PROVER_SECRET_AUTH, or WITNESS_SERVER_SECRET_FILE to the file `secret` of the server's data folder"
     )]
     NotConfigured,
     /// The secret file is empty.
