@@ -39,6 +39,14 @@ pub enum CliError {
     /// The server cannot be reached or says no.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// An import stopped; what came before the file stays imported.
+    #[error("import stopped at {}: {cause}", path.display())]
+    ImportStopped {
+        /// The file that was not taken.
+        path: PathBuf,
+        /// Why.
+        cause: Box<CliError>,
+    },
     /// What was asked for is not there (yet).
     #[error("{0}")]
     NotFound(String),
@@ -70,6 +78,7 @@ impl CliError {
         match self {
             Self::Usage(_) | Self::Config(_) | Self::Log(_) | Self::Secret(_) | Self::Mint(_) => 2,
             Self::Client(ClientError::BadUrl(_)) => 2,
+            Self::ImportStopped { cause, .. } => cause.exit_code(),
             Self::NotFound(_) => 3,
             Self::Client(ClientError::Refused { status, .. }) if *status == StatusCode::NOT_FOUND => 3,
             Self::DataFolder(_) => 4,

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{CliError, Target, TargetArgs, client, runtime, show};
 use crate::{
     chain_folder::{ChainFile, ChainFolder},
-    client::{Client, path},
+    client::{Answer, Client, path},
     config::Config,
 };
 
@@ -57,10 +57,10 @@ async fn into_server(chain: &ChainFolder, client: &Client) -> Result<(), CliErro
 }
 
 async fn post(client: &Client, route: &str, file: &ChainFile) -> Result<(), CliError> {
-    let answer = client.post_bytes(route, file.read()?).await?.success();
-    if answer.is_err() {
-        tracing::error!(file = %file.path().display(), "import stopped at this file");
-    }
-    answer?;
-    Ok(())
+    let json = file.read()?;
+    let posted = client.post_bytes(route, json).await.and_then(Answer::success);
+    posted.map(drop).map_err(|cause| CliError::ImportStopped {
+        path: file.path().to_owned(),
+        cause: Box::new(cause.into()),
+    })
 }

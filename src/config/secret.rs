@@ -96,7 +96,7 @@ pub struct ServerSecret {
 }
 
 /// The secret of a server that is about to listen: the configured one, else the one kept in the data folder, else a new
-/// one (`0600`), these two on loopback only. The data folder must exist.
+/// one (`0600`), these two on loopback only. The data folder must exist, and be locked by this process.
 ///
 /// # Errors
 /// See [`SecretError`].
