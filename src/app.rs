@@ -1,1 +1,27 @@
-//! app.
+//! Composition root: from a parsed command line to a running command.
+
+use crate::{
+    cli::{Cli, CliError, Command, demo, export, import, revert, serve, status, token, witness},
+    config::{Config, Environment},
+    logging,
+};
+
+/// Reads the configuration, starts logging, runs the command.
+///
+/// # Errors
+/// [`CliError`]: one sentence for the user, and the exit code.
+pub fn run(cli: Cli) -> Result<(), CliError> {
+    let flags = cli.flags()?;
+    let config = Config::load(cli.global.config.as_deref(), &Environment::of_process(), &flags)?;
+    logging::init(&config.log, config.log_format)?;
+    match cli.command {
+        Command::Serve(args) => serve::run(&args, &config),
+        Command::Import(args) => import::run(&args, &config),
+        Command::Witness(args) => witness::run(&args, &config),
+        Command::Export(args) => export::run(&args, &config),
+        Command::Status(args) => status::run(&args, &config),
+        Command::Revert(args) => revert::run(&args, &config),
+        Command::Token(args) => token::run(&args, &config),
+        Command::Demo(args) => demo::run(&args, &config),
+    }
+}

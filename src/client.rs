@@ -1,1 +1,375 @@
-//! client.
+//! A small HTTP client for this server: mints a token per request, gives status and bytes.
+//!
+//! Used by the client commands, the demo and the sample prover. HTTP/1 without TLS: a proxy adds that.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    Method, Request, StatusCode, Uri,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use hyper_util::{
+    client::legacy::{Client as HyperClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde::Serialize;
+
+use crate::{
+    config::Secret,
+    server::{
+        auth::{Authenticator, CLIENT_SUBJECT, MintError, REQUEST_TTL},
+        error::ErrorBody,
+    },
+};
+
+/// Longest answer that is read, in bytes. The largest expected one is the job data of an aggregated job.
+const MAX_ANSWER_BYTES: usize = 2 << 30;
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Paths of the routes beyond the prover protocol that the client commands use.
+pub mod path {
+    /// Import and read back the genesis.
+    pub const GENESIS: &str = "/api/v1/genesis";
+    /// Import blocks.
+    pub const BLOCKS: &str = "/api/v1/blocks";
+    /// Import aggregated operations.
+    pub const AGGREGATED_OPERATIONS: &str = "/api/v1/aggregated_operations";
+    /// What the server is doing.
+    pub const STATUS: &str = "/api/v1/status";
+
+    /// An imported block.
+    pub fn block(number: u32) -> String {
+        format!("{BLOCKS}/{number}")
+    }
+
+    /// The witness of a block.
+    pub fn witness(number: u32) -> String {
+        format!("{BLOCKS}/{number}/witness")
+    }
+
+    /// The proof of a block.
+    pub fn proof(number: u32) -> String {
+        format!("{BLOCKS}/{number}/proof")
+    }
+
+    /// The data of a job, as a prover gets it.
+    pub fn job_data(id: i32) -> String {
+        format!("/api/v1/jobs/{id}/data")
+    }
+
+    /// The aggregated proof of the blocks `first..=last`.
+    pub fn aggregated_proof(first: u32, last: u32) -> String {
+        format!("/api/v1/aggregated_proofs/{first}/{last}")
+    }
+}
+
+/// How the client proves that it may ask.
+#[derive(Clone)]
+pub enum Credentials {
+    /// A fresh token for each request, signed with this secret.
+    Secret(Authenticator),
+    /// This token every time.
+    Token(String),
+    /// None; the server answers 401.
+    Anonymous,
+}
+
+impl From<&Secret> for Credentials {
+    fn from(secret: &Secret) -> Self {
+        Self::Secret(Authenticator::new(secret))
+    }
+}
+
+/// A request that did not get an answer, or not the one hoped for. Each message is one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The URL cannot be used.
+    #[error("{0} is not a usable server URL; write one such as http://127.0.0.1:8088")]
+    BadUrl(String),
+    /// Nobody answers there, or the connection broke.
+    #[error("cannot reach the server at {url}: {cause}; check that it runs and that the URL is right")]
+    Unreachable {
+        /// The base URL.
+        url: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// No complete answer in time.
+    #[error("the server at {url} did not answer within {}; check its log", humantime::format_duration(*after))]
+    Timeout {
+        /// The base URL.
+        url: String,
+        /// The time waited.
+        after: Duration,
+    },
+    /// The token was not accepted.
+    #[error(
+        "the server at {url} refuses the token: {message}; set API_PROVER_SECRET_AUTH to the server's secret"
+    )]
+    Unauthorized {
+        /// The base URL.
+        url: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server answered with an error.
+    #[error("the server answered {status}: {}", body.message)]
+    Refused {
+        /// The status.
+        status: StatusCode,
+        /// Code and sentence, as far as the server gave them.
+        body: ErrorBody,
+    },
+    /// No token could be made.
+    #[error(transparent)]
+    Mint(#[from] MintError),
+    /// A message could not be written as JSON.
+    #[error("the request could not be encoded: {0}")]
+    Encode(#[from] serde_json::Error),
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The whole body.
+    pub body: Bytes,
+    url: String,
+}
+
+impl Answer {
+    /// The body of a 2xx answer.
+    ///
+    /// # Errors
+    /// [`ClientError::Unauthorized`] or [`ClientError::Refused`] for any other status.
+    pub fn success(self) -> Result<Bytes, ClientError> {
+        if self.status.is_success() {
+            return Ok(self.body);
+        }
+        let body = serde_json::from_slice(&self.body).unwrap_or_else(|_| ErrorBody {
+            code: String::new(),
+            message: String::from_utf8_lossy(&self.body).chars().take(200).collect(),
+        });
+        if self.status == StatusCode::UNAUTHORIZED {
+            return Err(ClientError::Unauthorized { url: self.url, message: body.message });
+        }
+        Err(ClientError::Refused { status: self.status, body })
+    }
+}
+
+/// A client of one server. Clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    base: String,
+    credentials: Credentials,
+    timeout: Duration,
+    http: HyperClient<HttpConnector, Full<Bytes>>,
+}
+
+impl Client {
+    /// For the server at `base_url`, such as `http://127.0.0.1:8088`; `timeout` bounds each request as a whole.
+    ///
+    /// # Errors
+    /// [`ClientError::BadUrl`].
+    pub fn new(
+        base_url: &str,
+        credentials: impl Into<Credentials>,
+        timeout: Duration,
+    ) -> Result<Self, ClientError> {
+        let base = base_url.trim_end_matches('/').to_owned();
+        let bad = || ClientError::BadUrl(base_url.to_owned());
+        let uri: Uri = base.parse().map_err(|_| bad())?;
+        if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
+            return Err(bad());
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let http = HyperClient::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { base, credentials: credentials.into(), timeout, http })
+    }
+
+    /// The base URL, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        &self.base
+    }
+
+    /// `GET`.
+    ///
+    /// # Errors
+    /// [`ClientError`], but no status is an error here; see [`Answer::success`]. Same for the other methods.
+    pub async fn get(&self, path: &str) -> Result<Answer, ClientError> {
+        self.request(Method::GET, path, None).await
+    }
+
+    /// `GET` with a JSON body, as `/get_job` has it (spec 06 §5).
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn get_with_body<T: Serialize>(&self, path: &str, message: &T) -> Result<Answer, ClientError> {
+        self.request(Method::GET, path, Some(encode(message)?)).await
+    }
+
+    /// `POST` of a message as JSON.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn post<T: Serialize>(&self, path: &str, message: &T) -> Result<Answer, ClientError> {
+        self.request(Method::POST, path, Some(encode(message)?)).await
+    }
+
+    /// `POST` of a body that is JSON already.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn post_bytes(&self, path: &str, json: impl Into<Bytes>) -> Result<Answer, ClientError> {
+        self.request(Method::POST, path, Some(json.into())).await
+    }
+
+    async fn request(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, ClientError> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        if let Some(token) = self.token()? {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request
+            .body(Full::new(body.unwrap_or_default()))
+            .map_err(|_| ClientError::BadUrl(format!("{}{path}", self.base)))?;
+        match tokio::time::timeout(self.timeout, self.exchange(request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ClientError::Timeout { url: self.base.clone(), after: self.timeout }),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
+        let unreachable = |cause: String| ClientError::Unreachable { url: self.base.clone(), cause };
+        let response = self.http.request(request).await.map_err(|error| unreachable(root_cause(&error)))?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|error| unreachable(error.to_string()))?.to_bytes();
+        Ok(Answer { status, body, url: self.base.clone() })
+    }
+
+    fn token(&self) -> Result<Option<String>, MintError> {
+        match &self.credentials {
+            Credentials::Secret(authenticator) => authenticator.mint(CLIENT_SUBJECT, REQUEST_TTL).map(Some),
+            Credentials::Token(token) => Ok(Some(token.clone())),
+            Credentials::Anonymous => Ok(None),
+        }
+    }
+}
+
+fn encode<T: Serialize>(message: &T) -> Result<Bytes, ClientError> {
+    Ok(serde_json::to_vec(message)?.into())
+}
+
+/// The innermost cause: the outer ones only say that the request failed.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::{Router, middleware::from_fn_with_state, routing};
+
+    use super::*;
+    use crate::server::{
+        auth::require_token,
+        error::{ApiError, parse_json},
+        listen::{ListenLimits, bind, serve},
+    };
+
+    /// A server that gives back the bodies it gets.
+    async fn echo() -> String {
+        let echo = |body: Bytes| async move {
+            let value: serde_json::Value = parse_json(&body)?;
+            Ok::<_, ApiError>(value.to_string())
+        };
+        let auth = Arc::new(Authenticator::new(&Secret::new("right").unwrap()));
+        let router = Router::new()
+            .route("/echo", routing::get(echo).post(echo))
+            .route("/slow", routing::get(|| async { std::future::pending::<()>().await }))
+            .fallback(|| async { ApiError::UnknownRoute })
+            .layer(from_fn_with_state(auth, require_token));
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let second = Duration::from_secs(1);
+        let limits =
+            ListenLimits { header_read_timeout: second, max_connections: 8, shutdown_timeout: second };
+        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        url
+    }
+
+    fn client(url: &str, secret: &str) -> Client {
+        Client::new(url, &Secret::new(secret).unwrap(), Duration::from_millis(500)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn bodies_arrive_also_with_get() {
+        let client = client(&echo().await, "right");
+        for answer in [
+            client.get_with_body("/echo", &[1, 2]).await,
+            client.post("/echo", &[1, 2]).await,
+            client.post_bytes("/echo", "[1,2]").await,
+        ] {
+            assert_eq!(answer.unwrap().success().unwrap(), "[1,2]");
+        }
+    }
+
+    #[tokio::test]
+    async fn errors_of_the_server_come_with_code_and_sentence() {
+        let url = echo().await;
+        let Err(ClientError::Refused { status, body }) =
+            client(&url, "right").get("/nowhere").await.unwrap().success()
+        else {
+            panic!("not refused")
+        };
+        assert_eq!((status, body.code.as_str()), (StatusCode::NOT_FOUND, "unknown_route"));
+        let empty = client(&url, "right").get("/echo").await.unwrap();
+        assert_eq!(empty.status, StatusCode::BAD_REQUEST);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_token_or_none_is_unauthorized_even_for_unknown_routes() {
+        let url = echo().await;
+        let wrong = client(&url, "wrong").get("/nowhere").await.unwrap().success().unwrap_err();
+        assert!(matches!(wrong, ClientError::Unauthorized { .. }), "{wrong}");
+        let anonymous = Client::new(&url, Credentials::Anonymous, Duration::from_secs(1)).unwrap();
+        assert_eq!(anonymous.get("/echo").await.unwrap().status, StatusCode::UNAUTHORIZED);
+        let token = Authenticator::new(&Secret::new("right").unwrap()).mint("me", REQUEST_TTL).unwrap();
+        let bearer = Client::new(&url, Credentials::Token(token), Duration::from_secs(1)).unwrap();
+        assert_eq!(bearer.post("/echo", &1).await.unwrap().status, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn silence_and_absence_are_told_apart() {
+        let url = echo().await;
+        let error = client(&url, "right").get("/slow").await.unwrap_err();
+        assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
+        let free = bind("127.0.0.1:0".parse().unwrap()).await.unwrap().local_addr().unwrap();
+        let error = client(&format!("http://{free}"), "right").get("/").await.unwrap_err();
+        assert!(error.to_string().contains("check that it runs"), "{error}");
+    }
+
+    #[test]
+    fn only_plain_http_urls_are_taken() {
+        for url in ["", "127.0.0.1:8088", "https://a", "http://", "http://a?b", "ftp://a"] {
+            let error = Client::new(url, Credentials::Anonymous, Duration::from_secs(1)).err();
+            assert!(matches!(error, Some(ClientError::BadUrl(_))), "{url}");
+        }
+    }
+}

@@ -1,1 +1,5 @@
-//! server.
+//! HTTP: the accept loop, bearer tokens, errors.
+
+pub mod auth;
+pub mod error;
+pub mod listen;

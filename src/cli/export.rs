@@ -1,0 +1,88 @@
+//! `export`: one stored item, byte for byte as it is served.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::{CliError, Target, TargetArgs, client, runtime, write_output};
+use crate::{client::path, config::Config};
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Where to read from
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// File to write; it appears whole or not at all [default: standard output]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// What to write
+    #[command(subcommand)]
+    pub item: Item,
+}
+
+/// What can be exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Item {
+    /// The witness (ProverData) of a block
+    Witness {
+        /// Block number
+        block: u32,
+    },
+    /// The data of a job, as a prover gets it
+    Job {
+        /// Job id
+        id: i32,
+    },
+    /// The proof of a block
+    Proof {
+        /// Block number
+        block: u32,
+    },
+    /// The aggregated proof of a range of blocks
+    AggregatedProof {
+        /// First block number
+        first: u32,
+        /// Last block number
+        last: u32,
+    },
+    /// A block and its account updates, as imported
+    Block {
+        /// Block number
+        block: u32,
+    },
+}
+
+impl Item {
+    /// The route that serves the item.
+    fn route(self) -> String {
+        match self {
+            Self::Witness { block } => path::witness(block),
+            Self::Job { id } => path::job_data(id),
+            Self::Proof { block } => path::proof(block),
+            Self::AggregatedProof { first, last } => path::aggregated_proof(first, last),
+            Self::Block { block } => path::block(block),
+        }
+    }
+}
+
+/// Writes the item.
+///
+/// # Errors
+/// See [`CliError`]; an item that is not there (yet) has an exit code of its own.
+pub fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
+    let bytes = match args.target.resolve(config)? {
+        Target::Folder(folder) => from_folder(args.item, &folder, config)?,
+        Target::Server(url) => {
+            let client = client(config, &url)?;
+            let answer = runtime()?.block_on(client.get(&args.item.route()))?;
+            answer.success()?.to_vec()
+        }
+    };
+    write_output(args.out.as_deref(), &bytes)
+}
+
+fn from_folder(_item: Item, _folder: &Path, _config: &Config) -> Result<Vec<u8>, CliError> {
+    // TODO(integrator): open the store and read the item; `CliError::NotFound` when it is not there.
+    Err(CliError::NotWired("export --data-dir"))
+}

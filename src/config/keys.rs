@@ -1,0 +1,132 @@
+//! Every setting there is: its key, default, environment names and meaning.
+//!
+//! The key is the name in the TOML file and in `--set`; in upper case behind [`ENV_PREFIX`] it is the name of its
+//! environment variable. `reference_env` lists the variables of the zkSync Lite deployment (spec 06 §6) that set it too.
+
+/// Prefix of this program's own environment variables.
+pub const ENV_PREFIX: &str = "WITNESS_SERVER_";
+
+/// Names the configuration file; not a setting itself, since it decides where settings are read from.
+pub const CONFIG_ENV: &str = "WITNESS_SERVER_CONFIG";
+
+/// A variable with one of these prefixes that is no known name is a typing error, not somebody else's variable.
+pub(super) const KNOWN_PREFIXES: [&str; 6] = [
+    ENV_PREFIX,
+    "API_PROVER_",
+    "API_PROMETHEUS_",
+    "PROVER_CORE_",
+    "PROVER_WITNESS_GENERATOR_",
+    "PROVER_PROVER_",
+];
+
+/// How the text of a reference variable becomes the text of the setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// As it is.
+    Plain,
+    /// A whole number of milliseconds.
+    Milliseconds,
+    /// A whole number of seconds.
+    Seconds,
+    /// A port number: it replaces the port of the address the lower layers give.
+    Port,
+}
+
+/// How the value is written in TOML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    /// A number or a boolean: no quotes.
+    Bare,
+    List,
+    Secret,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub name: &'static str,
+    pub default: Option<&'static str>,
+    pub kind: Kind,
+    pub reference_env: &'static [(&'static str, Unit)],
+    pub meaning: &'static str,
+}
+
+const fn key(name: &'static str, kind: Kind, default: Option<&'static str>, meaning: &'static str) -> Key {
+    Key { name, default, kind, reference_env: &[], meaning }
+}
+
+impl Key {
+    const fn env(self, reference_env: &'static [(&'static str, Unit)]) -> Self {
+        Self { reference_env, ..self }
+    }
+
+    /// The name of this program's own variable for the setting.
+    pub fn own_env(&self) -> String {
+        format!("{ENV_PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+}
+
+/// The settings, in the order in which they are shown.
+#[rustfmt::skip]
+pub(super) static KEYS: &[Key] = &[
+    key("data_dir", Kind::Text, None, "folder that holds everything the server keeps"),
+    key("listen", Kind::Text, Some("127.0.0.1:8088"), "address for provers, imports and operators")
+        .env(&[("API_PROVER_PORT", Unit::Port)]),
+    key("admin_listen", Kind::Text, Some("127.0.0.1:3312"), "address for metrics, health and the dashboard")
+        .env(&[("API_PROMETHEUS_PORT", Unit::Port)]),
+    key("url", Kind::Text, Some("http://127.0.0.1:8088"), "server that client commands and the sample prover talk to")
+        .env(&[("API_PROVER_URL", Unit::Plain)]),
+    key("secret", Kind::Secret, None, "shared secret of the bearer tokens")
+        .env(&[("API_PROVER_SECRET_AUTH", Unit::Plain)]),
+    key("secret_file", Kind::Text, None, "file whose text is the shared secret"),
+    key("gone_timeout", Kind::Text, Some("60s"), "a job without a heartbeat for this long is handed out again")
+        .env(&[("PROVER_CORE_GONE_TIMEOUT", Unit::Milliseconds)]),
+    key("idle_provers", Kind::Bare, Some("1"), "floor of the number of provers asked for")
+        .env(&[("PROVER_CORE_IDLE_PROVERS", Unit::Plain)]),
+    key("max_attempts", Kind::Bare, Some("10"), "hand-outs after which a job is parked as failed")
+        ,
+    key("prepare_data_interval", Kind::Text, Some("5s"), "fallback interval of updater and maintainers")
+        .env(&[("PROVER_WITNESS_GENERATOR_PREPARE_DATA_INTERVAL", Unit::Milliseconds)]),
+    key("witness_generators", Kind::Bare, Some("4"), "maintainer threads")
+        .env(&[("PROVER_WITNESS_GENERATOR_WITNESS_GENERATORS", Unit::Plain)]),
+    key("aggregate", Kind::List, None, "sizes of aggregated operations the server makes itself; none: it makes no such operation"),
+    key("aggregate_deadline", Kind::Text, Some("10s"), "a proven block waits no longer than this for a larger aggregate"),
+    key("history", Kind::Bare, Some("400"), "blocks that can be reverted"),
+    key("cache_bytes", Kind::Text, Some("64MiB"), "page cache of the store"),
+    key("max_connections", Kind::Bare, Some("1024"), "open connections; more wait"),
+    key("shutdown_timeout", Kind::Text, Some("10s"), "time that requests under way get when the server stops"),
+    key("max_message_bytes", Kind::Text, Some("64KiB"), "longest body of a small prover message"),
+    key("max_proof_bytes", Kind::Text, Some("16MiB"), "longest body of a published proof"),
+    key("max_block_bytes", Kind::Text, Some("64MiB"), "longest body of an imported block"),
+    key("max_operation_bytes", Kind::Text, Some("256MiB"), "longest body of an imported aggregated operation"),
+    key("max_genesis_bytes", Kind::Text, Some("1GiB"), "longest body of an imported genesis"),
+    key("log", Kind::Text, Some("info"), "log filter, such as info or witness=debug,info")
+        .env(&[("RUST_LOG", Unit::Plain)]),
+    key("log_format", Kind::Text, Some("human"), "human or json"),
+    key("prover_heartbeat_interval", Kind::Text, Some("100ms"), "sample prover: time between heartbeats")
+        .env(&[("PROVER_PROVER_HEARTBEAT_INTERVAL", Unit::Milliseconds)]),
+    key("prover_cycle_wait", Kind::Text, Some("50ms"), "sample prover: pause when there is no job")
+        .env(&[("PROVER_PROVER_CYCLE_WAIT", Unit::Milliseconds)]),
+    key("prover_request_timeout", Kind::Text, Some("10s"), "sample prover: longest wait for an answer")
+        .env(&[("PROVER_PROVER_REQUEST_TIMEOUT", Unit::Seconds)]),
+    key("prover_die_after_proof", Kind::Bare, Some("false"), "sample prover: stop after one proof")
+        .env(&[("PROVER_PROVER_DIE_AFTER_PROOF", Unit::Plain)]),
+];
+
+/// The setting of that name.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// Of all names the one closest to `name`.
+pub(super) fn nearest<S: AsRef<str>>(name: &str, names: impl IntoIterator<Item = S>) -> String {
+    let mut best = (usize::MAX, String::new());
+    for candidate in names {
+        let distance = strsim::damerau_levenshtein(name, candidate.as_ref());
+        if distance < best.0 {
+            best = (distance, candidate.as_ref().to_owned());
+        }
+    }
+    best.1
+}

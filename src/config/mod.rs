@@ -1,0 +1,290 @@
+//! One validated configuration: defaults < TOML file < environment < flags.
+//!
+//! `keys` lists every setting once; `layers` merges the texts and remembers where each came from; `parse` turns a text
+//! into a value. The file is the one of `--config` or `WITNESS_SERVER_CONFIG`, else `witness-server.toml` in the data
+//! folder if there is one. A name that nothing reads is an error that names the nearest known one.
+
+mod error;
+mod keys;
+mod layers;
+mod parse;
+pub mod secret;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use error::ConfigError;
+pub use keys::{CONFIG_ENV, ENV_PREFIX};
+pub use layers::{Environment, Flags, Origin};
+pub use secret::Secret;
+
+use crate::logging::LogFormat;
+use keys::{KEYS, Kind};
+use layers::Layers;
+
+/// Name of the configuration file looked for in the data folder.
+pub const FILE_NAME: &str = "witness-server.toml";
+
+/// Everything that can be configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Folder that holds everything the server keeps; see [`Config::require_data_dir`].
+    pub data_dir: Option<PathBuf>,
+    /// Address of the listener for provers, imports and operators.
+    pub listen: SocketAddr,
+    /// Address of the listener for metrics, health and the dashboard.
+    pub admin_listen: SocketAddr,
+    /// Base URL, without a slash at its end, that client commands and the sample prover talk to.
+    pub url: String,
+    /// The configured secret of the bearer tokens; see [`secret`] for what happens without one.
+    pub secret: Option<Secret>,
+    /// Time without a heartbeat after which a job is handed out again.
+    pub gone_timeout: Duration,
+    /// Floor of the number of provers asked for.
+    pub idle_provers: u32,
+    /// Hand-outs after which a job is parked as failed.
+    pub max_attempts: u32,
+    /// Fallback interval of the updater and the maintainers.
+    pub prepare_data_interval: Duration,
+    /// Number of maintainer threads.
+    pub witness_generators: usize,
+    /// Sizes, in blocks, of aggregated operations that the server makes itself, ascending; empty: it makes none.
+    pub aggregate: Vec<usize>,
+    /// Longest time a proven block waits for a larger aggregate.
+    pub aggregate_deadline: Duration,
+    /// Number of blocks that can be reverted.
+    pub history: u32,
+    /// Page cache of the store, in bytes.
+    pub cache_bytes: usize,
+    /// Open connections a listener serves at a time.
+    pub max_connections: usize,
+    /// Time that requests under way get when the server stops.
+    pub shutdown_timeout: Duration,
+    /// Longest accepted bodies.
+    pub body_limits: BodyLimits,
+    /// Log filter.
+    pub log: String,
+    /// Log format.
+    pub log_format: LogFormat,
+    /// Settings of the sample prover.
+    pub prover: ProverConfig,
+    shown: Vec<Shown>,
+}
+
+/// Longest accepted request bodies, in bytes, by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Small messages of provers: `get_job`, `working_on`, `stopped`, `replicas`.
+    pub message: usize,
+    /// `publish`.
+    pub proof: usize,
+    /// An imported block with its account updates.
+    pub block: usize,
+    /// An imported aggregated operation.
+    pub operation: usize,
+    /// An imported genesis.
+    pub genesis: usize,
+}
+
+/// Settings of the sample prover (spec 06 §6, `PROVER_PROVER_*`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProverConfig {
+    /// Time between two heartbeats.
+    pub heartbeat_interval: Duration,
+    /// Pause before asking again when there was no job.
+    pub cycle_wait: Duration,
+    /// Longest wait for an answer of the server.
+    pub request_timeout: Duration,
+    /// Whether it stops after one proof.
+    pub die_after_proof: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Shown {
+    key: &'static str,
+    meaning: &'static str,
+    toml: Option<String>,
+    origin: Origin,
+}
+
+impl Config {
+    /// Reads and validates all layers. `file` is the one of `--config`.
+    ///
+    /// # Errors
+    /// See [`ConfigError`]: a file that cannot be read, an unknown name, a value out of range, a conflict.
+    pub fn load(file: Option<&Path>, env: &Environment, flags: &Flags) -> Result<Self, ConfigError> {
+        let mut layers = Layers::with_defaults();
+        if let Some(path) = find_file(file, env, flags)? {
+            layers.add_file(&path)?;
+        }
+        layers.add_env(env)?;
+        layers.add_flags(flags);
+        Self::from_layers(&layers)
+    }
+
+    fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
+        let of = Reader { layers };
+        let config = Self {
+            data_dir: of.optional("data_dir", parse::path)?,
+            listen: of.required("listen", parse::address)?,
+            admin_listen: of.required("admin_listen", parse::address)?,
+            url: of.required("url", parse::url)?,
+            secret: of.secret()?,
+            gone_timeout: of.required("gone_timeout", parse::duration)?,
+            idle_provers: of.required("idle_provers", parse::number(0, 1_000_000))?,
+            max_attempts: of.required("max_attempts", parse::number(1, 1_000_000))?,
+            prepare_data_interval: of.required("prepare_data_interval", parse::duration)?,
+            witness_generators: of.required("witness_generators", parse::number(1, 256))?,
+            aggregate: of.optional("aggregate", parse::sizes)?.unwrap_or_default(),
+            aggregate_deadline: of.required("aggregate_deadline", parse::duration)?,
+            history: of.required("history", parse::number(1, 1_000_000))?,
+            cache_bytes: of.required("cache_bytes", parse::bytes)?,
+            max_connections: of.required("max_connections", parse::number(1, 65_536))?,
+            shutdown_timeout: of.required("shutdown_timeout", parse::duration)?,
+            body_limits: BodyLimits {
+                message: of.required("max_message_bytes", parse::bytes)?,
+                proof: of.required("max_proof_bytes", parse::bytes)?,
+                block: of.required("max_block_bytes", parse::bytes)?,
+                operation: of.required("max_operation_bytes", parse::bytes)?,
+                genesis: of.required("max_genesis_bytes", parse::bytes)?,
+            },
+            log: of.required("log", parse::log_filter)?,
+            log_format: of.required("log_format", parse::log_format)?,
+            prover: ProverConfig {
+                heartbeat_interval: of.required("prover_heartbeat_interval", parse::duration)?,
+                cycle_wait: of.required("prover_cycle_wait", parse::duration)?,
+                request_timeout: of.required("prover_request_timeout", parse::duration)?,
+                die_after_proof: of.required("prover_die_after_proof", parse::boolean)?,
+            },
+            shown: KEYS.iter().map(|key| shown(key, layers)).collect(),
+        };
+        config.check_together()?;
+        Ok(config)
+    }
+
+    fn check_together(&self) -> Result<(), ConfigError> {
+        if self.listen == self.admin_listen && self.listen.port() != 0 {
+            return Err(ConfigError::Conflict(format!(
+                "listen and admin_listen are both {}; give one of them another port",
+                self.listen
+            )));
+        }
+        if self.prover.heartbeat_interval >= self.gone_timeout {
+            return Err(ConfigError::Conflict(format!(
+                "prover_heartbeat_interval ({}) must be shorter than gone_timeout ({}), or every job goes stale",
+                humantime::format_duration(self.prover.heartbeat_interval),
+                humantime::format_duration(self.gone_timeout),
+            )));
+        }
+        Ok(())
+    }
+
+    /// The data folder.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoDataDir`] when none is configured.
+    pub fn require_data_dir(&self) -> Result<&Path, ConfigError> {
+        self.data_dir.as_deref().ok_or(ConfigError::NoDataDir)
+    }
+
+    /// Where the value of a setting came from; [`Origin::Default`] also for a name that is no setting.
+    pub fn origin(&self, key: &str) -> &Origin {
+        self.shown.iter().find(|shown| shown.key == key).map_or(&Origin::Default, |shown| &shown.origin)
+    }
+
+    /// Every setting with its value and where that came from, as a TOML file that gives this configuration again.
+    /// The secret is hidden.
+    pub fn print(&self) -> String {
+        let mut out = String::new();
+        for shown in &self.shown {
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "# {}", shown.meaning);
+            let _ = match &shown.toml {
+                Some(value) => writeln!(out, "{} = {value}  # {}", shown.key, shown.origin),
+                None if shown.origin == Origin::Default => writeln!(out, "# {} is not set", shown.key),
+                None => writeln!(out, "# {} is set, hidden  # {}", shown.key, shown.origin),
+            };
+        }
+        out
+    }
+}
+
+/// The file to read: the one asked for, else the one in the data folder named by the flags or the environment.
+fn find_file(file: Option<&Path>, env: &Environment, flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {
+    if let Some(path) = file {
+        return Ok(Some(path.to_owned()));
+    }
+    if let Some(path) = env.config_file() {
+        return Ok(Some(path));
+    }
+    let mut outer = Layers::default();
+    outer.add_env(env)?;
+    outer.add_flags(flags);
+    let path = outer.get("data_dir").map(|sourced| Path::new(&sourced.value).join(FILE_NAME));
+    Ok(path.filter(|path| path.exists()))
+}
+
+fn shown(key: &keys::Key, layers: &Layers) -> Shown {
+    let sourced = layers.get(key.name);
+    let toml = sourced.and_then(|sourced| match key.kind {
+        Kind::Text => Some(toml::Value::String(sourced.value.clone()).to_string()),
+        Kind::Bare => Some(sourced.value.trim().to_owned()),
+        Kind::List => Some(format!("[{}]", sourced.value)),
+        Kind::Secret => None,
+    });
+    let origin = sourced.map_or(Origin::Default, |sourced| sourced.origin.clone());
+    Shown { key: key.name, meaning: key.meaning, toml, origin }
+}
+
+/// Takes values out of the merged layers and parses them.
+struct Reader<'a> {
+    layers: &'a Layers,
+}
+
+impl Reader<'_> {
+    fn optional<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(sourced) = self.layers.get(key) else { return Ok(None) };
+        parse(&sourced.value).map(Some).map_err(|expected| ConfigError::Invalid {
+            key,
+            value: format!("{:?}", sourced.value),
+            origin: sourced.origin.clone(),
+            expected,
+        })
+    }
+
+    fn required<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        self.optional(key, parse)?
+            .ok_or_else(|| ConfigError::Conflict(format!("{key} is not set; give it a value")))
+    }
+
+    fn secret(&self) -> Result<Option<Secret>, ConfigError> {
+        let text = self.optional("secret", parse::text)?;
+        let file = self.optional("secret_file", parse::path)?;
+        match (text, file) {
+            (Some(_), Some(_)) => {
+                Err(ConfigError::Conflict("secret and secret_file are both set; keep one of them".to_owned()))
+            }
+            (Some(text), None) => Ok(Some(Secret::new(text).map_err(|_| {
+                ConfigError::Conflict("the secret is empty; give a text or leave the setting out".to_owned())
+            })?)),
+            (None, Some(path)) => {
+                secret::read(&path).map(Some).map_err(|error| ConfigError::Conflict(error.to_string()))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}

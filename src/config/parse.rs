@@ -1,0 +1,99 @@
+//! Text of a setting → value. An error is the description of what would be accepted.
+
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use crate::logging::LogFormat;
+
+type Parsed<T> = Result<T, String>;
+
+pub(super) fn path(text: &str) -> Parsed<PathBuf> {
+    if text.is_empty() { Err("a path".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
+    text.parse().map_err(|_| "an address such as 127.0.0.1:8088 or [::1]:8088".to_owned())
+}
+
+pub(super) fn text(text: &str) -> Parsed<String> {
+    Ok(text.to_owned())
+}
+
+pub(super) fn url(text: &str) -> Parsed<String> {
+    let host = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    match host {
+        Some(host) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err("a URL such as http://127.0.0.1:8088 (TLS is left to a proxy)".to_owned()),
+    }
+}
+
+/// A positive duration with a unit.
+pub(super) fn duration(text: &str) -> Parsed<Duration> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("a duration above zero with its unit, such as 500ms, 5s or 1h 30m".to_owned()),
+    }
+}
+
+/// A whole number of `low..=high`.
+pub(super) fn number<T>(low: T, high: T) -> impl Fn(&str) -> Parsed<T>
+where
+    T: FromStr + PartialOrd + std::fmt::Display + Copy,
+{
+    move |text| match text.trim().parse::<T>() {
+        Ok(number) if low <= number && number <= high => Ok(number),
+        _ => Err(format!("a whole number from {low} to {high}")),
+    }
+}
+
+pub(super) fn boolean(text: &str) -> Parsed<bool> {
+    match text.trim() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err("true or false".to_owned()),
+    }
+}
+
+/// A number of bytes above zero, with or without a binary unit.
+pub(super) fn bytes(text: &str) -> Parsed<usize> {
+    let expected = || "a number of bytes above zero, such as 65536, 64KiB, 16MiB or 1GiB".to_owned();
+    let text = text.trim();
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = match unit.trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1_usize << 30,
+        _ => return Err(expected()),
+    };
+    let number = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+    number.filter(|bytes| *bytes > 0).ok_or_else(expected)
+}
+
+/// Sizes of aggregates: ascending, each once.
+pub(super) fn sizes(text: &str) -> Parsed<Vec<usize>> {
+    let numbers: Result<Vec<usize>, _> =
+        text.split(',').filter(|part| !part.trim().is_empty()).map(|part| part.trim().parse()).collect();
+    match numbers {
+        Ok(mut sizes) if !sizes.contains(&0) => {
+            sizes.sort_unstable();
+            sizes.dedup();
+            Ok(sizes)
+        }
+        _ => Err("sizes above zero separated by commas, such as 1,4,8".to_owned()),
+    }
+}
+
+pub(super) fn log_filter(text: &str) -> Parsed<String> {
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("a log filter such as info or zksync_witness_server=debug,info".to_owned()),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
+    match text {
+        "human" => Ok(LogFormat::Human),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("human or json".to_owned()),
+    }
+}

@@ -1,0 +1,220 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::*;
+
+fn load(
+    file: Option<&str>,
+    env: &[(&str, &str)],
+    flags: &[(&'static str, &str)],
+) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file.map(|text| {
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, text).unwrap();
+        path
+    });
+    let mut given = Flags::new();
+    for (key, value) in flags {
+        given.add(key, "--flag", Some(value));
+    }
+    Config::load(path.as_deref(), &Environment::from_pairs(env.iter().copied()), &given)
+}
+
+fn message(result: Result<Config, ConfigError>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn every_setting_is_documented_once_and_has_a_default_that_parses() {
+    let config = load(None, &[], &[]).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:8088".parse().unwrap());
+    assert_eq!(config.gone_timeout, Duration::from_secs(60));
+    assert_eq!(config.prepare_data_interval, Duration::from_secs(5));
+    assert!(config.aggregate.is_empty() && config.secret.is_none() && config.data_dir.is_none());
+    for (index, key) in KEYS.iter().enumerate() {
+        assert!(!key.meaning.is_empty());
+        assert!(KEYS.iter().skip(index + 1).all(|other| other.name != key.name), "{} twice", key.name);
+    }
+}
+
+#[test]
+fn every_setting_is_read() {
+    // A value that no parser takes must be refused, or nothing reads the setting. Free texts are the exception.
+    for key in KEYS {
+        let free = ["data_dir", "secret", "secret_file"].contains(&key.name);
+        let result = load(None, &[], &[(key.name, "=\u{0}=")]);
+        assert_eq!(result.is_ok(), free && key.name != "secret_file", "{}", key.name);
+    }
+}
+
+#[test]
+fn flags_beat_environment_beats_file_beats_default() {
+    let file = "idle_provers = 2\nmax_attempts = 2\nhistory = 2\naggregate = [8, 1, 4]\n";
+    let env = [("PROVER_CORE_IDLE_PROVERS", "3"), ("WITNESS_SERVER_MAX_ATTEMPTS", "3")];
+    let config = load(Some(file), &env, &[("max_attempts", "4")]).unwrap();
+    assert_eq!((config.history, config.idle_provers, config.max_attempts), (2, 3, 4));
+    assert_eq!(config.aggregate, [1, 4, 8]);
+    assert!(matches!(config.origin("history"), Origin::File(_)));
+    assert_eq!(config.origin("idle_provers"), &Origin::Env("PROVER_CORE_IDLE_PROVERS".into()));
+    assert_eq!(config.origin("max_attempts"), &Origin::Flag("--flag".into()));
+    assert_eq!(config.origin("listen"), &Origin::Default);
+}
+
+#[test]
+fn our_own_variable_beats_the_one_of_the_reference() {
+    let env = [("PROVER_CORE_GONE_TIMEOUT", "1000"), ("WITNESS_SERVER_GONE_TIMEOUT", "2s")];
+    assert_eq!(load(None, &env, &[]).unwrap().gone_timeout, Duration::from_secs(2));
+}
+
+#[test]
+fn all_variables_of_the_reference_work() {
+    let env = [
+        ("API_PROVER_PORT", "9000"),
+        ("API_PROVER_URL", "http://127.0.0.1:9000/"),
+        ("API_PROVER_SECRET_AUTH", "42"),
+        ("PROVER_CORE_GONE_TIMEOUT", "60001"),
+        ("PROVER_CORE_IDLE_PROVERS", "7"),
+        ("PROVER_WITNESS_GENERATOR_PREPARE_DATA_INTERVAL", "50"),
+        ("PROVER_WITNESS_GENERATOR_WITNESS_GENERATORS", "8"),
+        ("PROVER_PROVER_HEARTBEAT_INTERVAL", "101"),
+        ("PROVER_PROVER_CYCLE_WAIT", "51"),
+        ("PROVER_PROVER_REQUEST_TIMEOUT", "11"),
+        ("PROVER_PROVER_DIE_AFTER_PROOF", "true"),
+        ("API_PROMETHEUS_PORT", "3313"),
+    ];
+    let config = load(Some("listen = \"0.0.0.0:1\""), &env, &[]).unwrap();
+    assert_eq!(config.listen, "0.0.0.0:9000".parse().unwrap(), "the port only");
+    assert_eq!(config.admin_listen, "127.0.0.1:3313".parse().unwrap());
+    assert_eq!(config.url, "http://127.0.0.1:9000");
+    assert_eq!(config.secret.unwrap().expose(), b"42");
+    assert_eq!(config.gone_timeout, Duration::from_millis(60_001));
+    assert_eq!(config.idle_provers, 7);
+    assert_eq!(config.prepare_data_interval, Duration::from_millis(50));
+    assert_eq!(config.witness_generators, 8);
+    let prover = ProverConfig {
+        heartbeat_interval: Duration::from_millis(101),
+        cycle_wait: Duration::from_millis(51),
+        request_timeout: Duration::from_secs(11),
+        die_after_proof: true,
+    };
+    assert_eq!(config.prover, prover);
+}
+
+#[test]
+fn unknown_names_are_errors_that_name_the_nearest() {
+    let error = message(load(Some("gone_timeot = \"1s\""), &[], &[]));
+    assert!(error.contains("gone_timeot") && error.contains("did you mean gone_timeout?"), "{error}");
+    let error = message(load(None, &[("WITNESS_SERVER_LISTN", "x")], &[]));
+    assert!(error.contains("did you mean WITNESS_SERVER_LISTEN?"), "{error}");
+    let error = message(load(None, &[("PROVER_CORE_GONE_TIMOUT", "1")], &[]));
+    assert!(error.contains("did you mean PROVER_CORE_GONE_TIMEOUT?"), "{error}");
+    let error = Flags::new().set("histry=3").unwrap_err().to_string();
+    assert!(error.contains("did you mean history?"), "{error}");
+    let error = message(load(Some("[server]\nlisten = 1"), &[], &[]));
+    assert!(error.contains("unknown setting server"), "{error}");
+}
+
+#[test]
+fn foreign_empty_and_kubernetes_variables_are_left_alone() {
+    let env = [
+        ("PATH", "/bin"),
+        ("WITNESS_SERVER_LISTEN", ""),
+        ("WITNESS_SERVER_SERVICE_HOST", "10.0.0.1"),
+        ("WITNESS_SERVER_SERVICE_PORT_HTTP", "80"),
+        ("WITNESS_SERVER_PORT_8088_TCP_ADDR", "10.0.0.1"),
+        ("API_PROVER_PORT", "tcp://10.0.0.1:80"),
+    ];
+    assert_eq!(load(None, &env, &[]).unwrap().listen.port(), 8088);
+}
+
+#[test]
+fn bad_values_name_key_text_place_and_what_would_do() {
+    for (key, value) in [
+        ("gone_timeout", "60000"),
+        ("gone_timeout", "0s"),
+        ("listen", "localhost"),
+        ("witness_generators", "0"),
+        ("aggregate", "1,0"),
+        ("cache_bytes", "64MB"),
+        ("cache_bytes", "99999999999999999999GiB"),
+        ("url", "https://example.org"),
+        ("log_format", "xml"),
+    ] {
+        let error = message(load(None, &[], &[(key, value)]));
+        assert!(error.contains(key) && error.contains(value) && error.contains("--flag"), "{error}");
+        assert!(error.contains("give "), "{error}");
+    }
+    let error = message(load(None, &[("PROVER_CORE_GONE_TIMEOUT", "60s")], &[]));
+    assert!(error.contains("PROVER_CORE_GONE_TIMEOUT") && error.contains("milliseconds"), "{error}");
+    let error = message(load(Some("\nhistory = \n"), &[], &[]));
+    assert!(error.contains("line 2"), "{error}");
+    let error = message(load(Some("history = 1.5"), &[], &[]));
+    assert!(error.contains("history in file"), "{error}");
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    assert!(message(load(None, &[], &[("admin_listen", "127.0.0.1:8088")])).contains("another port"));
+    assert!(message(load(None, &[], &[("gone_timeout", "50ms")])).contains("must be shorter"));
+    let both = load(None, &[("API_PROVER_SECRET_AUTH", "s")], &[("secret_file", "f")]);
+    assert!(message(both).contains("both set"));
+}
+
+#[test]
+fn print_gives_the_same_configuration_again_and_hides_the_secret() {
+    let env = [("API_PROVER_SECRET_AUTH", "tell-nobody")];
+    let config = load(Some("aggregate = [1, 4]\nhistory = 9"), &env, &[("data_dir", "a \"b\"")]).unwrap();
+    let text = config.print();
+    assert!(!text.contains("tell-nobody") && !format!("{config:?}").contains("tell-nobody"));
+    assert!(text.contains("# environment API_PROVER_SECRET_AUTH") && text.contains("history = 9  # file"));
+    let again = load(Some(&text), &[], &[]).unwrap();
+    assert_eq!((again.history, &again.aggregate), (9, &vec![1, 4]));
+    assert_eq!(again.data_dir, config.data_dir);
+}
+
+#[test]
+fn the_file_in_the_data_folder_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(FILE_NAME), "history = 5").unwrap();
+    let mut flags = Flags::new();
+    flags.add("data_dir", "--data-dir", folder.path().to_str());
+    let config = Config::load(None, &Environment::default(), &flags).unwrap();
+    assert_eq!(config.history, 5);
+    assert_eq!(config.require_data_dir().unwrap(), folder.path());
+    let missing = Config::load(Some(&folder.path().join("none")), &Environment::default(), &flags);
+    assert!(message(missing).contains("check the path given by --config"));
+}
+
+#[test]
+fn a_secret_does_not_show_itself_and_is_never_empty() {
+    let secret = Secret::new("tell-nobody").unwrap();
+    assert_eq!(format!("{secret:?}"), "Secret(hidden)");
+    assert_eq!(Secret::new(""), Err(secret::EmptySecret));
+}
+
+#[test]
+fn without_a_secret_loopback_gets_a_generated_one_and_the_world_gets_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = load(None, &[], &[("data_dir", folder.path().to_str().unwrap())]).unwrap();
+    assert!(matches!(secret::for_client(&config), Err(secret::SecretError::NotConfigured)));
+    let first = secret::for_server(&config, folder.path()).unwrap();
+    let path = first.generated.expect("says where");
+    assert_eq!(first.secret.expose().len(), 64);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let second = secret::for_server(&config, folder.path()).unwrap();
+    assert!(second.generated.is_none() && second.secret == first.secret);
+    assert_eq!(secret::for_client(&config).unwrap(), first.secret);
+
+    std::fs::write(&path, "\n").unwrap();
+    assert!(matches!(secret::for_server(&config, folder.path()), Err(secret::SecretError::Empty(_))));
+
+    let open = load(None, &[], &[("listen", "0.0.0.0:0")]).unwrap();
+    let refused = secret::for_server(&open, folder.path()).unwrap_err().to_string();
+    assert!(refused.contains("API_PROVER_SECRET_AUTH"), "{refused}");
+    let configured = load(None, &[("API_PROVER_SECRET_AUTH", "s")], &[("listen", "0.0.0.0:0")]).unwrap();
+    assert_eq!(secret::for_server(&configured, folder.path()).unwrap().secret.expose(), b"s");
+}
