@@ -29,7 +29,8 @@ impl Aggregator {
 
     /// Time left until a waiting block is overdue.
     pub fn due_in(&self) -> Option<Duration> {
-        self.waiting.map(|(_, since)| self.deadline.saturating_sub(since.elapsed()).max(Duration::from_millis(1)))
+        self.waiting
+            .map(|(_, since)| self.deadline.saturating_sub(since.elapsed()).max(Duration::from_millis(1)))
     }
 
     /// Records what operations are due; whether there were any.

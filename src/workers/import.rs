@@ -97,8 +97,8 @@ pub fn genesis(store: &Store, body: &[u8], progress: &dyn Fn(usize, usize)) -> R
         }
         let mut balances = Vec::with_capacity(account.balances.len());
         for (token, balance) in &account.balances {
-            let balance = to_u128(balance)
-                .map_err(|source| ImportError::GenesisAmount { account: id.0, source })?;
+            let balance =
+                to_u128(balance).map_err(|source| ImportError::GenesisAmount { account: id.0, source })?;
             if balance != 0 {
                 balances.push((token.0, balance));
             }
@@ -179,7 +179,11 @@ pub fn block(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError>
     Ok((number, reason.map_or_else(|| stored(outcome), Imported::Quarantined)))
 }
 
-fn quarantine(store: &Store, block: &Block, previous_root: &[u8; 32]) -> Result<Option<Quarantine>, ImportError> {
+fn quarantine(
+    store: &Store,
+    block: &Block,
+    previous_root: &[u8; 32],
+) -> Result<Option<Quarantine>, ImportError> {
     let old_root: Fr = fr::from_bytes(previous_root)
         .map_err(|_| StoreError::corrupt("a stored root is no field element"))?;
     match assemble::check_commitment(block, &old_root) {
@@ -190,9 +194,7 @@ fn quarantine(store: &Store, block: &Block, previous_root: &[u8; 32]) -> Result<
             cause: cause.to_string(),
             at_ms: store.now_ms(),
         })),
-        Err(cause) => {
-            Err(WitnessError { block: block.block_number.0, operation: None, cause }.into())
-        }
+        Err(cause) => Err(WitnessError { block: block.block_number.0, operation: None, cause }.into()),
     }
 }
 
