@@ -131,6 +131,11 @@ impl Store {
         &self.dir
     }
 
+    /// The time now, in milliseconds since 1970, by the clock of the store.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.wall_ms()
+    }
+
     /// Returns when everything that was written before this call is durable. Callers at the same time share one flush.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.committer.sync(&self.db, &self.bodies)
