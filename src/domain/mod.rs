@@ -13,6 +13,7 @@ mod executed;
 mod gas;
 mod hex_types;
 mod ids;
+pub mod job;
 pub mod op;
 mod priority_op;
 pub mod proof;

@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 pub struct ProverInputRequest {
     /// Name under which the prover works.
     pub prover_name: String,
-    /// What it would like to get.
-    #[serde(default)]
+    /// What it would like to get; required, but may be empty.
     pub aux_data: ProverInputRequestAuxData,
 }
 
@@ -153,9 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn wishes_may_be_missing() {
-        let request: ProverInputRequest = serde_json::from_str(r#"{"prover_name":"p"}"#).unwrap();
+    fn wishes_may_be_empty_but_not_missing() {
+        let request: ProverInputRequest =
+            serde_json::from_str(r#"{"prover_name":"p","aux_data":{}}"#).unwrap();
         assert_eq!(request.aux_data, ProverInputRequestAuxData::default());
+        assert!(serde_json::from_str::<ProverInputRequest>(r#"{"prover_name":"p"}"#).is_err());
     }
 
     #[test]

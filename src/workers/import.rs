@@ -4,8 +4,12 @@ use thiserror::Error;
 
 use super::state::{self, UpdateError, Updated};
 use crate::crypto::{Fr, fr};
-use crate::domain::{AccountMap, AggregatedOperation, AmountError, Block, ImportedBlock, to_u128};
-use crate::store::{AccountState, GenesisInput, NewBlock, PutOutcome, Quarantine, Store, StoreError};
+use crate::domain::{
+    AccountMap, AggregatedActionType, AggregatedOperation, AmountError, Block, ImportedBlock, to_u128,
+};
+use crate::store::{
+    AccountState, AggregatedAction, GenesisInput, NewBlock, PutOutcome, Quarantine, Store, StoreError,
+};
 use crate::tree::build::{InitialAccount, TreeBuilder};
 use crate::tree::{AccountHeader, TreeError};
 use crate::witness::{Cause, SignatureCheck, WitnessError, assemble, check_signatures, plan};
@@ -185,7 +189,7 @@ fn quarantine(
     previous_root: &[u8; 32],
 ) -> Result<Option<Quarantine>, ImportError> {
     let old_root: Fr = fr::from_bytes(previous_root)
-        .map_err(|_| StoreError::corrupt("a stored root is no field element"))?;
+        .map_err(|_| StoreError::Corrupt { what: "a stored root is no field element".into() })?;
     match assemble::check_commitment(block, &old_root) {
         Ok(_) => Ok(None),
         Err(cause @ Cause::Commitment { .. }) => Ok(Some(Quarantine {
@@ -230,7 +234,16 @@ pub fn put_operation(store: &Store, operation: &AggregatedOperation) -> Result<I
     let last = blocks.last().map_or(first, |block| block.block_number.0);
     let canonical = serde_json::to_vec(operation).map_err(json)?;
     let content_hash = *blake3::hash(&canonical).as_bytes();
-    Ok(stored(store.put_aggregated_operation(operation.action(), first, last, content_hash, &canonical)?))
+    Ok(stored(store.put_aggregated_operation(action(operation), first, last, content_hash, &canonical)?))
+}
+
+fn action(operation: &AggregatedOperation) -> AggregatedAction {
+    match operation.action() {
+        AggregatedActionType::CommitBlocks => AggregatedAction::CommitBlocks,
+        AggregatedActionType::CreateProofBlocks => AggregatedAction::CreateProofBlocks,
+        AggregatedActionType::PublishProofBlocksOnchain => AggregatedAction::PublishProofBlocksOnchain,
+        AggregatedActionType::ExecuteBlocks => AggregatedAction::ExecuteBlocks,
+    }
 }
 
 fn stored(outcome: PutOutcome) -> Imported {
