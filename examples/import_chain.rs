@@ -21,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
     }
     let client = Client::new(&config.url, &secret::for_client(&config)?, Duration::from_secs(600))?;
 
-    let chain = ChainFolder::open(&folder)?;
+    let chain = ChainFolder::open(folder.as_ref())?;
     client.post_bytes(path::GENESIS, chain.genesis().read()?).await?.success()?;
     for block in chain.blocks() {
         client.post_bytes(path::BLOCKS, block.file.read()?).await?.success()?;

@@ -116,7 +116,9 @@ impl SampleProver {
                 Err(error @ ClientError::Unauthorized { .. }) => break Err(error.into()),
                 Err(error) => {
                     debug!(%error, "the server gives no job, it will be asked again");
-                    std::mem::replace(&mut retry, (retry * 2).min(LAST_RETRY))
+                    let pause = retry;
+                    retry = (retry * 2).min(LAST_RETRY);
+                    pause
                 }
             };
             if self.options.max_idle.is_some_and(|limit| last_job.elapsed() >= limit) {

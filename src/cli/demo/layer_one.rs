@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use crate::cli::CliError;
 use crate::client::{Client, path};
-use crate::domain::{AggregatedActionType, AggregatedOperation, AggregatedProof};
-use crate::store::Store;
+use crate::domain::{AggregatedOperation, AggregatedProof};
+use crate::store::{AggregatedAction, Store};
 
 /// How often new aggregated proofs are looked for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -24,9 +24,11 @@ pub async fn run(client: Client, store: Arc<Store>, stopped: watch::Receiver<boo
             Some((operation, proof)) => {
                 let operation = serde_json::from_slice(&operation).map_err(|error| failed(&error))?;
                 let AggregatedOperation::CreateProofBlocks { blocks, .. } = operation else { continue };
-                let proof: AggregatedProof = serde_json::from_slice(&proof).map_err(|error| failed(&error))?;
+                let proof: AggregatedProof =
+                    serde_json::from_slice(&proof).map_err(|error| failed(&error))?;
                 let proof = proof.encode().map_err(|error| failed(&error))?;
-                let publish = AggregatedOperation::PublishProofBlocksOnchain { blocks: blocks.clone(), proof };
+                let publish =
+                    AggregatedOperation::PublishProofBlocksOnchain { blocks: blocks.clone(), proof };
                 let execute = AggregatedOperation::ExecuteBlocks { blocks };
                 for operation in [publish, execute] {
                     client.post(path::AGGREGATED_OPERATIONS, &operation).await?.success()?;
@@ -40,7 +42,8 @@ pub async fn run(client: Client, store: Arc<Store>, stopped: watch::Receiver<boo
 /// The next range to execute, if its proof is there: its operation and its proof, as JSON.
 fn proven_range(store: &Store) -> Result<Option<(Vec<u8>, Vec<u8>)>, crate::store::StoreError> {
     let next = store.last_verified_block()?.saturating_add(1);
-    let Some(operation) = store.aggregated_operation_covering(AggregatedActionType::CreateProofBlocks, next)? else {
+    let Some(operation) = store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
+    else {
         return Ok(None);
     };
     let Some(proof) = store.aggregated_proof(operation.first, operation.last)? else { return Ok(None) };

@@ -16,9 +16,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{CliError, DataDirArgs, runtime, show};
-use crate::app::{Running, start};
 use crate::client::{Client, path};
 use crate::config::{Config, Flags};
+use crate::running::{Running, start};
 use crate::sample_prover::{ProverOptions, Refused, SampleProver, sample_proof};
 use stages::Stages;
 
@@ -142,7 +142,8 @@ fn prover(config: &Config, client: Client, name: &str) -> SampleProver {
 
 fn what_next(data: &Path, temporary: bool) -> String {
     if temporary {
-        return "All blocks are verified. The temporary data folder is removed; keep one with --data-dir.".into();
+        return "All blocks are verified. The temporary data folder is removed; keep one with --data-dir."
+            .into();
     }
     let data = data.display();
     format!(

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::domain::AggregatedActionType;
-use crate::store::{Store, StoreError};
+use crate::store::{AggregatedAction, Store, StoreError};
 
 const NAMES: [&str; 5] = ["imported", "witnessed", "proven", "aggregated", "verified"];
 
@@ -81,9 +80,8 @@ impl Stages {
             proven += u32::from(self.store.has_single_proof(block)?);
         }
         let mut aggregated = 0;
-        while let Some(operation) = self
-            .store
-            .aggregated_operation_covering(AggregatedActionType::CreateProofBlocks, aggregated + 1)?
+        while let Some(operation) =
+            self.store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, aggregated + 1)?
         {
             if !self.store.has_aggregated_proof(operation.first, operation.last)? {
                 break;
@@ -102,7 +100,8 @@ impl Stages {
         let seconds = |time: Option<Duration>| {
             time.map_or_else(|| "before".to_string(), |time| format!("{:.2} s", time.as_secs_f64()))
         };
-        let mut table = format!("{:<12} {:>7} {:>12} {:>12}\n", "stage", "blocks", "first block", "all blocks");
+        let mut table =
+            format!("{:<12} {:>7} {:>12} {:>12}\n", "stage", "blocks", "first block", "all blocks");
         for ((name, done), times) in NAMES.iter().zip(self.done).zip(self.times) {
             let count = format!("{done}/{}", self.blocks);
             let (first, last) = (seconds(times.first), seconds(times.last));
