@@ -11,6 +11,7 @@
 
 pub mod bits;
 pub mod fr;
+mod montgomery;
 pub mod packed_float;
 pub mod rescue;
 pub mod signature;
