@@ -10,6 +10,7 @@
 //! | [`signature`] | keys, signatures, hashes of signed messages |
 
 pub mod bits;
+mod edwards;
 pub mod fr;
 mod montgomery;
 pub mod packed_float;
