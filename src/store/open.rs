@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
+use super::batch::{Batch, Table};
 use super::body::Bodies;
 use super::commit::Committer;
-use super::db::{Batch, Db, Table};
-use super::delta::{ACCOUNTS, TREE};
+use super::db::Db;
 use super::error::StoreError;
 use super::keys::{self, meta};
 use super::leases::Leases;
@@ -96,11 +96,7 @@ impl Store {
             queue: Mutex::new(Leases::default()),
             _lock: lock,
         };
-        store.wipe_unfinished_genesis()?;
-        ACCOUNTS.apply_pending(&store.db, &store.bodies)?;
-        TREE.apply_pending(&store.db, &store.bodies)?;
-        store.resume_revert()?;
-        store.load_leases()?;
+        store.recover(&mut store.lock_queue())?;
         Ok(store)
     }
 }

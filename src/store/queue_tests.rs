@@ -259,8 +259,8 @@ fn a_job_whose_witness_is_gone_does_not_block_the_queue() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 2);
     (1..=2).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
-    let mut batch = super::db::Batch::new();
-    batch.remove(super::db::Table::Witnesses, &keys::number(1));
+    let mut batch = super::batch::Batch::new();
+    batch.remove(super::batch::Table::Witnesses, &keys::number(1));
     store.apply(batch).unwrap();
     assert_eq!(store.claim("p", Preference::default()).unwrap().unwrap().id, 2);
     assert_eq!(store.job(1).unwrap().unwrap().status, JobStatus::Failed);
