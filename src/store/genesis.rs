@@ -41,11 +41,11 @@ pub struct GenesisInput<'a, A, T> {
 
 /// Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct GenesisRow {
-    root: [u8; 32],
-    content_hash: [u8; 32],
-    accounts: u64,
-    body: BodyRef,
+pub(super) struct GenesisRow {
+    pub root: [u8; 32],
+    pub content_hash: [u8; 32],
+    pub accounts: u64,
+    pub body: BodyRef,
 }
 
 impl Store {

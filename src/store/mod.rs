@@ -21,7 +21,7 @@
 //! | `account_tree` | of the tree's making | of the tree's making, after the last witnessed block | genesis, maintainers | the tree removes it |
 //! | `tree_updates` | number | root, change of `account_tree` by the block, old and new | maintainers | older than the history, or revert |
 //! | `witnesses` | number | body, number of operations | maintainers | retention, or revert |
-//! | `jobs` | id | type, range, status, attempts, holder, times, where the data is | updater, queue | dropped, or revert |
+//! | `jobs` | id | type, range, status, attempts, holder, times, where the data is | updater, queue | dropped, retention, or revert |
 //! | `job_index` | `i` idle, `z` idle by size, `s` by status, `r` by range | nothing | with the job | with the job |
 //! | `proofs` | number | body, job, prover | publish | revert |
 //! | `aggregated_proofs` | last ‖ first | body, job, prover | publish | revert |
@@ -54,6 +54,8 @@ mod delta;
 mod disk_tests;
 mod error;
 mod genesis;
+#[cfg(test)]
+mod golden_tests;
 mod index;
 mod job_data;
 mod jobs;
@@ -67,6 +69,7 @@ mod queue_model_tests;
 #[cfg(test)]
 mod queue_tests;
 mod rejected;
+mod retention;
 mod revert;
 #[cfg(test)]
 mod revert_tests;
@@ -92,6 +95,7 @@ pub use open::StoreOptions;
 pub use proofs::{NewProof, PublishError};
 pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
 pub use rejected::RejectedProof;
+pub use retention::DropReport;
 pub use revert::RevertReport;
 pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
 

@@ -53,13 +53,14 @@ impl Default for StoreOptions {
 
 /// What the folder was made with. Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Parameters {
+pub(super) struct Parameters {
     format: u32,
     account_tree_depth: u32,
     balance_tree_depth: u32,
 }
 
-const PARAMETERS: Parameters = Parameters { format: 1, account_tree_depth: 32, balance_tree_depth: 32 };
+pub(super) const PARAMETERS: Parameters =
+    Parameters { format: 1, account_tree_depth: 32, balance_tree_depth: 32 };
 
 impl Parameters {
     fn describe(&self) -> String {
