@@ -6,9 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::{Batch, MAX_BATCH_BYTES, Table};
 use super::body::{Bodies, BodyRef, PreparedBody};
 use super::codec;
-use super::db::{Batch, Db, MAX_BATCH_BYTES, Table};
+use super::db::Db;
 use super::error::StoreError;
 use super::keys::{self, meta};
 use crate::tree::source::TreeDelta;
