@@ -7,7 +7,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use zksync_witness_server::crypto::fr;
-use zksync_witness_server::domain::{AccountMap, AggregatedOperation, CHUNK_BYTES, ImportedBlock, ZkSyncOp};
+use zksync_witness_server::domain::{
+    AccountMap, AggregatedOperation, AggregatedProof, AggregatedProofParts, CHUNK_BYTES,
+    EncodedAggregatedProof, EncodedSingleProof, ImportedBlock, ProverInputRequest, ProverInputResponse,
+    ProverOutputRequest, ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, SingleProof,
+    WorkingOn, ZkSyncOp, public_input,
+};
 
 fn vectors() -> PathBuf {
     std::env::var_os("WITNESS_VECTORS").expect("WITNESS_VECTORS names the folder of the vectors").into()
@@ -83,4 +88,63 @@ fn aggregated_operations_round_trip() {
     for name in ["aggregated_operation_commit", "aggregated_operation_create_proof"] {
         assert_round_trip::<AggregatedOperation>(&vectors().join(format!("protocol/{name}.json")));
     }
+}
+
+fn protocol(name: &str) -> PathBuf {
+    vectors().join(format!("protocol/{name}.json"))
+}
+
+#[test]
+#[ignore = "needs WITNESS_VECTORS"]
+fn prover_messages_round_trip() {
+    for name in ["prover_input_request", "prover_input_request_aux", "prover_input_request_empty_name"] {
+        assert_round_trip::<ProverInputRequest>(&protocol(name));
+    }
+    for (name, has_data) in [("empty", false), ("aggregated", true), ("block_proof", true)] {
+        let file = protocol(&format!("prover_input_response_{name}"));
+        let response = assert_round_trip::<ProverInputResponse>(&file);
+        assert_eq!(response.data.is_some(), has_data, "{name}");
+        // What is handed out is byte for byte what was stored.
+        let text = std::fs::read_to_string(file).unwrap();
+        assert_eq!(serde_json::to_string(&response).unwrap(), text.trim_end(), "{name}");
+    }
+    for name in ["aggregated", "block_proof"] {
+        assert_round_trip::<ProverOutputRequest>(&protocol(&format!("prover_output_request_{name}")));
+    }
+    assert_round_trip::<WorkingOn>(&protocol("working_on"));
+    assert_round_trip::<ProverStopped>(&protocol("prover_stopped_client"));
+    let bare = std::fs::read(protocol("prover_stopped_server_expects")).unwrap();
+    assert_eq!(serde_json::from_slice::<ProverStopped>(&bare).unwrap().prover_name, "prover-1");
+    assert_round_trip::<RequiredReplicasInput>(&protocol("required_replicas_input"));
+    assert_round_trip::<RequiredReplicasOutput>(&protocol("required_replicas_output"));
+}
+
+#[test]
+#[ignore = "needs WITNESS_VECTORS"]
+fn proofs_parse_and_encode_as_the_reference() {
+    let blocks: Vec<ImportedBlock> = json_files(&vectors().join("protocol/chain/blocks"))
+        .iter()
+        .map(|file| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap())
+        .collect();
+    let mut inputs = Vec::new();
+    for (number, ImportedBlock { block, .. }) in (1..).zip(&blocks) {
+        let proof = assert_round_trip::<SingleProof>(&protocol(&format!("single_proof_block{number}")));
+        let parts = proof.validate().unwrap();
+        assert_eq!(parts.inputs, [public_input(&block.block_commitment)]);
+        assert_eq!(SingleProof::from(&parts), proof);
+        inputs.extend(parts.inputs);
+    }
+    let proof = assert_round_trip::<SingleProof>(&protocol("single_proof_block1"));
+    let encoded = assert_round_trip::<EncodedSingleProof>(&protocol("encoded_single_proof"));
+    assert_eq!(proof.encode().unwrap(), encoded);
+
+    let proof = assert_round_trip::<AggregatedProof>(&protocol("aggregated_proof"));
+    let parts = proof.validate().unwrap();
+    assert_eq!(proof.individual_vk_inputs, inputs);
+    assert_eq!(parts.to_bytes(), proof.proof);
+    let encoded = assert_round_trip::<EncodedAggregatedProof>(&protocol("encoded_aggregated_proof"));
+    assert_eq!(proof.encode().unwrap(), encoded);
+
+    let empty = assert_round_trip::<AggregatedProof>(&protocol("aggregated_proof_default"));
+    assert_eq!(empty.parse().unwrap(), AggregatedProofParts::default());
 }

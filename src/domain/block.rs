@@ -98,14 +98,15 @@ impl Block {
         self.check_size()?;
         let mut data = Vec::with_capacity(self.block_chunks_size * CHUNK_BYTES);
         for (index, executed) in self.block_transactions.iter().enumerate() {
-            if let Some(op) = executed.op() {
-                let op_data = op.public_data().map_err(|source| BlockError::Operation {
-                    index,
-                    kind: op.kind(),
-                    source,
-                })?;
-                data.extend(op_data);
+            let Some(op) = executed.op() else { continue };
+            let error = |source| BlockError::Operation { index, kind: op.kind(), source };
+            let op_data = op.public_data().map_err(error)?;
+            // Differs for a FullExit from before contracts version 6, which no block of today can hold.
+            let expected = op.chunks() * CHUNK_BYTES;
+            if op_data.len() != expected {
+                return Err(error(OpError::Length { expected, actual: op_data.len() }));
             }
+            data.extend(op_data);
         }
         data.resize(self.block_chunks_size * CHUNK_BYTES, 0);
         Ok(data)

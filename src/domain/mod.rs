@@ -13,9 +13,11 @@ mod executed;
 mod gas;
 mod hex_types;
 mod ids;
+pub mod job;
 pub mod op;
 mod priority_op;
 pub mod proof;
+mod prover_api;
 pub mod tx;
 mod u256;
 mod wire;
@@ -33,6 +35,10 @@ pub use ids::*;
 pub use op::*;
 pub use priority_op::*;
 pub use proof::*;
+pub use prover_api::*;
 pub use tx::*;
 pub use u256::*;
 pub use wire::WireError;
+
+#[cfg(test)]
+mod tests;

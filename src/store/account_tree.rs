@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Store;
 use super::db::{Db, Table};
-use crate::tree::source::{SourceError, TreeSource};
+use crate::tree::source::{Entry, SourceError, TreeSource};
 
 const TABLE: Table = Table::AccountTree;
 
@@ -25,20 +25,15 @@ impl TreeSource for StoredTree {
         Ok(self.db.get_raw(TABLE, key)?)
     }
 
-    fn first_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, SourceError> {
+    fn first_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<Entry>, SourceError> {
         Ok(self.db.range_raw(TABLE, from, to_exclusive, 1)?.pop())
     }
 
-    fn last_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, SourceError> {
+    fn last_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<Entry>, SourceError> {
         Ok(self.db.range_raw_back(TABLE, from, to_exclusive, 1)?.pop())
     }
 
-    fn range(
-        &self,
-        from: &[u8],
-        to_exclusive: &[u8],
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, SourceError> {
+    fn range(&self, from: &[u8], to_exclusive: &[u8], limit: usize) -> Result<Vec<Entry>, SourceError> {
         Ok(self.db.range_raw(TABLE, from, to_exclusive, limit)?)
     }
 }

@@ -9,7 +9,7 @@ use super::codec;
 use super::db::Table;
 use super::error::StoreError;
 use super::keys;
-use crate::tree::source::{Change, TreeDelta};
+use crate::tree::source::{Change, Entry, TreeDelta};
 
 /// An account without its balances. Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl Store {
         let (from, mut to) = (keys::balance(id, first_token), keys::balance(id, u32::MAX).to_vec());
         to.push(0);
         let entries = self.db.range_raw(Table::Accounts, &from, &to, limit)?;
-        let parse = |(key, value): (Vec<u8>, Vec<u8>)| match keys::tail_number(&key) {
+        let parse = |(key, value): Entry| match keys::tail_number(&key) {
             Some(token) => Ok((token, parse_balance(&value)?)),
             None => Err(StoreError::corrupt("a key of `accounts` is cut short")),
         };
@@ -72,8 +72,11 @@ impl Store {
     }
 }
 
+/// A key with its new value; `None` removes.
+type Write = (Vec<u8>, Option<Vec<u8>>);
+
 /// The entries of an account; `None` removes.
-pub(super) fn account_entries(change: &AccountChange) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, StoreError> {
+pub(super) fn account_entries(change: &AccountChange) -> Result<Vec<Write>, StoreError> {
     let state = change.state.as_ref().map(|state| codec::body_bytes("an account", state)).transpose()?;
     let balance = |&(token, amount): &(u32, u128)| {
         let value = (amount != 0).then(|| amount.to_be_bytes().to_vec());

@@ -7,6 +7,7 @@ use super::db::{Batch, Table};
 use super::delta::{ACCOUNTS, DeltaLog};
 use super::error::StoreError;
 use super::{AccountChange, PutOutcome, Store, codec, keys};
+use crate::tree::source::Entry;
 
 /// A block to store.
 #[derive(Clone, Debug)]
@@ -183,7 +184,7 @@ impl Store {
     /// Up to `limit` quarantined blocks, the first ones.
     pub fn quarantined(&self, limit: usize) -> Result<Vec<(u32, Quarantine)>, StoreError> {
         let entries = self.db.range_raw(Table::Quarantine, &keys::number(0), &[0xff; 5], limit)?;
-        let parse = |(key, payload): (Vec<u8>, Vec<u8>)| {
+        let parse = |(key, payload): Entry| {
             let number = keys::head_number(&key).ok_or_else(|| StoreError::corrupt("a key is cut short"))?;
             Ok((number, codec::from_body_bytes("a quarantine", &payload)?))
         };

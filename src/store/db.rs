@@ -17,6 +17,7 @@ use super::body::{BodyRef, PreparedBody};
 use super::codec;
 use super::error::StoreError;
 use super::keys;
+use crate::tree::source::Entry;
 
 /// The largest transaction that was never lost by a power failure in experiments.
 pub(super) const MAX_BATCH_BYTES: usize = 200_000;
@@ -54,9 +55,6 @@ tables! {
     AggregatedOperations = "aggregated_operations",
     Rejected = "rejected",
 }
-
-/// An entry as read: key and value.
-pub(super) type Entry = (Vec<u8>, Vec<u8>);
 
 /// Writes that happen together or not at all.
 #[derive(Debug, Default)]

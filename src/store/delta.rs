@@ -55,6 +55,11 @@ impl DeltaLog {
         db.meta_number(self.head_key)
     }
 
+    /// The root after block `number`, while it is in the log.
+    pub fn root(&self, db: &Db, number: u32) -> Result<Option<[u8; 32]>, StoreError> {
+        Ok(db.get::<DeltaRow>(self.log, &keys::number(number))?.map(|row| row.root))
+    }
+
     /// The delta as the bytes of a body.
     pub fn encode(delta: &TreeDelta) -> Result<Vec<u8>, StoreError> {
         codec::body_bytes("the change of a block", delta)

@@ -120,6 +120,10 @@ impl Store {
         Ok(())
     }
 
+    pub(super) fn genesis_body_ref(&self) -> Result<Option<BodyRef>, StoreError> {
+        Ok(self.genesis_row()?.map(|row| row.body))
+    }
+
     fn genesis_row(&self) -> Result<Option<GenesisRow>, StoreError> {
         self.db.get(Table::Meta, meta::GENESIS)
     }

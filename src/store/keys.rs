@@ -26,6 +26,67 @@ pub(super) mod meta {
     pub const NEXT_REJECTED: &[u8] = b"next_rejected";
 }
 
+/// Table `job_index`: one letter for each index, then what it is ordered by, then the job's id.
+pub(super) mod index {
+    use crate::domain::job::{JobStatus, JobType};
+
+    /// Idle jobs of a type, by id.
+    pub fn idle(job_type: JobType, id: u32) -> Vec<u8> {
+        key(b'i', job_type.priority(), &[id])
+    }
+
+    /// Idle jobs of a type and block size, by id.
+    pub fn idle_of_size(job_type: JobType, chunks: u32, id: u32) -> Vec<u8> {
+        key(b'z', job_type.priority(), &[chunks, id])
+    }
+
+    /// Jobs of a status, by id.
+    pub fn status(status: JobStatus, id: u32) -> Vec<u8> {
+        key(b's', status as u8, &[id])
+    }
+
+    /// The end of the jobs of a status.
+    pub fn after_status(status: JobStatus) -> Vec<u8> {
+        key(b's', status as u8 + 1, &[])
+    }
+
+    /// Jobs of a type, by last block, then first.
+    pub fn range(job_type: JobType, first: u32, last: u32, id: u32) -> Vec<u8> {
+        key(b'r', job_type.priority(), &[last, first, id])
+    }
+
+    /// The start of the jobs of a type by last block.
+    pub fn ranges(job_type: JobType) -> Vec<u8> {
+        key(b'r', job_type.priority(), &[])
+    }
+
+    /// The start of the jobs of a type that end after a block.
+    pub fn ranges_after(job_type: JobType, block: u32) -> Vec<u8> {
+        key(b'r', job_type.priority(), &[block, u32::MAX, u32::MAX])
+    }
+
+    /// The end of the jobs of a type by last block.
+    pub fn after_ranges(job_type: JobType) -> Vec<u8> {
+        key(b'r', job_type.priority() + 1, &[])
+    }
+
+    /// The last block in a key of [`range`].
+    pub fn range_last(key: &[u8]) -> Option<u32> {
+        key.get(2..6)?.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))
+    }
+
+    fn key(letter: u8, group: u8, numbers: &[u32]) -> Vec<u8> {
+        let numbers = numbers.iter().flat_map(|n| n.to_be_bytes());
+        [letter, group].into_iter().chain(numbers).collect()
+    }
+}
+
+/// Aggregated operations of an action, by last block.
+pub(super) fn operation(action: u8, last: u32) -> [u8; 5] {
+    let [a, b, c, d] = last.to_be_bytes();
+    [action, a, b, c, d]
+}
+
 /// Block number, account id, job id: four bytes.
 pub(super) fn number(n: u32) -> [u8; 4] {
     n.to_be_bytes()
@@ -41,9 +102,9 @@ pub(super) fn balance(account: u32, token: u32) -> [u8; 8] {
     pair(account, token)
 }
 
-/// A range of blocks: first, last.
+/// An aggregated proof: the last block, then the first, so that a revert finds what it touches.
 pub(super) fn range(first: u32, last: u32) -> [u8; 8] {
-    pair(first, last)
+    pair(last, first)
 }
 
 /// The last four bytes of a key.
@@ -63,13 +124,25 @@ fn pair(a: u32, b: u32) -> [u8; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::job::{JobStatus, JobType};
 
     #[test]
     fn keys_are_frozen() {
         assert_eq!(number(1), [0, 0, 0, 1]);
         assert_eq!(balance(0x0102_0304, 0x0506_0708), [1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(tail_number(&range(3, 9)), Some(9));
-        assert_eq!(head_number(&range(3, 9)), Some(3));
+        assert_eq!(tail_number(&range(3, 9)), Some(3));
+        assert_eq!(head_number(&range(3, 9)), Some(9));
+        assert_eq!(operation(3, 258), [3, 0, 0, 1, 2]);
+        assert_eq!(hex::encode(index::idle(JobType::Single, 5)), "690100000005");
+        assert_eq!(hex::encode(index::idle_of_size(JobType::Aggregated, 72, 5)), "7a000000004800000005");
+        assert_eq!(hex::encode(index::status(JobStatus::Failed, 5)), "730300000005");
+        let range = index::range(JobType::Single, 3, 9, 5);
+        assert_eq!(hex::encode(&range), "7201000000090000000300000005");
+        assert_eq!(index::range_last(&range), Some(9));
+        assert!(
+            index::ranges_after(JobType::Single, 8) < range
+                && range < index::ranges_after(JobType::Single, 9)
+        );
         assert_eq!(tail_number(&[1, 2, 3]), None);
     }
 }

@@ -21,6 +21,12 @@
 //! | `account_tree` | of the tree's making | of the tree's making, after the last witnessed block | genesis, maintainers | the tree removes it |
 //! | `tree_updates` | number | root, change of `account_tree` by the block, old and new | maintainers | older than the history, or revert |
 //! | `witnesses` | number | body, number of operations | maintainers | retention, or revert |
+//! | `jobs` | id | type, range, status, attempts, holder, times, where the data is | updater, queue | dropped, or revert |
+//! | `job_index` | `i` idle, `z` idle by size, `s` by status, `r` by range | nothing | with the job | with the job |
+//! | `proofs` | number | body, job, prover | publish | revert |
+//! | `aggregated_proofs` | last ‖ first | body, job, prover | publish | revert |
+//! | `aggregated_operations` | action ‖ last | range, hash, body | import, aggregation | revert |
+//! | `rejected` | serial | job, prover, reason, body | publish | beyond the bound |
 //!
 //! # Writing
 //!
@@ -35,16 +41,31 @@
 
 mod account_tree;
 mod accounts;
+mod aggregated_operations;
 mod blocks;
 mod body;
+mod check;
 mod codec;
 mod commit;
 mod db;
 mod delta;
 mod error;
 mod genesis;
+mod job_data;
+mod jobs;
 mod keys;
+mod leases;
 mod open;
+mod proofs;
+mod queue;
+#[cfg(test)]
+mod queue_model_tests;
+#[cfg(test)]
+mod queue_tests;
+mod rejected;
+mod revert;
+#[cfg(test)]
+mod revert_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -56,14 +77,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use accounts::{AccountChange, AccountState};
+pub use aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
 pub use blocks::{BlockRecord, NewBlock, Quarantine};
 pub use body::{BodyKind, BodyLabel, BodyReader, BodyRef, PreparedBody};
 pub use error::StoreError;
 pub use genesis::{GenesisAccount, GenesisInput, GenesisRecord};
+pub use job_data::{AddJob, JobData};
+pub use jobs::{JobCounts, JobRecord};
 pub use open::StoreOptions;
+pub use proofs::{NewProof, PublishError};
+pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
+pub use rejected::RejectedProof;
+pub use revert::RevertReport;
 pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
 
 use crate::clock::Clock;
+use crate::domain::job::LeasePolicy;
 
 /// An open data folder.
 pub struct Store {
@@ -73,8 +102,11 @@ pub struct Store {
     committer: commit::Committer,
     clock: Arc<dyn Clock>,
     history: u32,
+    policy: LeasePolicy,
+    max_rejected: u32,
     chain: Mutex<()>,
     tree: Mutex<()>,
+    queue: Mutex<leases::Leases>,
     _lock: File,
 }
 
@@ -97,6 +129,11 @@ impl Store {
     /// The data folder.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The time now, in milliseconds since 1970, by the clock of the store.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.wall_ms()
     }
 
     /// Returns when everything that was written before this call is durable. Callers at the same time share one flush.

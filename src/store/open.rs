@@ -14,7 +14,9 @@ use super::db::{Batch, Db, Table};
 use super::delta::{ACCOUNTS, TREE};
 use super::error::StoreError;
 use super::keys::{self, meta};
+use super::leases::Leases;
 use crate::clock::{Clock, SystemClock};
+use crate::domain::job::LeasePolicy;
 
 /// How a store works.
 #[derive(Clone, Debug)]
@@ -84,13 +86,21 @@ impl Store {
             committer: Committer::default(),
             clock: options.clock,
             history: options.history,
+            policy: LeasePolicy {
+                gone_timeout_ms: u64::try_from(options.gone_timeout.as_millis()).unwrap_or(u64::MAX),
+                max_attempts: options.max_attempts,
+            },
+            max_rejected: options.max_rejected,
             chain: Mutex::new(()),
             tree: Mutex::new(()),
+            queue: Mutex::new(Leases::default()),
             _lock: lock,
         };
         store.wipe_unfinished_genesis()?;
         ACCOUNTS.apply_pending(&store.db, &store.bodies)?;
         TREE.apply_pending(&store.db, &store.bodies)?;
+        store.resume_revert()?;
+        store.load_leases()?;
         Ok(store)
     }
 }

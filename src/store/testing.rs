@@ -95,3 +95,42 @@ pub fn commit_witness(store: &Store, number: u32) -> Result<(), StoreError> {
 pub fn files(dir: &Path) -> usize {
     std::fs::read_dir(dir.join("blobs")).unwrap().count()
 }
+
+pub fn proof_json(seed: u32) -> Vec<u8> {
+    format!("{{\"proof\":\"{}\"}}", hex::encode(noise(seed + 1_000, 3_000))).into_bytes()
+}
+
+/// Claims a job and publishes a proof for it.
+pub fn publish_next(store: &Store) {
+    let job = store.claim("prover", Preference::default()).unwrap().unwrap();
+    let json = proof_json(job.last);
+    let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
+    match job.job_type {
+        crate::domain::job::JobType::Single => store.publish_single(proof).unwrap(),
+        crate::domain::job::JobType::Aggregated => store.publish_aggregated(proof).unwrap(),
+    }
+}
+
+pub fn operation(store: &Store, action: AggregatedAction, first: u32, last: u32) {
+    let hash = [first as u8; 32];
+    store.put_aggregated_operation(action, first, last, hash, b"{\"operation\":1}").unwrap();
+}
+
+/// A store with witnessed blocks, block n of 10 chunks.
+pub fn witnessed(dir: &Path, clock: &Arc<ManualClock>, blocks: u32) -> Store {
+    let store = Store::open(dir, options(clock)).unwrap();
+    put_genesis(&store);
+    for n in 1..=blocks {
+        put_block(&store, n).unwrap();
+        commit_witness(&store, n).unwrap();
+    }
+    store
+}
+
+pub fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(NOW))
+}
+
+pub fn proof(job_id: u32, first: u32, last: u32) -> NewProof<'static> {
+    NewProof { job_id, first, last, json: br#"{"proof":1}"# }
+}

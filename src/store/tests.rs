@@ -7,7 +7,7 @@ use super::db::{Batch, Table};
 use super::delta::{ACCOUNTS, DeltaLog, TREE};
 use super::testing::*;
 use super::*;
-use crate::tree::source::{Change, TreeDelta, TreeSource};
+use crate::tree::source::{Change, Entry, TreeDelta};
 
 #[test]
 fn a_folder_has_one_process_and_is_free_again_afterwards() {
@@ -65,7 +65,7 @@ fn genesis_is_loaded_once_and_another_one_is_refused() {
     assert_eq!(store.genesis_body().unwrap().unwrap(), b"{}");
     assert_eq!(store.account(0).unwrap(), Some(account(0)));
     assert_eq!(store.balances(0, 0, 10).unwrap(), vec![(0, 1_000)]);
-    let other: GenesisInput<'_, Vec<GenesisAccount>, Vec<(Vec<u8>, Vec<u8>)>> =
+    let other: GenesisInput<'_, Vec<GenesisAccount>, Vec<Entry>> =
         GenesisInput { body: b"", root: [0; 32], content_hash: [0; 32], accounts: vec![], tree: vec![] };
     assert!(matches!(store.put_genesis(other), Err(StoreError::Different { .. })));
 }

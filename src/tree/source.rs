@@ -2,21 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A key with its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
 /// An ordered map from bytes to bytes: the committed account tree. The store implements it.
 pub trait TreeSource: Send + Sync {
     /// The value under this key.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SourceError>;
     /// The entry with the smallest key in `from..to_exclusive`.
-    fn first_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, SourceError>;
+    fn first_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<Entry>, SourceError>;
     /// The entry with the largest key in `from..to_exclusive`.
-    fn last_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, SourceError>;
+    fn last_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<Entry>, SourceError>;
     /// The first `limit` entries of `from..to_exclusive`, in the order of their keys.
-    fn range(
-        &self,
-        from: &[u8],
-        to_exclusive: &[u8],
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, SourceError>;
+    fn range(&self, from: &[u8], to_exclusive: &[u8], limit: usize) -> Result<Vec<Entry>, SourceError>;
 }
 
 /// The persisted tree cannot be read; the text says why.

@@ -117,7 +117,9 @@ pub enum Cause {
     #[error("the signature outcomes kept with the block do not fit it")]
     SignatureOutcomes,
     /// The computed root is not the block's.
-    #[error("Root hash in witness accumulator doesn't match block root hash: computed {computed}, block says {claimed}")]
+    #[error(
+        "Root hash in witness accumulator doesn't match block root hash: computed {computed}, block says {claimed}"
+    )]
     Root {
         /// Root after all operations and fees, 64 hex digits.
         computed: String,
@@ -125,7 +127,9 @@ pub enum Cause {
         claimed: String,
     },
     /// The computed commitment is not the block's.
-    #[error("Witness accumulator and server have different commitment: computed {computed}, block says {claimed}")]
+    #[error(
+        "Witness accumulator and server have different commitment: computed {computed}, block says {claimed}"
+    )]
     Commitment {
         /// Commitment to the block's public data, 64 hex digits.
         computed: String,

@@ -13,7 +13,11 @@ use crate::workers::state::InTree;
 
 fn read(path: &Path) -> Vec<u8> {
     let file = std::fs::read(path).unwrap();
-    if path.extension().is_some_and(|end| end == "zst") { zstd::decode_all(file.as_slice()).unwrap() } else { file }
+    if path.extension().is_some_and(|end| end == "zst") {
+        zstd::decode_all(file.as_slice()).unwrap()
+    } else {
+        file
+    }
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

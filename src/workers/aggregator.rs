@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::import::{self, ImportError};
-use crate::domain::{AggregatedActionType, AggregatedOperation, ImportedBlock};
-use crate::store::{Store, StoreError};
+use crate::domain::{AggregatedOperation, ImportedBlock};
+use crate::store::{AggregatedAction, Store, StoreError};
 
 /// See the module.
 pub struct Aggregator {
@@ -29,14 +29,15 @@ impl Aggregator {
 
     /// Time left until a waiting block is overdue.
     pub fn due_in(&self) -> Option<Duration> {
-        self.waiting.map(|(_, since)| self.deadline.saturating_sub(since.elapsed()).max(Duration::from_millis(1)))
+        self.waiting
+            .map(|(_, since)| self.deadline.saturating_sub(since.elapsed()).max(Duration::from_millis(1)))
     }
 
     /// Records what operations are due; whether there were any.
     pub fn round(&mut self, store: &Store) -> Result<bool, StoreError> {
         let mut made = false;
         loop {
-            let first = store.last_block_of(AggregatedActionType::CreateProofBlocks)?.saturating_add(1);
+            let first = store.last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
             let largest = self.sizes.last().copied().unwrap_or(1);
             let mut proven = 0;
             while proven < largest && store.has_single_proof(first.saturating_add(proven))? {

@@ -4,8 +4,12 @@ use thiserror::Error;
 
 use super::state::{self, UpdateError, Updated};
 use crate::crypto::{Fr, fr};
-use crate::domain::{AccountMap, AggregatedOperation, AmountError, Block, ImportedBlock, to_u128};
-use crate::store::{AccountState, GenesisInput, NewBlock, PutOutcome, Quarantine, Store, StoreError};
+use crate::domain::{
+    AccountMap, AggregatedActionType, AggregatedOperation, AmountError, Block, ImportedBlock, to_u128,
+};
+use crate::store::{
+    AccountState, AggregatedAction, GenesisInput, NewBlock, PutOutcome, Quarantine, Store, StoreError,
+};
 use crate::tree::build::{InitialAccount, TreeBuilder};
 use crate::tree::{AccountHeader, TreeError};
 use crate::witness::{Cause, SignatureCheck, WitnessError, assemble, check_signatures, plan};
@@ -97,8 +101,8 @@ pub fn genesis(store: &Store, body: &[u8], progress: &dyn Fn(usize, usize)) -> R
         }
         let mut balances = Vec::with_capacity(account.balances.len());
         for (token, balance) in &account.balances {
-            let balance = to_u128(balance)
-                .map_err(|source| ImportError::GenesisAmount { account: id.0, source })?;
+            let balance =
+                to_u128(balance).map_err(|source| ImportError::GenesisAmount { account: id.0, source })?;
             if balance != 0 {
                 balances.push((token.0, balance));
             }
@@ -179,9 +183,13 @@ pub fn block(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError>
     Ok((number, reason.map_or_else(|| stored(outcome), Imported::Quarantined)))
 }
 
-fn quarantine(store: &Store, block: &Block, previous_root: &[u8; 32]) -> Result<Option<Quarantine>, ImportError> {
+fn quarantine(
+    store: &Store,
+    block: &Block,
+    previous_root: &[u8; 32],
+) -> Result<Option<Quarantine>, ImportError> {
     let old_root: Fr = fr::from_bytes(previous_root)
-        .map_err(|_| StoreError::corrupt("a stored root is no field element"))?;
+        .map_err(|_| StoreError::Corrupt { what: "a stored root is no field element".into() })?;
     match assemble::check_commitment(block, &old_root) {
         Ok(_) => Ok(None),
         Err(cause @ Cause::Commitment { .. }) => Ok(Some(Quarantine {
@@ -190,9 +198,7 @@ fn quarantine(store: &Store, block: &Block, previous_root: &[u8; 32]) -> Result<
             cause: cause.to_string(),
             at_ms: store.now_ms(),
         })),
-        Err(cause) => {
-            Err(WitnessError { block: block.block_number.0, operation: None, cause }.into())
-        }
+        Err(cause) => Err(WitnessError { block: block.block_number.0, operation: None, cause }.into()),
     }
 }
 
@@ -228,7 +234,16 @@ pub fn put_operation(store: &Store, operation: &AggregatedOperation) -> Result<I
     let last = blocks.last().map_or(first, |block| block.block_number.0);
     let canonical = serde_json::to_vec(operation).map_err(json)?;
     let content_hash = *blake3::hash(&canonical).as_bytes();
-    Ok(stored(store.put_aggregated_operation(operation.action(), first, last, content_hash, &canonical)?))
+    Ok(stored(store.put_aggregated_operation(action(operation), first, last, content_hash, &canonical)?))
+}
+
+fn action(operation: &AggregatedOperation) -> AggregatedAction {
+    match operation.action() {
+        AggregatedActionType::CommitBlocks => AggregatedAction::CommitBlocks,
+        AggregatedActionType::CreateProofBlocks => AggregatedAction::CreateProofBlocks,
+        AggregatedActionType::PublishProofBlocksOnchain => AggregatedAction::PublishProofBlocksOnchain,
+        AggregatedActionType::ExecuteBlocks => AggregatedAction::ExecuteBlocks,
+    }
 }
 
 fn stored(outcome: PutOutcome) -> Imported {

@@ -71,8 +71,7 @@ impl Node {
     /// When the store cannot be read or a thread cannot be made.
     pub fn start(&self) -> Result<(), StoreError> {
         self.start_maintainers(u32::MAX)?;
-        let aggregator =
-            Aggregator::new(self.options.aggregate.clone(), self.options.aggregate_deadline);
+        let aggregator = Aggregator::new(self.options.aggregate.clone(), self.options.aggregate_deadline);
         let (store, bell, interval) = (self.store.clone(), self.bell.clone(), self.options.interval);
         self.spawn("updater", move || updater::run(&store, &bell, interval, aggregator))
     }
@@ -159,7 +158,11 @@ impl Node {
     ///
     /// # Errors
     /// See [`import::genesis`].
-    pub fn import_genesis(&self, body: &[u8], progress: &dyn Fn(usize, usize)) -> Result<Imported, ImportError> {
+    pub fn import_genesis(
+        &self,
+        body: &[u8],
+        progress: &dyn Fn(usize, usize),
+    ) -> Result<Imported, ImportError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
         self.announce(import::genesis(&self.store, body, progress))
     }

@@ -7,7 +7,7 @@ use crate::domain::job::JobType;
 use crate::domain::{
     AggregatedProof, H256, JobResultData, ProofError, ProverOutputRequest, SingleProof, public_input,
 };
-use crate::store::{NewProof, PublishError, Store, StoreError};
+use crate::store::{NewProof, PublishError, RejectedProof, Store, StoreError};
 
 /// Why a published proof was not stored.
 #[derive(Debug, Error)]
@@ -64,7 +64,9 @@ pub fn publish(store: &Store, request: &ProverOutputRequest) -> Result<(), Publi
     .unwrap_or_default();
     if let Err(refused) = checked {
         if refused.is_bad_proof() {
-            store.reject(job_id, &refused.to_string(), &json)?;
+            let prover = store.job(job_id)?.and_then(|job| job.holder);
+            let (reason, at_ms) = (refused.to_string(), store.now_ms());
+            store.reject(RejectedProof { job_id, prover, reason, at_ms, body: json })?;
         }
         return Err(refused);
     }

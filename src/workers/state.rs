@@ -59,7 +59,9 @@ fn header(state: &AccountState) -> AccountHeader {
 #[derive(Debug, Error)]
 pub enum UpdateError {
     /// One update does not start from what is there.
-    #[error("account update {index} does not fit: {what} of account {account} is {found}, the update says {claimed}")]
+    #[error(
+        "account update {index} does not fit: {what} of account {account} is {found}, the update says {claimed}"
+    )]
     DoesNotFit {
         /// Position among the block's updates.
         index: usize,
@@ -179,12 +181,7 @@ impl<'a> Updated<'a> {
                 self.accounts.insert(account, Some(state));
                 self.balances.insert((account, token.0), amount(new)?);
             }
-            AccountUpdate::ChangePubKeyHash {
-                old_pub_key_hash,
-                new_pub_key_hash,
-                old_nonce,
-                new_nonce,
-            } => {
+            AccountUpdate::ChangePubKeyHash { old_pub_key_hash, new_pub_key_hash, old_nonce, new_nonce } => {
                 let mut state = existing()?;
                 fit("nonce", &state.nonce, &old_nonce.0)?;
                 fit("public key hash", &hex::encode(state.pub_key_hash), &hex::encode(old_pub_key_hash.0))?;
@@ -231,7 +228,12 @@ impl<'a> Updated<'a> {
             let updated = self.balance(account, token)?;
             if updated != operated {
                 let (updated, operated) = (updated.to_string(), operated.to_string());
-                return Err(UpdateError::Disagree { account, what: format!("balance of token {token}"), updated, operated });
+                return Err(UpdateError::Disagree {
+                    account,
+                    what: format!("balance of token {token}"),
+                    updated,
+                    operated,
+                });
             }
         }
         Ok(())
@@ -243,7 +245,8 @@ impl<'a> Updated<'a> {
         for ((account, token), balance) in self.balances {
             balances.entry(account).or_default().push((token, balance));
         }
-        let change = |(id, state)| AccountChange { id, state, balances: balances.remove(&id).unwrap_or_default() };
+        let change =
+            |(id, state)| AccountChange { id, state, balances: balances.remove(&id).unwrap_or_default() };
         self.accounts.into_iter().map(change).collect()
     }
 }

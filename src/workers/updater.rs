@@ -7,9 +7,8 @@ use tracing::{debug, info, warn};
 
 use super::aggregator::Aggregator;
 use super::bell::Bell;
-use crate::domain::AggregatedActionType;
 use crate::domain::job::JobType;
-use crate::store::{AddJob, Store, StoreError};
+use crate::store::{AddJob, AggregatedAction, Store, StoreError};
 
 /// Runs until the bell stops. Each round adds every job that is ready; the interval is only the fallback between rings.
 pub fn run(store: &Arc<Store>, bell: &Bell, interval: Duration, mut aggregator: Option<Aggregator>) {
@@ -44,7 +43,7 @@ fn round(store: &Arc<Store>, aggregator: Option<&mut Aggregator>) -> Result<bool
 
 fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
     let mut added = false;
-    let mut next = store.last_block_in_queue(JobType::SingleProof)?.saturating_add(1);
+    let mut next = store.last_block_in_queue(JobType::Single)?.saturating_add(1);
     // Blocks that were verified before their turn need no proof any more.
     if store.witness(next)?.is_none() {
         next = next.max(store.last_verified_block()?.saturating_add(1));
@@ -61,9 +60,9 @@ fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
 
 fn add_aggregated_jobs(store: &Store) -> Result<bool, StoreError> {
     let mut added = false;
-    let mut next = store.last_block_in_queue(JobType::AggregatedProof)?.saturating_add(1);
+    let mut next = store.last_block_in_queue(JobType::Aggregated)?.saturating_add(1);
     while let Some(operation) =
-        store.aggregated_operation_covering(AggregatedActionType::CreateProofBlocks, next)?
+        store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
     {
         let (first, last) = (operation.first, operation.last);
         match store.add_aggregated_job(first, last) {

@@ -234,4 +234,4 @@ impl ZkSyncOp {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -28,7 +28,7 @@ fn json(text: &str) -> serde_json::Value {
 }
 
 /// The table of spec 03 §2.
-fn table() -> Vec<(ZkSyncOp, &'static str)> {
+pub(in crate::domain) fn table() -> Vec<(ZkSyncOp, &'static str)> {
     let transfer =
         r#""tx":{"accountId":1,"from":"@A","to":"@B","token":42,"amount":"42","fee":"42","nonce":0}"#;
     [

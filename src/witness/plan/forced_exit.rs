@@ -25,10 +25,8 @@ pub fn plan(op: &ForcedExitOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
     let s2 = walk.version();
     let target_s2 = walk.branch(target, token)?;
 
-    let mut chunks = vec![
-        Chunk::new(initiator_s0, target_s1.with_paths(s0), s1),
-        Chunk::new(initiator_s1, target_s1, s2),
-    ];
+    let mut chunks =
+        vec![Chunk::new(initiator_s0, target_s1.with_paths(s0), s1), Chunk::new(initiator_s1, target_s1, s2)];
     chunks.extend([Chunk::new(initiator_s1.with_paths(s2), target_s2, s2); 4]);
     let args = Args {
         eth_address: op.tx.target.0,

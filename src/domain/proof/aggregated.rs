@@ -1,0 +1,191 @@
+//! Proof of a range of blocks (spec 02 §10).
+
+use super::codec::{ProofError, Reader, Writer, check_count};
+use super::{EncodedAggregatedProof, G1Point, base64_bytes, fr_list, words, words_of_points};
+use crate::crypto::Fr;
+use crate::domain::U256;
+use serde::{Deserialize, Serialize};
+
+/// Limbs of the aggregated points: two points of two coordinates of four limbs.
+const LIMBS: usize = 16;
+
+/// A proof as its bytes, unchecked, with what it says of the single proofs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AggregatedProof {
+    /// Byte form of [`AggregatedProofParts`]; JSON is base64.
+    #[serde(with = "base64_bytes")]
+    pub proof: Vec<u8>,
+    /// Public inputs of the single proofs.
+    #[serde(with = "fr_list")]
+    pub individual_vk_inputs: Vec<Fr>,
+    /// Verification keys of the single proofs, by index.
+    pub individual_vk_idxs: Vec<usize>,
+    /// Limbs of the aggregated points.
+    #[serde(with = "fr_list")]
+    pub aggr_limbs: Vec<Fr>,
+}
+
+/// Fields of a proof, in the order of the byte form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // the names are those of the specification
+pub struct AggregatedProofParts {
+    pub n: u64,
+    pub inputs: Vec<Fr>,
+    pub state_polys_commitments: Vec<G1Point>,
+    pub witness_polys_commitments: Vec<G1Point>,
+    pub copy_permutation_grand_product_commitment: G1Point,
+    pub lookup_s_poly_commitment: Option<G1Point>,
+    pub lookup_grand_product_commitment: Option<G1Point>,
+    pub quotient_poly_parts_commitments: Vec<G1Point>,
+    pub state_polys_openings_at_z: Vec<Fr>,
+    pub state_polys_openings_at_dilations: Vec<(u64, u64, Fr)>,
+    pub witness_polys_openings_at_z: Vec<Fr>,
+    pub witness_polys_openings_at_dilations: Vec<(u64, u64, Fr)>,
+    pub gate_setup_openings_at_z: Vec<(u64, u64, Fr)>,
+    pub gate_selectors_openings_at_z: Vec<(u64, Fr)>,
+    pub copy_permutation_polys_openings_at_z: Vec<Fr>,
+    pub copy_permutation_grand_product_opening_at_z_omega: Fr,
+    pub lookup_s_poly_opening_at_z_omega: Option<Fr>,
+    pub lookup_grand_product_opening_at_z_omega: Option<Fr>,
+    pub lookup_t_poly_opening_at_z: Option<Fr>,
+    pub lookup_t_poly_opening_at_z_omega: Option<Fr>,
+    pub lookup_selector_poly_opening_at_z: Option<Fr>,
+    pub lookup_table_type_poly_opening_at_z: Option<Fr>,
+    pub quotient_poly_opening_at_z: Fr,
+    pub linearization_poly_opening_at_z: Fr,
+    pub opening_proof_at_z: G1Point,
+    pub opening_proof_at_z_omega: G1Point,
+}
+
+impl AggregatedProof {
+    /// Reads the bytes: every field whole and in its field or on the curve, nothing behind the last. The numbers of items
+    /// are whatever the bytes say.
+    pub fn parse(&self) -> Result<AggregatedProofParts, ProofError> {
+        let mut reader = Reader(&self.proof);
+        let parts = AggregatedProofParts {
+            n: reader.item("n")?,
+            inputs: reader.vec("inputs")?,
+            state_polys_commitments: reader.vec("state_polys_commitments")?,
+            witness_polys_commitments: reader.vec("witness_polys_commitments")?,
+            copy_permutation_grand_product_commitment: reader
+                .item("copy_permutation_grand_product_commitment")?,
+            lookup_s_poly_commitment: reader.option("lookup_s_poly_commitment")?,
+            lookup_grand_product_commitment: reader.option("lookup_grand_product_commitment")?,
+            quotient_poly_parts_commitments: reader.vec("quotient_poly_parts_commitments")?,
+            state_polys_openings_at_z: reader.vec("state_polys_openings_at_z")?,
+            state_polys_openings_at_dilations: reader.vec("state_polys_openings_at_dilations")?,
+            witness_polys_openings_at_z: reader.vec("witness_polys_openings_at_z")?,
+            witness_polys_openings_at_dilations: reader.vec("witness_polys_openings_at_dilations")?,
+            gate_setup_openings_at_z: reader.vec("gate_setup_openings_at_z")?,
+            gate_selectors_openings_at_z: reader.vec("gate_selectors_openings_at_z")?,
+            copy_permutation_polys_openings_at_z: reader.vec("copy_permutation_polys_openings_at_z")?,
+            copy_permutation_grand_product_opening_at_z_omega: reader
+                .item("copy_permutation_grand_product_opening_at_z_omega")?,
+            lookup_s_poly_opening_at_z_omega: reader.option("lookup_s_poly_opening_at_z_omega")?,
+            lookup_grand_product_opening_at_z_omega: reader
+                .option("lookup_grand_product_opening_at_z_omega")?,
+            lookup_t_poly_opening_at_z: reader.option("lookup_t_poly_opening_at_z")?,
+            lookup_t_poly_opening_at_z_omega: reader.option("lookup_t_poly_opening_at_z_omega")?,
+            lookup_selector_poly_opening_at_z: reader.option("lookup_selector_poly_opening_at_z")?,
+            lookup_table_type_poly_opening_at_z: reader.option("lookup_table_type_poly_opening_at_z")?,
+            quotient_poly_opening_at_z: reader.item("quotient_poly_opening_at_z")?,
+            linearization_poly_opening_at_z: reader.item("linearization_poly_opening_at_z")?,
+            opening_proof_at_z: reader.item("opening_proof_at_z")?,
+            opening_proof_at_z_omega: reader.item("opening_proof_at_z_omega")?,
+        };
+        reader.end()?;
+        Ok(parts)
+    }
+
+    /// [`Self::parse`], and the numbers of items are those of an aggregated proof. Says nothing about the proof's truth.
+    pub fn validate(&self) -> Result<AggregatedProofParts, ProofError> {
+        let parts = self.parse()?;
+        for (item, expected, actual) in [
+            ("inputs", 1, parts.inputs.len()),
+            ("state_polys_commitments", 4, parts.state_polys_commitments.len()),
+            ("witness_polys_commitments", 0, parts.witness_polys_commitments.len()),
+            ("quotient_poly_parts_commitments", 4, parts.quotient_poly_parts_commitments.len()),
+            ("state_polys_openings_at_z", 4, parts.state_polys_openings_at_z.len()),
+            ("state_polys_openings_at_dilations", 1, parts.state_polys_openings_at_dilations.len()),
+            ("witness_polys_openings_at_z", 0, parts.witness_polys_openings_at_z.len()),
+            ("witness_polys_openings_at_dilations", 0, parts.witness_polys_openings_at_dilations.len()),
+            ("gate_setup_openings_at_z", 0, parts.gate_setup_openings_at_z.len()),
+            ("gate_selectors_openings_at_z", 1, parts.gate_selectors_openings_at_z.len()),
+            ("copy_permutation_polys_openings_at_z", 3, parts.copy_permutation_polys_openings_at_z.len()),
+            ("aggr_limbs", LIMBS, self.aggr_limbs.len()),
+            ("individual_vk_idxs", self.individual_vk_inputs.len(), self.individual_vk_idxs.len()),
+        ] {
+            check_count(item, expected, actual)?;
+        }
+        Ok(parts)
+    }
+
+    /// Public inputs of the aggregation circuit itself, of a well-formed proof. Those of the single proofs are
+    /// `individual_vk_inputs`.
+    pub fn public_inputs(&self) -> Result<Vec<Fr>, ProofError> {
+        self.parse().map(|parts| parts.inputs)
+    }
+
+    /// The arguments of the contract call; without a public input it is zero.
+    pub fn encode(&self) -> Result<EncodedAggregatedProof, ProofError> {
+        let parts = self.parse()?;
+        let dilations: Vec<_> = parts.state_polys_openings_at_dilations.iter().map(|o| o.2).collect();
+        let selectors: Vec<_> = parts.gate_selectors_openings_at_z.iter().map(|o| o.1).collect();
+        let proof = [
+            words_of_points(&parts.state_polys_commitments),
+            words_of_points(&[parts.copy_permutation_grand_product_commitment]),
+            words_of_points(&parts.quotient_poly_parts_commitments),
+            words(&parts.state_polys_openings_at_z),
+            words(&dilations),
+            words(&selectors),
+            words(&parts.copy_permutation_polys_openings_at_z),
+            words(&[
+                parts.copy_permutation_grand_product_opening_at_z_omega,
+                parts.quotient_poly_opening_at_z,
+                parts.linearization_poly_opening_at_z,
+            ]),
+            words_of_points(&[parts.opening_proof_at_z, parts.opening_proof_at_z_omega]),
+        ];
+        Ok(EncodedAggregatedProof {
+            aggregated_input: words(&parts.inputs).first().copied().unwrap_or_default(),
+            proof: proof.concat(),
+            subproof_limbs: words(&self.aggr_limbs),
+            individual_vk_inputs: words(&self.individual_vk_inputs),
+            individual_vk_idxs: self.individual_vk_idxs.iter().map(|i| U256::from(*i as u64)).collect(),
+        })
+    }
+}
+
+impl AggregatedProofParts {
+    /// The byte form.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        Writer::default()
+            .item(&self.n)
+            .vec(&self.inputs)
+            .vec(&self.state_polys_commitments)
+            .vec(&self.witness_polys_commitments)
+            .item(&self.copy_permutation_grand_product_commitment)
+            .option(&self.lookup_s_poly_commitment)
+            .option(&self.lookup_grand_product_commitment)
+            .vec(&self.quotient_poly_parts_commitments)
+            .vec(&self.state_polys_openings_at_z)
+            .vec(&self.state_polys_openings_at_dilations)
+            .vec(&self.witness_polys_openings_at_z)
+            .vec(&self.witness_polys_openings_at_dilations)
+            .vec(&self.gate_setup_openings_at_z)
+            .vec(&self.gate_selectors_openings_at_z)
+            .vec(&self.copy_permutation_polys_openings_at_z)
+            .item(&self.copy_permutation_grand_product_opening_at_z_omega)
+            .option(&self.lookup_s_poly_opening_at_z_omega)
+            .option(&self.lookup_grand_product_opening_at_z_omega)
+            .option(&self.lookup_t_poly_opening_at_z)
+            .option(&self.lookup_t_poly_opening_at_z_omega)
+            .option(&self.lookup_selector_poly_opening_at_z)
+            .option(&self.lookup_table_type_poly_opening_at_z)
+            .item(&self.quotient_poly_opening_at_z)
+            .item(&self.linearization_poly_opening_at_z)
+            .item(&self.opening_proof_at_z)
+            .item(&self.opening_proof_at_z_omega)
+            .finish()
+    }
+}

@@ -1,0 +1,311 @@
+//! The job queue: who gets which job, for how long.
+//!
+//! - A job is handed to one prover at a time: of all idle jobs the one with the smallest (priority, id), unless the prover prefers
+//!   a type or, among jobs of one type, a block size. The holder is recorded as it is handed out.
+//! - Only the holder's heartbeat renews the lease. A lease that is not renewed for the timeout ends at the next [`Store::expire`].
+//! - A job whose attempts are used up is parked as failed until an operator requeues it.
+//! - A job leaves by [`Store::drop_job`] or a revert only.
+//!
+//! All of it is serialised by one lock, held for some index look-ups and one transaction. Leases are not synced: losing one costs a lease.
+
+use std::collections::BTreeSet;
+use std::sync::{MutexGuard, PoisonError};
+
+use super::db::Table;
+use super::error::StoreError;
+use super::jobs::{JobMoves, JobRecord, JobRow};
+use super::keys::{self, index};
+use super::leases::{Leases, lease_now, renewal_of_earlier_run};
+use super::{JobData, Store};
+use crate::domain::job::{Job, JobError, JobState, JobStatus, JobType, Lease};
+
+/// Names are part of records, which are small.
+const MAX_PROVER_NAME: usize = 256;
+/// Jobs that change in one transaction.
+const JOBS_A_BATCH: usize = 100;
+
+/// What a prover would rather do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Preference {
+    /// `Some(false)`: single jobs first. Otherwise aggregated ones, as their priority says.
+    pub prefer_aggregated: Option<bool>,
+    /// Among single jobs, those of blocks with that many chunks first.
+    pub block_size: Option<u32>,
+}
+
+/// A job as handed out.
+#[derive(Clone, Debug)]
+pub struct ClaimedJob {
+    /// Job id, from 1.
+    pub id: u32,
+    /// What is to be proven.
+    pub job_type: JobType,
+    /// First block.
+    pub first: u32,
+    /// Last block.
+    pub last: u32,
+    /// The how-manieth attempt this is, from 1.
+    pub attempt: u32,
+    /// The protocol's `data`.
+    pub data: JobData,
+}
+
+/// What a heartbeat came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeartbeatOutcome {
+    /// The lease runs anew.
+    Renewed,
+    /// There is no such job.
+    NotFound,
+    /// Another prover has it.
+    NotHolder {
+        /// That prover.
+        holder: String,
+    },
+    /// Nobody has it.
+    NotInProgress {
+        /// Where it stands.
+        status: JobStatus,
+    },
+}
+
+impl Store {
+    /// Hands the best idle job to a prover; `None` when nothing is idle.
+    pub fn claim(&self, prover: &str, preference: Preference) -> Result<Option<ClaimedJob>, StoreError> {
+        if prover.len() > MAX_PROVER_NAME {
+            return Err(StoreError::TooLarge { what: "the name of the prover".into() });
+        }
+        let mut leases = self.lock_queue();
+        while let Some(row) = self.pick(preference)? {
+            let data = self.data_of(&row)?;
+            let mut job = self.state_of(&row, &leases);
+            let mut new = row.clone();
+            if data.is_some() {
+                let claimed = job.claim(prover, self.lease_now());
+                claimed.map_err(|_| StoreError::corrupt(format!("job {} is indexed as idle", row.id)))?;
+                new.holder = Some(prover.into());
+            } else {
+                // Without its witness it would block the queue.
+                tracing::error!(job = row.id, "the data of the job is missing, it is parked as failed");
+                job.state = JobState::Failed;
+            }
+            self.change_jobs(&mut leases, vec![(row, new.clone(), job.clone())])?;
+            if let Some(data) = data {
+                let JobRow { id, job_type, first, last, .. } = new;
+                return Ok(Some(ClaimedJob { id, job_type, first, last, attempt: job.attempts, data }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A prover is still at a job.
+    pub fn heartbeat(&self, prover: &str, id: u32) -> Result<HeartbeatOutcome, StoreError> {
+        let mut leases = self.lock_queue();
+        let Some(held) = leases.get(id) else {
+            return Ok(match self.job_row(id)? {
+                Some(row) => HeartbeatOutcome::NotInProgress { status: row.status },
+                None => HeartbeatOutcome::NotFound,
+            });
+        };
+        let mut job = Job { state: JobState::InProgress(held.lease.clone()), attempts: 0 };
+        match job.heartbeat(prover, self.lease_now()) {
+            Ok(()) => {}
+            Err(JobError::NotHolder { holder }) => return Ok(HeartbeatOutcome::NotHolder { holder }),
+            Err(JobError::WrongStatus { status }) => return Ok(HeartbeatOutcome::NotInProgress { status }),
+        }
+        let JobState::InProgress(lease) = job.state else { return Ok(HeartbeatOutcome::Renewed) };
+        let wall_ms = self.clock.wall_ms();
+        if leases.renew(id, lease, wall_ms, self.policy)
+            && let Err(error) = self.record_renewal(id, wall_ms)
+        {
+            // The lease itself is renewed; only the next run would not know.
+            tracing::warn!(job = id, %error, "cannot record a heartbeat");
+        }
+        Ok(HeartbeatOutcome::Renewed)
+    }
+
+    /// A prover stops: its jobs become idle. Returns their ids.
+    pub fn release(&self, prover: &str) -> Result<Vec<u32>, StoreError> {
+        let mut leases = self.lock_queue();
+        let ids = leases.of_holder(prover);
+        self.change_held(&mut leases, &ids, |job| job.release(prover))
+    }
+
+    /// Ends the leases that were not renewed in time. Returns the ids of their jobs, which are idle or failed now.
+    pub fn expire(&self) -> Result<Vec<u32>, StoreError> {
+        let mut leases = self.lock_queue();
+        let (now, policy) = (self.lease_now(), self.policy);
+        let ids = leases.gone(now, policy, usize::MAX);
+        self.change_held(&mut leases, &ids, |job| job.expire(now, policy))
+    }
+
+    /// An operator gives a job another chance, whoever holds it. A job that is done is [`StoreError::Conflict`].
+    pub fn requeue(&self, id: u32) -> Result<(), StoreError> {
+        let mut leases = self.lock_queue();
+        let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
+        let mut job = self.state_of(&row, &leases);
+        job.requeue().map_err(|_| StoreError::Conflict { what: format!("the stored proof of job {id}") })?;
+        self.change_jobs(&mut leases, vec![(row.clone(), row, job)])?;
+        drop(leases);
+        self.sync()
+    }
+
+    /// Removes a job that is not done, whoever holds it. The updater makes it again only if its block is the next one. A job
+    /// that is done is [`StoreError::Conflict`].
+    pub fn drop_job(&self, id: u32) -> Result<(), StoreError> {
+        let mut leases = self.lock_queue();
+        let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
+        if row.status == JobStatus::Done {
+            return Err(StoreError::Conflict { what: format!("the stored proof of job {id}") });
+        }
+        self.remove_jobs(&mut leases, vec![row])?;
+        drop(leases);
+        self.sync()
+    }
+
+    pub(super) fn remove_jobs(&self, leases: &mut Leases, rows: Vec<JobRow>) -> Result<(), StoreError> {
+        let mut moves = JobMoves::begin(&self.db)?;
+        for row in &rows {
+            moves.change(Some(row), None)?;
+            if let super::jobs::JobDataRef::Body(body) = &row.data {
+                moves.batch.release(body.clone());
+            }
+        }
+        self.apply(moves.finish()?)?;
+        rows.iter().for_each(|row| leases.remove(row.id));
+        Ok(())
+    }
+
+    /// The best idle job.
+    fn pick(&self, preference: Preference) -> Result<Option<JobRow>, StoreError> {
+        let order = match preference.prefer_aggregated {
+            Some(false) => [JobType::Single, JobType::Aggregated],
+            _ => [JobType::Aggregated, JobType::Single],
+        };
+        for job_type in order {
+            let sized = preference.block_size.map(|chunks| {
+                let bound = |id| index::idle_of_size(job_type, chunks, id);
+                (bound(0), bound(u32::MAX))
+            });
+            let any = (index::idle(job_type, 0), index::idle(job_type, u32::MAX));
+            for (from, to) in sized.into_iter().chain([any]) {
+                let found = self.db.range_raw(Table::JobIndex, &from, &to, 1)?;
+                if let Some(id) = found.first().and_then(|(key, _)| keys::tail_number(key)) {
+                    let missing = || StoreError::corrupt(format!("job {id} is indexed and missing"));
+                    return self.job_row(id)?.ok_or_else(missing).map(Some);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets the state machine act on jobs in progress; returns the ids of those that changed.
+    fn change_held(
+        &self,
+        leases: &mut Leases,
+        ids: &[u32],
+        act: impl Fn(&mut Job) -> bool,
+    ) -> Result<Vec<u32>, StoreError> {
+        let mut changed = Vec::new();
+        for some in ids.chunks(JOBS_A_BATCH) {
+            let mut moves = Vec::new();
+            for &id in some {
+                let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
+                let mut job = self.state_of(&row, leases);
+                if act(&mut job) {
+                    changed.push(id);
+                    moves.push((row.clone(), row, job));
+                }
+            }
+            self.change_jobs(leases, moves)?;
+        }
+        Ok(changed)
+    }
+
+    /// Writes jobs in their new state, then takes the leases over. Each is: the record, the record as changed otherwise, the state.
+    fn change_jobs(&self, leases: &mut Leases, jobs: Vec<(JobRow, JobRow, Job)>) -> Result<(), StoreError> {
+        let mut moves = JobMoves::begin(&self.db)?;
+        let wall_ms = self.clock.wall_ms();
+        let mut states = Vec::new();
+        for (old, mut new, job) in jobs {
+            new.status = job.status();
+            new.attempts = job.attempts;
+            new.updated_at_ms = wall_ms;
+            moves.change(Some(&old), Some(&new))?;
+            states.push((new.id, job.state));
+        }
+        self.apply(moves.finish()?)?;
+        for (id, state) in states {
+            match state {
+                JobState::InProgress(lease) => leases.insert(id, lease, wall_ms),
+                _ => leases.remove(id),
+            }
+        }
+        Ok(())
+    }
+
+    /// The job of a record for the state machine.
+    pub(super) fn state_of(&self, row: &JobRow, leases: &Leases) -> Job {
+        let state = match row.status {
+            JobStatus::Idle => JobState::Idle,
+            JobStatus::Done => JobState::Done,
+            JobStatus::Failed => JobState::Failed,
+            JobStatus::InProgress => match leases.get(row.id) {
+                Some(held) => JobState::InProgress(held.lease.clone()),
+                None => JobState::InProgress(self.lease_of_earlier_run(row)),
+            },
+        };
+        Job { state, attempts: row.attempts }
+    }
+
+    /// A record as shown: with the last heartbeat, which is in memory only.
+    pub(super) fn shown(&self, row: JobRow) -> JobRecord {
+        let mut record = row.record();
+        if record.status == JobStatus::InProgress
+            && let Some(held) = self.lock_queue().get(record.id)
+        {
+            record.updated_at_ms = held.renewed_wall_ms;
+        }
+        record
+    }
+
+    fn record_renewal(&self, id: u32, wall_ms: u64) -> Result<(), StoreError> {
+        let Some(mut row) = self.job_row(id)? else { return Ok(()) };
+        row.updated_at_ms = wall_ms;
+        let mut batch = super::db::Batch::new();
+        batch.put(Table::Jobs, &keys::number(id), &row)?;
+        self.apply(batch)
+    }
+
+    /// Takes up the leases of the last run.
+    pub(super) fn load_leases(&self) -> Result<(), StoreError> {
+        let mut leases = self.lock_queue();
+        *leases = Leases::default();
+        let (from, to) =
+            (index::status(JobStatus::InProgress, 0), index::after_status(JobStatus::InProgress));
+        let entries = self.db.range_raw(Table::JobIndex, &from, &to, usize::MAX)?;
+        let ids: BTreeSet<u32> = entries.iter().filter_map(|(key, _)| keys::tail_number(key)).collect();
+        for id in ids {
+            let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
+            leases.insert(id, self.lease_of_earlier_run(&row), row.updated_at_ms);
+        }
+        Ok(())
+    }
+
+    fn lease_of_earlier_run(&self, row: &JobRow) -> Lease {
+        let renewed_at_ms = renewal_of_earlier_run(self.clock.as_ref(), self.policy, row.updated_at_ms);
+        Lease { holder: row.holder.clone().unwrap_or_default(), renewed_at_ms }
+    }
+
+    fn lease_now(&self) -> u64 {
+        lease_now(self.clock.as_ref(), self.policy)
+    }
+
+    pub(super) fn lock_queue(&self) -> MutexGuard<'_, Leases> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn no_job(id: u32) -> StoreError {
+    StoreError::NotFound { what: format!("job {id}") }
+}

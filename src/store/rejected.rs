@@ -1,0 +1,81 @@
+//! Proofs that were not accepted, the last ones, for inspection.
+
+use serde::{Deserialize, Serialize};
+
+use super::body::{BodyKind, BodyLabel, BodyRef};
+use super::db::{Batch, Table};
+use super::error::StoreError;
+use super::keys::meta;
+use super::{Store, codec, keys};
+use crate::tree::source::Entry;
+
+/// A proof that was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedProof {
+    /// The job it was published for.
+    pub job_id: u32,
+    /// The prover that held the job, if any.
+    pub prover: Option<String>,
+    /// Why, as a sentence; cut at 1000 bytes.
+    pub reason: String,
+    /// When, in milliseconds since 1970; set by the store.
+    pub at_ms: u64,
+    /// What was published.
+    pub body: Vec<u8>,
+}
+
+/// Stored: frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RejectedRow {
+    pub job_id: u32,
+    pub prover: Option<String>,
+    pub reason: String,
+    pub at_ms: u64,
+    pub body: BodyRef,
+}
+
+impl Store {
+    /// Keeps a rejected proof and forgets the oldest beyond the bound. Not synced.
+    pub fn reject(&self, proof: RejectedProof) -> Result<(), StoreError> {
+        let label = BodyLabel::block(BodyKind::RejectedProof, 0);
+        let body = self.prepare_body(label, &proof.body)?;
+        let _queue = self.lock_queue();
+        let number = self.db.meta_number(meta::NEXT_REJECTED)?;
+        let mut batch = Batch::new();
+        let mut reason = proof.reason;
+        truncate(&mut reason);
+        let mut prover = proof.prover;
+        prover.iter_mut().for_each(truncate);
+        let body = batch.adopt(body);
+        let row = RejectedRow { job_id: proof.job_id, prover, reason, at_ms: self.clock.wall_ms(), body };
+        batch.put(Table::Rejected, &keys::number(number), &row)?;
+        batch.put(Table::Meta, meta::NEXT_REJECTED, &number.saturating_add(1))?;
+        if let Some(end) = number.saturating_add(1).checked_sub(self.max_rejected) {
+            for (key, row) in self.db.range_raw(Table::Rejected, &keys::number(0), &keys::number(end), 16)? {
+                let row: RejectedRow = codec::from_body_bytes("a rejected proof", &row)?;
+                batch.release(row.body);
+                batch.remove(Table::Rejected, &key);
+            }
+        }
+        self.apply(batch)
+    }
+
+    /// Up to `limit` rejected proofs, the newest first.
+    pub fn rejected(&self, limit: usize) -> Result<Vec<RejectedProof>, StoreError> {
+        let rows = self.db.range_raw_back(Table::Rejected, &keys::number(0), &[0xff; 5], limit)?;
+        let read = |(_, row): Entry| {
+            let RejectedRow { job_id, prover, reason, at_ms, body } =
+                codec::from_body_bytes("a rejected proof", &row)?;
+            Ok(RejectedProof { job_id, prover, reason, at_ms, body: self.read_body(&body)? })
+        };
+        rows.into_iter().map(read).collect()
+    }
+}
+
+fn truncate(text: &mut String) {
+    let mut end = text.len().min(1_000);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+}
