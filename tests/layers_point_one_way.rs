@@ -115,11 +115,11 @@ fn layer(relative: &Path) -> String {
     Path::new(first).file_stem().unwrap().to_str().unwrap().to_owned()
 }
 
-/// Files that hold tests only: `tests.rs`, `testing.rs`, `test_vectors.rs`, and whatever is below `tests/`.
+/// Files that hold tests only: `tests.rs`, `…_tests.rs`, `testing.rs`, `test_vectors.rs`, and whatever is below `tests/`.
 fn is_test_file(relative: &Path) -> bool {
     relative.components().skip(1).any(|part| {
         let name = Path::new(part.as_os_str()).file_stem().unwrap().to_str().unwrap();
-        ["tests", "testing", "test_vectors"].contains(&name)
+        name.ends_with("_tests") || ["tests", "testing", "test_vectors"].contains(&name)
     })
 }
 
