@@ -40,7 +40,6 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod logging;
-pub mod running;
 pub mod sample_prover;
 pub mod server;
 pub mod store;

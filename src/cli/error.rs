@@ -9,7 +9,6 @@ use crate::{
     client::ClientError,
     config::{ConfigError, secret::SecretError},
     logging::LogError,
-    running::StartError,
     server::{auth::MintError, listen::BindError},
 };
 
@@ -95,17 +94,6 @@ impl CliError {
             | Self::Runtime(_)
             | Self::Failed(_)
             | Self::NotWired(_) => 1,
-        }
-    }
-}
-
-impl From<StartError> for CliError {
-    fn from(error: StartError) -> Self {
-        match error {
-            StartError::Config(error) => error.into(),
-            StartError::Store(error) => Self::DataFolder(error.to_string()),
-            StartError::Secret(error) => error.into(),
-            StartError::Bind(error) => error.into(),
         }
     }
 }

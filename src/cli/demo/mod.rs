@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::{CliError, DataDirArgs, runtime, show};
 use crate::client::{Client, path};
 use crate::config::{Config, Flags};
-use crate::running::{Running, start};
+use crate::service::Service;
 use crate::sample_prover::{ProverOptions, Refused, SampleProver, sample_proof};
 use stages::Stages;
 
@@ -65,27 +65,27 @@ pub fn run(_args: &DemoArgs, config: &Config) -> Result<(), CliError> {
     config.listen.set_port(0);
     config.admin_listen.set_port(0);
     let data = config.require_data_dir()?.to_owned();
-    let table = runtime()?.block_on(whole(&config))?;
+    let table = runtime()?.block_on(whole(&config, &data))?;
     show(&table)?;
     show(&what_next(&data, temporary.is_some()))
 }
 
-async fn whole(config: &Config) -> Result<String, CliError> {
-    let running = start(config).await?;
-    let url = format!("http://{}", running.address());
+async fn whole(config: &Config, data: &Path) -> Result<String, CliError> {
+    let service = Service::start(config, data).await?;
+    let url = service.url();
     show(&format!("Serving on {url}; two sample provers connect (their proofs are not cryptographic)."))?;
-    let outcome = drive(config, &running, &url).await;
-    running.stop().await;
+    let outcome = drive(config, &service, &url).await;
+    service.stop().await;
     outcome
 }
 
-async fn drive(config: &Config, running: &Running, url: &str) -> Result<String, CliError> {
-    let client = Client::new(url, running.secret(), Duration::from_secs(60))?;
-    let mut stages = Stages::new(running.node().store().clone(), chain::BLOCKS.len() as u32);
+async fn drive(config: &Config, service: &Service, url: &str) -> Result<String, CliError> {
+    let client = Client::new(url, service.secret(), Duration::from_secs(60))?;
+    let mut stages = Stages::new(service.node().store().clone(), chain::BLOCKS.len() as u32);
     let (stop, stopped) = watch::channel(false);
     let mut work: JoinSet<Result<(), CliError>> = JoinSet::new();
     work.spawn(import(client.clone()));
-    work.spawn(layer_one::run(client.clone(), running.node().store().clone(), stopped.clone()));
+    work.spawn(layer_one::run(client.clone(), service.node().store().clone(), stopped.clone()));
     for name in PROVERS {
         let prover = prover(config, client.clone(), name);
         let stopped = stopped.clone();
@@ -103,7 +103,7 @@ async fn drive(config: &Config, running: &Running, url: &str) -> Result<String, 
         if let Some(reason) = stages.quarantined().map_err(|error| CliError::Failed(error.to_string()))? {
             break Err(CliError::Failed(reason));
         }
-        if running.node().has_failed() || start.elapsed() > TIME_LIMIT {
+        if service.node().has_failed() || start.elapsed() > TIME_LIMIT {
             break Err(CliError::Failed("the demo did not reach its end; its log says why".into()));
         }
         tokio::select! {
