@@ -10,6 +10,7 @@ pub mod crypto;
 pub mod domain;
 pub mod logging;
 pub mod server;
+pub mod service;
 pub mod store;
 pub mod tree;
 pub mod witness;
