@@ -42,6 +42,7 @@ pub mod domain;
 pub mod logging;
 pub mod sample_prover;
 pub mod server;
+pub mod service;
 pub mod store;
 pub mod tree;
 pub mod witness;
