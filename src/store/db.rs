@@ -33,6 +33,9 @@ pub(super) struct Db {
     index: RwLock<Option<Index>>,
     broken: AtomicBool,
     generation: AtomicU64,
+    /// Writes until one fails; 0 for none.
+    #[cfg(test)]
+    pub fault: AtomicU64,
 }
 
 impl Db {
@@ -40,7 +43,16 @@ impl Db {
     pub fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
         let index = RwLock::new(Some(Index::open(dir, cache_bytes, flush_every_ms)?));
         let (broken, generation) = (AtomicBool::new(false), AtomicU64::new(0));
-        Ok(Self { dir: dir.into(), cache_bytes, flush_every_ms, index, broken, generation })
+        Ok(Self {
+            dir: dir.into(),
+            cache_bytes,
+            flush_every_ms,
+            index,
+            broken,
+            generation,
+            #[cfg(test)]
+            fault: AtomicU64::new(0),
+        })
     }
 
     /// Whether a write failed, so that nothing is written any more.
@@ -98,11 +110,20 @@ impl Db {
         if self.is_broken() {
             return Err(StoreError::Interrupted);
         }
+        #[cfg(test)]
+        let run = |index: &Index| if self.is_faulty() { Err(StoreError::DiskFull) } else { run(index) };
         let result = self.with(run);
         if result.is_err() {
             self.broken.store(true, Ordering::SeqCst);
         }
         result
+    }
+
+    #[cfg(test)]
+    fn is_faulty(&self) -> bool {
+        let left = self.fault.load(Ordering::SeqCst);
+        self.fault.store(left.saturating_sub(1), Ordering::SeqCst);
+        left == 1
     }
 
     pub fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use super::testing::*;
 use super::*;
-use crate::domain::job::JobStatus;
+use crate::domain::job::{JobStatus, JobType};
 
 /// What a kill at this moment leaves behind: the files as the system has them.
 fn killed(dir: &Path) -> tempfile::TempDir {
@@ -58,6 +59,70 @@ fn what_is_acknowledged_is_there_after_a_kill() {
     let after = open(copy.path());
     assert_eq!((after.head().unwrap(), after.tree_head().unwrap()), (3, 3));
     assert_eq!(after.check_everything().unwrap(), Vec::<String>::new());
+}
+
+/// Does it, and once more if it fails.
+fn retried<T, E: std::fmt::Debug>(run: impl Fn() -> Result<T, E>) -> T {
+    run().or_else(|_| run()).unwrap()
+}
+
+fn published(store: &Store) {
+    let job = retried(|| store.claim("p", Preference::default())).unwrap();
+    let json = proof_json(job.last);
+    let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
+    retried(|| {
+        let result = match job.job_type {
+            JobType::Single => store.publish_single(proof),
+            JobType::Aggregated => store.publish_aggregated(proof),
+        };
+        match result {
+            // The first try had stored it, only its sync failed.
+            Err(PublishError::Duplicate { .. }) => Ok(()),
+            other => other,
+        }
+    });
+}
+
+/// Whichever write fails, repeating the operation is all it takes.
+#[test]
+fn any_write_can_fail_once() {
+    for fault in 1.. {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        put_genesis(&store);
+        store.db.fault.store(fault, Ordering::SeqCst);
+        let grow = |n| {
+            retried(|| put_block(&store, n));
+            retried(|| commit_witness(&store, n));
+            retried(|| store.add_single_job(n));
+        };
+        (1..=3).for_each(grow);
+        (1..=3).for_each(|_| published(&store));
+        retried(|| {
+            let action = AggregatedAction::CreateProofBlocks;
+            store.put_aggregated_operation(action, 1, 2, [0; 32], b"{}")
+        });
+        retried(|| store.add_aggregated_job(1, 2));
+        published(&store);
+        retried(|| store.revert(1));
+        assert_eq!((store.head().unwrap(), store.tree_head().unwrap()), (1, 1));
+        (2..=3).for_each(grow);
+        retried(|| store.claim("q", Preference::default())).unwrap();
+        retried(|| store.release("q"));
+        let id = store.jobs(Some(JobStatus::Idle), 0, 1).unwrap()[0].id;
+        retried(|| store.requeue(id));
+        assert_eq!(store.account(0).unwrap(), Some(account(3)));
+        assert_eq!(store.tree_source().get(b"root").unwrap(), Some(b"3".to_vec()));
+        assert_eq!(store.single_proof(1).unwrap(), Some(proof_json(1)));
+        let counts = JobCounts { idle: 2, in_progress: 0, done: 1, failed: 0 };
+        assert_eq!(store.counts().unwrap(), counts, "write {fault}");
+        assert_eq!(store.check_everything().unwrap(), Vec::<String>::new(), "write {fault}");
+        if store.db.fault.load(Ordering::SeqCst) > 0 {
+            assert!(fault > 40, "{fault}");
+            return;
+        }
+        assert_eq!(store.db.generation(), 1, "write {fault}");
+    }
 }
 
 /// Needs a small file system of its own (some 24 MB), whose path is in `SMALL_DISK`.

@@ -35,6 +35,12 @@
 //! A body file is unlinked only after the transaction that removed its record is durable. What is larger than a transaction goes through
 //! a log of changes (`delta`).
 //!
+//! # Failures
+//!
+//! After a failed write, a full disk for instance, nothing more is written until there is space; then the next operation that writes
+//! opens the index anew and starts from what is on disk. What had been acknowledged is there, what had not can be repeated.
+//! Reads go on meanwhile, and may show what was not acknowledged.
+//!
 //! # Locks
 //!
 //! Three, always taken in this order: `chain` (imports), `tree` (witnesses), `queue` (jobs and proofs).
