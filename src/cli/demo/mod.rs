@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 use super::{CliError, DataDirArgs, runtime, show};
 use crate::client::{Client, path};
 use crate::config::{Config, Flags};
-use crate::service::Service;
 use crate::sample_prover::{ProverOptions, Refused, SampleProver, sample_proof};
+use crate::service::Service;
 use stages::Stages;
 
 /// Aggregate sizes of the demo: two ranges of the sample chain's eight blocks.
