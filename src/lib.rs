@@ -1,4 +1,35 @@
-//! zkSync Lite prover witness server.
+//! zkSync Lite prover witness server: sealed blocks in, witnesses and proving jobs out, everything on local disk.
+//!
+//! # The way of a block
+//!
+//! ```text
+//! import ─▶ blocks ─▶ maintainers ─▶ witnesses ─▶ updater ─▶ job queue ─▶ provers
+//!                                                    ▲                       │
+//!                      aggregated operations ────────┴────── proofs ◀────────┘
+//! ```
+//!
+//! 1. [`workers::import`] checks a sealed block against the state after the block before it, and stores it.
+//! 2. A [maintainer](workers::maintainer) builds its witness: [plan](witness::plan) what each chunk shows, [hash](tree) every
+//!    version of the account tree at once, [assemble](witness::assemble) the `ProverData`.
+//! 3. The [updater](workers::updater) turns the witness into a job; with the proofs of a range of blocks and a `CreateProofBlocks`
+//!    operation it makes an aggregated job.
+//! 4. The [server] hands jobs out and takes proofs in; [`workers::proofs`] says what a proof must satisfy.
+//! 5. The [store] keeps all of it: small records in sled, large bodies in checksummed files.
+//!
+//! # Layers
+//!
+//! Dependencies point one way; a test enforces it.
+//!
+//! ```text
+//! crypto ← domain ← tree ← witness ┐
+//!              └────── store ──────┴← workers ← server ← app, cli
+//! ```
+//!
+//! [`witness`] knows the protocol and no hashes, [`tree`] knows hashes and no protocol, [`store`] knows neither.
+//!
+//! # Embedding
+//!
+//! `examples/embed.rs` runs the whole server inside a test, on a temporary folder and a free port.
 
 pub mod app;
 pub mod chain_folder;
@@ -9,7 +40,9 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod logging;
+pub mod sample_prover;
 pub mod server;
+pub mod service;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]

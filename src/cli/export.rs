@@ -4,8 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, Target, TargetArgs, client, runtime, write_output};
-use crate::{client::path, config::Config};
+use super::{CliError, Target, TargetArgs, client, folder, runtime, write_output};
+use crate::{
+    client::path,
+    config::Config,
+    store::{JobData, StoreError},
+};
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
@@ -66,6 +70,20 @@ impl Item {
     }
 }
 
+impl Item {
+    fn name(self) -> String {
+        match self {
+            Self::Witness { block } => format!("the witness of block {block}"),
+            Self::Job { id } => format!("job {id}"),
+            Self::Proof { block } => format!("the proof of block {block}"),
+            Self::AggregatedProof { first, last } => {
+                format!("the aggregated proof of blocks {first} to {last}")
+            }
+            Self::Block { block } => format!("block {block}"),
+        }
+    }
+}
+
 /// Writes the item.
 ///
 /// # Errors
@@ -82,7 +100,23 @@ pub fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     write_output(args.out.as_deref(), &bytes)
 }
 
-fn from_folder(_item: Item, _folder: &Path, _config: &Config) -> Result<Vec<u8>, CliError> {
-    // TODO(integrator): open the store and read the item; `CliError::NotFound` when it is not there.
-    Err(CliError::NotWired("export --data-dir"))
+fn from_folder(item: Item, folder: &Path, config: &Config) -> Result<Vec<u8>, CliError> {
+    let store = folder::open_existing(config, folder)?;
+    let found = match item {
+        Item::Witness { block } => {
+            store.witness(block)?.map(|witness| store.read_body(&witness.body)).transpose()?
+        }
+        Item::Job { id } => {
+            let data = u32::try_from(id).ok().map(|id| store.job_data(id)).transpose()?.flatten();
+            let whole = |data: JobData| {
+                let body = store.read_body(&data.body)?;
+                Ok::<_, StoreError>([data.prefix, body, data.suffix].concat())
+            };
+            data.map(whole).transpose()?
+        }
+        Item::Proof { block } => store.single_proof(block)?,
+        Item::AggregatedProof { first, last } => store.aggregated_proof(first, last)?,
+        Item::Block { block } => store.block_body(block)?,
+    };
+    found.ok_or_else(|| CliError::NotFound(format!("{} does not exist", item.name())))
 }

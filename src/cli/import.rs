@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use tracing::warn;
 
-use super::{CliError, Target, TargetArgs, client, runtime, show};
+use super::{CliError, Progress, Target, TargetArgs, client, folder, runtime, show};
 use crate::{
     chain_folder::{ChainFile, ChainFolder},
     client::{Answer, Client, path},
     config::Config,
+    workers::{ImportError, Imported},
 };
 
 /// Arguments of `import`.
@@ -31,7 +33,7 @@ pub fn run(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
     let chain = ChainFolder::open(&args.chain)?;
     match target {
         Target::Folder(folder) => into_folder(&chain, &folder, config)?,
-        Target::Server(url) => runtime()?.block_on(into_server(&chain, &client(config, &url)?))?,
+        Target::Server(url) => into_server(&chain, &client(config, &url)?)?,
     }
     show(&format!(
         "imported {} blocks and {} aggregated operations",
@@ -40,27 +42,59 @@ pub fn run(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
     ))
 }
 
-fn into_folder(_chain: &ChainFolder, _folder: &Path, _config: &Config) -> Result<(), CliError> {
-    // TODO(integrator): open the store, import genesis, blocks and operations through the same code as the routes.
-    Err(CliError::NotWired("import --data-dir"))
+fn into_folder(chain: &ChainFolder, folder: &Path, config: &Config) -> Result<(), CliError> {
+    let node = folder::idle_node(config, folder)?;
+    let accounts = Progress::new("accounts", 0);
+    let hashed = |done: usize, of: usize| accounts.set(done as u64, of as u64);
+    take(chain.genesis(), |json| node.import_genesis(json, &hashed).map(drop))?;
+    drop(accounts);
+    import_rest(chain, |route, file| {
+        take(file, |json| match route {
+            path::BLOCKS => node.import_block(json).map(warn_of_quarantine),
+            _ => node.import_aggregated_operation(json).map(drop),
+        })
+    })
 }
 
-async fn into_server(chain: &ChainFolder, client: &Client) -> Result<(), CliError> {
-    post(client, path::GENESIS, chain.genesis()).await?;
-    for block in chain.blocks() {
-        post(client, path::BLOCKS, &block.file).await?;
+/// One file through one import; the error names the file.
+fn take(file: &ChainFile, import: impl FnOnce(&[u8]) -> Result<(), ImportError>) -> Result<(), CliError> {
+    let json = file.read()?;
+    import(&json).map_err(|error| stopped(file, CliError::Failed(error.to_string())))
+}
+
+fn warn_of_quarantine((block, imported): (u32, Imported)) {
+    if let Imported::Quarantined(reason) = imported {
+        warn!(block, reason, "the block is stored but quarantined: it gets no witness");
     }
-    for operation in chain.aggregated_operations() {
-        post(client, path::AGGREGATED_OPERATIONS, operation).await?;
+}
+
+fn stopped(file: &ChainFile, cause: CliError) -> CliError {
+    CliError::ImportStopped { path: file.path().to_owned(), cause: Box::new(cause) }
+}
+
+/// Blocks, then aggregated operations, which refer to blocks.
+fn import_rest(
+    chain: &ChainFolder,
+    mut import: impl FnMut(&'static str, &ChainFile) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let blocks = chain.blocks().iter().map(|block| (path::BLOCKS, &block.file));
+    let operations = chain.aggregated_operations().iter().map(|file| (path::AGGREGATED_OPERATIONS, file));
+    let total = (chain.blocks().len() + chain.aggregated_operations().len()) as u64;
+    let progress = Progress::new("blocks and operations", total);
+    for (done, (route, file)) in (0..).zip(blocks.chain(operations)) {
+        progress.set(done, total);
+        import(route, file)?;
     }
     Ok(())
 }
 
-async fn post(client: &Client, route: &str, file: &ChainFile) -> Result<(), CliError> {
-    let json = file.read()?;
-    let posted = client.post_bytes(route, json).await.and_then(Answer::success);
-    posted.map(drop).map_err(|cause| CliError::ImportStopped {
-        path: file.path().to_owned(),
-        cause: Box::new(cause.into()),
-    })
+fn into_server(chain: &ChainFolder, client: &Client) -> Result<(), CliError> {
+    let runtime = runtime()?;
+    let post = |route: &'static str, file: &ChainFile| {
+        let json = file.read()?;
+        let posted = runtime.block_on(client.post_bytes(route, json)).and_then(Answer::success);
+        posted.map(drop).map_err(|cause| stopped(file, cause.into()))
+    };
+    post(path::GENESIS, chain.genesis())?;
+    import_rest(chain, post)
 }

@@ -6,8 +6,10 @@
 pub mod demo;
 mod error;
 pub mod export;
+pub mod folder;
 pub mod import;
 mod output;
+mod progress;
 pub mod revert;
 pub mod serve;
 pub mod status;
@@ -21,6 +23,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use error::CliError;
 pub use output::{show, write_output};
+pub use progress::Progress;
 pub use target::{DataDirArgs, Target, TargetArgs, client, runtime};
 
 use crate::config::{ConfigError, Flags};

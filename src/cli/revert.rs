@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::{CliError, DataDirArgs};
-use crate::config::Config;
+use super::{CliError, DataDirArgs, folder, show};
+use crate::{config::Config, store::RevertReport};
 
 /// Arguments of `revert`.
 #[derive(Debug, Args)]
@@ -20,8 +20,13 @@ pub struct RevertArgs {
 ///
 /// # Errors
 /// See [`CliError`].
-pub fn run(_args: &RevertArgs, config: &Config) -> Result<(), CliError> {
-    config.require_data_dir()?;
-    // TODO(integrator): open the store and revert.
-    Err(CliError::NotWired("revert"))
+pub fn run(args: &RevertArgs, config: &Config) -> Result<(), CliError> {
+    let store = folder::open_existing(config, config.require_data_dir()?)?;
+    let RevertReport { blocks, witnesses, jobs, proofs, aggregated_proofs, aggregated_operations } =
+        store.revert(args.to)?;
+    show(&format!(
+        "back at block {}; removed {blocks} blocks, {witnesses} witnesses, {jobs} jobs, {proofs} proofs, \
+         {aggregated_proofs} aggregated proofs, {aggregated_operations} aggregated operations",
+        args.to
+    ))
 }

@@ -1,9 +1,16 @@
 //! `serve`: the server itself.
 
-use clap::Args;
+use std::path::Path;
 
-use super::{CliError, DataDirArgs, show};
-use crate::config::{Config, Flags};
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+
+use super::{CliError, DataDirArgs, runtime, show};
+use crate::{
+    config::{Config, Flags},
+    service::Service,
+};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -47,7 +54,37 @@ pub fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
     if args.print_config {
         return show(&config.print());
     }
-    config.require_data_dir()?;
-    // TODO(integrator): create and open the folder, `secret::for_server`, bind both listeners, spawn the workers, serve.
-    Err(CliError::NotWired("serve"))
+    let folder = config.require_data_dir()?;
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(serve(config, folder));
+    // Work that did not end within its bound does not hold up the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
+    let service = Service::start(config, folder).await?;
+    if let Some(path) = service.generated_secret() {
+        show(&format!("no secret is configured: generated one, saved in {}", path.display()))?;
+    }
+    show(&format!("serving on {}, health on http://{}", service.url(), service.admin_address()))?;
+    let failed = tokio::select! {
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+        () = service.failed() => true,
+    };
+    info!(failed, "stopping");
+    let worker_died = service.node().has_failed();
+    service.stop().await;
+    if worker_died {
+        return Err(CliError::Failed(
+            "a worker thread died, so the server stopped; its log says why; start it again".to_owned(),
+        ));
+    }
+    if failed {
+        return Err(CliError::Failed("a listener ended, so the server stopped; start it again".to_owned()));
+    }
+    Ok(())
 }

@@ -5,8 +5,8 @@ use std::{fmt::Write as _, path::Path};
 use clap::Args;
 use serde_json::Value;
 
-use super::{CliError, Target, TargetArgs, client, runtime, show};
-use crate::{client::path, config::Config};
+use super::{CliError, Target, TargetArgs, client, folder, runtime, show};
+use crate::{client::path, config::Config, server::status::Status};
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -39,9 +39,10 @@ pub fn run(args: &StatusArgs, config: &Config) -> Result<(), CliError> {
     if args.json { show(&status.to_string()) } else { show(&lines(&status)) }
 }
 
-fn of_folder(_folder: &Path, _config: &Config) -> Result<Value, CliError> {
-    // TODO(integrator): open the store and give the same value as the status route.
-    Err(CliError::NotWired("status --data-dir"))
+fn of_folder(folder: &Path, config: &Config) -> Result<Value, CliError> {
+    let status = Status::of(&*folder::open_existing(config, folder)?)?;
+    serde_json::to_value(status)
+        .map_err(|error| CliError::Failed(format!("the status cannot be shown: {error}")))
 }
 
 /// One line a value, `name.of.the.value  value`, aligned.

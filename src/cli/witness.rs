@@ -1,9 +1,14 @@
 //! `witness`: build what is missing, offline.
 
+use std::time::Duration;
+
 use clap::Args;
 
-use super::{CliError, DataDirArgs};
-use crate::config::Config;
+use super::{CliError, DataDirArgs, Progress, folder, show};
+use crate::{config::Config, service::node_options, workers::Node};
+
+/// Longest time until a quarantine is noticed.
+const POLL: Duration = Duration::from_millis(200);
 
 /// Arguments of `witness`.
 #[derive(Debug, Args)]
@@ -20,8 +25,43 @@ pub struct WitnessArgs {
 ///
 /// # Errors
 /// See [`CliError`].
-pub fn run(_args: &WitnessArgs, config: &Config) -> Result<(), CliError> {
-    config.require_data_dir()?;
-    // TODO(integrator): open the store, run the maintainers until the block is reached or quarantined.
-    Err(CliError::NotWired("witness"))
+pub fn run(args: &WitnessArgs, config: &Config) -> Result<(), CliError> {
+    let store = folder::open_existing(config, config.require_data_dir()?)?;
+    let target = store.head()?.min(args.until.unwrap_or(u32::MAX));
+    let node = Node::new(store, node_options(config));
+    node.start_maintainers(target)?;
+    let reached = wait(&node, target);
+    node.stop();
+    reached?;
+    node.store().sync()?;
+    show(&format!("every witness up to block {target} is there"))
+}
+
+/// Until the block is reached, or one before it cannot be.
+fn wait(node: &Node, target: u32) -> Result<(), CliError> {
+    let store = node.store();
+    let progress = Progress::new("witnesses", target.into());
+    loop {
+        let heard = node.bell().listen();
+        let reached = store.tree_head()?;
+        if reached >= target {
+            return Ok(());
+        }
+        progress.set(reached.into(), target.into());
+        if node.has_failed() {
+            return Err(CliError::Failed("a worker thread died; the log says why; start again".to_owned()));
+        }
+        let next = reached.saturating_add(1);
+        if let Some(quarantine) = store.quarantine(next)? {
+            let operation = quarantine.op_index.map(|index| {
+                format!("operation {index} ({}): ", quarantine.op_kind.as_deref().unwrap_or("unknown"))
+            });
+            return Err(CliError::Failed(format!(
+                "block {next} is quarantined: {}{}; revert to block {reached} and import it again",
+                operation.unwrap_or_default(),
+                quarantine.cause
+            )));
+        }
+        node.bell().wait(heard, POLL);
+    }
 }

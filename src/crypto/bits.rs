@@ -34,8 +34,8 @@ pub fn le_bits_to_fr(bits: &[bool]) -> Fr {
     })
 }
 
-/// Splits the bits into groups of [`CAPACITY`] (the last may be shorter) and makes each a field element, first
-/// bit least significant.
+/// Splits the bits into groups of [`CAPACITY`] (the last may be shorter) and makes each a field element,
+/// first bit least significant.
 pub fn multipack(bits: &[bool]) -> Vec<Fr> {
     bits.chunks(CAPACITY).map(pack).collect()
 }

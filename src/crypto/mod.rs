@@ -10,7 +10,9 @@
 //! | [`signature`] | keys, signatures, hashes of signed messages |
 
 pub mod bits;
+mod edwards;
 pub mod fr;
+mod montgomery;
 pub mod packed_float;
 pub mod rescue;
 pub mod signature;

@@ -1,51 +1,45 @@
-//! Keys and signatures of layer 2: Schnorr over the twisted Edwards curve "alternative baby jubjub" with a Rescue
-//! challenge, known as MuSig-Rescue with a single signer (specification 01 §8).
+//! Keys and signatures of layer 2: Schnorr over the twisted Edwards curve "alternative baby jubjub" with a
+//! Rescue challenge, known as MuSig-Rescue with a single signer (specification 01 §8).
 //!
 //! A packed public key is 32 bytes, a packed signature the 32 bytes of the point R, then S as 32 bytes
 //! little-endian.
 
-use super::{Fr, bits, fr, rescue};
+use super::{
+    Fr, bits,
+    edwards::{Affine, Point},
+    fr, rescue,
+};
 use franklin_crypto::{
-    alt_babyjubjub::{
-        AltJubjubBn256, FixedGenerators,
-        fs::{Fs, FsRepr},
-    },
-    bellman::pairing::{
-        bn256::Bn256,
-        ff::{Field, PrimeField, PrimeFieldRepr},
-    },
-    jubjub::{JubjubParams, Unknown, edwards},
+    alt_babyjubjub::fs::{Fs, FsRepr},
+    bellman::pairing::ff::{Field, PrimeField, PrimeFieldRepr},
 };
 use sha2::{Digest, Sha256};
-use std::{fmt, sync::LazyLock};
-
-type Point = edwards::Point<Bn256, Unknown>;
-
-static CURVE: LazyLock<AltJubjubBn256> = LazyLock::new(AltJubjubBn256::new);
+use std::fmt;
 
 /// The longest message [`rescue_hash_tx_msg`] takes, in bytes; shorter ones are padded with zeros to it.
 pub const MAX_MESSAGE_BYTES: usize = 92;
 
 /// Checks a signature over [`rescue_hash_tx_msg`] of the message. Returns the hash of the public key
-/// ([`pub_key_hash`]) if it is valid; none if it is not, if a point or S is malformed, a point is outside the prime
-/// order subgroup, or the message is longer than [`MAX_MESSAGE_BYTES`].
+/// ([`pub_key_hash`]) if it is valid; none if it is not, if a point or S is malformed, a point is outside
+/// the prime order subgroup, or the message is longer than [`MAX_MESSAGE_BYTES`].
 pub fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
     if message.len() > MAX_MESSAGE_BYTES {
         return None;
     }
-    let (r, s) = signature.split_at(32);
-    let (key, r) = (Point::read(&pub_key[..], &CURVE).ok()?, Point::read(r, &CURVE).ok()?);
-    let s = fs_from_le_bytes(s)?;
-    key.as_prime_order(&CURVE)?;
-    r.as_prime_order(&CURVE)?;
-    let c = challenge(&key, &r, &rescue_hash_tx_msg(message));
-    let expected = key.mul(c, &CURVE).add(&r, &CURVE);
-    (expected == generator().mul(s, &CURVE)).then(|| hash_of_point(&key))
+    let (r, s) = signature.split_first_chunk()?;
+    let (key, r, s) = (Affine::unpack(pub_key)?, Affine::unpack(r)?, fs_from_le_bytes(s)?);
+    let (challenge, key_hash) = challenge_and_key_hash(&key, &r, message);
+    let key = Point::from(&key);
+    // R needs no such check: once the equation holds, it is the difference of two points of the subgroup.
+    let valid =
+        key.is_in_subgroup() && key.times(&challenge).add(&Point::from(&r)) == Point::generator_times(&s);
+    valid.then_some(key_hash)
 }
 
 /// The hash by which an account refers to its public key; none if the bytes are not a point of the curve.
 pub fn pub_key_hash(pub_key: &[u8; 32]) -> Option<[u8; 20]> {
-    Some(hash_of_point(&Point::read(&pub_key[..], &CURVE).ok()?))
+    let key = Affine::unpack(pub_key)?;
+    Some(last_20_bytes(&rescue::hash_elements(&[key.x, key.y])))
 }
 
 /// The 32 bytes that are signed for a message: its Rescue hash, little-endian.
@@ -53,10 +47,7 @@ pub fn pub_key_hash(pub_key: &[u8; 32]) -> Option<[u8; 20]> {
 /// # Panics
 /// If the message is longer than [`MAX_MESSAGE_BYTES`].
 pub fn rescue_hash_tx_msg(message: &[u8]) -> [u8; 32] {
-    assert!(message.len() <= MAX_MESSAGE_BYTES, "message of {} bytes", message.len());
-    let mut padded = [0; MAX_MESSAGE_BYTES];
-    padded[..message.len()].copy_from_slice(message);
-    le_bytes(&rescue::hash_bits(&bits::be_bits(&padded)))
+    le_bytes(&rescue::hash_elements(&message_elements(message)))
 }
 
 /// What a swap's signed message says of its two orders: 248 bits of the Rescue hash of their bytes, each byte
@@ -78,7 +69,8 @@ impl PrivateKey {
         Fs::from_repr(repr).ok().map(Self)
     }
 
-    /// A key derived from a seed of any length: SHA-256, at least twice, until the value is below the group order.
+    /// A key derived from a seed of any length: SHA-256, at least twice, until the value is below the group
+    /// order.
     pub fn from_seed(seed: &[u8]) -> Self {
         let mut candidate: [u8; 32] = Sha256::digest(seed).into();
         loop {
@@ -91,7 +83,7 @@ impl PrivateKey {
 
     /// The packed public key.
     pub fn public_key(&self) -> [u8; 32] {
-        pack(&generator().mul(self.0, &CURVE))
+        Point::generator_times(&self.0).to_affine().pack()
     }
 
     /// Signs [`rescue_hash_tx_msg`] of the message, deterministically.
@@ -101,21 +93,21 @@ impl PrivateKey {
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         let hash = rescue_hash_tx_msg(message);
         let nonce = self.nonce(&hash);
-        let (key, r) = (generator().mul(self.0, &CURVE), generator().mul(nonce, &CURVE));
-        let mut s = challenge(&key, &r, &hash);
+        let [key, r] = [self.0, nonce].map(|scalar| Point::generator_times(&scalar).to_affine());
+        let mut s = challenge(&rescue::sponge(&challenge_elements(&key, &r, &hash)));
         s.mul_assign(&self.0);
         s.add_assign(&nonce);
 
         let mut signature = [0; 64];
-        signature[..32].copy_from_slice(&pack(&r));
+        signature[..32].copy_from_slice(&r.pack());
         for (chunk, limb) in signature[32..].chunks_exact_mut(8).zip(s.into_repr().as_ref()) {
             chunk.copy_from_slice(&limb.to_le_bytes());
         }
         signature
     }
 
-    /// The nonce of the reference. It resembles RFC 6979 but retries differently, which shows in every signature
-    /// because most candidates exceed the group order.
+    /// The nonce of the reference. It resembles RFC 6979 but retries differently, which shows in every
+    /// signature because most candidates exceed the group order.
     fn nonce(&self, hash: &[u8; 32]) -> Fs {
         let digest = Sha256::digest(hash);
         let mut secret = [0; 32];
@@ -142,30 +134,42 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-fn generator() -> Point {
-    CURVE.generator(FixedGenerators::SpendingKeyGenerator).clone().into()
+/// The challenge of a signature and the hash of its key. That is five permutations, of which those that do
+/// not wait for another are computed together.
+fn challenge_and_key_hash(key: &Affine, r: &Affine, message: &[u8]) -> (Fs, [u8; 20]) {
+    use rescue::{absorb, initial_state};
+    let message = message_elements(message);
+    // The message hash only enters the second half of what the challenge absorbs.
+    let points = challenge_elements(key, r, &[0; 32]);
+    let mut states =
+        [absorb(initial_state(message.len()), &message, 0), absorb(initial_state(points.len()), &points, 0)];
+    rescue::permute_batch(&mut states);
+    let [message_state, mut challenge_state] = states;
+
+    let mut states = [absorb(message_state, &message, 1), absorb(initial_state(2), &[key.x, key.y], 0)];
+    rescue::permute_batch(&mut states);
+    let [[hash, ..], [key_hash, ..]] = states;
+
+    challenge_state = absorb(challenge_state, &challenge_elements(key, r, &le_bytes(&hash)), 1);
+    rescue::permute(&mut challenge_state);
+    (challenge(&challenge_state), last_20_bytes(&key_hash))
 }
 
-fn pack(point: &Point) -> [u8; 32] {
-    let (x, y) = point.into_xy();
-    let mut bytes = le_bytes(&y);
-    bytes[31] |= (le_bytes(&x)[0] & 1) << 7;
-    bytes
+/// The message padded with zeros to 736 bits: three elements.
+fn message_elements(message: &[u8]) -> Vec<Fr> {
+    assert!(message.len() <= MAX_MESSAGE_BYTES, "message of {} bytes", message.len());
+    let mut padded = [0; MAX_MESSAGE_BYTES];
+    padded[..message.len()].copy_from_slice(message);
+    bits::multipack(&bits::be_bits(&padded))
 }
 
-fn hash_of_point(key: &Point) -> [u8; 20] {
-    let (x, y) = key.into_xy();
-    let hash = fr::to_bytes(&rescue::hash_elements(&[x, y]));
-    std::array::from_fn(|i| hash[12 + i])
+/// What the challenge absorbs (§8.3): four elements.
+fn challenge_elements(key: &Affine, r: &Affine, hash: &[u8; 32]) -> Vec<Fr> {
+    bits::multipack(&bits::be_bits(&[le_bytes(&key.x), le_bytes(&r.x), *hash].concat()))
 }
 
-/// The challenge binding key, R and message hash (§8.3).
-fn challenge(key: &Point, r: &Point, hash: &[u8; 32]) -> Fs {
-    let mut bytes = [0; 96];
-    bytes[..32].copy_from_slice(&le_bytes(&key.into_xy().0));
-    bytes[32..64].copy_from_slice(&le_bytes(&r.into_xy().0));
-    bytes[64..].copy_from_slice(hash);
-    let state = rescue::sponge(&bits::multipack(&bits::be_bits(&bytes)));
+/// The challenge out of the sponge: 125 low bits of each of two cells.
+fn challenge(state: &rescue::State) -> Fs {
     let [low, high] = [state[0], state[1]].map(|cell| {
         let mut repr = FsRepr::default();
         repr.as_mut()[..2].copy_from_slice(&cell.into_repr().as_ref()[..2]);
@@ -185,6 +189,11 @@ fn fs_from_le_bytes(bytes: &[u8]) -> Option<Fs> {
     Fs::from_repr(repr).ok()
 }
 
+fn last_20_bytes(value: &Fr) -> [u8; 20] {
+    let bytes = fr::to_bytes(value);
+    std::array::from_fn(|i| bytes[12 + i])
+}
+
 fn le_bytes(value: &Fr) -> [u8; 32] {
     let mut bytes = fr::to_bytes(value);
     bytes.reverse();
@@ -202,5 +211,7 @@ fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     keyed(0x5c).chain_update(inner).finalize().into()
 }
 
+#[cfg(test)]
+mod against_franklin;
 #[cfg(test)]
 mod tests;

@@ -100,6 +100,9 @@ pub enum ApiError {
         /// What, such as `block 7`.
         what: String,
     },
+    /// It does not go together with something stored.
+    #[error("{0}")]
+    Overlap(String),
     /// What is imported cannot be right.
     #[error("{what} is refused: {reason}")]
     ImportRefused {
@@ -117,6 +120,9 @@ pub enum ApiError {
         /// Why.
         reason: String,
     },
+    /// No space is left; nothing was stored.
+    #[error("no space is left for the data folder; free some, then repeat")]
+    DiskFull,
     /// The store failed. The words are the reference's; the cause is logged only.
     #[error("storage layer error")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -155,6 +161,8 @@ impl ApiError {
             Self::ProofRefused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "proof_refused"),
             Self::BlockOutOfOrder { .. } => (StatusCode::CONFLICT, "block_out_of_order"),
             Self::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
+            Self::Overlap(_) => (StatusCode::CONFLICT, "overlap"),
+            Self::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
             Self::ImportRefused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "import_refused"),
             Self::NoGenesis => (StatusCode::CONFLICT, "no_genesis"),
             Self::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

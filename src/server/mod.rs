@@ -1,5 +1,12 @@
-//! HTTP: the accept loop, bearer tokens, errors.
+//! HTTP: the accept loop, bearer tokens, the routes, errors.
 
+pub mod admin;
 pub mod auth;
+mod body;
 pub mod error;
 pub mod listen;
+mod observe;
+mod refusal;
+pub mod routes;
+pub mod status;
+mod stored;

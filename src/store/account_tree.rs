@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Store;
-use super::db::{Db, Table};
+use super::batch::Table;
+use super::db::Db;
 use crate::tree::source::{Entry, SourceError, TreeSource};
 
 const TABLE: Table = Table::AccountTree;

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Store;
+use super::batch::Table;
 use super::codec;
-use super::db::Table;
 use super::error::StoreError;
 use super::keys;
 use crate::tree::source::{Change, Entry, TreeDelta};

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::{Batch, Table};
 use super::body::{BodyKind, BodyLabel, BodyRef};
-use super::db::{Batch, Table};
 use super::error::StoreError;
 use super::{PutOutcome, Store, codec, keys};
 
@@ -53,6 +53,7 @@ impl Store {
                 what: format!("itself: {first} to {last} is no range of blocks"),
             });
         }
+        self.ready()?;
         let _chain = self.lock_chain();
         // Of those that end at or after our first block, the next one is the only that can overlap without others doing so.
         if let Some(other) = self.operation_ending_from(action, first)?

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::{Batch, Table};
 use super::body::{BodyKind, BodyLabel, BodyRef};
-use super::db::{Batch, Table};
 use super::delta::{ACCOUNTS, DeltaLog};
 use super::error::StoreError;
 use super::{AccountChange, PutOutcome, Store, codec, keys};
@@ -91,6 +91,7 @@ impl Store {
     /// Stores the next block; durable on return. The same block again is fine; another one with that number is
     /// [`StoreError::Different`], a number out of order [`StoreError::OutOfOrder`].
     pub fn put_block(&self, block: NewBlock<'_>) -> Result<PutOutcome, StoreError> {
+        self.ready()?;
         let _chain = self.lock_chain();
         let number = block.number;
         // A failure between recording and applying leaves this to do.
@@ -169,6 +170,7 @@ impl Store {
 
     /// Quarantines a stored block, or frees it. Not durable by itself: the reason can be found again.
     pub fn set_quarantine(&self, number: u32, quarantine: Option<Quarantine>) -> Result<(), StoreError> {
+        self.ready()?;
         let _chain = self.lock_chain();
         if self.block_row(number)?.is_none() {
             return Err(StoreError::NotFound { what: format!("block {number}") });

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 
 use super::aggregated_operations::AggregatedOperationRecord;
+use super::batch::Table;
 use super::blocks::{BlockRow, Quarantine};
 use super::body::BodyRef;
-use super::db::Table;
 use super::delta::{ACCOUNTS, DeltaLog, DeltaRow, TREE};
 use super::error::StoreError;
 use super::jobs::{JobCounts, JobDataRef, JobRow, index_keys};

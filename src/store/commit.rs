@@ -32,6 +32,11 @@ impl Committer {
         }
     }
 
+    /// The transactions that released these files may not have reached the disk.
+    pub fn forget_unlinks(&self) {
+        self.lock().unlink.clear();
+    }
+
     /// Returns when everything applied before this call is on disk: after a flush that began after it.
     pub fn sync(&self, db: &Db, bodies: &Bodies) -> Result<(), StoreError> {
         let mut rounds = self.lock();
@@ -56,10 +61,8 @@ impl Committer {
             self.finished.notify_all();
             match result {
                 Ok(()) => rounds.durable = round,
-                Err(error) => {
-                    rounds.unlink.extend(unlink);
-                    return Err(error);
-                }
+                // The files stay: whether their owners are gone is known at the next start, which sweeps.
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -1,162 +1,143 @@
-//! The index: named tables of small sealed entries in sled, written by atomic [`Batch`]es.
+//! The index with its records, written by atomic [`Batch`]es, and opened anew when sled has given up.
 //!
-//! All of sled is used here and nowhere else. Three things are kept away from the rest: sled is not durable before its
-//! own file is fsynced, its transactions are small or not safe against power loss, and it can panic on damaged files.
+//! After a failed write sled refuses all others, and what it shows may be a part of the failed transaction. So a failed write
+//! closes this index to writes; once there is space again, [`Db::reopen`] starts from what is on disk, which is whole.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, mpsc};
 use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sled::Transactional;
 
-use super::body::{BodyRef, PreparedBody};
+use super::batch::{Batch, MAX_BATCH_BYTES, Table};
+use super::body::BodyRef;
 use super::codec;
 use super::error::StoreError;
-use super::keys;
+use super::index::Index;
 use crate::tree::source::Entry;
 
-/// The largest transaction that was never lost by a power failure in experiments.
-pub(super) const MAX_BATCH_BYTES: usize = 200_000;
+/// Space that must be there before the index is opened anew: sled grows by half a megabyte.
+const PROBE_BYTES: usize = 2 << 20;
+/// Closing sled after a failure may hang.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-macro_rules! tables {
-    ($($variant:ident = $name:literal),* $(,)?) => {
-        /// A table of the index; the module `store` says what each holds.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub(super) enum Table { $($variant),* }
-
-        impl Table {
-            pub const ALL: &[Table] = &[$(Table::$variant),*];
-
-            pub fn name(self) -> &'static str {
-                match self { $(Table::$variant => $name),* }
-            }
-        }
-    };
-}
-
-tables! {
-    Meta = "meta",
-    Bodies = "bodies",
-    Blocks = "blocks",
-    Quarantine = "quarantine",
-    Accounts = "accounts",
-    AccountUpdates = "account_updates",
-    AccountTree = "account_tree",
-    TreeUpdates = "tree_updates",
-    Witnesses = "witnesses",
-    Jobs = "jobs",
-    JobIndex = "job_index",
-    Proofs = "proofs",
-    AggregatedProofs = "aggregated_proofs",
-    AggregatedOperations = "aggregated_operations",
-    Rejected = "rejected",
-}
-
-/// Writes that happen together or not at all.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    writes: Vec<(Table, Vec<u8>, Option<Vec<u8>>)>,
-    bytes: usize,
-    adopted: Vec<PreparedBody>,
-    /// Bodies that have no owner once the batch is durable.
-    pub released: Vec<BodyRef>,
-}
-
-impl Batch {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    pub fn put<T: Serialize>(&mut self, table: Table, key: &[u8], record: &T) -> Result<(), StoreError> {
-        let sealed = codec::seal(record)?;
-        self.write(table, key, Some(sealed));
-        Ok(())
-    }
-
-    pub fn put_raw(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        self.write(table, key, Some(codec::seal_raw(value)));
-    }
-
-    pub fn remove(&mut self, table: Table, key: &[u8]) {
-        self.write(table, key, None);
-    }
-
-    fn write(&mut self, table: Table, key: &[u8], sealed: Option<Vec<u8>>) {
-        self.bytes += key.len() + sealed.as_ref().map_or(0, Vec::len);
-        self.writes.push((table, key.to_vec(), sealed));
-    }
-
-    /// Makes this batch the owner of a body; the reference goes into a record of the same batch.
-    pub fn adopt(&mut self, prepared: PreparedBody) -> BodyRef {
-        let body = prepared.body().clone();
-        if let BodyRef::File { id, .. } = body {
-            self.put_raw(Table::Bodies, &keys::body(id), &[]);
-        }
-        self.adopted.push(prepared);
-        body
-    }
-
-    /// Gives up a body whose record this batch removes.
-    pub fn release(&mut self, body: BodyRef) {
-        if let BodyRef::File { id, .. } = body {
-            self.remove(Table::Bodies, &keys::body(id));
-            self.released.push(body);
-        }
-    }
-
-    /// Size of keys and values in bytes.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
-/// The open index.
+/// The index.
 pub(super) struct Db {
-    sled: sled::Db,
-    tables: Vec<sled::Tree>,
-    /// Our own handle of sled's file: `flush` alone does not survive a power failure.
-    file: File,
+    dir: PathBuf,
+    cache_bytes: u64,
+    flush_every_ms: u64,
+    /// `None` when it was closed after a failure and could not be opened again.
+    index: RwLock<Option<Index>>,
+    broken: AtomicBool,
+    generation: AtomicU64,
+    /// Writes until one fails; 0 for none.
+    #[cfg(test)]
+    pub fault: AtomicU64,
 }
 
 impl Db {
     /// Opens the index in `dir`; creates it if there is none.
     pub fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
-        if !dir.exists() {
-            create(dir, cache_bytes)?;
-        }
-        wait_until_free(&dir.join("db"))?;
-        guard(|| {
-            let sled = config(dir, cache_bytes).flush_every_ms(Some(flush_every_ms)).open()?;
-            let tables = open_tables(&sled)?;
-            let file = File::open(dir.join("db")).map_err(StoreError::io("opening the index"))?;
-            Ok(Self { sled, tables, file })
+        let index = RwLock::new(Some(Index::open(dir, cache_bytes, flush_every_ms)?));
+        let (broken, generation) = (AtomicBool::new(false), AtomicU64::new(0));
+        Ok(Self {
+            dir: dir.into(),
+            cache_bytes,
+            flush_every_ms,
+            index,
+            broken,
+            generation,
+            #[cfg(test)]
+            fault: AtomicU64::new(0),
         })
     }
 
-    fn table(&self, table: Table) -> Result<&sled::Tree, StoreError> {
-        let missing = || StoreError::Index(format!("the table {} is not open", table.name()));
-        self.tables.get(table as usize).ok_or_else(missing)
+    /// Whether a write failed, so that nothing is written any more.
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::SeqCst)
+    }
+
+    /// How often the index was opened anew: what was applied before and not synced may be gone.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    /// Opens the index anew. Nobody may be in the middle of an operation that writes.
+    pub fn reopen(&self) -> Result<(), StoreError> {
+        self.probe()?;
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = index.take() {
+            let (closed, wait) = mpsc::channel();
+            std::thread::spawn(move || {
+                drop(old);
+                // Nobody waits any more after the timeout.
+                let _ = closed.send(());
+            });
+            if wait.recv_timeout(CLOSE_TIMEOUT).is_err() {
+                tracing::error!("the failed index does not close");
+            }
+        }
+        *index = Some(Index::open(&self.dir, self.cache_bytes, self.flush_every_ms)?);
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.broken.store(false, Ordering::SeqCst);
+        tracing::info!("the index was opened anew after a failed write");
+        Ok(())
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        let path = self.dir.with_extension("probe");
+        let write = || {
+            let mut file = File::create(&path)?;
+            file.write_all(&vec![0xa5; PROBE_BYTES])?;
+            file.sync_data()
+        };
+        let written = write();
+        // It must not stay, whether or not it could be written.
+        let removed = fs::remove_file(&path);
+        written.and(removed).map_err(StoreError::io("probing the data folder for space"))
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Index) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        run(index.as_ref().ok_or_else(|| StoreError::Index("it is closed after a failure".into()))?)
+    }
+
+    /// A write that fails closes the index to writes.
+    fn write<T>(&self, run: impl FnOnce(&Index) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.is_broken() {
+            return Err(StoreError::Interrupted);
+        }
+        #[cfg(test)]
+        let run = |index: &Index| if self.is_faulty() { Err(StoreError::DiskFull) } else { run(index) };
+        let result = self.with(run);
+        if result.is_err() {
+            self.broken.store(true, Ordering::SeqCst);
+        }
+        result
+    }
+
+    #[cfg(test)]
+    fn is_faulty(&self) -> bool {
+        let left = self.fault.load(Ordering::SeqCst);
+        self.fault.store(left.saturating_sub(1), Ordering::SeqCst);
+        left == 1
     }
 
     pub fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {
-        let tree = self.table(table)?;
-        let sealed = guard(|| Ok(tree.get(key)?))?;
+        let sealed = self.with(|index| index.get(table, key))?;
         sealed.map(|sealed| codec::open(table.name(), &sealed)).transpose()
     }
 
     pub fn get_raw(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let tree = self.table(table)?;
-        let sealed = guard(|| Ok(tree.get(key)?))?;
-        sealed.map(|sealed| Ok(codec::open_raw(table.name(), &sealed)?.to_vec())).transpose()
+        let sealed = self.with(|index| index.get(table, key))?;
+        sealed.map(|sealed| unseal(table, sealed)).transpose()
     }
 
     pub fn contains(&self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
-        let tree = self.table(table)?;
-        guard(|| Ok(tree.contains_key(key)?))
+        Ok(self.with(|index| index.get(table, key))?.is_some())
     }
 
     /// Up to `limit` entries of `from..to`, ascending, without their seal.
@@ -167,7 +148,8 @@ impl Db {
         to: &[u8],
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        self.scan(table, from, to, limit, |entries| entries.next())
+        let entries = self.with(|index| index.range(table, from, to, limit, false))?;
+        entries.into_iter().map(|(key, sealed)| Ok((key, unseal(table, sealed)?))).collect()
     }
 
     /// Up to `limit` entries of `from..to`, descending, without their seal.
@@ -178,31 +160,8 @@ impl Db {
         to: &[u8],
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        self.scan(table, from, to, limit, |entries| entries.next_back())
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        limit: usize,
-        step: impl Fn(&mut sled::Iter) -> Option<sled::Result<(sled::IVec, sled::IVec)>>,
-    ) -> Result<Vec<Entry>, StoreError> {
-        if from >= to {
-            return Ok(Vec::new());
-        }
-        let tree = self.table(table)?;
-        guard(|| {
-            let mut iter = tree.range(from..to);
-            let mut found = Vec::new();
-            while found.len() < limit {
-                let Some(entry) = step(&mut iter) else { break };
-                let (key, sealed) = entry?;
-                found.push((key.to_vec(), codec::open_raw(table.name(), &sealed)?.to_vec()));
-            }
-            Ok(found)
-        })
+        let entries = self.with(|index| index.range(table, from, to, limit, true))?;
+        entries.into_iter().map(|(key, sealed)| Ok((key, unseal(table, sealed)?))).collect()
     }
 
     /// The number under a key of `meta`; 0 when it is absent.
@@ -211,119 +170,37 @@ impl Db {
     }
 
     /// Does all writes of the batch or none. Not durable before a sync; returns the bodies to unlink after it.
-    pub fn apply(&self, mut batch: Batch) -> Result<Vec<BodyRef>, StoreError> {
-        let used: BTreeMap<Table, ()> = batch.writes.iter().map(|(table, ..)| (*table, ())).collect();
-        let order: Vec<Table> = used.into_keys().collect();
-        let trees = order.iter().map(|t| self.table(*t).cloned()).collect::<Result<Vec<_>, _>>()?;
-        if batch.bytes > MAX_BATCH_BYTES {
-            return Err(StoreError::TooLarge { what: format!("a transaction of {} bytes", batch.bytes) });
+    pub fn apply(&self, batch: Batch) -> Result<Vec<BodyRef>, StoreError> {
+        let bytes = batch.bytes();
+        if bytes > MAX_BATCH_BYTES {
+            return Err(StoreError::TooLarge { what: format!("a transaction of {bytes} bytes") });
         }
-        let adopted = std::mem::take(&mut batch.adopted);
-        let result = guard(|| {
-            if trees.is_empty() {
-                return Ok(());
-            }
-            let transaction = <[sled::Tree] as Transactional<()>>::transaction(&trees, |views| {
-                for (table, key, value) in &batch.writes {
-                    let Some(view) = order.binary_search(table).ok().and_then(|at| views.get(at)) else {
-                        continue;
-                    };
-                    match value {
-                        Some(value) => view.insert(key.as_slice(), value.as_slice())?,
-                        None => view.remove(key.as_slice())?,
-                    };
-                }
-                Ok(())
-            });
-            match transaction {
-                Ok(()) => Ok(()),
-                Err(sled::transaction::TransactionError::Storage(error)) => Err(error.into()),
-                Err(sled::transaction::TransactionError::Abort(())) => {
-                    Err(StoreError::Index("a transaction was aborted".into()))
-                }
-            }
-        });
+        if self.is_broken() {
+            return Err(StoreError::Interrupted);
+        }
+        let (writes, adopted, released) = batch.into_parts();
+        let result = self.write(|index| index.write(&writes));
         // Even a failed transaction may have reached the disk: its files stay, the next start sweeps what is not used.
         for prepared in adopted {
             prepared.keep();
         }
-        result.map(|()| batch.released)
+        result.map(|()| released)
     }
 
-    /// Removes every entry of a table, in batches.
+    /// Removes every entry of a table.
     pub fn clear(&self, table: Table) -> Result<(), StoreError> {
-        let tree = self.table(table)?;
-        guard(|| Ok(tree.clear()?))
+        self.write(|index| index.clear(table))
     }
 
     /// Makes everything that was applied before this call durable.
     pub fn flush(&self) -> Result<(), StoreError> {
-        guard(|| {
-            self.sled.flush()?;
-            self.file.sync_all().map_err(StoreError::io("syncing the index"))
-        })
+        self.write(Index::flush)
     }
 }
 
-/// Threads of an index that this process has just closed may keep its file locked for a moment. Nobody else can: the
-/// caller holds the lock of the data folder.
-fn wait_until_free(db: &Path) -> Result<(), StoreError> {
-    let failed = || StoreError::io("opening the index");
-    let file = File::open(db).map_err(failed())?;
-    for _ in 0..500 {
-        match file.try_lock() {
-            Ok(()) => return file.unlock().map_err(failed()),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
-            Err(TryLockError::Error(error)) => return Err(failed()(error)),
-        }
-    }
-    Err(StoreError::Index("its file stays locked: restart the process".into()))
-}
-
-fn config(dir: &Path, cache_bytes: u64) -> sled::Config {
-    sled::Config::new().path(dir).cache_capacity(cache_bytes)
-}
-
-fn open_tables(sled: &sled::Db) -> Result<Vec<sled::Tree>, StoreError> {
-    Table::ALL.iter().map(|table| Ok(sled.open_tree(table.name())?)).collect()
-}
-
-/// sled does not sync what it creates: make it under another name, sync it, then rename.
-fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
-    let failed = || StoreError::io("creating the index");
-    let temporary = dir.with_extension("new");
-    if temporary.exists() {
-        fs::remove_dir_all(&temporary).map_err(failed())?;
-    }
-    guard(|| {
-        let sled = config(&temporary, cache_bytes).flush_every_ms(None).open()?;
-        open_tables(&sled)?;
-        sled.flush()?;
-        Ok(())
-    })?;
-    for name in ["conf", "db"] {
-        File::open(temporary.join(name)).and_then(|file| file.sync_all()).map_err(failed())?;
-    }
-    sync_dir(&temporary)?;
-    fs::rename(&temporary, dir).map_err(failed())?;
-    dir.parent().map_or(Ok(()), sync_dir)
-}
-
-fn sync_dir(dir: &Path) -> Result<(), StoreError> {
-    let path: PathBuf = dir.into();
-    File::open(dir)
-        .and_then(|folder| folder.sync_all())
-        .map_err(StoreError::io(format!("syncing the folder {}", path.display())))
-}
-
-/// sled panics on some damaged files: that is an answer, not the end of the process.
-fn guard<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
-        Err(StoreError::corrupt(format!("the index cannot be read ({text})")))
-    })
+fn unseal(table: Table, mut sealed: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let payload = codec::open_raw(table.name(), &sealed)?.len();
+    sealed.drain(..1);
+    sealed.truncate(payload);
+    Ok(sealed)
 }

@@ -6,15 +6,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::{Batch, MAX_BATCH_BYTES, Table};
 use super::body::{Bodies, BodyRef, PreparedBody};
 use super::codec;
-use super::db::{Batch, Db, MAX_BATCH_BYTES, Table};
+use super::db::Db;
 use super::error::StoreError;
 use super::keys::{self, meta};
 use crate::tree::source::TreeDelta;
 
-/// Leaves room in a transaction for keys and records that go along.
-const APPLY_BYTES: usize = MAX_BATCH_BYTES * 3 / 4;
+/// Well below what is safe: readers wait while a transaction is written.
+const APPLY_BYTES: usize = MAX_BATCH_BYTES / 3;
 
 /// A log and the table it moves.
 #[derive(Debug)]

@@ -43,6 +43,9 @@ pub enum StoreError {
     /// No space is left. The operation was not done and can be repeated once there is space.
     #[error("no space is left for the data folder: free some space, then repeat")]
     DiskFull,
+    /// Another write failed meanwhile and the index is opened anew. The operation may not have been done and can be repeated.
+    #[error("a failed write interrupted this operation: repeat it")]
+    Interrupted,
     /// The system refused to read or write.
     #[error("{what}: {source}")]
     Io {

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::accounts::account_entries;
+use super::batch::{Batch, Table};
 use super::body::{BodyKind, BodyLabel, BodyRef};
-use super::db::{Batch, Table};
 use super::delta::load;
 use super::error::StoreError;
 use super::keys::meta;
@@ -41,11 +41,11 @@ pub struct GenesisInput<'a, A, T> {
 
 /// Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct GenesisRow {
-    root: [u8; 32],
-    content_hash: [u8; 32],
-    accounts: u64,
-    body: BodyRef,
+pub(super) struct GenesisRow {
+    pub root: [u8; 32],
+    pub content_hash: [u8; 32],
+    pub accounts: u64,
+    pub body: BodyRef,
 }
 
 impl Store {
@@ -70,6 +70,7 @@ impl Store {
         A: IntoIterator<Item = GenesisAccount>,
         T: IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
     {
+        self.ready()?;
         let _chain = self.lock_chain();
         let _tree = self.lock_tree();
         if let Some(present) = self.genesis_row()? {

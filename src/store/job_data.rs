@@ -1,7 +1,7 @@
 //! Making jobs, and the data that goes with them. A witness is written once and handed out as it is stored.
 
+use super::batch::Table;
 use super::body::{BodyKind, BodyLabel, BodyRef};
-use super::db::Table;
 use super::error::StoreError;
 use super::jobs::{JobDataRef, JobMoves, JobRow};
 use super::keys::meta;
@@ -71,6 +71,7 @@ impl Store {
         chunks: u32,
         body: Option<PreparedBody>,
     ) -> Result<AddJob, StoreError> {
+        self.ready()?;
         let _queue = self.lock_queue();
         if let Some(id) = self.job_of_range(job_type, first, last)? {
             return Ok(AddJob::Exists(id));

@@ -8,8 +8,9 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use super::aggregated_operations::AggregatedAction;
+use super::batch::{Batch, Table};
 use super::body::BodyRef;
-use super::db::{Batch, Db, Table};
+use super::db::Db;
 use super::error::StoreError;
 use super::keys::{self, index, meta};
 use super::{Store, codec};

@@ -21,7 +21,7 @@
 //! | `account_tree` | of the tree's making | of the tree's making, after the last witnessed block | genesis, maintainers | the tree removes it |
 //! | `tree_updates` | number | root, change of `account_tree` by the block, old and new | maintainers | older than the history, or revert |
 //! | `witnesses` | number | body, number of operations | maintainers | retention, or revert |
-//! | `jobs` | id | type, range, status, attempts, holder, times, where the data is | updater, queue | dropped, or revert |
+//! | `jobs` | id | type, range, status, attempts, holder, times, where the data is | updater, queue | dropped, retention, or revert |
 //! | `job_index` | `i` idle, `z` idle by size, `s` by status, `r` by range | nothing | with the job | with the job |
 //! | `proofs` | number | body, job, prover | publish | revert |
 //! | `aggregated_proofs` | last ‖ first | body, job, prover | publish | revert |
@@ -35,6 +35,12 @@
 //! A body file is unlinked only after the transaction that removed its record is durable. What is larger than a transaction goes through
 //! a log of changes (`delta`).
 //!
+//! # Failures
+//!
+//! After a failed write, a full disk for instance, nothing more is written until there is space; then the next operation that writes
+//! opens the index anew and starts from what is on disk. What had been acknowledged is there, what had not can be repeated.
+//! Reads go on meanwhile, and may show what was not acknowledged.
+//!
 //! # Locks
 //!
 //! Three, always taken in this order: `chain` (imports), `tree` (witnesses), `queue` (jobs and proofs).
@@ -42,6 +48,7 @@
 mod account_tree;
 mod accounts;
 mod aggregated_operations;
+mod batch;
 mod blocks;
 mod body;
 mod check;
@@ -49,8 +56,13 @@ mod codec;
 mod commit;
 mod db;
 mod delta;
+#[cfg(test)]
+mod disk_tests;
 mod error;
 mod genesis;
+#[cfg(test)]
+mod golden_tests;
+mod index;
 mod job_data;
 mod jobs;
 mod keys;
@@ -63,6 +75,7 @@ mod queue_model_tests;
 #[cfg(test)]
 mod queue_tests;
 mod rejected;
+mod retention;
 mod revert;
 #[cfg(test)]
 mod revert_tests;
@@ -88,6 +101,7 @@ pub use open::StoreOptions;
 pub use proofs::{NewProof, PublishError};
 pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
 pub use rejected::RejectedProof;
+pub use retention::DropReport;
 pub use revert::RevertReport;
 pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
 
@@ -156,8 +170,41 @@ impl Store {
         self.bodies.open_body(body)
     }
 
+    /// To be called by every operation that writes, before it takes its lock: after a failed write, starts from what is on
+    /// disk, once there is space.
+    fn ready(&self) -> Result<(), StoreError> {
+        if !self.db.is_broken() {
+            return Ok(());
+        }
+        let _chain = self.lock_chain();
+        let _tree = self.lock_tree();
+        let mut leases = self.lock_queue();
+        if self.db.is_broken() {
+            self.db.reopen()?;
+            self.committer.forget_unlinks();
+            self.recover(&mut leases)?;
+        }
+        Ok(())
+    }
+
+    /// Finishes what was interrupted, and takes up the stored leases.
+    fn recover(&self, leases: &mut leases::Leases) -> Result<(), StoreError> {
+        self.wipe_unfinished_genesis()?;
+        delta::ACCOUNTS.apply_pending(&self.db, &self.bodies)?;
+        delta::TREE.apply_pending(&self.db, &self.bodies)?;
+        self.resume_revert(leases)?;
+        self.load_leases(leases)
+    }
+
+    /// As [`Self::sync`], for what was applied while the index had that generation. Outside of the locks somebody may open the
+    /// index anew meanwhile, and then it may be gone.
+    fn sync_generation(&self, generation: u64) -> Result<(), StoreError> {
+        self.sync()?;
+        if self.db.generation() == generation { Ok(()) } else { Err(StoreError::Interrupted) }
+    }
+
     /// Does all writes of the batch or none; durable after the next sync.
-    fn apply(&self, batch: db::Batch) -> Result<(), StoreError> {
+    fn apply(&self, batch: batch::Batch) -> Result<(), StoreError> {
         let released = self.db.apply(batch)?;
         self.committer.unlink_later(released);
         Ok(())

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
+use super::batch::{Batch, Table};
 use super::body::Bodies;
 use super::commit::Committer;
-use super::db::{Batch, Db, Table};
-use super::delta::{ACCOUNTS, TREE};
+use super::db::Db;
 use super::error::StoreError;
 use super::keys::{self, meta};
 use super::leases::Leases;
@@ -53,13 +53,14 @@ impl Default for StoreOptions {
 
 /// What the folder was made with. Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Parameters {
+pub(super) struct Parameters {
     format: u32,
     account_tree_depth: u32,
     balance_tree_depth: u32,
 }
 
-const PARAMETERS: Parameters = Parameters { format: 1, account_tree_depth: 32, balance_tree_depth: 32 };
+pub(super) const PARAMETERS: Parameters =
+    Parameters { format: 1, account_tree_depth: 32, balance_tree_depth: 32 };
 
 impl Parameters {
     fn describe(&self) -> String {
@@ -96,11 +97,7 @@ impl Store {
             queue: Mutex::new(Leases::default()),
             _lock: lock,
         };
-        store.wipe_unfinished_genesis()?;
-        ACCOUNTS.apply_pending(&store.db, &store.bodies)?;
-        TREE.apply_pending(&store.db, &store.bodies)?;
-        store.resume_revert()?;
-        store.load_leases()?;
+        store.recover(&mut store.lock_queue())?;
         Ok(store)
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::Table;
 use super::body::{BodyKind, BodyLabel, BodyRef};
-use super::db::Table;
 use super::error::StoreError;
 use super::jobs::{JobMoves, JobRow};
 use super::{Store, keys};
@@ -146,7 +146,8 @@ impl Store {
         };
         // Slow, so before the lock; the job is looked at again under it.
         let body = self.prepare_body(BodyLabel::range(kind, first, last), json)?;
-        {
+        self.ready()?;
+        let generation = {
             let mut leases = self.lock_queue();
             let old = self.job_for_proof(job_type, job_id, first, last)?;
             let mut job = self.state_of(&old, &leases);
@@ -162,8 +163,9 @@ impl Store {
             moves.batch.put(table(job_type), &key(job_type, first, last), &row)?;
             self.apply(moves.finish()?)?;
             leases.remove(job_id);
-        }
-        Ok(self.sync()?)
+            self.db.generation()
+        };
+        Ok(self.sync_generation(generation)?)
     }
 
     fn job_for_proof(

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 
-use super::db::Table;
+use super::batch::Table;
 use super::error::StoreError;
 use super::jobs::{JobMoves, JobRecord, JobRow};
 use super::keys::{self, index};
@@ -75,6 +75,7 @@ impl Store {
         if prover.len() > MAX_PROVER_NAME {
             return Err(StoreError::TooLarge { what: "the name of the prover".into() });
         }
+        self.ready()?;
         let mut leases = self.lock_queue();
         while let Some(row) = self.pick(preference)? {
             let data = self.data_of(&row)?;
@@ -126,6 +127,7 @@ impl Store {
 
     /// A prover stops: its jobs become idle. Returns their ids.
     pub fn release(&self, prover: &str) -> Result<Vec<u32>, StoreError> {
+        self.ready()?;
         let mut leases = self.lock_queue();
         let ids = leases.of_holder(prover);
         self.change_held(&mut leases, &ids, |job| job.release(prover))
@@ -133,6 +135,7 @@ impl Store {
 
     /// Ends the leases that were not renewed in time. Returns the ids of their jobs, which are idle or failed now.
     pub fn expire(&self) -> Result<Vec<u32>, StoreError> {
+        self.ready()?;
         let mut leases = self.lock_queue();
         let (now, policy) = (self.lease_now(), self.policy);
         let ids = leases.gone(now, policy, usize::MAX);
@@ -141,26 +144,30 @@ impl Store {
 
     /// An operator gives a job another chance, whoever holds it. A job that is done is [`StoreError::Conflict`].
     pub fn requeue(&self, id: u32) -> Result<(), StoreError> {
+        self.ready()?;
         let mut leases = self.lock_queue();
         let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
         let mut job = self.state_of(&row, &leases);
         job.requeue().map_err(|_| StoreError::Conflict { what: format!("the stored proof of job {id}") })?;
         self.change_jobs(&mut leases, vec![(row.clone(), row, job)])?;
+        let generation = self.db.generation();
         drop(leases);
-        self.sync()
+        self.sync_generation(generation)
     }
 
     /// Removes a job that is not done, whoever holds it. The updater makes it again only if its block is the next one. A job
     /// that is done is [`StoreError::Conflict`].
     pub fn drop_job(&self, id: u32) -> Result<(), StoreError> {
+        self.ready()?;
         let mut leases = self.lock_queue();
         let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
         if row.status == JobStatus::Done {
             return Err(StoreError::Conflict { what: format!("the stored proof of job {id}") });
         }
         self.remove_jobs(&mut leases, vec![row])?;
+        let generation = self.db.generation();
         drop(leases);
-        self.sync()
+        self.sync_generation(generation)
     }
 
     pub(super) fn remove_jobs(&self, leases: &mut Leases, rows: Vec<JobRow>) -> Result<(), StoreError> {
@@ -272,14 +279,13 @@ impl Store {
     fn record_renewal(&self, id: u32, wall_ms: u64) -> Result<(), StoreError> {
         let Some(mut row) = self.job_row(id)? else { return Ok(()) };
         row.updated_at_ms = wall_ms;
-        let mut batch = super::db::Batch::new();
+        let mut batch = super::batch::Batch::new();
         batch.put(Table::Jobs, &keys::number(id), &row)?;
         self.apply(batch)
     }
 
     /// Takes up the leases of the last run.
-    pub(super) fn load_leases(&self) -> Result<(), StoreError> {
-        let mut leases = self.lock_queue();
+    pub(super) fn load_leases(&self, leases: &mut Leases) -> Result<(), StoreError> {
         *leases = Leases::default();
         let (from, to) =
             (index::status(JobStatus::InProgress, 0), index::after_status(JobStatus::InProgress));

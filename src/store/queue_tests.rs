@@ -259,8 +259,8 @@ fn a_job_whose_witness_is_gone_does_not_block_the_queue() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 2);
     (1..=2).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
-    let mut batch = super::db::Batch::new();
-    batch.remove(super::db::Table::Witnesses, &keys::number(1));
+    let mut batch = super::batch::Batch::new();
+    batch.remove(super::batch::Table::Witnesses, &keys::number(1));
     store.apply(batch).unwrap();
     assert_eq!(store.claim("p", Preference::default()).unwrap().unwrap().id, 2);
     assert_eq!(store.job(1).unwrap().unwrap().status, JobStatus::Failed);
@@ -290,5 +290,26 @@ fn many_provers_never_share_a_job() {
     sorted.sort_unstable();
     assert_eq!(sorted, (1..=12).collect::<Vec<_>>());
     assert_eq!(store.counts().unwrap().done, 12);
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn verified_blocks_give_their_space_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = witnessed(dir.path(), &clock(), 6);
+    (1..=5).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=3).for_each(|_| publish_next(&store));
+    assert_eq!(store.drop_verified(0).unwrap(), DropReport::default());
+    operation(&store, AggregatedAction::ExecuteBlocks, 1, 5);
+    let before = files(dir.path());
+    assert_eq!(store.drop_verified(3).unwrap(), DropReport { witnesses: 2, jobs: 2 });
+    // Block 4 and 5 are verified, but their jobs are not done.
+    assert_eq!(store.drop_verified(0).unwrap(), DropReport { witnesses: 1, jobs: 1 });
+    assert_eq!(files(dir.path()), before - 3);
+    assert_eq!(store.last_block_in_queue(JobType::Single).unwrap(), 5);
+    assert!(store.single_proof(1).unwrap().is_some() && store.witness(4).unwrap().is_some());
+    (4..=5).for_each(|_| publish_next(&store));
+    assert_eq!(store.drop_verified(0).unwrap(), DropReport { witnesses: 2, jobs: 1 });
+    assert_eq!(store.last_block_in_queue(JobType::Single).unwrap(), 5);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }

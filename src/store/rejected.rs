@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::{Batch, Table};
 use super::body::{BodyKind, BodyLabel, BodyRef};
-use super::db::{Batch, Table};
 use super::error::StoreError;
 use super::keys::meta;
 use super::{Store, codec, keys};
@@ -39,6 +39,7 @@ impl Store {
     pub fn reject(&self, proof: RejectedProof) -> Result<(), StoreError> {
         let label = BodyLabel::block(BodyKind::RejectedProof, 0);
         let body = self.prepare_body(label, &proof.body)?;
+        self.ready()?;
         let _queue = self.lock_queue();
         let number = self.db.meta_number(meta::NEXT_REJECTED)?;
         let mut batch = Batch::new();

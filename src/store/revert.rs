@@ -4,8 +4,8 @@
 //! killed goes on at the next start, before anything else is done.
 
 use super::aggregated_operations::{AggregatedOperationRecord, end as operations_end};
+use super::batch::{Batch, Table};
 use super::body::BodyRef;
-use super::db::{Batch, Table};
 use super::delta::{ACCOUNTS, TREE};
 use super::error::StoreError;
 use super::jobs::JobRow;
@@ -46,6 +46,7 @@ impl Store {
     /// Goes back to the state after block `to`; durable on return. Nothing else may use the store meanwhile.
     /// [`StoreError::History`] when the history does not reach back that far: nothing has changed then.
     pub fn revert(&self, to: u32) -> Result<RevertReport, StoreError> {
+        self.ready()?;
         let _chain = self.lock_chain();
         let _tree = self.lock_tree();
         let mut leases = self.lock_queue();
@@ -70,10 +71,10 @@ impl Store {
     }
 
     /// Goes on with a revert that was interrupted.
-    pub(super) fn resume_revert(&self) -> Result<(), StoreError> {
+    pub(super) fn resume_revert(&self, leases: &mut Leases) -> Result<(), StoreError> {
         if let Some(to) = self.db.get(Table::Meta, meta::REVERT_TO)? {
             tracing::warn!(to, "going on with an interrupted revert");
-            self.revert_marked(to, &mut self.lock_queue())?;
+            self.revert_marked(to, leases)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Reverts: whole, refused, interrupted.
 
-use super::db::{Batch, Table};
+use super::batch::{Batch, Table};
 use super::testing::*;
 use super::*;
 use crate::domain::job::JobType;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use super::db::{Batch, Table};
+use super::batch::{Batch, Table};
 use super::delta::{ACCOUNTS, DeltaLog, TREE};
 use super::testing::*;
 use super::*;

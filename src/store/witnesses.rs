@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::{Batch, Table};
 use super::body::{BodyRef, PreparedBody};
-use super::db::{Batch, Table};
 use super::delta::{ACCOUNTS, DeltaLog, TREE};
 use super::error::StoreError;
 use super::{BodyKind, BodyLabel, Store, keys};
@@ -70,6 +70,7 @@ impl Store {
     /// Stores the witness of the next block and moves the account tree on; durable on return. Changes of the tree older than the
     /// kept history are forgotten. The last block again, with the same root, is fine: that is how a failed call is repeated.
     pub fn commit_witness(&self, commit: WitnessCommit<'_>) -> Result<(), StoreError> {
+        self.ready()?;
         let _tree = self.lock_tree();
         let number = commit.number;
         TREE.apply_pending(&self.db, &self.bodies)?;
@@ -103,6 +104,7 @@ impl Store {
 
     /// Stores or replaces the witness of a block that the tree has passed already; durable on return.
     pub fn put_witness(&self, number: u32, witness: NewWitness) -> Result<(), StoreError> {
+        self.ready()?;
         let _tree = self.lock_tree();
         if number == 0 || number > self.tree_head()? {
             return Err(StoreError::NotFound { what: format!("tree of block {number}") });

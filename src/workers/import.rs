@@ -227,7 +227,7 @@ pub fn put_operation(store: &Store, operation: &AggregatedOperation) -> Result<I
     for block in blocks {
         let number = block.block_number.0;
         let stored = store.block(number)?;
-        if !stored.is_some_and(|stored| stored.commitment == block.block_commitment.0) {
+        if stored.is_none_or(|stored| stored.commitment != block.block_commitment.0) {
             return Err(ImportError::OtherBlock(number));
         }
     }

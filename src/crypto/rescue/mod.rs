@@ -1,24 +1,30 @@
 //! The Rescue hash over [`Fr`] with state width 3 and rate 2 (specification 01 §3).
 //!
-//! Nearly all the time of building a witness is spent here, so whoever has many independent hashes to compute should
-//! hand them over together: [`compress_batch`], [`hash_batch`], [`permute_batch`]. All work on the
-//! current thread; spreading a batch over cores is up to the caller.
+//! Nearly all the time of building a witness is spent here, so whoever has many independent hashes to
+//! compute should hand them over together: [`compress_batch`], [`hash_batch`], [`permute_batch`]. All work
+//! on the current thread; spreading a batch over cores is up to the caller.
 //!
 //! Several engines compute the same permutation; [`engine`] tells which one is in use.
 
+mod chain;
 mod franklin;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "no_ifma.rs"]
+mod ifma;
+mod portable;
 
 use super::{Fr, bits, fr};
 use franklin_crypto::bellman::pairing::ff::Field;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use thiserror::Error;
 
 /// The state of the sponge: two cells that absorb and give, then the capacity cell.
 pub type State = [Fr; 3];
 
-/// An implementation of the permutation.
+/// An implementation of the permutation, worse ones first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Engine {
     /// franklin-crypto as the reference uses it: slow, the standard the others are tested against.
     Franklin,
@@ -33,16 +39,15 @@ pub enum Engine {
 #[error("this processor cannot run the Rescue engine {0:?}")]
 pub struct EngineUnavailable(pub Engine);
 
-/// What [`force_engine`] chose plus one, or zero for the best engine of this processor.
-static FORCED: AtomicU8 = AtomicU8::new(0);
+const ENGINES: [Engine; 3] = [Engine::Franklin, Engine::Portable, Engine::Ifma];
+
+/// The index in [`ENGINES`] of what [`force_engine`] chose; beyond the end until it did.
+static FORCED: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 /// The engine in use: the one forced, else the best this processor can run.
 pub fn engine() -> Engine {
-    const ALL: [Engine; 3] = [Engine::Franklin, Engine::Portable, Engine::Ifma];
-    match FORCED.load(Ordering::Relaxed) {
-        0 => Engine::Franklin,
-        forced => ALL[usize::from(forced) - 1],
-    }
+    let best = if is_available(Engine::Ifma) { Engine::Ifma } else { Engine::Portable };
+    ENGINES.get(FORCED.load(Ordering::Relaxed)).copied().unwrap_or(best)
 }
 
 /// Makes the whole process use this engine from now on. Results do not depend on it.
@@ -50,11 +55,15 @@ pub fn engine() -> Engine {
 /// # Errors
 /// [`EngineUnavailable`] if this processor cannot run it.
 pub fn force_engine(engine: Engine) -> Result<(), EngineUnavailable> {
-    if engine != Engine::Franklin {
+    if !is_available(engine) {
         return Err(EngineUnavailable(engine));
     }
-    FORCED.store(engine as u8 + 1, Ordering::Relaxed);
+    FORCED.store(engine as usize, Ordering::Relaxed);
     Ok(())
+}
+
+fn is_available(engine: Engine) -> bool {
+    engine != Engine::Ifma || ifma::Ifma::detect().is_some()
 }
 
 /// Applies the permutation to one state.
@@ -64,7 +73,15 @@ pub fn permute(state: &mut State) {
 
 /// Applies the permutation to each of many independent states.
 pub fn permute_batch(states: &mut [State]) {
-    states.iter_mut().for_each(franklin::permute);
+    permute_batch_by(engine(), states);
+}
+
+fn permute_batch_by(engine: Engine, states: &mut [State]) {
+    match (engine, ifma::Ifma::detect()) {
+        (Engine::Franklin, _) => states.iter_mut().for_each(franklin::permute),
+        (Engine::Ifma, Some(ifma)) => ifma.permute_batch(states),
+        _ => states.iter_mut().for_each(portable::permute),
+    }
 }
 
 /// The hash of a sequence of field elements.
@@ -98,7 +115,7 @@ pub fn compress_batch(pairs: &[[Fr; 2]]) -> Vec<Fr> {
 /// # Panics
 /// If an input does not have 1 to 255 elements.
 pub fn hash_batch<I: AsRef<[Fr]>>(inputs: &[I]) -> Vec<Fr> {
-    let mut states: Vec<State> = inputs.iter().map(|input| initial_state(input.as_ref())).collect();
+    let mut states: Vec<State> = inputs.iter().map(|input| initial_state(input.as_ref().len())).collect();
     // The sponges run in lockstep; those with no pair left in this round sit it out.
     let mut active: Vec<usize> = (0..inputs.len()).collect();
     let mut batch = Vec::with_capacity(inputs.len());
@@ -119,7 +136,7 @@ pub fn hash_batch<I: AsRef<[Fr]>>(inputs: &[I]) -> Vec<Fr> {
 
 /// The state after all elements are absorbed; its first two cells are the output.
 pub(super) fn sponge(elements: &[Fr]) -> State {
-    let mut state = initial_state(elements);
+    let mut state = initial_state(elements.len());
     for round in 0..elements.len().div_ceil(2) {
         state = absorb(state, elements, round);
         permute(&mut state);
@@ -127,13 +144,15 @@ pub(super) fn sponge(elements: &[Fr]) -> State {
     state
 }
 
-fn initial_state(elements: &[Fr]) -> State {
-    assert!((1..=255).contains(&elements.len()), "Rescue hashes 1 to 255 elements");
-    [Fr::zero(), Fr::zero(), fr::from_u64(elements.len() as u64)]
+/// The state before the first of so many elements is absorbed.
+pub(super) fn initial_state(elements: usize) -> State {
+    assert!((1..=255).contains(&elements), "Rescue hashes 1 to 255 elements");
+    [Fr::zero(), Fr::zero(), fr::from_u64(elements as u64)]
 }
 
-/// Adds the pair of this round to the state, an odd last element completed by a one.
-fn absorb(mut state: State, elements: &[Fr], round: usize) -> State {
+/// Adds the pair of this round to the state, an odd last element completed by a one; the permutation is
+/// still to follow.
+pub(super) fn absorb(mut state: State, elements: &[Fr], round: usize) -> State {
     state[0].add_assign(&elements[2 * round]);
     state[1].add_assign(elements.get(2 * round + 1).unwrap_or(&Fr::one()));
     state

@@ -3,6 +3,7 @@
 use super::*;
 use crate::crypto::test_vectors::{element, elements, vectors};
 use franklin_crypto::rescue::RescueHashParams;
+use rayon::prelude::*;
 use serde_json::Value;
 
 fn hex_element(text: &str) -> Fr {
@@ -121,4 +122,98 @@ fn nothing_has_no_hash() {
 #[should_panic(expected = "1 to 255")]
 fn too_many_elements_have_no_hash() {
     hash_batch(&[vec![Fr::one(); 256]]);
+}
+
+/// A small generator of numbers that look random (SplitMix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// A field element; its limbs in memory are now and then all zeros or all ones, to provoke carries.
+    fn element(&mut self) -> Fr {
+        let limbs = std::array::from_fn(|_| match self.next() % 16 {
+            0 => 0,
+            1 => u64::MAX,
+            _ => self.next(),
+        });
+        crate::crypto::montgomery::fr_from_montgomery(limbs)
+    }
+
+    fn state(&mut self) -> State {
+        std::array::from_fn(|_| self.element())
+    }
+}
+
+/// Every state whose cells are at the borders of the field, of its limbs or of their Montgomery form.
+fn edge_states() -> Vec<State> {
+    let mut cells = vec![fr::from_u64(0), fr::from_u64(1), fr::from_u64(u64::MAX), fr::from_u128(u128::MAX)];
+    for raw in [[1, 0, 0, 0], [u64::MAX; 4], [u64::MAX, u64::MAX, u64::MAX, 0x3064_4e72_e131_a028]] {
+        cells.push(crate::crypto::montgomery::fr_from_montgomery(raw));
+    }
+    for cell in cells.clone() {
+        let mut negated = cell;
+        negated.negate();
+        cells.push(negated);
+    }
+    let n = cells.len();
+    (0..n * n * n).map(|i| [cells[i % n], cells[i / n % n], cells[i / n / n]]).collect()
+}
+
+/// Compares every engine this processor runs with franklin-crypto.
+fn assert_engines_agree(states: &[State]) {
+    let mut expected = states.to_vec();
+    expected.par_iter_mut().for_each(franklin::permute);
+    for engine in &ENGINES[1..] {
+        if is_available(*engine) {
+            let mut permuted = states.to_vec();
+            permute_batch_by(*engine, &mut permuted);
+            assert!(permuted == expected, "{engine:?}");
+        }
+    }
+}
+
+#[test]
+fn engines_agree_on_edge_states() {
+    assert_engines_agree(&edge_states());
+}
+
+#[test]
+fn engines_agree_on_random_states() {
+    let mut numbers = Numbers(1);
+    assert_engines_agree(&(0..10_000).map(|_| numbers.state()).collect::<Vec<_>>());
+}
+
+#[test]
+#[ignore = "minutes of work"]
+fn engines_agree_on_a_million_states() {
+    let mut numbers = Numbers(2);
+    for _ in 0..100 {
+        assert_engines_agree(&(0..10_000).map(|_| numbers.state()).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn engines_agree_on_batches_of_any_size() {
+    let mut numbers = Numbers(3);
+    for size in 0..26 {
+        assert_engines_agree(&(0..size).map(|_| numbers.state()).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn an_engine_can_be_forced() {
+    // Other tests run meanwhile; what they compute does not depend on the engine.
+    for engine in ENGINES {
+        match force_engine(engine) {
+            Ok(()) => assert_eq!(super::engine(), engine),
+            Err(error) => assert_eq!(error, EngineUnavailable(Engine::Ifma)),
+        }
+    }
 }

@@ -1,0 +1,62 @@
+//! A prover in a process of its own: asks a running server for jobs, proves them, publishes.
+//!
+//!     API_PROVER_SECRET_AUTH=… cargo run --example sample_prover -- http://127.0.0.1:8088 prover-1
+//!
+//! Its proofs are not cryptographic: right form, right public input, nothing proven. A real prover replaces one function, `prove`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::watch;
+use zksync_witness_server::client::Client;
+use zksync_witness_server::config::{Config, Environment, Flags, secret};
+use zksync_witness_server::domain::JobResultData;
+use zksync_witness_server::sample_prover::{Job, ProverOptions, SampleProver, sample_proof};
+
+/// Put the real prover here. Heartbeats go out while it runs.
+fn prove(job: &Job, pretend: Duration) -> anyhow::Result<JobResultData> {
+    std::thread::sleep(pretend);
+    sample_proof(job)
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut args = std::env::args().skip(1);
+    let mut config = Config::load(None, &Environment::of_process(), &Flags::new())?;
+    if let Some(url) = args.next() {
+        config.url = url;
+    }
+    let name = args.next().unwrap_or_else(|| "sample-prover".into());
+    let milliseconds =
+        |arg: Option<String>| arg.map(|text| text.parse().map(Duration::from_millis)).transpose();
+    let pretend =
+        milliseconds(args.next()).context("the third argument is the time a proof takes, in milliseconds")?;
+    let max_idle = milliseconds(args.next())
+        .context("the fourth argument is how long to wait for a job, in milliseconds")?;
+
+    let secret = secret::for_client(&config)?;
+    let client = Client::new(&config.url, &secret, config.prover.request_timeout)?;
+    let options = ProverOptions {
+        name: name.clone(),
+        heartbeat_interval: config.prover.heartbeat_interval,
+        cycle_wait: config.prover.cycle_wait,
+        die_after_proof: config.prover.die_after_proof,
+        max_idle,
+    };
+    println!("{name} asks {} for jobs; its proofs are samples, not cryptographic", config.url);
+    let pretend = pretend.unwrap_or_default();
+    let prover = SampleProver::new(client, options, Arc::new(move |job: &Job| prove(job, pretend)));
+
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        // Without a signal handler the prover simply cannot be asked to stop.
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.send_replace(true);
+        }
+        std::future::pending::<()>().await;
+    });
+    let proofs = prover.run(stopped).await?;
+    println!("{name} published {proofs} proofs");
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! What the rest of a node does once proofs are there: publish them on Ethereum and execute the blocks.
+//!
+//! The demo has no Ethereum; it records the operations as if both transactions had been confirmed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::cli::CliError;
+use crate::client::{Client, path};
+use crate::domain::{AggregatedOperation, AggregatedProof};
+use crate::store::{AggregatedAction, Store};
+
+/// How often new aggregated proofs are looked for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Publishes and executes every range with an aggregated proof, in order, until `stopped`.
+pub async fn run(client: Client, store: Arc<Store>, stopped: watch::Receiver<bool>) -> Result<(), CliError> {
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    while !*stopped.borrow() {
+        match proven_range(&store).map_err(|error| failed(&error))? {
+            None => tokio::time::sleep(LOOK).await,
+            Some((operation, proof)) => {
+                let operation = serde_json::from_slice(&operation).map_err(|error| failed(&error))?;
+                let AggregatedOperation::CreateProofBlocks { blocks, .. } = operation else { continue };
+                let proof: AggregatedProof =
+                    serde_json::from_slice(&proof).map_err(|error| failed(&error))?;
+                let proof = proof.encode().map_err(|error| failed(&error))?;
+                let publish =
+                    AggregatedOperation::PublishProofBlocksOnchain { blocks: blocks.clone(), proof };
+                let execute = AggregatedOperation::ExecuteBlocks { blocks };
+                for operation in [publish, execute] {
+                    client.post(path::AGGREGATED_OPERATIONS, &operation).await?.success()?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The next range to execute, if its proof is there: its operation and its proof, as JSON.
+fn proven_range(store: &Store) -> Result<Option<(Vec<u8>, Vec<u8>)>, crate::store::StoreError> {
+    let next = store.last_verified_block()?.saturating_add(1);
+    let Some(operation) = store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
+    else {
+        return Ok(None);
+    };
+    let Some(proof) = store.aggregated_proof(operation.first, operation.last)? else { return Ok(None) };
+    Ok(Some((store.read_body(&operation.body)?, proof)))
+}

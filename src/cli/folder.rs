@@ -1,0 +1,59 @@
+//! Commands that work on a data folder, without a server.
+
+use std::{path::Path, sync::Arc};
+
+use super::CliError;
+use crate::{
+    config::Config,
+    service::{self, StartError, node_options},
+    store::{Store, StoreError},
+    workers::Node,
+};
+
+/// Opens a data folder that must be there already.
+///
+/// # Errors
+/// [`CliError::DataFolder`].
+pub fn open_existing(config: &Config, folder: &Path) -> Result<Arc<Store>, CliError> {
+    if !folder.join("index").is_dir() {
+        return Err(CliError::DataFolder(format!(
+            "{} is no data folder; check --data-dir, or make one with `import` or `serve`",
+            folder.display()
+        )));
+    }
+    service::open_store(config, folder).map_err(unopened)
+}
+
+/// A node over a data folder, which is made if it is absent. Its workers do not run.
+///
+/// # Errors
+/// [`CliError::DataFolder`].
+pub fn idle_node(config: &Config, folder: &Path) -> Result<Arc<Node>, CliError> {
+    let store = service::open_store(config, folder).map_err(unopened)?;
+    Ok(Node::new(store, node_options(config)))
+}
+
+fn unopened(error: StoreError) -> CliError {
+    CliError::DataFolder(error.to_string())
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::NotFound(error.to_string()),
+            StoreError::Corrupt { .. } => Self::DataFolder(error.to_string()),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<StartError> for CliError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Store(error) => unopened(error),
+            StartError::Secret(error) => error.into(),
+            StartError::Bind(error) => error.into(),
+            StartError::Address(_) => Self::Failed(error.to_string()),
+        }
+    }
+}

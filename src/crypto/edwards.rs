@@ -1,0 +1,215 @@
+//! The curve of layer 2 keys, `-x² + y² = 1 + d·x²·y²` over Fr (specification 01 §8.1).
+//!
+//! Its group has order 8·s with a prime s, the modulus of [`Fs`]. Since -1 is a square and d is not, the
+//! addition law used here holds for all pairs of points, the neutral one included. Nothing runs in constant
+//! time.
+
+use super::{Fr, fr, montgomery::Element};
+use franklin_crypto::{
+    alt_babyjubjub::fs::Fs,
+    bellman::pairing::ff::{Field, PrimeField, SqrtField},
+};
+use std::{array, sync::LazyLock};
+
+/// Digits of 4 bits in a scalar below s, which has 251 bits.
+const DIGITS: usize = 63;
+
+/// Constants of the curve.
+struct Curve {
+    d: Fr,
+    twice_d: Element,
+    /// `digit·16^place` times the generator, for every place and digit.
+    generator_multiples: Vec<[Addend; 16]>,
+}
+
+static CURVE: LazyLock<Curve> = LazyLock::new(|| {
+    let constant = |hex| fr::from_hex(hex).unwrap_or_default();
+    let d = constant("1aee90f15f2189693df072d799fd11fc039b2959ebb7c867d075ca8cf4d7eb8e");
+    let mut twice_d = d;
+    twice_d.double();
+    let twice_d = Element::from_fr(&twice_d);
+
+    let generator = Affine {
+        x: constant("2ef3f9b423a2c8c74e9803958f6c320e854a1c1c06cd5cc8fd221dc052d76df7"),
+        y: constant("05a01167ea785d3f784224644a68e4067532c815f5f6d57d984b5c0e9c6c94b7"),
+    };
+    let mut place = Point::from(&generator);
+    let generator_multiples = (0..DIGITS)
+        .map(|_| {
+            let multiples = place.multiples(&twice_d);
+            place = (0..4).fold(place, |point, _| point.double());
+            multiples
+        })
+        .collect();
+    Curve { d, twice_d, generator_multiples }
+});
+
+/// A point by its coordinates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Affine {
+    pub(super) x: Fr,
+    pub(super) y: Fr,
+}
+
+impl Affine {
+    /// Unpacks y, little-endian, with the parity of x in the top bit. None if y is not below r or no x fits
+    /// it. As in the reference, x = 0 goes with either parity.
+    pub(super) fn unpack(packed: &[u8; 32]) -> Option<Self> {
+        let mut bytes = *packed;
+        bytes.reverse();
+        let x_is_odd = bytes[0] >> 7 == 1;
+        bytes[0] &= 0x7f;
+        let y = fr::from_bytes(&bytes).ok()?;
+
+        // x² = (y² - 1) / (d·y² + 1), where the denominator is never zero.
+        let mut numerator = y;
+        numerator.square();
+        let mut denominator = numerator;
+        denominator.mul_assign(&CURVE.d);
+        denominator.add_assign(&Fr::one());
+        numerator.sub_assign(&Fr::one());
+        numerator.mul_assign(&denominator.inverse()?);
+        let mut x = numerator.sqrt()?;
+        if is_odd(&x) != x_is_odd {
+            x.negate();
+        }
+        Some(Self { x, y })
+    }
+
+    /// The inverse of [`Self::unpack`].
+    pub(super) fn pack(&self) -> [u8; 32] {
+        let mut bytes = fr::to_bytes(&self.y);
+        bytes[0] |= u8::from(is_odd(&self.x)) << 7;
+        bytes.reverse();
+        bytes
+    }
+}
+
+fn is_odd(x: &Fr) -> bool {
+    fr::to_bytes(x)[31] & 1 == 1
+}
+
+/// A point as x/z, y/z with `t = x·y/z`.
+#[derive(Clone, Copy)]
+pub(super) struct Point {
+    x: Element,
+    y: Element,
+    t: Element,
+    z: Element,
+}
+
+/// A point prepared to be added.
+#[derive(Clone, Copy)]
+struct Addend {
+    y_plus_x: Element,
+    y_minus_x: Element,
+    /// `2d·t`.
+    t: Element,
+    /// `2z`.
+    z: Element,
+}
+
+impl From<&Affine> for Point {
+    fn from(point: &Affine) -> Self {
+        let [x, y] = [point.x, point.y].map(|coordinate| Element::from_fr(&coordinate));
+        Self { x, y, t: x.mul(&y), z: Element::from_fr(&Fr::one()) }
+    }
+}
+
+/// Whether both are the same point.
+impl PartialEq for Point {
+    fn eq(&self, other: &Self) -> bool {
+        self.x.mul(&other.z) == other.x.mul(&self.z) && self.y.mul(&other.z) == other.y.mul(&self.z)
+    }
+}
+
+impl Point {
+    fn neutral() -> Self {
+        Self::from(&Affine { x: Fr::zero(), y: Fr::one() })
+    }
+
+    /// The generator times a scalar.
+    pub(super) fn generator_times(scalar: &Fs) -> Self {
+        digits(scalar.into_repr().as_ref())
+            .zip(&CURVE.generator_multiples)
+            .fold(Self::neutral(), |sum, (digit, multiples)| sum.plus(&multiples[digit]))
+    }
+
+    /// The point times a scalar.
+    pub(super) fn times(&self, scalar: &Fs) -> Self {
+        self.times_integer(scalar.into_repr().as_ref())
+    }
+
+    /// Whether the point is in the subgroup of order s.
+    pub(super) fn is_in_subgroup(&self) -> bool {
+        self.times_integer(Fs::char().as_ref()) == Self::neutral()
+    }
+
+    pub(super) fn add(&self, other: &Self) -> Self {
+        self.plus(&other.addend(&CURVE.twice_d))
+    }
+
+    pub(super) fn to_affine(self) -> Affine {
+        // z is never zero.
+        let inverse = self.z.to_fr().inverse().unwrap_or_default();
+        let [x, y] = [self.x, self.y].map(|coordinate| {
+            let mut coordinate = coordinate.to_fr();
+            coordinate.mul_assign(&inverse);
+            coordinate
+        });
+        Affine { x, y }
+    }
+
+    fn times_integer(&self, limbs: &[u64]) -> Self {
+        let multiples = self.multiples(&CURVE.twice_d);
+        digits(limbs).rev().fold(Self::neutral(), |sum, digit| {
+            (0..4).fold(sum, |sum, _| sum.double()).plus(&multiples[digit])
+        })
+    }
+
+    /// 0 to 15 times the point.
+    fn multiples(&self, twice_d: &Element) -> [Addend; 16] {
+        let addend = self.addend(twice_d);
+        let mut multiple = Self::neutral();
+        array::from_fn(|_| {
+            let prepared = multiple.addend(twice_d);
+            multiple = multiple.plus(&addend);
+            prepared
+        })
+    }
+
+    fn addend(&self, twice_d: &Element) -> Addend {
+        Addend {
+            y_plus_x: self.y.add(&self.x),
+            y_minus_x: self.y.sub(&self.x),
+            t: self.t.mul(twice_d),
+            z: self.z.add(&self.z),
+        }
+    }
+
+    fn plus(&self, other: &Addend) -> Self {
+        let a = self.y.sub(&self.x).mul(&other.y_minus_x);
+        let b = self.y.add(&self.x).mul(&other.y_plus_x);
+        let c = self.t.mul(&other.t);
+        let d = self.z.mul(&other.z);
+        Self::of_factors(&b.sub(&a), &d.sub(&c), &d.add(&c), &b.add(&a))
+    }
+
+    fn double(&self) -> Self {
+        let (a, b, z) = (self.x.square(), self.y.square(), self.z.square());
+        let (sum, difference) = (b.add(&a), b.sub(&a));
+        let e = self.x.add(&self.y).square().sub(&sum);
+        let f = z.add(&z).sub(&difference);
+        // Two factors have their usual sign turned, and with it all coordinates: the point is the same.
+        Self::of_factors(&e, &f, &difference, &sum)
+    }
+
+    fn of_factors(e: &Element, f: &Element, g: &Element, h: &Element) -> Self {
+        Self { x: e.mul(f), y: g.mul(h), t: e.mul(h), z: f.mul(g) }
+    }
+}
+
+/// The digits of an integer below `2^252`, least significant first.
+fn digits(limbs: &[u64]) -> impl DoubleEndedIterator<Item = usize> {
+    (0..DIGITS).map(|i| (limbs[i / 16] >> (4 * (i % 16)) & 15) as usize)
+}

@@ -1,0 +1,383 @@
+//! The permutation with AVX-512 IFMA: eight field elements side by side, in limbs of 52 bits.
+//!
+//! # Numbers
+//! A [`Lanes`] holds eight numbers of five limbs each. Only the low 52 bits of a limb count, because the
+//! multiply-add instructions read no others; what is above has already been carried into the next limb and
+//! is never cleared. Numbers are `value·2^260` modulo r (Montgomery form) and kept below 4r, far from the
+//! `2^260 > 84r` the limbs can hold.
+//!
+//! # Bounds
+//! - A column of a product or of three summed products collects at most 30 + 10 terms below `2^52`, so it
+//!   fits 64 bits.
+//! - [`reduce`] takes `t` to less than `t/2^260 + 2r`. For the product of two numbers below 4r that is
+//!   below 2.2r, for the three products of a matrix row with constants below r it is below 2.2r too, and
+//!   below 3.2r with a round constant added.
+//!
+//! # Layouts
+//! Eight states fill three sets of registers, one a cell. Up to four states are packed two to a set instead,
+//! cell `i` of state `s` in lane `3s + i`, so that a short batch does not pay for empty lanes.
+//!
+//! # Safety
+//! All unsafe code of the crate's arithmetic is here: two conversions between vectors and arrays, which
+//! have the same size and allow any bits, and the calls of functions that need AVX-512 IFMA, made only with
+//! an [`Ifma`] in hand, which exists only where the processor has it.
+
+use super::{State, chain, franklin};
+use crate::crypto::{Fr, fr, montgomery};
+use franklin_crypto::bellman::pairing::ff::{Field, PrimeField};
+use franklin_crypto::rescue::RescueHashParams;
+use std::{
+    arch::x86_64::{
+        __m512i, _mm512_add_epi64, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_permutexvar_epi64,
+        _mm512_set1_epi64, _mm512_setzero_si512, _mm512_srli_epi64,
+    },
+    array, mem,
+    sync::LazyLock,
+};
+
+const LIMB_BITS: u32 = 52;
+const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
+const LIMBS: usize = 5;
+const LANES: usize = 8;
+/// S-box layers of the permutation, inverse and direct ones alternating.
+const LAYERS: usize = 44;
+
+type Limbs = [u64; LIMBS];
+
+const MODULUS: Limbs = split(montgomery::MODULUS);
+/// `-1/r` modulo `2^52`.
+const NEGATIVE_INVERSE: u64 = montgomery::NEGATIVE_INVERSE & LIMB_MASK;
+/// `(NEGATIVE_INVERSE·r + 1) / 2^52`: the multiple of r that is -1 modulo `2^52` makes the factor that
+/// clears a limb the limb itself.
+const FRIENDLY: Limbs = friendly();
+
+/// Proof that this processor has the instructions.
+#[derive(Clone, Copy)]
+pub(super) struct Ifma(());
+
+impl Ifma {
+    pub(super) fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma")).then_some(Self(()))
+    }
+
+    /// Applies the permutation to each state.
+    pub(super) fn permute_batch(self, states: &mut [State]) {
+        for states in states.chunks_mut(LANES) {
+            // SAFETY: `self` exists, so the processor has AVX-512 F and IFMA.
+            unsafe {
+                match states.len() {
+                    1 | 2 => permute_packed::<1>(states),
+                    3 | 4 => permute_packed::<2>(states),
+                    _ => permute_eight(states),
+                }
+            }
+        }
+    }
+}
+
+struct Parameters {
+    matrix: [[Limbs; 3]; 3],
+    /// Added before the first layer and after each.
+    constants: [[Limbs; 3]; LAYERS + 1],
+    /// For the packed layout: entry d of a lane with cell i multiplies cell i + d of the same state.
+    packed_matrix: [[[u64; LANES]; LIMBS]; 3],
+    packed_constants: [[[u64; LANES]; LIMBS]; LAYERS + 1],
+    /// See [`to_fr`].
+    unscale: Fr,
+}
+
+static PARAMETERS: LazyLock<Parameters> = LazyLock::new(|| {
+    let limbs = |row: &[Fr]| array::from_fn(|i| to_limbs(&row[i]));
+    let matrix: [[Limbs; 3]; 3] = array::from_fn(|i| limbs(franklin::PARAMETERS.mds_matrix_row(i as u32)));
+    let constants: [_; LAYERS + 1] =
+        array::from_fn(|i| limbs(franklin::PARAMETERS.round_constants(i as u32)));
+    Parameters {
+        packed_matrix: array::from_fn(|d| transpose(array::from_fn(|lane| matrix[lane % 3][(lane + d) % 3]))),
+        packed_constants: constants.map(|constants| transpose(array::from_fn(|lane| constants[lane % 3]))),
+        matrix,
+        constants,
+        unscale: fr::from_u64(16).inverse().unwrap_or_default(),
+    }
+});
+
+/// Eight numbers, see the module documentation.
+#[derive(Clone, Copy)]
+struct Lanes([__m512i; LIMBS]);
+
+/// Five to eight states, one a lane.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn permute_eight(states: &mut [State]) {
+    let Parameters { matrix, constants, unscale, .. } = &*PARAMETERS;
+    let matrix = matrix.map(|row| row.map(|limbs| splat(&limbs)));
+    let numbers =
+        |cell: usize| array::from_fn(|lane| states.get(lane).map_or([0; LIMBS], |s| to_limbs(&s[cell])));
+    let mut cells: [Lanes; 3] = array::from_fn(|cell| {
+        let loaded = load(numbers(cell));
+        sum(&loaded, &splat(&constants[0][cell]))
+    });
+    for (layer, constants) in constants[1..].iter().enumerate() {
+        cells = substitute(layer, cells);
+        cells = array::from_fn(|i| linear(&cells, &matrix[i], &splat(&constants[i])));
+    }
+    for cell in 0..3 {
+        let numbers = unload(&cells[cell]);
+        for (state, number) in states.iter_mut().zip(numbers) {
+            state[cell] = to_fr(number, unscale);
+        }
+    }
+}
+
+/// Up to 2N states, two in each of N register sets.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn permute_packed<const N: usize>(states: &mut [State]) {
+    let Parameters { packed_matrix, packed_constants, unscale, .. } = &*PARAMETERS;
+    let matrix = packed_matrix.map(|entry| Lanes(entry.map(vector)));
+    // Lane l with cell i of a state reads the lane with cell i + d; the two lanes left over read themselves.
+    let next = |d: usize| {
+        vector(array::from_fn(
+            |lane| if lane < 6 { (lane / 3 * 3 + (lane + d) % 3) as u64 } else { lane as u64 },
+        ))
+    };
+    let next = [next(1), next(2)];
+    let constants = |layer: usize| Lanes(packed_constants[layer].map(vector));
+
+    let mut sets: [Lanes; N] = array::from_fn(|set| {
+        let numbers = array::from_fn(|lane| match states.get(2 * set + lane / 3) {
+            Some(state) if lane < 6 => to_limbs(&state[lane % 3]),
+            _ => [0; LIMBS],
+        });
+        sum(&load(numbers), &constants(0))
+    });
+    for layer in 0..LAYERS {
+        sets = substitute(layer, sets);
+        let constants = constants(layer + 1);
+        sets = sets.map(|set| {
+            let turned = |d: usize| Lanes(set.0.map(|limb| _mm512_permutexvar_epi64(next[d], limb)));
+            linear(&[set, turned(0), turned(1)], &matrix, &constants)
+        });
+    }
+    for (set, states) in sets.iter().zip(states.chunks_mut(2)) {
+        let numbers = unload(set);
+        for (state, numbers) in states.iter_mut().zip(numbers.chunks(3)) {
+            *state = array::from_fn(|i| to_fr(numbers[i], unscale));
+        }
+    }
+}
+
+/// The S-box of the layer on every number.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn substitute<const N: usize>(layer: usize, x: [Lanes; N]) -> [Lanes; N] {
+    if layer.is_multiple_of(2) {
+        chain::fifth_root(x, |a, b| multiply(a, b), |a, times| square(a, times))
+    } else {
+        multiply(&square(&x, 2), &x)
+    }
+}
+
+/// The products of numbers side by side.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn multiply<const N: usize>(a: &[Lanes; N], b: &[Lanes; N]) -> [Lanes; N] {
+    let mut products = *a;
+    for (product, b) in products.iter_mut().zip(b) {
+        let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
+        add_product(&mut columns, product, b);
+        *product = carry(reduce(columns));
+    }
+    products
+}
+
+/// Squares each number so many times. The loop is in here to keep the limbs in registers.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn square<const N: usize>(numbers: &[Lanes; N], times: u32) -> [Lanes; N] {
+    let mut squares = *numbers;
+    for _ in 0..times {
+        for number in &mut squares {
+            let Lanes(limbs) = *number;
+            let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
+            for i in 0..LIMBS {
+                for j in i + 1..LIMBS {
+                    multiply_add(&mut columns[i + j..], limbs[i], limbs[j]);
+                }
+            }
+            for column in &mut columns {
+                *column = _mm512_add_epi64(*column, *column);
+            }
+            for i in 0..LIMBS {
+                multiply_add(&mut columns[2 * i..], limbs[i], limbs[i]);
+            }
+            *number = carry(reduce(columns));
+        }
+    }
+    squares
+}
+
+/// `Σ numbers·factors + summand` with a single reduction.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn linear(numbers: &[Lanes; 3], factors: &[Lanes; 3], summand: &Lanes) -> Lanes {
+    let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
+    for (number, factor) in numbers.iter().zip(factors) {
+        add_product(&mut columns, number, factor);
+    }
+    let Lanes(limbs) = reduce(columns);
+    carry(Lanes(array::from_fn(|i| _mm512_add_epi64(limbs[i], summand.0[i]))))
+}
+
+/// The sum of two numbers whose limbs have no bits above the 52.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn sum(a: &Lanes, b: &Lanes) -> Lanes {
+    carry(Lanes(array::from_fn(|i| _mm512_add_epi64(a.0[i], b.0[i]))))
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn add_product(columns: &mut [__m512i; 2 * LIMBS], a: &Lanes, b: &Lanes) {
+    for i in 0..LIMBS {
+        for j in 0..LIMBS {
+            multiply_add(&mut columns[i + j..], a.0[i], b.0[j]);
+        }
+    }
+}
+
+/// Montgomery reduction of columns; the limbs of the result have yet to be carried.
+///
+/// Four limbs are cleared by adding themselves times the friendly multiple of r, whose own lowest limb is
+/// -1 and need not be multiplied. The result of a fifth such step would exceed the limbs, so that one adds
+/// a multiple of r. What is added is summed apart from the columns, which shortens the chain of dependent
+/// instructions.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn reduce(columns: [__m512i; 2 * LIMBS]) -> Lanes {
+    let zero = _mm512_setzero_si512();
+    let (mut multiples, mut carry) = ([zero; 2 * LIMBS], zero);
+    for i in 0..LIMBS - 1 {
+        let limb = _mm512_add_epi64(_mm512_add_epi64(columns[i], carry), multiples[i]);
+        for j in 0..LIMBS {
+            multiply_add(&mut multiples[i + 1 + j..], limb, word(FRIENDLY[j]));
+        }
+        carry = shifted(limb);
+    }
+    let last = LIMBS - 1;
+    let limb = _mm512_add_epi64(_mm512_add_epi64(columns[last], carry), multiples[last]);
+    let factor = _mm512_madd52lo_epu64(zero, limb, word(NEGATIVE_INVERSE));
+    for j in 0..LIMBS {
+        multiply_add(&mut multiples[last + j..], factor, word(MODULUS[j]));
+    }
+    let mut limbs = array::from_fn(|i| _mm512_add_epi64(columns[LIMBS + i], multiples[LIMBS + i]));
+    // Clearing the last limb carries one exactly if it was not zero before.
+    limbs[0] = _mm512_add_epi64(limbs[0], shifted(_mm512_add_epi64(limb, word(LIMB_MASK))));
+    Lanes(limbs)
+}
+
+/// Moves what is above the 52 bits of each limb to the next, without clearing it.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn carry(Lanes(mut limbs): Lanes) -> Lanes {
+    for i in 1..LIMBS {
+        limbs[i] = _mm512_add_epi64(limbs[i], shifted(limbs[i - 1]));
+    }
+    Lanes(limbs)
+}
+
+/// Adds the product of two limbs to two neighbouring columns.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn multiply_add(columns: &mut [__m512i], a: __m512i, b: __m512i) {
+    columns[0] = _mm512_madd52lo_epu64(columns[0], a, b);
+    columns[1] = _mm512_madd52hi_epu64(columns[1], a, b);
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn shifted(limb: __m512i) -> __m512i {
+    _mm512_srli_epi64::<LIMB_BITS>(limb)
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn word(word: u64) -> __m512i {
+    _mm512_set1_epi64(word as i64)
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn splat(limbs: &Limbs) -> Lanes {
+    Lanes(limbs.map(|limb| word(limb)))
+}
+
+fn load(numbers: [Limbs; LANES]) -> Lanes {
+    Lanes(transpose(numbers).map(vector))
+}
+
+fn unload(lanes: &Lanes) -> [Limbs; LANES] {
+    let limbs = lanes.0.map(words);
+    array::from_fn(|lane| limbs.map(|limb| limb[lane]))
+}
+
+fn transpose(numbers: [Limbs; LANES]) -> [[u64; LANES]; LIMBS] {
+    array::from_fn(|limb| numbers.map(|number| number[limb]))
+}
+
+#[inline(always)]
+fn vector(words: [u64; LANES]) -> __m512i {
+    // SAFETY: both are 64 bytes of plain data.
+    unsafe { mem::transmute(words) }
+}
+
+#[inline(always)]
+fn words(vector: __m512i) -> [u64; LANES] {
+    // SAFETY: both are 64 bytes of plain data.
+    unsafe { mem::transmute(vector) }
+}
+
+/// The limbs of a field element in the Montgomery form of this module, `value·2^260`, below r.
+fn to_limbs(value: &Fr) -> Limbs {
+    let mut scaled = *value;
+    for _ in 0..4 {
+        scaled.double();
+    }
+    let mut limbs = [0; 4];
+    limbs.copy_from_slice(scaled.into_raw_repr().as_ref());
+    split(limbs)
+}
+
+/// The field element of a number below 4r. `unscale` is 1/16, the step between the two Montgomery forms.
+fn to_fr(limbs: Limbs, unscale: &Fr) -> Fr {
+    let [a, b, c, d, e] = limbs.map(|limb| limb & LIMB_MASK);
+    let mut value = montgomery::fr_from_montgomery([
+        a | b << 52,
+        b >> 12 | c << 40,
+        c >> 24 | d << 28,
+        d >> 36 | e << 16,
+    ]);
+    value.mul_assign(unscale);
+    value
+}
+
+/// Limbs of 64 bits as limbs of 52.
+const fn split(limbs: [u64; 4]) -> Limbs {
+    let [a, b, c, d] = limbs;
+    [
+        a & LIMB_MASK,
+        (a >> 52 | b << 12) & LIMB_MASK,
+        (b >> 40 | c << 24) & LIMB_MASK,
+        (c >> 28 | d << 36) & LIMB_MASK,
+        d >> 16,
+    ]
+}
+
+const fn friendly() -> Limbs {
+    let (mut limbs, mut carry, mut i) = ([0; LIMBS], 1u128, 0);
+    while i < LIMBS {
+        carry += NEGATIVE_INVERSE as u128 * MODULUS[i] as u128;
+        // The lowest limb of the product plus one is zero and falls away.
+        if i > 0 {
+            limbs[i - 1] = carry as u64 & LIMB_MASK;
+        }
+        carry >>= LIMB_BITS;
+        i += 1;
+    }
+    limbs[LIMBS - 1] = carry as u64;
+    limbs
+}

@@ -1,0 +1,48 @@
+//! The admin listener: whether the process lives, and whether it is fit for work. No token.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    middleware::from_fn,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::json;
+
+use super::{error::ApiError, observe::observe};
+use crate::workers::Node;
+
+/// The routes of the admin listener.
+pub fn router(node: Arc<Node>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "alive" }))
+        .route("/readyz", get(ready))
+        .fallback(|| async { ApiError::UnknownRoute })
+        .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
+        .layer(from_fn(observe))
+        .with_state(node)
+}
+
+async fn ready(State(node): State<Arc<Node>>) -> Response {
+    let reasons = tokio::task::spawn_blocking(move || reasons(&node)).await;
+    let reasons = reasons.unwrap_or_else(|error| vec![format!("the check failed: {error}")]);
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({"ready": reasons.is_empty(), "reasons": reasons}))).into_response()
+}
+
+/// Why the node is not fit for work.
+fn reasons(node: &Node) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if node.has_failed() {
+        reasons.push("a worker thread died".to_owned());
+    } else if node.bell().is_stopping() {
+        reasons.push("the server is stopping".to_owned());
+    }
+    if let Err(error) = node.store().head() {
+        reasons.push(format!("the store cannot be read: {error}"));
+    }
+    reasons
+}

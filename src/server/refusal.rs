@@ -1,0 +1,88 @@
+//! What the store and the workers refuse, as answers: each case once.
+
+use super::error::ApiError;
+use crate::{
+    domain::H256,
+    store::{PublishError, StoreError},
+    workers::{ImportError, PublishRefused, state::UpdateError},
+};
+
+/// A job id as the protocol has it.
+pub fn wire_id(id: u32) -> i32 {
+    i32::try_from(id).unwrap_or(i32::MAX)
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OutOfOrder { expected, got } => Self::BlockOutOfOrder { expected, got },
+            StoreError::Different { what } => Self::Conflict { what },
+            StoreError::Conflict { .. } => Self::Overlap(error.to_string()),
+            StoreError::NotFound { what } => Self::NotFound { what },
+            StoreError::TooLarge { .. } => Self::BadParameter(error.to_string()),
+            StoreError::DiskFull => Self::DiskFull,
+            StoreError::Interrupted => Self::Unavailable { reason: error.to_string() },
+            StoreError::Locked { .. }
+            | StoreError::Format { .. }
+            | StoreError::Folder { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Io { .. }
+            | StoreError::Index(_)
+            | StoreError::MissingProof { .. }
+            | StoreError::History { .. } => Self::storage(error),
+        }
+    }
+}
+
+impl From<ImportError> for ApiError {
+    fn from(error: ImportError) -> Self {
+        let refused = |what: String, reason: String| Self::ImportRefused { what, reason };
+        match error {
+            ImportError::Json { source, .. } => Self::bad_json(&source),
+            ImportError::NoGenesis => Self::NoGenesis,
+            ImportError::Store(error) | ImportError::Updates { source: UpdateError::Store(error), .. } => {
+                error.into()
+            }
+            ImportError::Block(error) if error.is_permanent() => {
+                let operation = error.operation.map(|(index, kind)| format!("operation {index} ({kind}): "));
+                refused(
+                    format!("block {}", error.block),
+                    format!("{}{}", operation.unwrap_or_default(), error.cause),
+                )
+            }
+            ImportError::Block(error) => Self::storage(error),
+            ImportError::Updates { block, source } => refused(format!("block {block}"), source.to_string()),
+            ImportError::GenesisAmount { .. } | ImportError::GenesisAccount(_) => {
+                refused("the genesis".to_owned(), error.to_string())
+            }
+            ImportError::NotARun | ImportError::OtherBlock(_) => {
+                refused("the aggregated operation".to_owned(), error.to_string())
+            }
+            ImportError::Tree(error) => Self::storage(error),
+        }
+    }
+}
+
+impl From<PublishRefused> for ApiError {
+    fn from(refused: PublishRefused) -> Self {
+        let reason = refused.to_string();
+        match refused {
+            PublishRefused::Queue(PublishError::UnknownJob(id)) => Self::UnknownJob { job_id: wire_id(id) },
+            PublishRefused::Queue(PublishError::NotHeld(id)) => {
+                Self::JobNotInProgress { job_id: wire_id(id) }
+            }
+            PublishRefused::Queue(PublishError::Duplicate { first, last }) => {
+                Self::DuplicateKey { what: format!("the proof of blocks {first} to {last}") }
+            }
+            PublishRefused::Queue(PublishError::WrongType { .. } | PublishError::WrongRange { .. })
+            | PublishRefused::Malformed(_)
+            | PublishRefused::PublicInput { .. } => Self::ProofRefused { reason },
+            PublishRefused::Queue(PublishError::Store(error)) | PublishRefused::Store(error) => error.into(),
+        }
+    }
+}
+
+/// 32 stored bytes as the protocol writes hashes: 0x and 64 digits.
+pub fn hash(bytes: [u8; 32]) -> String {
+    H256(bytes).to_string()
+}

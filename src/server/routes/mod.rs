@@ -1,0 +1,117 @@
+//! The routes: the protocol of the provers (spec 06 §5), and `/api/v1` for imports and operators.
+
+mod aggregated;
+mod blocks;
+mod import;
+mod jobs;
+mod prover;
+
+use std::{str::FromStr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State, rejection::PathRejection, rejection::QueryRejection},
+    http::header,
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use tracing::Span;
+
+use super::{
+    auth::{Authenticator, require_token},
+    error::ApiError,
+    observe::observe,
+    status::Status,
+};
+use crate::{client::path, config::BodyLimits, workers::Node};
+
+/// Entries of a list that are given when the request does not say, and at most.
+const PAGE: usize = 100;
+const MAX_PAGE: usize = 1000;
+
+/// What the routes work with.
+struct Api {
+    node: Arc<Node>,
+    limits: BodyLimits,
+}
+
+type Shared = State<Arc<Api>>;
+
+/// All routes, every one behind a bearer token: 401 comes before 404, 405 and 400.
+pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: BodyLimits) -> Router {
+    Router::new()
+        .route("/status", get(|| async { "alive" }))
+        .route("/get_job", get(prover::get_job))
+        .route("/working_on", post(prover::working_on))
+        .route("/publish", post(prover::publish))
+        .route("/stopped", post(prover::stopped))
+        .route("/api/internal/prover/replicas", post(prover::replicas))
+        .route(path::GENESIS, get(blocks::genesis).post(import::genesis))
+        .route(path::BLOCKS, post(import::block))
+        .route("/api/v1/blocks/{number}", get(blocks::block))
+        .route("/api/v1/blocks/{number}/witness", get(blocks::witness))
+        .route("/api/v1/blocks/{number}/proof", get(blocks::proof))
+        .route(path::AGGREGATED_OPERATIONS, get(aggregated::operations).post(import::aggregated_operation))
+        .route("/api/v1/aggregated_proofs/{first}/{last}", get(aggregated::proof))
+        .route("/api/v1/rejected_proofs", get(aggregated::rejected))
+        .route("/api/v1/jobs", get(jobs::list))
+        .route("/api/v1/jobs/{id}", get(jobs::job))
+        .route("/api/v1/jobs/{id}/data", get(jobs::data))
+        .route("/api/v1/jobs/{id}/requeue", post(jobs::requeue))
+        .route("/api/v1/jobs/{id}/drop", post(jobs::drop_job))
+        .route(path::STATUS, get(status))
+        .fallback(|| async { ApiError::UnknownRoute })
+        .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
+        .layer(from_fn_with_state(Arc::new(authenticator), require_token))
+        .layer(from_fn(observe))
+        .with_state(Arc::new(Api { node, limits }))
+}
+
+async fn status(State(api): Shared) -> Result<Json<Status>, ApiError> {
+    api.blocking(|node| Ok(Status::of(node.store())?)).await.map(Json)
+}
+
+impl Api {
+    /// Does work that may block: everything with the store, and JSON of any size.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Node) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (node, span) = (Arc::clone(&self.node), Span::current());
+        match tokio::task::spawn_blocking(move || span.in_scope(|| work(&node))).await {
+            Ok(outcome) => outcome,
+            // Answered where every panic is.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(ApiError::Unavailable { reason: "it is stopping".to_owned() }),
+        }
+    }
+}
+
+/// The parameters of a path.
+fn path_of<T>(path: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
+    path.map(|Path(value)| value).map_err(|error| ApiError::BadParameter(error.body_text()))
+}
+
+/// The parameters of a query.
+fn query_of<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {
+    query.map(|Query(value)| value).map_err(|error| ApiError::BadParameter(error.body_text()))
+}
+
+/// A page size within bounds.
+fn page(limit: Option<usize>) -> usize {
+    limit.unwrap_or(PAGE).clamp(1, MAX_PAGE)
+}
+
+/// A word of a query.
+fn word<T: FromStr>(text: Option<&str>, what: &str) -> Result<Option<T>, ApiError> {
+    let parse =
+        |text: &str| text.parse().map_err(|_| ApiError::BadParameter(format!("{text:?} is no {what}")));
+    text.map(parse).transpose()
+}
+
+/// JSON as it is stored, or 404.
+fn stored_json(bytes: Option<Vec<u8>>, what: impl FnOnce() -> String) -> Result<Response, ApiError> {
+    let bytes = bytes.ok_or_else(|| ApiError::NotFound { what: what() })?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
+}

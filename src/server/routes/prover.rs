@@ -1,0 +1,128 @@
+//! The protocol of the provers.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use tracing::{debug, info, warn};
+
+use super::Shared;
+use crate::{
+    domain::{
+        ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse, ProverOutputRequest,
+        ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, WorkingOn,
+    },
+    server::{
+        body,
+        error::{ApiError, parse_json},
+        refusal::wire_id,
+        stored::StoredJson,
+    },
+    store::{HeartbeatOutcome, Preference},
+    workers::proofs,
+};
+
+/// Hands out a job.
+pub async fn get_job(State(api): Shared, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
+    let body = body::read(body, api.limits.message).await?;
+    let ProverInputRequest { prover_name: prover, aux_data } = parse_json(&body)?;
+    named(&prover)?;
+    let job = api.blocking(move |node| {
+        let Some(job) = node.store().claim(&prover, preference(&aux_data))? else { return Ok(None) };
+        let (id, first, last, attempt) = (job.id, job.first, job.last, job.attempt);
+        info!(job = id, first, last, attempt, ?prover, kind = job.job_type.name(), "job claimed");
+        node.ring();
+        let id = wire_id(id);
+        let mut head =
+            format!(r#"{{"job_id":{id},"first_block":{first},"last_block":{last},"data":"#).into_bytes();
+        head.extend_from_slice(&job.data.prefix);
+        let tail = [&job.data.suffix[..], b"}"].concat();
+        StoredJson::open(node.store(), head, &job.data.body, tail).map(Some)
+    });
+    match job.await? {
+        Some(job) => job.into_response(&headers),
+        None => Ok(Json(ProverInputResponse::no_job()).into_response()),
+    }
+}
+
+fn preference(wishes: &ProverInputRequestAuxData) -> Preference {
+    Preference {
+        prefer_aggregated: wishes.prefer_aggregated_proof,
+        block_size: wishes.preferred_block_size.and_then(|chunks| u32::try_from(chunks).ok()),
+    }
+}
+
+/// Takes a heartbeat.
+pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
+    let body = body::read(body, api.limits.message).await?;
+    let WorkingOn { prover_name: prover, job_id } = parse_json(&body)?;
+    named(&prover)?;
+    let id = u32::try_from(job_id).map_err(|_| ApiError::UnknownJob { job_id })?;
+    let heartbeat = api.blocking(move |node| match node.store().heartbeat(&prover, id)? {
+        HeartbeatOutcome::Renewed => {
+            debug!(job = id, ?prover, "heartbeat");
+            Ok(StatusCode::OK)
+        }
+        HeartbeatOutcome::NotFound => Err(ApiError::UnknownJob { job_id }),
+        HeartbeatOutcome::NotHolder { .. } => Err(ApiError::WrongHolder { job_id, prover }),
+        HeartbeatOutcome::NotInProgress { .. } => Err(ApiError::JobNotInProgress { job_id }),
+    });
+    heartbeat.await
+}
+
+/// Takes a proof.
+pub async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
+    let body = body::read(body, api.limits.proof).await?;
+    let published = api.blocking(move |node| {
+        let request: ProverOutputRequest = parse_json(&body)?;
+        let ProverOutputRequest { job_id: job, first_block, last_block, .. } = request;
+        if job < 0 {
+            return Err(ApiError::UnknownJob { job_id: job });
+        }
+        let (first, last) = (first_block.0, last_block.0);
+        match proofs::publish(node.store(), &request) {
+            Ok(()) => {
+                info!(job, first, last, "proof published");
+                node.ring();
+                Ok(StatusCode::OK)
+            }
+            Err(refused) => {
+                // The client drops the answer: this line and the list of rejected proofs are where it shows.
+                warn!(job, first, last, reason = %refused, "proof rejected");
+                Err(refused.into())
+            }
+        }
+    });
+    published.await
+}
+
+/// A prover stops: its jobs are free again.
+pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
+    let body = body::read(body, api.limits.message).await?;
+    let ProverStopped { prover_name: prover } = parse_json(&body)?;
+    named(&prover)?;
+    let released = api.blocking(move |node| {
+        let jobs = node.store().release(&prover)?;
+        info!(?prover, ?jobs, "prover stopped, its jobs are idle again");
+        node.ring();
+        Ok(StatusCode::OK)
+    });
+    released.await
+}
+
+/// Tells a scaler how many provers are wanted.
+pub async fn replicas(State(api): Shared, body: Body) -> Result<Json<RequiredReplicasOutput>, ApiError> {
+    let body = body::read(body, api.limits.message).await?;
+    let RequiredReplicasInput { current_count } = parse_json(&body)?;
+    let needed = api.blocking(|node| Ok(node.needed_provers()?)).await?;
+    debug!(current_count, needed, "a scaler asked");
+    Ok(Json(RequiredReplicasOutput { needed_count: u32::try_from(needed).unwrap_or(u32::MAX) }))
+}
+
+/// Without a name provers could not be told apart.
+fn named(prover: &str) -> Result<(), ApiError> {
+    if prover.is_empty() { Err(ApiError::EmptyProverName) } else { Ok(()) }
+}

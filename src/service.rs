@@ -1,0 +1,177 @@
+//! The whole server as a value: started, asked for its addresses, stopped. What `serve` runs, and what embeds it.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinHandle};
+use tracing::{info, warn};
+
+use crate::{
+    config::{
+        Config, Secret,
+        secret::{self, SecretError, ServerSecret},
+    },
+    server::{
+        admin,
+        auth::Authenticator,
+        listen::{self, BindError, ListenLimits},
+        routes,
+    },
+    store::{Store, StoreError, StoreOptions},
+    workers::{Node, NodeOptions},
+};
+
+/// Time between two looks at whether the workers live.
+const WATCH_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The server cannot start. Each message is one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no secret to work with.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The system refuses to tell the address of a listener.
+    #[error("the address of a listener is unknown: {0}; start again")]
+    Address(std::io::Error),
+}
+
+/// How the workers run.
+pub fn node_options(config: &Config) -> NodeOptions {
+    let number = |count: &usize| u32::try_from(*count).unwrap_or(u32::MAX);
+    NodeOptions {
+        witness_generators: number(&config.witness_generators),
+        interval: config.prepare_data_interval,
+        aggregate: config.aggregate.iter().map(number).collect(),
+        aggregate_deadline: config.aggregate_deadline,
+        idle_provers: config.idle_provers.into(),
+    }
+}
+
+/// Opens a data folder as configured; makes it if it is absent.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn open_store(config: &Config, folder: &Path) -> Result<Arc<Store>, StoreError> {
+    let options = StoreOptions {
+        cache_bytes: config.cache_bytes as u64,
+        history: config.history,
+        gone_timeout: config.gone_timeout,
+        max_attempts: Some(config.max_attempts),
+        ..StoreOptions::default()
+    };
+    Store::open(folder, options).map(Arc::new)
+}
+
+/// A running server. Dropped without [`stop`](Self::stop), it runs on to the end of the process.
+pub struct Service {
+    node: Arc<Node>,
+    secret: Secret,
+    generated: Option<PathBuf>,
+    address: SocketAddr,
+    admin_address: SocketAddr,
+    stopping: watch::Sender<bool>,
+    listeners: [JoinHandle<usize>; 2],
+    shutdown_timeout: Duration,
+}
+
+impl Service {
+    /// Opens the folder, binds both addresses, starts the workers, serves.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(config: &Config, folder: &Path) -> Result<Self, StartError> {
+        let store = open_store(config, folder)?;
+        // After the folder is there and ours: a generated secret is kept in it.
+        let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
+        let listener = listen::bind(config.listen).await?;
+        let admin_listener = listen::bind(config.admin_listen).await?;
+        let address = listener.local_addr().map_err(StartError::Address)?;
+        let admin_address = admin_listener.local_addr().map_err(StartError::Address)?;
+
+        let node = Node::new(store, node_options(config));
+        node.start()?;
+        let router = routes::router(node.clone(), Authenticator::new(&secret), config.body_limits);
+        let (stopping, stop) = watch::channel(false);
+        let limits = ListenLimits::from(config);
+        let until = |mut stop: watch::Receiver<bool>| async move {
+            // A sender that is gone means the end, too.
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        let listeners = [
+            tokio::spawn(listen::serve(listener, router, limits, until(stop.clone()))),
+            tokio::spawn(listen::serve(admin_listener, admin::router(node.clone()), limits, until(stop))),
+        ];
+        let shutdown_timeout = config.shutdown_timeout;
+        Ok(Self { node, secret, generated, address, admin_address, stopping, listeners, shutdown_timeout })
+    }
+
+    /// Where provers, imports and operators connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where health is asked for.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// The base URL of [`address`](Self::address).
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The secret of the bearer tokens.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// The file that the secret was generated into just now.
+    pub fn generated_secret(&self) -> Option<&Path> {
+        self.generated.as_deref()
+    }
+
+    /// The workers and the store.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Returns once a worker has died or a listener has ended: the process had better end.
+    pub async fn failed(&self) {
+        while !self.node.has_failed() && !self.listeners.iter().any(JoinHandle::is_finished) {
+            tokio::time::sleep(WATCH_INTERVAL).await;
+        }
+    }
+
+    /// Takes no new connection, lets requests under way finish, stops the workers, flushes; each within the configured time.
+    pub async fn stop(self) {
+        self.stopping.send_replace(true);
+        for listener in self.listeners {
+            if let Ok(cut) = listener.await
+                && cut > 0
+            {
+                warn!(connections = cut, "connections were cut, their requests took too long");
+            }
+        }
+        let node = self.node;
+        let stopped = tokio::task::spawn_blocking(move || {
+            node.stop();
+            node.store().sync()
+        });
+        match tokio::time::timeout(self.shutdown_timeout, stopped).await {
+            Ok(Ok(Ok(()))) => info!("stopped"),
+            Ok(Ok(Err(error))) => warn!(%error, "the last flush failed; what was acknowledged is on disk"),
+            Ok(Err(error)) => warn!(%error, "stopping the workers failed"),
+            Err(_) => warn!("the workers did not stop in time; what they were at will be done again"),
+        }
+    }
+}
