@@ -7,7 +7,7 @@
 use super::{Fr, fr, montgomery::Element};
 use franklin_crypto::{
     alt_babyjubjub::fs::Fs,
-    bellman::pairing::ff::{Field, PrimeField, SqrtField},
+    bellman::pairing::ff::{Field, PrimeField},
 };
 use std::{array, sync::LazyLock};
 
@@ -69,7 +69,7 @@ impl Affine {
         denominator.add_assign(&Fr::one());
         numerator.sub_assign(&Fr::one());
         numerator.mul_assign(&denominator.inverse()?);
-        let mut x = numerator.sqrt()?;
+        let mut x = Element::from_fr(&numerator).sqrt()?.to_fr();
         if is_odd(&x) != x_is_odd {
             x.negate();
         }

@@ -4,7 +4,10 @@
 //! final subtractions: with `4r < 2^256`, the Montgomery product of two such numbers is below `2r` again.
 
 use super::Fr;
-use franklin_crypto::bellman::pairing::{bn256::FrRepr, ff::PrimeField};
+use franklin_crypto::bellman::pairing::{
+    bn256::FrRepr,
+    ff::{BitIterator, Field, PrimeField},
+};
 
 /// r, least significant limb first.
 pub(super) const MODULUS: [u64; 4] =
@@ -13,6 +16,12 @@ const TWICE_MODULUS: [u64; 4] =
     [0x87c3_eb27_e000_0002, 0x5067_d090_f372_e122, 0x70a0_8b6d_0302_b0ba, 0x60c8_9ce5_c263_4053];
 /// `-1/r` modulo `2^64`.
 pub(super) const NEGATIVE_INVERSE: u64 = 0xc2e1_f593_efff_ffff;
+
+/// `r - 1 = 2^28·t` with an odd t.
+const TWO_ADICITY: u32 = 28;
+/// `(t - 1) / 2`.
+const HALF_ODD_PART: [u64; 4] =
+    [0xcdcb_848a_1f0f_ac9f, 0x0c0a_c2e9_419f_4243, 0x098d_014d_c282_2db4, 0x0000_0001_8322_7397];
 
 /// A field element below `2r` in Montgomery form.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +59,39 @@ impl Element {
         Self(reduce_once(add(&self.0, &negated), &TWICE_MODULUS))
     }
 
-    /// `Σ self[i]·factors[i] + summand` with a single reduction; factors and summand must be below r.
+    /// A square root if there is one (Tonelli and Shanks).
+    pub(super) fn sqrt(&self) -> Option<Self> {
+        let [zero, one, root_of_unity] =
+            [Fr::zero(), Fr::one(), Fr::root_of_unity()].map(|value| Self::from_fr(&value));
+        if *self == zero {
+            return Some(*self);
+        }
+        let power = BitIterator::new(HALF_ODD_PART).fold(one, |power, bit| {
+            let square = power.square();
+            if bit { square.mul(self) } else { square }
+        });
+        // Throughout, root² = self·excess, and the order of the excess divides 2^bound, that of the generator is it.
+        let (mut root, mut generator, mut bound) = (self.mul(&power), root_of_unity, TWO_ADICITY);
+        let mut excess = root.mul(&power);
+        while excess != one {
+            let (mut order, mut square) = (0, excess);
+            while square != one {
+                square = square.square();
+                order += 1;
+            }
+            if order == bound {
+                return None;
+            }
+            let factor = (order + 1..bound).fold(generator, |factor, _| factor.square());
+            generator = factor.square();
+            root = root.mul(&factor);
+            excess = excess.mul(&generator);
+            bound = order;
+        }
+        Some(root)
+    }
+
+    /// `Σ values[i]·factors[i] + summand` with a single reduction; factors and summand must be below r.
     #[inline(always)]
     pub(super) fn linear(values: &[Self; 3], factors: &[Self; 3], summand: &Self) -> Self {
         let [a, b, c] = values;
@@ -132,4 +173,59 @@ fn sub(a: &[u64; 4], b: &[u64; 4]) -> ([u64; 4], bool) {
 fn reduce_once(value: [u64; 4], modulus: &[u64; 4]) -> [u64; 4] {
     let (difference, borrow) = sub(&value, modulus);
     if borrow { value } else { difference }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::crypto::fr;
+    use franklin_crypto::bellman::pairing::ff::SqrtField;
+    use proptest::prelude::*;
+
+    fn number() -> impl Strategy<Value = [u64; 4]> {
+        // Limbs of all zeros and all ones provoke carries; the top one keeps the number below 2r.
+        let limb = || prop_oneof![Just(0), Just(u64::MAX), any::<u64>()];
+        (limb(), limb(), limb(), 0..TWICE_MODULUS[3]).prop_map(|(a, b, c, d)| [a, b, c, d])
+    }
+
+    proptest! {
+        #[test]
+        fn operations_match_the_field(a in number(), b in number()) {
+            let (x, y) = (Element(a), Element(b));
+            let (mut sum, mut difference, mut product) = (x.to_fr(), x.to_fr(), x.to_fr());
+            sum.add_assign(&y.to_fr());
+            difference.sub_assign(&y.to_fr());
+            product.mul_assign(&y.to_fr());
+            for (mine, field) in [(x.add(&y), sum), (x.sub(&y), difference), (x.mul(&y), product)] {
+                prop_assert!(sub(&mine.0, &TWICE_MODULUS).1, "not below 2r");
+                prop_assert_eq!(mine.to_fr(), field);
+                prop_assert!(mine == Element::from_fr(&field));
+            }
+            prop_assert_eq!(x == y, x.to_fr() == y.to_fr());
+        }
+
+        #[test]
+        fn square_roots_match_the_field(a in number()) {
+            let x = Element(a);
+            prop_assert_eq!(x.sqrt().is_some(), x.to_fr().sqrt().is_some());
+            let square = x.square();
+            prop_assert!(square.sqrt().unwrap().square() == square);
+        }
+    }
+
+    #[test]
+    fn square_roots_of_special_values() {
+        let mut values: Vec<Fr> = (0..5).map(fr::from_u64).collect();
+        let mut root_of_unity = Fr::root_of_unity();
+        for _ in 0..=TWO_ADICITY {
+            values.push(root_of_unity);
+            root_of_unity.square();
+        }
+        for value in values {
+            let root = Element::from_fr(&value).sqrt();
+            assert_eq!(root.is_some(), value.sqrt().is_some());
+            assert!(root.is_none_or(|root| root.square().to_fr() == value));
+        }
+    }
 }
