@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Cli, CliError, Command, demo, export, import, revert, serve, status, token, witness},
-    config::{Config, Environment},
+    config::{Config, Environment, Origin},
     logging,
 };
 
@@ -13,7 +13,9 @@ use crate::{
 pub fn run(cli: Cli) -> Result<(), CliError> {
     let flags = cli.flags()?;
     let config = Config::load(cli.global.config.as_deref(), &Environment::of_process(), &flags)?;
-    logging::init(&config.log, config.log_format)?;
+    // The demo's own lines are its output; its log speaks up only when something is wrong, unless asked for more.
+    let quiet = matches!(cli.command, Command::Demo(_)) && *config.origin("log") == Origin::Default;
+    logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
     match cli.command {
         Command::Serve(args) => serve::run(&args, &config),
         Command::Import(args) => import::run(&args, &config),

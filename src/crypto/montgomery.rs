@@ -45,7 +45,22 @@ impl Element {
 
     #[inline(always)]
     pub(super) fn square(&self) -> Self {
-        self.mul(self)
+        let [a, b, c, d] = self.0;
+        // Each limb times itself and twice the limbs above; the double of a number below 2r fits four limbs.
+        let (c2, d2) = (c << 1 | b >> 63, d << 1 | c >> 63);
+        let (s0, carry) = a.carrying_mul_add(a, 0, 0);
+        let (s1, carry) = a.carrying_mul_add(b << 1, 0, carry);
+        let (s2, carry) = a.carrying_mul_add(c2, 0, carry);
+        let (s3, s4) = a.carrying_mul_add(d2, 0, carry);
+        let (s2, carry) = b.carrying_mul_add(b, s2, 0);
+        let (s3, carry) = b.carrying_mul_add(c << 1, s3, carry);
+        let (s4, s5) = b.carrying_mul_add(d2, s4, carry);
+        let (s4, carry) = c.carrying_mul_add(c, s4, 0);
+        let (s5, s6) = c.carrying_mul_add(d << 1, s5, carry);
+        let (s6, s7) = d.carrying_mul_add(d, s6, 0);
+
+        let low = (0..4).fold([s0, s1, s2, s3], |low, _| clear_lowest(low));
+        Self(add(&low, &[s4, s5, s6, s7]))
     }
 
     #[inline(always)]
@@ -70,7 +85,8 @@ impl Element {
             let square = power.square();
             if bit { square.mul(self) } else { square }
         });
-        // Throughout, root² = self·excess, and the order of the excess divides 2^bound, that of the generator is it.
+        // Throughout, root² = self·excess, and the order of the excess divides 2^bound, that of the
+        // generator is it.
         let (mut root, mut generator, mut bound) = (self.mul(&power), root_of_unity, TWO_ADICITY);
         let mut excess = root.mul(&power);
         while excess != one {
@@ -138,14 +154,22 @@ fn dot<const N: usize>(pairs: [(&Element, &Element); N]) -> Element {
             }
             top = carry.wrapping_add(top);
         }
-        let factor = sum[0].wrapping_mul(NEGATIVE_INVERSE);
-        let (_, mut carry) = factor.carrying_mul_add(MODULUS[0], sum[0], 0);
-        for j in 1..4 {
-            (sum[j - 1], carry) = factor.carrying_mul_add(MODULUS[j], sum[j], carry);
-        }
-        sum[3] = carry.wrapping_add(top);
+        sum = clear_lowest(sum);
+        sum[3] = sum[3].wrapping_add(top);
     }
     Element(sum)
+}
+
+/// Adds the multiple of r that clears the lowest limb, and moves the others down over it. Spelled out,
+/// because loops over arrays here end up in memory instead of registers.
+#[inline(always)]
+fn clear_lowest([a, b, c, d]: [u64; 4]) -> [u64; 4] {
+    let factor = a.wrapping_mul(NEGATIVE_INVERSE);
+    let (_, carry) = factor.carrying_mul_add(MODULUS[0], a, 0);
+    let (a, carry) = factor.carrying_mul_add(MODULUS[1], b, carry);
+    let (b, carry) = factor.carrying_mul_add(MODULUS[2], c, carry);
+    let (c, carry) = factor.carrying_mul_add(MODULUS[3], d, carry);
+    [a, b, c, carry]
 }
 
 /// The sum, which must be below `2^256`.

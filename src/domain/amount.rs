@@ -33,10 +33,12 @@ pub fn to_u128(amount: &BigUint) -> Result<u128, AmountError> {
 /// Digits accepted in a text: generous (2^256 has 78) and still cheap to convert.
 const MAX_DIGITS: usize = 400;
 
-/// A decimal number with optional fraction and exponent, truncated to an integer.
-struct Decimal(BigUint);
+/// An amount on its own; JSON is a decimal string, and a number is read as well. Text may have a fraction, which is
+/// dropped, and an exponent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BigUintSerdeWrapper(pub BigUint);
 
-impl FromStr for Decimal {
+impl FromStr for BigUintSerdeWrapper {
     type Err = AmountError;
 
     fn from_str(text: &str) -> Result<Self, AmountError> {
@@ -74,31 +76,31 @@ impl FromStr for Decimal {
     }
 }
 
-impl Serialize for Decimal {
+impl Serialize for BigUintSerdeWrapper {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serialize(&self.0, serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Decimal {
+impl<'de> Deserialize<'de> for BigUintSerdeWrapper {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Number;
         impl serde::de::Visitor<'_> for Number {
-            type Value = Decimal;
+            type Value = BigUintSerdeWrapper;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a decimal string or a number")
             }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Decimal, E> {
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<BigUintSerdeWrapper, E> {
                 text.parse().map_err(E::custom)
             }
-            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Decimal, E> {
-                Ok(Decimal(BigUint::from(value)))
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<BigUintSerdeWrapper, E> {
+                Ok(BigUintSerdeWrapper(BigUint::from(value)))
             }
-            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Decimal, E> {
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<BigUintSerdeWrapper, E> {
                 let value = u64::try_from(value).map_err(|_| E::custom(AmountError::Negative))?;
                 self.visit_u64(value)
             }
-            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Decimal, E> {
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<BigUintSerdeWrapper, E> {
                 // The shortest decimal form, which is the number as it was written.
                 self.visit_str(&value.to_string())
             }
@@ -114,7 +116,7 @@ pub fn serialize<S: Serializer>(amount: &BigUint, serializer: S) -> Result<S::Ok
 
 /// Reads a decimal string or number; a fraction is dropped, a negative number refused.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BigUint, D::Error> {
-    Ok(Decimal::deserialize(deserializer)?.0)
+    Ok(BigUintSerdeWrapper::deserialize(deserializer)?.0)
 }
 
 /// `null` or a decimal string. Needs `#[serde(default)]` as well, for a missing key.
@@ -123,12 +125,12 @@ pub mod option {
 
     /// Writes `null` or a decimal string.
     pub fn serialize<S: Serializer>(amount: &Option<BigUint>, serializer: S) -> Result<S::Ok, S::Error> {
-        amount.clone().map(Decimal).serialize(serializer)
+        amount.clone().map(BigUintSerdeWrapper).serialize(serializer)
     }
 
     /// Reads `null` or what [`super::deserialize`] takes.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BigUint>, D::Error> {
-        Ok(Option::<Decimal>::deserialize(deserializer)?.map(|d| d.0))
+        Ok(Option::<BigUintSerdeWrapper>::deserialize(deserializer)?.map(|d| d.0))
     }
 }
 
@@ -138,12 +140,12 @@ pub mod pair {
 
     /// Writes both as decimal strings.
     pub fn serialize<S: Serializer>(pair: &(BigUint, BigUint), serializer: S) -> Result<S::Ok, S::Error> {
-        (Decimal(pair.0.clone()), Decimal(pair.1.clone())).serialize(serializer)
+        (BigUintSerdeWrapper(pair.0.clone()), BigUintSerdeWrapper(pair.1.clone())).serialize(serializer)
     }
 
     /// Reads two of what [`super::deserialize`] takes.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(BigUint, BigUint), D::Error> {
-        let (first, second) = <(Decimal, Decimal)>::deserialize(deserializer)?;
+        let (first, second) = <(BigUintSerdeWrapper, BigUintSerdeWrapper)>::deserialize(deserializer)?;
         Ok((first.0, second.0))
     }
 }
@@ -159,14 +161,14 @@ pub mod map {
         map: &BTreeMap<TokenId, BigUint>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(map.iter().map(|(token, amount)| (token, Decimal(amount.clone()))))
+        serializer.collect_map(map.iter().map(|(token, amount)| (token, BigUintSerdeWrapper(amount.clone()))))
     }
 
     /// Reads values as [`super::deserialize`] does.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<BTreeMap<TokenId, BigUint>, D::Error> {
-        let map = BTreeMap::<TokenId, Decimal>::deserialize(deserializer)?;
+        let map = BTreeMap::<TokenId, BigUintSerdeWrapper>::deserialize(deserializer)?;
         Ok(map.into_iter().map(|(token, amount)| (token, amount.0)).collect())
     }
 }
@@ -198,9 +200,10 @@ pub mod update {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+    use crate::domain::tests::round_trip;
 
     fn read(json: &str) -> Result<String, String> {
-        let value: Decimal = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        let value: BigUintSerdeWrapper = serde_json::from_str(json).map_err(|e| e.to_string())?;
         Ok(value.0.to_string())
     }
 
@@ -225,6 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_is_written_as_a_string() {
+        for text in [r#""0""#, r#""5""#, r#""340282366920938463463374607431768211456""#] {
+            round_trip::<BigUintSerdeWrapper>(text);
+        }
+        let amount: BigUintSerdeWrapper = serde_json::from_str("5.7").unwrap();
+        assert_eq!(serde_json::to_string(&amount).unwrap(), r#""5""#);
+    }
+
+    #[test]
     fn negative_and_nonsense_are_refused() {
         for json in ["-1", "\"-1\"", "-1.5"] {
             assert!(read(json).unwrap_err().contains("Expected positive value"), "{json}");
@@ -234,7 +246,7 @@ mod tests {
         {
             assert!(read(json).is_err(), "{json}");
         }
-        assert_eq!("9".repeat(2000).parse::<Decimal>().err(), Some(AmountError::TooLong));
+        assert_eq!("9".repeat(2000).parse::<BigUintSerdeWrapper>().err(), Some(AmountError::TooLong));
     }
 
     #[test]
@@ -246,17 +258,17 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_parsed_or_refused(text in "\\PC*") {
-            let _ = text.parse::<Decimal>();
+            let _ = text.parse::<BigUintSerdeWrapper>();
         }
 
         #[test]
         fn number_like_text_is_parsed_or_refused(text in "[-+]?[0-9]{0,30}(\\.[0-9]{0,9})?([eE]-?[0-9]{0,5})?") {
-            let _ = text.parse::<Decimal>();
+            let _ = text.parse::<BigUintSerdeWrapper>();
         }
 
         #[test]
         fn decimal_strings_round_trip(value: u128) {
-            proptest::prop_assert_eq!(value.to_string().parse::<Decimal>().unwrap().0, BigUint::from(value));
+            proptest::prop_assert_eq!(value.to_string().parse::<BigUintSerdeWrapper>().unwrap().0, BigUint::from(value));
         }
     }
 }

@@ -100,6 +100,26 @@ pub enum TxEthSignature {
     Eip1271Signature(Eip1271Signature),
 }
 
+/// Signatures of a transaction: of its sender, and of a swap's orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a signature, null, or an array of three such")]
+pub enum TxEthSignatureVariant {
+    /// Of any transaction: object or `null`.
+    Single(Option<TxEthSignature>),
+    /// Of a swap: array of the transaction's and of the first and the second order's.
+    Triple(Option<TxEthSignature>, Option<TxEthSignature>, Option<TxEthSignature>),
+}
+
+/// Signatures of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a signature or an array of signatures")]
+pub enum EthBatchSignatures {
+    /// One for the whole batch.
+    Single(TxEthSignature),
+    /// Any number of them.
+    Multi(Vec<TxEthSignature>),
+}
+
 /// Signature and the message it is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EthSignData {
@@ -127,6 +147,7 @@ fn bytes_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, 
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+    use crate::domain::tests::round_trip;
 
     #[test]
     fn v_is_written_with_offset_and_read_with_or_without() {
@@ -136,6 +157,33 @@ mod tests {
             assert_eq!(serde_json::to_string(&signature).unwrap(), with(output));
         }
         assert!(serde_json::from_str::<PackedEthSignature>(&format!("\"{}\"", "11".repeat(65))).is_err());
+    }
+
+    #[test]
+    fn a_transaction_has_one_or_three_signatures() {
+        let sign = r#"{"type":"EIP1271Signature","signature":"0x0102"}"#;
+        assert_eq!(round_trip::<TxEthSignatureVariant>("null"), TxEthSignatureVariant::Single(None));
+        let single = round_trip::<TxEthSignatureVariant>(sign);
+        assert!(matches!(single, TxEthSignatureVariant::Single(Some(TxEthSignature::Eip1271Signature(_)))));
+        let triple = round_trip::<TxEthSignatureVariant>(&format!("[{sign},null,{sign}]"));
+        assert!(matches!(triple, TxEthSignatureVariant::Triple(Some(_), None, Some(_))));
+        round_trip::<TxEthSignatureVariant>("[null,null,null]");
+        for bad in ["[]", "[null,null]", "[null,null,null,null]", "{}", "\"0x0102\""] {
+            assert!(serde_json::from_str::<TxEthSignatureVariant>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_batch_has_one_signature_or_a_list() {
+        let contract = r#"{"type":"EIP1271Signature","signature":"0x"}"#;
+        let key = format!(r#"{{"type":"EthereumSignature","signature":"0x{}1b"}}"#, "11".repeat(64));
+        assert!(matches!(round_trip(&key), EthBatchSignatures::Single(TxEthSignature::EthereumSignature(_))));
+        let list = round_trip(&format!("[{contract},{key}]"));
+        assert!(matches!(list, EthBatchSignatures::Multi(list) if list.len() == 2));
+        assert_eq!(round_trip::<EthBatchSignatures>("[]"), EthBatchSignatures::Multi(vec![]));
+        for bad in ["null", "[null]", "{}", "1"] {
+            assert!(serde_json::from_str::<EthBatchSignatures>(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

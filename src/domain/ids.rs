@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident($number:ty)) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(pub u32);
+        pub struct $name(pub $number);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,8 +16,8 @@ macro_rules! id {
             }
         }
 
-        impl From<u32> for $name {
-            fn from(value: u32) -> Self {
+        impl From<$number> for $name {
+            fn from(value: $number) -> Self {
                 Self(value)
             }
         }
@@ -26,20 +26,43 @@ macro_rules! id {
 
 id! {
     /// Index of a leaf of the account tree.
-    AccountId
+    AccountId(u32)
 }
 id! {
     /// Index of a leaf of a balance tree: a fungible token, or an NFT from [`MIN_NFT_TOKEN_ID`] on.
-    TokenId
+    TokenId(u32)
 }
 id! {
     /// Number of transactions an account has sent.
-    Nonce
+    Nonce(u32)
 }
 id! {
     /// Number of a block; 0 is genesis.
-    BlockNumber
+    BlockNumber(u32)
 }
+id! {
+    /// Number of a priority operation in the queue of the contract.
+    PriorityOpId(u64)
+}
+id! {
+    /// Number of an Ethereum block.
+    EthBlockId(u64)
+}
+id! {
+    /// Number of an Ethereum chain.
+    ChainId(u64)
+}
+id! {
+    /// Number of an event in the order of the events.
+    EventId(u64)
+}
+id! {
+    /// Number of a transaction in the order of all transactions.
+    SequentialTxId(u64)
+}
+
+/// Number of a priority operation, as a plain integer.
+pub type SerialId = u64;
 
 /// Largest account id a user may hold.
 pub const MAX_ACCOUNT_ID: AccountId = AccountId((1 << 24) - 2);
@@ -66,5 +89,42 @@ impl TokenId {
     /// Whether the id belongs to the range of NFTs.
     pub fn is_nft(self) -> bool {
         self >= MIN_NFT_TOKEN_ID
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::domain::tests::round_trip;
+    use serde::de::DeserializeOwned;
+    use std::collections::BTreeMap;
+
+    /// As a number and as the key of a map, up to the largest; nothing else is an id.
+    fn assert_id<T>(largest: u64)
+    where
+        T: Serialize + DeserializeOwned + Ord + fmt::Display,
+    {
+        for number in [0, 42, largest] {
+            assert_eq!(round_trip::<T>(&number.to_string()).to_string(), number.to_string());
+            round_trip::<BTreeMap<T, u8>>(&format!(r#"{{"{number}":1}}"#));
+        }
+        for bad in [&(u128::from(largest) + 1).to_string(), "-1", "1.5", "\"1\"", "null", "[1]"] {
+            assert!(serde_json::from_str::<T>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_are_numbers_and_as_keys_strings() {
+        assert_id::<AccountId>(u32::MAX.into());
+        assert_id::<TokenId>(u32::MAX.into());
+        assert_id::<Nonce>(u32::MAX.into());
+        assert_id::<BlockNumber>(u32::MAX.into());
+        assert_id::<PriorityOpId>(u64::MAX);
+        assert_id::<EthBlockId>(u64::MAX);
+        assert_id::<ChainId>(u64::MAX);
+        assert_id::<EventId>(u64::MAX);
+        assert_id::<SequentialTxId>(u64::MAX);
+        assert_id::<SerialId>(u64::MAX);
     }
 }

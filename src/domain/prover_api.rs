@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 pub struct ProverInputRequest {
     /// Name under which the prover works.
     pub prover_name: String,
-    /// What it would like to get; required, but may be empty.
+    /// What it would like to get; the key is required, its content is not.
     pub aux_data: ProverInputRequestAuxData,
 }
 
@@ -120,13 +120,7 @@ pub struct RequiredReplicasOutput {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use serde::de::DeserializeOwned;
-
-    fn round_trip<T: Serialize + DeserializeOwned>(text: &str) -> T {
-        let value: T = serde_json::from_str(text).unwrap();
-        assert_eq!(serde_json::to_string(&value).unwrap(), text);
-        value
-    }
+    use crate::domain::tests::round_trip;
 
     #[test]
     fn messages_are_those_of_the_reference() {
@@ -153,10 +147,12 @@ mod tests {
 
     #[test]
     fn wishes_may_be_empty_but_not_missing() {
-        let request: ProverInputRequest =
-            serde_json::from_str(r#"{"prover_name":"p","aux_data":{}}"#).unwrap();
+        let empty = r#"{"prover_name":"p","aux_data":{}}"#;
+        let request: ProverInputRequest = serde_json::from_str(empty).unwrap();
         assert_eq!(request.aux_data, ProverInputRequestAuxData::default());
-        assert!(serde_json::from_str::<ProverInputRequest>(r#"{"prover_name":"p"}"#).is_err());
+        for bad in [r#"{"prover_name":"p"}"#, r#"{"prover_name":"p","aux_data":null}"#] {
+            assert!(serde_json::from_str::<ProverInputRequest>(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

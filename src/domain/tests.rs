@@ -13,6 +13,13 @@ fn hash() -> String {
     format!("0x{}", "4d".repeat(32))
 }
 
+/// Reads the text, checks that it is written back as it is, and returns the value.
+pub(super) fn round_trip<T: Serialize + DeserializeOwned>(text: &str) -> T {
+    let value: T = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!(serde_json::to_string(&value).unwrap(), text);
+    value
+}
+
 /// Reads the object, checks that it is written back with these keys in this order, and nothing is lost.
 fn assert_keys<T: Serialize + DeserializeOwned>(keys: &str, json: Value) {
     let typed: T = serde_json::from_value(json.clone()).unwrap();
@@ -126,7 +133,7 @@ fn executed(op: &ZkSyncOp) -> ExecutedOperations {
 }
 
 /// A block that holds one operation of nearly every kind.
-fn block() -> ImportedBlock {
+pub(super) fn block() -> ImportedBlock {
     let ops: Vec<_> = op::tests::table().iter().map(|(op, _)| executed(op)).collect();
     serde_json::from_value(json!({
         "block": {"block_number": 1, "new_root_hash": "01", "fee_account": 0, "block_transactions": ops,

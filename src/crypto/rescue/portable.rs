@@ -41,10 +41,14 @@ pub(super) fn permute(state: &mut State) {
 }
 
 fn multiply(a: &Cells, b: &Cells) -> Cells {
-    std::array::from_fn(|i| a[i].mul(&b[i]))
+    [a[0].mul(&b[0]), a[1].mul(&b[1]), a[2].mul(&b[2])]
 }
 
 /// Squares each cell so many times.
 fn square(cells: &Cells, times: u32) -> Cells {
-    cells.map(|cell| (0..times).fold(cell, |cell, _| cell.square()))
+    let [mut a, mut b, mut c] = *cells;
+    for _ in 0..times {
+        (a, b, c) = (a.square(), b.square(), c.square());
+    }
+    [a, b, c]
 }

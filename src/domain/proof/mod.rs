@@ -6,6 +6,7 @@ mod aggregated;
 mod codec;
 mod encoded;
 mod point;
+mod precomputed;
 mod sample;
 mod single;
 
@@ -13,6 +14,7 @@ pub use aggregated::{AggregatedProof, AggregatedProofParts};
 pub use codec::ProofError;
 pub use encoded::{EncodedAggregatedProof, EncodedSingleProof};
 pub use point::G1Point;
+pub use precomputed::PrecomputedSampleProofs;
 pub use sample::{sample_aggregated_proof, sample_single_proof};
 pub use single::{SingleProof, SingleProofParts};
 
