@@ -30,42 +30,7 @@ const MAX_ANSWER_BYTES: usize = 2 << 30;
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Paths of the routes beyond the prover protocol that the client commands use.
-pub mod path {
-    /// Import and read back the genesis.
-    pub const GENESIS: &str = "/api/v1/genesis";
-    /// Import blocks.
-    pub const BLOCKS: &str = "/api/v1/blocks";
-    /// Import aggregated operations.
-    pub const AGGREGATED_OPERATIONS: &str = "/api/v1/aggregated_operations";
-    /// What the server is doing.
-    pub const STATUS: &str = "/api/v1/status";
-
-    /// An imported block.
-    pub fn block(number: u32) -> String {
-        format!("{BLOCKS}/{number}")
-    }
-
-    /// The witness of a block.
-    pub fn witness(number: u32) -> String {
-        format!("{BLOCKS}/{number}/witness")
-    }
-
-    /// The proof of a block.
-    pub fn proof(number: u32) -> String {
-        format!("{BLOCKS}/{number}/proof")
-    }
-
-    /// The data of a job, as a prover gets it.
-    pub fn job_data(id: i32) -> String {
-        format!("/api/v1/jobs/{id}/data")
-    }
-
-    /// The aggregated proof of the blocks `first..=last`.
-    pub fn aggregated_proof(first: u32, last: u32) -> String {
-        format!("/api/v1/aggregated_proofs/{first}/{last}")
-    }
-}
+pub use crate::server::path;
 
 /// How the client proves that it may ask.
 #[derive(Clone)]

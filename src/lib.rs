@@ -44,6 +44,10 @@ pub mod sample_prover;
 pub mod server;
 pub mod service;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+pub mod testing;
 pub mod tree;
 pub mod witness;
 pub mod workers;

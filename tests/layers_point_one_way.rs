@@ -23,6 +23,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("server", &["crypto", "domain", "store", "workers", "clock", "config"]),
     ("client", &["domain", "config", "server"]),
     ("chain_folder", &["domain"]),
+    ("service", &["store", "workers", "server", "config"]),
+    ("sample_prover", &["crypto", "domain", "client"]),
 ];
 const TOP: &[&str] = &["app", "cli", "main", "lib", "testing"];
 

@@ -6,6 +6,7 @@ mod body;
 pub mod error;
 pub mod listen;
 mod observe;
+pub mod path;
 mod refusal;
 pub mod routes;
 pub mod status;

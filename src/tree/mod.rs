@@ -49,7 +49,4 @@ pub const BALANCE_TREE_DEPTH: usize = 32;
 pub const USED_SUBTREE_DEPTH: usize = 24;
 
 #[cfg(test)]
-mod naive;
-#[cfg(test)]
-#[allow(missing_docs)]
-pub(crate) mod tests;
+mod tests;

@@ -1,70 +1,17 @@
 //! The batch engine against the naive reference on random sequences of blocks.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::build::{InitialAccount, TreeBuilder};
-use super::naive::NaiveAccountTree;
+use super::build::InitialAccount;
 use super::view::Overlay;
 use super::*;
+use crate::testing::{Memory, NaiveAccountTree};
 
-/// A stored tree in memory.
-#[derive(Default)]
-pub struct Memory(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
-
-type Entry = (Vec<u8>, Vec<u8>);
-
-impl Memory {
-    pub fn new(entries: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
-        Self(Mutex::new(entries))
-    }
-
-    pub fn apply(&self, delta: &TreeDelta) {
-        let mut map = self.0.lock().unwrap();
-        for change in &delta.changes {
-            assert_eq!(map.get(&change.key), change.old.as_ref(), "a change starts from what is there");
-            match &change.new {
-                Some(value) => map.insert(change.key.clone(), value.clone()),
-                None => map.remove(&change.key),
-            };
-        }
-    }
-
-    fn entries(&self, from: &[u8], to: &[u8]) -> Vec<Entry> {
-        let map = self.0.lock().unwrap();
-        if from >= to {
-            return Vec::new();
-        }
-        map.range(from.to_vec()..to.to_vec()).map(|(k, v)| (k.clone(), v.clone())).collect()
-    }
-}
-
-impl TreeSource for Memory {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SourceError> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
-    }
-    fn first_in(&self, from: &[u8], to: &[u8]) -> Result<Option<Entry>, SourceError> {
-        Ok(self.entries(from, to).into_iter().next())
-    }
-    fn last_in(&self, from: &[u8], to: &[u8]) -> Result<Option<Entry>, SourceError> {
-        Ok(self.entries(from, to).pop())
-    }
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Entry>, SourceError> {
-        Ok(self.entries(from, to).into_iter().take(limit).collect())
-    }
-}
-
+/// A tree built a few accounts at a time.
 fn built(accounts: &[InitialAccount]) -> Memory {
-    let mut builder = TreeBuilder::default();
-    let mut records = Vec::new();
-    for chunk in accounts.chunks(3) {
-        records.extend(builder.add(chunk).unwrap());
-    }
-    let (rest, _) = builder.finish().unwrap();
-    records.extend(rest);
-    Memory(Mutex::new(records.into_iter().collect()))
+    Memory::build_in_chunks(accounts, 3)
 }
 
 fn header(seed: u8, nonce: u32) -> AccountHeader {

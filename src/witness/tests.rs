@@ -1,13 +1,12 @@
 //! Every chain of `tests/vectors/chains`, plan to JSON, byte for byte.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::*;
 use crate::domain::{AccountMap, Block, ImportedBlock, to_u128};
-use crate::tree::build::{InitialAccount, TreeBuilder};
-use crate::tree::tests::Memory;
+use crate::testing::Memory;
+use crate::tree::build::InitialAccount;
 use crate::tree::{AccountHeader, AccountTree, TreeView};
 use crate::workers::state::InTree;
 
@@ -40,10 +39,7 @@ fn genesis(json: &[u8]) -> Memory {
             balances: account.balances.iter().map(|(token, b)| (token.0, to_u128(b).unwrap())).collect(),
         })
         .collect();
-    let mut builder = TreeBuilder::default();
-    let mut records: BTreeMap<_, _> = builder.add(&accounts).unwrap().into_iter().collect();
-    records.extend(builder.finish().unwrap().0);
-    Memory::new(records)
+    Memory::build(&accounts)
 }
 
 fn check(chain: &Path, genesis_file: &Path, blocks: &Path) -> usize {

@@ -24,7 +24,7 @@ use super::{
     observe::observe,
     status::Status,
 };
-use crate::{client::path, config::BodyLimits, workers::Node};
+use crate::{config::BodyLimits, server::path, workers::Node};
 
 /// Entries of a list that are given when the request does not say, and at most.
 const PAGE: usize = 100;

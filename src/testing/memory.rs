@@ -1,0 +1,85 @@
+//! A stored tree in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use crate::tree::build::{InitialAccount, TreeBuilder};
+use crate::tree::{SourceError, TreeDelta, TreeSource};
+
+/// Accounts that are hashed together when a tree is built.
+const CHUNK: usize = 4096;
+
+/// A stored tree in memory.
+#[derive(Default)]
+pub struct Memory(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
+
+type Entry = (Vec<u8>, Vec<u8>);
+
+impl Memory {
+    /// A tree of these records.
+    pub fn new(records: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
+        Self(Mutex::new(records))
+    }
+
+    /// The tree of these accounts, built in chunks of `chunk` accounts.
+    pub fn build_in_chunks(accounts: &[InitialAccount], chunk: usize) -> Self {
+        let mut builder = TreeBuilder::default();
+        let mut records = BTreeMap::new();
+        for accounts in accounts.chunks(chunk) {
+            records.extend(builder.add(accounts).unwrap());
+        }
+        records.extend(builder.finish().unwrap().0);
+        Self::new(records)
+    }
+
+    /// The tree of these accounts.
+    pub fn build(accounts: &[InitialAccount]) -> Self {
+        Self::build_in_chunks(accounts, CHUNK)
+    }
+
+    /// Makes the changes of a block.
+    ///
+    /// # Panics
+    /// When a change does not start from what is there.
+    pub fn apply(&self, delta: &TreeDelta) {
+        let mut map = self.0.lock().unwrap();
+        for change in &delta.changes {
+            assert_eq!(map.get(&change.key), change.old.as_ref(), "a change starts from what is there");
+            match &change.new {
+                Some(value) => map.insert(change.key.clone(), value.clone()),
+                None => map.remove(&change.key),
+            };
+        }
+    }
+
+    /// Applies `read` to the entries of a range.
+    fn entries<R: Default>(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        read: impl FnOnce(&mut dyn DoubleEndedIterator<Item = Entry>) -> R,
+    ) -> R {
+        if from >= to {
+            return R::default();
+        }
+        let map = self.0.lock().unwrap();
+        let mut range =
+            map.range(from.to_vec()..to.to_vec()).map(|(key, value)| (key.clone(), value.clone()));
+        read(&mut range)
+    }
+}
+
+impl TreeSource for Memory {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SourceError> {
+        Ok(self.0.lock().unwrap().get(key).cloned())
+    }
+    fn first_in(&self, from: &[u8], to: &[u8]) -> Result<Option<Entry>, SourceError> {
+        Ok(self.entries(from, to, |range| range.next()))
+    }
+    fn last_in(&self, from: &[u8], to: &[u8]) -> Result<Option<Entry>, SourceError> {
+        Ok(self.entries(from, to, |range| range.next_back()))
+    }
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Entry>, SourceError> {
+        Ok(self.entries(from, to, |range| range.take(limit).collect()))
+    }
+}
