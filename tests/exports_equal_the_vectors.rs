@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{Server, chain, run_badly, run_well, unpacked};
+use support::{Server, chain, run_badly, run_well, unpacked, until};
 
 const CHAINS: [&str; 4] = ["deposit", "cpk_ecdsa", "forced_exit", "full_exit_nft"];
 
@@ -36,7 +36,7 @@ fn online() {
         for _ in 0..2 {
             run_well(&["import", "--url", url, chain(name).to_str().unwrap()]);
         }
-        server.wait_for("/jobs/idle", 1);
+        until(|| (server.get("/api/v1/jobs/1").status == 200).then_some(()));
         let expected = unpacked(&chain(name).join("expected/000001.prover_data.json.zst"));
         assert!(run_well(&["export", "--url", url, "witness", "1"]) == expected, "{name}");
         let block: serde_json::Value =

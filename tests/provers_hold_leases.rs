@@ -61,6 +61,8 @@ fn a_job_is_held_from_the_moment_it_is_handed_out_until_its_prover_stops() {
         server.post("/api/internal/prover/replicas", r#"{"current_count":0}"#).json()["needed_count"],
         1
     );
+    server.post("/api/v1/jobs/1/drop", "").accepted();
+    server.get("/api/v1/jobs/1").refused(404, "job 1");
 }
 
 #[test]
@@ -127,6 +129,5 @@ fn proofs_are_checked_stored_once_aggregated_and_verified() {
     server.wait_for("/jobs/done", 2);
     let operations = server.get("/api/v1/aggregated_operations?action=ExecuteBlocks").accepted().json();
     assert_eq!(operations["aggregated_operations"][0]["last_block"], 1);
-    server.post("/api/v1/jobs/2/drop", "").accepted();
-    server.get("/api/v1/jobs/2").refused(404, "job 2");
+    server.post("/api/v1/jobs/2/drop", "").refused(409, "stored proof of job 2");
 }

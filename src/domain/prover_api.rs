@@ -1,8 +1,10 @@
 //! Messages between server and provers (spec 02 §12, 06 §5).
 
 use super::{AggregatedProof, BlockNumber, SingleProof};
+use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use std::fmt;
 
 /// A prover asks for a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,14 +93,31 @@ pub struct ProverStopped {
 
 impl<'de> Deserialize<'de> for ProverStopped {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NameVisitor).map(|prover_name| Self { prover_name })
+    }
+}
+
+/// Takes either form as it is read: an untagged enum would lose line and column of an error.
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a prover's name, or an object with prover_name")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<String, E> {
+        Ok(name.to_owned())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<String, A::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a prover's name, or an object with prover_name")]
-        enum Body {
-            Bare(String),
-            Object { prover_name: String },
+        struct Object {
+            prover_name: String,
         }
-        let (Body::Bare(prover_name) | Body::Object { prover_name }) = Body::deserialize(deserializer)?;
-        Ok(Self { prover_name })
+        let object = Object::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(object.prover_name)
     }
 }
 
