@@ -9,7 +9,7 @@
 //! ```
 //!
 //! 1. [`workers::import`] checks a sealed block against the state after the block before it, and stores it.
-//! 2. A [maintainer](workers::maintainer) builds its witness: [plan](witness::plan) what each chunk shows, [hash](tree) every
+//! 2. A [maintainer](workers::maintainer) builds its witness: [plan](mod@witness::plan) what each chunk shows, [hash](tree) every
 //!    version of the account tree at once, [assemble](witness::assemble) the `ProverData`.
 //! 3. The [updater](workers::updater) turns the witness into a job; with the proofs of a range of blocks and a `CreateProofBlocks`
 //!    operation it makes an aggregated job.

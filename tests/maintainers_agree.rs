@@ -1,5 +1,7 @@
 //! However many maintainers, however fast the import: the same witnesses.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 #[path = "support/vectors.rs"]
 mod vectors;
 

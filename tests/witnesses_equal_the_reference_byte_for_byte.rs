@@ -1,5 +1,7 @@
 //! Import a chain, build its witnesses, export them: every byte is the reference's.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 #[path = "support/vectors.rs"]
 mod vectors;
 

@@ -213,3 +213,25 @@ impl Point {
 fn digits(limbs: &[u64]) -> impl DoubleEndedIterator<Item = usize> {
     (0..DIGITS).map(|i| (limbs[i / 16] >> (4 * (i % 16)) & 15) as usize)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addition_law_is_complete() {
+        let mut minus_one = Fr::one();
+        minus_one.negate();
+        assert!(Element::from_fr(&minus_one).sqrt().is_some());
+        assert!(Element::from_fr(&CURVE.d).sqrt().is_none());
+    }
+
+    #[test]
+    fn the_generator_spans_the_subgroup() {
+        let generator = Point::generator_times(&Fs::one());
+        assert!(generator != Point::neutral());
+        assert!(generator.is_in_subgroup());
+        assert!(Affine::unpack(&generator.to_affine().pack()) == Some(generator.to_affine()));
+    }
+}

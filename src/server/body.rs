@@ -42,8 +42,7 @@ async fn collect(body: &mut Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(announced.min(PREALLOCATE)).unwrap_or(0));
     while let Some(frame) = timeout(PART_TIMEOUT, body.frame()).await? {
-        // The connection broke: nobody will read the answer.
-        let frame = frame.map_err(|_| ApiError::RequestTimeout)?;
+        let frame = frame.map_err(|_| ApiError::BrokenBody)?;
         let Ok(part) = frame.into_data() else { continue };
         if bytes.len() + part.len() > limit {
             return Err(ApiError::BodyTooLarge { limit });

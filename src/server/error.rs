@@ -45,6 +45,9 @@ pub enum ApiError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The body is cut off or not framed as its head says.
+    #[error("the body did not arrive whole")]
+    BrokenBody,
     /// The body did not arrive in time.
     #[error("the request took too long to arrive")]
     RequestTimeout,
@@ -152,6 +155,7 @@ impl ApiError {
             Self::UnknownRoute => (StatusCode::NOT_FOUND, "unknown_route"),
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::BrokenBody => (StatusCode::BAD_REQUEST, "broken_body"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
             Self::UnknownJob { .. } => (StatusCode::NOT_FOUND, "unknown_job"),

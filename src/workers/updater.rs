@@ -49,11 +49,28 @@ fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
         next = next.max(store.last_verified_block()?.saturating_add(1));
     }
     while store.witness(next)?.is_some() {
-        if let AddJob::Added(id) = store.add_single_job(next)? {
-            info!(job = id, block = next, "job added");
-            added = true;
-        }
+        added |= add_single_job(store, next)?;
         next = next.saturating_add(1);
+    }
+    Ok(added)
+}
+
+/// Makes the job of a witnessed block, unless the block is proven or has one.
+fn add_single_job(store: &Store, block: u32) -> Result<bool, StoreError> {
+    if store.has_single_proof(block)? {
+        return Ok(false);
+    }
+    let AddJob::Added(id) = store.add_single_job(block)? else { return Ok(false) };
+    info!(job = id, block, "job added");
+    Ok(true)
+}
+
+/// Makes the jobs that a range waits for. Without any job, the queue takes blocks that are to be aggregated for proven: an operation
+/// that arrives before the proofs must not leave its blocks without jobs.
+fn add_missing_jobs(store: &Store, first: u32, last: u32) -> Result<bool, StoreError> {
+    let mut added = false;
+    for block in first..=last {
+        added |= store.witness(block)?.is_some() && add_single_job(store, block)?;
     }
     Ok(added)
 }
@@ -65,6 +82,10 @@ fn add_aggregated_jobs(store: &Store) -> Result<bool, StoreError> {
         store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
     {
         let (first, last) = (operation.first, operation.last);
+        next = last.saturating_add(1);
+        if store.has_aggregated_proof(first, last)? {
+            continue;
+        }
         match store.add_aggregated_job(first, last) {
             Ok(AddJob::Added(id)) => {
                 info!(job = id, first, last, "aggregated job added");
@@ -73,11 +94,11 @@ fn add_aggregated_jobs(store: &Store) -> Result<bool, StoreError> {
             Ok(AddJob::Exists(_)) => {}
             Err(StoreError::MissingProof { block }) => {
                 debug!(first, last, block, "the range waits for the proof of a block");
+                added |= add_missing_jobs(store, block, last)?;
                 break;
             }
             Err(error) => return Err(error),
         }
-        next = last.saturating_add(1);
     }
     Ok(added)
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::cli::CliError;
 use crate::client::{Client, path};
 use crate::domain::{AggregatedOperation, AggregatedProof};
-use crate::store::{AggregatedAction, Store};
+use crate::store::{AggregatedAction, Store, StoreError};
 
 /// How often new aggregated proofs are looked for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -39,8 +39,11 @@ pub async fn run(client: Client, store: Arc<Store>, stopped: watch::Receiver<boo
     Ok(())
 }
 
-/// The next range to execute, if its proof is there: its operation and its proof, as JSON.
-fn proven_range(store: &Store) -> Result<Option<(Vec<u8>, Vec<u8>)>, crate::store::StoreError> {
+/// An operation and its aggregated proof, as JSON.
+type ProvenRange = (Vec<u8>, Vec<u8>);
+
+/// The next range to execute, if its proof is there.
+fn proven_range(store: &Store) -> Result<Option<ProvenRange>, StoreError> {
     let next = store.last_verified_block()?.saturating_add(1);
     let Some(operation) = store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
     else {
