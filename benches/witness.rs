@@ -2,6 +2,7 @@
 //!
 //! The naive side does what plan → hash → assemble avoids: it checks signatures one by one, and for each leaf update and each fee
 //! rehashes that leaf's whole path with franklin-crypto's own `rescue_hash`, reading paths from the tree as it stands.
+//! One signature check, the plan and the serialiser are the same code on both sides; both trees are in memory.
 //!
 //!     cargo bench -- [--accounts 1000] [--chunks 390] [--repetitions 5] [--naive-repetitions 2] [--naive-limit 60]
 

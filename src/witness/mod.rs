@@ -1,6 +1,6 @@
 //! From a sealed block to its witness: plan, hash, assemble (spec 04).
 //!
-//! 1. [`plan`](mod@plan) walks the block's operations over plain account state. It decides every leaf update and, chunk by chunk, which
+//! 1. [`mod@plan`](mod@plan) walks the block's operations over plain account state. It decides every leaf update and, chunk by chunk, which
 //!    *branch* of the account tree each side shows and in which version. No hashing.
 //! 2. The [`tree`](crate::tree) computes all versions at once.
 //! 3. [`assemble`] looks up the planned paths and roots and gives the [`ProverData`].
@@ -10,7 +10,7 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`plan`](mod@plan) | the plan of a block; one file per operation |
+//! | [`mod@plan`](mod@plan) | the plan of a block; one file per operation |
 //! | [`signatures`] | which bytes of a transaction were signed, and how the witness shows them |
 //! | [`assemble`] | the witness, from a plan and a versioned tree |
 //! | [`prover_data`] | its JSON |

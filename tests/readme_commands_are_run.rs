@@ -1,0 +1,114 @@
+//! What the README says to type can be typed: its commands parse, its two main commands are those of CI, its table of
+//! settings is the program's.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+
+use clap::Parser;
+use zksync_witness_server::cli::Cli;
+use zksync_witness_server::config::{Config, Environment};
+
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+/// Lines of the blocks of commands.
+fn commands(markdown: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut commands = Vec::new();
+    for line in markdown.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if inside && !line.is_empty() {
+            commands.push(line.to_owned());
+        }
+    }
+    commands
+}
+
+/// Parses the command as the shell would start it.
+fn check(command: &str) {
+    // A command within another one: `$(…)`.
+    if let Some((_, rest)) = command.split_once("$(") {
+        check(rest.split_once(')').unwrap().0);
+    }
+    let words: Vec<&str> = command.split_whitespace().collect();
+    match words.as_slice() {
+        ["export", assignment] => assert!(assignment.contains('='), "{command}"),
+        ["curl", ..] | ["cargo", "test"] | ["cargo", "bench"] => {}
+        ["cargo", "install", "--locked", "--path", "."] => {}
+        ["witness-server", ..] => parse(&words, command),
+        ["cargo", "run", rest @ ..] => {
+            let split = rest.iter().position(|word| *word == "--").unwrap_or(rest.len());
+            let (options, arguments) = rest.split_at(split);
+            let options: Vec<&str> =
+                options.iter().copied().filter(|option| *option != "--release").collect();
+            match options.as_slice() {
+                [] => parse(&[&["witness-server"], &arguments[1..]].concat(), command),
+                ["--example", name] => {
+                    let file = format!("examples/{name}.rs");
+                    assert!(
+                        Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).exists(),
+                        "{command}: no {file}"
+                    );
+                }
+                _ => panic!("{command}: unexpected options of cargo"),
+            }
+        }
+        _ => panic!("{command}: not checked by this test"),
+    }
+}
+
+fn parse(words: &[&str], command: &str) {
+    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}"));
+    let flags = cli.flags().unwrap_or_else(|error| panic!("{command}: {error}"));
+    Config::load(None, &Environment::default(), &flags).unwrap_or_else(|error| panic!("{command}: {error}"));
+}
+
+#[test]
+fn every_command_parses() {
+    for file in ["README.md", "data/README.md"] {
+        let text = read(file);
+        let commands = if file == "README.md" {
+            commands(&text)
+        } else {
+            text.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
+        };
+        assert!(!commands.is_empty(), "{file}");
+        commands.iter().for_each(|command| check(command));
+    }
+}
+
+#[test]
+fn the_two_main_commands_come_first_and_ci_runs_both() {
+    let readme = commands(&read("README.md"));
+    assert_eq!(readme[..2], ["cargo run --release -- demo", "cargo test"]);
+    let ci = read(".ci/run").replace(" --locked", "");
+    for command in &readme[..2] {
+        assert!(ci.contains(command), "{command}");
+    }
+    assert!(read(".github/workflows/ci.yml").contains("bash .ci/run"));
+}
+
+#[test]
+fn the_table_of_settings_is_complete() {
+    let readme = read("README.md");
+    let config = Config::load(None, &Environment::default(), &zksync_witness_server::config::Flags::new());
+    let mut settings = 0;
+    for line in config.unwrap().print().lines() {
+        let row = if let Some((name, value)) = line.split_once(" = ") {
+            let value = value.strip_suffix("  # default").unwrap().trim_matches('"');
+            format!("| `{name}` | `{value}` |")
+        } else if let Some(name) = line.strip_prefix("# ").and_then(|line| line.strip_suffix(" is not set")) {
+            format!("| `{name}` | – |")
+        } else {
+            continue;
+        };
+        assert!(readme.contains(&row), "no row {row}");
+        settings += 1;
+    }
+    let rows = readme.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, settings, "rows of settings that are not there");
+}
