@@ -21,7 +21,7 @@ pub struct ServeArgs {
     /// Address for provers, imports and operators [default: 127.0.0.1:8088]
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<String>,
-    /// Address for metrics, health and the dashboard [default: 127.0.0.1:3312]
+    /// Address for health checks [default: 127.0.0.1:3312]
     #[arg(long, value_name = "IP:PORT")]
     pub admin_listen: Option<String>,
     /// Maintainer threads that build witnesses [default: 4]
