@@ -129,7 +129,10 @@ fn any_write_can_fail_once() {
 #[test]
 #[ignore = "needs a small file system"]
 fn a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on() {
-    let parent = PathBuf::from(std::env::var("SMALL_DISK").unwrap());
+    let Ok(parent) = std::env::var("SMALL_DISK").map(PathBuf::from) else {
+        println!("skipped: mount a tmpfs of some 24 MB and name it in SMALL_DISK");
+        return;
+    };
     // First the bodies meet the full disk, then the index, which has no bodies to write.
     for bodies in [true, false] {
         let dir = parent.join(format!("data-{bodies}"));
