@@ -53,6 +53,7 @@ pub fn node_options(config: &Config) -> NodeOptions {
         interval: config.prepare_data_interval,
         aggregate: config.aggregate.iter().map(number).collect(),
         aggregate_deadline: config.aggregate_deadline,
+        keep_verified: config.keep_verified,
         idle_provers: config.idle_provers.into(),
     }
 }

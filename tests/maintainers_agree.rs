@@ -85,3 +85,41 @@ fn an_import_slower_than_the_witnesses_and_a_restart_in_between() {
     }
     node_now.stop();
 }
+
+#[test]
+fn verified_blocks_are_cleared_out_when_asked() {
+    let chain = sample_chain();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(folder.path(), StoreOptions::default()).unwrap());
+    let options = NodeOptions { keep_verified: Some(1), ..NodeOptions::default() };
+    let node = Node::new(store, options);
+    node.start().unwrap();
+    node.import_genesis(&chain.genesis().read().unwrap(), &|_, _| ()).unwrap();
+    let mut blocks = Vec::new();
+    for block in &chain.blocks()[..3] {
+        let body = block.file.read().unwrap();
+        node.import_block(&body).unwrap();
+        let imported: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        blocks.push(imported["block"].clone());
+    }
+    wait_for_witness(&node, 3);
+    let jobs = || node.store().counts().unwrap().idle;
+    let start = Instant::now();
+    while jobs() < 3 {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Blocks 1 and 2 are dropped only once their jobs are done or gone.
+    for job in [1, 2] {
+        node.store().drop_job(job).unwrap();
+    }
+    let execute = serde_json::json!({"ExecuteBlocks": {"blocks": blocks}});
+    node.import_aggregated_operation(execute.to_string().as_bytes()).unwrap();
+    while node.store().witness(2).unwrap().is_some() {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(node.store().witness(1).unwrap().is_none());
+    assert!(node.store().witness(3).unwrap().is_some(), "one verified block is kept");
+    node.stop();
+}

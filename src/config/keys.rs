@@ -93,6 +93,7 @@ pub(super) static KEYS: &[Key] = &[
     key("aggregate", Kind::List, None, "sizes of aggregated operations the server makes itself; none: it makes no such operation"),
     key("aggregate_deadline", Kind::Text, Some("10s"), "a proven block waits no longer than this for a larger aggregate"),
     key("history", Kind::Bare, Some("400"), "blocks that can be reverted"),
+    key("keep_verified", Kind::Bare, None, "verified blocks whose witnesses and finished jobs are kept; none: all of them"),
     key("cache_bytes", Kind::Text, Some("64MiB"), "page cache of the store"),
     key("max_connections", Kind::Bare, Some("1024"), "open connections; more wait"),
     key("shutdown_timeout", Kind::Text, Some("10s"), "time that requests under way get when the server stops"),

@@ -60,6 +60,8 @@ pub struct Config {
     pub aggregate_deadline: Duration,
     /// Number of blocks that can be reverted.
     pub history: u32,
+    /// Number of verified blocks whose witnesses and finished jobs are kept; `None` for all of them.
+    pub keep_verified: Option<u32>,
     /// Page cache of the store, in bytes.
     pub cache_bytes: usize,
     /// Open connections a listener serves at a time.
@@ -144,6 +146,7 @@ impl Config {
             aggregate: of.optional("aggregate", parse::sizes)?.unwrap_or_default(),
             aggregate_deadline: of.required("aggregate_deadline", parse::duration)?,
             history: of.required("history", parse::number(1, 1_000_000))?,
+            keep_verified: of.optional("keep_verified", parse::number(0, u32::MAX))?,
             cache_bytes: of.required("cache_bytes", parse::bytes)?,
             max_connections: of.required("max_connections", parse::number(1, 65_536))?,
             shutdown_timeout: of.required("shutdown_timeout", parse::duration)?,

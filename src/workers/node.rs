@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
-use super::aggregator::Aggregator;
 use super::bell::Bell;
 use super::chain::Chain;
 use super::import::{self, ImportError, Imported};
-use super::{maintainer, updater};
+use super::maintainer;
+use super::updater::Updater;
 use crate::store::{Store, StoreError};
 
 /// How the workers run.
@@ -25,6 +25,8 @@ pub struct NodeOptions {
     pub aggregate: Vec<u32>,
     /// How long a proven block waits for a larger aggregate.
     pub aggregate_deadline: Duration,
+    /// How many verified blocks keep their witnesses and finished jobs; `None` for all of them.
+    pub keep_verified: Option<u32>,
     /// Floor of the number of provers that the scaler is told.
     pub idle_provers: u64,
 }
@@ -36,6 +38,7 @@ impl Default for NodeOptions {
             interval: Duration::from_secs(5),
             aggregate: Vec::new(),
             aggregate_deadline: Duration::from_secs(1),
+            keep_verified: None,
             idle_provers: 1,
         }
     }
@@ -71,9 +74,9 @@ impl Node {
     /// When the store cannot be read or a thread cannot be made.
     pub fn start(&self) -> Result<(), StoreError> {
         self.start_maintainers(u32::MAX)?;
-        let aggregator = Aggregator::new(self.options.aggregate.clone(), self.options.aggregate_deadline);
-        let (store, bell, interval) = (self.store.clone(), self.bell.clone(), self.options.interval);
-        self.spawn("updater", move || updater::run(&store, &bell, interval, aggregator))
+        let mut updater = Updater::new(self.store.clone(), &self.options);
+        let (bell, interval) = (self.bell.clone(), self.options.interval);
+        self.spawn("updater", move || updater.run(&bell, interval))
     }
 
     /// Starts the maintainers alone, for the blocks up to `until`.

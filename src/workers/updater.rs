@@ -7,38 +7,71 @@ use tracing::{debug, info, warn};
 
 use super::aggregator::Aggregator;
 use super::bell::Bell;
+use super::node::NodeOptions;
 use crate::domain::job::JobType;
 use crate::store::{AddJob, AggregatedAction, Store, StoreError};
 
-/// Runs until the bell stops. Each round adds every job that is ready; the interval is only the fallback between rings.
-pub fn run(store: &Arc<Store>, bell: &Bell, interval: Duration, mut aggregator: Option<Aggregator>) {
-    while !bell.is_stopping() {
-        let heard = bell.listen();
-        let added = round(store, aggregator.as_mut());
-        if let Err(error) = &added {
-            warn!(%error, "a round of the updater failed, it will be tried again");
-        }
-        if matches!(added, Ok(true)) {
-            bell.ring();
-            continue;
-        }
-        let due = aggregator.as_ref().and_then(Aggregator::due_in);
-        bell.wait(heard, due.map_or(interval, |due| interval.min(due)));
-    }
+/// See the module.
+pub struct Updater {
+    store: Arc<Store>,
+    aggregator: Option<Aggregator>,
+    keep_verified: Option<u32>,
+    /// The last verified block when verified blocks were last cleared out.
+    cleared: u32,
 }
 
-/// One round; whether anything changed that may make more possible.
-fn round(store: &Arc<Store>, aggregator: Option<&mut Aggregator>) -> Result<bool, StoreError> {
-    let expired = store.expire()?;
-    if !expired.is_empty() {
-        warn!(jobs = ?expired, "leases ran out without a heartbeat; the jobs are idle again");
+impl Updater {
+    /// An updater that does what the options ask for.
+    pub fn new(store: Arc<Store>, options: &NodeOptions) -> Self {
+        let aggregator = Aggregator::new(options.aggregate.clone(), options.aggregate_deadline);
+        Self { store, aggregator, keep_verified: options.keep_verified, cleared: 0 }
     }
-    let single = add_single_jobs(store)?;
-    let operations = match aggregator {
-        Some(aggregator) => aggregator.round(store)?,
-        None => false,
-    };
-    Ok(add_aggregated_jobs(store)? || single || operations)
+
+    /// Runs until the bell stops. Each round adds every job that is ready; the interval is only the fallback between rings.
+    pub fn run(&mut self, bell: &Bell, interval: Duration) {
+        while !bell.is_stopping() {
+            let heard = bell.listen();
+            let added = self.round();
+            if let Err(error) = &added {
+                warn!(%error, "a round of the updater failed, it will be tried again");
+            }
+            if matches!(added, Ok(true)) {
+                bell.ring();
+                continue;
+            }
+            let due = self.aggregator.as_ref().and_then(Aggregator::due_in);
+            bell.wait(heard, due.map_or(interval, |due| interval.min(due)));
+        }
+    }
+
+    /// One round; whether anything changed that may make more possible.
+    fn round(&mut self) -> Result<bool, StoreError> {
+        let expired = self.store.expire()?;
+        if !expired.is_empty() {
+            warn!(jobs = ?expired, "leases ran out without a heartbeat; the jobs are idle again");
+        }
+        let single = add_single_jobs(&self.store)?;
+        let operations = match &mut self.aggregator {
+            Some(aggregator) => aggregator.round(&self.store)?,
+            None => false,
+        };
+        let aggregated = add_aggregated_jobs(&self.store)?;
+        self.clear_verified()?;
+        Ok(aggregated || single || operations)
+    }
+
+    /// Drops what verified blocks do not need any more, each time there are more of them.
+    fn clear_verified(&mut self) -> Result<(), StoreError> {
+        let (Some(keep), verified) = (self.keep_verified, self.store.last_verified_block()?) else {
+            return Ok(());
+        };
+        if verified > self.cleared {
+            let dropped = self.store.drop_verified(keep)?;
+            self.cleared = verified;
+            debug!(verified, ?dropped, "verified blocks cleared out");
+        }
+        Ok(())
+    }
 }
 
 fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {

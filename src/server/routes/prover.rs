@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, info, info_span, warn};
 
 use super::Shared;
 use crate::{
@@ -33,7 +33,8 @@ pub async fn get_job(State(api): Shared, headers: HeaderMap, body: Body) -> Resu
     let job = api.blocking(move |node| {
         let Some(job) = node.store().claim(&prover, preference(&aux_data))? else { return Ok(None) };
         let (id, first, last, attempt) = (job.id, job.first, job.last, job.attempt);
-        info!(job = id, first, last, attempt, ?prover, kind = job.job_type.name(), "job claimed");
+        let _job = info_span!("job", id).entered();
+        info!(first, last, attempt, ?prover, kind = job.job_type.name(), "job claimed");
         node.ring();
         let id = wire_id(id);
         let mut head =
@@ -61,14 +62,17 @@ pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, Ap
     let WorkingOn { prover_name: prover, job_id } = parse_json(&body)?;
     named(&prover)?;
     let id = u32::try_from(job_id).map_err(|_| ApiError::UnknownJob { job_id })?;
-    let heartbeat = api.blocking(move |node| match node.store().heartbeat(&prover, id)? {
-        HeartbeatOutcome::Renewed => {
-            debug!(job = id, ?prover, "heartbeat");
-            Ok(StatusCode::OK)
+    let heartbeat = api.blocking(move |node| {
+        let _job = info_span!("job", id).entered();
+        match node.store().heartbeat(&prover, id)? {
+            HeartbeatOutcome::Renewed => {
+                debug!(?prover, "heartbeat");
+                Ok(StatusCode::OK)
+            }
+            HeartbeatOutcome::NotFound => Err(ApiError::UnknownJob { job_id }),
+            HeartbeatOutcome::NotHolder { .. } => Err(ApiError::WrongHolder { job_id, prover }),
+            HeartbeatOutcome::NotInProgress { .. } => Err(ApiError::JobNotInProgress { job_id }),
         }
-        HeartbeatOutcome::NotFound => Err(ApiError::UnknownJob { job_id }),
-        HeartbeatOutcome::NotHolder { .. } => Err(ApiError::WrongHolder { job_id, prover }),
-        HeartbeatOutcome::NotInProgress { .. } => Err(ApiError::JobNotInProgress { job_id }),
     });
     heartbeat.await
 }
@@ -83,15 +87,16 @@ pub async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiEr
             return Err(ApiError::UnknownJob { job_id: job });
         }
         let (first, last) = (first_block.0, last_block.0);
+        let _job = info_span!("job", id = job).entered();
         match proofs::publish(node.store(), &request) {
             Ok(()) => {
-                info!(job, first, last, "proof published");
+                info!(first, last, "proof published");
                 node.ring();
                 Ok(StatusCode::OK)
             }
             Err(refused) => {
                 // The client drops the answer: this line and the list of rejected proofs are where it shows.
-                warn!(job, first, last, reason = %refused, "proof rejected");
+                warn!(first, last, reason = %refused, "proof rejected");
                 Err(refused.into())
             }
         }
