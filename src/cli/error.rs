@@ -67,9 +67,6 @@ pub enum CliError {
     /// Anything else; the text says what to do.
     #[error("{0}")]
     Failed(String),
-    /// TODO(integrator): goes away once every command reaches the store and the workers.
-    #[error("`{0}` is not wired yet")]
-    NotWired(&'static str),
 }
 
 impl CliError {
@@ -92,8 +89,7 @@ impl CliError {
             | Self::Client(_)
             | Self::Output { .. }
             | Self::Runtime(_)
-            | Self::Failed(_)
-            | Self::NotWired(_) => 1,
+            | Self::Failed(_) => 1,
         }
     }
 }
