@@ -35,7 +35,9 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Stored bytes do not decode or their checksum does not hold.
-    #[error("the data folder is damaged: {what}; run `doctor`, or restore a backup")]
+    #[error(
+        "the data folder is damaged: {what}; restore a copy of it, or import the chain into a new folder"
+    )]
     Corrupt {
         /// Which record or file, and what is wrong with it.
         what: String,

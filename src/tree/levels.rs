@@ -325,5 +325,7 @@ fn start(source: &dyn TreeSource, cuts: &[(TreeId, usize, u32)]) -> Result<Vec<L
 }
 
 fn missing(tree: TreeId, level: usize) -> SourceError {
-    SourceError(format!("the account tree lacks a node of {tree:?} at level {level}; restore a backup"))
+    SourceError(format!(
+        "the account tree lacks a node of {tree:?} at level {level}; restore a copy of the data folder, or import the chain into a new one"
+    ))
 }

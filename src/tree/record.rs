@@ -144,7 +144,7 @@ fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], SourceError> {
 
 fn bad(what: &str) -> SourceError {
     SourceError(format!(
-        "the account tree holds an unreadable {what}; run `witness-server revert` or restore a backup"
+        "the account tree holds an unreadable {what}; restore a copy of the data folder, or import the chain into a new one"
     ))
 }
 
