@@ -3,6 +3,7 @@
 //! Flags that stand for a setting are passed on as text; the configuration checks them, so that a flag, a variable and a
 //! line of the file meet the same rules and the same words.
 
+pub mod bench;
 pub mod demo;
 mod error;
 pub mod export;
@@ -88,6 +89,8 @@ pub enum Command {
     Token(token::TokenArgs),
     /// Run a sample chain through the whole system, with two sample provers
     Demo(demo::DemoArgs),
+    /// Measure this machine: ratios against named baselines, each with the bound it is held against
+    Bench(bench::BenchArgs),
 }
 
 impl Cli {
@@ -111,6 +114,7 @@ impl Cli {
             Command::Revert(args) => args.folder.add_flags(&mut flags),
             Command::Token(args) => args.folder.add_flags(&mut flags),
             Command::Demo(args) => args.folder.add_flags(&mut flags),
+            Command::Bench(_) => {}
         }
         Ok(flags)
     }
@@ -162,6 +166,8 @@ mod tests {
             "token --ttl 1h",
             "demo",
             "demo --data-dir D --log-format json",
+            "bench",
+            "bench engines chain --full --json --plots D",
         ] {
             let line = format!("witness-server {line}");
             assert!(Cli::try_parse_from(line.split_whitespace()).is_ok(), "{line}");
@@ -180,6 +186,8 @@ mod tests {
             "export --data-dir D aggregated-proof 1",
             "revert --data-dir D",
             "token --ttl soon",
+            "bench nothing",
+            "bench --large 10",
         ] {
             let line = format!("witness-server {line}");
             assert!(Cli::try_parse_from(line.split_whitespace()).is_err(), "{line}");

@@ -106,6 +106,14 @@ impl BodyRef {
             BodyRef::Inline { raw_len, .. } | BodyRef::File { raw_len, .. } => *raw_len,
         }
     }
+
+    /// Length of the body in bytes, as it is stored.
+    pub fn stored_len(&self) -> u64 {
+        match self {
+            BodyRef::Inline { frame, .. } => frame.len() as u64,
+            BodyRef::File { len, .. } => *len,
+        }
+    }
 }
 
 /// A body as read: one zstd frame, checked against its hash.

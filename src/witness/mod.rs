@@ -26,7 +26,7 @@ pub use assemble::{BlockWitness, Hashed, hash};
 pub use error::{Cause, WitnessError};
 pub use plan::{Plan, State, StateError, plan};
 pub use prover_data::ProverData;
-pub use signatures::{SignatureCheck, check_signatures};
+pub use signatures::{SignatureCheck, check_signatures, checked_forms};
 
 #[cfg(test)]
 mod tests;
