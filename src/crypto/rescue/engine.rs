@@ -21,7 +21,9 @@ pub enum Engine {
 
 /// The engine asked for needs instructions this processor lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("this processor lacks the instructions of the engine {0}; take another engine, or auto for the best one")]
+#[error(
+    "this processor lacks the instructions of the engine {0}; take another engine, or auto for the best one"
+)]
 pub struct EngineUnavailable(pub Engine);
 
 /// A text that is the name of no engine.
