@@ -1,8 +1,11 @@
 //! Composition root: from a parsed command line to a running command.
 
+use tracing::debug;
+
 use crate::{
     cli::{Cli, CliError, Command, bench, demo, export, import, revert, serve, status, token, witness},
     config::{Config, Environment, Origin},
+    crypto::rescue,
     logging,
 };
 
@@ -17,6 +20,10 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
     let quiet = matches!(cli.command, Command::Demo(_) | Command::Bench(_))
         && *config.origin("log") == Origin::Default;
     logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
+    if let Some(engine) = config.engine {
+        rescue::force_engine(engine)?;
+    }
+    debug!(engine = %rescue::engine(), "engine chosen");
     match cli.command {
         Command::Serve(args) => serve::run(&args, &config),
         Command::Import(args) => import::run(&args, &config),

@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("crypto", &[]),
     ("clock", &[]),
     ("logging", &[]),
-    ("config", &["logging"]),
+    ("config", &["crypto", "logging"]),
     ("domain", &["crypto"]),
     ("tree", &["crypto", "domain"]),
     ("witness", &["crypto", "domain", "tree"]),

@@ -68,6 +68,9 @@ pub struct GlobalArgs {
     /// Log format: human or json
     #[arg(long, global = true, value_name = "FORMAT", help_heading = "Settings")]
     pub log_format: Option<String>,
+    /// Arithmetic of the hashes: auto, portable, avx512ifma or franklin
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
+    pub cpu_features: Option<String>,
 }
 
 /// The subcommands.
@@ -105,6 +108,7 @@ impl Cli {
         }
         flags.add("log", "--log", self.global.log.as_deref());
         flags.add("log_format", "--log-format", self.global.log_format.as_deref());
+        flags.add("cpu_features", "--cpu-features", self.global.cpu_features.as_deref());
         match &self.command {
             Command::Serve(args) => args.add_flags(&mut flags),
             Command::Import(args) => args.target.add_flags(&mut flags),
