@@ -81,8 +81,11 @@ fn ours(block: &Block, tree: &AccountTree<'_>) -> (Stages, Vec<u8>) {
     let checks = stage(&mut stages, "signatures", || check_signatures(block));
     let plan = stage(&mut stages, "plan", || witness::plan(block, &checks, &InTree(tree)).unwrap());
     let hashed = stage(&mut stages, "hash", || witness::hash(block, plan, tree).unwrap());
-    let witness = stage(&mut stages, "assemble", || hashed.assemble(block));
-    let json = stage(&mut stages, "serialise", || serde_json::to_vec(&witness.prover_data).unwrap());
+    let json = stage(&mut stages, "JSON", || {
+        let mut json = Vec::new();
+        hashed.write_json(block, &mut json).unwrap();
+        json
+    });
     (stages, json)
 }
 

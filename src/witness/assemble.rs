@@ -68,18 +68,27 @@ impl Hashed {
         self.versions.delta()
     }
 
-    /// Puts the witness together, on all cores.
+    /// Puts the witness together, on all cores. Where only its JSON is wanted, [`Hashed::write_json`] needs less memory.
     pub fn assemble(&self, block: &Block) -> BlockWitness {
-        let (plan, versions) = (&self.plan, &self.versions);
-        let mut operations: Vec<Operation> =
-            plan.operations.par_iter().flat_map_iter(|op| self.operation(op)).collect();
-        operations.extend(std::iter::repeat_n(self.noop(), plan.padding));
+        let mut prover_data = self.without_operations(block);
+        let operations = self.plan.operations.par_iter().flat_map_iter(|op| self.operation(op));
+        prover_data.operations = operations.collect();
+        prover_data.operations.extend(std::iter::repeat_n(self.noop(), self.plan.padding));
+        BlockWitness { operations: prover_data.operations.len() as u32, prover_data }
+    }
 
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The witness, but for its operations, of which it shows none.
+    pub(super) fn without_operations(&self, block: &Block) -> ProverData {
+        let (plan, versions) = (&self.plan, &self.versions);
         let audits = |version| {
             let path = versions.balance_path(plan.fee_account, 0, version);
             elements(&path[NON_PROCESSABLE_LEVELS])
         };
-        let prover_data = ProverData {
+        ProverData {
             block_number: number(plan.number),
             public_data_commitment: self.commitment.into(),
             old_root: self.old_root.into(),
@@ -92,27 +101,25 @@ impl Hashed {
             validator_account: account(&plan.noop.header),
             validator_non_processable_tokens_audit_before_fees: audits(plan.operated),
             validator_non_processable_tokens_audit_after_fees: audits(plan.last),
-            operations,
-        };
-        BlockWitness { operations: prover_data.operations.len() as u32, prover_data }
+            operations: Vec::new(),
+        }
     }
 
-    fn operation(&self, op: &PlannedOp) -> Vec<Operation> {
+    /// The chunks of an operation.
+    pub(super) fn operation<'a>(&'a self, op: &'a PlannedOp) -> impl Iterator<Item = Operation> + 'a {
         let args = arguments(&op.shown.args);
-        let chunks = op.shown.chunks.iter().enumerate();
-        chunks
-            .map(|(index, chunk)| {
-                let mut args = args.clone();
-                (args.a, args.b) = (amount(chunk.a), amount(chunk.b));
-                let data = op.public_data.chunks(CHUNK_BYTES).nth(index).unwrap_or(&[]);
-                let pubdata = bits::le_bits_to_fr(&bits::be_bits(data));
-                let signature = op.signatures.get(chunk.signature).cloned().unwrap_or_default();
-                self.chunk(op.code, index as u32, pubdata, args, chunk, &signature)
-            })
-            .collect()
+        op.shown.chunks.iter().enumerate().map(move |(index, chunk)| {
+            let mut args = args.clone();
+            (args.a, args.b) = (amount(chunk.a), amount(chunk.b));
+            let data = op.public_data.chunks(CHUNK_BYTES).nth(index).unwrap_or(&[]);
+            let pubdata = bits::le_bits_to_fr(&bits::be_bits(data));
+            let signature = op.signatures.get(chunk.signature).cloned().unwrap_or_default();
+            self.chunk(op.code, index as u32, pubdata, args, chunk, &signature)
+        })
     }
 
-    fn noop(&self) -> Operation {
+    /// A chunk of padding.
+    pub(super) fn noop(&self) -> Operation {
         let chunk = Chunk {
             lhs: self.plan.noop,
             rhs: self.plan.noop,

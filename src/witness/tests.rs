@@ -52,7 +52,16 @@ fn check(chain: &Path, genesis_file: &Path, blocks: &Path) -> usize {
         let tree = AccountTree::open(&view).unwrap();
         let plan = plan(block, &check_signatures(block), &InTree(&tree)).unwrap();
         let hashed = hash(block, plan, &tree).unwrap_or_else(|error| panic!("{}: {error}", chain.display()));
-        let witness = serde_json::to_vec(&hashed.assemble(block).prover_data).unwrap();
+        let mut witness = Vec::new();
+        hashed.write_json(block, &mut witness).unwrap();
+        let assembled = hashed.assemble(block);
+        assert_eq!(assembled.operations as usize, block.block_chunks_size);
+        assert!(
+            witness == serde_json::to_vec(&assembled.prover_data).unwrap(),
+            "{}: two forms of block {}",
+            chain.display(),
+            block.block_number
+        );
         let expected = read(expected);
         if witness != expected {
             let (ours, theirs): (ProverData, ProverData) =
