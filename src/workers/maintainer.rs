@@ -166,21 +166,14 @@ fn attempt(shared: &Shared, number: u32, view: &TreeView, span: &Span) -> Result
     Ok(true)
 }
 
-/// Assembles and commits, again and again until it succeeds or the bell stops; gives the size of the witness.
-fn finish(shared: &Shared, imported: &ImportedBlock, hashed: &Hashed, skipped: bool) -> Option<usize> {
+/// Writes the witness and commits, again and again until it succeeds or the bell stops; gives the size of the witness.
+fn finish(shared: &Shared, imported: &ImportedBlock, hashed: &Hashed, skipped: bool) -> Option<u64> {
     let number = imported.block.block_number.0;
     let mut pause = Duration::from_millis(100);
-    let json = if skipped {
-        Vec::new()
-    } else {
-        let witness = hashed.assemble(&imported.block);
-        serde_json::to_vec(&witness.prover_data).unwrap_or_default()
-    };
-    let operations = u32::try_from(imported.block.block_chunks_size).unwrap_or(u32::MAX);
     loop {
-        match commit(shared, imported, hashed, &json, operations) {
-            Ok(true) => return Some(json.len()),
-            Ok(false) => debug!("stopped before the witness was stored; it will be built again"),
+        match commit(shared, imported, hashed, skipped) {
+            Ok(Some(bytes)) => return Some(bytes),
+            Ok(None) => debug!("stopped before the witness was stored; it will be built again"),
             Err(error) => {
                 warn!(%error, block = number, "the witness could not be stored now, it will be tried again");
                 shared.bell.pause(pause);
@@ -197,27 +190,31 @@ fn commit(
     shared: &Shared,
     imported: &ImportedBlock,
     hashed: &Hashed,
-    json: &[u8],
-    operations: u32,
-) -> Result<bool, StoreError> {
-    let number = imported.block.block_number.0;
-    let witness =
-        if json.is_empty() { None } else { Some(shared.store.prepare_witness(number, json, operations)?) };
+    skipped: bool,
+) -> Result<Option<u64>, StoreError> {
+    let block = &imported.block;
+    let number = block.block_number.0;
+    let operations = u32::try_from(block.block_chunks_size).unwrap_or(u32::MAX);
+    let write = || shared.store.prepare_witness(number, operations, |out| hashed.write_json(block, out));
+    let witness = if skipped { None } else { Some(write()?) };
+    let bytes = witness.as_ref().map_or(0, |witness| witness.body.body().raw_len());
     loop {
         let heard = shared.bell.listen();
         if shared.chain.turn_to_commit(number) {
             break;
         }
         if shared.bell.is_stopping() {
-            return Ok(false);
+            return Ok(None);
         }
         shared.bell.wait(heard, shared.interval);
     }
-    let root = fr::to_bytes(&imported.block.new_root_hash);
+    let root = fr::to_bytes(&block.new_root_hash);
     match shared.store.commit_witness(WitnessCommit { number, witness, delta: hashed.delta(), root }) {
         // Recorded by a try that failed later: the tree is applied now.
-        Err(StoreError::OutOfOrder { expected, .. }) if number.checked_add(1) == Some(expected) => Ok(true),
-        outcome => outcome.map(|()| true),
+        Err(StoreError::OutOfOrder { expected, .. }) if number.checked_add(1) == Some(expected) => {
+            Ok(Some(bytes))
+        }
+        outcome => outcome.map(|()| Some(bytes)),
     }
 }
 
