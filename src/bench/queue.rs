@@ -1,5 +1,6 @@
 //! Leases and heartbeats a second over many connections, with an empty history and with a long one.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,7 +100,7 @@ fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
         changes: &[],
         quarantine: None,
     })?;
-    let witness = Some(store.prepare_witness(number, b"{}", 26)?);
+    let witness = Some(store.prepare_witness(number, 26, |out| out.write_all(b"{}"))?);
     let delta = TreeDelta::default();
     store.commit_witness(WitnessCommit { number, witness, delta: &delta, root: [0; 32] })?;
     match store.add_single_job(number)? {

@@ -1,5 +1,6 @@
 //! Witnesses of a full, a mixed and a nearly empty block on the same tree, against the naive way and the floor.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -55,8 +56,10 @@ pub fn ours(block: &Block, tree: &AccountTree<'_>) -> anyhow::Result<(Stages, Ve
     let planned = planned?;
     let (hash, hashed) = time(|| witness::hash(block, planned, tree));
     let hashed = hashed?;
-    let (write, json) = time(|| serde_json::to_vec(&hashed.assemble(block).prover_data));
-    Ok((Stages { signatures, plan, hash, write }, json?))
+    let mut json = Vec::new();
+    let (write, written) = time(|| hashed.write_json(block, &mut json));
+    written?;
+    Ok((Stages { signatures, plan, hash, write }, json))
 }
 
 /// Leaf updates of a block that cost hashes of their own: the fees share one.
@@ -191,7 +194,7 @@ fn stored(json: &[u8], report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let store = Store::open(folder.path(), StoreOptions::default())?;
     let begin = Instant::now();
-    let witness = store.prepare_witness(1, json, 390)?;
+    let witness = store.prepare_witness(1, 390, |out| out.write_all(json))?;
     let took = begin.elapsed();
     let bytes = witness.body.body().stored_len();
     ensure!(store.read_body(witness.body.body())? == json, "a stored witness came back as another one");

@@ -51,6 +51,8 @@ mod aggregated_operations;
 mod batch;
 mod blocks;
 mod body;
+mod body_reader;
+mod body_writer;
 mod check;
 mod codec;
 mod commit;
@@ -86,13 +88,16 @@ mod tests;
 mod witnesses;
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use accounts::{AccountChange, AccountState};
 pub use aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
 pub use blocks::{BlockRecord, NewBlock, Quarantine};
-pub use body::{BodyKind, BodyLabel, BodyReader, BodyRef, PreparedBody};
+pub use body::{BodyKind, BodyLabel, BodyRef, PreparedBody};
+pub use body_reader::BodyReader;
+pub use body_writer::BodyWriter;
 pub use error::StoreError;
 pub use genesis::{GenesisAccount, GenesisInput, GenesisRecord};
 pub use job_data::{AddJob, JobData};
@@ -157,7 +162,21 @@ impl Store {
 
     /// Compresses a body and makes it durable. It has no owner yet: dropped, it is gone.
     pub fn prepare_body(&self, label: BodyLabel, bytes: &[u8]) -> Result<PreparedBody, StoreError> {
-        self.bodies.prepare(label, bytes)
+        self.bodies.keep(label, BodyWriter::compress(label.kind, bytes)?)
+    }
+
+    /// As [`Store::prepare_body`], of what `write` writes: it is compressed at once and never there as a whole.
+    pub fn write_body(
+        &self,
+        label: BodyLabel,
+        write: impl FnOnce(&mut BodyWriter) -> io::Result<()>,
+    ) -> Result<PreparedBody, StoreError> {
+        let compress = || {
+            let mut writer = BodyWriter::new(label.kind, None)?;
+            write(&mut writer)?;
+            writer.finish()
+        };
+        self.bodies.keep(label, compress().map_err(StoreError::io("compressing a body"))?)
     }
 
     /// A whole body, checked against its hash.
@@ -165,7 +184,7 @@ impl Store {
         self.open_body(body)?.bytes()
     }
 
-    /// A body to pass on as it is stored, or to decompress while reading; checked against its hash.
+    /// A body to pass on as it is stored, or to decompress while reading; its file is checked against its hash first.
     pub fn open_body(&self, body: &BodyRef) -> Result<BodyReader, StoreError> {
         self.bodies.open_body(body)
     }

@@ -21,6 +21,9 @@ pub struct InitialAccount {
     pub balances: Vec<(u32, u128)>,
 }
 
+/// The one version of a tree from nothing.
+const ONLY: Version = 1;
+
 /// Records of a stored tree, see [`record`].
 pub type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -48,7 +51,7 @@ impl TreeBuilder {
         }
         let forest = hash_sets(&balances, &representatives)?;
         let mut branches: HashMap<u32, Records> = HashMap::new();
-        for change in forest.changes() {
+        for change in forest.changes(0, ONLY) {
             if let (Some(slot), Some(value)) = (change.key.get(1..5), change.new) {
                 let slot = u32::from_be_bytes(slot.try_into().unwrap_or_default());
                 branches.entry(slot).or_default().push((change.key, value));
@@ -87,12 +90,14 @@ impl TreeBuilder {
     /// # Errors
     /// None in practice: nothing is read.
     pub fn finish(self) -> Result<(Records, Fr), TreeError> {
-        const ONLY: Version = 1;
         let leaves =
             self.leaves.iter().map(|(id, hash)| ((TreeId::Accounts, *id), vec![(ONLY, *hash)])).collect();
         let forest = Forest::hash(&Nothing, &[], leaves)?;
-        let mut records: Records =
-            forest.changes().into_iter().filter_map(|change| Some((change.key, change.new?))).collect();
+        let mut records: Records = forest
+            .changes(0, ONLY)
+            .into_iter()
+            .filter_map(|change| Some((change.key, change.new?)))
+            .collect();
         let root = forest.roots(TreeId::Accounts).last().map_or(EMPTY_ACCOUNT[32], |(_, root)| *root);
         let used_subtree = forest.at(TreeId::Accounts, USED_SUBTREE_DEPTH, 0, ONLY);
         records.push((record::ROOTS.to_vec(), record::encode_pair(&[root, used_subtree])));
@@ -116,7 +121,7 @@ fn hash_sets(
         }
     }
     let hashes = leaf::balance_leaf_hashes(&values);
-    let leaves = ids.into_iter().zip(hashes).map(|(id, hash)| (id, vec![(1, hash)])).collect();
+    let leaves = ids.into_iter().zip(hashes).map(|(id, hash)| (id, vec![(ONLY, hash)])).collect();
     Ok(Forest::hash(&Nothing, &[], leaves)?)
 }
 
