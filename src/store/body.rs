@@ -19,7 +19,7 @@ use super::error::StoreError;
 const MAGIC: &[u8; 8] = b"zkwsbody";
 const VERSION: u8 = 1;
 const HEADER: usize = 72;
-const LEVEL: i32 = 3;
+pub(super) const LEVEL: i32 = 3;
 /// Frames up to this length stay in the record: records are to stay below 4 kB.
 const INLINE: usize = 1500;
 /// Nothing is allocated up front beyond this, whatever a header says.
@@ -215,7 +215,16 @@ impl Bodies {
     /// Compresses a body and makes it durable, as yet without an owner.
     pub fn prepare(&self, label: BodyLabel, bytes: &[u8]) -> Result<PreparedBody, StoreError> {
         let frame = zstd::bulk::compress(bytes, LEVEL).map_err(StoreError::io("compressing a body"))?;
-        let raw_len = bytes.len() as u64;
+        self.prepare_frame(label, frame, bytes.len() as u64)
+    }
+
+    /// The same of a body that is compressed already.
+    pub fn prepare_frame(
+        &self,
+        label: BodyLabel,
+        frame: Vec<u8>,
+        raw_len: u64,
+    ) -> Result<PreparedBody, StoreError> {
         if frame.len() <= INLINE {
             return Ok(PreparedBody { body: BodyRef::Inline { frame, raw_len }, file: None });
         }

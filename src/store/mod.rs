@@ -51,6 +51,7 @@ mod aggregated_operations;
 mod batch;
 mod blocks;
 mod body;
+mod body_writer;
 mod check;
 mod codec;
 mod commit;
@@ -60,6 +61,9 @@ mod delta;
 mod disk_tests;
 mod error;
 mod genesis;
+mod genesis_load;
+#[cfg(test)]
+mod genesis_tests;
 #[cfg(test)]
 mod golden_tests;
 mod index;
@@ -93,8 +97,10 @@ pub use accounts::{AccountChange, AccountState};
 pub use aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
 pub use blocks::{BlockRecord, NewBlock, Quarantine};
 pub use body::{BodyKind, BodyLabel, BodyReader, BodyRef, PreparedBody};
+pub use body_writer::BodyWriter;
 pub use error::StoreError;
-pub use genesis::{GenesisAccount, GenesisInput, GenesisRecord};
+pub use genesis::GenesisRecord;
+pub use genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
 pub use job_data::{AddJob, JobData};
 pub use jobs::{JobCounts, JobRecord};
 pub use open::StoreOptions;
@@ -160,6 +166,11 @@ impl Store {
         self.bodies.prepare(label, bytes)
     }
 
+    /// The same for a body that comes piece by piece.
+    pub fn write_body(&self, label: BodyLabel) -> Result<BodyWriter<'_>, StoreError> {
+        BodyWriter::new(&self.bodies, label)
+    }
+
     /// A whole body, checked against its hash.
     pub fn read_body(&self, body: &BodyRef) -> Result<Vec<u8>, StoreError> {
         self.open_body(body)?.bytes()
@@ -189,7 +200,7 @@ impl Store {
 
     /// Finishes what was interrupted, and takes up the stored leases.
     fn recover(&self, leases: &mut leases::Leases) -> Result<(), StoreError> {
-        self.wipe_unfinished_genesis()?;
+        self.wipe_lost_genesis()?;
         delta::ACCOUNTS.apply_pending(&self.db, &self.bodies)?;
         delta::TREE.apply_pending(&self.db, &self.bodies)?;
         self.resume_revert(leases)?;
@@ -208,6 +219,12 @@ impl Store {
         let released = self.db.apply(batch)?;
         self.committer.unlink_later(released);
         Ok(())
+    }
+
+    /// Lets the n-th write from now on fail, counted from 1; gives how many were left to go until then. 0 is for none.
+    #[cfg(test)]
+    pub(crate) fn fail_write(&self, n: u64) -> u64 {
+        self.db.fault.swap(n, std::sync::atomic::Ordering::SeqCst)
     }
 
     fn lock_chain(&self) -> MutexGuard<'_, ()> {

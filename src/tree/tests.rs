@@ -9,11 +9,6 @@ use super::view::Overlay;
 use super::*;
 use crate::testing::{Memory, NaiveAccountTree};
 
-/// A tree built a few accounts at a time.
-fn built(accounts: &[InitialAccount]) -> Memory {
-    Memory::build_in_chunks(accounts, 3)
-}
-
 fn header(seed: u8, nonce: u32) -> AccountHeader {
     AccountHeader { nonce, pub_key_hash: [seed; 20], address: [seed.wrapping_add(1); 20] }
 }
@@ -68,7 +63,7 @@ proptest! {
                 naive.set(account.id, token, account.header, balance);
             }
         }
-        let memory = Arc::new(built(&accounts));
+        let memory = Arc::new(Memory::build(&accounts));
         let mut view = TreeView::new(memory.clone());
         for steps in &blocks {
             let tree = AccountTree::open(&view).unwrap();
@@ -112,7 +107,8 @@ proptest! {
 
 #[test]
 fn applying_an_overlay_below_a_view_changes_nothing_it_reads() {
-    let memory = Arc::new(built(&[InitialAccount { id: 1, header: header(1, 0), balances: vec![(0, 5)] }]));
+    let memory =
+        Arc::new(Memory::build(&[InitialAccount { id: 1, header: header(1, 0), balances: vec![(0, 5)] }]));
     let mut view = TreeView::new(memory.clone());
     let update =
         |version, account, balance| LeafUpdate { version, account, token: 0, header: header(1, 0), balance };
