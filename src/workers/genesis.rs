@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use serde_json::value::RawValue;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::import::{ImportError, Imported};
 use crate::crypto::fr;
@@ -34,7 +34,7 @@ struct Pace {
 }
 
 /// A thousand accounts fill every lane of a core on each level, and are done in a second or so.
-const PACE: Pace = Pace { accounts_per_core: 1024, mark_interval: Duration::from_secs(1) };
+const PACE: Pace = Pace { accounts_per_core: 1024, mark_interval: Duration::from_millis(200) };
 
 /// Accounts that are parsed together.
 const TOGETHER: usize = 256;
@@ -75,8 +75,8 @@ fn at_pace(
     if done > 0 {
         info!(accounts = done, of = accounts.len(), "going on with an interrupted import of the genesis");
         builder = builder.resume(&*store.tree_source(), load.done())?;
-        progress(done, accounts.len());
     }
+    progress(done, accounts.len());
     let least = pace.accounts_per_core * rayon::current_num_threads();
     let (send, receive) = sync_channel(1);
     let built = std::thread::scope(|scope| {
@@ -135,6 +135,7 @@ fn write(
         load.add(accounts, chunk.tree)?;
         if marked.elapsed() >= pace.mark_interval {
             load.mark(chunk.done)?;
+            debug!(accounts = done, "part of the genesis is on disk");
             marked = Instant::now();
         }
         progress(done);
