@@ -146,7 +146,7 @@ impl GenesisLoad<'_> {
         load(&self.store.db, Table::AccountTree, tree.into_iter().map(|(key, value)| (key, Some(value))))
     }
 
-    /// Everything of accounts below that id was added: makes it durable, and the next load will not begin before it.
+    /// Everything of accounts below that id was added: the next load goes on there. Durable on return.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -157,6 +157,7 @@ impl GenesisLoad<'_> {
         let mut batch = Batch::new();
         batch.put(Table::Meta, meta::GENESIS_PROGRESS, &progress)?;
         self.store.apply(batch)?;
+        self.store.sync()?;
         self.progress = progress;
         Ok(())
     }

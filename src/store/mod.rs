@@ -35,6 +35,15 @@
 //! A body file is unlinked only after the transaction that removed its record is durable. What is larger than a transaction goes through
 //! a log of changes (`delta`).
 //!
+//! # Size of the state
+//!
+//! Nothing depends on the number of accounts but genesis itself. A start reads sled's own map of its pages and the names of the body
+//! files, then the markers and heads of `meta` and the leases; no account, no node of the tree, and nothing is hashed. A block
+//! writes its body, its witness, and the accounts, balances, leaves and nodes it changed: for each account leaf it touches
+//! one node a level of the account tree, of which there are as many as the accounts doubled.
+//!
+//! Genesis is loaded in parts, and goes on where it was when it was interrupted (`genesis_load`).
+//!
 //! # Failures
 //!
 //! After a failed write, a full disk for instance, nothing more is written until there is space; then the next operation that writes

@@ -125,7 +125,7 @@ fn write(
     mut done: usize,
     progress: &dyn Fn(usize),
 ) -> Result<(), ImportError> {
-    let mut marked = Instant::now();
+    let mut marked: Option<Instant> = None;
     for chunk in chunks {
         done += chunk.accounts.len();
         let accounts = chunk.accounts.into_iter().map(|account| {
@@ -133,10 +133,11 @@ fn write(
             (account.id, AccountState { nonce, pub_key_hash, address }, account.balances)
         });
         load.add(accounts, chunk.tree)?;
-        if marked.elapsed() >= pace.mark_interval {
+        // The first chunk is always marked: every run gets on, however short it is.
+        if marked.is_none_or(|marked| marked.elapsed() >= pace.mark_interval) {
             load.mark(chunk.done)?;
             debug!(accounts = done, "part of the genesis is on disk");
-            marked = Instant::now();
+            marked = Some(Instant::now());
         }
         progress(done);
     }
