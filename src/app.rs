@@ -1,8 +1,11 @@
 //! Composition root: from a parsed command line to a running command.
 
+use tracing::debug;
+
 use crate::{
-    cli::{Cli, CliError, Command, demo, export, import, revert, serve, status, token, witness},
+    cli::{Cli, CliError, Command, bench, demo, export, import, revert, serve, status, token, witness},
     config::{Config, Environment, Origin},
+    crypto::rescue,
     logging,
 };
 
@@ -13,9 +16,14 @@ use crate::{
 pub fn run(cli: Cli) -> Result<(), CliError> {
     let flags = cli.flags()?;
     let config = Config::load(cli.global.config.as_deref(), &Environment::of_process(), &flags)?;
-    // The demo's own lines are its output; its log speaks up only when something is wrong, unless asked for more.
-    let quiet = matches!(cli.command, Command::Demo(_)) && *config.origin("log") == Origin::Default;
+    // The lines of these are their output; their log speaks up only when something is wrong, unless asked for more.
+    let quiet = matches!(cli.command, Command::Demo(_) | Command::Bench(_))
+        && *config.origin("log") == Origin::Default;
     logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
+    if let Some(engine) = config.engine {
+        rescue::force_engine(engine)?;
+    }
+    debug!(engine = %rescue::engine(), "engine chosen");
     match cli.command {
         Command::Serve(args) => serve::run(&args, &config),
         Command::Import(args) => import::run(&args, &config),
@@ -25,5 +33,6 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Revert(args) => revert::run(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Demo(args) => demo::run(&args, &config),
+        Command::Bench(args) => bench::run(&args),
     }
 }

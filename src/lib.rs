@@ -32,6 +32,8 @@
 //! `examples/embed.rs` runs the whole server inside a test, on a temporary folder and a free port.
 
 pub mod app;
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+pub mod bench;
 pub mod chain_folder;
 pub mod cli;
 pub mod client;
@@ -46,7 +48,6 @@ pub mod service;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod testing;
 pub mod tree;
 pub mod witness;

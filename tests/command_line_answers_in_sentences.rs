@@ -4,7 +4,11 @@
 
 use std::process::Command;
 
-use zksync_witness_server::{config::Secret, server::auth::Authenticator};
+use zksync_witness_server::{
+    config::Secret,
+    crypto::rescue::{self, Engine},
+    server::auth::Authenticator,
+};
 
 struct Outcome {
     code: i32,
@@ -49,6 +53,24 @@ fn without_a_secret_there_is_no_token() {
     assert_eq!(outcome.code, 2);
     assert_sentence(&outcome);
     assert!(outcome.err.contains("API_PROVER_SECRET_AUTH"));
+}
+
+#[test]
+fn an_engine_is_taken_exactly_where_the_processor_has_it() {
+    for engine in Engine::ALL {
+        let env = [("API_PROVER_SECRET_AUTH", "42")];
+        let outcome = run(&["token", "--cpu-features", engine.name()], &env);
+        if rescue::is_available(engine) {
+            assert_eq!((outcome.code, outcome.err.as_str()), (0, ""), "{engine}");
+        } else {
+            assert_eq!(outcome.code, 2, "{engine}");
+            assert_sentence(&outcome);
+        }
+    }
+    let outcome = run(&["token", "--cpu-features", "best"], &[]);
+    assert_eq!(outcome.code, 2);
+    assert_sentence(&outcome);
+    assert!(outcome.err.contains("auto") && outcome.err.contains("--cpu-features"), "{}", outcome.err);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::{
     chain_folder::ChainFolderError,
     client::ClientError,
     config::{ConfigError, secret::SecretError},
+    crypto::rescue::EngineUnavailable,
     logging::LogError,
     server::{auth::MintError, listen::BindError},
 };
@@ -21,6 +22,9 @@ pub enum CliError {
     /// The configuration is not usable.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The setting `cpu_features` asks for what this processor lacks.
+    #[error(transparent)]
+    Engine(#[from] EngineUnavailable),
     /// Logging cannot start.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -73,7 +77,12 @@ impl CliError {
     /// The exit code, as listed in `--help`.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Config(_) | Self::Log(_) | Self::Secret(_) | Self::Mint(_) => 2,
+            Self::Usage(_)
+            | Self::Config(_)
+            | Self::Engine(_)
+            | Self::Log(_)
+            | Self::Secret(_)
+            | Self::Mint(_) => 2,
             Self::Client(ClientError::BadUrl(_)) => 2,
             Self::ImportStopped { cause, .. } => cause.exit_code(),
             Self::NotFound(_) => 3,

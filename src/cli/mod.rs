@@ -3,6 +3,7 @@
 //! Flags that stand for a setting are passed on as text; the configuration checks them, so that a flag, a variable and a
 //! line of the file meet the same rules and the same words.
 
+pub mod bench;
 pub mod demo;
 mod error;
 pub mod export;
@@ -67,6 +68,9 @@ pub struct GlobalArgs {
     /// Log format: human or json
     #[arg(long, global = true, value_name = "FORMAT", help_heading = "Settings")]
     pub log_format: Option<String>,
+    /// Arithmetic of the hashes: auto, portable, avx512ifma or franklin
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
+    pub cpu_features: Option<String>,
 }
 
 /// The subcommands.
@@ -88,6 +92,8 @@ pub enum Command {
     Token(token::TokenArgs),
     /// Run a sample chain through the whole system, with two sample provers
     Demo(demo::DemoArgs),
+    /// Measure this machine: ratios against named baselines, each with the bound it is held against
+    Bench(bench::BenchArgs),
 }
 
 impl Cli {
@@ -102,6 +108,7 @@ impl Cli {
         }
         flags.add("log", "--log", self.global.log.as_deref());
         flags.add("log_format", "--log-format", self.global.log_format.as_deref());
+        flags.add("cpu_features", "--cpu-features", self.global.cpu_features.as_deref());
         match &self.command {
             Command::Serve(args) => args.add_flags(&mut flags),
             Command::Import(args) => args.target.add_flags(&mut flags),
@@ -111,6 +118,7 @@ impl Cli {
             Command::Revert(args) => args.folder.add_flags(&mut flags),
             Command::Token(args) => args.folder.add_flags(&mut flags),
             Command::Demo(args) => args.folder.add_flags(&mut flags),
+            Command::Bench(_) => {}
         }
         Ok(flags)
     }
@@ -162,6 +170,8 @@ mod tests {
             "token --ttl 1h",
             "demo",
             "demo --data-dir D --log-format json",
+            "bench",
+            "bench engines chain --full --json --plots D",
         ] {
             let line = format!("witness-server {line}");
             assert!(Cli::try_parse_from(line.split_whitespace()).is_ok(), "{line}");
@@ -180,6 +190,8 @@ mod tests {
             "export --data-dir D aggregated-proof 1",
             "revert --data-dir D",
             "token --ttl soon",
+            "bench nothing",
+            "bench --large 10",
         ] {
             let line = format!("witness-server {line}");
             assert!(Cli::try_parse_from(line.split_whitespace()).is_err(), "{line}");

@@ -9,6 +9,7 @@ use tracing::info;
 use super::{CliError, DataDirArgs, runtime, show};
 use crate::{
     config::{Config, Flags},
+    crypto::rescue,
     service::Service,
 };
 
@@ -65,6 +66,7 @@ pub fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
 async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
+    info!(engine = %rescue::engine(), "computing Rescue hashes");
     let service = Service::start(config, folder).await?;
     if let Some(path) = service.generated_secret() {
         show(&format!("no secret is configured: generated one, saved in {}", path.display()))?;

@@ -105,6 +105,7 @@ pub(super) static KEYS: &[Key] = &[
     key("log", Kind::Text, Some("info"), "log filter, such as info or witness=debug,info")
         .env(&[("RUST_LOG", Unit::Plain)]),
     key("log_format", Kind::Text, Some("human"), "human or json"),
+    key("cpu_features", Kind::Text, Some("auto"), "arithmetic of the hashes: auto (best of this processor), portable, avx512ifma, franklin"),
     key("prover_heartbeat_interval", Kind::Text, Some("100ms"), "sample prover: time between heartbeats")
         .env(&[("PROVER_PROVER_HEARTBEAT_INTERVAL", Unit::Milliseconds)]),
     key("prover_cycle_wait", Kind::Text, Some("50ms"), "sample prover: pause when there is no job")

@@ -24,7 +24,7 @@ pub use keys::{CONFIG_ENV, ENV_PREFIX};
 pub use layers::{Environment, Flags, Origin};
 pub use secret::Secret;
 
-use crate::logging::LogFormat;
+use crate::{crypto::rescue::Engine, logging::LogFormat};
 use keys::{KEYS, Kind};
 use layers::Layers;
 
@@ -74,6 +74,8 @@ pub struct Config {
     pub log: String,
     /// Log format.
     pub log_format: LogFormat,
+    /// The engine that computes Rescue hashes; `None` for the best this processor can run.
+    pub engine: Option<Engine>,
     /// Settings of the sample prover.
     pub prover: ProverConfig,
     shown: Vec<Shown>,
@@ -159,6 +161,7 @@ impl Config {
             },
             log: of.required("log", parse::log_filter)?,
             log_format: of.required("log_format", parse::log_format)?,
+            engine: of.required("cpu_features", parse::cpu_features)?,
             prover: ProverConfig {
                 heartbeat_interval: of.required("prover_heartbeat_interval", parse::duration)?,
                 cycle_wait: of.required("prover_cycle_wait", parse::duration)?,

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::logging::LogFormat;
+use crate::{crypto::rescue::Engine, logging::LogFormat};
 
 type Parsed<T> = Result<T, String>;
 
@@ -96,4 +96,13 @@ pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
         "json" => Ok(LogFormat::Json),
         _ => Err("human or json".to_owned()),
     }
+}
+
+/// An engine by its name; none for the best of the processor.
+pub(super) fn cpu_features(text: &str) -> Parsed<Option<Engine>> {
+    if text == "auto" {
+        return Ok(None);
+    }
+    let names = || Engine::ALL.map(Engine::name).join(", ");
+    text.parse().map(Some).map_err(|_| format!("auto or one of {}", names()))
 }

@@ -139,6 +139,7 @@ fn bad_values_name_key_text_place_and_what_would_do() {
         ("cache_bytes", "99999999999999999999GiB"),
         ("url", "https://example.org"),
         ("log_format", "xml"),
+        ("cpu_features", "avx2"),
     ] {
         let error = message(load(None, &[], &[(key, value)]));
         assert!(error.contains(key) && error.contains(value) && error.contains("--flag"), "{error}");
@@ -150,6 +151,18 @@ fn bad_values_name_key_text_place_and_what_would_do() {
     assert!(error.contains("line 2"), "{error}");
     let error = message(load(Some("history = 1.5"), &[], &[]));
     assert!(error.contains("history in file"), "{error}");
+}
+
+#[test]
+fn an_engine_is_chosen_by_its_name() {
+    let engine = |name| load(None, &[], &[("cpu_features", name)]).unwrap().engine;
+    assert_eq!(load(None, &[], &[]).unwrap().engine, None);
+    assert_eq!(engine("auto"), None);
+    for chosen in Engine::ALL {
+        assert_eq!(engine(chosen.name()), Some(chosen));
+    }
+    let error = message(load(None, &[], &[("cpu_features", "avx2")]));
+    assert!(Engine::ALL.iter().all(|engine| error.contains(engine.name())), "{error}");
 }
 
 #[test]

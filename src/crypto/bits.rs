@@ -3,7 +3,7 @@
 use super::Fr;
 use franklin_crypto::bellman::pairing::{
     bn256::FrRepr,
-    ff::{Field, PrimeField},
+    ff::{Field, PrimeField, PrimeFieldRepr},
 };
 
 /// How many bits always fit a field element.
@@ -23,10 +23,10 @@ pub fn append_le_bits(bits: &mut Vec<bool>, value: &Fr, width: usize) {
 
 /// `Σ bits[i]·2^i` in the field, so reduced modulo r if there are more bits than fit.
 pub fn le_bits_to_fr(bits: &[bool]) -> Fr {
-    let mut shift = Fr::one();
-    for _ in 0..CAPACITY {
-        shift.double();
-    }
+    let mut shift = FrRepr::from(1);
+    shift.shl(CAPACITY as u32);
+    // 2^253 is below the modulus.
+    let shift = Fr::from_repr(shift).unwrap_or_else(|_| Fr::zero());
     multipack(bits).iter().rev().fold(Fr::zero(), |mut sum, group| {
         sum.mul_assign(&shift);
         sum.add_assign(group);

@@ -2,7 +2,7 @@
 
 use franklin_crypto::bellman::pairing::{
     bn256::{Fr, FrRepr},
-    ff::PrimeField,
+    ff::{Field, PrimeField},
 };
 use thiserror::Error;
 
@@ -71,10 +71,16 @@ pub fn from_address(address: &[u8; 20]) -> Fr {
     from_short_bytes(address)
 }
 
-/// At most 31 bytes, which are always below the modulus; further leading bytes would be reduced modulo it.
-fn from_short_bytes(bytes: &[u8]) -> Fr {
-    debug_assert!(bytes.len() < 32);
-    super::bits::le_bits_to_fr(&super::bits::be_bits(bytes).into_iter().rev().collect::<Vec<_>>())
+/// The big-endian integer value of fewer than 32 bytes, which is always below the modulus.
+fn from_short_bytes<const N: usize>(short: &[u8; N]) -> Fr {
+    const { assert!(N < 32) };
+    // Most numbers of a witness: spares the change of form.
+    if *short == [0; N] {
+        return Fr::zero();
+    }
+    let mut bytes = [0; 32];
+    bytes[32 - N..].copy_from_slice(short);
+    from_bytes(&bytes).unwrap_or_else(|_| Fr::zero())
 }
 
 /// For `#[serde(with = "…")]` on an [`Fr`]: 64 hex digits out, whatever [`from_hex`] takes in.
@@ -119,7 +125,6 @@ pub mod serde_fr {
 mod tests {
     use super::*;
     use crate::crypto::test_vectors::vectors;
-    use franklin_crypto::bellman::pairing::ff::Field;
     use serde_json::json;
 
     const R_MINUS_1: &str = "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000000";

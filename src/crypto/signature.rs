@@ -19,21 +19,66 @@ use std::fmt;
 /// The longest message [`rescue_hash_tx_msg`] takes, in bytes; shorter ones are padded with zeros to it.
 pub const MAX_MESSAGE_BYTES: usize = 92;
 
+/// A signature to check: a packed key, a packed signature, and the message it is said to be over.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The packed public key.
+    pub pub_key: &'a [u8; 32],
+    /// The packed signature.
+    pub signature: &'a [u8; 64],
+    /// The message.
+    pub message: &'a [u8],
+}
+
 /// Checks a signature over [`rescue_hash_tx_msg`] of the message. Returns the hash of the public key
 /// ([`pub_key_hash`]) if it is valid; none if it is not, if a point or S is malformed, a point is outside
 /// the prime order subgroup, or the message is longer than [`MAX_MESSAGE_BYTES`].
 pub fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
-    if message.len() > MAX_MESSAGE_BYTES {
-        return None;
+    verify_batch(&[Claim { pub_key, signature, message }]).pop().flatten()
+}
+
+/// [`verify`] of each claim, on this thread. The hashes of all are computed together, so that many claims at once
+/// cost less than one after the other.
+pub fn verify_batch(claims: &[Claim<'_>]) -> Vec<Option<[u8; 20]>> {
+    let parsed: Vec<Option<Parsed>> = claims.iter().map(Parsed::of).collect();
+    let hashes = challenges_and_key_hashes(&parsed.iter().flatten().collect::<Vec<&Parsed>>());
+    let mut hashes = hashes.into_iter();
+    let verify = |parsed: &Option<Parsed>| {
+        let (parsed, (challenge, key_hash)) = (parsed.as_ref()?, hashes.next()?);
+        let key = Point::from(&parsed.key);
+        // R needs no such check: once the equation holds, it is the difference of two points of the subgroup.
+        let valid = key.is_in_subgroup()
+            && key.times(&challenge).add(&Point::from(&parsed.r)) == Point::generator_times(&parsed.s);
+        valid.then_some(key_hash)
+    };
+    parsed.iter().map(verify).collect()
+}
+
+/// Whether a packed key is the neutral point, which verifies over any message with a fitting signature. Under any other
+/// key, a signature is valid over one challenge only.
+pub fn is_neutral(pub_key: &[u8; 32]) -> bool {
+    // y = 1, and x = 0 with either sign.
+    pub_key[0] == 1 && pub_key[1..31].iter().all(|byte| *byte == 0) && pub_key[31] & 0x7f == 0
+}
+
+/// A claim whose parts are well formed.
+struct Parsed {
+    key: Affine,
+    r: Affine,
+    s: Fs,
+    message: Vec<Fr>,
+}
+
+impl Parsed {
+    fn of(claim: &Claim<'_>) -> Option<Self> {
+        if claim.message.len() > MAX_MESSAGE_BYTES {
+            return None;
+        }
+        let (r, s) = claim.signature.split_first_chunk()?;
+        let s = fs_from_le_bytes(s)?;
+        let (key, r) = (Affine::unpack(claim.pub_key)?, Affine::unpack(r)?);
+        Some(Self { key, r, s, message: message_elements(claim.message) })
     }
-    let (r, s) = signature.split_first_chunk()?;
-    let (key, r, s) = (Affine::unpack(pub_key)?, Affine::unpack(r)?, fs_from_le_bytes(s)?);
-    let (challenge, key_hash) = challenge_and_key_hash(&key, &r, message);
-    let key = Point::from(&key);
-    // R needs no such check: once the equation holds, it is the difference of two points of the subgroup.
-    let valid =
-        key.is_in_subgroup() && key.times(&challenge).add(&Point::from(&r)) == Point::generator_times(&s);
-    valid.then_some(key_hash)
 }
 
 /// The hash by which an account refers to its public key; none if the bytes are not a point of the curve.
@@ -134,25 +179,32 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// The challenge of a signature and the hash of its key. That is five permutations, of which those that do
-/// not wait for another are computed together.
-fn challenge_and_key_hash(key: &Affine, r: &Affine, message: &[u8]) -> (Fs, [u8; 20]) {
+/// The challenges of signatures and the hashes of their keys. That is five permutations each, in three batches: what does
+/// not wait for another is computed together.
+fn challenges_and_key_hashes(parsed: &[&Parsed]) -> Vec<(Fs, [u8; 20])> {
     use rescue::{absorb, initial_state};
-    let message = message_elements(message);
+    let count = parsed.len();
     // The message hash only enters the second half of what the challenge absorbs.
-    let points = challenge_elements(key, r, &[0; 32]);
-    let mut states =
-        [absorb(initial_state(message.len()), &message, 0), absorb(initial_state(points.len()), &points, 0)];
-    rescue::permute_batch(&mut states);
-    let [message_state, mut challenge_state] = states;
+    let points = |p: &Parsed, hash: [u8; 32]| challenge_elements(&p.key, &p.r, &hash);
+    let messages = parsed.iter().map(|p| absorb(initial_state(p.message.len()), &p.message, 0));
+    let challenges = parsed.iter().map(|p| {
+        let points = points(p, [0; 32]);
+        absorb(initial_state(points.len()), &points, 0)
+    });
+    let keys = parsed.iter().map(|p| absorb(initial_state(2), &[p.key.x, p.key.y], 0));
+    let mut first: Vec<rescue::State> = messages.chain(challenges).chain(keys).collect();
+    rescue::permute_batch(&mut first);
 
-    let mut states = [absorb(message_state, &message, 1), absorb(initial_state(2), &[key.x, key.y], 0)];
-    rescue::permute_batch(&mut states);
-    let [[hash, ..], [key_hash, ..]] = states;
+    let second = parsed.iter().zip(&first).map(|(p, state)| absorb(*state, &p.message, 1));
+    let mut second: Vec<rescue::State> = second.collect();
+    rescue::permute_batch(&mut second);
 
-    challenge_state = absorb(challenge_state, &challenge_elements(key, r, &le_bytes(&hash)), 1);
-    rescue::permute(&mut challenge_state);
-    (challenge(&challenge_state), last_20_bytes(&key_hash))
+    let (begun, keys) = first[count..].split_at(count);
+    let third = parsed.iter().zip(begun).zip(&second);
+    let mut third: Vec<rescue::State> =
+        third.map(|((p, state), [hash, ..])| absorb(*state, &points(p, le_bytes(hash)), 1)).collect();
+    rescue::permute_batch(&mut third);
+    third.iter().zip(keys).map(|(state, key)| (challenge(state), last_20_bytes(&key[0]))).collect()
 }
 
 /// The message padded with zeros to 736 bits: three elements.

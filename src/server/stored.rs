@@ -1,10 +1,9 @@
-//! Answers made of a stored body: passed on as it is compressed, or decompressed while it is sent. It is neither parsed
-//! nor held as a whole.
+//! Answers made of a stored body: passed on as it is compressed, or recoded while it is sent. It is neither parsed nor held as a whole.
+//!
+//! A body is read in parts by tasks that may block, the next one while the last one is sent. Whoever reads slowly costs memory: a few parts
+//! and, unless zstd is passed on, the window of a decoder (512 KiB for a witness); but no thread.
 
-use std::{
-    io::{self, Cursor, Read},
-    iter,
-};
+use std::io::{self, Cursor, Read};
 
 use axum::{
     body::Body,
@@ -12,32 +11,33 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use flate2::{Compression, read::GzEncoder};
+use futures_util::{Stream, stream};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tracing::{Span, error};
 
-use super::error::ApiError;
-use crate::store::{BodyRef, Store};
+use super::{encoding::Coding, error::ApiError};
+use crate::store::{BodyReader, BodyRef, Store};
 
-/// Bytes that are decompressed at a time.
-const PART_BYTES: usize = 64 << 10;
+/// Bytes that are read at a time.
+const PART_BYTES: usize = 128 << 10;
 
 /// JSON of which the middle is a stored body: `head ‖ body ‖ tail`.
 pub struct StoredJson {
     head: Vec<u8>,
-    /// One zstd frame.
-    frame: Vec<u8>,
-    /// Length of the frame's content in bytes.
-    raw_len: u64,
+    body: BodyReader,
     tail: Vec<u8>,
 }
 
+type Reader = Box<dyn Read + Send>;
+
 impl StoredJson {
-    /// Reads the compressed body; blocks.
+    /// Opens and checks the body; blocks.
     ///
     /// # Errors
     /// When the body is missing or damaged.
     pub fn open(store: &Store, head: Vec<u8>, body: &BodyRef, tail: Vec<u8>) -> Result<Self, ApiError> {
-        let body = store.open_body(body)?;
-        let raw_len = body.raw_len();
-        Ok(Self { head, frame: body.into_frame(), raw_len, tail })
+        Ok(Self { head, body: store.open_body(body)?, tail })
     }
 
     /// The answer for a request with these headers.
@@ -45,113 +45,203 @@ impl StoredJson {
     /// # Errors
     /// When zstd cannot work.
     pub fn into_response(self, request: &HeaderMap) -> Result<Response, ApiError> {
-        let mut response = if accepts_zstd(request) {
-            let compress = |bytes: &[u8]| zstd::bulk::compress(bytes, 1).map_err(ApiError::internal);
-            let parts = [compress(&self.head)?, self.frame, compress(&self.tail)?];
-            let length = parts.iter().map(|part| part.len() as u64).sum();
-            // Frames one after the other are one stream.
-            let parts = parts.into_iter().map(|part| Ok::<_, io::Error>(Bytes::from(part)));
-            let mut response = streamed(parts, length);
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("zstd"));
-            response
-        } else {
-            let length =
-                (self.head.len() as u64).saturating_add(self.raw_len).saturating_add(self.tail.len() as u64);
-            let decoder = zstd::stream::read::Decoder::with_buffer(Cursor::new(self.frame));
-            let body = parts(decoder.map_err(ApiError::internal)?.take(self.raw_len));
-            let (head, tail) = (iter::once(Ok(self.head.into())), iter::once(Ok(self.tail.into())));
-            streamed(head.chain(body).chain(tail), length)
+        let Self { head, body, tail } = self;
+        let raw_len = body.raw_len().saturating_add(head.len() as u64).saturating_add(tail.len() as u64);
+        let coding = Coding::choose(request, raw_len);
+        let (reader, length): (Reader, _) = match coding {
+            Coding::Identity => {
+                (around(head, body.into_decoder().map_err(ApiError::internal)?, tail), Some(raw_len))
+            }
+            Coding::Gzip => {
+                let reader = around(head, body.into_decoder().map_err(ApiError::internal)?, tail);
+                (Box::new(GzEncoder::new(reader, Compression::fast())), None)
+            }
+            Coding::Zstd => {
+                // Frames one after the other are one stream.
+                let compress = |bytes: &[u8]| zstd::bulk::compress(bytes, 1).map_err(ApiError::internal);
+                let (head, tail) = (compress(&head)?, compress(&tail)?);
+                let length = body.frame_len().saturating_add((head.len() + tail.len()) as u64);
+                (around(head, body.into_frame(), tail), Some(length))
+            }
         };
+        let mut response = Body::from_stream(in_parts(reader)).into_response();
         let headers = response.headers_mut();
+        if let Some(length) = length {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+        if let Some(coding) = coding.header() {
+            headers.insert(header::CONTENT_ENCODING, coding);
+        }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         Ok(response)
     }
 }
 
-fn streamed(parts: impl Iterator<Item = io::Result<Bytes>> + Send + 'static, length: u64) -> Response {
-    let parts = parts.filter(|part| !part.as_ref().is_ok_and(Bytes::is_empty));
-    let mut response = Body::from_stream(futures_util::stream::iter(parts)).into_response();
-    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-    response
+fn around(head: Vec<u8>, body: impl Read + Send + 'static, tail: Vec<u8>) -> Reader {
+    Box::new(Cursor::new(head).chain(body).chain(Cursor::new(tail)))
 }
 
-/// Everything a reader gives, in parts; after an error, which cuts the connection, nothing.
-fn parts(mut reader: impl Read) -> impl Iterator<Item = io::Result<Bytes>> {
-    let mut ended = false;
-    iter::from_fn(move || {
-        if ended {
-            return None;
-        }
-        let mut part = Vec::with_capacity(PART_BYTES);
-        let read = (&mut reader).take(PART_BYTES as u64).read_to_end(&mut part);
-        ended = !matches!(read, Ok(count) if count > 0);
-        match read {
-            Ok(0) => None,
-            Ok(_) => Some(Ok(part.into())),
-            Err(error) => Some(Err(error)),
+/// Everything a reader gives, in parts; an error cuts the connection. Dropped, it drops the reader, at the latest when the part
+/// under way is read.
+fn in_parts(reader: Reader) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let span = Span::current();
+    stream::unfold(Some(next(reader)), move |pending| {
+        let span = span.clone();
+        async move {
+            match pending?.await.map_err(io::Error::other).flatten() {
+                Ok((part, reader)) => (!part.is_empty()).then(|| (Ok(part), Some(next(reader)))),
+                Err(error) => {
+                    span.in_scope(|| error!(%error, "a stored body cannot be read, the answer is cut short"));
+                    Some((Err(error), None))
+                }
+            }
         }
     })
 }
 
-/// Whether the client takes zstd; it has to say so by name.
-fn accepts_zstd(request: &HeaderMap) -> bool {
-    let values = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|coding| {
-        let mut words = coding.split(';').map(str::trim);
-        let named = words.next().is_some_and(|name| name.eq_ignore_ascii_case("zstd"));
-        let weight = words.find_map(|word| word.strip_prefix("q="));
-        named && weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0))
+fn next(mut reader: Reader) -> JoinHandle<io::Result<(Bytes, Reader)>> {
+    spawn_blocking(move || {
+        let mut part = Vec::with_capacity(PART_BYTES);
+        let read = reader.by_ref().take(PART_BYTES as u64).read_to_end(&mut part);
+        read.map(|_| (part.into(), reader))
     })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use std::path::Path;
+
+    use futures_util::StreamExt;
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::store::{BodyKind, BodyLabel, PreparedBody, StoreOptions};
 
-    async fn answer(content: &[u8], accept: Option<&'static str>) -> (HeaderMap, Vec<u8>) {
-        let stored = StoredJson {
-            head: b"{\"data\":".to_vec(),
-            frame: zstd::bulk::compress(content, 3).unwrap(),
-            raw_len: content.len() as u64,
-            tail: b"}".to_vec(),
-        };
-        let mut request = HeaderMap::new();
-        if let Some(accept) = accept {
-            request.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accept));
+    const HEAD: &[u8] = b"{\"data\":";
+
+    /// Hex digits without a pattern: they compress to half.
+    fn digits(length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length / 2 + 1];
+        blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+        let mut digits = hex::encode(bytes).into_bytes();
+        digits.truncate(length);
+        digits
+    }
+
+    struct Stored {
+        folder: tempfile::TempDir,
+        store: Store,
+        body: PreparedBody,
+    }
+
+    impl Stored {
+        fn new(content: &[u8]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+            let body = store.prepare_body(BodyLabel::block(BodyKind::Witness, 1), content).unwrap();
+            Self { folder, store, body }
         }
-        let (parts, body) = stored.into_response(&request).unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        assert_eq!(parts.headers[header::CONTENT_LENGTH], body.len().to_string());
-        (parts.headers, body)
+
+        fn open(&self) -> Result<StoredJson, ApiError> {
+            StoredJson::open(&self.store, HEAD.to_vec(), self.body.body(), b"}".to_vec())
+        }
+
+        fn answer(&self, accept: &'static str) -> Response {
+            let mut request = HeaderMap::new();
+            request.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accept));
+            self.open().unwrap().into_response(&request).unwrap()
+        }
+
+        /// The one file of the body.
+        fn file(&self) -> std::path::PathBuf {
+            let blobs = self.folder.path().join("blobs");
+            blobs.read_dir().unwrap().next().unwrap().unwrap().path()
+        }
+    }
+
+    async fn whole(response: Response) -> (HeaderMap, Vec<u8>) {
+        let (parts, body) = response.into_parts();
+        (parts.headers, body.collect().await.unwrap().to_bytes().to_vec())
     }
 
     #[tokio::test]
-    async fn the_body_arrives_whole_whether_compressed_or_not() {
-        for length in [0, 1, PART_BYTES, 3 * PART_BYTES + 5] {
-            let content: Vec<u8> = (0..length).map(|index| b'a' + (index % 23) as u8).collect();
-            let expected = [&b"{\"data\":"[..], &content, b"}"].concat();
-            let (headers, body) = answer(&content, None).await;
+    async fn the_body_arrives_whole_in_every_coding() {
+        for length in [0, 1, 5_000, PART_BYTES, 3 * PART_BYTES + 5] {
+            let content = digits(length);
+            let stored = Stored::new(&content);
+            let expected = [HEAD, &content, b"}"].concat();
+
+            let (headers, body) = whole(stored.answer("identity")).await;
             assert!(!headers.contains_key(header::CONTENT_ENCODING));
+            assert_eq!(headers[header::CONTENT_LENGTH], body.len().to_string());
             assert!(body == expected);
-            let (headers, body) = answer(&content, Some("gzip, zstd;q=0.5")).await;
+
+            // The weights rule out that a short answer is left as it is.
+            let (headers, body) = whole(stored.answer("gzip;q=0.5, zstd, identity;q=0")).await;
             assert_eq!(headers[header::CONTENT_ENCODING], "zstd");
+            assert_eq!(headers[header::CONTENT_LENGTH], body.len().to_string());
             assert!(zstd::decode_all(&body[..]).unwrap() == expected);
+
+            let (headers, body) = whole(stored.answer("gzip, identity;q=0")).await;
+            assert_eq!(headers[header::CONTENT_ENCODING], "gzip");
+            assert!(!headers.contains_key(header::CONTENT_LENGTH));
+            let mut unpacked = Vec::new();
+            flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut unpacked).unwrap();
+            assert!(unpacked == expected);
         }
     }
 
-    #[test]
-    fn zstd_is_used_only_if_it_is_named() {
-        let accepts = |value| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
-            accepts_zstd(&headers)
-        };
-        assert!(["zstd", "ZSTD", "br, zstd", "zstd; q=1.0"].into_iter().all(accepts));
-        assert!(!["", "*", "gzip", "zstd;q=0", "identity;q=1, zstd;q=0.0"].into_iter().any(accepts));
-        assert!(!accepts_zstd(&HeaderMap::new()));
+    #[tokio::test]
+    async fn damage_is_an_error_before_anything_is_sent() {
+        let stored = Stored::new(&digits(50_000));
+        let mut bytes = std::fs::read(stored.file()).unwrap();
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+        std::fs::write(stored.file(), bytes).unwrap();
+        assert!(stored.open().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_changes_while_it_is_sent_ends_in_an_error() {
+        for accept in ["identity", "gzip"] {
+            let stored = Stored::new(&digits(20 * PART_BYTES));
+            let mut answer = stored.answer(accept).into_body().into_data_stream();
+            answer.next().await.unwrap().unwrap();
+            let mut bytes = std::fs::read(stored.file()).unwrap();
+            // A literal near the end, which decompresses as well as the right one: only the checksum tells.
+            let at = bytes.len() - 9_000;
+            bytes[at] ^= 1;
+            std::fs::write(stored.file(), bytes).unwrap();
+            let rest: Vec<_> = StreamExt::collect(answer).await;
+            assert!(rest.last().unwrap().is_err(), "{accept}");
+            assert!(rest.iter().filter(|part| part.is_err()).count() == 1, "{accept}");
+        }
+    }
+
+    /// Files of that folder that this process holds open.
+    #[cfg(target_os = "linux")]
+    fn open_files(folder: &Path) -> usize {
+        let links = Path::new("/proc/self/fd").read_dir().unwrap().flatten();
+        links.filter(|link| link.path().read_link().is_ok_and(|to| to.starts_with(folder))).count()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_answer_that_nobody_reads_on_releases_its_file() {
+        let stored = Stored::new(&digits(20 * PART_BYTES));
+        let blobs = stored.folder.path().join("blobs");
+        let before = open_files(&blobs);
+        for accept in ["identity", "gzip", "zstd"] {
+            let mut answer = stored.answer(accept).into_body().into_data_stream();
+            answer.next().await.unwrap().unwrap();
+            assert_eq!(open_files(&blobs), before + 1, "{accept}");
+            drop(answer);
+            // The part under way is read by another thread.
+            while open_files(&blobs) > before {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 }

@@ -8,22 +8,23 @@
 //! raw length (8) ‖ frame length (8) ‖ blake3 of the frame (32) ‖ crc32 of all before (4).
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::body_reader::BodyReader;
+use super::body_writer::Compressed;
 use super::error::StoreError;
 
 const MAGIC: &[u8; 8] = b"zkwsbody";
 const VERSION: u8 = 1;
 const HEADER: usize = 72;
-pub(super) const LEVEL: i32 = 3;
 /// Frames up to this length stay in the record: records are to stay below 4 kB.
 const INLINE: usize = 1500;
-/// Nothing is allocated up front beyond this, whatever a header says.
-const PREALLOCATE: u64 = 64 << 20;
+/// Bytes of a file that are hashed at a time.
+const HASHED_BYTES: usize = 64 << 10;
 
 /// What a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,44 +107,12 @@ impl BodyRef {
             BodyRef::Inline { raw_len, .. } | BodyRef::File { raw_len, .. } => *raw_len,
         }
     }
-}
 
-/// A body as read: one zstd frame, checked against its hash.
-#[derive(Clone, Debug)]
-pub struct BodyReader {
-    frame: Vec<u8>,
-    raw_len: u64,
-}
-
-impl BodyReader {
-    /// The zstd frame, to be passed on as it is.
-    pub fn frame(&self) -> &[u8] {
-        &self.frame
-    }
-
-    /// Takes the zstd frame.
-    pub fn into_frame(self) -> Vec<u8> {
-        self.frame
-    }
-
-    /// Length of the body in bytes, uncompressed.
-    pub fn raw_len(&self) -> u64 {
-        self.raw_len
-    }
-
-    /// The body, decompressed as it is read.
-    pub fn decoder(&self) -> io::Result<impl Read + '_> {
-        Ok(zstd::stream::Decoder::with_buffer(self.frame.as_slice())?.take(self.raw_len))
-    }
-
-    /// The whole body.
-    pub fn bytes(&self) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = Vec::with_capacity(usize::try_from(self.raw_len.min(PREALLOCATE)).unwrap_or(0));
-        let read = self.decoder().and_then(|mut decoder| decoder.read_to_end(&mut bytes));
-        match read {
-            Ok(_) if bytes.len() as u64 == self.raw_len => Ok(bytes),
-            Ok(_) => Err(StoreError::corrupt("a body is shorter than recorded")),
-            Err(error) => Err(StoreError::corrupt(format!("a body does not decompress ({error})"))),
+    /// Length of the body in bytes, as it is stored.
+    pub fn stored_len(&self) -> u64 {
+        match self {
+            BodyRef::Inline { frame, .. } => frame.len() as u64,
+            BodyRef::File { len, .. } => *len,
         }
     }
 }
@@ -212,19 +181,9 @@ impl Bodies {
         Ok((Self { dir: dir.into(), folder, next_id: AtomicU64::new(largest + 1) }, swept))
     }
 
-    /// Compresses a body and makes it durable, as yet without an owner.
-    pub fn prepare(&self, label: BodyLabel, bytes: &[u8]) -> Result<PreparedBody, StoreError> {
-        let frame = zstd::bulk::compress(bytes, LEVEL).map_err(StoreError::io("compressing a body"))?;
-        self.prepare_frame(label, frame, bytes.len() as u64)
-    }
-
-    /// The same of a body that is compressed already.
-    pub fn prepare_frame(
-        &self,
-        label: BodyLabel,
-        frame: Vec<u8>,
-        raw_len: u64,
-    ) -> Result<PreparedBody, StoreError> {
+    /// Makes a compressed body durable, as yet without an owner.
+    pub fn keep(&self, label: BodyLabel, body: Compressed) -> Result<PreparedBody, StoreError> {
+        let Compressed { frame, raw_len } = body;
         if frame.len() <= INLINE {
             return Ok(PreparedBody { body: BodyRef::Inline { frame, raw_len }, file: None });
         }
@@ -248,32 +207,32 @@ impl Bodies {
         Ok(prepared)
     }
 
-    /// Reads a body and checks it against its reference.
+    /// Opens a body and checks it against its reference, a part at a time.
     pub fn open_body(&self, body: &BodyRef) -> Result<BodyReader, StoreError> {
         let (id, hash, len, raw_len) = match body {
-            BodyRef::Inline { frame, raw_len } => {
-                return Ok(BodyReader { frame: frame.clone(), raw_len: *raw_len });
-            }
+            BodyRef::Inline { frame, raw_len } => return Ok(BodyReader::inline(frame.clone(), *raw_len)),
             BodyRef::File { id, hash, len, raw_len } => (*id, hash, *len, *raw_len),
         };
         let name = file_name(id, hash);
-        let mut file = match fs::read(self.dir.join(&name)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(StoreError::corrupt(format!("the body file {name} is missing")));
-            }
-            Err(error) => return Err(StoreError::io(format!("reading the body file {name}"))(error)),
-        };
+        let failed = || StoreError::io(format!("reading the body file {name}"));
         let bad = |why: &str| StoreError::corrupt(format!("the body file {name} {why}"));
-        let header = parse_header(&file).ok_or_else(|| bad("has a bad header"))?;
-        if file.len() as u64 != HEADER as u64 + len || header.raw_len != raw_len {
+        let mut file = match File::open(self.dir.join(&name)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(bad("is missing")),
+            Err(error) => return Err(failed()(error)),
+        };
+        let mut start = Vec::with_capacity(HEADER);
+        (&mut file).take(HEADER as u64).read_to_end(&mut start).map_err(failed())?;
+        let header = parse_header(&start).ok_or_else(|| bad("has a bad header"))?;
+        let file_len = file.metadata().map_err(failed())?.len();
+        if file_len != HEADER as u64 + len || header.raw_len != raw_len {
             return Err(bad("has another length than recorded"));
         }
-        let frame = file.split_off(HEADER);
-        if blake3::hash(&frame).as_bytes() != hash {
+        if hash_of(&mut file, len).map_err(failed())? != *hash {
             return Err(bad("fails its checksum"));
         }
-        Ok(BodyReader { frame, raw_len })
+        file.seek(SeekFrom::Start(HEADER as u64)).map_err(failed())?;
+        Ok(BodyReader::file(file, len, raw_len))
     }
 
     /// The file of a body, if it has one.
@@ -320,6 +279,18 @@ fn parse_header(file: &[u8]) -> Option<Header> {
     good.then_some(Header { raw_len: u64::from_le_bytes(*raw_len) })
 }
 
+fn hash_of(file: &mut File, len: u64) -> io::Result<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = vec![0; HASHED_BYTES];
+    let mut file = file.take(len);
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(*hasher.finalize().as_bytes()),
+            read => hasher.update(&part[..read]),
+        };
+    }
+}
+
 fn file_name(id: u64, hash: &[u8; 32]) -> String {
     format!("{id:016x}-{}", hex::encode(hash))
 }
@@ -331,7 +302,14 @@ fn file_id(name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::body_writer::BodyWriter;
     use super::*;
+
+    impl Bodies {
+        fn prepare(&self, label: BodyLabel, bytes: &[u8]) -> Result<PreparedBody, StoreError> {
+            self.keep(label, BodyWriter::compress(label.kind, bytes)?)
+        }
+    }
 
     fn noise(len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];

@@ -60,6 +60,7 @@ mod aggregated_operations;
 mod batch;
 mod blocks;
 mod body;
+mod body_reader;
 mod body_writer;
 mod check;
 mod codec;
@@ -99,13 +100,15 @@ mod tests;
 mod witnesses;
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use accounts::{AccountChange, AccountState};
 pub use aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
 pub use blocks::{BlockRecord, NewBlock, Quarantine};
-pub use body::{BodyKind, BodyLabel, BodyReader, BodyRef, PreparedBody};
+pub use body::{BodyKind, BodyLabel, BodyRef, PreparedBody};
+pub use body_reader::BodyReader;
 pub use body_writer::BodyWriter;
 pub use error::StoreError;
 pub use genesis::GenesisRecord;
@@ -172,12 +175,28 @@ impl Store {
 
     /// Compresses a body and makes it durable. It has no owner yet: dropped, it is gone.
     pub fn prepare_body(&self, label: BodyLabel, bytes: &[u8]) -> Result<PreparedBody, StoreError> {
-        self.bodies.prepare(label, bytes)
+        self.bodies.keep(label, BodyWriter::compress(label.kind, bytes)?)
     }
 
-    /// The same for a body that comes piece by piece.
-    pub fn write_body(&self, label: BodyLabel) -> Result<BodyWriter<'_>, StoreError> {
-        BodyWriter::new(&self.bodies, label)
+    /// As [`Store::prepare_body`], of what `write` writes: it is compressed at once and never there as a whole.
+    pub fn write_body(
+        &self,
+        label: BodyLabel,
+        write: impl FnOnce(&mut BodyWriter) -> io::Result<()>,
+    ) -> Result<PreparedBody, StoreError> {
+        let mut writer = self.begin_body(label.kind)?;
+        write(&mut writer).map_err(StoreError::io("compressing a body"))?;
+        self.keep_body(label, writer)
+    }
+
+    /// A body to be written piece by piece, and then kept.
+    pub fn begin_body(&self, kind: BodyKind) -> Result<BodyWriter, StoreError> {
+        BodyWriter::new(kind, None).map_err(StoreError::io("compressing a body"))
+    }
+
+    /// Makes a body that was written durable. It has no owner yet: dropped, it is gone.
+    pub fn keep_body(&self, label: BodyLabel, writer: BodyWriter) -> Result<PreparedBody, StoreError> {
+        self.bodies.keep(label, writer.finish().map_err(StoreError::io("compressing a body"))?)
     }
 
     /// A whole body, checked against its hash.
@@ -185,7 +204,7 @@ impl Store {
         self.open_body(body)?.bytes()
     }
 
-    /// A body to pass on as it is stored, or to decompress while reading; checked against its hash.
+    /// A body to pass on as it is stored, or to decompress while reading; its file is checked against its hash first.
     pub fn open_body(&self, body: &BodyRef) -> Result<BodyReader, StoreError> {
         self.bodies.open_body(body)
     }

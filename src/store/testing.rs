@@ -1,5 +1,6 @@
 //! Stores and contents for the tests of this module.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,7 +96,7 @@ pub fn witness_json(number: u32) -> Vec<u8> {
 }
 
 pub fn commit_witness(store: &Store, number: u32) -> Result<(), StoreError> {
-    let witness = Some(store.prepare_witness(number, &witness_json(number), 10)?);
+    let witness = Some(store.prepare_witness(number, 10, |out| out.write_all(&witness_json(number)))?);
     store.commit_witness(WitnessCommit { number, witness, delta: &delta(number), root: [number as u8; 32] })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 
 use super::batch::{Batch, Table};
 use super::delta::{ACCOUNTS, DeltaLog, TREE};
@@ -160,11 +161,11 @@ fn a_witness_can_be_replaced_and_its_old_file_goes() {
     let store = open(dir.path());
     put_genesis(&store);
     put_block(&store, 1).unwrap();
-    let early = store.prepare_witness(1, b"{}", 1).unwrap();
+    let early = store.prepare_witness(1, 1, |out| out.write_all(b"{}")).unwrap();
     assert!(matches!(store.put_witness(1, early), Err(StoreError::NotFound { .. })));
     commit_witness(&store, 1).unwrap();
     let before = files(dir.path());
-    let again = store.prepare_witness(1, &witness_json(2), 11).unwrap();
+    let again = store.prepare_witness(1, 11, |out| out.write_all(&witness_json(2))).unwrap();
     store.put_witness(1, again).unwrap();
     assert_eq!(files(dir.path()), before);
     let witness = store.witness(1).unwrap().unwrap();

@@ -1,12 +1,14 @@
 //! Witnesses, and the account tree that moves with them.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Table};
 use super::body::{BodyRef, PreparedBody};
 use super::delta::{ACCOUNTS, DeltaLog, TREE};
 use super::error::StoreError;
-use super::{BodyKind, BodyLabel, Store, keys};
+use super::{BodyKind, BodyLabel, BodyWriter, Store, keys};
 use crate::tree::source::TreeDelta;
 
 /// A witness whose JSON is on disk already; see [`Store::prepare_witness`].
@@ -56,14 +58,15 @@ impl Store {
         TREE.head(&self.db)
     }
 
-    /// Compresses a witness and makes it durable. The slow part, done before and outside of the ordered [`Store::commit_witness`].
+    /// Compresses a witness as it is written and makes it durable. The slow part, done before and outside of the ordered
+    /// [`Store::commit_witness`].
     pub fn prepare_witness(
         &self,
         number: u32,
-        json: &[u8],
         operations: u32,
+        write: impl FnOnce(&mut BodyWriter) -> io::Result<()>,
     ) -> Result<NewWitness, StoreError> {
-        let body = self.prepare_body(BodyLabel::block(BodyKind::Witness, number), json)?;
+        let body = self.write_body(BodyLabel::block(BodyKind::Witness, number), write)?;
         Ok(NewWitness { body, operations })
     }
 

@@ -53,12 +53,31 @@ pub struct AccountTree<'a> {
     roots: Roots,
 }
 
-/// Every version of the account tree within one block.
+/// Every version of the account tree within one block, or within several in a row.
 pub struct Versions {
     before: Roots,
     accounts: Forest,
     balances: Forest,
-    delta: TreeDelta,
+    /// By account and token.
+    balance_values: Vec<Values<(u32, u32), u128>>,
+    leaf_values: Vec<Values<u32, AccountLeaf>>,
+}
+
+/// What a stored value is before the first version, and from each version on in which it changes.
+struct Values<K, T> {
+    key: K,
+    before: T,
+    after: Vec<(Version, T)>,
+}
+
+impl<K, T: Copy> Values<K, T> {
+    fn at(&self, version: Version) -> T {
+        latest(&self.after, version).unwrap_or(self.before)
+    }
+
+    fn versions(&self) -> Vec<Version> {
+        self.after.iter().map(|(version, _)| *version).collect()
+    }
 }
 
 impl<'a> AccountTree<'a> {
@@ -113,77 +132,54 @@ impl<'a> AccountTree<'a> {
     /// # Errors
     /// When the stored tree cannot be read.
     pub fn apply(&self, updates: &[LeafUpdate], reads: &[(u32, u32)]) -> Result<Versions, TreeError> {
-        let mut changes = Vec::new();
+        let balance_values = self.balance_values(updates)?;
+        let values: Vec<u128> = changed(&balance_values).collect();
+        let leaves = balance_values
+            .iter()
+            .map(|values| ((TreeId::Balances(values.key.0), values.key.1), values.versions()));
+        let histories = with_hashes(leaves, leaf::balance_leaf_hashes(&values));
         let balance_reads: Vec<LeafId> =
             reads.iter().map(|&(account, token)| (TreeId::Balances(account), token)).collect();
-        let balance_histories = self.balance_histories(updates, &mut changes)?;
-        let balances = Forest::hash(self.view, &balance_reads, balance_histories)?;
-        changes.extend(balances.changes());
+        let balances = Forest::hash(self.view, &balance_reads, histories)?;
 
+        let leaf_values = self.leaf_values(updates, &balances)?;
+        let values: Vec<(AccountHeader, Fr)> =
+            changed(&leaf_values).map(|leaf| (leaf.header, leaf.balance_root)).collect();
+        let leaves = leaf_values.iter().map(|values| ((TreeId::Accounts, values.key), values.versions()));
+        let histories = with_hashes(leaves, leaf::account_leaf_hashes(&values));
         let account_reads: Vec<LeafId> =
             reads.iter().map(|&(account, _)| (TreeId::Accounts, account)).collect();
-        let account_histories = self.account_histories(updates, &balances, &mut changes)?;
-        let accounts = Forest::hash(self.view, &account_reads, account_histories)?;
-        changes.extend(accounts.changes());
-
-        let mut versions = Versions { before: self.roots, accounts, balances, delta: TreeDelta::default() };
-        let roots = |roots: &Roots| Some(record::encode_pair(&[roots.root, roots.used_subtree]));
-        let after = Roots {
-            root: versions.root(Version::MAX),
-            used_subtree: versions.accounts.history_of(USED_SUBTREE_DEPTH).unwrap_or(self.roots.used_subtree),
-        };
-        if after != self.roots {
-            changes.push(Change { key: record::ROOTS.to_vec(), old: roots(&self.roots), new: roots(&after) });
-        }
-        versions.delta = TreeDelta { changes };
-        Ok(versions)
+        let accounts = Forest::hash(self.view, &account_reads, histories)?;
+        Ok(Versions { before: self.roots, accounts, balances, balance_values, leaf_values })
     }
 
-    /// The values each touched balance takes, hashed; updates that change nothing are left out.
-    fn balance_histories(
-        &self,
-        updates: &[LeafUpdate],
-        changes: &mut Vec<Change>,
-    ) -> Result<Vec<(LeafId, History)>, TreeError> {
+    /// The values each touched balance takes; updates that change nothing are left out.
+    fn balance_values(&self, updates: &[LeafUpdate]) -> Result<Vec<Values<(u32, u32), u128>>, TreeError> {
         let mut leaves: BTreeMap<(u32, u32), Vec<(Version, u128)>> = BTreeMap::new();
         for update in updates {
             push(leaves.entry((update.account, update.token)).or_default(), update.version, update.balance);
         }
-        let mut values = Vec::new();
-        let mut histories = Vec::new();
-        for ((account, token), mut history) in leaves {
-            let before = self.balance(account, token)?;
-            drop_repeats(&mut history, &before);
-            let Some(&(_, last)) = history.last() else { continue };
-            let encode = |balance: u128| (balance != 0).then(|| balance.to_be_bytes().to_vec());
-            if last != before {
-                let key = record::balance_key(account, token);
-                changes.push(Change { key, old: encode(before), new: encode(last) });
-            }
-            values.extend(history.iter().map(|(_, balance)| *balance));
-            let versions: Vec<Version> = history.iter().map(|(version, _)| *version).collect();
-            histories.push(((TreeId::Balances(account), token), versions));
-        }
-        Ok(with_hashes(histories, leaf::balance_leaf_hashes(&values)))
+        let values = leaves.into_iter().map(|(key, mut after)| {
+            let before = self.balance(key.0, key.1)?;
+            drop_repeats(&mut after, &before);
+            Ok(Values { key, before, after })
+        });
+        values.filter(|values| values.as_ref().map_or(true, |values| !values.after.is_empty())).collect()
     }
 
-    /// The values each touched account leaf takes, hashed.
-    fn account_histories(
+    /// The values each touched account leaf takes.
+    fn leaf_values(
         &self,
         updates: &[LeafUpdate],
         balances: &Forest,
-        changes: &mut Vec<Change>,
-    ) -> Result<Vec<(LeafId, History)>, TreeError> {
+    ) -> Result<Vec<Values<u32, AccountLeaf>>, TreeError> {
         let mut headers: BTreeMap<u32, Vec<(Version, AccountHeader)>> = BTreeMap::new();
         for update in updates {
             push(headers.entry(update.account).or_default(), update.version, update.header);
         }
-        let nothing = AccountLeaf { header: AccountHeader::default(), balance_root: EMPTY_BALANCE[32] };
-        let mut values = Vec::new();
-        let mut histories = Vec::new();
+        let mut all = Vec::with_capacity(headers.len());
         for (account, headers) in headers {
-            let stored = self.account(account)?;
-            let before = stored.unwrap_or(nothing);
+            let before = self.account(account)?.unwrap_or_else(nothing);
             let roots = balances.roots(TreeId::Balances(account));
             let mut versions: Vec<Version> = headers
                 .iter()
@@ -192,27 +188,31 @@ impl<'a> AccountTree<'a> {
                 .collect();
             versions.sort_unstable();
             versions.dedup();
-            let mut history: Vec<(Version, (AccountHeader, Fr))> = versions
+            let mut after: Vec<(Version, AccountLeaf)> = versions
                 .into_iter()
                 .map(|version| {
                     let header = latest(&headers, version).unwrap_or(before.header);
-                    (version, (header, latest(roots, version).unwrap_or(before.balance_root)))
+                    let balance_root = latest(roots, version).unwrap_or(before.balance_root);
+                    (version, AccountLeaf { header, balance_root })
                 })
                 .collect();
-            drop_repeats(&mut history, &(before.header, before.balance_root));
-            let Some(&(_, (header, balance_root))) = history.last() else { continue };
-            let after = AccountLeaf { header, balance_root };
-            if after != before {
-                let old = stored.as_ref().map(record::encode_account);
-                let new = (after != nothing).then(|| record::encode_account(&after));
-                changes.push(Change { key: record::account_key(account), old, new });
+            drop_repeats(&mut after, &before);
+            if !after.is_empty() {
+                all.push(Values { key: account, before, after });
             }
-            values.extend(history.iter().map(|(_, leaf)| *leaf));
-            let versions: Vec<Version> = history.iter().map(|(version, _)| *version).collect();
-            histories.push(((TreeId::Accounts, account), versions));
         }
-        Ok(with_hashes(histories, leaf::account_leaf_hashes(&values)))
+        Ok(all)
     }
+}
+
+/// The default account leaf, which is not stored.
+fn nothing() -> AccountLeaf {
+    AccountLeaf { header: AccountHeader::default(), balance_root: EMPTY_BALANCE[32] }
+}
+
+/// Everything that values change to, in their order.
+fn changed<K, T: Copy>(values: &[Values<K, T>]) -> impl Iterator<Item = T> {
+    values.iter().flat_map(|values| values.after.iter().map(|(_, value)| *value))
 }
 
 impl Versions {
@@ -221,9 +221,13 @@ impl Versions {
         latest(self.accounts.roots(TreeId::Accounts), version).unwrap_or(self.before.root)
     }
 
-    /// Root of the used subtree before the block (spec 01 §5.5).
-    pub fn used_subtree_root_before(&self) -> Fr {
-        self.before.used_subtree
+    /// Root of the used subtree in a version (spec 01 §5.5).
+    pub fn used_subtree_root(&self, version: Version) -> Fr {
+        // Every account in use is below that node: it has changed iff the root has.
+        match latest(self.accounts.roots(TreeId::Accounts), version) {
+            Some(_) => self.accounts.at(TreeId::Accounts, USED_SUBTREE_DEPTH, 0, version),
+            None => self.before.used_subtree,
+        }
     }
 
     /// The 32 siblings of an account leaf in a version, bottom-up.
@@ -236,17 +240,30 @@ impl Versions {
         self.balances.path(TreeId::Balances(account), token, version)
     }
 
-    /// What the whole block changes in the stored tree.
-    pub fn delta(&self) -> &TreeDelta {
-        &self.delta
-    }
-}
-
-impl Forest {
-    /// The last value of the left-most node of a level of the account tree, if it changed at all.
-    fn history_of(&self, level: usize) -> Option<Fr> {
-        // Every account in use is below that node: it changed iff the root did.
-        (!self.roots(TreeId::Accounts).is_empty()).then(|| self.at(TreeId::Accounts, level, 0, Version::MAX))
+    /// What the updates of the versions after `from` and up to `to` change in the stored tree.
+    pub fn delta(&self, from: Version, to: Version) -> TreeDelta {
+        let mut changes = Vec::new();
+        let mut push = |key: Vec<u8>, old: Option<Vec<u8>>, new: Option<Vec<u8>>| {
+            if old != new {
+                changes.push(Change { key, old, new });
+            }
+        };
+        for values in &self.balance_values {
+            let [old, new] = [from, to].map(|version| values.at(version));
+            let encode = |balance: u128| (balance != 0).then(|| balance.to_be_bytes().to_vec());
+            push(record::balance_key(values.key.0, values.key.1), encode(old), encode(new));
+        }
+        for values in &self.leaf_values {
+            let [old, new] = [from, to].map(|version| values.at(version));
+            let encode = |leaf: AccountLeaf| (leaf != nothing()).then(|| record::encode_account(&leaf));
+            push(record::account_key(values.key), encode(old), encode(new));
+        }
+        let roots =
+            |version| Some(record::encode_pair(&[self.root(version), self.used_subtree_root(version)]));
+        push(record::ROOTS.to_vec(), roots(from), roots(to));
+        changes.extend(self.balances.changes(from, to));
+        changes.extend(self.accounts.changes(from, to));
+        TreeDelta { changes }
     }
 }
 
@@ -269,12 +286,12 @@ fn latest<T: Copy>(history: &[(Version, T)], version: Version) -> Option<T> {
     after.checked_sub(1).map(|last| history[last].1)
 }
 
-fn with_hashes(leaves: Vec<(LeafId, Vec<Version>)>, hashes: Vec<Fr>) -> Vec<(LeafId, History)> {
+fn with_hashes(
+    leaves: impl Iterator<Item = (LeafId, Vec<Version>)>,
+    hashes: Vec<Fr>,
+) -> Vec<(LeafId, History)> {
     let mut hashes = hashes.into_iter();
-    leaves
-        .into_iter()
-        .map(|(leaf, versions)| (leaf, versions.into_iter().zip(hashes.by_ref()).collect()))
-        .collect()
+    leaves.map(|(leaf, versions)| (leaf, versions.into_iter().zip(hashes.by_ref()).collect())).collect()
 }
 
 /// Root of an empty account tree.

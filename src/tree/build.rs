@@ -211,6 +211,26 @@ impl TreeBuilder {
         Ok(records)
     }
 
+    /// Adds all accounts, whole parts of at least `least` at a time, and gives away the records of each addition.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn add_all(
+        &mut self,
+        accounts: &[InitialAccount],
+        least: usize,
+        mut take: impl FnMut(Records),
+    ) -> Result<(), TreeError> {
+        let mut rest = accounts;
+        while !rest.is_empty() {
+            let (parts, after) =
+                rest.split_at(self.whole_parts(rest.iter().map(|account| account.id), least));
+            take(self.add(parts)?);
+            rest = after;
+        }
+        Ok(())
+    }
+
     /// Hashes what is above the parts.
     pub fn finish(self) -> Finished {
         let mut records = Records::new();
@@ -342,13 +362,7 @@ mod tests {
     fn built(accounts: &[InitialAccount], level: usize, least: usize) -> (BTreeMap<Vec<u8>, Vec<u8>>, Fr) {
         let mut builder = TreeBuilder::with_part_level(level);
         let mut records = BTreeMap::new();
-        let mut rest = accounts;
-        while !rest.is_empty() {
-            let len = builder.whole_parts(rest.iter().map(|account| account.id), least);
-            let (parts, after) = rest.split_at(len);
-            records.extend(builder.add(parts).unwrap());
-            rest = after;
-        }
+        builder.add_all(accounts, least, |part| records.extend(part)).unwrap();
         let finished = builder.finish();
         records.extend(finished.records);
         records.extend([finished.roots]);

@@ -58,8 +58,10 @@ struct Base {
     tree: TreeId,
     index: u32,
     children: [Fr; 2],
-    /// Whether the source holds a record of this node: both children are not empty.
-    stored: bool,
+    /// Where the bases of the next level hold the parent.
+    parent: usize,
+    /// Where the level below holds the children that take new values.
+    changing: [Option<usize>; 2],
 }
 
 /// All versions of the touched nodes of some trees, and what surrounds them.
@@ -87,7 +89,7 @@ impl Forest {
         on_the_way.extend(level.iter().map(|node| (node.tree, node.index)));
         on_the_way.sort_unstable();
         on_the_way.dedup();
-        let bases = read_bases(source, &on_the_way)?;
+        let mut bases = read_bases(source, &on_the_way)?;
 
         let mut levels = Vec::with_capacity(DEPTH + 1);
         for height in 0..DEPTH {
@@ -96,6 +98,7 @@ impl Forest {
             level = parents;
         }
         levels.push(level);
+        link(&mut bases, &levels);
         Ok(Self { levels, bases })
     }
 
@@ -111,7 +114,16 @@ impl Forest {
 
     /// The siblings of a leaf in a version, bottom-up. The leaf must be one of those named to [`Forest::hash`].
     pub fn path(&self, tree: TreeId, leaf: u32, version: Version) -> [Fr; DEPTH] {
-        std::array::from_fn(|level| self.at(tree, level, (leaf >> level) ^ 1, version))
+        let key = (tree, leaf >> 1);
+        let mut place = self.bases[1].binary_search_by_key(&key, |base| (base.tree, base.index)).ok();
+        std::array::from_fn(|level| {
+            let base = place.and_then(|place| self.bases[level + 1].get(place));
+            let Some(base) = base else { return empty(tree)[level] };
+            place = Some(base.parent);
+            let side = (leaf >> level & 1 ^ 1) as usize;
+            let node = base.changing[side].and_then(|at| self.levels[level].get(at));
+            node.and_then(|node| value_at(&node.history, version)).unwrap_or(base.children[side])
+        })
     }
 
     /// All values the root of a tree takes.
@@ -119,19 +131,24 @@ impl Forest {
         find(&self.levels[DEPTH], (tree, 0), |node| (node.tree, node.index)).map_or(&[], |node| &node.history)
     }
 
-    /// What the last version changes in the stored nodes.
-    pub fn changes(&self) -> Vec<Change> {
+    /// What the versions after `from` and up to `to` change in the stored nodes.
+    pub fn changes(&self, from: Version, to: Version) -> Vec<Change> {
         let mut changes = Vec::new();
         for (height, parents) in self.levels.iter().enumerate().skip(1) {
-            for node in parents {
-                let Some(base) = base_of(&self.bases[height], node.tree, node.index) else { continue };
-                let children =
-                    [0, 1].map(|side| self.at(node.tree, height - 1, child(node.index, side), Version::MAX));
-                let nothing = empty(node.tree)[height - 1];
-                let old = base.stored.then(|| record::encode_pair(&base.children));
-                let new = (!children.contains(&nothing)).then(|| record::encode_pair(&children));
+            for Node { tree, index, history } in parents {
+                let touched = history.partition_point(|(version, _)| *version <= from);
+                if history.get(touched).is_none_or(|(version, _)| *version > to) {
+                    continue;
+                }
+                let record = |version| {
+                    let children =
+                        [0, 1].map(|side| self.at(*tree, height - 1, child(*index, side), version));
+                    let both = !children.contains(&empty(*tree)[height - 1]);
+                    both.then(|| record::encode_pair(&children))
+                };
+                let (old, new) = (record(from), record(to));
                 if old != new {
-                    changes.push(Change { key: record::branch_key(node.tree, height, node.index), old, new });
+                    changes.push(Change { key: record::branch_key(*tree, height, *index), old, new });
                 }
             }
         }
@@ -211,11 +228,36 @@ fn read_bases(source: &dyn TreeSource, leaves: &[LeafId]) -> Result<Vec<Vec<Base
                     lifted.get(&key).copied().unwrap_or(empty(tree)[height - 1])
                 }),
             };
-            Ok(Base { tree, index, children, stored: stored.is_some() })
+            Ok(Base { tree, index, children, parent: 0, changing: [None; 2] })
         };
         bases.push(nodes.par_iter().with_min_len(64).map(read).collect::<Result<_, _>>()?);
     }
     Ok(bases)
+}
+
+/// Tells each base where its neighbours above and below are: a path is then read step by step, without a search at each level.
+fn link(bases: &mut [Vec<Base>], levels: &[Vec<Node>]) {
+    for (height, nodes) in levels.iter().enumerate().take(DEPTH) {
+        let (own, above) = bases.split_at_mut(height + 2);
+        let (own, above) = (own.last_mut().into_iter().flatten(), above.first());
+        let (mut parent, mut node) = (0, 0);
+        // All of them are sorted by tree and index.
+        for base in own {
+            let key = (base.tree, base.index >> 1);
+            let before = |above: &Base| (above.tree, above.index) < key;
+            while above.and_then(|above| above.get(parent)).is_some_and(before) {
+                parent += 1;
+            }
+            base.parent = parent;
+            for side in [0, 1] {
+                let key = (base.tree, child(base.index, side));
+                if nodes.get(node).is_some_and(|node| (node.tree, node.index) == key) {
+                    base.changing[side as usize] = Some(node);
+                    node += 1;
+                }
+            }
+        }
+    }
 }
 
 /// A node inside a chain of single children, whose hash is not stored.

@@ -49,6 +49,7 @@ proptest! {
         blocks in proptest::collection::vec(proptest::collection::vec(step(), 0..6), 1..4),
         reads in proptest::collection::vec((account(), token()), 1..4),
         keep_overlays in any::<bool>(),
+        split in 0usize..4,
     ) {
         let mut naive = NaiveAccountTree::default();
         let accounts: Vec<InitialAccount> = genesis
@@ -82,10 +83,10 @@ proptest! {
                 });
             }
             let versions = tree.apply(&updates, &reads).unwrap();
-            prop_assert_eq!(versions.used_subtree_root_before(), states[0].used_subtree_root());
             for (version, state) in states.iter().enumerate() {
                 let version = version as u32;
                 prop_assert_eq!(versions.root(version), state.root());
+                prop_assert_eq!(versions.used_subtree_root(version), state.used_subtree_root());
                 for &(account, token) in &reads {
                     prop_assert_eq!(versions.account_path(account, version).to_vec(), state.account_path(account));
                     prop_assert_eq!(
@@ -94,11 +95,17 @@ proptest! {
                     );
                 }
             }
-            let delta = versions.delta().clone();
-            if keep_overlays {
-                view.push(Arc::new(Overlay::from(&delta)));
-            } else {
-                memory.apply(&delta);
+            // In two steps, as if two blocks had been hashed together.
+            let (middle, last) = (split.min(states.len() - 1) as u32, states.len() as u32 - 1);
+            for (from, to) in [(0, middle), (middle, last)] {
+                let delta = versions.delta(from, to);
+                if keep_overlays {
+                    view.push(Arc::new(Overlay::from(&delta)));
+                } else {
+                    memory.apply(&delta);
+                }
+                let there = AccountTree::open(&view).unwrap();
+                prop_assert_eq!(there.root(), states[to as usize].root());
             }
         }
         prop_assert_eq!(AccountTree::open(&view).unwrap().root(), naive.root());
@@ -122,7 +129,7 @@ fn the_change_of_a_block_grows_with_the_logarithm_of_the_accounts() {
         };
         let updates: Vec<LeafUpdate> = (0..TOUCHED).map(update).collect();
         let versions = AccountTree::open(&view).unwrap().apply(&updates, &[]).unwrap();
-        let changes = &versions.delta().changes;
+        let changes = versions.delta(0, TOUCHED).changes;
         let size = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
         (changes.len(), changes.iter().map(|c| c.key.len() + size(&c.old) + size(&c.new)).sum::<usize>())
     };
@@ -145,9 +152,9 @@ fn applying_an_overlay_below_a_view_changes_nothing_it_reads() {
     let update =
         |version, account, balance| LeafUpdate { version, account, token: 0, header: header(1, 0), balance };
     let first = AccountTree::open(&view).unwrap().apply(&[update(1, 2, 7)], &[]).unwrap();
-    view.push(Arc::new(Overlay::from(first.delta())));
+    view.push(Arc::new(Overlay::from(&first.delta(0, 1))));
     let before = AccountTree::open(&view).unwrap().apply(&[update(1, 3, 9)], &[(0, 0)]).unwrap();
-    memory.apply(first.delta());
+    memory.apply(&first.delta(0, 1));
     let after = AccountTree::open(&view).unwrap().apply(&[update(1, 3, 9)], &[(0, 0)]).unwrap();
     assert_eq!(before.root(1), after.root(1));
     assert_eq!(before.account_path(0, 1), after.account_path(0, 1));

@@ -1,5 +1,7 @@
 //! The witness from a plan and a versioned tree: looks up roots and paths, decides nothing (spec 04 §3–7).
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::plan::{Args, Branch, Chunk, Plan, PlannedOp};
@@ -11,7 +13,7 @@ use super::signatures::SignatureData;
 use super::{Cause, WitnessError};
 use crate::crypto::{Fr, bits, fr};
 use crate::domain::{Block, CHUNK_BYTES, H256, public_input};
-use crate::tree::{AccountHeader, AccountTree, TreeDelta, Versions};
+use crate::tree::{AccountHeader, AccountTree, LeafUpdate, TreeDelta, Versions};
 
 /// Upper siblings of the fee account's balance tree that fees cannot change: all above the 2^10 processable tokens.
 const NON_PROCESSABLE_LEVELS: std::ops::Range<usize> = 10..32;
@@ -19,7 +21,8 @@ const NON_PROCESSABLE_LEVELS: std::ops::Range<usize> = 10..32;
 /// A planned block with its tree versions, whose root and commitment are those the block claims.
 pub struct Hashed {
     plan: Plan,
-    versions: Versions,
+    /// Shared with the blocks that were hashed together with it.
+    versions: Arc<Versions>,
     old_root: Fr,
     commitment: Fr,
 }
@@ -37,15 +40,45 @@ pub struct BlockWitness {
 /// # Errors
 /// [`Cause::Root`], [`Cause::Commitment`], or the tree cannot be read.
 pub fn hash(block: &Block, plan: Plan, tree: &AccountTree<'_>) -> Result<Hashed, WitnessError> {
-    let fail = |cause| WitnessError { block: block.block_number.0, operation: None, cause };
-    let versions = tree.apply(&plan.updates, &plan.reads()).map_err(|error| fail(error.into()))?;
-    let new_root = versions.root(plan.last);
-    if new_root != block.new_root_hash {
-        let (computed, claimed) = (fr::to_hex(&new_root), fr::to_hex(&block.new_root_hash));
-        return Err(fail(Cause::Root { computed, claimed }));
+    let number = block.block_number.0;
+    let hashed = hash_run(vec![(block, plan)], tree)?.pop();
+    hashed.ok_or(WitnessError { block: number, operation: None, cause: Cause::NoChunks })
+}
+
+/// [`hash`] of blocks in a row that one [`Planner`](super::plan::Planner) planned: their batches are joined, so that small blocks
+/// fill every lane, too. Gives those before the first block whose root or commitment does not come out.
+///
+/// # Errors
+/// As [`hash`], if that is the very first block.
+pub fn hash_run(run: Vec<(&Block, Plan)>, tree: &AccountTree<'_>) -> Result<Vec<Hashed>, WitnessError> {
+    let fail = |block: &Block, cause| WitnessError { block: block.block_number.0, operation: None, cause };
+    let Some((first, _)) = run.first() else { return Ok(Vec::new()) };
+    let updates: Vec<LeafUpdate> = run.iter().flat_map(|(_, plan)| &plan.updates).copied().collect();
+    let reads: Vec<(u32, u32)> = run.iter().flat_map(|(_, plan)| plan.reads()).collect();
+    let versions = tree.apply(&updates, &reads).map_err(|error| fail(first, error.into()))?;
+    let versions = Arc::new(versions);
+    let mut hashed: Vec<Hashed> = Vec::with_capacity(run.len());
+    for (block, plan) in run {
+        let old_root = versions.root(plan.before);
+        let commitment =
+            check_root(block, &versions.root(plan.last)).and_then(|()| check_commitment(block, &old_root));
+        match commitment {
+            Ok(commitment) => {
+                hashed.push(Hashed { plan, versions: versions.clone(), old_root, commitment });
+            }
+            Err(cause) if hashed.is_empty() => return Err(fail(block, cause)),
+            Err(_) => break,
+        }
     }
-    let commitment = check_commitment(block, &tree.root()).map_err(fail)?;
-    Ok(Hashed { plan, versions, old_root: tree.root(), commitment })
+    Ok(hashed)
+}
+
+fn check_root(block: &Block, computed: &Fr) -> Result<(), Cause> {
+    if *computed == block.new_root_hash {
+        return Ok(());
+    }
+    let [computed, claimed] = [computed, &block.new_root_hash].map(fr::to_hex);
+    Err(Cause::Root { computed, claimed })
 }
 
 /// Compares the commitment a block claims with the one that follows from its data and the root before it; gives the
@@ -64,26 +97,35 @@ pub fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
 
 impl Hashed {
     /// What the block changes in the stored tree.
-    pub fn delta(&self) -> &TreeDelta {
-        self.versions.delta()
+    pub fn delta(&self) -> TreeDelta {
+        self.versions.delta(self.plan.before, self.plan.last)
     }
 
-    /// Puts the witness together, on all cores.
+    /// Puts the witness together, on all cores. Where only its JSON is wanted, [`Hashed::write_json`] needs less memory.
     pub fn assemble(&self, block: &Block) -> BlockWitness {
-        let (plan, versions) = (&self.plan, &self.versions);
-        let mut operations: Vec<Operation> =
-            plan.operations.par_iter().flat_map_iter(|op| self.operation(op)).collect();
-        operations.extend(std::iter::repeat_n(self.noop(), plan.padding));
+        let mut prover_data = self.without_operations(block);
+        let operations = self.plan.operations.par_iter().flat_map_iter(|op| self.operation(op));
+        prover_data.operations = operations.collect();
+        prover_data.operations.extend(std::iter::repeat_n(self.noop(), self.plan.padding));
+        BlockWitness { operations: prover_data.operations.len() as u32, prover_data }
+    }
 
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The witness, but for its operations, of which it shows none.
+    pub(super) fn without_operations(&self, block: &Block) -> ProverData {
+        let (plan, versions) = (&self.plan, &self.versions);
         let audits = |version| {
             let path = versions.balance_path(plan.fee_account, 0, version);
             elements(&path[NON_PROCESSABLE_LEVELS])
         };
-        let prover_data = ProverData {
+        ProverData {
             block_number: number(plan.number),
             public_data_commitment: self.commitment.into(),
             old_root: self.old_root.into(),
-            initial_used_subtree_root: versions.used_subtree_root_before().into(),
+            initial_used_subtree_root: versions.used_subtree_root(plan.before).into(),
             new_root: versions.root(plan.last).into(),
             block_timestamp: fr::from_u64(block.timestamp).into(),
             validator_address: number(plan.fee_account),
@@ -92,27 +134,25 @@ impl Hashed {
             validator_account: account(&plan.noop.header),
             validator_non_processable_tokens_audit_before_fees: audits(plan.operated),
             validator_non_processable_tokens_audit_after_fees: audits(plan.last),
-            operations,
-        };
-        BlockWitness { operations: prover_data.operations.len() as u32, prover_data }
+            operations: Vec::new(),
+        }
     }
 
-    fn operation(&self, op: &PlannedOp) -> Vec<Operation> {
+    /// The chunks of an operation.
+    pub(super) fn operation<'a>(&'a self, op: &'a PlannedOp) -> impl Iterator<Item = Operation> + 'a {
         let args = arguments(&op.shown.args);
-        let chunks = op.shown.chunks.iter().enumerate();
-        chunks
-            .map(|(index, chunk)| {
-                let mut args = args.clone();
-                (args.a, args.b) = (amount(chunk.a), amount(chunk.b));
-                let data = op.public_data.chunks(CHUNK_BYTES).nth(index).unwrap_or(&[]);
-                let pubdata = bits::le_bits_to_fr(&bits::be_bits(data));
-                let signature = op.signatures.get(chunk.signature).cloned().unwrap_or_default();
-                self.chunk(op.code, index as u32, pubdata, args, chunk, &signature)
-            })
-            .collect()
+        op.shown.chunks.iter().enumerate().map(move |(index, chunk)| {
+            let mut args = args.clone();
+            (args.a, args.b) = (amount(chunk.a), amount(chunk.b));
+            let data = op.public_data.chunks(CHUNK_BYTES).nth(index).unwrap_or(&[]);
+            let pubdata = bits::le_bits_to_fr(&bits::be_bits(data));
+            let signature = op.signatures.get(chunk.signature).cloned().unwrap_or_default();
+            self.chunk(op.code, index as u32, pubdata, args, chunk, &signature)
+        })
     }
 
-    fn noop(&self) -> Operation {
+    /// A chunk of padding.
+    pub(super) fn noop(&self) -> Operation {
         let chunk = Chunk {
             lhs: self.plan.noop,
             rhs: self.plan.noop,

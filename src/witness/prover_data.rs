@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use franklin_crypto::bellman::pairing::ff::Field;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -20,9 +21,16 @@ impl From<Fr> for Element {
     }
 }
 
+/// Zero as written.
+const ZERO: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 impl Serialize for Element {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(value) = &self.0 else { return serializer.serialize_none() };
+        // Two elements of three.
+        if value.is_zero() {
+            return serializer.serialize_str(ZERO);
+        }
         let mut digits = [0; 64];
         hex::encode_to_slice(fr::to_bytes(value), &mut digits).map_err(serde::ser::Error::custom)?;
         serializer.serialize_str(std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)

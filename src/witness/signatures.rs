@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::Cause;
 use crate::crypto::{Fr, bits};
-use crate::domain::{Block, ExecutedOperations, TxSignature, TxVersion, ZkSyncOp};
+use crate::domain::{Block, ExecutedOperations, SignedForms, TxSignature, TxVersion, ZkSyncOp};
 
 /// Longest message the circuit hashes, exclusive bound in bytes: 736 bits.
 const MESSAGE_BYTES: usize = 92;
@@ -37,24 +37,39 @@ impl TryFrom<u8> for SignatureCheck {
     }
 }
 
+/// Signatures that one thread checks together: enough to fill the lanes of a batch of hashes, few enough to share the block.
+const BATCH: usize = 32;
+
 /// Checks the signatures of a block on all cores; one outcome for each of its transactions, failed ones included.
 pub fn check_signatures(block: &Block) -> Vec<SignatureCheck> {
-    block.block_transactions.par_iter().with_max_len(4).map(check).collect()
+    let mut outcomes = vec![SignatureCheck::NotNeeded; block.block_transactions.len()];
+    let (slots, forms): (Vec<usize>, Vec<SignedForms>) = block
+        .block_transactions
+        .iter()
+        .enumerate()
+        .filter_map(|(index, executed)| Some((index, checked_forms(executed)?)))
+        .unzip();
+    let share = forms.len().div_ceil(rayon::current_num_threads()).clamp(1, BATCH);
+    let verified = forms.par_chunks(share).flat_map_iter(SignedForms::verify_batch).collect::<Vec<_>>();
+    for (slot, verified) in slots.into_iter().zip(verified) {
+        outcomes[slot] = match verified {
+            Some((_, TxVersion::Legacy)) => SignatureCheck::Legacy,
+            Some((_, TxVersion::V1)) => SignatureCheck::V1,
+            None => SignatureCheck::Invalid,
+        };
+    }
+    outcomes
 }
 
-fn check(executed: &ExecutedOperations) -> SignatureCheck {
-    let verified = match executed.op() {
-        Some(ZkSyncOp::Transfer(op)) => op.tx.verify_signature(),
-        Some(ZkSyncOp::TransferToNew(op)) => op.tx.verify_signature(),
-        Some(ZkSyncOp::Withdraw(op)) => op.tx.verify_signature(),
-        Some(ZkSyncOp::ChangePubKeyOffchain(op)) => op.tx.verify_signature(),
-        Some(ZkSyncOp::ForcedExit(op)) => op.tx.verify_signature(),
-        _ => return SignatureCheck::NotNeeded,
-    };
-    match verified {
-        Some((_, TxVersion::Legacy)) => SignatureCheck::Legacy,
-        Some((_, TxVersion::V1)) => SignatureCheck::V1,
-        None => SignatureCheck::Invalid,
+/// The signed forms of a transaction whose witness depends on which of them was signed.
+pub fn checked_forms(executed: &ExecutedOperations) -> Option<SignedForms> {
+    match executed.op()? {
+        ZkSyncOp::Transfer(op) => Some(op.tx.signed_forms()),
+        ZkSyncOp::TransferToNew(op) => Some(op.tx.signed_forms()),
+        ZkSyncOp::Withdraw(op) => Some(op.tx.signed_forms()),
+        ZkSyncOp::ChangePubKeyOffchain(op) => Some(op.tx.signed_forms()),
+        ZkSyncOp::ForcedExit(op) => Some(op.tx.signed_forms()),
+        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::*;
+use crate::crypto::fr;
 use crate::domain::{AccountMap, Block, ImportedBlock, to_u128};
 use crate::testing::Memory;
 use crate::tree::build::InitialAccount;
@@ -52,7 +53,16 @@ fn check(chain: &Path, genesis_file: &Path, blocks: &Path) -> usize {
         let tree = AccountTree::open(&view).unwrap();
         let plan = plan(block, &check_signatures(block), &InTree(&tree)).unwrap();
         let hashed = hash(block, plan, &tree).unwrap_or_else(|error| panic!("{}: {error}", chain.display()));
-        let witness = serde_json::to_vec(&hashed.assemble(block).prover_data).unwrap();
+        let mut witness = Vec::new();
+        hashed.write_json(block, &mut witness).unwrap();
+        let assembled = hashed.assemble(block);
+        assert_eq!(assembled.operations as usize, block.block_chunks_size);
+        assert!(
+            witness == serde_json::to_vec(&assembled.prover_data).unwrap(),
+            "{}: two forms of block {}",
+            chain.display(),
+            block.block_number
+        );
         let expected = read(expected);
         if witness != expected {
             let (ours, theirs): (ProverData, ProverData) =
@@ -66,9 +76,45 @@ fn check(chain: &Path, genesis_file: &Path, blocks: &Path) -> usize {
             assert_eq!(ours, theirs, "{}: block {}", chain.display(), block.block_number);
             panic!("{}: block {} differs in its form of its operations", chain.display(), block.block_number);
         }
-        memory.apply(hashed.delta());
+        memory.apply(&hashed.delta());
     }
     expected.len()
+}
+
+/// The blocks of the mixed chain, hashed in runs of several, and with a wrong root in the middle of a run.
+#[test]
+fn blocks_hashed_together_have_the_same_witnesses() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sample = root.join("data/sample-chain");
+    let expected = files(&root.join("tests/vectors/chains/chain_mixed/expected"));
+    let blocks: Vec<Block> = files(&sample.join("blocks"))
+        .iter()
+        .map(|file| serde_json::from_slice::<ImportedBlock>(&read(file)).unwrap().block)
+        .collect();
+    let memory = Arc::new(genesis(&read(&sample.join("genesis.json"))));
+    let mut done = 0;
+    for (length, broken) in [(3, None), (4, Some(2)), (3, None)] {
+        let mut run = blocks[done..done + length].to_vec();
+        if let Some(broken) = broken {
+            run[broken].new_root_hash = fr::from_u64(1);
+        }
+        let view = TreeView::new(memory.clone());
+        let tree = AccountTree::open(&view).unwrap();
+        let state = InTree(&tree);
+        let mut planner = Planner::new(&state);
+        let plans = run.iter().map(|block| planner.next(block, &check_signatures(block)).unwrap());
+        let plans: Vec<Plan> = plans.collect();
+        let hashed = hash_run(run.iter().zip(plans).collect(), &tree).unwrap();
+        assert_eq!(hashed.len(), broken.unwrap_or(length));
+        for (block, hashed) in run.iter().zip(&hashed) {
+            let mut witness = Vec::new();
+            hashed.write_json(block, &mut witness).unwrap();
+            assert!(witness == read(&expected[done]), "block {}", block.block_number);
+            memory.apply(&hashed.delta());
+            done += 1;
+        }
+    }
+    assert_eq!(done, blocks.len());
 }
 
 #[test]

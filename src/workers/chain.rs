@@ -2,14 +2,19 @@
 //!
 //! Blocks are *hashed* in order and *committed* in order; in between, several maintainers assemble and compress at once. A
 //! hashed block lies as an overlay above the stored tree until its commit has applied it, so nothing is copied and nothing
-//! is hashed twice.
+//! is hashed twice. Blocks that wait are hashed in one run, whose batches fill the lanes of the hash engine also when the blocks are
+//! small; each is then picked up by its own maintainer.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::bell::Bell;
+use crate::domain::ImportedBlock;
 use crate::store::{Store, StoreError};
 use crate::tree::view::Overlay;
 use crate::tree::{TreeDelta, TreeView};
+use crate::witness::Hashed;
 
 /// Blocks that may be hashed but not committed: bounds the memory of a chain whose disk is slower than its hashing.
 const AHEAD: u32 = 16;
@@ -24,6 +29,20 @@ struct State {
     view: TreeView,
     hashed: u32,
     committed: u32,
+    /// Hashed blocks that nobody has picked up yet.
+    ready: BTreeMap<u32, Ready>,
+}
+
+/// A hashed block.
+pub struct Ready {
+    /// The block.
+    pub imported: ImportedBlock,
+    /// Its tree versions.
+    pub hashed: Hashed,
+    /// What it changes in the stored tree.
+    pub delta: TreeDelta,
+    /// How long its run was hashed.
+    pub hashing: Duration,
 }
 
 impl Chain {
@@ -34,27 +53,42 @@ impl Chain {
     pub fn open(store: &Store, bell: Arc<Bell>) -> Result<Self, StoreError> {
         let committed = store.tree_head()?;
         let view = TreeView::new(store.tree_source());
-        Ok(Self { state: Mutex::new(State { view, hashed: committed, committed }), bell })
+        Ok(Self {
+            state: Mutex::new(State { view, hashed: committed, committed, ready: BTreeMap::new() }),
+            bell,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The tree before block `number`, once it is that block's turn to be hashed.
-    pub fn turn_to_hash(&self, number: u32) -> Option<TreeView> {
+    /// The tree before block `number`, once it is that block's turn to be hashed, and how many blocks may be hashed from there.
+    pub fn turn_to_hash(&self, number: u32) -> Option<(TreeView, u32)> {
         let state = self.lock();
         let turn = state.hashed.checked_add(1) == Some(number);
-        (turn && state.hashed - state.committed < AHEAD).then(|| state.view.clone())
+        let room = AHEAD.saturating_sub(state.hashed - state.committed);
+        (turn && room > 0).then(|| (state.view.clone(), room))
     }
 
-    /// Publishes the tree after block `number`, whose turn it was.
-    pub fn hashed(&self, number: u32, delta: &TreeDelta) {
+    /// Publishes the trees after the blocks of a run, whose turn it was.
+    pub fn hashed(&self, run: Vec<Ready>) {
+        let overlays: Vec<Arc<Overlay>> =
+            run.iter().map(|ready| Arc::new(Overlay::from(&ready.delta))).collect();
         let mut state = self.lock();
-        state.view.push(Arc::new(Overlay::from(delta)));
-        state.hashed = number;
+        for (ready, overlay) in run.into_iter().zip(overlays) {
+            state.view.push(overlay);
+            state.hashed = ready.imported.block.block_number.0;
+            let number = state.hashed;
+            state.ready.insert(number, ready);
+        }
         drop(state);
         self.bell.ring();
+    }
+
+    /// Picks up block `number`, if it is hashed. Whoever does has to finish it.
+    pub fn take(&self, number: u32) -> Option<Ready> {
+        self.lock().ready.remove(&number)
     }
 
     /// Whether block `number` is the next to be committed.

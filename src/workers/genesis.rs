@@ -70,7 +70,7 @@ fn at_pace(
     let Some(mut load) = store.load_genesis(content_hash, builder.part_size())? else {
         return Ok(Imported::AlreadyThere);
     };
-    let form = form.finish()?;
+    let form = store.keep_body(BodyLabel::block(BodyKind::Genesis, 0), form)?;
     let done = accounts.partition_point(|(id, _)| *id < load.done());
     if done > 0 {
         info!(accounts = done, of = accounts.len(), "going on with an interrupted import of the genesis");
@@ -154,13 +154,13 @@ fn accounts(body: &[u8]) -> Result<Accounts<'_>, ImportError> {
 }
 
 /// Checks every account; gives the canonical form, which is the map as this program writes it, and its hash.
-fn canonical<'a>(
-    store: &'a Store,
+fn canonical(
+    store: &Store,
     body: &[u8],
     accounts: &Accounts<'_>,
-) -> Result<([u8; 32], BodyWriter<'a>), ImportError> {
+) -> Result<([u8; 32], BodyWriter), ImportError> {
     let mut hasher = blake3::Hasher::new();
-    let mut form = store.write_body(BodyLabel::block(BodyKind::Genesis, 0))?;
+    let mut form = store.begin_body(BodyKind::Genesis)?;
     let mut put = |bytes: &[u8]| {
         hasher.update(bytes);
         let written = form.write_all(bytes);

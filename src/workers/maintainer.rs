@@ -3,19 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::{Span, debug, error, info, info_span, warn};
+use tracing::{debug, error, info, info_span, warn};
 
 use super::bell::Bell;
-use super::chain::Chain;
+use super::chain::{Chain, Ready};
 use super::state::InTree;
 use crate::crypto::fr;
 use crate::domain::ImportedBlock;
 use crate::store::{Quarantine, Store, StoreError, WitnessCommit};
 use crate::tree::{AccountTree, TreeView};
-use crate::witness::{self, Cause, Hashed, SignatureCheck, WitnessError};
+use crate::witness::{self, Cause, Planner, SignatureCheck, WitnessError};
 
 /// Longest pause between two tries of a block after trouble with the store.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+/// A run of blocks that are hashed together ends once it has so many leaf updates: they fill every lane of every core, and more would
+/// only keep the first block waiting.
+const RUN_UPDATES: usize = 256;
 
 /// What all maintainers share.
 pub struct Shared {
@@ -105,82 +109,107 @@ fn try_block(shared: &Shared, number: u32) -> Result<bool, ()> {
     if number > shared.until {
         return Ok(false);
     }
-    let Some(view) = shared.chain.turn_to_hash(number) else { return Ok(false) };
     let span = info_span!("block", number, chunks = tracing::field::Empty);
     let _entered = span.enter();
-    match attempt(shared, number, &view, &span) {
-        Ok(done) => Ok(done),
-        Err(Trouble::Passing(reason)) => {
-            warn!(reason, "the witness of the block could not be built now, it will be tried again");
-            Err(())
-        }
-        Err(Trouble::Block(reason)) => {
-            error!(%reason, "the block is quarantined: revert to the block before it and import it again");
-            let quarantine = Quarantine {
-                op_index: reason.operation.map(|(index, _)| u32::try_from(index).unwrap_or(u32::MAX)),
-                op_kind: reason.operation.map(|(_, kind)| kind.to_string()),
-                cause: reason.cause.to_string(),
-                at_ms: shared.store.now_ms(),
-            };
-            match shared.store.set_quarantine(number, Some(quarantine)) {
-                Ok(()) => Ok(false),
-                Err(error) => {
-                    warn!(%error, "the quarantine could not be recorded, it will be tried again");
-                    Err(())
-                }
+    if let Some((view, room)) = shared.chain.turn_to_hash(number) {
+        match run_from(shared, number, room, &view) {
+            Ok(run) if run.is_empty() => return Ok(false),
+            // From here on the chain counts on these blocks: they are finished, whatever it takes.
+            Ok(run) => shared.chain.hashed(run),
+            Err(Trouble::Passing(reason)) => {
+                warn!(reason, "the witness of the block could not be built now, it will be tried again");
+                return Err(());
             }
+            Err(Trouble::Block(reason)) => return quarantine(shared, number, &reason).map(|()| false),
         }
     }
-}
-
-fn attempt(shared: &Shared, number: u32, view: &TreeView, span: &Span) -> Result<bool, Trouble> {
-    let store = &shared.store;
-    let Some(record) = store.block(number)? else { return Ok(false) };
-    if record.quarantine.is_some() {
-        return Ok(false);
-    }
-    span.record("chunks", record.chunks);
-    let start = Instant::now();
-    let passing = |what: &str| Trouble::Passing(format!("{what} of block {number} is missing or damaged"));
-    let body = store.block_body(number)?.ok_or_else(|| passing("the body"))?;
-    let imported: ImportedBlock = serde_json::from_slice(&body).map_err(|_| passing("the body"))?;
-    let block = &imported.block;
-    let extra = store.block_extra(number)?.ok_or_else(|| passing("the signature outcome"))?;
-    let signatures: Result<Vec<SignatureCheck>, Cause> = extra.into_iter().map(TryInto::try_into).collect();
-    let signatures = signatures.map_err(|_| passing("the signature outcome"))?;
-
-    let in_block = |cause: Cause| WitnessError { block: number, operation: None, cause };
-    let tree = AccountTree::open(view).map_err(|error| in_block(error.into()))?;
-    let plan = witness::plan(block, &signatures, &InTree(&tree))?;
-    let hashed = witness::hash(block, plan, &tree)?;
-    // From here on the chain counts on this block: it is finished, whatever it takes.
-    shared.chain.hashed(number, hashed.delta());
-    let hashing = start.elapsed();
-    let skipped = number <= shared.last_verified;
-    let bytes = finish(shared, &imported, &hashed, skipped);
-    if bytes.is_some() {
-        shared.chain.committed(number);
-        let (hashing, total) = (hashing.as_millis() as u64, start.elapsed().as_millis() as u64);
-        info!(hashing_ms = hashing, total_ms = total, bytes, "witness stored");
-    }
+    let Some(ready) = shared.chain.take(number) else { return Ok(false) };
+    span.record("chunks", ready.imported.block.block_chunks_size);
+    finish(shared, &ready);
     Ok(true)
 }
 
-/// Assembles and commits, again and again until it succeeds or the bell stops; gives the size of the witness.
-fn finish(shared: &Shared, imported: &ImportedBlock, hashed: &Hashed, skipped: bool) -> Option<usize> {
-    let number = imported.block.block_number.0;
-    let mut pause = Duration::from_millis(100);
-    let json = if skipped {
-        Vec::new()
-    } else {
-        let witness = hashed.assemble(&imported.block);
-        serde_json::to_vec(&witness.prover_data).unwrap_or_default()
+fn quarantine(shared: &Shared, number: u32, reason: &WitnessError) -> Result<(), ()> {
+    error!(%reason, "the block is quarantined: revert to the block before it and import it again");
+    let quarantine = Quarantine {
+        op_index: reason.operation.map(|(index, _)| u32::try_from(index).unwrap_or(u32::MAX)),
+        op_kind: reason.operation.map(|(_, kind)| kind.to_string()),
+        cause: reason.cause.to_string(),
+        at_ms: shared.store.now_ms(),
     };
-    let operations = u32::try_from(imported.block.block_chunks_size).unwrap_or(u32::MAX);
+    shared.store.set_quarantine(number, Some(quarantine)).map_err(|error| {
+        warn!(%error, "the quarantine could not be recorded, it will be tried again");
+    })
+}
+
+/// Hashes block `first` and as many of those behind it as are there, at most `room`: together they fill the hash engine. Empty when
+/// the block is not there, or not to be witnessed. Trouble with a block behind the first ends the run before it; it comes up again when
+/// that block is the first.
+fn run_from(shared: &Shared, first: u32, room: u32, view: &TreeView) -> Result<Vec<Ready>, Trouble> {
+    let start = Instant::now();
+    let in_first = |cause: Cause| WitnessError { block: first, operation: None, cause };
+    let tree = AccountTree::open(view).map_err(|error| in_first(error.into()))?;
+    let state = InTree(&tree);
+    let mut planner = Planner::new(&state);
+    let (mut blocks, mut plans, mut updates) = (Vec::new(), Vec::new(), 0);
+    for number in first..first.saturating_add(room).min(shared.until.saturating_add(1)) {
+        let planned = load(shared, number).and_then(|loaded| {
+            let Some((imported, signatures)) = loaded else { return Ok(None) };
+            let plan = planner.next(&imported.block, &signatures)?;
+            Ok(Some((imported, plan)))
+        });
+        match planned {
+            Ok(Some((imported, plan))) => {
+                updates += plan.updates.len();
+                blocks.push(imported);
+                plans.push(plan);
+            }
+            Err(trouble) if number == first => return Err(trouble),
+            Ok(None) | Err(_) => break,
+        }
+        if updates >= RUN_UPDATES {
+            break;
+        }
+    }
+    let run = blocks.iter().map(|imported| &imported.block).zip(plans).collect();
+    let hashed = witness::hash_run(run, &tree)?;
+    let ready = blocks.into_iter().zip(hashed).map(|(imported, hashed)| {
+        let (delta, hashing) = (hashed.delta(), start.elapsed());
+        Ready { imported, hashed, delta, hashing }
+    });
+    Ok(ready.collect())
+}
+
+/// A block with the outcomes of its signature checks; `None` when it is not there, or not to be witnessed.
+fn load(shared: &Shared, number: u32) -> Result<Option<(ImportedBlock, Vec<SignatureCheck>)>, Trouble> {
+    let store = &shared.store;
+    let Some(record) = store.block(number)? else { return Ok(None) };
+    if record.quarantine.is_some() {
+        return Ok(None);
+    }
+    let passing = |what: &str| Trouble::Passing(format!("{what} of block {number} is missing or damaged"));
+    let body = store.block_body(number)?.ok_or_else(|| passing("the body"))?;
+    let imported: ImportedBlock = serde_json::from_slice(&body).map_err(|_| passing("the body"))?;
+    let extra = store.block_extra(number)?.ok_or_else(|| passing("the signature outcome"))?;
+    let signatures: Result<Vec<SignatureCheck>, Cause> = extra.into_iter().map(TryInto::try_into).collect();
+    Ok(Some((imported, signatures.map_err(|_| passing("the signature outcome"))?)))
+}
+
+/// Writes the witness and commits, again and again until it succeeds or the bell stops.
+fn finish(shared: &Shared, ready: &Ready) {
+    let start = Instant::now();
+    let number = ready.imported.block.block_number.0;
+    let mut pause = Duration::from_millis(100);
     loop {
-        match commit(shared, imported, hashed, &json, operations) {
-            Ok(true) => return Some(json.len()),
-            Ok(false) => debug!("stopped before the witness was stored; it will be built again"),
+        match commit(shared, ready) {
+            Ok(Some(bytes)) => {
+                shared.chain.committed(number);
+                let [hashing, finishing] =
+                    [ready.hashing, start.elapsed()].map(|time| time.as_millis() as u64);
+                info!(hashing_ms = hashing, finishing_ms = finishing, bytes, "witness stored");
+                return;
+            }
+            Ok(None) => debug!("stopped before the witness was stored; it will be built again"),
             Err(error) => {
                 warn!(%error, block = number, "the witness could not be stored now, it will be tried again");
                 shared.bell.pause(pause);
@@ -188,36 +217,37 @@ fn finish(shared: &Shared, imported: &ImportedBlock, hashed: &Hashed, skipped: b
             }
         }
         if shared.bell.is_stopping() {
-            return None;
+            return;
         }
     }
 }
 
-fn commit(
-    shared: &Shared,
-    imported: &ImportedBlock,
-    hashed: &Hashed,
-    json: &[u8],
-    operations: u32,
-) -> Result<bool, StoreError> {
-    let number = imported.block.block_number.0;
-    let witness =
-        if json.is_empty() { None } else { Some(shared.store.prepare_witness(number, json, operations)?) };
+/// Gives the size of the witness; `None` when the bell stopped.
+fn commit(shared: &Shared, ready: &Ready) -> Result<Option<u64>, StoreError> {
+    let Ready { imported, hashed, delta, .. } = ready;
+    let block = &imported.block;
+    let number = block.block_number.0;
+    let operations = u32::try_from(block.block_chunks_size).unwrap_or(u32::MAX);
+    let write = || shared.store.prepare_witness(number, operations, |out| hashed.write_json(block, out));
+    let witness = if number <= shared.last_verified { None } else { Some(write()?) };
+    let bytes = witness.as_ref().map_or(0, |witness| witness.body.body().raw_len());
     loop {
         let heard = shared.bell.listen();
         if shared.chain.turn_to_commit(number) {
             break;
         }
         if shared.bell.is_stopping() {
-            return Ok(false);
+            return Ok(None);
         }
         shared.bell.wait(heard, shared.interval);
     }
-    let root = fr::to_bytes(&imported.block.new_root_hash);
-    match shared.store.commit_witness(WitnessCommit { number, witness, delta: hashed.delta(), root }) {
+    let root = fr::to_bytes(&block.new_root_hash);
+    match shared.store.commit_witness(WitnessCommit { number, witness, delta, root }) {
         // Recorded by a try that failed later: the tree is applied now.
-        Err(StoreError::OutOfOrder { expected, .. }) if number.checked_add(1) == Some(expected) => Ok(true),
-        outcome => outcome.map(|()| true),
+        Err(StoreError::OutOfOrder { expected, .. }) if number.checked_add(1) == Some(expected) => {
+            Ok(Some(bytes))
+        }
+        outcome => outcome.map(|()| Some(bytes)),
     }
 }
 

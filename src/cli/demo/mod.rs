@@ -3,7 +3,7 @@
 //! Nothing is staged: blocks and operations arrive over HTTP, two sample provers talk to the server like any other
 //! prover, and what the table shows is read from the data folder.
 
-mod chain;
+pub mod chain;
 mod layer_one;
 mod stages;
 

@@ -7,6 +7,7 @@
 //! Several engines compute the same permutation; [`engine`] tells which one is in use.
 
 mod chain;
+mod engine;
 mod franklin;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
@@ -17,54 +18,11 @@ mod portable;
 
 use super::{Fr, bits, fr};
 use franklin_crypto::bellman::pairing::ff::Field;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use thiserror::Error;
+
+pub use engine::{Engine, EngineUnavailable, UnknownEngine, engine, force_engine, is_available};
 
 /// The state of the sponge: two cells that absorb and give, then the capacity cell.
 pub type State = [Fr; 3];
-
-/// An implementation of the permutation, worse ones first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
-    /// franklin-crypto as the reference uses it: slow, the standard the others are tested against.
-    Franklin,
-    /// Plain Rust for any processor.
-    Portable,
-    /// Eight states at once with the 52-bit multiply-add instructions of x86-64 (AVX-512 IFMA).
-    Ifma,
-}
-
-/// The engine asked for needs instructions this processor lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("this processor cannot run the Rescue engine {0:?}")]
-pub struct EngineUnavailable(pub Engine);
-
-const ENGINES: [Engine; 3] = [Engine::Franklin, Engine::Portable, Engine::Ifma];
-
-/// The index in [`ENGINES`] of what [`force_engine`] chose; beyond the end until it did.
-static FORCED: AtomicUsize = AtomicUsize::new(usize::MAX);
-
-/// The engine in use: the one forced, else the best this processor can run.
-pub fn engine() -> Engine {
-    let best = if is_available(Engine::Ifma) { Engine::Ifma } else { Engine::Portable };
-    ENGINES.get(FORCED.load(Ordering::Relaxed)).copied().unwrap_or(best)
-}
-
-/// Makes the whole process use this engine from now on. Results do not depend on it.
-///
-/// # Errors
-/// [`EngineUnavailable`] if this processor cannot run it.
-pub fn force_engine(engine: Engine) -> Result<(), EngineUnavailable> {
-    if !is_available(engine) {
-        return Err(EngineUnavailable(engine));
-    }
-    FORCED.store(engine as usize, Ordering::Relaxed);
-    Ok(())
-}
-
-fn is_available(engine: Engine) -> bool {
-    engine != Engine::Ifma || ifma::Ifma::detect().is_some()
-}
 
 /// Applies the permutation to one state.
 pub fn permute(state: &mut State) {
@@ -73,10 +31,22 @@ pub fn permute(state: &mut State) {
 
 /// Applies the permutation to each of many independent states.
 pub fn permute_batch(states: &mut [State]) {
-    permute_batch_by(engine(), states);
+    run(engine(), states);
 }
 
-fn permute_batch_by(engine: Engine, states: &mut [State]) {
+/// [`permute_batch`] by an engine of choice, whichever one is in use.
+///
+/// # Errors
+/// [`EngineUnavailable`] if this processor cannot run it; the states are as they were.
+pub fn permute_batch_by(engine: Engine, states: &mut [State]) -> Result<(), EngineUnavailable> {
+    if !is_available(engine) {
+        return Err(EngineUnavailable(engine));
+    }
+    run(engine, states);
+    Ok(())
+}
+
+fn run(engine: Engine, states: &mut [State]) {
     match (engine, ifma::Ifma::detect()) {
         (Engine::Franklin, _) => states.iter_mut().for_each(franklin::permute),
         (Engine::Ifma, Some(ifma)) => ifma.permute_batch(states),

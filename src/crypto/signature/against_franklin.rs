@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::bench::naive_signature;
 use franklin_crypto::{
     alt_babyjubjub::{AltJubjubBn256, FixedGenerators},
     bellman::pairing::bn256::Bn256,
@@ -33,28 +34,10 @@ fn franklin_challenge(key: &FranklinPoint, r: &FranklinPoint, message: &[u8]) ->
     challenge(&rescue::sponge(&bits::multipack(&bits::be_bits(&bytes))))
 }
 
-/// Specification 01 §8.3 and §8.4.
-fn verify_by_franklin(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
-    let key = FranklinPoint::read(&pub_key[..], &CURVE).ok()?;
-    let r = FranklinPoint::read(&signature[..32], &CURVE).ok()?;
-    let mut s = FsRepr::default();
-    s.read_le(&signature[32..]).unwrap();
-    let s = Fs::from_repr(s).ok()?;
-    for point in [&key, &r] {
-        if point.mul(Fs::char(), &CURVE) != FranklinPoint::zero() {
-            return None;
-        }
-    }
-    let c = franklin_challenge(&key, &r, message);
-    let sum = key.mul(c, &CURVE).add(&r, &CURVE).add(&generator().mul(s, &CURVE).negate(), &CURVE);
-    let (x, y) = key.into_xy();
-    (sum == FranklinPoint::zero()).then(|| last_20_bytes(&rescue::hash_elements(&[x, y])))
-}
-
 /// Both outcomes, which must be the same.
 fn verified(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
     let outcome = verify(pub_key, signature, message);
-    assert_eq!(outcome, verify_by_franklin(pub_key, signature, message));
+    assert_eq!(outcome, naive_signature::verify(pub_key, signature, message));
     outcome
 }
 

@@ -1,6 +1,6 @@
 //! ChangePubKey (spec 02 §2, 03 §3.4).
 
-use super::{TimeRange, TxSignature, TxVersion, WireError, Writer};
+use super::{SignedForms, TimeRange, TxSignature, TxVersion, WireError, Writer};
 use crate::domain::{AccountId, Address, H256, Nonce, PackedEthSignature, PubKeyHash, TokenId, amount};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,13 @@ impl ChangePubKey {
 
     /// Hash of the key that signed, and the form it signed; the old form is tried first. `None` if neither verifies.
     pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
-        self.signature.verify_either(Some(self.legacy_signed_bytes()), self.signed_bytes())
+        self.signed_forms().verify()
+    }
+
+    /// The signature with the forms it may be over.
+    pub fn signed_forms(&self) -> SignedForms {
+        let legacy = Some(self.legacy_signed_bytes());
+        SignedForms::new(self.signature, legacy, self.signed_bytes())
     }
 
     /// What the contract needs to check the authorisation (spec 03 §3.4): a byte for its kind and its data; empty if the

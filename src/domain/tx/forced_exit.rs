@@ -1,6 +1,6 @@
 //! ForcedExit (spec 02 §2).
 
-use super::{PubKeyHash, TimeRange, TxSignature, TxVersion, WireError, Writer};
+use super::{PubKeyHash, SignedForms, TimeRange, TxSignature, TxVersion, WireError, Writer};
 use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,12 @@ impl ForcedExit {
 
     /// Hash of the key that signed, and the form it signed; the old form is tried first. `None` if neither verifies.
     pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
-        self.signature.verify_either(Some(self.legacy_signed_bytes()), self.signed_bytes())
+        self.signed_forms().verify()
+    }
+
+    /// The signature with the forms it may be over.
+    pub fn signed_forms(&self) -> SignedForms {
+        let legacy = Some(self.legacy_signed_bytes());
+        SignedForms::new(self.signature, legacy, self.signed_bytes())
     }
 }

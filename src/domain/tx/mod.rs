@@ -17,7 +17,7 @@ pub use close::Close;
 pub use forced_exit::ForcedExit;
 pub use mint_nft::MintNft;
 pub use order::Order;
-pub use signature::{TxSignature, TxVersion};
+pub use signature::{SignedForms, TxSignature, TxVersion};
 pub use swap::Swap;
 pub use time_range::TimeRange;
 pub use transfer::Transfer;

@@ -1,6 +1,6 @@
 //! Swap (spec 02 §2).
 
-use super::{Order, PubKeyHash, TimeRange, TxSignature, TxVersion, WireError, Writer};
+use super::{Order, PubKeyHash, SignedForms, TimeRange, TxSignature, TxVersion, WireError, Writer};
 use crate::crypto::signature::rescue_hash_orders;
 use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
 use num_bigint::BigUint;
@@ -76,6 +76,11 @@ impl Swap {
 
     /// Hash of the key that signed for the submitter; `None` if the signature does not verify. Orders have their own.
     pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
-        self.signature.verify_either(None, self.signed_bytes())
+        self.signed_forms().verify()
+    }
+
+    /// The signature with the forms it may be over.
+    pub fn signed_forms(&self) -> SignedForms {
+        SignedForms::new(self.signature, None, self.signed_bytes())
     }
 }

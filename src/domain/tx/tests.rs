@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::domain::{AccountId, Address, AmountError, TokenId};
+use crate::bench::naive_signature;
+use crate::domain::{AccountId, Address, AmountError, PubKeyHash, TokenId};
 use num_bigint::BigUint;
 use serde_json::{Value, json};
 
@@ -60,6 +61,42 @@ fn signed_forms_hashes_and_signers_are_the_references() {
         let changed: ZkSyncTx = serde_json::from_value(changed).unwrap();
         assert_eq!(changed.verify_signature(), None, "{kind}");
     }
+}
+
+/// Many at once, in whatever order they are tried, give what one after the other gives with the old form first: old and current
+/// signatures, damaged ones, and those of the neutral key, which are valid over both forms.
+#[test]
+fn a_batch_of_signatures_equals_one_after_the_other_with_the_old_form_first() {
+    let mut all = Vec::new();
+    for case in vectors() {
+        let mut changed = case["tx"].clone();
+        changed["signature"]["signature"] = case["mutated_signature"].clone();
+        for tx in [case["tx"].clone(), changed] {
+            match serde_json::from_value(tx).unwrap() {
+                ZkSyncTx::Transfer(tx) => all.push(tx.signed_forms()),
+                ZkSyncTx::Withdraw(tx) => all.push(tx.signed_forms()),
+                ZkSyncTx::ChangePubKey(tx) => all.push(tx.signed_forms()),
+                ZkSyncTx::ForcedExit(tx) => all.push(tx.signed_forms()),
+                _ => {}
+            }
+        }
+    }
+    // Under the token of an NFT there is no old form.
+    all.extend([transfer(0), transfer(65_536)].iter().map(Transfer::signed_forms));
+    let one_by_one = |forms: &SignedForms| {
+        forms.claims().find_map(|(version, claim)| {
+            let key = naive_signature::verify(claim.pub_key, claim.signature, claim.message)?;
+            Some((PubKeyHash(key), version))
+        })
+    };
+    let expected: Vec<_> = all.iter().map(one_by_one).collect();
+    for version in [TxVersion::Legacy, TxVersion::V1] {
+        assert!(expected.iter().flatten().filter(|(_, signed)| *signed == version).count() > 1);
+    }
+    assert!(expected.contains(&None));
+    let neutral = &expected[expected.len() - 2..];
+    assert!(matches!(neutral, [Some((_, TxVersion::Legacy)), Some((_, TxVersion::V1))]), "{neutral:?}");
+    assert_eq!(SignedForms::verify_batch(&all), expected);
 }
 
 fn transfer(token: u32) -> Transfer {

@@ -1,6 +1,6 @@
 //! WithdrawNFT (spec 02 §2).
 
-use super::{PubKeyHash, TimeRange, TxSignature, TxVersion, WireError, Writer};
+use super::{PubKeyHash, SignedForms, TimeRange, TxSignature, TxVersion, WireError, Writer};
 use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,11 @@ impl WithdrawNft {
 
     /// Hash of the key that signed; `None` if the signature does not verify.
     pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
-        self.signature.verify_either(None, self.signed_bytes())
+        self.signed_forms().verify()
+    }
+
+    /// The signature with the forms it may be over.
+    pub fn signed_forms(&self) -> SignedForms {
+        SignedForms::new(self.signature, None, self.signed_bytes())
     }
 }

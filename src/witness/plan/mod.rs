@@ -123,6 +123,8 @@ pub struct Plan {
     pub noop: Branch,
     /// Leaf updates of all operations, then of the fees.
     pub updates: Vec<LeafUpdate>,
+    /// Version before the block: 0, unless it was planned together with the blocks before it.
+    pub before: Version,
     /// Version after all operations, before fees.
     pub operated: Version,
     /// Version after fees, the block's last.
@@ -154,38 +156,59 @@ impl Plan {
 /// # Errors
 /// When an operation does not fit the state, or the state cannot be read.
 pub fn plan(block: &Block, signatures: &[SignatureCheck], state: &dyn State) -> Result<Plan, WitnessError> {
-    let number = block.block_number.0;
-    let in_block = |cause| WitnessError { block: number, operation: None, cause };
-    if signatures.len() != block.block_transactions.len() {
-        return Err(in_block(Cause::SignatureOutcomes));
+    Planner::new(state).next(block, signatures)
+}
+
+/// Plans blocks in a row, each on the state that the one before leaves; versions are counted through all of them.
+pub struct Planner<'a>(Walk<'a>);
+
+impl<'a> Planner<'a> {
+    /// Starts on the state before the first block.
+    pub fn new(state: &'a dyn State) -> Self {
+        Self(Walk::new(state))
     }
-    let mut walk = Walk::new(state);
-    let mut operations = Vec::new();
-    let mut fees: BTreeMap<u32, u128> = BTreeMap::new();
-    for (index, (executed, signature)) in block.block_transactions.iter().zip(signatures).enumerate() {
-        let Some(op) = executed.op() else { continue };
-        if matches!(op, ZkSyncOp::Noop(_)) {
-            continue;
+
+    /// As [`plan`], for the next block. After an error the planner is of no more use.
+    ///
+    /// # Errors
+    /// As [`plan`].
+    pub fn next(&mut self, block: &Block, signatures: &[SignatureCheck]) -> Result<Plan, WitnessError> {
+        let number = block.block_number.0;
+        let in_block = |cause| WitnessError { block: number, operation: None, cause };
+        if signatures.len() != block.block_transactions.len() {
+            return Err(in_block(Cause::SignatureOutcomes));
         }
-        let planned = plan_operation(op, *signature, &mut walk).and_then(|planned| {
-            if let Some((token, fee)) = op.fee() {
-                let sum = fees.entry(token.0).or_default();
-                let account = block.fee_account.0;
-                *sum = sum.checked_add(to_u128(fee)?).ok_or(Cause::Overflow { account, token: token.0 })?;
+        let walk = &mut self.0;
+        let before = walk.version();
+        let mut operations = Vec::new();
+        let mut fees: BTreeMap<u32, u128> = BTreeMap::new();
+        for (index, (executed, signature)) in block.block_transactions.iter().zip(signatures).enumerate() {
+            let Some(op) = executed.op() else { continue };
+            if matches!(op, ZkSyncOp::Noop(_)) {
+                continue;
             }
-            Ok(planned)
-        });
-        let operation = Some((index, op.kind()));
-        operations.push(planned.map_err(|cause| WitnessError { block: number, operation, cause })?);
+            let planned = plan_operation(op, *signature, walk).and_then(|planned| {
+                if let Some((token, fee)) = op.fee() {
+                    let sum = fees.entry(token.0).or_default();
+                    let account = block.fee_account.0;
+                    *sum =
+                        sum.checked_add(to_u128(fee)?).ok_or(Cause::Overflow { account, token: token.0 })?;
+                }
+                Ok(planned)
+            });
+            let operation = Some((index, op.kind()));
+            operations.push(planned.map_err(|cause| WitnessError { block: number, operation, cause })?);
+        }
+        finish(block, operations, fees, before, walk).map_err(in_block)
     }
-    finish(block, operations, fees, walk).map_err(in_block)
 }
 
 fn finish(
     block: &Block,
     operations: Vec<PlannedOp>,
     fees: BTreeMap<u32, u128>,
-    mut walk: Walk<'_>,
+    before: Version,
+    walk: &mut Walk<'_>,
 ) -> Result<Plan, Cause> {
     let size = block.block_chunks_size;
     let needed = operations.iter().map(|op| op.shown.chunks.len()).sum();
@@ -205,9 +228,10 @@ fn finish(
         operations,
         padding,
         noop,
+        before,
         operated,
         last: walk.version(),
-        updates: walk.into_updates(),
+        updates: walk.take_updates()?,
         fee_account,
         fee_account_balances,
     })

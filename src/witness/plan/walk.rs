@@ -141,9 +141,29 @@ impl<'a> Walk<'a> {
         Ok(dense)
     }
 
-    /// All updates, in order.
-    pub fn into_updates(self) -> Vec<LeafUpdate> {
-        self.updates
+    /// Ends a block: gives its updates, in order. The walk can go on with the next block.
+    pub fn take_updates(&mut self) -> Result<Vec<LeafUpdate>, Cause> {
+        // An account that is all default and empty now is absent from here on, as in a tree that is read anew.
+        let default: Vec<u32> = self
+            .headers
+            .iter()
+            .filter(|(_, header)| **header == Some(AccountHeader::default()))
+            .map(|(account, _)| *account)
+            .collect();
+        for account in default {
+            if self.is_empty(account)? {
+                self.headers.insert(account, None);
+            }
+        }
+        Ok(std::mem::take(&mut self.updates))
+    }
+
+    /// Whether an account has no balance in any token.
+    fn is_empty(&self, account: u32) -> Result<bool, Cause> {
+        let now = |token| self.balances.get(&(account, token)).copied();
+        let mut before = self.before.balances(account, u32::MAX)?.into_iter();
+        Ok(before.all(|(token, _)| now(token) == Some(0))
+            && self.balances.iter().all(|((owner, _), balance)| *owner != account || *balance == 0))
     }
 }
 

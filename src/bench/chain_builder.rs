@@ -96,11 +96,15 @@ impl ChainBuilder {
 
     /// The next block: as many transfers as `chunks` chunks hold, two chunks each.
     pub fn next_block(&mut self, chunks: usize) -> ImportedBlock {
+        self.next_block_of(chunks, chunks / TransferOp::CHUNKS)
+    }
+
+    /// The next block: so many transfers in so many chunks, the rest of which is padding.
+    pub fn next_block_of(&mut self, chunks: usize, transfers: usize) -> ImportedBlock {
         self.blocks += 1;
         let timestamp = GENESIS_TIME + 60 * u64::from(self.blocks);
         let mut updates = AccountUpdates::new();
-        let mut transfers: Vec<Transfer> =
-            (0..chunks / TransferOp::CHUNKS).map(|_| self.transfer(&mut updates)).collect();
+        let mut transfers: Vec<Transfer> = (0..transfers).map(|_| self.transfer(&mut updates)).collect();
         let fees = transfers.iter().map(|transfer| u128::try_from(&transfer.fee).unwrap());
         for fee in fees.collect::<Vec<_>>() {
             updates.push(self.change(FEE_ACCOUNT, false, |balance| balance + fee));
@@ -186,7 +190,7 @@ impl ChainBuilder {
         let leaves: Vec<LeafUpdate> = updates.iter().map(|(id, _)| leaf(id.0)).collect();
         let view = TreeView::new(self.memory.clone());
         let versions = AccountTree::open(&view).unwrap().apply(&leaves, &[]).unwrap();
-        self.memory.apply(versions.delta());
+        self.memory.apply(&versions.delta(0, 1));
         versions.root(1)
     }
 }

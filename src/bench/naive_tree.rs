@@ -142,6 +142,17 @@ impl NaiveAccountTree {
         self.accounts.set(account, leaf_hash(&header, &balances.root()));
     }
 
+    /// Adds an account: one path for each balance, then the account's.
+    pub fn create(&mut self, account: &InitialAccount) {
+        let balances = self.balances.entry(account.id).or_insert_with(|| self.empty_balances.clone());
+        let balances = Arc::make_mut(balances);
+        for &(token, balance) in &account.balances {
+            balances.set(token, hash(&[fr::from_u128(balance)]));
+        }
+        self.headers.insert(account.id, account.header);
+        self.accounts.set(account.id, leaf_hash(&account.header, &balances.root()));
+    }
+
     /// Root of the account tree.
     pub fn root(&self) -> Fr {
         self.accounts.root()

@@ -25,13 +25,7 @@ impl Memory {
     pub fn build(accounts: &[InitialAccount]) -> Self {
         let mut builder = TreeBuilder::default();
         let mut records = BTreeMap::new();
-        let mut rest = accounts;
-        while !rest.is_empty() {
-            let (parts, after) =
-                rest.split_at(builder.whole_parts(rest.iter().map(|account| account.id), TOGETHER));
-            records.extend(builder.add(parts).unwrap());
-            rest = after;
-        }
+        builder.add_all(accounts, TOGETHER, |part| records.extend(part)).unwrap();
         let finished = builder.finish();
         records.extend(finished.records);
         records.extend([finished.roots]);

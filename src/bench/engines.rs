@@ -1,0 +1,105 @@
+//! Permutations and signature checks on one thread.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use super::timing::{Times, in_turns, time};
+use super::{Bound, Figure, Options, naive_signature};
+use crate::crypto::fr;
+use crate::crypto::rescue::{self, Engine, State};
+use crate::crypto::signature::{self, Claim};
+
+/// States of a batch.
+pub const STATES: u64 = 1000;
+/// Signatures checked in one measurement.
+const SIGNATURES: u32 = 40;
+
+/// States that do not repeat.
+pub fn states() -> Vec<State> {
+    (0..STATES).map(|i| [3 * i, 3 * i + 1, 3 * i + 2].map(fr::from_u64)).collect()
+}
+
+/// The time of a batch of [`STATES`] permutations on one thread.
+///
+/// # Errors
+/// When this processor lacks the engine.
+pub fn batch_time(engine: Engine, repetitions: usize) -> anyhow::Result<Times> {
+    let states = states();
+    (0..repetitions).map(|_| Ok(permute(engine, &states)?.0)).collect()
+}
+
+fn permute(engine: Engine, states: &[State]) -> anyhow::Result<(Duration, Vec<State>)> {
+    let mut permuted = states.to_vec();
+    let (took, done) = time(|| rescue::permute_batch_by(engine, &mut permuted));
+    done?;
+    Ok((took, permuted))
+}
+
+/// See the module.
+///
+/// # Errors
+/// When two engines, or two ways to check a signature, disagree.
+pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
+    for (engine, name, least) in
+        [(Engine::Ifma, "permutation_ifma", 8.0), (Engine::Portable, "permutation_portable", 1.8)]
+    {
+        if rescue::is_available(engine) {
+            report(permutations(options, engine, name, least)?);
+        }
+    }
+    report(signatures(options)?);
+    Ok(())
+}
+
+fn permutations(options: &Options, engine: Engine, name: &'static str, least: f64) -> anyhow::Result<Figure> {
+    let states = states();
+    ensure!(permute(engine, &states)?.1 == permute(Engine::Franklin, &states)?.1, "{engine:?} disagrees");
+    let (ours, franklin) = in_turns(
+        options.scale.repetitions,
+        || Ok(permute(engine, &states)?.0),
+        || Ok(permute(Engine::Franklin, &states)?.0),
+    )?;
+    Ok(Figure {
+        name,
+        what: format!("permutation, batch of {STATES}, one thread, {engine:?}"),
+        baseline: "franklin".into(),
+        value: ours.faster_than(&franklin),
+        unit: "×",
+        bound: Bound::AtLeast(least),
+        detail: format!("{ours} against {franklin}"),
+    })
+}
+
+fn signatures(options: &Options) -> anyhow::Result<Figure> {
+    let signed: Vec<_> = (0..SIGNATURES)
+        .map(|n| {
+            let key = signature::PrivateKey::from_seed(&n.to_be_bytes());
+            let message = [n as u8; 80];
+            (key.public_key(), key.sign(&message), message)
+        })
+        .collect();
+    let claims: Vec<Claim<'_>> =
+        signed.iter().map(|(pub_key, signature, message)| Claim { pub_key, signature, message }).collect();
+    let check = |verify: &dyn Fn() -> Vec<Option<[u8; 20]>>| {
+        let (took, keys) = time(verify);
+        ensure!(keys.iter().all(Option::is_some), "a valid signature was refused");
+        Ok(took)
+    };
+    let one_by_one =
+        |claim: &Claim<'_>| naive_signature::verify(claim.pub_key, claim.signature, claim.message);
+    let (ours, naive) = in_turns(
+        options.scale.repetitions,
+        || check(&|| signature::verify_batch(&claims)),
+        || check(&|| claims.iter().map(one_by_one).collect()),
+    )?;
+    Ok(Figure {
+        name: "signature",
+        what: format!("signature check, {SIGNATURES} of them, one thread"),
+        baseline: "naive".into(),
+        value: ours.faster_than(&naive),
+        unit: "×",
+        bound: Bound::AtLeast(5.0),
+        detail: format!("{ours} against {naive}"),
+    })
+}

@@ -1,0 +1,65 @@
+//! A block with many kinds of operation, on a tree of any size: the first block of the sample chain, whose accounts lie among others.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+
+use crate::cli::demo::chain;
+use crate::domain::{AccountMap, Block, ImportedBlock, to_u128};
+use crate::tree::build::InitialAccount;
+use crate::tree::{AccountHeader, AccountTree};
+use crate::witness::{Cause, WitnessError, check_signatures, plan};
+use crate::workers::state::InTree;
+
+/// The first account id that the sample chain leaves alone.
+const OTHERS: u32 = 1_000;
+/// What each other account has.
+const BALANCE: u128 = 1_000_000_000_000_000_000;
+
+/// The genesis of the sample chain and so many other accounts, with one balance each.
+///
+/// # Errors
+/// When the sample chain cannot be read.
+pub fn accounts(others: u32) -> anyhow::Result<Vec<InitialAccount>> {
+    let map: AccountMap = serde_json::from_slice(chain::GENESIS)?;
+    let mut accounts = BTreeMap::new();
+    for (id, account) in &map {
+        let balances = account.balances.iter().map(|(token, balance)| Ok((token.0, to_u128(balance)?)));
+        let balances = balances.collect::<anyhow::Result<Vec<_>>>()?;
+        let header = AccountHeader {
+            nonce: account.nonce.0,
+            pub_key_hash: account.pub_key_hash.0,
+            address: account.address.0,
+        };
+        accounts.insert(id.0, InitialAccount { id: id.0, header, balances });
+    }
+    for id in OTHERS..OTHERS + others {
+        let mut address = [0x5a; 20];
+        address[16..].copy_from_slice(&id.to_be_bytes());
+        let header = AccountHeader { nonce: 0, pub_key_hash: [0; 20], address };
+        accounts.insert(id, InitialAccount { id, header, balances: vec![(0, BALANCE)] });
+    }
+    Ok(accounts.into_values().collect())
+}
+
+/// The block with `chunks` chunks, sealed on `tree`, which holds [`accounts`].
+///
+/// # Errors
+/// When the block does not fit.
+pub fn block(tree: &AccountTree<'_>, chunks: usize) -> anyhow::Result<Block> {
+    let imported: ImportedBlock = serde_json::from_slice(chain::BLOCKS[0])?;
+    let mut block = imported.block;
+    block.block_chunks_size = chunks;
+    seal(&mut block, tree)?;
+    Ok(block)
+}
+
+/// Gives a block the root and the commitment it has on `tree`.
+fn seal(block: &mut Block, tree: &AccountTree<'_>) -> anyhow::Result<()> {
+    let plan = plan(block, &check_signatures(block), &InTree(tree))?;
+    let failed = |cause: Cause| WitnessError { block: plan.number, operation: None, cause };
+    let versions = tree.apply(&plan.updates, &[]).map_err(|error| failed(error.into()))?;
+    block.new_root_hash = versions.root(plan.last);
+    block.block_commitment = block.compute_commitment(&tree.root()).context("the mixed block")?;
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Leases and heartbeats a second over many connections, with an empty history and with a long one.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use axum::Router;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::rig::{self, Server};
+use super::{Bound, Figure, Options};
+use crate::domain::job::JobType;
+use crate::store::{
+    AddJob, BodyKind, BodyLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
+    WitnessCommit,
+};
+use crate::tree::TreeDelta;
+use crate::workers::{Node, NodeOptions};
+
+/// Connections at a time, each a prover.
+const CONNECTIONS: usize = 64;
+/// Heartbeats of a prover between taking a job and giving it back.
+const HEARTBEATS: usize = 10;
+/// Jobs that wait, so that every prover finds one.
+const IDLE: u32 = 200;
+/// Time of one measurement.
+const SPAN: Duration = Duration::from_secs(3);
+/// A folder in memory, where filling a history does not wait for a disk. Leases and heartbeats are not synced anyway.
+const IN_MEMORY: &str = "/dev/shm";
+
+/// See the module.
+///
+/// # Errors
+/// When a server or a data folder fails.
+pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
+    let in_memory = Path::new(IN_MEMORY);
+    let scratch = if in_memory.is_dir() { in_memory.to_owned() } else { options.scratch.clone() };
+    let (_old, long) = filled(&scratch, options.scale.history)?;
+    let (_new, empty) = filled(&scratch, 0)?;
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..options.scale.repetitions {
+        with.push(rate(&long)?);
+        without.push(rate(&empty)?);
+    }
+    let (with, without) = (middle(with), middle(without));
+    report(Figure {
+        name: "queue_history",
+        what: format!("leases and heartbeats, {CONNECTIONS} connections, empty history, rate",),
+        baseline: format!("with {} jobs of history", options.scale.history),
+        value: without.1 / with.1,
+        unit: "×",
+        bound: Bound::AtMost(1.1),
+        detail: format!(
+            "{:.0}/s [{:.0} … {:.0}] against {:.0}/s [{:.0} … {:.0}]",
+            without.1, without.0, without.2, with.1, with.0, with.2
+        ),
+    });
+    Ok(())
+}
+
+fn middle(mut rates: Vec<f64>) -> (f64, f64, f64) {
+    rates.sort_by(f64::total_cmp);
+    (rates[0], rates[rates.len() / 2], rates[rates.len() - 1])
+}
+
+/// A store with so many finished jobs and [`IDLE`] others. Blocks, witnesses and proofs are as short as can be: only their number
+/// matters here.
+fn filled(scratch: &PathBuf, history: u32) -> anyhow::Result<(TempDir, Arc<Node>)> {
+    let folder = tempfile::tempdir_in(scratch)?;
+    let store = Store::open(folder.path(), StoreOptions { history: 1, ..StoreOptions::default() })?;
+    let genesis = store.load_genesis([0; 32], 1)?.context("there is no genesis yet")?;
+    genesis.finish(GenesisEnd {
+        body: store.prepare_body(BodyLabel::block(BodyKind::Genesis, 0), b"{}")?,
+        root: [0; 32],
+        accounts: 0,
+        tree: Vec::new(),
+        roots: (b"roots".to_vec(), Vec::new()),
+    })?;
+    for number in 1..=history + IDLE {
+        let id = add_job(&store, number)?;
+        if number <= history {
+            store.claim("history", Preference::default())?.context("the job that was just added")?;
+            store.publish_single(NewProof { job_id: id, first: number, last: number, json: b"{}" })?;
+        }
+    }
+    Ok((folder, Node::new(Arc::new(store), NodeOptions::default())))
+}
+
+fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
+    store.put_block(NewBlock {
+        number,
+        root: [0; 32],
+        commitment: [0; 32],
+        chunks: 26,
+        content_hash: [1; 32],
+        body: b"{}",
+        extra: b"",
+        changes: &[],
+        quarantine: None,
+    })?;
+    let witness = Some(store.prepare_witness(number, 26, |out| out.write_all(b"{}"))?);
+    let delta = TreeDelta::default();
+    store.commit_witness(WitnessCommit { number, witness, delta: &delta, root: [0; 32] })?;
+    match store.add_single_job(number)? {
+        AddJob::Added(id) | AddJob::Exists(id) => Ok(id),
+    }
+}
+
+/// Leases and heartbeats a second.
+fn rate(node: &Arc<Node>) -> anyhow::Result<f64> {
+    let rate = rig::runtime()?.block_on(async {
+        let server = Arc::new(Server::start(node.clone(), Router::new()).await?);
+        let done = Arc::new(AtomicU64::new(0));
+        let begin = Instant::now();
+        let mut provers = JoinSet::new();
+        for prover in 0..CONNECTIONS {
+            provers.spawn(prove(server.clone(), format!("prover-{prover}"), begin + SPAN, done.clone()));
+        }
+        while let Some(ended) = provers.join_next().await {
+            ended??;
+        }
+        anyhow::Ok(done.load(Ordering::Relaxed) as f64 / begin.elapsed().as_secs_f64())
+    })?;
+    anyhow::ensure!(node.store().last_block_in_queue(JobType::Single)? >= IDLE, "jobs were lost on the way");
+    Ok(rate)
+}
+
+async fn prove(
+    server: Arc<Server>,
+    prover: String,
+    until: Instant,
+    done: Arc<AtomicU64>,
+) -> anyhow::Result<()> {
+    while Instant::now() < until {
+        let (id, _) = server.get_job(&prover, "").await?;
+        let id = id.context("an answer without a job id")?;
+        for _ in 0..HEARTBEATS {
+            server.working_on(&prover, id).await?;
+        }
+        server.stopped(&prover).await?;
+        done.fetch_add(1 + HEARTBEATS as u64, Ordering::Relaxed);
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! Data folders and a server to measure on.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use axum::Router;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, StatusCode, header};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+
+use super::ChainBuilder;
+use crate::config::{BodyLimits, Secret};
+use crate::server::auth::{Authenticator, CLIENT_SUBJECT};
+use crate::server::listen::{self, ListenLimits};
+use crate::server::routes;
+use crate::store::{Store, StoreOptions};
+use crate::workers::{Node, NodeOptions};
+
+/// Far more than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(3600);
+/// Life of a token.
+const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
+/// The secret of a server that nobody else reaches.
+pub const SECRET: &str = "only for this measurement";
+
+/// A node on a new data folder with the genesis of `chain`, its workers running.
+///
+/// # Errors
+/// When the folder cannot be made or the genesis is refused.
+pub fn node(folder: &Path, chain: &ChainBuilder) -> anyhow::Result<Arc<Node>> {
+    let node = Node::new(Arc::new(Store::open(folder, StoreOptions::default())?), NodeOptions::default());
+    node.import_genesis(&serde_json::to_vec(&chain.genesis())?, &|_, _| {})?;
+    node.start()?;
+    Ok(node)
+}
+
+/// Imports the next block of a chain and waits for its witness; gives the time of both.
+///
+/// # Errors
+/// When the block is refused or gets no witness.
+pub fn witness_next(node: &Node, chain: &mut ChainBuilder, chunks: usize) -> anyhow::Result<Duration> {
+    let block = serde_json::to_vec(&chain.next_block(chunks))?;
+    let begin = Instant::now();
+    let (number, _) = node.import_block(&block)?;
+    wait_until(node, || Ok(node.store().witness(number)?.is_some()))?;
+    Ok(begin.elapsed())
+}
+
+/// Waits in small steps until something holds.
+///
+/// # Errors
+/// When a worker dies, a block is quarantined, or it takes for ever.
+pub fn wait_until(node: &Node, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let begin = Instant::now();
+    while !holds()? {
+        if let Some((number, why)) = node.store().quarantined(1)?.pop() {
+            bail!("block {number} is quarantined: {}", why.cause);
+        }
+        if node.has_failed() || begin.elapsed() > PATIENCE {
+            bail!("the workers do not get on");
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Ok(())
+}
+
+/// A server on a free port of this machine, with further routes beside its own, and a client of it.
+pub struct Server {
+    base: String,
+    token: String,
+    http: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Server {
+    /// Starts to serve; ends with the runtime.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn start(node: Arc<Node>, more: Router) -> anyhow::Result<Self> {
+        let secret = Secret::new(SECRET)?;
+        let authenticator = Authenticator::new(&secret);
+        let token = authenticator.mint(CLIENT_SUBJECT, TOKEN_TTL)?;
+        let limits = BodyLimits {
+            message: 1 << 16,
+            proof: 1 << 24,
+            block: 1 << 26,
+            operation: 1 << 26,
+            genesis: 1 << 30,
+        };
+        let router = more.merge(routes::router(node, authenticator, limits));
+        let listener = listen::bind("127.0.0.1:0".parse()?).await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        let limits = ListenLimits {
+            header_read_timeout: PATIENCE,
+            max_connections: 4096,
+            shutdown_timeout: Duration::from_secs(1),
+        };
+        tokio::spawn(listen::serve(listener, router, limits, std::future::pending()));
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let http = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(4096).build(connector);
+        Ok(Self { base, token, http })
+    }
+
+    /// A request whose answer is read and thrown away; gives its length, and its first bytes.
+    ///
+    /// # Errors
+    /// When the answer is not 200 or does not arrive.
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        encoding: &str,
+        body: &str,
+    ) -> anyhow::Result<(usize, Bytes)> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(header::ACCEPT_ENCODING, encoding)
+            .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))?;
+        let mut response = self.http.request(request).await?;
+        let (mut length, mut first) = (0, Bytes::new());
+        while let Some(frame) = response.frame().await {
+            let data = frame?.into_data().unwrap_or_default();
+            if length == 0 {
+                first = data.clone();
+            }
+            length += data.len();
+        }
+        if response.status() != StatusCode::OK {
+            bail!("{method} {path}: {} {}", response.status(), String::from_utf8_lossy(&first));
+        }
+        Ok((length, first))
+    }
+
+    /// Takes a job; gives its id, and the length of the answer.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn get_job(&self, prover: &str, encoding: &str) -> anyhow::Result<(Option<u32>, usize)> {
+        let request = format!(r#"{{"prover_name":"{prover}","aux_data":{{}}}}"#);
+        let (length, first) = self.ask("GET", "/get_job", encoding, &request).await?;
+        let id = first.strip_prefix(br#"{"job_id":"#).map(|rest| {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
+            digits.fold(0, |id, digit| 10 * id + u32::from(digit - b'0'))
+        });
+        if id == Some(0) {
+            bail!("there is no job");
+        }
+        Ok((id, length))
+    }
+
+    /// Gives back whatever a prover holds.
+    ///
+    /// # Errors
+    /// When the request fails.
+    pub async fn stopped(&self, prover: &str) -> anyhow::Result<()> {
+        self.ask("POST", "/stopped", "", &format!(r#"{{"prover_name":"{prover}"}}"#)).await?;
+        Ok(())
+    }
+
+    /// Tells that a prover is still at a job.
+    ///
+    /// # Errors
+    /// When the request fails.
+    pub async fn working_on(&self, prover: &str, job: u32) -> anyhow::Result<()> {
+        let body = format!(r#"{{"prover_name":"{prover}","job_id":{job}}}"#);
+        self.ask("POST", "/working_on", "", &body).await?;
+        Ok(())
+    }
+}
+
+/// A runtime for a server and its client.
+///
+/// # Errors
+/// When the system refuses threads.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting a runtime")
+}

@@ -1,0 +1,211 @@
+//! Witnesses of a full, a mixed and a nearly empty block on the same tree, against the naive way and the floor.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+
+use super::timing::{Times, time};
+use super::{Bound, ChainBuilder, Figure, Memory, NaiveAccountTree, Options, engines, mixed, naive_witness};
+use crate::crypto::rescue;
+use crate::domain::Block;
+use crate::store::{Store, StoreOptions};
+use crate::tree::build::InitialAccount;
+use crate::tree::{AccountTree, TreeView};
+use crate::witness::{self, ProverData, check_signatures};
+use crate::workers::state::InTree;
+
+/// Permutations of a leaf update: 32 in the balance tree, 3 in the account leaf, 32 in the account tree.
+pub const PERMUTATIONS: u32 = 67;
+/// Accounts that can send; more would only cost time for keys.
+const SIGNERS: u32 = 100;
+
+/// What our witness of a block took, by stage.
+#[derive(Clone, Copy, Debug)]
+pub struct Stages {
+    /// Checks of signatures, done at import.
+    pub signatures: Duration,
+    /// The plan.
+    pub plan: Duration,
+    /// All versions of the tree.
+    pub hash: Duration,
+    /// From plan and versions to JSON.
+    pub write: Duration,
+}
+
+impl Stages {
+    /// All of it.
+    pub fn all(&self) -> Duration {
+        self.signatures + self.built()
+    }
+
+    /// What is done once the block's signatures are checked.
+    pub fn built(&self) -> Duration {
+        self.plan + self.hash + self.write
+    }
+}
+
+/// Our witness of a block, as JSON.
+///
+/// # Errors
+/// When the block does not fit the tree.
+pub fn ours(block: &Block, tree: &AccountTree<'_>) -> anyhow::Result<(Stages, Vec<u8>)> {
+    let (signatures, checks) = time(|| check_signatures(block));
+    let (plan, planned) = time(|| witness::plan(block, &checks, &InTree(tree)));
+    let planned = planned?;
+    let (hash, hashed) = time(|| witness::hash(block, planned, tree));
+    let hashed = hashed?;
+    let mut json = Vec::new();
+    let (write, written) = time(|| hashed.write_json(block, &mut json));
+    written?;
+    Ok((Stages { signatures, plan, hash, write }, json))
+}
+
+/// Leaf updates of a block that cost hashes of their own: the fees share one.
+///
+/// # Errors
+/// When the block does not fit the tree.
+pub fn leaf_updates(block: &Block, tree: &AccountTree<'_>) -> anyhow::Result<u32> {
+    Ok(witness::plan(block, &check_signatures(block), &InTree(tree))?.last)
+}
+
+/// See the module.
+///
+/// # Errors
+/// When the two ways disagree.
+pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
+    let mut chain = ChainBuilder::new(options.scale.accounts, SIGNERS);
+    let transfers = Case::new(chain.initial_accounts());
+    let full = chain.next_block(390).block;
+    let (stages, json) = transfers.compare(options, &full, ("witness_390", 25.0), report)?;
+    floor(&transfers, &full, &stages, options, report)?;
+    stored(&json, report)?;
+
+    let one = ChainBuilder::new(options.scale.accounts, SIGNERS).next_block_of(26, 1).block;
+    transfers.compare(options, &one, ("witness_26_one_transfer", 6.0), report)?;
+
+    let mixed = Case::new(&mixed::accounts(options.scale.accounts)?);
+    let block = mixed.with_tree(|tree| mixed::block(tree, 78))?;
+    mixed.compare(options, &block, ("witness_78_mixed", 15.0), report)?;
+    Ok(())
+}
+
+/// The same state for both sides.
+struct Case {
+    source: Arc<Memory>,
+    naive: NaiveAccountTree,
+    accounts: usize,
+}
+
+impl Case {
+    fn new(accounts: &[InitialAccount]) -> Self {
+        Self {
+            source: Arc::new(Memory::build(accounts)),
+            naive: NaiveAccountTree::build(accounts),
+            accounts: accounts.len(),
+        }
+    }
+
+    fn with_tree<R>(&self, run: impl FnOnce(&AccountTree<'_>) -> anyhow::Result<R>) -> anyhow::Result<R> {
+        let view = TreeView::new(self.source.clone());
+        run(&AccountTree::open(&view)?)
+    }
+
+    /// Ours against naive in turns; the naive side is slow, so it has fewer of them.
+    fn compare(
+        &self,
+        options: &Options,
+        block: &Block,
+        (name, least): (&'static str, f64),
+        report: &mut dyn FnMut(Figure),
+    ) -> anyhow::Result<(Vec<Stages>, Vec<u8>)> {
+        self.with_tree(|tree| {
+            let (_, json) = ours(block, tree)?;
+            let data: ProverData = serde_json::from_slice(&json)?;
+            let (mut stages, mut naive) = (Vec::new(), Vec::new());
+            for repetition in 0..options.scale.repetitions {
+                stages.push(ours(block, tree)?.0);
+                if repetition % 2 == 0 {
+                    let mut state = self.naive.clone();
+                    naive.push(naive_witness::build(block, tree, &mut state, &data)?.all());
+                }
+            }
+            let ours: Times = stages.iter().map(Stages::all).collect();
+            let naive = Times::new(naive);
+            let operations = block.ops().count();
+            report(Figure {
+                name,
+                what: format!(
+                    "witness, {} chunks, {operations} operations, {} accounts",
+                    block.block_chunks_size, self.accounts
+                ),
+                baseline: "naive".into(),
+                value: ours.faster_than(&naive),
+                unit: "×",
+                bound: Bound::AtLeast(least),
+                detail: format!("{ours} against {naive}"),
+            });
+            Ok((stages, json))
+        })
+    }
+}
+
+fn floor(
+    case: &Case,
+    block: &Block,
+    stages: &[Stages],
+    options: &Options,
+    report: &mut dyn FnMut(Figure),
+) -> anyhow::Result<()> {
+    let updates = case.with_tree(|tree| leaf_updates(block, tree))?;
+    let floor = floor_of(updates, options.scale.repetitions)?;
+    let of = |name, what: &str, pick: fn(&Stages) -> Duration, bound| {
+        let times: Times = stages.iter().map(pick).collect();
+        Figure {
+            name,
+            what: format!("witness of 390 chunks, {what}"),
+            baseline: "floor".into(),
+            value: times.median().as_secs_f64() / floor.as_secs_f64(),
+            unit: "×",
+            bound,
+            detail: format!("{times}, floor {:.0} ms", floor.as_secs_f64() * 1e3),
+        }
+    };
+    report(of("floor_390", "plan to JSON", Stages::built, Bound::AtMost(1.35)));
+    report(of("floor_390_hash", "hashing alone", |stages| stages.hash, Bound::None));
+    report(of("floor_390_signatures", "with its signature checks", Stages::all, Bound::None));
+    Ok(())
+}
+
+/// What the hashes of so many leaf updates would cost in full batches over all cores.
+///
+/// # Errors
+/// None in practice: the engine is the one in use.
+pub fn floor_of(updates: u32, repetitions: usize) -> anyhow::Result<Duration> {
+    let batch = engines::batch_time(rescue::engine(), repetitions)?.median();
+    let permutation = batch.as_secs_f64() / engines::STATES as f64;
+    let cores = rayon::current_num_threads() as f64;
+    Ok(Duration::from_secs_f64(f64::from(updates * PERMUTATIONS) * permutation / cores))
+}
+
+/// Bytes of the witness in a data folder.
+fn stored(json: &[u8], report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let store = Store::open(folder.path(), StoreOptions::default())?;
+    let begin = Instant::now();
+    let witness = store.prepare_witness(1, 390, |out| out.write_all(json))?;
+    let took = begin.elapsed();
+    let bytes = witness.body.body().stored_len();
+    ensure!(store.read_body(witness.body.body())? == json, "a stored witness came back as another one");
+    report(Figure {
+        name: "stored_witness",
+        what: "bytes of a stored witness of 390 chunks".into(),
+        baseline: "its JSON".into(),
+        value: 100.0 * bytes as f64 / json.len() as f64,
+        unit: "%",
+        bound: Bound::AtMost(4.0),
+        detail: format!("{bytes} of {} bytes, stored in {:.0} ms", json.len(), took.as_secs_f64() * 1e3),
+    });
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Which implementation of the permutation runs: the best one of this processor, unless one is forced.
+
+use super::ifma;
+use std::{
+    fmt,
+    str::FromStr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+use thiserror::Error;
+
+/// An implementation of the permutation, worse ones first. All give the same results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// franklin-crypto as the reference uses it: slow, the standard the others are tested against.
+    Franklin,
+    /// Plain Rust for any processor.
+    Portable,
+    /// Eight states at once with the 52-bit multiply-add instructions of x86-64 (AVX-512 IFMA).
+    Ifma,
+}
+
+/// The engine asked for needs instructions this processor lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "this processor lacks the instructions of the engine {0}; take another engine, or auto for the best one"
+)]
+pub struct EngineUnavailable(pub Engine);
+
+/// A text that is the name of no engine.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no engine; the engines are franklin, portable and avx512ifma")]
+pub struct UnknownEngine(pub String);
+
+impl Engine {
+    /// Every engine, worse ones first.
+    pub const ALL: [Self; 3] = [Self::Franklin, Self::Portable, Self::Ifma];
+
+    /// The name in configuration, logs and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Franklin => "franklin",
+            Self::Portable => "portable",
+            Self::Ifma => "avx512ifma",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Engine {
+    type Err = UnknownEngine;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEngine> {
+        Self::ALL
+            .into_iter()
+            .find(|engine| engine.name() == name)
+            .ok_or_else(|| UnknownEngine(name.to_owned()))
+    }
+}
+
+/// The index in [`Engine::ALL`] of what [`force_engine`] chose; beyond the end until it did.
+static FORCED: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// The engine in use: the one forced, else the best this processor can run.
+pub fn engine() -> Engine {
+    let best = if is_available(Engine::Ifma) { Engine::Ifma } else { Engine::Portable };
+    Engine::ALL.get(FORCED.load(Ordering::Relaxed)).copied().unwrap_or(best)
+}
+
+/// Makes the whole process use this engine from now on. Results do not depend on it.
+///
+/// # Errors
+/// [`EngineUnavailable`] if this processor cannot run it.
+pub fn force_engine(engine: Engine) -> Result<(), EngineUnavailable> {
+    if !is_available(engine) {
+        return Err(EngineUnavailable(engine));
+    }
+    FORCED.store(engine as usize, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Whether this processor can run the engine.
+pub fn is_available(engine: Engine) -> bool {
+    engine != Engine::Ifma || ifma::Ifma::detect().is_some()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for engine in Engine::ALL {
+            assert_eq!(engine.to_string().parse(), Ok(engine));
+        }
+        for text in ["", "auto", "Portable", "ifma"] {
+            let error = text.parse::<Engine>().unwrap_err().to_string();
+            assert!(Engine::ALL.iter().all(|engine| error.contains(engine.name())), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_engine_can_be_forced() {
+        // Other tests run meanwhile; what they compute does not depend on the engine.
+        for engine in Engine::ALL {
+            match force_engine(engine) {
+                Ok(()) => assert_eq!(super::engine(), engine),
+                Err(error) => assert_eq!(error, EngineUnavailable(Engine::Ifma)),
+            }
+        }
+    }
+
+    #[test]
+    fn an_engine_that_is_not_there_is_named_with_a_way_out() {
+        let message = EngineUnavailable(Engine::Ifma).to_string();
+        assert!(message.contains("avx512ifma") && message.contains("auto"), "{message}");
+    }
+}
