@@ -16,7 +16,8 @@ use crate::tree::{AccountTree, TreeView};
 use crate::witness::{self, ProverData, check_signatures};
 use crate::workers::state::InTree;
 
-/// Permutations of a leaf update: 32 in the balance tree, 3 in the account leaf, 32 in the account tree.
+/// Permutations of a leaf update without those of the balance leaf: 32 in the balance tree, 3 in the account leaf, 32 in the account
+/// tree. With it there are 68, so the floor is a little low.
 pub const PERMUTATIONS: u32 = 67;
 /// Accounts that can send; more would only cost time for keys.
 const SIGNERS: u32 = 100;

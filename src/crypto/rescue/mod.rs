@@ -19,6 +19,9 @@ mod portable;
 use super::{Fr, bits, fr};
 use franklin_crypto::bellman::pairing::ff::Field;
 
+#[cfg(any(test, feature = "testing"))]
+use std::sync::atomic::{AtomicU64, Ordering};
+
 pub use engine::{Engine, EngineUnavailable, UnknownEngine, engine, force_engine, is_available};
 
 /// The state of the sponge: two cells that absorb and give, then the capacity cell.
@@ -46,7 +49,13 @@ pub fn permute_batch_by(engine: Engine, states: &mut [State]) -> Result<(), Engi
     Ok(())
 }
 
+/// Permutations that this process has computed, by all engines; to test how many a piece of work takes.
+#[cfg(any(test, feature = "testing"))]
+pub static PERMUTATIONS: AtomicU64 = AtomicU64::new(0);
+
 fn run(engine: Engine, states: &mut [State]) {
+    #[cfg(any(test, feature = "testing"))]
+    PERMUTATIONS.fetch_add(states.len() as u64, Ordering::Relaxed);
     match (engine, ifma::Ifma::detect()) {
         (Engine::Franklin, _) => states.iter_mut().for_each(franklin::permute),
         (Engine::Ifma, Some(ifma)) => ifma.permute_batch(states),
