@@ -30,6 +30,10 @@ const MAX_ANSWER_BYTES: usize = 2 << 30;
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Silence on a connection after which the system asks whether the other side is still there, so that a long wait for an answer
+/// ends when its server is gone.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
 pub use crate::server::path;
 
 /// How the client proves that it may ask.
@@ -155,8 +159,16 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_keepalive(Some(KEEPALIVE));
+        connector.set_keepalive_interval(Some(KEEPALIVE));
+        connector.set_keepalive_retries(Some(3));
         let http = HyperClient::builder(TokioExecutor::new()).build(connector);
         Ok(Self { base, credentials: credentials.into(), timeout, http })
+    }
+
+    /// The same client with another bound for each request.
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
     }
 
     /// The base URL, without a slash at its end.
@@ -325,6 +337,9 @@ mod tests {
         let url = echo().await;
         let error = client(&url, "right").get("/slow").await.unwrap_err();
         assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
+        let shorter = client(&url, "right").with_timeout(Duration::from_millis(50));
+        let error = shorter.get("/slow").await.unwrap_err();
+        assert!(matches!(error, ClientError::Timeout { after, .. } if after.as_millis() == 50), "{error}");
         let free = bind("127.0.0.1:0".parse().unwrap()).await.unwrap().local_addr().unwrap();
         let error = client(&format!("http://{free}"), "right").get("/").await.unwrap_err();
         assert!(error.to_string().contains("check that it runs"), "{error}");

@@ -1,8 +1,9 @@
 //! Time, as an argument: leases and time stamps ask a [`Clock`], so that tests need no sleep.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Where the time comes from.
 ///
@@ -80,9 +81,86 @@ impl Clock for ManualClock {
     }
 }
 
+/// Says now and then how far a long task is and how long the rest will take, judged by the pace so far.
+#[derive(Debug)]
+pub struct Countdown {
+    interval: Duration,
+    state: Mutex<Option<Pace>>,
+}
+
+#[derive(Debug)]
+struct Pace {
+    began: Instant,
+    /// What was done before, by an earlier run: it took no time now.
+    done_before: u64,
+    told: Instant,
+}
+
+/// How far a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Things done.
+    pub done: u64,
+    /// Things there are to do in all.
+    pub total: u64,
+    /// Time the rest will take, in whole seconds; `None` while nothing was done yet.
+    pub left: Option<Duration>,
+}
+
+impl Countdown {
+    /// Speaks up once in `interval`.
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, state: Mutex::new(None) }
+    }
+
+    /// `done` of `total` are done: the standing, if it is time to say so. The first call begins the count.
+    pub fn tell(&self, done: u64, total: u64) -> Option<Standing> {
+        self.tell_at(Instant::now(), done, total)
+    }
+
+    fn tell_at(&self, now: Instant, done: u64, total: u64) -> Option<Standing> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let pace = state.get_or_insert(Pace { began: now, done_before: done, told: now });
+        if now.duration_since(pace.told) < self.interval {
+            return None;
+        }
+        pace.told = now;
+        let (new, rest) = (done.saturating_sub(pace.done_before), total.saturating_sub(done));
+        let taken = now.duration_since(pace.began).as_secs_f64();
+        let left = (new > 0).then(|| Duration::from_secs((taken * rest as f64 / new as f64).round() as u64));
+        Some(Standing { done, total, left })
+    }
+}
+
+impl Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.done, self.total)?;
+        match self.left {
+            Some(left) => write!(f, ", {} left", humantime::format_duration(left)),
+            None => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_countdown_speaks_up_now_and_then_and_judges_by_what_this_run_did() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let countdown = Countdown::new(Duration::from_secs(5));
+        // 400 were done before: they say nothing about the pace.
+        assert_eq!(countdown.tell_at(start, 400, 1000), None);
+        assert_eq!(countdown.tell_at(after(4), 500, 1000), None);
+        let standing = countdown.tell_at(after(10), 500, 1000).unwrap();
+        assert_eq!(standing.to_string(), "500 of 1000, 50s left");
+        assert_eq!(countdown.tell_at(after(14), 600, 1000), None);
+        assert_eq!(countdown.tell_at(after(15), 1000, 1000).unwrap().to_string(), "1000 of 1000, 0s left");
+        let idle = Countdown::new(Duration::ZERO);
+        assert_eq!(idle.tell_at(start, 0, 7).unwrap().to_string(), "0 of 7");
+    }
 
     #[test]
     fn the_monotonic_clock_does_not_notice_a_wall_clock_that_is_set() {

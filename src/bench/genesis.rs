@@ -12,7 +12,7 @@ use crate::tree::AccountHeader;
 use crate::tree::build::{InitialAccount, TreeBuilder};
 
 /// Accounts that are hashed together.
-const CHUNK: usize = 4096;
+const TOGETHER: usize = 4096;
 
 /// Accounts with two balances each.
 pub fn accounts(count: u32, different: bool) -> Vec<InitialAccount> {
@@ -68,10 +68,8 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
 fn built(accounts: &[InitialAccount]) -> anyhow::Result<(Duration, Fr)> {
     let (took, root) = time(|| -> anyhow::Result<Fr> {
         let mut builder = TreeBuilder::default();
-        for chunk in accounts.chunks(CHUNK) {
-            builder.add(chunk)?;
-        }
-        Ok(builder.finish()?.1)
+        builder.add_all(accounts, TOGETHER, drop)?;
+        Ok(builder.finish().root)
     });
     Ok((took, root?))
 }

@@ -7,7 +7,7 @@ use crate::tree::build::{InitialAccount, TreeBuilder};
 use crate::tree::{SourceError, TreeDelta, TreeSource};
 
 /// Accounts that are hashed together when a tree is built.
-const CHUNK: usize = 4096;
+const TOGETHER: usize = 4096;
 
 /// A stored tree in memory.
 #[derive(Default)]
@@ -21,20 +21,15 @@ impl Memory {
         Self(Mutex::new(records))
     }
 
-    /// The tree of these accounts, built in chunks of `chunk` accounts.
-    pub fn build_in_chunks(accounts: &[InitialAccount], chunk: usize) -> Self {
+    /// The tree of these accounts, which come by ascending id.
+    pub fn build(accounts: &[InitialAccount]) -> Self {
         let mut builder = TreeBuilder::default();
         let mut records = BTreeMap::new();
-        for accounts in accounts.chunks(chunk) {
-            records.extend(builder.add(accounts).unwrap());
-        }
-        records.extend(builder.finish().unwrap().0);
+        builder.add_all(accounts, TOGETHER, |part| records.extend(part)).unwrap();
+        let finished = builder.finish();
+        records.extend(finished.records);
+        records.extend([finished.roots]);
         Self::new(records)
-    }
-
-    /// The tree of these accounts.
-    pub fn build(accounts: &[InitialAccount]) -> Self {
-        Self::build_in_chunks(accounts, CHUNK)
     }
 
     /// Makes the changes of a block.

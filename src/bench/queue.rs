@@ -15,7 +15,8 @@ use super::rig::{self, Server};
 use super::{Bound, Figure, Options};
 use crate::domain::job::JobType;
 use crate::store::{
-    AddJob, GenesisInput, NewBlock, NewProof, Preference, Store, StoreOptions, WitnessCommit,
+    AddJob, BodyKind, BodyLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
+    WitnessCommit,
 };
 use crate::tree::TreeDelta;
 use crate::workers::{Node, NodeOptions};
@@ -71,12 +72,13 @@ fn middle(mut rates: Vec<f64>) -> (f64, f64, f64) {
 fn filled(scratch: &PathBuf, history: u32) -> anyhow::Result<(TempDir, Arc<Node>)> {
     let folder = tempfile::tempdir_in(scratch)?;
     let store = Store::open(folder.path(), StoreOptions { history: 1, ..StoreOptions::default() })?;
-    store.put_genesis(GenesisInput {
-        body: b"{}",
+    let genesis = store.load_genesis([0; 32], 1)?.context("there is no genesis yet")?;
+    genesis.finish(GenesisEnd {
+        body: store.prepare_body(BodyLabel::block(BodyKind::Genesis, 0), b"{}")?,
         root: [0; 32],
-        content_hash: [0; 32],
-        accounts: [],
-        tree: [],
+        accounts: 0,
+        tree: Vec::new(),
+        roots: (b"roots".to_vec(), Vec::new()),
     })?;
     for number in 1..=history + IDLE {
         let id = add_job(&store, number)?;

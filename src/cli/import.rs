@@ -1,6 +1,9 @@
 //! `import`: a chain folder into a data folder, or into a running server.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use tracing::warn;
@@ -13,6 +16,9 @@ use crate::{
     workers::{ImportError, Imported},
 };
 
+/// Longest wait for a server to import a genesis: a million accounts take it some twenty minutes, sixteen millions hours.
+const GENESIS_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
@@ -24,7 +30,8 @@ pub struct ImportArgs {
     pub chain: PathBuf,
 }
 
-/// Imports everything in order; what is there already and equal is passed over.
+/// Imports everything in order; what is there already and equal is passed over. Interrupted at any moment, even in the middle of
+/// a large genesis, it goes on where it was when it is run again.
 ///
 /// # Errors
 /// See [`CliError`]. What came before the failing file stays imported.
@@ -90,11 +97,11 @@ fn import_rest(
 
 fn into_server(chain: &ChainFolder, client: &Client) -> Result<(), CliError> {
     let runtime = runtime()?;
-    let post = |route: &'static str, file: &ChainFile| {
+    let post = |client: &Client, route: &'static str, file: &ChainFile| {
         let json = file.read()?;
         let posted = runtime.block_on(client.post_bytes(route, json)).and_then(Answer::success);
         posted.map(drop).map_err(|cause| stopped(file, cause.into()))
     };
-    post(path::GENESIS, chain.genesis())?;
-    import_rest(chain, post)
+    post(&client.with_timeout(GENESIS_TIMEOUT), path::GENESIS, chain.genesis())?;
+    import_rest(chain, |route, file| post(client, route, file))
 }

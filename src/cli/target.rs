@@ -10,7 +10,7 @@ use crate::{
     config::{Config, Flags, Origin, secret},
 };
 
-/// Longest wait for one answer of a server; a large genesis takes a while to import.
+/// Longest wait for one answer of a server, but for the import of a genesis.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// `--data-dir`, for commands that work on a data folder.

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::blocks::BlockRow;
 use super::delta::DeltaRow;
 use super::genesis::GenesisRow;
+use super::genesis_load::ProgressRow;
 use super::jobs::{JobDataRef, JobRow};
 use super::open::PARAMETERS;
 use super::proofs::ProofRow;
@@ -76,6 +77,10 @@ fn records_are_frozen() {
     frozen(
         GenesisRow { root: [1; 32], content_hash: [2; 32], accounts: 3, body: inline.clone() },
         "010101010101010101010101010101010101010101010101010101010101010101020202020202020202020202020202020202020202020202020202020202020203000301020309fc46f372",
+    );
+    frozen(
+        ProgressRow { content_hash: [2; 32], part_size: 2048, done: 1 << 24 },
+        "010202020202020202020202020202020202020202020202020202020202020202fb0008fc00000001519d5cc0",
     );
     frozen(
         block,

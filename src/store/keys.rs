@@ -8,6 +8,8 @@ pub(super) mod meta {
     pub const GENESIS: &[u8] = b"genesis";
     /// Present while genesis is being loaded.
     pub const GENESIS_LOADING: &[u8] = b"genesis_loading";
+    /// Present with the one above: which genesis, and how far it is loaded.
+    pub const GENESIS_PROGRESS: &[u8] = b"genesis_progress";
     /// The last imported block.
     pub const HEAD: &[u8] = b"head";
     /// The last block whose account changes are in `accounts`.

@@ -35,6 +35,15 @@
 //! A body file is unlinked only after the transaction that removed its record is durable. What is larger than a transaction goes through
 //! a log of changes (`delta`).
 //!
+//! # Size of the state
+//!
+//! Nothing depends on the number of accounts but genesis itself. A start reads sled's own map of its pages and the names of the body
+//! files, then the markers and heads of `meta` and the leases; no account, no node of the tree, and nothing is hashed. A block
+//! writes its body, its witness, and the accounts, balances, leaves and nodes it changed: for each account leaf it touches
+//! one node a level of the account tree, of which there are as many as the accounts doubled.
+//!
+//! Genesis is loaded in parts, and goes on where it was when it was interrupted (`genesis_load`).
+//!
 //! # Failures
 //!
 //! After a failed write, a full disk for instance, nothing more is written until there is space; then the next operation that writes
@@ -62,6 +71,9 @@ mod delta;
 mod disk_tests;
 mod error;
 mod genesis;
+mod genesis_load;
+#[cfg(test)]
+mod genesis_tests;
 #[cfg(test)]
 mod golden_tests;
 mod index;
@@ -99,7 +111,8 @@ pub use body::{BodyKind, BodyLabel, BodyRef, PreparedBody};
 pub use body_reader::BodyReader;
 pub use body_writer::BodyWriter;
 pub use error::StoreError;
-pub use genesis::{GenesisAccount, GenesisInput, GenesisRecord};
+pub use genesis::GenesisRecord;
+pub use genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
 pub use job_data::{AddJob, JobData};
 pub use jobs::{JobCounts, JobRecord};
 pub use open::StoreOptions;
@@ -171,12 +184,19 @@ impl Store {
         label: BodyLabel,
         write: impl FnOnce(&mut BodyWriter) -> io::Result<()>,
     ) -> Result<PreparedBody, StoreError> {
-        let compress = || {
-            let mut writer = BodyWriter::new(label.kind, None)?;
-            write(&mut writer)?;
-            writer.finish()
-        };
-        self.bodies.keep(label, compress().map_err(StoreError::io("compressing a body"))?)
+        let mut writer = self.begin_body(label.kind)?;
+        write(&mut writer).map_err(StoreError::io("compressing a body"))?;
+        self.keep_body(label, writer)
+    }
+
+    /// A body to be written piece by piece, and then kept.
+    pub fn begin_body(&self, kind: BodyKind) -> Result<BodyWriter, StoreError> {
+        BodyWriter::new(kind, None).map_err(StoreError::io("compressing a body"))
+    }
+
+    /// Makes a body that was written durable. It has no owner yet: dropped, it is gone.
+    pub fn keep_body(&self, label: BodyLabel, writer: BodyWriter) -> Result<PreparedBody, StoreError> {
+        self.bodies.keep(label, writer.finish().map_err(StoreError::io("compressing a body"))?)
     }
 
     /// A whole body, checked against its hash.
@@ -208,7 +228,7 @@ impl Store {
 
     /// Finishes what was interrupted, and takes up the stored leases.
     fn recover(&self, leases: &mut leases::Leases) -> Result<(), StoreError> {
-        self.wipe_unfinished_genesis()?;
+        self.wipe_lost_genesis()?;
         delta::ACCOUNTS.apply_pending(&self.db, &self.bodies)?;
         delta::TREE.apply_pending(&self.db, &self.bodies)?;
         self.resume_revert(leases)?;
@@ -227,6 +247,12 @@ impl Store {
         let released = self.db.apply(batch)?;
         self.committer.unlink_later(released);
         Ok(())
+    }
+
+    /// Lets the n-th write from now on fail, counted from 1; gives how many were left to go until then. 0 is for none.
+    #[cfg(test)]
+    pub(crate) fn fail_write(&self, n: u64) -> u64 {
+        self.db.fault.swap(n, std::sync::atomic::Ordering::SeqCst)
     }
 
     fn lock_chain(&self) -> MutexGuard<'_, ()> {

@@ -39,16 +39,24 @@ pub fn noise(seed: u32, len: usize) -> Vec<u8> {
     bytes
 }
 
+pub const GENESIS_HASH: [u8; 32] = [8; 32];
+
 /// Genesis with the accounts 0 and 1, and one tree entry.
-pub fn put_genesis(store: &Store) -> PutOutcome {
-    let input = GenesisInput {
-        body: b"{}",
+pub fn put_genesis(store: &Store) {
+    let load = store.load_genesis(GENESIS_HASH, 1).unwrap().unwrap();
+    load.add([(0, account(0), vec![(0, 1_000)]), (1, account(0), vec![])], vec![]).unwrap();
+    load.finish(genesis_end(store, 2)).unwrap();
+}
+
+/// The end of a genesis of so many accounts.
+pub fn genesis_end(store: &Store, accounts: u64) -> GenesisEnd {
+    GenesisEnd {
+        body: store.prepare_body(BodyLabel::block(BodyKind::Genesis, 0), b"{}").unwrap(),
         root: [9; 32],
-        content_hash: [8; 32],
-        accounts: vec![(0, account(0), vec![(0, 1_000)]), (1, account(0), vec![])],
-        tree: vec![(b"root".to_vec(), b"0".to_vec())],
-    };
-    store.put_genesis(input).unwrap()
+        accounts,
+        tree: vec![],
+        roots: (b"root".to_vec(), b"0".to_vec()),
+    }
 }
 
 /// Block n sets the nonce of account 0 to n, its balance of token 0 to 1000 − n, and makes account 10 + n.

@@ -8,7 +8,7 @@ use super::batch::{Batch, Table};
 use super::delta::{ACCOUNTS, DeltaLog, TREE};
 use super::testing::*;
 use super::*;
-use crate::tree::source::{Change, Entry, TreeDelta};
+use crate::tree::source::{Change, TreeDelta};
 
 #[test]
 fn a_folder_has_one_process_and_is_free_again_afterwards() {
@@ -49,65 +49,6 @@ fn a_folder_that_cannot_be_made_or_read_is_a_clear_error() {
     fs::write(&db, bytes).unwrap();
     // Whatever sled makes of it: no panic.
     let _ = Store::open(dir.path(), StoreOptions::default());
-}
-
-#[test]
-fn genesis_is_loaded_once_and_another_one_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    assert_eq!(store.genesis().unwrap(), None);
-    assert!(matches!(put_block(&store, 1), Err(StoreError::NotFound { .. })));
-    assert_eq!(put_genesis(&store), PutOutcome::Stored);
-    assert_eq!(put_genesis(&store), PutOutcome::AlreadyThere);
-    drop(store);
-    let store = open(dir.path());
-    let genesis = store.genesis().unwrap().unwrap();
-    assert_eq!((genesis.root, genesis.accounts), ([9; 32], 2));
-    assert_eq!(store.genesis_body().unwrap().unwrap(), b"{}");
-    assert_eq!(store.account(0).unwrap(), Some(account(0)));
-    assert_eq!(store.balances(0, 0, 10).unwrap(), vec![(0, 1_000)]);
-    let other: GenesisInput<'_, Vec<GenesisAccount>, Vec<Entry>> =
-        GenesisInput { body: b"", root: [0; 32], content_hash: [0; 32], accounts: vec![], tree: vec![] };
-    assert!(matches!(store.put_genesis(other), Err(StoreError::Different { .. })));
-}
-
-#[test]
-fn an_interrupted_genesis_leaves_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    let mut batch = Batch::new();
-    batch.put(Table::Meta, keys::meta::GENESIS_LOADING, &true).unwrap();
-    batch.put_raw(Table::Accounts, &keys::number(77), b"half");
-    batch.put_raw(Table::AccountTree, b"root", b"half");
-    store.apply(batch).unwrap();
-    drop(store);
-    let store = open(dir.path());
-    assert_eq!(store.account(77).unwrap(), None);
-    assert_eq!(store.tree_source().get(b"root").unwrap(), None);
-    put_genesis(&store);
-    assert_eq!(store.tree_source().get(b"root").unwrap(), Some(b"0".to_vec()));
-}
-
-#[test]
-fn a_large_genesis_is_loaded_in_parts() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    let input = GenesisInput {
-        body: &noise(1, 100_000),
-        root: [9; 32],
-        content_hash: [8; 32],
-        accounts: (0..6_000).map(|id| (id, account(id), vec![(0, u128::MAX), (id, 3)])),
-        tree: (0..6_000u32).map(|n| (n.to_be_bytes().to_vec(), noise(n, 64))),
-    };
-    store.put_genesis(input).unwrap();
-    drop(store);
-    let store = open(dir.path());
-    assert_eq!(store.genesis().unwrap().unwrap().accounts, 6_000);
-    assert_eq!(store.genesis_body().unwrap().unwrap(), noise(1, 100_000));
-    assert_eq!(store.account(5_999).unwrap(), Some(account(5_999)));
-    assert_eq!(store.balance(5_999, 0).unwrap(), u128::MAX);
-    assert_eq!(store.balance(5_999, 5_999).unwrap(), 3);
-    assert_eq!(store.tree_source().get(&5_999u32.to_be_bytes()).unwrap(), Some(noise(5_999, 64)));
 }
 
 #[test]

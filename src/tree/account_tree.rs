@@ -39,6 +39,12 @@ pub enum TreeError {
     /// There is no stored tree.
     #[error("there is no account tree yet; import the genesis first")]
     Empty,
+    /// An account was added to a new tree behind its place.
+    #[error("account {account} comes out of order: a tree is built by ascending ids below 16777216")]
+    Order {
+        /// The account.
+        account: u32,
+    },
 }
 
 /// A read-only account tree at the end of some block.

@@ -285,7 +285,18 @@ fn lift(
     }
     cuts.sort_unstable();
     cuts.dedup();
-    let mut lifts = start(source, &cuts)?;
+    subtree_hashes(source, &cuts)
+}
+
+/// Hashes of nodes (tree, level below 32, index) from the records below them; one that covers no leaf is left out.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn subtree_hashes(
+    source: &dyn TreeSource,
+    nodes: &[(TreeId, usize, u32)],
+) -> Result<HashMap<(TreeId, usize, u32), Fr>, SourceError> {
+    let mut lifts = start(source, nodes)?;
     for height in 0..DEPTH {
         let mut rising: Vec<&mut Lift> =
             lifts.iter_mut().filter(|lift| lift.reached == height && lift.level > height).collect();

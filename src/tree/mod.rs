@@ -33,7 +33,7 @@
 //! | [`leaf`] | account and balance leaves, default hashes |
 //! | [`levels`] | the level-by-level engine over many trees at once |
 //! | [`account_tree`] | balance trees and account tree together: apply a block, read paths |
-//! | [`build`] | a tree from nothing (genesis) |
+//! | [`build`] | a tree from nothing (genesis), part by part, so that it can be interrupted |
 
 pub mod account_tree;
 pub mod build;

@@ -9,11 +9,6 @@ use super::view::Overlay;
 use super::*;
 use crate::testing::{Memory, NaiveAccountTree};
 
-/// A tree built a few accounts at a time.
-fn built(accounts: &[InitialAccount]) -> Memory {
-    Memory::build_in_chunks(accounts, 3)
-}
-
 fn header(seed: u8, nonce: u32) -> AccountHeader {
     AccountHeader { nonce, pub_key_hash: [seed; 20], address: [seed.wrapping_add(1); 20] }
 }
@@ -69,7 +64,7 @@ proptest! {
                 naive.set(account.id, token, account.header, balance);
             }
         }
-        let memory = Arc::new(built(&accounts));
+        let memory = Arc::new(Memory::build(&accounts));
         let mut view = TreeView::new(memory.clone());
         for steps in &blocks {
             let tree = AccountTree::open(&view).unwrap();
@@ -117,9 +112,42 @@ proptest! {
     }
 }
 
+/// What a block writes depends on what it changes; the number of accounts only adds a branch for each doubling.
+#[test]
+fn the_change_of_a_block_grows_with_the_logarithm_of_the_accounts() {
+    const TOUCHED: u32 = 26;
+    let change = |accounts: u32| {
+        let account = |id| InitialAccount { id, header: header(id as u8, 0), balances: vec![(0, 1_000)] };
+        let memory = Arc::new(Memory::build(&(0..accounts).map(account).collect::<Vec<_>>()));
+        let view = TreeView::new(memory);
+        let update = |n: u32| LeafUpdate {
+            version: n + 1,
+            account: n * 37,
+            token: 0,
+            header: header(n as u8, 1),
+            balance: 1_000 - u128::from(n),
+        };
+        let updates: Vec<LeafUpdate> = (0..TOUCHED).map(update).collect();
+        let versions = AccountTree::open(&view).unwrap().apply(&updates, &[]).unwrap();
+        let changes = versions.delta(0, TOUCHED).changes;
+        let size = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        (changes.len(), changes.iter().map(|c| c.key.len() + size(&c.old) + size(&c.new)).sum::<usize>())
+    };
+    let (small, small_bytes) = change(1_000);
+    let (large, large_bytes) = change(20_000);
+    // The accounts touched are all below 1,000, so what is above them has a node a level more.
+    let levels = (20_000f64 / 1_000.).log2().ceil() as usize;
+    assert!(large <= small + levels, "{small} records of 1,000 accounts, {large} of 20,000");
+    assert!(large_bytes <= small_bytes + levels * (6 + 2 * 64), "{small_bytes} bytes, then {large_bytes}");
+    // Root, account leaves, balances (one is as it was), and fewer than a whole path each.
+    let leaves = 1 + 2 * TOUCHED as usize - 1;
+    assert!(small > leaves && small <= leaves + 10 * TOUCHED as usize, "{small} records");
+}
+
 #[test]
 fn applying_an_overlay_below_a_view_changes_nothing_it_reads() {
-    let memory = Arc::new(built(&[InitialAccount { id: 1, header: header(1, 0), balances: vec![(0, 5)] }]));
+    let memory =
+        Arc::new(Memory::build(&[InitialAccount { id: 1, header: header(1, 0), balances: vec![(0, 5)] }]));
     let mut view = TreeView::new(memory.clone());
     let update =
         |version, account, balance| LeafUpdate { version, account, token: 0, header: header(1, 0), balance };

@@ -1,21 +1,14 @@
-//! Import of genesis, sealed blocks and aggregated operations: checked, then stored, then announced.
+//! Import of sealed blocks and aggregated operations: checked, then stored, then announced. [`genesis`] comes before them.
 
 use thiserror::Error;
 
+pub use super::genesis::import as genesis;
 use super::state::{self, UpdateError, Updated};
 use crate::crypto::{Fr, fr};
-use crate::domain::{
-    AccountMap, AggregatedActionType, AggregatedOperation, AmountError, Block, ImportedBlock, to_u128,
-};
-use crate::store::{
-    AccountState, AggregatedAction, GenesisInput, NewBlock, PutOutcome, Quarantine, Store, StoreError,
-};
-use crate::tree::build::{InitialAccount, TreeBuilder};
-use crate::tree::{AccountHeader, TreeError};
+use crate::domain::{AggregatedActionType, AggregatedOperation, AmountError, Block, ImportedBlock};
+use crate::store::{AggregatedAction, NewBlock, PutOutcome, Quarantine, Store, StoreError};
+use crate::tree::TreeError;
 use crate::witness::{Cause, SignatureCheck, WitnessError, assemble, check_signatures, plan};
-
-/// Accounts of genesis hashed at a time.
-const CHUNK: usize = 4096;
 
 /// What an import did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,59 +70,6 @@ pub enum ImportError {
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Imports the state before block 1: a map from account id to account.
-///
-/// # Errors
-/// See [`ImportError`]; another genesis than the stored one is [`StoreError::Different`].
-pub fn genesis(store: &Store, body: &[u8], progress: &dyn Fn(usize, usize)) -> Result<Imported, ImportError> {
-    let json = |source| ImportError::Json { what: "genesis: a map from account id to account", source };
-    let map: AccountMap = serde_json::from_slice(body).map_err(json)?;
-    let canonical = serde_json::to_vec(&map).map_err(json)?;
-    let content_hash = *blake3::hash(&canonical).as_bytes();
-    if let Some(present) = store.genesis()? {
-        if present.content_hash == content_hash {
-            return Ok(Imported::AlreadyThere);
-        }
-        return Err(StoreError::Different { what: "genesis".into() }.into());
-    }
-    let mut accounts = Vec::with_capacity(map.len());
-    for (id, account) in &map {
-        if id.0 >= 1 << 24 {
-            return Err(ImportError::GenesisAccount(id.0));
-        }
-        let mut balances = Vec::with_capacity(account.balances.len());
-        for (token, balance) in &account.balances {
-            let balance =
-                to_u128(balance).map_err(|source| ImportError::GenesisAmount { account: id.0, source })?;
-            if balance != 0 {
-                balances.push((token.0, balance));
-            }
-        }
-        let header = AccountHeader {
-            nonce: account.nonce.0,
-            pub_key_hash: account.pub_key_hash.0,
-            address: account.address.0,
-        };
-        accounts.push(InitialAccount { id: id.0, header, balances });
-    }
-    let mut builder = TreeBuilder::default();
-    let mut records = Vec::new();
-    for (index, chunk) in accounts.chunks(CHUNK).enumerate() {
-        records.extend(builder.add(chunk)?);
-        progress((index * CHUNK + chunk.len()).min(accounts.len()), accounts.len());
-    }
-    let (rest, root) = builder.finish()?;
-    records.extend(rest);
-    let accounts = accounts.into_iter().map(|account| {
-        let AccountHeader { nonce, pub_key_hash, address } = account.header;
-        (account.id, AccountState { nonce, pub_key_hash, address }, account.balances)
-    });
-    let root = fr::to_bytes(&root);
-    let outcome =
-        store.put_genesis(GenesisInput { body: &canonical, root, content_hash, accounts, tree: records })?;
-    Ok(stored(outcome))
 }
 
 /// Imports the next sealed block with its account updates.

@@ -3,7 +3,8 @@
 //! | module | job |
 //! | --- | --- |
 //! | [`bell`] | the wake-up call all threads share |
-//! | [`import`] | checks genesis, blocks and aggregated operations, and stores them |
+//! | [`genesis`] | hashes and stores the state before block 1, which may be interrupted |
+//! | [`import`] | checks blocks and aggregated operations, and stores them |
 //! | [`state`] | the plain account state that an import is checked against |
 //! | [`chain`] | the one chain of tree versions all maintainers share |
 //! | [`maintainer`] | threads that build witnesses |
@@ -15,6 +16,7 @@
 pub mod aggregator;
 pub mod bell;
 pub mod chain;
+pub mod genesis;
 pub mod import;
 pub mod maintainer;
 pub mod node;

@@ -175,6 +175,10 @@ impl Node {
     /// # Errors
     /// See [`import::block`].
     pub fn import_block(&self, body: &[u8]) -> Result<(u32, Imported), ImportError> {
+        // A large genesis may be under way for long: the answer must not wait for its end.
+        if self.store.genesis()?.is_none() {
+            return Err(ImportError::NoGenesis);
+        }
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
         self.announce(import::block(&self.store, body))
     }

@@ -1,14 +1,20 @@
 //! Imports: what the command line does offline, by the same code.
 
+use std::time::Duration;
+
 use axum::{Json, body::Body, extract::State};
 use serde::Serialize;
 use tracing::info;
 
 use super::Shared;
 use crate::{
+    clock::Countdown,
     server::{body, error::ApiError},
     workers::Imported,
 };
+
+/// Time between two lines of the log about an import under way.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What became of an import.
 #[derive(Debug, Serialize)]
@@ -34,10 +40,16 @@ impl Outcome {
     }
 }
 
-/// The state before block 1.
+/// The state before block 1. The answer comes when all of it is stored, for a large one after many minutes; a client that gives
+/// up meanwhile does not stop the import.
 pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<Outcome>, ApiError> {
     let body = not_empty(body::read(body, api.limits.genesis).await?)?;
-    let progress = |done, of| info!(done, of, "accounts of the genesis hashed");
+    let countdown = Countdown::new(PROGRESS_INTERVAL);
+    let progress = move |done, total| {
+        if let Some(standing) = countdown.tell(done as u64, total as u64) {
+            info!("accounts of the genesis: {standing}");
+        }
+    };
     let imported = api.blocking(move |node| Ok(node.import_genesis(&body, &progress)?)).await?;
     info!(outcome = ?imported, "genesis imported");
     Ok(Outcome::new(None, imported))
