@@ -232,7 +232,7 @@ impl Bodies {
             return Err(bad("fails its checksum"));
         }
         file.seek(SeekFrom::Start(HEADER as u64)).map_err(failed())?;
-        Ok(BodyReader::file(file, len, raw_len))
+        Ok(BodyReader::file(file, *hash, len, raw_len))
     }
 
     /// The file of a body, if it has one.

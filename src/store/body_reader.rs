@@ -12,8 +12,8 @@ const PREALLOCATE: u64 = 64 << 20;
 
 /// An open body: one zstd frame that equalled its hash when it was opened. An open file stays readable when the body is dropped.
 ///
-/// Should the file change after that, the checksum within the frame still tells: the decoder ends in an error instead of wrong
-/// bytes, here or at whoever was given the frame. Frames from before there were such checksums are only checked when opened.
+/// Should the file change after that, its last bytes are not given: it is hashed once more as it is read, so that reading ends in an
+/// error instead of wrong bytes, here or at whoever was given the frame.
 #[derive(Debug)]
 pub struct BodyReader {
     frame: Frame,
@@ -25,7 +25,35 @@ pub struct BodyReader {
 enum Frame {
     Inline(Cursor<Vec<u8>>),
     /// Stands at the beginning of the frame.
-    File(BufReader<File>),
+    File(BufReader<Hashed>),
+}
+
+/// The frame within its file, which must have this hash.
+#[derive(Debug)]
+struct Hashed {
+    file: File,
+    left: u64,
+    hasher: blake3::Hasher,
+    hash: [u8; 32],
+}
+
+impl Read for Hashed {
+    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+        let wanted = part.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let read = self.file.read(&mut part[..wanted])?;
+        if read == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "its file was cut short"));
+        }
+        self.hasher.update(&part[..read]);
+        self.left -= read as u64;
+        if self.left == 0 && self.hasher.finalize() != self.hash {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its file was changed"));
+        }
+        Ok(read)
+    }
 }
 
 impl BodyReader {
@@ -33,8 +61,9 @@ impl BodyReader {
         Self { frame_len: frame.len() as u64, frame: Frame::Inline(Cursor::new(frame)), raw_len }
     }
 
-    pub(super) fn file(file: File, frame_len: u64, raw_len: u64) -> Self {
-        Self { frame: Frame::File(BufReader::with_capacity(READ_BYTES, file)), frame_len, raw_len }
+    pub(super) fn file(file: File, hash: [u8; 32], frame_len: u64, raw_len: u64) -> Self {
+        let hashed = Hashed { file, left: frame_len, hasher: blake3::Hasher::new(), hash };
+        Self { frame: Frame::File(BufReader::with_capacity(READ_BYTES, hashed)), frame_len, raw_len }
     }
 
     /// Length of the zstd frame in bytes.
@@ -98,7 +127,8 @@ impl BufRead for Frame {
     }
 }
 
-/// A decoder that must give so many bytes and then end. The last ones are given only when the checksum behind them is right.
+/// A decoder that must give so many bytes and then end. The last ones are given only when the frame was read to its end, so that all of
+/// it was hashed.
 struct Exactly<R> {
     decoder: R,
     left: u64,
@@ -115,7 +145,7 @@ impl<R: Read> Read for Exactly<R> {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than recorded"));
         }
         self.left -= read as u64;
-        // The checksum is compared when the end of the frame is read.
+        // Reads what is left of the frame.
         if self.left == 0 && self.decoder.read(&mut [0])? != 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is longer than recorded"));
         }

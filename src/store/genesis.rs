@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Store;
 use super::batch::Table;
 use super::body::BodyRef;
 use super::error::StoreError;
 use super::keys::meta;
+use super::{BodyReader, Store};
 
 /// What is known of genesis.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,11 @@ impl Store {
     /// The genesis map as it was put.
     pub fn genesis_body(&self) -> Result<Option<Vec<u8>>, StoreError> {
         self.genesis_row()?.map(|row| self.read_body(&row.body)).transpose()
+    }
+
+    /// As [`Store::genesis_body`], to be read in parts.
+    pub fn open_genesis(&self) -> Result<Option<BodyReader>, StoreError> {
+        self.genesis_row()?.map(|row| self.open_body(&row.body)).transpose()
     }
 
     pub(super) fn genesis_body_ref(&self) -> Result<Option<BodyRef>, StoreError> {
