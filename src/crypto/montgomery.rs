@@ -17,6 +17,11 @@ const TWICE_MODULUS: [u64; 4] =
 /// `-1/r` modulo `2^64`.
 pub(super) const NEGATIVE_INVERSE: u64 = 0xc2e1_f593_efff_ffff;
 
+/// `(NEGATIVE_INVERSE·r + 1) / 2^64`: the multiple of r that is -1 modulo `2^64` makes the factor that clears a
+/// limb the limb itself.
+const FRIENDLY: [u64; 4] =
+    [0x2d3e_8053_e396_ee4d, 0xca47_8dbe_ab3c_92cd, 0xb2d8_f06f_77f5_2a93, 0x24d6_ba07_f7aa_8f04];
+
 /// `r - 1 = 2^28·t` with an odd t.
 const TWO_ADICITY: u32 = 28;
 /// `(t - 1) / 2`.
@@ -40,7 +45,8 @@ impl Element {
 
     #[inline(always)]
     pub(super) fn mul(&self, other: &Self) -> Self {
-        dot([(self, other)])
+        // (2r)² / 2^256 + r is below 2r, as r is below 0.19·2^256.
+        Self(reduce(product(&self.0, &other.0)))
     }
 
     #[inline(always)]
@@ -59,8 +65,7 @@ impl Element {
         let (s5, s6) = c.carrying_mul_add(d << 1, s5, carry);
         let (s6, s7) = d.carrying_mul_add(d, s6, 0);
 
-        let low = (0..4).fold([s0, s1, s2, s3], |low, _| clear_lowest(low));
-        Self(add(&low, &[s4, s5, s6, s7]))
+        Self(reduce([s0, s1, s2, s3, s4, s5, s6, s7]))
     }
 
     #[inline(always)]
@@ -110,11 +115,10 @@ impl Element {
     /// `Σ values[i]·factors[i] + summand` with a single reduction; factors and summand must be below r.
     #[inline(always)]
     pub(super) fn linear(values: &[Self; 3], factors: &[Self; 3], summand: &Self) -> Self {
-        let [a, b, c] = values;
-        let [f, g, h] = factors;
-        // Products below 2.2r, see `dot`, plus a summand below r are below 4r.
-        let sum = dot([(f, a), (g, b), (h, c)]);
-        Self(reduce_once(add(&sum.0, &summand.0), &TWICE_MODULUS))
+        let [a, b, c] = [0, 1, 2].map(|i| product(&values[i].0, &factors[i].0));
+        // 3·2r·r / 2^256 + r is below 2.2r, and with the summand below 4r.
+        let sum = reduce(add(&add(&a, &b), &c));
+        Self(reduce_once(add(&sum, &summand.0), &TWICE_MODULUS))
     }
 }
 
@@ -138,45 +142,55 @@ pub(super) fn fr_from_montgomery(mut limbs: [u64; 4]) -> Fr {
     Fr::from_raw_repr(FrRepr(limbs)).unwrap_or_default()
 }
 
-/// `Σ a·b / 2^256` modulo r: interleaved schoolbook multiplication and Montgomery reduction.
+#[inline(always)]
+fn product(a: &[u64; 4], b: &[u64; 4]) -> [u64; 8] {
+    let [s0, s1, s2, s3, s4] = add_multiple([0; 5], a, b[0]);
+    let [s1, s2, s3, s4, s5] = add_multiple([s1, s2, s3, s4, 0], a, b[1]);
+    let [s2, s3, s4, s5, s6] = add_multiple([s2, s3, s4, s5, 0], a, b[2]);
+    let [s3, s4, s5, s6, s7] = add_multiple([s3, s4, s5, s6, 0], a, b[3]);
+    [s0, s1, s2, s3, s4, s5, s6, s7]
+}
+
+/// Montgomery reduction: `t / 2^256` modulo r, below `t / 2^256 + (1 + 2^-63)·r`.
 ///
-/// With n pairs, b below 2r and a below r (or below 2r in a single pair), the running number stays below
-/// `(n + 1)·r` (or 3r), which fits four limbs. The result is below 2r for one pair, 2.2r for three.
+/// Four times a multiple of r that clears the lowest limb is added, and the others move down over it. The
+/// high half of t only joins the result, so that fewer limbs are carried through.
+///
+/// The first two multiples are those by [`FRIENDLY`], which need no factor computed. They leave less than
+/// `2^64·FRIENDLY + FRIENDLY + 2^128`, five limbs. The usual multiples, below `2^64·r`, bring that to less
+/// than 2r and then to less than `(1 + 2^-63)·r`.
 #[inline(always)]
-fn dot<const N: usize>(pairs: [(&Element, &Element); N]) -> Element {
-    let mut sum = [0u64; 4];
-    for i in 0..4 {
-        let mut top = 0u64;
-        for (a, b) in pairs {
-            let mut carry = 0;
-            for (limb, a) in sum.iter_mut().zip(a.0) {
-                (*limb, carry) = a.carrying_mul_add(b.0[i], *limb, carry);
-            }
-            top = carry.wrapping_add(top);
-        }
-        sum = clear_lowest(sum);
-        sum[3] = sum[3].wrapping_add(top);
-    }
-    Element(sum)
+fn reduce([a, b, c, d, high @ ..]: [u64; 8]) -> [u64; 4] {
+    let [a, b, c, d, e] = add_multiple([b, c, d, 0, 0], &FRIENDLY, a);
+    let [a, b, c, d, e] = add_multiple([b, c, d, e, 0], &FRIENDLY, a);
+    let [_, a, b, c, d] = add_multiple([a, b, c, d, e], &MODULUS, a.wrapping_mul(NEGATIVE_INVERSE));
+    let [_, a, b, c, d] = add_multiple([a, b, c, d, 0], &MODULUS, a.wrapping_mul(NEGATIVE_INVERSE));
+    add(&[a, b, c, d], &high)
 }
 
-/// Adds the multiple of r that clears the lowest limb, and moves the others down over it. Spelled out,
-/// because loops over arrays here end up in memory instead of registers.
+/// `sum + a·b`, which must be below `2^320`. The low and the high halves of the products are added in a
+/// chain of carries each; products that are added one by one take twice as many instructions.
 #[inline(always)]
-fn clear_lowest([a, b, c, d]: [u64; 4]) -> [u64; 4] {
-    let factor = a.wrapping_mul(NEGATIVE_INVERSE);
-    let (_, carry) = factor.carrying_mul_add(MODULUS[0], a, 0);
-    let (a, carry) = factor.carrying_mul_add(MODULUS[1], b, carry);
-    let (b, carry) = factor.carrying_mul_add(MODULUS[2], c, carry);
-    let (c, carry) = factor.carrying_mul_add(MODULUS[3], d, carry);
-    [a, b, c, carry]
+fn add_multiple([s0, s1, s2, s3, s4]: [u64; 5], a: &[u64; 4], b: u64) -> [u64; 5] {
+    let [(l0, h0), (l1, h1), (l2, h2), (l3, h3)] = a.map(|a| a.carrying_mul(b, 0));
+    let (s0, carry) = s0.carrying_add(l0, false);
+    let (s1, carry) = s1.carrying_add(l1, carry);
+    let (s2, carry) = s2.carrying_add(l2, carry);
+    let (s3, carry) = s3.carrying_add(l3, carry);
+    let s4 = s4.wrapping_add(carry.into());
+    let (s1, carry) = s1.carrying_add(h0, false);
+    let (s2, carry) = s2.carrying_add(h1, carry);
+    let (s3, carry) = s3.carrying_add(h2, carry);
+    let (s4, carry) = s4.carrying_add(h3, carry);
+    debug_assert!(!carry);
+    [s0, s1, s2, s3, s4]
 }
 
-/// The sum, which must be below `2^256`.
+/// The sum, which must fit.
 #[inline(always)]
-fn add(a: &[u64; 4], b: &[u64; 4]) -> [u64; 4] {
-    let (mut sum, mut carry) = ([0; 4], false);
-    for i in 0..4 {
+fn add<const N: usize>(a: &[u64; N], b: &[u64; N]) -> [u64; N] {
+    let (mut sum, mut carry) = ([0; N], false);
+    for i in 0..N {
         (sum[i], carry) = a[i].carrying_add(b[i], carry);
     }
     debug_assert!(!carry);
@@ -226,7 +240,31 @@ mod tests {
                 prop_assert_eq!(mine.to_fr(), field);
                 prop_assert!(mine == Element::from_fr(&field));
             }
+            let mut square = x.to_fr();
+            square.square();
+            prop_assert!(sub(&x.square().0, &TWICE_MODULUS).1, "not below 2r");
+            prop_assert_eq!(x.square().to_fr(), square);
             prop_assert_eq!(x == y, x.to_fr() == y.to_fr());
+        }
+
+        #[test]
+        fn sums_of_products_match_the_field(
+            values in [number(), number(), number()],
+            factors in [number(), number(), number()],
+            summand in number(),
+        ) {
+            // Those must be canonical.
+            let canonical = |limbs| Element::from_fr(&Element(limbs).to_fr());
+            let (values, factors) = (values.map(Element), factors.map(canonical));
+            let mut expected = Element(summand).to_fr();
+            for (value, factor) in values.iter().zip(&factors) {
+                let mut product = value.to_fr();
+                product.mul_assign(&factor.to_fr());
+                expected.add_assign(&product);
+            }
+            let sum = Element::linear(&values, &factors, &canonical(summand));
+            prop_assert!(sub(&sum.0, &TWICE_MODULUS).1, "not below 2r");
+            prop_assert_eq!(sum.to_fr(), expected);
         }
 
         #[test]
@@ -236,6 +274,38 @@ mod tests {
             let square = x.square();
             prop_assert!(square.sqrt().unwrap().square() == square);
         }
+    }
+
+    /// The numbers at the ends of their range and of each limb, in all pairs.
+    #[test]
+    fn operations_on_edge_numbers_match_the_field() {
+        let (below, _) = sub(&TWICE_MODULUS, &[1, 0, 0, 0]);
+        let mut numbers = vec![below, MODULUS, sub(&MODULUS, &[1, 0, 0, 0]).0, add(&MODULUS, &[1, 0, 0, 0])];
+        for mask in 0..16u64 {
+            let limb = |i: usize| if mask >> i & 1 == 1 { u64::MAX } else { 0 };
+            numbers.push([limb(0), limb(1), limb(2), limb(3).min(TWICE_MODULUS[3] - 1)]);
+            numbers.push([limb(0).min(1), limb(1).min(1), limb(2).min(1), limb(3).min(1)]);
+        }
+        for a in &numbers {
+            for b in &numbers {
+                let (x, y) = (Element(*a), Element(*b));
+                let mut product = x.to_fr();
+                product.mul_assign(&y.to_fr());
+                let mine = x.mul(&y);
+                assert!(sub(&mine.0, &TWICE_MODULUS).1, "{a:?} {b:?}");
+                assert_eq!(mine.to_fr(), product, "{a:?} {b:?}");
+                if a == b {
+                    assert_eq!(x.square().to_fr(), product, "{a:?}");
+                    assert!(sub(&x.square().0, &TWICE_MODULUS).1, "{a:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_friendly_multiple_is_minus_one_in_its_lowest_limb() {
+        let [lowest, rest @ ..] = add_multiple([1, 0, 0, 0, 0], &MODULUS, NEGATIVE_INVERSE);
+        assert_eq!((lowest, rest), (0, FRIENDLY));
     }
 
     #[test]
