@@ -240,7 +240,31 @@ mod tests {
                 prop_assert_eq!(mine.to_fr(), field);
                 prop_assert!(mine == Element::from_fr(&field));
             }
+            let mut square = x.to_fr();
+            square.square();
+            prop_assert!(sub(&x.square().0, &TWICE_MODULUS).1, "not below 2r");
+            prop_assert_eq!(x.square().to_fr(), square);
             prop_assert_eq!(x == y, x.to_fr() == y.to_fr());
+        }
+
+        #[test]
+        fn sums_of_products_match_the_field(
+            values in [number(), number(), number()],
+            factors in [number(), number(), number()],
+            summand in number(),
+        ) {
+            // Those must be canonical.
+            let canonical = |limbs| Element::from_fr(&Element(limbs).to_fr());
+            let (values, factors) = (values.map(Element), factors.map(canonical));
+            let mut expected = Element(summand).to_fr();
+            for (value, factor) in values.iter().zip(&factors) {
+                let mut product = value.to_fr();
+                product.mul_assign(&factor.to_fr());
+                expected.add_assign(&product);
+            }
+            let sum = Element::linear(&values, &factors, &canonical(summand));
+            prop_assert!(sub(&sum.0, &TWICE_MODULUS).1, "not below 2r");
+            prop_assert_eq!(sum.to_fr(), expected);
         }
 
         #[test]
@@ -250,6 +274,38 @@ mod tests {
             let square = x.square();
             prop_assert!(square.sqrt().unwrap().square() == square);
         }
+    }
+
+    /// The numbers at the ends of their range and of each limb, in all pairs.
+    #[test]
+    fn operations_on_edge_numbers_match_the_field() {
+        let (below, _) = sub(&TWICE_MODULUS, &[1, 0, 0, 0]);
+        let mut numbers = vec![below, MODULUS, sub(&MODULUS, &[1, 0, 0, 0]).0, add(&MODULUS, &[1, 0, 0, 0])];
+        for mask in 0..16u64 {
+            let limb = |i: usize| if mask >> i & 1 == 1 { u64::MAX } else { 0 };
+            numbers.push([limb(0), limb(1), limb(2), limb(3).min(TWICE_MODULUS[3] - 1)]);
+            numbers.push([limb(0).min(1), limb(1).min(1), limb(2).min(1), limb(3).min(1)]);
+        }
+        for a in &numbers {
+            for b in &numbers {
+                let (x, y) = (Element(*a), Element(*b));
+                let mut product = x.to_fr();
+                product.mul_assign(&y.to_fr());
+                let mine = x.mul(&y);
+                assert!(sub(&mine.0, &TWICE_MODULUS).1, "{a:?} {b:?}");
+                assert_eq!(mine.to_fr(), product, "{a:?} {b:?}");
+                if a == b {
+                    assert_eq!(x.square().to_fr(), product, "{a:?}");
+                    assert!(sub(&x.square().0, &TWICE_MODULUS).1, "{a:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_friendly_multiple_is_minus_one_in_its_lowest_limb() {
+        let [lowest, rest @ ..] = add_multiple([1, 0, 0, 0, 0], &MODULUS, NEGATIVE_INVERSE);
+        assert_eq!((lowest, rest), (0, FRIENDLY));
     }
 
     #[test]

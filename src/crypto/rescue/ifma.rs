@@ -18,7 +18,7 @@
 //! cell `i` of state `s` in lane `3s + i`, so that a short batch does not pay for empty lanes.
 //!
 //! # Safety
-//! All unsafe code of the crate's arithmetic is here: two conversions between vectors and arrays, which
+//! All unsafe code here: two conversions between vectors and arrays, which
 //! have the same size and allow any bits, and the calls of functions that need AVX-512 IFMA, made only with
 //! an [`Ifma`] in hand, which exists only where the processor has it.
 

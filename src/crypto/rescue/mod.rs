@@ -14,6 +14,8 @@ mod ifma;
 #[cfg(not(target_arch = "x86_64"))]
 #[path = "no_ifma.rs"]
 mod ifma;
+#[cfg(target_arch = "x86_64")]
+mod mulx;
 mod portable;
 
 use super::{Fr, bits, fr};
@@ -59,7 +61,7 @@ fn run(engine: Engine, states: &mut [State]) {
     match (engine, ifma::Ifma::detect()) {
         (Engine::Franklin, _) => states.iter_mut().for_each(franklin::permute),
         (Engine::Ifma, Some(ifma)) => ifma.permute_batch(states),
-        _ => states.iter_mut().for_each(portable::permute),
+        _ => portable::permute_batch(states),
     }
 }
 

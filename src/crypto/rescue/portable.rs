@@ -6,7 +6,7 @@ use crate::crypto::montgomery::Element;
 use franklin_crypto::rescue::RescueHashParams;
 use std::sync::LazyLock;
 
-type Cells = [Element; 3];
+pub(super) type Cells = [Element; 3];
 
 /// S-box layers of the permutation, inverse and direct ones alternating.
 const LAYERS: usize = 44;
@@ -25,27 +25,60 @@ static PARAMETERS: LazyLock<Parameters> = LazyLock::new(|| {
     }
 });
 
-/// Applies the permutation to one state.
-pub(super) fn permute(state: &mut State) {
+/// Applies the permutation to each state, with the best instructions for whole numbers there are.
+pub(super) fn permute_batch(states: &mut [State]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(mulx) = super::mulx::Mulx::detect() {
+        return mulx.permute_batch(states);
+    }
+    permute_batch_plainly(states);
+}
+
+/// [`permute_batch`] with nothing but what every processor has.
+pub(super) fn permute_batch_plainly(states: &mut [State]) {
+    #[inline(never)]
+    fn multiply_apart(a: &Cells, b: &Cells) -> Cells {
+        multiply(a, b)
+    }
+    #[inline(never)]
+    fn square_apart(cells: &Cells, times: u32) -> Cells {
+        square(cells, times)
+    }
+    for state in states {
+        permute(state, multiply_apart, square_apart);
+    }
+}
+
+/// Applies the permutation to one state. Always inlined, as are [`multiply`] and [`square`], so that they are
+/// compiled with the instructions of the caller, who decides which of them are functions of their own.
+#[inline(always)]
+pub(super) fn permute(
+    state: &mut State,
+    multiply: impl Fn(&Cells, &Cells) -> Cells,
+    square: impl Fn(&Cells, u32) -> Cells,
+) {
     let Parameters { matrix, constants } = &*PARAMETERS;
     let mut cells: Cells = std::array::from_fn(|i| Element::from_fr(&state[i]).add(&constants[0][i]));
     for (layer, constants) in constants[1..].iter().enumerate() {
         cells = if layer.is_multiple_of(2) {
-            chain::fifth_root(cells, multiply, square)
+            chain::fifth_root(cells, &multiply, &square)
         } else {
             multiply(&square(&cells, 2), &cells)
         };
-        cells = std::array::from_fn(|i| Element::linear(&cells, &matrix[i], &constants[i]));
+        let row = |i: usize| Element::linear(&cells, &matrix[i], &constants[i]);
+        cells = [row(0), row(1), row(2)];
     }
     *state = cells.map(Element::to_fr);
 }
 
-fn multiply(a: &Cells, b: &Cells) -> Cells {
+#[inline(always)]
+pub(super) fn multiply(a: &Cells, b: &Cells) -> Cells {
     [a[0].mul(&b[0]), a[1].mul(&b[1]), a[2].mul(&b[2])]
 }
 
 /// Squares each cell so many times.
-fn square(cells: &Cells, times: u32) -> Cells {
+#[inline(always)]
+pub(super) fn square(cells: &Cells, times: u32) -> Cells {
     let [mut a, mut b, mut c] = *cells;
     for _ in 0..times {
         (a, b, c) = (a.square(), b.square(), c.square());

@@ -170,6 +170,9 @@ fn edge_states() -> Vec<State> {
 fn assert_engines_agree(states: &[State]) {
     let mut expected = states.to_vec();
     expected.par_iter_mut().for_each(franklin::permute);
+    let mut permuted = states.to_vec();
+    portable::permute_batch_plainly(&mut permuted);
+    assert!(permuted == expected, "portable, plainly");
     for engine in [Engine::Portable, Engine::Ifma] {
         let mut permuted = states.to_vec();
         match permute_batch_by(engine, &mut permuted) {

@@ -1,0 +1,44 @@
+//! The engine `portable` compiled a second time for x86-64 processors with BMI2, which all since 2015 have. Its
+//! multiplication leaves the carry alone and may write to any register; the code gets shorter by a quarter.
+//!
+//! # Safety
+//! The only unsafe code is the call of a function that needs BMI2, made with a [`Mulx`] in hand, which exists
+//! only where the processor has it.
+
+use super::{
+    State,
+    portable::{self, Cells},
+};
+
+/// Proof that this processor has the instructions.
+#[derive(Clone, Copy)]
+pub(super) struct Mulx(());
+
+impl Mulx {
+    pub(super) fn detect() -> Option<Self> {
+        is_x86_feature_detected!("bmi2").then_some(Self(()))
+    }
+
+    /// Applies the permutation to each state.
+    pub(super) fn permute_batch(self, states: &mut [State]) {
+        // SAFETY: `self` exists, so the processor has BMI2.
+        unsafe { permute_batch(states) }
+    }
+}
+
+#[target_feature(enable = "bmi2")]
+fn permute_batch(states: &mut [State]) {
+    for state in states {
+        portable::permute(state, |a, b| multiply(a, b), |cells, times| square(cells, times));
+    }
+}
+
+#[target_feature(enable = "bmi2")]
+fn multiply(a: &Cells, b: &Cells) -> Cells {
+    portable::multiply(a, b)
+}
+
+#[target_feature(enable = "bmi2")]
+fn square(cells: &Cells, times: u32) -> Cells {
+    portable::square(cells, times)
+}
