@@ -1,7 +1,7 @@
 //! Answers made of a stored body: passed on as it is compressed, or recoded while it is sent. It is neither parsed nor held as a whole.
 //!
 //! A body is read in parts by tasks that may block, the next one while the last one is sent. Whoever reads slowly costs memory: a few parts
-//! and, unless zstd is passed on, the window of a decoder (512 KiB for a witness); but no thread.
+//! and, unless zstd is passed on, a decoder with a window of 256 KiB; but no thread.
 
 use std::io::{self, Cursor, Read};
 
@@ -19,8 +19,8 @@ use tracing::{Span, error};
 use super::{encoding::Coding, error::ApiError};
 use crate::store::{BodyReader, BodyRef, Store};
 
-/// Bytes that are read at a time.
-const PART_BYTES: usize = 128 << 10;
+/// Bytes that are read at a time. With a quarter of it the hand-over between threads costs more than decompression.
+const PART_BYTES: usize = 512 << 10;
 
 /// JSON of which the middle is a stored body: `head ‖ body ‖ tail`.
 pub struct StoredJson {
@@ -38,6 +38,11 @@ impl StoredJson {
     /// When the body is missing or damaged.
     pub fn open(store: &Store, head: Vec<u8>, body: &BodyRef, tail: Vec<u8>) -> Result<Self, ApiError> {
         Ok(Self { head, body: store.open_body(body)?, tail })
+    }
+
+    /// Nothing but the body, which is open already.
+    pub fn whole(body: BodyReader) -> Self {
+        Self { head: Vec::new(), body, tail: Vec::new() }
     }
 
     /// The answer for a request with these headers.
@@ -64,7 +69,7 @@ impl StoredJson {
                 (around(head, body.into_frame(), tail), Some(length))
             }
         };
-        let mut response = Body::from_stream(in_parts(reader)).into_response();
+        let mut response = Body::from_stream(in_parts(reader, length.unwrap_or(raw_len))).into_response();
         let headers = response.headers_mut();
         if let Some(length) = length {
             headers.insert(header::CONTENT_LENGTH, length.into());
@@ -83,14 +88,20 @@ fn around(head: Vec<u8>, body: impl Read + Send + 'static, tail: Vec<u8>) -> Rea
 }
 
 /// Everything a reader gives, in parts; an error cuts the connection. Dropped, it drops the reader, at the latest when the part
-/// under way is read.
-fn in_parts(reader: Reader) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+/// under way is read. `most` is how many bytes there are at most.
+fn in_parts(reader: Reader, most: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    // With a byte more than a short answer has, its first part shows that there is no second.
+    let size = usize::try_from(most.saturating_add(1)).map_or(PART_BYTES, |most| most.min(PART_BYTES));
     let span = Span::current();
-    stream::unfold(Some(next(reader)), move |pending| {
+    stream::unfold(Some(next(reader, size)), move |pending| {
         let span = span.clone();
         async move {
             match pending?.await.map_err(io::Error::other).flatten() {
-                Ok((part, reader)) => (!part.is_empty()).then(|| (Ok(part), Some(next(reader)))),
+                Ok((part, _)) if part.is_empty() => None,
+                Ok((part, reader)) => {
+                    let more = (part.len() == size).then(|| next(reader, size));
+                    Some((Ok(part), more))
+                }
                 Err(error) => {
                     span.in_scope(|| error!(%error, "a stored body cannot be read, the answer is cut short"));
                     Some((Err(error), None))
@@ -100,12 +111,25 @@ fn in_parts(reader: Reader) -> impl Stream<Item = io::Result<Bytes>> + Send + 's
     })
 }
 
-fn next(mut reader: Reader) -> JoinHandle<io::Result<(Bytes, Reader)>> {
-    spawn_blocking(move || {
-        let mut part = Vec::with_capacity(PART_BYTES);
-        let read = reader.by_ref().take(PART_BYTES as u64).read_to_end(&mut part);
-        read.map(|_| (part.into(), reader))
-    })
+fn next(mut reader: Reader, size: usize) -> JoinHandle<io::Result<(Bytes, Reader)>> {
+    spawn_blocking(move || read_part(&mut reader, size).map(|part| (part, reader)))
+}
+
+/// The next part, shorter than `size` only at the end.
+fn read_part(reader: &mut Reader, size: usize) -> io::Result<Bytes> {
+    // Not `read_to_end`, which asks for a few kilobytes at a time.
+    let mut part = vec![0; size];
+    let mut filled = 0;
+    while filled < size {
+        match reader.read(&mut part[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    part.truncate(filled);
+    Ok(part.into())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::batch::{Batch, Table};
 use super::body::{BodyKind, BodyLabel, BodyRef};
 use super::delta::{ACCOUNTS, DeltaLog};
 use super::error::StoreError;
-use super::{AccountChange, PutOutcome, Store, codec, keys};
+use super::{AccountChange, BodyReader, PutOutcome, Store, codec, keys};
 use crate::tree::source::Entry;
 
 /// A block to store.
@@ -156,6 +156,11 @@ impl Store {
     /// The block as it was put: `{"block":…,"accounts_updated":…}`.
     pub fn block_body(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
         self.block_row(number)?.map(|row| self.read_body(&row.body)).transpose()
+    }
+
+    /// As [`Store::block_body`], to be read in parts.
+    pub fn open_block(&self, number: u32) -> Result<Option<BodyReader>, StoreError> {
+        self.block_row(number)?.map(|row| self.open_body(&row.body)).transpose()
     }
 
     /// What the import learned about the block.

@@ -9,7 +9,7 @@ use super::body::{BodyKind, BodyLabel, BodyRef};
 use super::delta::load;
 use super::error::StoreError;
 use super::keys::meta;
-use super::{AccountChange, AccountState, PutOutcome, Store};
+use super::{AccountChange, AccountState, BodyReader, PutOutcome, Store};
 
 /// What is known of genesis.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,11 @@ impl Store {
     /// The genesis map as it was put.
     pub fn genesis_body(&self) -> Result<Option<Vec<u8>>, StoreError> {
         self.genesis_row()?.map(|row| self.read_body(&row.body)).transpose()
+    }
+
+    /// As [`Store::genesis_body`], to be read in parts.
+    pub fn open_genesis(&self) -> Result<Option<BodyReader>, StoreError> {
+        self.genesis_row()?.map(|row| self.open_body(&row.body)).transpose()
     }
 
     /// Loads genesis; durable on return. The same one again is fine, another one is [`StoreError::Different`].

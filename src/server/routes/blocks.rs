@@ -12,16 +12,18 @@ use crate::server::{error::ApiError, stored::StoredJson};
 type Number = Result<Path<u32>, PathRejection>;
 
 /// The imported genesis.
-pub async fn genesis(State(api): Shared) -> Result<Response, ApiError> {
-    let body = api.blocking(|node| Ok(node.store().genesis_body()?)).await?;
-    stored_json(body, || "the genesis".to_owned())
+pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response, ApiError> {
+    let body = api.blocking(|node| Ok(node.store().open_genesis()?)).await?;
+    let missing = || ApiError::NotFound { what: "the genesis".to_owned() };
+    StoredJson::whole(body.ok_or_else(missing)?).into_response(&headers)
 }
 
 /// A block and its account updates, as imported.
-pub async fn block(State(api): Shared, number: Number) -> Result<Response, ApiError> {
+pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
     let number = path_of(number)?;
-    let body = api.blocking(move |node| Ok(node.store().block_body(number)?)).await?;
-    stored_json(body, || format!("block {number}"))
+    let body = api.blocking(move |node| Ok(node.store().open_block(number)?)).await?;
+    let missing = || ApiError::NotFound { what: format!("block {number}") };
+    StoredJson::whole(body.ok_or_else(missing)?).into_response(&headers)
 }
 
 /// The witness of a block.

@@ -1,0 +1,77 @@
+//! However large a body is: many clients that take their time with it do not fill the memory of the server. A process of its own, so that
+//! nothing else is measured.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use zksync_witness_server::config::{Config, Environment, Flags};
+use zksync_witness_server::server::auth::{Authenticator, REQUEST_TTL};
+use zksync_witness_server::service::Service;
+use zksync_witness_server::store::{GenesisInput, Store, StoreOptions};
+
+const READERS: usize = 64;
+/// Twice what a reader was seen to cost; a compressed body alone is 12 MB.
+const BYTES_A_READER: usize = 3 << 20;
+
+/// Hex digits without a pattern, in quotes: they compress to half.
+fn body() -> Vec<u8> {
+    let mut bytes = vec![0; 12 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    format!("\"{}\"", hex::encode(bytes)).into_bytes()
+}
+
+/// Memory of this process, in bytes.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
+}
+
+/// Sends a request and reads the beginning of the answer.
+fn start_reading(address: SocketAddr, token: &str, accept: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "GET /api/v1/genesis HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nAccept-Encoding: {accept}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut start = [0; 500];
+    stream.read_exact(&mut start).unwrap();
+    assert!(start.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&start));
+    stream
+}
+
+#[test]
+fn many_slow_readers_of_a_large_body() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+    let body = body();
+    let genesis = GenesisInput {
+        body: &body,
+        root: [0; 32],
+        content_hash: [0; 32],
+        accounts: vec![],
+        tree: Vec::<(Vec<u8>, Vec<u8>)>::new(),
+    };
+    store.put_genesis(genesis).unwrap();
+    drop((store, body));
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut config = Config::load(None, &Environment::from_pairs::<&str, &str>([]), &Flags::new()).unwrap();
+    config.listen.set_port(0);
+    config.admin_listen.set_port(0);
+    let service = runtime.block_on(Service::start(&config, folder.path())).unwrap();
+    let token = Authenticator::new(service.secret()).mint("Authorization", REQUEST_TTL).unwrap();
+
+    for accept in ["identity", "gzip", "zstd"] {
+        let before = resident();
+        let readers: Vec<TcpStream> =
+            (0..READERS).map(|_| start_reading(service.address(), &token, accept)).collect();
+        let grown = resident().saturating_sub(before);
+        println!("{accept}: {} kB a reader", grown / READERS / 1024);
+        assert!(grown < READERS * BYTES_A_READER, "{accept}: {grown} bytes for {} readers", readers.len());
+    }
+    runtime.block_on(service.stop());
+}
