@@ -25,7 +25,7 @@ pub struct BodyReader {
 enum Frame {
     Inline(Cursor<Vec<u8>>),
     /// Stands at the beginning of the frame.
-    File(BufReader<Hashed>),
+    File(Box<BufReader<Hashed>>),
 }
 
 /// The frame within its file, which must have this hash.
@@ -63,7 +63,11 @@ impl BodyReader {
 
     pub(super) fn file(file: File, hash: [u8; 32], frame_len: u64, raw_len: u64) -> Self {
         let hashed = Hashed { file, left: frame_len, hasher: blake3::Hasher::new(), hash };
-        Self { frame: Frame::File(BufReader::with_capacity(READ_BYTES, hashed)), frame_len, raw_len }
+        Self {
+            frame: Frame::File(Box::new(BufReader::with_capacity(READ_BYTES, hashed))),
+            frame_len,
+            raw_len,
+        }
     }
 
     /// Length of the zstd frame in bytes.

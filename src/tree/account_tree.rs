@@ -58,8 +58,7 @@ pub struct Versions {
     before: Roots,
     accounts: Forest,
     balances: Forest,
-    /// By account and token.
-    balance_values: Vec<Values<(u32, u32), u128>>,
+    balance_values: Vec<BalanceValues>,
     leaf_values: Vec<Values<u32, AccountLeaf>>,
 }
 
@@ -69,6 +68,9 @@ struct Values<K, T> {
     before: T,
     after: Vec<(Version, T)>,
 }
+
+/// Values of a balance, by account and token.
+type BalanceValues = Values<(u32, u32), u128>;
 
 impl<K, T: Copy> Values<K, T> {
     fn at(&self, version: Version) -> T {
@@ -154,7 +156,7 @@ impl<'a> AccountTree<'a> {
     }
 
     /// The values each touched balance takes; updates that change nothing are left out.
-    fn balance_values(&self, updates: &[LeafUpdate]) -> Result<Vec<Values<(u32, u32), u128>>, TreeError> {
+    fn balance_values(&self, updates: &[LeafUpdate]) -> Result<Vec<BalanceValues>, TreeError> {
         let mut leaves: BTreeMap<(u32, u32), Vec<(Version, u128)>> = BTreeMap::new();
         for update in updates {
             push(leaves.entry((update.account, update.token)).or_default(), update.version, update.balance);
