@@ -264,6 +264,6 @@ fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod against_franklin;
+mod franklin_tests;
 #[cfg(test)]
 mod tests;
