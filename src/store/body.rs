@@ -21,8 +21,11 @@ use super::error::StoreError;
 const MAGIC: &[u8; 8] = b"zkwsbody";
 const VERSION: u8 = 1;
 const HEADER: usize = 72;
-/// Frames up to this length stay in the record: records are to stay below 4 kB.
+/// Frames up to this length stay in the record: records are to stay below 4 kB, and some hold two bodies.
 const INLINE: usize = 1500;
+/// The same for a proof, which is alone in its record. Proofs are about half as long (an aggregated one of 50 blocks: 1.7 kB): published in
+/// the index alone, many of them share one flush and no file is synced.
+const INLINE_PROOF: usize = 3500;
 /// Bytes of a file that are hashed at a time.
 const HASHED_BYTES: usize = 64 << 10;
 
@@ -184,7 +187,7 @@ impl Bodies {
     /// Makes a compressed body durable, as yet without an owner.
     pub fn keep(&self, label: BodyLabel, body: Compressed) -> Result<PreparedBody, StoreError> {
         let Compressed { frame, raw_len } = body;
-        if frame.len() <= INLINE {
+        if frame.len() <= inline_limit(label.kind) {
             return Ok(PreparedBody { body: BodyRef::Inline { frame, raw_len }, file: None });
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
@@ -253,6 +256,13 @@ impl Bodies {
 #[derive(Debug, PartialEq, Eq)]
 struct Header {
     raw_len: u64,
+}
+
+fn inline_limit(kind: BodyKind) -> usize {
+    match kind {
+        BodyKind::SingleProof | BodyKind::AggregatedProof => INLINE_PROOF,
+        _ => INLINE,
+    }
 }
 
 fn header(label: BodyLabel, raw_len: u64, frame: &[u8], hash: &[u8; 32]) -> Vec<u8> {

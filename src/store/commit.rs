@@ -20,6 +20,9 @@ struct Rounds {
     /// The last flush that ended well.
     durable: u64,
     running: bool,
+    /// Calls of `sync` so far.
+    #[cfg(test)]
+    waiting: u32,
     /// Body files that go once the transaction that removed their owner is durable.
     unlink: Vec<BodyRef>,
 }
@@ -40,6 +43,10 @@ impl Committer {
     /// Returns when everything applied before this call is on disk: after a flush that began after it.
     pub fn sync(&self, db: &Db, bodies: &Bodies) -> Result<(), StoreError> {
         let mut rounds = self.lock();
+        #[cfg(test)]
+        {
+            rounds.waiting += 1;
+        }
         let wanted = rounds.begun + 1;
         while rounds.durable < wanted {
             if rounds.running {
@@ -84,5 +91,31 @@ fn remove_files(bodies: &Bodies, unlink: &[BodyRef]) {
         && let Err(error) = bodies.sync_folder()
     {
         tracing::warn!(%error, "cannot sync the folder of bodies");
+    }
+}
+
+#[cfg(test)]
+impl Committer {
+    /// Flushes begun so far.
+    pub fn flushes(&self) -> u64 {
+        self.lock().begun
+    }
+
+    /// Lets no flush begin, as if one were under way.
+    pub fn hold(&self) {
+        let mut rounds = self.lock();
+        assert!(!rounds.running);
+        (rounds.running, rounds.waiting) = (true, 0);
+    }
+
+    /// How many came to wait since then.
+    pub fn waiting(&self) -> u32 {
+        self.lock().waiting
+    }
+
+    /// Ends the hold.
+    pub fn release(&self) {
+        self.lock().running = false;
+        self.finished.notify_all();
     }
 }

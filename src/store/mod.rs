@@ -31,7 +31,8 @@
 //! # Writing
 //!
 //! What is acknowledged is on disk, in this order: body file (temporary file, sync, rename, sync of the folder), one sled
-//! transaction of at most 200 kB, flush of sled, sync of sled's file. The last two are shared by all who wait ([`Store::sync`]).
+//! transaction of at most 200 kB, flush of sled, sync of sled's file. The last two are shared by all who wait ([`Store::sync`]);
+//! a body that fits its record, as proofs do, needs none of the first.
 //! A body file is unlinked only after the transaction that removed its record is durable. What is larger than a transaction goes through
 //! a log of changes (`delta`).
 //!

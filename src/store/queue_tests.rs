@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::testing::*;
 use super::*;
 use crate::clock::ManualClock;
+use crate::crypto::fr;
 use crate::domain::job::{JobStatus, JobType};
+use crate::domain::sample_aggregated_proof;
 
 fn text(store: &Store, data: &JobData) -> String {
     let body = store.read_body(&data.body).unwrap();
@@ -312,4 +314,42 @@ fn verified_blocks_give_their_space_back() {
     assert_eq!(store.drop_verified(0).unwrap(), DropReport { witnesses: 2, jobs: 1 });
     assert_eq!(store.last_block_in_queue(JobType::Single).unwrap(), 5);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn proofs_published_at_once_share_a_flush_and_need_no_file() {
+    const PROVERS: u32 = 32;
+    let dir = tempfile::tempdir().unwrap();
+    let store = witnessed(dir.path(), &clock(), PROVERS);
+    let mut jobs = Vec::new();
+    for block in 1..=PROVERS {
+        store.add_single_job(block).unwrap();
+        jobs.extend(store.claim("prover", Preference::default()).unwrap());
+    }
+    let bodies = files(dir.path());
+    // Nobody's flush begins before all have come to wait for one.
+    store.committer.hold();
+    let before = store.committer.flushes();
+    std::thread::scope(|scope| {
+        let publish = |job: &ClaimedJob| {
+            let json = sample_proof_json(job.id);
+            let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
+            store.publish_single(proof).unwrap();
+        };
+        let provers: Vec<_> = jobs.iter().map(|job| scope.spawn(move || publish(job))).collect();
+        // One that ends now has failed.
+        while store.committer.waiting() < PROVERS && !provers.iter().any(|prover| prover.is_finished()) {
+            std::thread::yield_now();
+        }
+        store.committer.release();
+    });
+    assert_eq!(store.committer.flushes() - before, 1);
+    assert!((1..=PROVERS).all(|block| store.has_single_proof(block).unwrap()));
+    assert_eq!(files(dir.path()), bodies);
+}
+
+/// An aggregated proof of fifty blocks, which is longer than any usual one.
+fn sample_proof_json(seed: u32) -> Vec<u8> {
+    let inputs: Vec<_> = (0..50).map(fr::from_u64).collect();
+    serde_json::to_vec(&sample_aggregated_proof(&inputs, seed.into())).unwrap()
 }
