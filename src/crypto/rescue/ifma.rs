@@ -117,7 +117,7 @@ fn permute_eight(states: &mut [State]) {
     });
     for (layer, constants) in constants[1..].iter().enumerate() {
         cells = substitute(layer, cells);
-        cells = array::from_fn(|i| linear(&cells, &matrix[i], &splat(&constants[i])));
+        cells = array::from_fn(|i| linear::<3>(&cells, &matrix[i], &splat(&constants[i])));
     }
     for cell in 0..3 {
         let numbers = unload(&cells[cell]);
@@ -153,7 +153,7 @@ fn permute_packed<const N: usize>(states: &mut [State]) {
         let constants = constants(layer + 1);
         sets = sets.map(|set| {
             let turned = |d: usize| Lanes(set.0.map(|limb| _mm512_permutexvar_epi64(next[d], limb)));
-            linear(&[set, turned(0), turned(1)], &matrix, &constants)
+            linear::<N>(&[set, turned(0), turned(1)], &matrix, &constants)
         });
     }
     for (set, states) in sets.iter().zip(states.chunks_mut(2)) {
@@ -181,7 +181,7 @@ fn multiply<const N: usize>(a: &[Lanes; N], b: &[Lanes; N]) -> [Lanes; N] {
     for (product, b) in products.iter_mut().zip(b) {
         let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
         add_product(&mut columns, product, b);
-        *product = carry(reduce(columns));
+        *product = carry(reduce::<N>(columns));
     }
     products
 }
@@ -205,7 +205,7 @@ fn square<const N: usize>(numbers: &[Lanes; N], times: u32) -> [Lanes; N] {
             for i in 0..LIMBS {
                 multiply_add(&mut columns[2 * i..], limbs[i], limbs[i]);
             }
-            *number = carry(reduce(columns));
+            *number = carry(reduce::<N>(columns));
         }
     }
     squares
@@ -214,12 +214,12 @@ fn square<const N: usize>(numbers: &[Lanes; N], times: u32) -> [Lanes; N] {
 /// `Σ numbers·factors + summand` with a single reduction.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline]
-fn linear(numbers: &[Lanes; 3], factors: &[Lanes; 3], summand: &Lanes) -> Lanes {
+fn linear<const SETS: usize>(numbers: &[Lanes; 3], factors: &[Lanes; 3], summand: &Lanes) -> Lanes {
     let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
     for (number, factor) in numbers.iter().zip(factors) {
         add_product(&mut columns, number, factor);
     }
-    let Lanes(limbs) = reduce(columns);
+    let Lanes(limbs) = reduce::<SETS>(columns);
     carry(Lanes(array::from_fn(|i| _mm512_add_epi64(limbs[i], summand.0[i]))))
 }
 
@@ -244,27 +244,31 @@ fn add_product(columns: &mut [__m512i; 2 * LIMBS], a: &Lanes, b: &Lanes) {
 ///
 /// Four limbs are cleared by adding themselves times the friendly multiple of r, whose own lowest limb is
 /// -1 and need not be multiplied. The result of a fifth such step would exceed the limbs, so that one adds
-/// a multiple of r. What is added is summed apart from the columns, which shortens the chain of dependent
-/// instructions.
+/// a multiple of r.
+///
+/// With one of SETS numbers in flight what is added is summed apart from the columns, which shortens the chain
+/// of dependent instructions; with more of them the processor is busy anyway, and fewer instructions count.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline]
-fn reduce(columns: [__m512i; 2 * LIMBS]) -> Lanes {
+fn reduce<const SETS: usize>(columns: [__m512i; 2 * LIMBS]) -> Lanes {
     let zero = _mm512_setzero_si512();
-    let (mut multiples, mut carry) = ([zero; 2 * LIMBS], zero);
-    for i in 0..LIMBS - 1 {
-        let limb = _mm512_add_epi64(_mm512_add_epi64(columns[i], carry), multiples[i]);
+    let (mut sums, apart) =
+        if SETS == 1 { ([zero; 2 * LIMBS], columns) } else { (columns, [zero; 2 * LIMBS]) };
+    let mut carry = zero;
+    let last = LIMBS - 1;
+    for i in 0..last {
+        let limb = _mm512_add_epi64(_mm512_add_epi64(apart[i], carry), sums[i]);
         for j in 0..LIMBS {
-            multiply_add(&mut multiples[i + 1 + j..], limb, word(FRIENDLY[j]));
+            multiply_add(&mut sums[i + 1 + j..], limb, word(FRIENDLY[j]));
         }
         carry = shifted(limb);
     }
-    let last = LIMBS - 1;
-    let limb = _mm512_add_epi64(_mm512_add_epi64(columns[last], carry), multiples[last]);
+    let limb = _mm512_add_epi64(_mm512_add_epi64(apart[last], carry), sums[last]);
     let factor = _mm512_madd52lo_epu64(zero, limb, word(NEGATIVE_INVERSE));
     for j in 0..LIMBS {
-        multiply_add(&mut multiples[last + j..], factor, word(MODULUS[j]));
+        multiply_add(&mut sums[last + j..], factor, word(MODULUS[j]));
     }
-    let mut limbs = array::from_fn(|i| _mm512_add_epi64(columns[LIMBS + i], multiples[LIMBS + i]));
+    let mut limbs = array::from_fn(|i| _mm512_add_epi64(apart[LIMBS + i], sums[LIMBS + i]));
     // Clearing the last limb carries one exactly if it was not zero before.
     limbs[0] = _mm512_add_epi64(limbs[0], shifted(_mm512_add_epi64(limb, word(LIMB_MASK))));
     Lanes(limbs)
