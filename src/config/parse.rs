@@ -19,10 +19,11 @@ pub(super) fn text(text: &str) -> Parsed<String> {
 }
 
 pub(super) fn url(text: &str) -> Parsed<String> {
-    let host = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let host = host.map(|rest| rest.trim_end_matches('/'));
     match host {
         Some(host) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err("a URL such as http://127.0.0.1:8088 (TLS is left to a proxy)".to_owned()),
+        _ => Err("a URL such as http://127.0.0.1:8088 or https://prover.example:8088".to_owned()),
     }
 }
 

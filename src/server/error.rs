@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::AuthError;
 
+/// Seconds after which a client that gets 503 may try again.
+const RETRY_AFTER: &str = "5";
+
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -45,6 +48,9 @@ pub enum ApiError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The body is compressed.
+    #[error("bodies are not taken compressed; send it as it is, without Content-Encoding")]
+    EncodedBody,
     /// The body is cut off or not framed as its head says.
     #[error("the body did not arrive whole")]
     BrokenBody,
@@ -155,6 +161,7 @@ impl ApiError {
             Self::UnknownRoute => (StatusCode::NOT_FOUND, "unknown_route"),
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::EncodedBody => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded_body"),
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "broken_body"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
@@ -212,6 +219,9 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(body)).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
         }
         response
     }
