@@ -74,6 +74,8 @@ pub fn open_store(config: &Config, folder: &Path) -> Result<Arc<Store>, StoreErr
         history: config.history,
         gone_timeout: config.gone_timeout,
         max_attempts: Some(config.max_attempts),
+        retry_backoff: config.retry_backoff,
+        min_free_bytes: config.min_free_bytes,
         ..StoreOptions::default()
     };
     Store::open(folder, options).map(Arc::new)

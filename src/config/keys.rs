@@ -90,6 +90,7 @@ pub(super) static KEYS: &[Key] = &[
         .env(&[("PROVER_CORE_IDLE_PROVERS", Unit::Plain)]),
     key("max_attempts", Kind::Bare, Some("10"), "hand-outs after which a job is parked as failed")
         ,
+    key("retry_backoff", Kind::Text, Some("1s"), "a job that was without a heartbeat waits for this long before it is handed out again, twice as long after each attempt, up to gone_timeout; 0s: no wait"),
     key("prepare_data_interval", Kind::Text, Some("5s"), "fallback interval of updater and maintainers")
         .env(&[("PROVER_WITNESS_GENERATOR_PREPARE_DATA_INTERVAL", Unit::Milliseconds)]),
     key("witness_generators", Kind::Bare, Some("4"), "maintainer threads")
@@ -98,6 +99,7 @@ pub(super) static KEYS: &[Key] = &[
     key("aggregate_deadline", Kind::Text, Some("10s"), "a proven block waits no longer than this for a larger aggregate"),
     key("history", Kind::Bare, Some("400"), "blocks that can be reverted"),
     key("keep_verified", Kind::Bare, None, "verified blocks whose witnesses and finished jobs are kept; none: all of them"),
+    key("min_free_bytes", Kind::Text, Some("256MiB"), "with less free space no imports, hand-outs and witnesses, only proofs are taken; 0: no such floor"),
     key("cache_bytes", Kind::Text, Some("64MiB"), "page cache of the store"),
     key("max_connections", Kind::Bare, Some("1024"), "open connections; more wait"),
     key("max_message_requests", Kind::Bare, Some("256"), "small prover messages worked on at a time; more wait"),

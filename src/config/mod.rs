@@ -56,6 +56,8 @@ pub struct Config {
     pub idle_provers: u32,
     /// Hand-outs after which a job is parked as failed.
     pub max_attempts: u32,
+    /// How long a job that was without a heartbeat waits before it is handed out again; zero for no wait.
+    pub retry_backoff: Duration,
     /// Fallback interval of the updater and the maintainers.
     pub prepare_data_interval: Duration,
     /// Number of maintainer threads.
@@ -68,6 +70,8 @@ pub struct Config {
     pub history: u32,
     /// Number of verified blocks whose witnesses and finished jobs are kept; `None` for all of them.
     pub keep_verified: Option<u32>,
+    /// Bytes of the file system that are to stay free; 0 for no floor.
+    pub min_free_bytes: u64,
     /// Page cache of the store, in bytes.
     pub cache_bytes: usize,
     /// Open connections a listener serves at a time.
@@ -178,12 +182,14 @@ impl Config {
             gone_timeout: of.required("gone_timeout", parse::duration)?,
             idle_provers: of.required("idle_provers", parse::number(0, 1_000_000))?,
             max_attempts: of.required("max_attempts", parse::number(1, 1_000_000))?,
+            retry_backoff: of.required("retry_backoff", parse::duration_or_zero)?,
             prepare_data_interval: of.required("prepare_data_interval", parse::duration)?,
             witness_generators: of.required("witness_generators", parse::number(1, 256))?,
             aggregate: of.optional("aggregate", parse::sizes)?.unwrap_or_default(),
             aggregate_deadline: of.required("aggregate_deadline", parse::duration)?,
             history: of.required("history", parse::number(1, 1_000_000))?,
             keep_verified: of.optional("keep_verified", parse::number(0, u32::MAX))?,
+            min_free_bytes: of.required("min_free_bytes", parse::bytes_or_zero)?,
             cache_bytes: of.required("cache_bytes", parse::bytes)?,
             max_connections: of.required("max_connections", parse::number(1, 65_536))?,
             request_limits: RequestLimits {

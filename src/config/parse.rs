@@ -35,6 +35,12 @@ pub(super) fn duration(text: &str) -> Parsed<Duration> {
     }
 }
 
+/// A duration, with a unit also when it is zero.
+pub(super) fn duration_or_zero(text: &str) -> Parsed<Duration> {
+    humantime::parse_duration(text)
+        .map_err(|_| "a duration with its unit, such as 0s, 500ms, 5s or 1h 30m".to_owned())
+}
+
 /// A whole number of `low..=high`.
 pub(super) fn number<T>(low: T, high: T) -> impl Fn(&str) -> Parsed<T>
 where
@@ -68,6 +74,16 @@ pub(super) fn bytes(text: &str) -> Parsed<usize> {
     };
     let number = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
     number.filter(|bytes| *bytes > 0).ok_or_else(expected)
+}
+
+/// A number of bytes, with or without a binary unit.
+pub(super) fn bytes_or_zero(text: &str) -> Parsed<u64> {
+    if text.trim() == "0" {
+        return Ok(0);
+    }
+    bytes(text)
+        .map(|bytes| bytes as u64)
+        .map_err(|_| "0 or a number of bytes, such as 65536, 64KiB, 16MiB or 1GiB".to_owned())
 }
 
 /// Sizes of aggregates: ascending, each once.

@@ -132,6 +132,16 @@ pub enum ApiError {
     /// No space is left; nothing was stored.
     #[error("no space is left for the data folder; free some, then repeat")]
     DiskFull,
+    /// Too little space is left to begin something new.
+    #[error(
+        "space is short: {free} bytes are free for the data folder and {floor} are to stay free; free some, then repeat"
+    )]
+    LowSpace {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are to stay free.
+        floor: u64,
+    },
     /// The store failed. The words are the reference's; the cause is logged only.
     #[error("storage layer error")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -174,6 +184,7 @@ impl ApiError {
             Self::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             Self::Overlap(_) => (StatusCode::CONFLICT, "overlap"),
             Self::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            Self::LowSpace { .. } => (StatusCode::INSUFFICIENT_STORAGE, "low_space"),
             Self::ImportRefused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "import_refused"),
             Self::NoGenesis => (StatusCode::CONFLICT, "no_genesis"),
             Self::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
