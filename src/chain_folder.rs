@@ -12,23 +12,27 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    fs::{self, File},
-    io::{self, BufReader, Read},
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use serde::de::IgnoredAny;
+mod file;
 
-/// Longest uncompressed file that is read, in bytes; a bound against archives that unpack without end.
-const MAX_FILE_BYTES: u64 = 4 << 30;
+pub use file::ChainFile;
+use file::SUFFIXES;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub use file::read_as;
+
+/// Longest unpacked files that are read, in bytes: a bound against archives that unpack without end. The genesis of the sixteen
+/// million accounts there can be is the longest; of the others a server takes less by default.
+const MAX_GENESIS_BYTES: u64 = 4 << 30;
+const MAX_BLOCK_BYTES: u64 = 256 << 20;
+const MAX_OPERATION_BYTES: u64 = 1 << 30;
 
 const GENESIS: &str = "genesis";
 const BLOCKS: &str = "blocks";
 const AGGREGATED_OPERATIONS: &str = "aggregated_operations";
-
-/// Known file name endings.
-const SUFFIXES: [(&str, Compression); 3] =
-    [(".json", Compression::None), (".json.gz", Compression::Gzip), (".json.zst", Compression::Zstd)];
 
 /// A chain folder that cannot be used. Each message is one sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -96,20 +100,6 @@ pub enum ChainFolderError {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Compression {
-    None,
-    Gzip,
-    Zstd,
-}
-
-/// A JSON file of a chain folder, not read yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainFile {
-    path: PathBuf,
-    compression: Compression,
-}
-
 /// A block file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockFile {
@@ -159,60 +149,6 @@ impl ChainFolder {
     }
 }
 
-impl ChainFile {
-    /// Where the file is, for messages.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The whole file, unpacked: complete JSON, of whatever shape.
-    ///
-    /// # Errors
-    /// [`ChainFolderError::Unreadable`], [`HalfWritten`](ChainFolderError::HalfWritten),
-    /// [`Damaged`](ChainFolderError::Damaged), [`TooLong`](ChainFolderError::TooLong).
-    pub fn read(&self) -> Result<Vec<u8>, ChainFolderError> {
-        let bytes = self.unpack()?;
-        match serde_json::from_slice::<IgnoredAny>(&bytes) {
-            Ok(_) => Ok(bytes),
-            Err(error) if error.is_eof() => Err(self.half_written(error)),
-            Err(error) => Err(self.damaged(error)),
-        }
-    }
-
-    fn unpack(&self) -> Result<Vec<u8>, ChainFolderError> {
-        let file = File::open(&self.path).map_err(|cause| unreadable(&self.path, cause))?;
-        let file = BufReader::new(file);
-        let mut bytes = Vec::new();
-        let done = match self.compression {
-            Compression::None => read_bounded(file, &mut bytes),
-            Compression::Gzip => read_bounded(flate2::bufread::MultiGzDecoder::new(file), &mut bytes),
-            Compression::Zstd => zstd::stream::read::Decoder::with_buffer(file)
-                .and_then(|decoder| read_bounded(decoder, &mut bytes)),
-        };
-        match done {
-            Ok(()) if bytes.len() as u64 > MAX_FILE_BYTES => {
-                Err(ChainFolderError::TooLong { path: self.path.clone(), limit: MAX_FILE_BYTES })
-            }
-            Ok(()) => Ok(bytes),
-            Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Err(self.half_written(cause)),
-            Err(cause) if self.compression == Compression::None => Err(unreadable(&self.path, cause)),
-            Err(cause) => Err(self.damaged(cause)),
-        }
-    }
-
-    fn half_written(&self, cause: impl ToString) -> ChainFolderError {
-        ChainFolderError::HalfWritten { path: self.path.clone(), cause: cause.to_string() }
-    }
-
-    fn damaged(&self, cause: impl ToString) -> ChainFolderError {
-        ChainFolderError::Damaged { path: self.path.clone(), cause: cause.to_string() }
-    }
-}
-
-fn read_bounded(source: impl Read, bytes: &mut Vec<u8>) -> io::Result<()> {
-    source.take(MAX_FILE_BYTES + 1).read_to_end(bytes).map(drop)
-}
-
 fn unreadable(path: &Path, cause: io::Error) -> ChainFolderError {
     ChainFolderError::Unreadable { path: path.to_owned(), cause }
 }
@@ -225,14 +161,15 @@ fn genesis_in(root: &Path) -> Result<ChainFile, ChainFolderError> {
             if let Some(first) = found {
                 return Err(ChainFolderError::Duplicate { first: first.path, second: path });
             }
-            found = Some(ChainFile { path, compression });
+            found = Some(ChainFile { path, compression, limit: MAX_GENESIS_BYTES });
         }
     }
     found.ok_or_else(|| ChainFolderError::Missing(root.join("genesis.json")))
 }
 
 fn blocks_in(folder: &Path) -> Result<Vec<BlockFile>, ChainFolderError> {
-    let files = files_in(folder)?.ok_or_else(|| ChainFolderError::Missing(folder.to_owned()))?;
+    let files =
+        files_in(folder, MAX_BLOCK_BYTES)?.ok_or_else(|| ChainFolderError::Missing(folder.to_owned()))?;
     let mut by_number = BTreeMap::new();
     for (stem, file) in files {
         match stem.parse::<u32>() {
@@ -261,7 +198,7 @@ fn blocks_in(folder: &Path) -> Result<Vec<BlockFile>, ChainFolderError> {
 
 fn operations_in(folder: &Path) -> Result<Vec<ChainFile>, ChainFolderError> {
     let mut in_order = BTreeMap::new();
-    for (stem, file) in files_in(folder)?.unwrap_or_default() {
+    for (stem, file) in files_in(folder, MAX_OPERATION_BYTES)?.unwrap_or_default() {
         insert(&mut in_order, natural_order(&stem), file)?;
     }
     Ok(in_order.into_values().collect())
@@ -279,8 +216,8 @@ fn insert<K: Ord>(
     }
 }
 
-/// The JSON files of a folder with their names up to the known ending; `None` if there is no such folder.
-fn files_in(folder: &Path) -> Result<Option<Vec<(String, ChainFile)>>, ChainFolderError> {
+/// The JSON files of a folder with their names up to the known ending, to be read up to that limit; `None` if there is no such folder.
+fn files_in(folder: &Path, limit: u64) -> Result<Option<Vec<(String, ChainFile)>>, ChainFolderError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -298,7 +235,7 @@ fn files_in(folder: &Path) -> Result<Option<Vec<(String, ChainFile)>>, ChainFold
         });
         match known {
             Some((stem, compression)) if path.is_file() => {
-                files.push((stem, ChainFile { path, compression }))
+                files.push((stem, ChainFile { path, compression, limit }))
             }
             _ => return Err(ChainFolderError::UnexpectedName(path)),
         }
@@ -390,6 +327,26 @@ mod tests {
         for name in ["blocks/1.json.part", "blocks/one.json", "blocks/0.json", "blocks/+1.json"] {
             assert!(matches!(refused(&[G, (name, b"1")]), ChainFolderError::UnexpectedName(_)), "{name}");
         }
+    }
+
+    #[test]
+    fn what_unpacks_beyond_its_limit_is_not_read_on() {
+        let long: Vec<u8> = format!("[{}1]", "1,".repeat(1 << 20)).into_bytes();
+        let (gz, zst) = (gzip(&long), zstd::encode_all(&long[..], 3).unwrap());
+        for (name, packed) in [("1.json", &long), ("1.json.gz", &gz), ("1.json.zst", &zst)] {
+            assert_eq!(read_as(name, packed, long.len() as u64).unwrap(), long);
+            let error = read_as(name, packed, long.len() as u64 - 1).unwrap_err();
+            assert!(
+                matches!(error, ChainFolderError::TooLong { limit, .. } if limit < long.len() as u64),
+                "{name}"
+            );
+        }
+        assert!(gz.len() < long.len() / 100 && zst.len() < long.len() / 100);
+        let folder = folder(&[G, ("blocks/1.json", b"1"), ("aggregated_operations/1.json", b"1")]);
+        let chain = ChainFolder::open(folder.path()).unwrap();
+        assert_eq!(chain.genesis().limit, MAX_GENESIS_BYTES);
+        assert_eq!(chain.blocks()[0].file.limit, MAX_BLOCK_BYTES);
+        assert_eq!(chain.aggregated_operations()[0].limit, MAX_OPERATION_BYTES);
     }
 
     #[test]

@@ -23,6 +23,8 @@
 //! | [`delivery`] | job data over HTTP, latency from witness to job |
 //! | [`queue`] | leases and heartbeats with and without history |
 //! | [`chain`] | import of a chain until all jobs are queued |
+//! | [`server_process`] | the real binary as a process, its memory and files |
+//! | [`load`] | many provers at once against that process, for as long as one likes |
 
 pub mod chain;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -32,6 +34,7 @@ pub mod engines;
 pub mod figure;
 pub mod genesis;
 pub mod growth;
+pub mod load;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod memory;
 pub mod mixed;
@@ -41,6 +44,7 @@ pub mod naive_witness;
 pub mod plot;
 pub mod queue;
 pub mod rig;
+pub mod server_process;
 pub mod start;
 pub mod timing;
 pub mod witnesses;

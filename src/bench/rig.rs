@@ -23,7 +23,7 @@ use crate::workers::{Node, NodeOptions};
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// Life of a token.
-const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
+pub const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
 /// The secret of a server that nobody else reaches.
 pub const SECRET: &str = "only for this measurement";
 

@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum as _};
+use clap::{Args, Subcommand, ValueEnum as _};
 
-use super::{CliError, show};
+use super::{CliError, load, show};
 use crate::bench::{self, Figure, Options, Part, Scale};
 
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
+    /// Something else than figures
+    #[command(subcommand)]
+    pub command: Option<BenchCommand>,
     /// What to measure [default: everything]
     #[arg(value_enum, value_name = "PART")]
     pub parts: Vec<Part>,
@@ -33,6 +37,13 @@ pub struct BenchArgs {
     pub scratch: Option<PathBuf>,
 }
 
+/// What `bench` does beside measuring figures.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Many provers at once against a server of its own, for a set time: rates, latencies, memory, and whether all is there at the end
+    Load(load::LoadArgs),
+}
+
 /// Measures and prints; this binary is the server whose start is measured.
 ///
 /// # Errors
@@ -49,6 +60,9 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
 /// # Errors
 /// As [`run`].
 pub fn run_with(args: &BenchArgs, server: PathBuf) -> Result<(), CliError> {
+    if let Some(BenchCommand::Load(load)) = &args.command {
+        return load::run(load, server);
+    }
     let mut scale = if args.full { Scale::FULL } else { Scale::QUICK };
     scale.large = args.large.unwrap_or(scale.large);
     scale.genesis = args.genesis.unwrap_or(scale.genesis);

@@ -9,6 +9,7 @@ mod error;
 pub mod export;
 pub mod folder;
 pub mod import;
+pub mod load;
 mod output;
 mod progress;
 pub mod revert;
@@ -172,6 +173,8 @@ mod tests {
             "demo --data-dir D --log-format json",
             "bench",
             "bench engines chain --full --json --plots D",
+            "bench load --connections 500 --duration 60s --data-dir D --json",
+            "bench load --duration 1h --heartbeat-interval 100ms",
         ] {
             let line = format!("witness-server {line}");
             assert!(Cli::try_parse_from(line.split_whitespace()).is_ok(), "{line}");
@@ -192,6 +195,9 @@ mod tests {
             "token --ttl soon",
             "bench nothing",
             "bench --large 10",
+            "bench load --connections 0",
+            "bench load --duration 5",
+            "bench engines load",
         ] {
             let line = format!("witness-server {line}");
             assert!(Cli::try_parse_from(line.split_whitespace()).is_err(), "{line}");

@@ -111,9 +111,14 @@ impl Layers {
     pub fn add_file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
-        let table: toml::Table = toml::from_str(&text).map_err(|error| ConfigError::NotToml {
+        self.add_text(path, &text)
+    }
+
+    /// Lays the text of a configuration file on top.
+    pub fn add_text(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+        let table: toml::Table = toml::from_str(text).map_err(|error| ConfigError::NotToml {
             path: path.to_owned(),
-            line: error.span().map_or(1, |span| line_of(&text, span.start)),
+            line: error.span().map_or(1, |span| line_of(text, span.start)),
             cause: error.message().replace('\n', " "),
         })?;
         let origin = Origin::File(path.to_owned());

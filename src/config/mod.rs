@@ -168,6 +168,18 @@ impl Config {
         Self::from_layers(&layers)
     }
 
+    /// The defaults under the text of a file; for tests of the decoders.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    #[cfg(any(test, feature = "testing"))]
+    #[doc(hidden)]
+    pub fn of_toml(text: &str) -> Result<Self, ConfigError> {
+        let mut layers = Layers::with_defaults();
+        layers.add_text(Path::new(FILE_NAME), text)?;
+        Self::from_layers(&layers)
+    }
+
     fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
         let of = Reader { layers };
         let config = Self {

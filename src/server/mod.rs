@@ -3,7 +3,7 @@
 pub mod admin;
 pub mod auth;
 mod body;
-mod encoding;
+pub(crate) mod encoding;
 pub mod error;
 mod gate;
 pub mod listen;

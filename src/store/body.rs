@@ -20,7 +20,7 @@ use super::error::StoreError;
 
 const MAGIC: &[u8; 8] = b"zkwsbody";
 const VERSION: u8 = 1;
-const HEADER: usize = 72;
+pub(super) const HEADER: usize = 72;
 /// Frames up to this length stay in the record: records are to stay below 4 kB, and some hold two bodies.
 const INLINE: usize = 1500;
 /// The same for a proof, which is alone in its record. Proofs are about half as long (an aggregated one of 50 blocks: 1.7 kB): published in
@@ -254,7 +254,7 @@ impl Bodies {
 
 /// What the header of a body file says.
 #[derive(Debug, PartialEq, Eq)]
-struct Header {
+pub(super) struct Header {
     raw_len: u64,
 }
 
@@ -265,7 +265,7 @@ fn inline_limit(kind: BodyKind) -> usize {
     }
 }
 
-fn header(label: BodyLabel, raw_len: u64, frame: &[u8], hash: &[u8; 32]) -> Vec<u8> {
+pub(super) fn header(label: BodyLabel, raw_len: u64, frame: &[u8], hash: &[u8; 32]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&[VERSION, label.kind as u8, 0, 0]);
@@ -279,7 +279,7 @@ fn header(label: BodyLabel, raw_len: u64, frame: &[u8], hash: &[u8; 32]) -> Vec<
     bytes
 }
 
-fn parse_header(file: &[u8]) -> Option<Header> {
+pub(super) fn parse_header(file: &[u8]) -> Option<Header> {
     let header = file.first_chunk::<HEADER>()?;
     let (rest, crc) = header.split_last_chunk::<4>()?;
     let good = rest.starts_with(MAGIC)

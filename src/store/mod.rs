@@ -75,6 +75,10 @@ mod check;
 mod codec;
 mod commit;
 mod db;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+#[allow(clippy::expect_used)]
+pub mod decoders;
 mod delta;
 #[cfg(test)]
 mod disk_tests;

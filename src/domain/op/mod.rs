@@ -126,8 +126,8 @@ impl ZkSyncOp {
         }
     }
 
-    /// The operation that starts with the first byte and is exactly as long as `data`; fields that public data does not
-    /// hold are zero.
+    /// The operation that starts with the first byte and is exactly as long as `data` (of a ChangePubKey only the bytes before
+    /// the padding are asked for); fields that public data does not hold are zero.
     pub fn from_public_data(data: &[u8]) -> Result<Self, OpError> {
         Ok(match *data.first().ok_or(OpError::Empty)? {
             DepositOp::OP_CODE => Self::Deposit(Box::new(DepositOp::from_public_data(data)?)),

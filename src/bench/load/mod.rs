@@ -1,0 +1,283 @@
+//! A load: many provers at once against the real server as a process of its own, on a real disk, for a set time.
+//!
+//! Each prover is one connection that is kept alive. It asks for a job, sends heartbeats in a tight loop for a random while, and
+//! hands in a well-formed proof with the right public input. Some give their job back instead, some vanish so that their
+//! lease runs out, some read their job very slowly. Blocks are imported as fast as they are proven, ranges are
+//! aggregated, proven and executed, and retention drops what is executed: the work never ends, and what is kept beside blocks, proofs
+//! and operations does not grow.
+//!
+//! At the end the server is stopped and started again, and must have everything that it acknowledged.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`prover`] | a simulated prover |
+//! | [`feeder`] | blocks and executed operations |
+//! | [`wire`] | a connection |
+//! | [`tally`] | what is counted |
+//! | [`ledger`] | what was acknowledged |
+//! | [`report`] | what it came to |
+
+pub mod feeder;
+pub mod ledger;
+pub mod prover;
+pub mod report;
+#[allow(clippy::expect_used)]
+pub mod tally;
+pub mod wire;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use tokio::task::JoinSet;
+
+use super::ChainBuilder;
+use super::rig::{self, SECRET, TOKEN_TTL};
+use super::server_process::ServerProcess;
+use crate::config::Secret;
+use crate::server::auth::{Authenticator, CLIENT_SUBJECT};
+use ledger::Ledger;
+use prover::{Prover, Templates};
+use report::{Report, Sample};
+use tally::Tally;
+use wire::Wire;
+
+/// Accounts of the chain, and those of them that send.
+const ACCOUNTS: u32 = 64;
+const SIGNERS: u32 = 16;
+/// Longest warm-up; a shorter load warms up for a quarter of its time.
+const WARM_UP: Duration = Duration::from_secs(60);
+/// How often the server is looked at, and how many looks are reported at most.
+const LOOK: Duration = Duration::from_secs(1);
+const SAMPLES: usize = 60;
+/// Longest lease without a heartbeat; a shorter load has a sixth of its time, so that leases do run out.
+const GONE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Descriptors beyond one for each connection, of either side: listeners, files of the store, the feeder.
+const OTHER_DESCRIPTORS: u64 = 128;
+/// Longest wait for the server to close what its clients have closed.
+const REST: Duration = Duration::from_secs(5);
+
+/// What is to be borne.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// Provers, each with a connection of its own.
+    pub connections: usize,
+    /// How long.
+    pub duration: Duration,
+    /// Pause between two heartbeats of a prover; none for a tight loop.
+    pub heartbeat_interval: Duration,
+    /// The data folder, which must not hold anything yet, and is kept; without it one is made in `scratch` and removed.
+    pub data_dir: Option<PathBuf>,
+    /// Where that folder, and the log of the server, are made.
+    pub scratch: PathBuf,
+    /// The `witness-server` binary.
+    pub server: PathBuf,
+}
+
+/// What all tasks of a load share.
+pub struct World {
+    /// What is to be borne.
+    pub options: LoadOptions,
+    /// What is counted.
+    pub tally: Tally,
+    /// What was acknowledged.
+    pub ledger: Ledger,
+    /// Proofs to hand in.
+    pub templates: Templates,
+    /// Time without a heartbeat after which the server ends a lease.
+    pub gone_timeout: Duration,
+    address: SocketAddr,
+    token: String,
+    end: Instant,
+}
+
+impl World {
+    /// A connection to the server, not open yet.
+    ///
+    /// # Errors
+    /// None that can happen.
+    pub fn wire(&self) -> anyhow::Result<Wire> {
+        Wire::new(self.address, &self.token)
+    }
+
+    /// Whether the load has lasted long enough.
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= self.end
+    }
+}
+
+/// Runs a load.
+///
+/// # Errors
+/// When the server does not start, ends early, or the state of the chain cannot be brought into it. What the server does wrong under
+/// load is no error here but in the report: see [`Report::complaint`].
+pub fn run(options: LoadOptions) -> anyhow::Result<Report> {
+    let connections = options.connections as u64;
+    raise_descriptor_limit(connections + OTHER_DESCRIPTORS)?;
+    let scratch = tempfile::Builder::new().prefix("witness-server-load-").tempdir_in(&options.scratch)?;
+    let folder = options.data_dir.clone().unwrap_or_else(|| scratch.path().join("data"));
+    if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!("{} holds something already; name a folder that is empty or absent", folder.display());
+    }
+    let log = scratch.path().join("server.log");
+    let gone_timeout = (options.duration / 6).clamp(Duration::from_secs(1), GONE_TIMEOUT);
+    let arguments = [
+        "--log=warn".to_owned(),
+        "--aggregate=1,8".to_owned(),
+        "--set=aggregate_deadline=1s".to_owned(),
+        "--set=keep_verified=100".to_owned(),
+        "--set=max_attempts=100000".to_owned(),
+        format!("--set=max_connections={}", connections + OTHER_DESCRIPTORS),
+        format!("--set=gone_timeout={}ms", gone_timeout.as_millis()),
+    ];
+    let start = || ServerProcess::start(&options.server, &folder, Some(&log), &arguments);
+    let mut server = start()?;
+    let runtime = rig::runtime()?;
+    let chain = ChainBuilder::new(ACCOUNTS, SIGNERS);
+    let world = |server: &ServerProcess, end, options: LoadOptions, ledger| -> anyhow::Result<World> {
+        let address = server.url().strip_prefix("http://").context("the address of the server")?;
+        let token = Authenticator::new(&Secret::new(SECRET)?).mint(CLIENT_SUBJECT, TOKEN_TTL)?;
+        let (address, tally, templates) = (address.parse()?, Tally::default(), Templates::new()?);
+        Ok(World { options, tally, ledger, templates, gone_timeout, address, token, end })
+    };
+    let before = world(&server, Instant::now(), options.clone(), Ledger::default())?;
+    runtime.block_on(feeder::genesis(&before, &chain))?;
+
+    let begin = Instant::now();
+    let bearing = Arc::new(world(&server, begin + options.duration, options.clone(), Ledger::default())?);
+    let look = Look { begin, folder: &folder };
+    let first = look.at(&server);
+    let load = runtime.block_on(bear(bearing.clone(), &mut server, chain, &look))?;
+    let counts = bearing.tally.take();
+    let at_rest = look.at_rest(&server, first.footprint.descriptors);
+    server.stop().context("after the load")?;
+
+    let server = start().context("after the load")?;
+    let ledger = Arc::into_inner(bearing).context("a task of the load goes on")?.ledger;
+    let world = world(&server, Instant::now(), options, ledger)?;
+    let found = runtime.block_on(world.ledger.check(&world))?;
+    server.stop().context("after the check")?;
+    Ok(Report {
+        connections: world.options.connections,
+        duration: world.options.duration,
+        measured: load.measured,
+        counts,
+        start: first,
+        warm: load.warm,
+        end: load.end,
+        at_rest,
+        samples: load.samples,
+        found,
+    })
+}
+
+/// What was seen while the load lasted.
+struct Seen {
+    measured: Duration,
+    warm: Sample,
+    end: Sample,
+    samples: Vec<Sample>,
+}
+
+/// All provers and the feeder, until the end of the load.
+async fn bear(
+    world: Arc<World>,
+    server: &mut ServerProcess,
+    chain: ChainBuilder,
+    look: &Look<'_>,
+) -> anyhow::Result<Seen> {
+    let mut tasks = JoinSet::new();
+    let complain = |world: Arc<World>, what: &'static str, outcome: anyhow::Result<()>| {
+        if let Err(error) = outcome {
+            world.tally.unexpected(|| format!("{what}: {error:#}"));
+        }
+    };
+    let (importing, executing) = (world.clone(), world.clone());
+    tasks.spawn(async move {
+        let outcome = feeder::import(importing.clone(), chain).await;
+        complain(importing, "import", outcome);
+    });
+    tasks.spawn(async move {
+        let outcome = feeder::execute(executing.clone()).await;
+        complain(executing, "operations", outcome);
+    });
+    for number in 0..world.options.connections {
+        tasks.spawn(Prover::new(world.clone(), number)?.run());
+    }
+    let duration = world.options.duration;
+    let warm_up = WARM_UP.min(duration / 4);
+    tokio::time::sleep(warm_up).await;
+    world.tally.begin();
+    let measuring = Instant::now();
+    let warm = look.at(server);
+    let (mut samples, mut end) = (vec![warm], warm);
+    let apart = LOOK.max(duration / SAMPLES as u32);
+    while !world.is_over() {
+        tokio::time::sleep(LOOK.min(world.end.saturating_duration_since(Instant::now()))).await;
+        ensure!(!server.has_ended(), "the server ended by itself{}", server.end_of_log());
+        if !world.is_over() {
+            end = look.at(server);
+            if samples.last().is_none_or(|last| end.at_s - last.at_s >= apart.as_secs_f64()) {
+                samples.push(end);
+            }
+        }
+    }
+    let measured = measuring.elapsed();
+    while let Some(ended) = tasks.join_next().await {
+        ended?;
+    }
+    Ok(Seen { measured, warm, end, samples })
+}
+
+/// How the server is looked at.
+struct Look<'a> {
+    begin: Instant,
+    folder: &'a Path,
+}
+
+impl Look<'_> {
+    fn at(&self, server: &ServerProcess) -> Sample {
+        let at_s = self.begin.elapsed().as_secs_f64();
+        Sample { at_s, footprint: server.footprint(), disk_bytes: size_of(self.folder) }
+    }
+
+    /// Once it has as few descriptors as at first, or after a while.
+    fn at_rest(&self, server: &ServerProcess, first: u64) -> Sample {
+        let begin = Instant::now();
+        while server.footprint().descriptors > first && begin.elapsed() < REST {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.at(server)
+    }
+}
+
+/// Bytes of all files below a folder; those that vanish meanwhile are none.
+fn size_of(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size_of(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.map(size).sum()
+}
+
+/// Lets this process, and the server it starts, have so many descriptors.
+fn raise_descriptor_limit(needed: u64) -> anyhow::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    if maximum.is_some_and(|maximum| maximum < needed) {
+        bail!(
+            "{needed} descriptors are needed, the system allows this user {}; raise the limit (ulimit -Hn) or take fewer --connections",
+            maximum.unwrap_or_default()
+        );
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum })
+        .context("raising the limit of open files (ulimit -n)")
+}

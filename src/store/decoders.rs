@@ -1,0 +1,191 @@
+//! The decoders of stored bytes, each as a function that panics when something about it is wrong; only with the feature `testing`.
+//!
+//! See [`testing::decoders`](crate::testing::decoders), which joins them to all others.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::aggregated_operations::AggregatedOperationRecord;
+use super::blocks::{BlockRow, Quarantine};
+use super::body::{self, BodyLabel, BodyRef};
+use super::body_reader::BodyReader;
+use super::body_writer::BodyWriter;
+use super::delta::DeltaRow;
+use super::genesis::GenesisRow;
+use super::genesis_load::ProgressRow;
+use super::jobs::{JobCounts, JobRow};
+use super::open::Parameters;
+use super::proofs::ProofRow;
+use super::rejected::RejectedRow;
+use super::witnesses::WitnessRow;
+use super::{AccountState, BodyKind, codec, keys};
+use crate::tree::source::TreeDelta;
+
+/// Bytes of a decompressed body that are looked at: a short frame may stand for very much.
+const LOOKED_AT: u64 = 1 << 20;
+
+/// Every kind of record that is stored.
+const RECORDS: &[fn(&[u8])] = &[
+    record::<Parameters>,
+    record::<GenesisRow>,
+    record::<ProgressRow>,
+    record::<BlockRow>,
+    record::<Quarantine>,
+    record::<AccountState>,
+    record::<DeltaRow>,
+    record::<TreeDelta>,
+    record::<WitnessRow>,
+    record::<JobRow>,
+    record::<JobCounts>,
+    record::<ProofRow>,
+    record::<AggregatedOperationRecord>,
+    record::<RejectedRow>,
+    record::<u32>,
+    record::<bool>,
+];
+
+/// The first byte chooses the kind of record, the rest is its payload. Also read as it stands, with format and checksum.
+pub fn records(bytes: &[u8]) {
+    let Some((kind, payload)) = bytes.split_first() else { return };
+    let record = RECORDS[usize::from(*kind) % RECORDS.len()];
+    record(payload);
+    record(&codec::seal_raw(payload));
+    // Keys are read back as well.
+    let _ = (keys::head_number(payload), keys::tail_number(payload), keys::index::range_last(payload));
+}
+
+/// Read, written and read again, a record is the same. (Its bytes need not be: integers have longer forms, too.)
+fn record<T: Serialize + DeserializeOwned + PartialEq + Debug>(sealed: &[u8]) {
+    let Ok(read) = codec::open::<T>("test", sealed) else { return };
+    let written = codec::seal(&read).expect("what was read is not too large");
+    assert_eq!(codec::open::<T>("test", &written).expect("what was written can be read"), read);
+    assert_eq!(codec::seal(&read).expect("as before"), written);
+}
+
+/// The first four bytes are the length that the reference states, little-endian; the rest is a zstd frame, or the header of a body file.
+pub fn body(bytes: &[u8]) {
+    let Some((raw_len, rest)) = bytes.split_first_chunk::<4>() else { return };
+    let raw_len = u64::from(u32::from_le_bytes(*raw_len));
+    file_header(rest);
+    let mut reader = BodyReader::inline(rest.to_vec(), raw_len).into_decoder().expect("zstd works");
+    let (mut part, mut length) = ([0; 4096], 0);
+    let whole = loop {
+        match std::io::Read::read(&mut reader, &mut part) {
+            Ok(0) => break true,
+            Ok(read) => length += read as u64,
+            Err(_) => break false,
+        }
+        if length > LOOKED_AT {
+            break false;
+        }
+    };
+    assert!(length <= raw_len && (!whole || length == raw_len), "{length} of {raw_len} bytes");
+}
+
+/// Read as it stands, and with its checksum put right.
+fn file_header(bytes: &[u8]) {
+    let _ = body::parse_header(bytes);
+    if let Some((rest, _)) = bytes.split_at_checked(body::HEADER - 4) {
+        let crc = crc32fast::hash(rest);
+        let _ = body::parse_header(&[rest, &crc.to_le_bytes()].concat());
+    }
+}
+
+/// Inputs of [`body`]: frames of these contents, as they are stored, and a file's header.
+pub fn body_seeds(contents: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let label = BodyLabel::range(BodyKind::JobData, 1, 2);
+    let mut seeds = vec![[&[0; 4][..], &body::header(label, 5, b"abc", &[7; 32])].concat()];
+    for content in contents {
+        let compressed = BodyWriter::compress(BodyKind::Witness, content).expect("zstd works");
+        let length = u32::try_from(content.len()).expect("a short body");
+        seeds.push([&length.to_le_bytes()[..], &compressed.frame].concat());
+    }
+    seeds
+}
+
+/// Inputs of [`records`]: one of each kind.
+pub fn record_seeds() -> Vec<Vec<u8>> {
+    let inline = || BodyRef::Inline { frame: vec![1, 2, 3], raw_len: 9 };
+    let file = || BodyRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };
+    let payloads = [
+        codec::body_bytes("", &super::open::PARAMETERS),
+        codec::body_bytes(
+            "",
+            &GenesisRow { root: [1; 32], content_hash: [2; 32], accounts: 3, body: inline() },
+        ),
+        codec::body_bytes("", &ProgressRow { content_hash: [2; 32], part_size: 2048, done: 1 << 24 }),
+        codec::body_bytes(
+            "",
+            &BlockRow {
+                number: 1,
+                root: [1; 32],
+                commitment: [2; 32],
+                chunks: 10,
+                content_hash: [3; 32],
+                imported_at_ms: 4,
+                body: file(),
+                extra: inline(),
+            },
+        ),
+        codec::body_bytes(
+            "",
+            &Quarantine { op_index: Some(3), op_kind: Some("Swap".into()), cause: "c".into(), at_ms: 5 },
+        ),
+        codec::body_bytes("", &AccountState { nonce: 300, pub_key_hash: [1; 20], address: [2; 20] }),
+        codec::body_bytes("", &DeltaRow { number: 1, root: [1; 32], delta: inline() }),
+        codec::body_bytes(
+            "",
+            &TreeDelta { changes: vec![crate::tree::Change { key: vec![1], old: None, new: Some(vec![2]) }] },
+        ),
+        codec::body_bytes("", &WitnessRow { body: inline(), operations: 9, stored_at_ms: 8 }),
+        codec::body_bytes(
+            "",
+            &JobRow {
+                id: 1,
+                job_type: crate::domain::job::JobType::Aggregated,
+                status: crate::domain::job::JobStatus::Failed,
+                first: 2,
+                last: 2,
+                chunks: 72,
+                attempts: 1,
+                holder: Some("p".into()),
+                created_at_ms: 3,
+                updated_at_ms: 4,
+                data: super::jobs::JobDataRef::Body(inline()),
+            },
+        ),
+        codec::body_bytes("", &JobCounts { idle: 1, in_progress: 2, done: 3, failed: 4 }),
+        codec::body_bytes(
+            "",
+            &ProofRow { first: 1, last: 2, job_id: 3, prover: None, stored_at_ms: 4, body: inline() },
+        ),
+        codec::body_bytes(
+            "",
+            &AggregatedOperationRecord {
+                action: super::AggregatedAction::ExecuteBlocks,
+                first: 1,
+                last: 2,
+                content_hash: [4; 32],
+                stored_at_ms: 5,
+                body: file(),
+            },
+        ),
+        codec::body_bytes(
+            "",
+            &RejectedRow {
+                job_id: 1,
+                prover: Some("p".into()),
+                reason: "r".into(),
+                at_ms: 2,
+                body: inline(),
+            },
+        ),
+        codec::body_bytes("", &300u32),
+        codec::body_bytes("", &true),
+    ];
+    let seed =
+        |(kind, payload): (u8, Result<Vec<u8>, _>)| [&[kind][..], &payload.expect("a small record")].concat();
+    (0..).zip(payloads).map(seed).collect()
+}
