@@ -22,7 +22,7 @@ use crate::{
         routes,
     },
     store::{Store, StoreError, StoreOptions},
-    workers::{Node, NodeOptions},
+    workers::{Node, NodeOptions, Verifier, verification::KeysError},
 };
 
 /// Time between two looks at whether the workers live.
@@ -37,6 +37,9 @@ pub enum StartError {
     /// There is no secret to work with.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The verification keys are not usable.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -45,7 +48,7 @@ pub enum StartError {
     Address(std::io::Error),
 }
 
-/// How the workers run.
+/// How the workers run, without a verifier.
 pub fn node_options(config: &Config) -> NodeOptions {
     let number = |count: &usize| u32::try_from(*count).unwrap_or(u32::MAX);
     NodeOptions {
@@ -55,6 +58,7 @@ pub fn node_options(config: &Config) -> NodeOptions {
         aggregate_deadline: config.aggregate_deadline,
         keep_verified: config.keep_verified,
         idle_provers: config.idle_provers.into(),
+        verifier: None,
     }
 }
 
@@ -86,11 +90,13 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens the folder, binds both addresses, starts the workers, serves.
+    /// Reads the verification keys, opens the folder, binds both addresses, starts the workers, serves.
     ///
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: &Config, folder: &Path) -> Result<Self, StartError> {
+        let keys = config.verification_keys.as_deref();
+        let verifier = keys.map(|folder| Verifier::open(folder, config.verify_concurrency)).transpose()?;
         let store = open_store(config, folder)?;
         // After the folder is there and ours: a generated secret is kept in it.
         let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
@@ -99,7 +105,8 @@ impl Service {
         let address = listener.local_addr().map_err(StartError::Address)?;
         let admin_address = admin_listener.local_addr().map_err(StartError::Address)?;
 
-        let node = Node::new(store, node_options(config));
+        let options = NodeOptions { verifier: verifier.map(Arc::new), ..node_options(config) };
+        let node = Node::new(store, options);
         node.start()?;
         let router = routes::router(node.clone(), Authenticator::new(&secret), config.body_limits);
         let (stopping, stop) = watch::channel(false);

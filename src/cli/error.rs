@@ -11,6 +11,7 @@ use crate::{
     crypto::rescue::EngineUnavailable,
     logging::LogError,
     server::{auth::MintError, listen::BindError},
+    workers::verification::KeysError,
 };
 
 /// A failed command.
@@ -31,6 +32,9 @@ pub enum CliError {
     /// There is no secret to work with.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The verification keys are not usable.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// No token can be made.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -82,6 +86,7 @@ impl CliError {
             | Self::Engine(_)
             | Self::Log(_)
             | Self::Secret(_)
+            | Self::Keys(_)
             | Self::Mint(_) => 2,
             Self::Client(ClientError::BadUrl(_)) => 2,
             Self::ImportStopped { cause, .. } => cause.exit_code(),

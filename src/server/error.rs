@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::AuthError;
 
+/// When to ask again, in seconds, after [`ApiError::Unavailable`].
+const RETRY_AFTER_SECONDS: &str = "1";
+
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -89,6 +92,12 @@ pub enum ApiError {
         /// Why.
         reason: String,
     },
+    /// The proof has the right form and is not true.
+    #[error("{reason}")]
+    ProofInvalid {
+        /// Why.
+        reason: String,
+    },
     /// The block does not follow the last one.
     #[error("block {got} is out of order; the next is block {expected}")]
     BlockOutOfOrder {
@@ -163,6 +172,7 @@ impl ApiError {
             Self::JobNotInProgress { .. } => (StatusCode::CONFLICT, "job_not_in_progress"),
             Self::DuplicateKey { .. } => (StatusCode::CONFLICT, "duplicate_key"),
             Self::ProofRefused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "proof_refused"),
+            Self::ProofInvalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "proof_invalid"),
             Self::BlockOutOfOrder { .. } => (StatusCode::CONFLICT, "block_out_of_order"),
             Self::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             Self::Overlap(_) => (StatusCode::CONFLICT, "overlap"),
@@ -212,6 +222,9 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(body)).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }
         response
     }
