@@ -25,7 +25,7 @@ use crate::{
     },
     store::{Store, StoreError, StoreOptions},
     tls::{TlsError, TlsFiles},
-    workers::{Node, NodeOptions},
+    workers::{Node, NodeOptions, Verifier, verification::KeysError},
 };
 
 /// Time between two looks at whether the workers live.
@@ -43,6 +43,9 @@ pub enum StartError {
     /// There is no certificate to work with.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The verification keys are not usable.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -51,7 +54,7 @@ pub enum StartError {
     Address(std::io::Error),
 }
 
-/// How the workers run.
+/// How the workers run, without a verifier.
 pub fn node_options(config: &Config) -> NodeOptions {
     let number = |count: &usize| u32::try_from(*count).unwrap_or(u32::MAX);
     NodeOptions {
@@ -61,6 +64,7 @@ pub fn node_options(config: &Config) -> NodeOptions {
         aggregate_deadline: config.aggregate_deadline,
         keep_verified: config.keep_verified,
         idle_provers: config.idle_provers.into(),
+        verifier: None,
     }
 }
 
@@ -95,13 +99,15 @@ pub struct Service {
 }
 
 impl Service {
-    /// Reads the certificate, opens the folder, binds both addresses, starts the workers, serves.
+    /// Reads certificate and verification keys, opens the folder, binds both addresses, starts the workers, serves.
     ///
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: &Config, folder: &Path) -> Result<Self, StartError> {
         let tls: Option<TlsAcceptor> = config.tls.as_ref().map(TlsFiles::acceptor).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
+        let keys = config.verification_keys.as_deref();
+        let verifier = keys.map(|folder| Verifier::open(folder, config.verify_concurrency)).transpose()?;
         let store = open_store(config, folder)?;
         // After the folder is there and ours: a generated secret is kept in it.
         let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
@@ -110,7 +116,8 @@ impl Service {
         let address = listener.local_addr().map_err(StartError::Address)?;
         let admin_address = admin_listener.local_addr().map_err(StartError::Address)?;
 
-        let node = Node::new(store, node_options(config));
+        let options = NodeOptions { verifier: verifier.map(Arc::new), ..node_options(config) };
+        let node = Node::new(store, options);
         node.start()?;
         let router = routes::router(node.clone(), Authenticator::new(&secret), Limits::from(config));
         let (stopping, stop) = watch::channel(false);

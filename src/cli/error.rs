@@ -12,6 +12,7 @@ use crate::{
     logging::LogError,
     server::{auth::MintError, listen::BindError},
     tls::TlsError,
+    workers::verification::KeysError,
 };
 
 /// A failed command.
@@ -32,6 +33,9 @@ pub enum CliError {
     /// There is no secret to work with.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The verification keys are not usable.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// No token can be made.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -87,6 +91,7 @@ impl CliError {
             | Self::Log(_)
             | Self::Secret(_)
             | Self::Tls(_)
+            | Self::Keys(_)
             | Self::Mint(_) => 2,
             Self::Client(ClientError::BadUrl(_) | ClientError::Roots(_)) => 2,
             Self::ImportStopped { cause, .. } => cause.exit_code(),

@@ -156,6 +156,7 @@ mod tests {
     fn the_published_command_lines_parse() {
         for line in [
             "serve --data-dir D --listen 127.0.0.1:8088 --admin-listen 127.0.0.1:3312 --witness-generators 4 --aggregate 1,4,8",
+            "serve --data-dir D --verification-keys K --set verify_concurrency=2",
             "serve --print-config",
             "import --data-dir D CHAIN",
             "import --url http://127.0.0.1:8088 CHAIN",

@@ -31,6 +31,9 @@ pub struct ServeArgs {
     /// Make aggregated operations of these sizes, such as 1,4,8 [default: none; they are imported]
     #[arg(long, value_name = "SIZES")]
     pub aggregate: Option<String>,
+    /// Verify published proofs against the keys in this folder [default: none; they are taken unverified]
+    #[arg(long, value_name = "DIR")]
+    pub verification_keys: Option<String>,
     /// Show every setting, its value and where it came from, then exit
     #[arg(long)]
     pub print_config: bool,
@@ -44,6 +47,7 @@ impl ServeArgs {
         flags.add("admin_listen", "--admin-listen", self.admin_listen.as_deref());
         flags.add("witness_generators", "--witness-generators", self.witness_generators.as_deref());
         flags.add("aggregate", "--aggregate", self.aggregate.as_deref());
+        flags.add("verification_keys", "--verification-keys", self.verification_keys.as_deref());
     }
 }
 

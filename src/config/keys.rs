@@ -97,6 +97,8 @@ pub(super) static KEYS: &[Key] = &[
         .env(&[("PROVER_WITNESS_GENERATOR_WITNESS_GENERATORS", Unit::Plain)]),
     key("aggregate", Kind::List, None, "sizes of aggregated operations the server makes itself; none: it makes no such operation"),
     key("aggregate_deadline", Kind::Text, Some("10s"), "a proven block waits no longer than this for a larger aggregate"),
+    key("verification_keys", Kind::Text, None, "folder of verification keys that published proofs must satisfy; none: they are taken unverified"),
+    key("verify_concurrency", Kind::Bare, None, "proofs verified at the same time; none: as many as there are cores"),
     key("history", Kind::Bare, Some("400"), "blocks that can be reverted"),
     key("keep_verified", Kind::Bare, None, "verified blocks whose witnesses and finished jobs are kept; none: all of them"),
     key("min_free_bytes", Kind::Text, Some("256MiB"), "with less free space no imports, hand-outs and witnesses, only proofs are taken; 0: no such floor"),

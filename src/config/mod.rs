@@ -66,6 +66,10 @@ pub struct Config {
     pub aggregate: Vec<usize>,
     /// Longest time a proven block waits for a larger aggregate.
     pub aggregate_deadline: Duration,
+    /// Folder of the verification keys that published proofs must satisfy; `None` takes them unverified.
+    pub verification_keys: Option<PathBuf>,
+    /// Number of proofs verified at the same time; `None` for as many as there are cores.
+    pub verify_concurrency: Option<usize>,
     /// Number of blocks that can be reverted.
     pub history: u32,
     /// Number of verified blocks whose witnesses and finished jobs are kept; `None` for all of them.
@@ -199,6 +203,8 @@ impl Config {
             witness_generators: of.required("witness_generators", parse::number(1, 256))?,
             aggregate: of.optional("aggregate", parse::sizes)?.unwrap_or_default(),
             aggregate_deadline: of.required("aggregate_deadline", parse::duration)?,
+            verification_keys: of.optional("verification_keys", parse::path)?,
+            verify_concurrency: of.optional("verify_concurrency", parse::number(1, 1_024))?,
             history: of.required("history", parse::number(1, 1_000_000))?,
             keep_verified: of.optional("keep_verified", parse::number(0, u32::MAX))?,
             min_free_bytes: of.required("min_free_bytes", parse::bytes_or_zero)?,

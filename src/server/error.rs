@@ -95,6 +95,12 @@ pub enum ApiError {
         /// Why.
         reason: String,
     },
+    /// The proof has the right form and is not true.
+    #[error("{reason}")]
+    ProofInvalid {
+        /// Why.
+        reason: String,
+    },
     /// The block does not follow the last one.
     #[error("block {got} is out of order; the next is block {expected}")]
     BlockOutOfOrder {
@@ -180,6 +186,7 @@ impl ApiError {
             Self::JobNotInProgress { .. } => (StatusCode::CONFLICT, "job_not_in_progress"),
             Self::DuplicateKey { .. } => (StatusCode::CONFLICT, "duplicate_key"),
             Self::ProofRefused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "proof_refused"),
+            Self::ProofInvalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "proof_invalid"),
             Self::BlockOutOfOrder { .. } => (StatusCode::CONFLICT, "block_out_of_order"),
             Self::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             Self::Overlap(_) => (StatusCode::CONFLICT, "overlap"),

@@ -4,7 +4,7 @@ use super::error::ApiError;
 use crate::{
     domain::H256,
     store::{PublishError, StoreError},
-    workers::{ImportError, PublishRefused, state::UpdateError},
+    workers::{ImportError, PublishRefused, state::UpdateError, verification::TooManyWaiting},
 };
 
 /// A job id as the protocol has it.
@@ -75,8 +75,15 @@ impl From<PublishRefused> for ApiError {
             PublishRefused::Queue(PublishError::WrongType { .. } | PublishError::WrongRange { .. })
             | PublishRefused::Malformed(_)
             | PublishRefused::PublicInput { .. } => Self::ProofRefused { reason },
+            PublishRefused::NotVerified(_) => Self::ProofInvalid { reason },
             PublishRefused::Queue(PublishError::Store(error)) | PublishRefused::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<TooManyWaiting> for ApiError {
+    fn from(refused: TooManyWaiting) -> Self {
+        Self::Unavailable { reason: refused.to_string() }
     }
 }
 

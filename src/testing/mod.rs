@@ -10,5 +10,8 @@ pub mod seeds;
 
 mod small_disk;
 
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+pub mod plonk;
+
 pub use crate::bench::{ChainBuilder, Memory, NaiveAccountTree};
 pub use small_disk::on_small_disk;

@@ -11,6 +11,7 @@
 //! | [`updater`] | the thread that turns witnesses and proofs into jobs, and ends stale leases |
 //! | [`aggregator`] | makes `CreateProofBlocks` operations when the server is asked to |
 //! | [`proofs`] | what a published proof must satisfy |
+//! | [`verification`] | keys that published proofs are verified against, and turns to do it |
 //! | [`node`] | all of it together, started and stopped |
 
 pub mod aggregator;
@@ -23,7 +24,11 @@ pub mod node;
 pub mod proofs;
 pub mod state;
 pub mod updater;
+pub mod verification;
+#[cfg(test)]
+mod verification_tests;
 
 pub use import::{ImportError, Imported};
 pub use node::{Node, NodeOptions};
 pub use proofs::PublishRefused;
+pub use verification::Verifier;

@@ -12,6 +12,7 @@ use super::chain::Chain;
 use super::import::{self, ImportError, Imported};
 use super::maintainer;
 use super::updater::Updater;
+use super::verification::Verifier;
 use crate::store::{Store, StoreError};
 
 /// How the workers run.
@@ -29,6 +30,8 @@ pub struct NodeOptions {
     pub keep_verified: Option<u32>,
     /// Floor of the number of provers that the scaler is told.
     pub idle_provers: u64,
+    /// What published proofs are verified by; `None` takes them unverified.
+    pub verifier: Option<Arc<Verifier>>,
 }
 
 impl Default for NodeOptions {
@@ -40,6 +43,7 @@ impl Default for NodeOptions {
             aggregate_deadline: Duration::from_secs(1),
             keep_verified: None,
             idle_provers: 1,
+            verifier: None,
         }
     }
 }
@@ -137,6 +141,11 @@ impl Node {
     /// The store.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// What published proofs are verified by.
+    pub fn verifier(&self) -> Option<&Arc<Verifier>> {
+        self.options.verifier.as_ref()
     }
 
     /// Wakes the workers.

@@ -2,12 +2,14 @@
 
 use thiserror::Error;
 
+use super::verification::{CircuitId, Verifier, aggregation_of};
 use crate::crypto::Fr;
 use crate::domain::job::JobType;
+use crate::domain::verification::NotVerified;
 use crate::domain::{
     AggregatedProof, H256, JobResultData, ProofError, ProverOutputRequest, SingleProof, public_input,
 };
-use crate::store::{NewProof, PublishError, RejectedProof, Store, StoreError};
+use crate::store::{BlockRecord, NewProof, PublishError, RejectedProof, Store, StoreError};
 
 /// Why a published proof was not stored.
 #[derive(Debug, Error)]
@@ -28,6 +30,9 @@ pub enum PublishRefused {
         /// The input in the proof.
         found: String,
     },
+    /// The proof is not true.
+    #[error("the proof does not verify: {0}")]
+    NotVerified(#[from] NotVerified),
     /// A block of the range is gone.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -36,52 +41,110 @@ pub enum PublishRefused {
 impl PublishRefused {
     /// Whether the proof itself is at fault, so that it is worth keeping for inspection.
     pub fn is_bad_proof(&self) -> bool {
-        matches!(self, Self::Malformed(_) | Self::PublicInput { .. })
+        matches!(self, Self::Malformed(_) | Self::PublicInput { .. } | Self::NotVerified(_))
     }
 }
 
-/// Checks a published proof and stores it; durable on return.
-///
-/// # Errors
-/// See [`PublishRefused`]. A bad proof is kept for inspection, within the store's bound.
-pub fn publish(store: &Store, request: &ProverOutputRequest) -> Result<(), PublishRefused> {
-    let job_id = u32::try_from(request.job_id).unwrap_or(0);
-    let (first, last) = (request.first_block.0, request.last_block.0);
-    let job_type = match &request.data {
+/// A published proof of the right form about the right blocks, on its way into the store.
+#[derive(Debug)]
+pub struct CheckedProof {
+    proof: JobResultData,
+    job_id: u32,
+    first: u32,
+    last: u32,
+    json: Vec<u8>,
+    /// The circuit whose key it is to be verified against.
+    circuit: Option<CircuitId>,
+}
+
+impl CheckedProof {
+    /// Checks what is cheap to check: the job, the form, the public inputs. `verifier` says what is left to [`Self::verify`].
+    ///
+    /// # Errors
+    /// See [`PublishRefused`]. A bad proof is kept for inspection, within the store's bound.
+    pub fn new(
+        store: &Store,
+        verifier: Option<&Verifier>,
+        request: ProverOutputRequest,
+    ) -> Result<Self, PublishRefused> {
+        let ProverOutputRequest { job_id, first_block, last_block, data: proof } = request;
+        let job_id = u32::try_from(job_id).unwrap_or(0);
+        let (first, last) = (first_block.0, last_block.0);
+        // Cheap questions first: a proof that cannot be stored is not worth parsing.
+        store.check_publish(job_type(&proof), job_id, first, last)?;
+        let json = match &proof {
+            JobResultData::BlockProof(proof) => serde_json::to_vec(proof),
+            JobResultData::AggregatedBlockProof(proof) => serde_json::to_vec(proof),
+        }
+        .unwrap_or_default();
+        let mut checked = Self { proof, job_id, first, last, json, circuit: None };
+        let circuit = match &checked.proof {
+            JobResultData::BlockProof(proof) => check_single(store, first, proof),
+            JobResultData::AggregatedBlockProof(proof) => check_aggregated(store, first, last, proof),
+        };
+        let circuit = circuit.or_else(|refused| checked.refuse(store, refused))?;
+        checked.circuit = verifier.and_then(|verifier| Some(circuit).filter(|id| verifier.has_key(*id)));
+        Ok(checked)
+    }
+
+    /// Whether there is a key that it has to be verified against.
+    pub fn is_to_be_verified(&self) -> bool {
+        self.circuit.is_some()
+    }
+
+    /// Verifies it, if it is to be verified: some milliseconds of computing, without any lock.
+    ///
+    /// # Errors
+    /// [`PublishRefused::NotVerified`]; the proof is kept for inspection, and its job stays as it is.
+    pub fn verify(&self, store: &Store, verifier: &Verifier) -> Result<(), PublishRefused> {
+        let verified = match (self.circuit, &self.proof) {
+            (Some(CircuitId::Block { chunks }), JobResultData::BlockProof(proof)) => {
+                verifier.verify_block(chunks, proof)
+            }
+            (Some(_), JobResultData::AggregatedBlockProof(proof)) => verifier.verify_aggregate(proof),
+            _ => Ok(()),
+        };
+        verified.or_else(|reason| self.refuse(store, reason.into()))
+    }
+
+    /// Stores it; durable on return.
+    ///
+    /// # Errors
+    /// [`PublishRefused::Queue`]: what was true of the job at the check may have changed.
+    pub fn store(&self, store: &Store) -> Result<(), PublishRefused> {
+        let proof = NewProof { job_id: self.job_id, first: self.first, last: self.last, json: &self.json };
+        match job_type(&self.proof) {
+            JobType::Single => store.publish_single(proof)?,
+            JobType::Aggregated => store.publish_aggregated(proof)?,
+        }
+        Ok(())
+    }
+
+    /// Keeps a bad proof for inspection.
+    fn refuse<T>(&self, store: &Store, refused: PublishRefused) -> Result<T, PublishRefused> {
+        if refused.is_bad_proof() {
+            let prover = store.job(self.job_id)?.and_then(|job| job.holder);
+            let (job_id, reason, at_ms) = (self.job_id, refused.to_string(), store.now_ms());
+            store.reject(RejectedProof { job_id, prover, reason, at_ms, body: self.json.clone() })?;
+        }
+        Err(refused)
+    }
+}
+
+fn job_type(proof: &JobResultData) -> JobType {
+    match proof {
         JobResultData::BlockProof(_) => JobType::Single,
         JobResultData::AggregatedBlockProof(_) => JobType::Aggregated,
-    };
-    // Cheap questions first: a proof that cannot be stored is not worth parsing.
-    store.check_publish(job_type, job_id, first, last)?;
-    let checked = match &request.data {
-        JobResultData::BlockProof(proof) => check_single(store, first, proof),
-        JobResultData::AggregatedBlockProof(proof) => check_aggregated(store, first, last, proof),
-    };
-    let json = match &request.data {
-        JobResultData::BlockProof(proof) => serde_json::to_vec(proof),
-        JobResultData::AggregatedBlockProof(proof) => serde_json::to_vec(proof),
     }
-    .unwrap_or_default();
-    if let Err(refused) = checked {
-        if refused.is_bad_proof() {
-            let prover = store.job(job_id)?.and_then(|job| job.holder);
-            let (reason, at_ms) = (refused.to_string(), store.now_ms());
-            store.reject(RejectedProof { job_id, prover, reason, at_ms, body: json })?;
-        }
-        return Err(refused);
-    }
-    let proof = NewProof { job_id, first, last, json: &json };
-    match job_type {
-        JobType::Single => store.publish_single(proof)?,
-        JobType::Aggregated => store.publish_aggregated(proof)?,
-    }
-    Ok(())
 }
 
-fn expected_input(store: &Store, block: u32) -> Result<Fr, PublishRefused> {
-    let record = store.block(block)?;
-    let record = record.ok_or_else(|| StoreError::NotFound { what: format!("block {block}") })?;
-    Ok(public_input(&H256(record.commitment)))
+fn block(store: &Store, number: u32) -> Result<BlockRecord, PublishRefused> {
+    let record = store.block(number)?;
+    Ok(record.ok_or_else(|| StoreError::NotFound { what: format!("block {number}") })?)
+}
+
+fn expected_input(block: &BlockRecord) -> Fr {
+    public_input(&H256(block.commitment))
 }
 
 fn compare(what: String, expected: &Fr, found: Option<&Fr>) -> Result<(), PublishRefused> {
@@ -93,13 +156,11 @@ fn compare(what: String, expected: &Fr, found: Option<&Fr>) -> Result<(), Publis
     Err(PublishRefused::PublicInput { what, expected: hex(expected), found })
 }
 
-fn check_single(store: &Store, block: u32, proof: &SingleProof) -> Result<(), PublishRefused> {
+fn check_single(store: &Store, number: u32, proof: &SingleProof) -> Result<CircuitId, PublishRefused> {
     let inputs = proof.validate()?.inputs;
-    let what = format!("block {block}");
-    let expected = expected_input(store, block)?;
-    compare(what.clone(), &expected, inputs.first())?;
-    // The circuit has one public input.
-    if inputs.len() > 1 { compare(what, &expected, None) } else { Ok(()) }
+    let block = block(store, number)?;
+    compare(format!("block {number}"), &expected_input(&block), inputs.first())?;
+    Ok(CircuitId::Block { chunks: block.chunks })
 }
 
 fn check_aggregated(
@@ -107,12 +168,12 @@ fn check_aggregated(
     first: u32,
     last: u32,
     proof: &AggregatedProof,
-) -> Result<(), PublishRefused> {
+) -> Result<CircuitId, PublishRefused> {
     proof.validate()?;
     // Behind the range's inputs may come those of the proofs it was padded with.
-    for (index, block) in (first..=last).enumerate() {
-        let expected = expected_input(store, block)?;
-        compare(format!("block {block}"), &expected, proof.individual_vk_inputs.get(index))?;
+    for (index, number) in (first..=last).enumerate() {
+        let expected = expected_input(&block(store, number)?);
+        compare(format!("block {number}"), &expected, proof.individual_vk_inputs.get(index))?;
     }
-    Ok(())
+    Ok(aggregation_of(proof))
 }

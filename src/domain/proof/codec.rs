@@ -1,19 +1,19 @@
-//! Byte form of proofs: big-endian, vectors with a count in front (spec 02 §10).
+//! Byte form of proofs and verification keys: big-endian, vectors with a count in front (spec 02 §10).
 
 use super::G1Point;
 use crate::crypto::{Fr, fr};
 
-/// What is wrong with a proof. `item` is the field at which it was noticed.
+/// What is wrong with the bytes of a proof or of a verification key. `item` is the field at which it was noticed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// The bytes end too early.
-    #[error("proof ends within {item}")]
+    #[error("the bytes end within {item}")]
     Truncated {
         /// Field.
         item: &'static str,
     },
     /// A vector claims more items than bytes are left.
-    #[error("{item} claims {count} items, more than the proof has room for")]
+    #[error("{item} claims {count} items, more than there is room for")]
     CountBeyondEnd {
         /// Field.
         item: &'static str,
@@ -41,26 +41,26 @@ pub enum ProofError {
         flag: u64,
     },
     /// Bytes are left behind the last field.
-    #[error("{0} bytes follow the proof")]
+    #[error("{0} bytes follow the last field")]
     TrailingBytes(usize),
-    /// A vector does not have the length that the circuit's proofs have.
+    /// A vector does not have the length that proofs and keys of the circuit have.
     #[error("{item} has {actual} items instead of {expected}")]
     WrongCount {
         /// Field.
         item: &'static str,
-        /// Items of such a proof.
+        /// Items it should have.
         expected: usize,
-        /// Items of this proof.
+        /// Items it has.
         actual: usize,
     },
 }
 
-/// Refuses a length that is not that of the circuit's proofs.
+/// Refuses a length that is not that of the circuit's proofs and keys.
 pub(super) fn check_count(item: &'static str, expected: usize, actual: usize) -> Result<(), ProofError> {
     if expected == actual { Ok(()) } else { Err(ProofError::WrongCount { item, expected, actual }) }
 }
 
-/// An item of a proof.
+/// An item of a proof or a key.
 pub(super) trait Item: Sized {
     /// Length of every item of the type.
     const BYTES: usize;
@@ -68,11 +68,11 @@ pub(super) trait Item: Sized {
     fn write(&self, bytes: &mut Vec<u8>);
 }
 
-/// Reads a proof front to back.
+/// Reads bytes front to back.
 pub(super) struct Reader<'a>(pub &'a [u8]);
 
 impl Reader<'_> {
-    fn array<const N: usize>(&mut self, item: &'static str) -> Result<[u8; N], ProofError> {
+    pub fn array<const N: usize>(&mut self, item: &'static str) -> Result<[u8; N], ProofError> {
         let (head, rest) = self.0.split_first_chunk().ok_or(ProofError::Truncated { item })?;
         self.0 = rest;
         Ok(*head)
@@ -106,7 +106,7 @@ impl Reader<'_> {
     }
 }
 
-/// Writes a proof front to back.
+/// Writes bytes front to back.
 #[derive(Default)]
 pub(super) struct Writer(Vec<u8>);
 

@@ -1,6 +1,6 @@
 //! Proofs: their JSON, their bytes, their form in contract calls (spec 02 §9, §10).
 //!
-//! Everything here is about structure. Whether a proof is true is for a verifier to say.
+//! Whether a proof is true is for [`verification`] to say; everything else here is about structure.
 
 mod aggregated;
 mod codec;
@@ -9,6 +9,7 @@ mod point;
 mod precomputed;
 mod sample;
 mod single;
+pub mod verification;
 
 pub use aggregated::{AggregatedProof, AggregatedProofParts};
 pub use codec::ProofError;

@@ -1,5 +1,7 @@
 //! The protocol of the provers.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     body::Body,
@@ -7,9 +9,9 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use tracing::{debug, info, info_span, warn};
+use tracing::{Instrument, Span, debug, info, info_span, warn};
 
-use super::Shared;
+use super::{Api, Shared};
 use crate::{
     domain::{
         ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse, ProverOutputRequest,
@@ -21,7 +23,7 @@ use crate::{
         stored::StoredJson,
     },
     store::{HeartbeatOutcome, Preference},
-    workers::proofs,
+    workers::{PublishRefused, proofs::CheckedProof},
 };
 
 /// Hands out a job.
@@ -79,28 +81,65 @@ pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, Ap
 /// Takes a proof.
 pub async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
     let body = api.read(body, api.limits.proof).await?;
-    let published = api.blocking(move |node| {
+    // A prover that hangs up while its proof waits to be verified has handed it in all the same.
+    match tokio::spawn(take(api, body).in_current_span()).await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(ApiError::Unavailable { reason: "it is stopping".to_owned() }),
+    }
+}
+
+async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
+    let checked = api.blocking(move |node| {
         let request: ProverOutputRequest = parse_json(&body)?;
         let ProverOutputRequest { job_id: job, first_block, last_block, .. } = request;
         if job < 0 {
             return Err(ApiError::UnknownJob { job_id: job });
         }
-        let (first, last) = (first_block.0, last_block.0);
-        let _job = info_span!("job", id = job).entered();
-        match proofs::publish(node.store(), &request) {
-            Ok(()) => {
-                info!(first, last, "proof published");
-                node.ring();
-                Ok(StatusCode::OK)
-            }
-            Err(refused) => {
-                // The client drops the answer: this line and the list of rejected proofs are where it shows.
-                warn!(first, last, reason = %refused, "proof rejected");
-                Err(refused.into())
-            }
-        }
+        let published = Published { job, first: first_block.0, last: last_block.0 };
+        let _job = published.span().entered();
+        let verifier = node.verifier().map(Arc::as_ref);
+        let checked = CheckedProof::new(node.store(), verifier, request);
+        checked.map(|checked| (checked, published)).map_err(|refused| published.refused(refused))
     });
-    published.await
+    let (proof, published) = checked.await?;
+    let verifier = api.node.verifier().filter(|_| proof.is_to_be_verified()).cloned();
+    let turn = match &verifier {
+        Some(verifier) => Some(verifier.turn().await?),
+        None => None,
+    };
+    let stored = api.blocking(move |node| {
+        let _job = published.span().entered();
+        let verified = verifier.map_or(Ok(()), |verifier| proof.verify(node.store(), &verifier));
+        // The disk is nobody's turn.
+        drop(turn);
+        let stored = verified.and_then(|()| proof.store(node.store()));
+        stored.map_err(|refused| published.refused(refused))?;
+        info!(first = published.first, last = published.last, "proof published");
+        node.ring();
+        Ok(StatusCode::OK)
+    });
+    stored.await
+}
+
+/// What a published proof claims to be of.
+#[derive(Clone, Copy)]
+struct Published {
+    job: i32,
+    first: u32,
+    last: u32,
+}
+
+impl Published {
+    fn span(&self) -> Span {
+        info_span!("job", id = self.job)
+    }
+
+    fn refused(&self, refused: PublishRefused) -> ApiError {
+        // The client drops the answer: this line and the list of rejected proofs are where it shows.
+        warn!(first = self.first, last = self.last, reason = %refused, "proof rejected");
+        refused.into()
+    }
 }
 
 /// A prover stops: its jobs are free again.

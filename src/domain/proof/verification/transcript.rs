@@ -1,0 +1,165 @@
+//! The transcript of block proofs: a Rescue sponge that takes field elements and gives challenges.
+//!
+//! Block proofs are verified inside the aggregation circuit, where Rescue is cheap and Keccak is not. Published releases of
+//! franklin-crypto leave their transcript out of the build, so this is one of our own over [`rescue::permute`].
+
+use franklin_crypto::bellman::pairing::ff::{Field, PrimeField};
+use franklin_crypto::bellman::plonk::commitments::transcript::{Prng, Transcript};
+
+use crate::crypto::rescue::{self, State};
+use crate::crypto::{Fr, fr};
+
+/// Bytes of the lower part of a coordinate: two limbs of 68 bits.
+const LOW_BYTES: usize = 17;
+
+/// Cells of the state that absorb and give.
+const RATE: usize = 2;
+
+/// A sponge with rate 2 and capacity 1 that starts from zeros: elements are absorbed in pairs, an odd last one is completed by
+/// a one, and each permutation gives at most two challenges. What was not asked for is dropped by the next element.
+#[derive(Clone, Debug, Default)]
+pub struct RescueTranscript {
+    state: State,
+    /// Elements that wait for their permutation, at most [`RATE`].
+    pending: Vec<Fr>,
+    /// Challenges of the last permutation that were given out; `None` once an element came after it.
+    given: Option<usize>,
+}
+
+impl RescueTranscript {
+    fn absorb(&mut self, element: Fr) {
+        if self.pending.len() == RATE {
+            self.permute();
+        }
+        self.given = None;
+        self.pending.push(element);
+    }
+
+    fn permute(&mut self) {
+        self.pending.resize(RATE, Fr::one());
+        for (cell, element) in self.state.iter_mut().zip(self.pending.drain(..)) {
+            cell.add_assign(&element);
+        }
+        rescue::permute(&mut self.state);
+    }
+
+    fn squeeze(&mut self) -> Fr {
+        let next = match self.given {
+            Some(given) if given < RATE => given,
+            _ => {
+                self.permute();
+                0
+            }
+        };
+        self.given = Some(next + 1);
+        self.state[next]
+    }
+}
+
+impl Prng<Fr> for RescueTranscript {
+    type Input = Fr;
+    type InitializationParameters = ();
+
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn commit_input(&mut self, input: &Fr) {
+        self.absorb(*input);
+    }
+
+    fn get_challenge(&mut self) -> Fr {
+        self.squeeze()
+    }
+}
+
+impl Transcript<Fr> for RescueTranscript {
+    /// No part of a proof is absorbed as bytes; whoever did would have them in runs that fit an element.
+    fn commit_bytes(&mut self, bytes: &[u8]) {
+        for run in bytes.chunks(31) {
+            self.absorb(element(run));
+        }
+    }
+
+    fn commit_field_element(&mut self, element: &Fr) {
+        self.absorb(*element);
+    }
+
+    fn get_challenge_bytes(&mut self) -> Vec<u8> {
+        fr::to_bytes(&self.squeeze()).to_vec()
+    }
+
+    /// A coordinate of a point, which may be above the scalar field's modulus: its two halves, the lower one first.
+    fn commit_fe<F: PrimeField>(&mut self, coordinate: &F) {
+        let mut bytes = [0; 32];
+        for (bytes, limb) in bytes.rchunks_mut(8).zip(coordinate.into_repr().as_ref()) {
+            bytes.copy_from_slice(&limb.to_be_bytes());
+        }
+        halves(&bytes).into_iter().for_each(|half| self.absorb(half));
+    }
+}
+
+/// The lower 136 bits of a big-endian integer and the rest: how circuits hold a coordinate of a point.
+pub(super) fn halves(bytes: &[u8; 32]) -> [Fr; 2] {
+    let (high, low) = bytes.split_at(bytes.len() - LOW_BYTES);
+    [element(low), element(high)]
+}
+
+/// At most 31 bytes as an element, big-endian.
+fn element(bytes: &[u8]) -> Fr {
+    let mut padded = [0; 32];
+    padded[32 - bytes.len()..].copy_from_slice(bytes);
+    // 248 bits are below the modulus, so there is always a value.
+    fr::from_bytes(&padded).unwrap_or_else(|_| Fr::zero())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use franklin_crypto::bellman::pairing::bn256::{Bn256, Fq};
+    use franklin_crypto::rescue::{StatefulRescue, bn256::Bn256RescueParams};
+
+    use super::*;
+
+    #[test]
+    fn challenges_are_those_of_franklins_sponge() {
+        let params = Bn256RescueParams::new_checked_2_into_1();
+        // How many elements are absorbed before how many challenges.
+        for steps in [vec![(0, 1)], vec![(1, 1)], vec![(2, 2), (1, 1), (4, 1), (5, 2)], vec![(3, 1), (3, 2)]] {
+            let (mut ours, mut theirs) = (RescueTranscript::new(), StatefulRescue::<Bn256>::new(&params));
+            let mut next = 7;
+            for (elements, challenges) in steps {
+                for _ in 0..elements {
+                    next += 1;
+                    ours.commit_field_element(&fr::from_u64(next));
+                    theirs.absorb_single_value(fr::from_u64(next));
+                }
+                for _ in 0..challenges {
+                    theirs.pad_if_necessary();
+                    assert_eq!(ours.get_challenge(), theirs.squeeze_out_single());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_coordinate_is_absorbed_as_its_lower_136_bits_and_the_rest() {
+        let mut top = Fq::zero();
+        top.sub_assign(&Fq::one());
+        let (mut whole, mut parts) = (RescueTranscript::new(), RescueTranscript::new());
+        whole.commit_fe(&top);
+        // q - 1 = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd46.
+        let half = |digits: &str| fr::from_hex(&format!("{digits:0>64}")).unwrap();
+        parts.commit_field_element(&half("5d97816a916871ca8d3c208c16d87cfd46"));
+        parts.commit_field_element(&half("30644e72e131a029b85045b6818158"));
+        assert_eq!(whole.get_challenge(), parts.get_challenge());
+    }
+
+    #[test]
+    fn a_third_challenge_in_a_row_is_another_one() {
+        let mut transcript = RescueTranscript::new();
+        let challenges = [(); 3].map(|()| transcript.get_challenge());
+        assert!(challenges[0] != challenges[1] && challenges[1] != challenges[2]);
+        assert_eq!(transcript.get_challenge_bytes().len(), 32);
+    }
+}
