@@ -291,13 +291,13 @@ fn encode<T: Serialize>(message: &T) -> Result<Bytes, ClientError> {
 fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        // An I/O error does not give the one it wraps as its source.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = wrapped.and_then(|wrapped| wrapped.downcast_ref::<rustls::Error>());
-        if let Some(tls @ rustls::Error::InvalidCertificate(_)) = tls {
+        if let Some(tls @ rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return Some(tls.clone());
         }
-        cause = error.source();
+        // An I/O error gives the source of the one it wraps as its own.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause =
+            wrapped.map(|wrapped| wrapped as &(dyn std::error::Error + 'static)).or_else(|| error.source());
     }
     None
 }

@@ -36,7 +36,12 @@ fn assert_hidden(text: &str, forbidden: &[String], place: &str) {
 fn not_in_the_log_and_not_in_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    let server = Server::start_logging(&folder.path().join("data"), MARKER, &["--log-format", "json"], &log);
+    let server = Server::start_logging(
+        &folder.path().join("data"),
+        MARKER,
+        &["--log", "trace", "--log-format", "json"],
+        &log,
+    );
     let (right, wrong) = (authenticator(MARKER), authenticator("another"));
     let mint = |authenticator: &Authenticator, subject: &str| {
         authenticator.mint(subject, Duration::from_secs(60)).unwrap()
@@ -101,7 +106,8 @@ fn not_in_messages_and_not_in_what_shows_the_configuration() {
     let unfinished = write("unfinished.toml", &format!("secret = \"{MARKER}"));
     let list = write("list.toml", &format!("secret = [\"{MARKER}\"]"));
     let unknown = write("unknown.toml", &format!("secrt = \"{MARKER}\""));
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
     let data = path("data");
     let chain = chain("deposit");
     let chain = chain.to_str().unwrap();

@@ -84,10 +84,9 @@ impl Server {
         Self::spawn(folder, secret, more, Stdio::null())
     }
 
-    /// As [`start_with_secret`](Self::start_with_secret), with everything there is to log written into a file.
+    /// As [`start_with_secret`](Self::start_with_secret), with the log in a file.
     pub fn start_logging(folder: &Path, secret: &str, more: &[&str], log: &Path) -> Self {
-        let more = [&["--log", "trace"], more].concat();
-        Self::spawn(folder, secret, &more, std::fs::File::create(log).unwrap().into())
+        Self::spawn(folder, secret, more, std::fs::File::create(log).unwrap().into())
     }
 
     fn spawn(folder: &Path, secret: &str, more: &[&str], log: Stdio) -> Self {
