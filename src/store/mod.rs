@@ -117,7 +117,7 @@ pub use genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
 pub use job_data::{AddJob, JobData};
 pub use jobs::{JobCounts, JobRecord};
 pub use open::StoreOptions;
-pub use proofs::{NewProof, PublishError};
+pub use proofs::{KeptProof, NewProof, ProofRecord, PublishError};
 pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
 pub use rejected::RejectedProof;
 pub use retention::DropReport;

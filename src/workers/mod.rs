@@ -11,6 +11,7 @@
 //! | [`updater`] | the thread that turns witnesses and proofs into jobs, and ends stale leases |
 //! | [`aggregator`] | makes `CreateProofBlocks` operations when the server is asked to |
 //! | [`proofs`] | what a published proof must satisfy |
+//! | [`rebuild`] | makes an empty store anew from blocks, operations and proofs |
 //! | [`node`] | all of it together, started and stopped |
 
 pub mod aggregator;
@@ -21,9 +22,11 @@ pub mod import;
 pub mod maintainer;
 pub mod node;
 pub mod proofs;
+pub mod rebuild;
 pub mod state;
 pub mod updater;
 
 pub use import::{ImportError, Imported};
 pub use node::{Node, NodeOptions};
 pub use proofs::PublishRefused;
+pub use rebuild::{Rebuild, RebuildReport};

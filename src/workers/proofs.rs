@@ -93,7 +93,8 @@ fn compare(what: String, expected: &Fr, found: Option<&Fr>) -> Result<(), Publis
     Err(PublishRefused::PublicInput { what, expected: hex(expected), found })
 }
 
-fn check_single(store: &Store, block: u32, proof: &SingleProof) -> Result<(), PublishRefused> {
+/// Checks the form of a single proof, and that it is about the stored block.
+pub(super) fn check_single(store: &Store, block: u32, proof: &SingleProof) -> Result<(), PublishRefused> {
     let inputs = proof.validate()?.inputs;
     let what = format!("block {block}");
     let expected = expected_input(store, block)?;
@@ -102,7 +103,8 @@ fn check_single(store: &Store, block: u32, proof: &SingleProof) -> Result<(), Pu
     if inputs.len() > 1 { compare(what, &expected, None) } else { Ok(()) }
 }
 
-fn check_aggregated(
+/// Checks the form of an aggregated proof, and that it is about the stored blocks.
+pub(super) fn check_aggregated(
     store: &Store,
     first: u32,
     last: u32,
