@@ -21,7 +21,9 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound { what } => Self::NotFound { what },
             StoreError::TooLarge { .. } => Self::BadParameter(error.to_string()),
             StoreError::DiskFull => Self::DiskFull,
-            StoreError::Interrupted => Self::Unavailable { reason: error.to_string() },
+            StoreError::Interrupted | StoreError::SnapshotEnded => {
+                Self::Unavailable { reason: error.to_string() }
+            }
             StoreError::Locked { .. }
             | StoreError::Format { .. }
             | StoreError::Folder { .. }

@@ -23,7 +23,11 @@ pub mod maintainer;
 pub mod node;
 pub mod proofs;
 pub mod rebuild;
+#[cfg(test)]
+mod rebuild_tests;
 pub mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod updater;
 
 pub use import::{ImportError, Imported};
