@@ -7,7 +7,8 @@ use std::{path::Path, time::Duration};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Method, Request, StatusCode, Uri,
+    Method, Request, Response, StatusCode, Uri,
+    body::Incoming,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -90,6 +91,14 @@ pub enum ClientError {
         url: String,
         /// The time waited.
         after: Duration,
+    },
+    /// The answer began and did not arrive whole.
+    #[error("the answer of the server at {url} broke off: {cause}; its log may say why; ask again")]
+    BrokenOff {
+        /// The base URL.
+        url: String,
+        /// What went wrong.
+        cause: String,
     },
     /// The token was not accepted.
     #[error(
@@ -221,6 +230,39 @@ impl Client {
         self.request(Method::GET, path, None).await
     }
 
+    /// `GET` of an answer of any length: each part is handed to `take` as it comes, until that says `false`. The bound of the
+    /// client is one for the head, and for each part.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and [`Answer::success`]; an answer that is not whole is
+    /// [`ClientError::BrokenOff`].
+    pub async fn get_parts(
+        &self,
+        path: &str,
+        mut take: impl AsyncFnMut(Bytes) -> bool,
+    ) -> Result<(), ClientError> {
+        let request = self.message(Method::GET, path, None)?;
+        let unreachable = |cause: String| ClientError::Unreachable { url: self.base.clone(), cause };
+        let response = self.in_time(self.http.request(request)).await?;
+        let response = response.map_err(|error| unreachable(root_cause(&error)))?;
+        if !response.status().is_success() {
+            return self.in_time(self.whole(response)).await??.success().map(drop);
+        }
+        let mut body = response.into_body();
+        while let Some(frame) = self.in_time(body.frame()).await? {
+            let frame = frame.map_err(|error| ClientError::BrokenOff {
+                url: self.base.clone(),
+                cause: root_cause(&error),
+            })?;
+            if let Ok(part) = frame.into_data()
+                && !take(part).await
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// `GET` with a JSON body, as `/get_job` has it (spec 06 §5).
     ///
     /// # Errors
@@ -246,6 +288,16 @@ impl Client {
     }
 
     async fn request(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, ClientError> {
+        let request = self.message(method, path, body)?;
+        self.in_time(self.exchange(request)).await?
+    }
+
+    fn message(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -253,13 +305,14 @@ impl Client {
         if let Some(token) = self.token()? {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request
+        request
             .body(Full::new(body.unwrap_or_default()))
-            .map_err(|_| ClientError::BadUrl(format!("{}{path}", self.base)))?;
-        match tokio::time::timeout(self.timeout, self.exchange(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(ClientError::Timeout { url: self.base.clone(), after: self.timeout }),
-        }
+            .map_err(|_| ClientError::BadUrl(format!("{}{path}", self.base)))
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, ClientError> {
+        let late = |_| ClientError::Timeout { url: self.base.clone(), after: self.timeout };
+        tokio::time::timeout(self.timeout, work).await.map_err(late)
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
@@ -268,6 +321,11 @@ impl Client {
             Some(cause) => ClientError::Untrusted { url: self.base.clone(), cause },
             None => unreachable(root_cause(&error)),
         })?;
+        self.whole(response).await
+    }
+
+    async fn whole(&self, response: Response<Incoming>) -> Result<Answer, ClientError> {
+        let unreachable = |cause: String| ClientError::Unreachable { url: self.base.clone(), cause };
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| unreachable(error.to_string()))?.to_bytes();

@@ -15,6 +15,7 @@
 //!    operation it makes an aggregated job.
 //! 4. The [server] hands jobs out and takes proofs in; [`workers::proofs`] says what a proof must satisfy.
 //! 5. The [store] keeps all of it: small records in sled, large bodies in checksummed files.
+//! 6. A [backup] is what the rest can be derived from; [`workers::rebuild`] makes a store of it.
 //!
 //! # Layers
 //!
@@ -22,7 +23,7 @@
 //!
 //! ```text
 //! crypto ← domain ← tree ← witness ┐
-//!              └────── store ──────┴← workers ← server ← app, cli
+//!              └────── store ──────┴← workers ← backup ← server ← app, cli
 //! ```
 //!
 //! [`witness`] knows the protocol and no hashes, [`tree`] knows hashes and no protocol, [`store`] knows neither.
@@ -32,6 +33,7 @@
 //! `examples/embed.rs` runs the whole server inside a test, on a temporary folder and a free port.
 
 pub mod app;
+pub mod backup;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod bench;
 pub mod chain_folder;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use support::{SECRET, Server, http, http_with, token};
 use zksync_witness_server::{config::Secret, server::auth::Authenticator};
 
-const ROUTES: [(&str, &str); 25] = [
+const ROUTES: [(&str, &str); 26] = [
     ("GET", "/status"),
     ("GET", "/get_job"),
     ("POST", "/working_on"),
@@ -37,6 +37,7 @@ const ROUTES: [(&str, &str); 25] = [
     ("GET", "/api/v1/jobs/1/data"),
     ("POST", "/api/v1/jobs/1/requeue"),
     ("POST", "/api/v1/jobs/1/drop"),
+    ("GET", "/api/v1/backup"),
     ("GET", "/api/v1/status"),
     ("GET", "/"),
     ("GET", "/nowhere"),

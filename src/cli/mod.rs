@@ -3,6 +3,7 @@
 //! Flags that stand for a setting are passed on as text; the configuration checks them, so that a flag, a variable and a
 //! line of the file meet the same rules and the same words.
 
+pub mod backup;
 pub mod bench;
 pub mod demo;
 mod error;
@@ -12,6 +13,7 @@ pub mod import;
 pub mod load;
 mod output;
 mod progress;
+pub mod restore;
 pub mod revert;
 pub mod serve;
 pub mod status;
@@ -25,7 +27,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use error::CliError;
 pub use output::{show, write_output};
-pub use progress::Progress;
+pub use progress::{Progress, Stages};
 pub use target::{DataDirArgs, Target, TargetArgs, client, runtime};
 
 use crate::config::{ConfigError, Flags};
@@ -89,6 +91,10 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Take a data folder back to an earlier block
     Revert(revert::RevertArgs),
+    /// Write everything that cannot be derived into one file, from a data folder or a running server
+    Backup(backup::BackupArgs),
+    /// Make a data folder from a backup
+    Restore(restore::RestoreArgs),
     /// Print a bearer token, for curl and the like
     Token(token::TokenArgs),
     /// Run a sample chain through the whole system, with two sample provers
@@ -117,6 +123,8 @@ impl Cli {
             Command::Export(args) => args.target.add_flags(&mut flags),
             Command::Status(args) => args.target.add_flags(&mut flags),
             Command::Revert(args) => args.folder.add_flags(&mut flags),
+            Command::Backup(args) => args.target.add_flags(&mut flags),
+            Command::Restore(args) => args.folder.add_flags(&mut flags),
             Command::Token(args) => args.folder.add_flags(&mut flags),
             Command::Demo(args) => args.folder.add_flags(&mut flags),
             Command::Bench(_) => {}
@@ -169,6 +177,11 @@ mod tests {
             "export --data-dir D block 7",
             "status --url http://u --json",
             "revert --data-dir D --to 3",
+            "backup --url http://u --out F",
+            "backup --data-dir D --out - --force",
+            "restore --data-dir D F",
+            "restore F --data-dir D --keep-going",
+            "restore F --check",
             "token --ttl 1h",
             "demo",
             "demo --data-dir D --log-format json",
@@ -193,6 +206,9 @@ mod tests {
             "export --data-dir D witness x",
             "export --data-dir D aggregated-proof 1",
             "revert --data-dir D",
+            "backup --data-dir D",
+            "restore --data-dir D",
+            "restore F --data-dir D --check",
             "token --ttl soon",
             "bench nothing",
             "bench --large 10",

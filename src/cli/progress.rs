@@ -1,6 +1,10 @@
 //! Progress of a long command, on standard error: a bar on a terminal, else a line now and then.
 
-use std::{cell::Cell, io::IsTerminal, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    io::IsTerminal,
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -39,6 +43,27 @@ impl Progress {
             }
         } else if let Some(standing) = self.countdown.tell(done, total) {
             eprintln!("{}: {standing}", self.what);
+        }
+    }
+}
+
+/// Progress of a command that does one thing after the other, each counted by itself.
+#[derive(Default)]
+pub struct Stages {
+    now: RefCell<Option<Progress>>,
+}
+
+impl Stages {
+    /// `done` of `total` things called `what` are done.
+    pub fn set(&self, what: &'static str, done: u64, total: u64) {
+        let mut now = self.now.borrow_mut();
+        if now.as_ref().is_none_or(|now| now.what != what) {
+            // The old one is cleared before the new one is shown.
+            *now = None;
+            *now = Some(Progress::new(what, total));
+        }
+        if let Some(now) = now.as_ref() {
+            now.set(done, total);
         }
     }
 }

@@ -6,6 +6,8 @@ pub const GENESIS: &str = "/api/v1/genesis";
 pub const BLOCKS: &str = "/api/v1/blocks";
 /// Import aggregated operations.
 pub const AGGREGATED_OPERATIONS: &str = "/api/v1/aggregated_operations";
+/// Everything that nothing else can be derived from, as one file.
+pub const BACKUP: &str = "/api/v1/backup";
 /// What the server is doing.
 pub const STATUS: &str = "/api/v1/status";
 

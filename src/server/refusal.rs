@@ -22,7 +22,9 @@ impl From<StoreError> for ApiError {
             StoreError::TooLarge { .. } => Self::BadParameter(error.to_string()),
             StoreError::DiskFull => Self::DiskFull,
             StoreError::LowSpace { free, floor } => Self::LowSpace { free, floor },
-            StoreError::Interrupted => Self::Unavailable { reason: error.to_string() },
+            StoreError::Interrupted | StoreError::SnapshotEnded => {
+                Self::Unavailable { reason: error.to_string() }
+            }
             StoreError::Locked { .. }
             | StoreError::Format { .. }
             | StoreError::Folder { .. }

@@ -83,6 +83,13 @@ impl StoredJson {
     }
 }
 
+/// The answer that is whatever a reader gives, of a length that nobody knows; it is sent in chunks.
+pub fn streamed(reader: impl Read + Send + 'static, content_type: &'static str) -> Response {
+    let mut response = Body::from_stream(in_parts(Box::new(reader), u64::MAX)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
 fn around(head: Vec<u8>, body: impl Read + Send + 'static, tail: Vec<u8>) -> Reader {
     Box::new(Cursor::new(head).chain(body).chain(Cursor::new(tail)))
 }
@@ -103,7 +110,9 @@ fn in_parts(reader: Reader, most: u64) -> impl Stream<Item = io::Result<Bytes>> 
                     Some((Ok(part), more))
                 }
                 Err(error) => {
-                    span.in_scope(|| error!(%error, "a stored body cannot be read, the answer is cut short"));
+                    span.in_scope(
+                        || error!(%error, "what is stored cannot be read, the answer is cut short"),
+                    );
                     Some((Err(error), None))
                 }
             }

@@ -103,6 +103,11 @@ impl Batch {
         }
     }
 
+    /// The writes until now.
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+
     /// Size of keys and values in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -121,7 +121,7 @@ impl Index {
 
 /// Threads of an index that this process has just closed may keep its file locked for a moment. Nobody else can: the
 /// caller holds the lock of the data folder.
-fn wait_until_free(db: &Path) -> Result<(), StoreError> {
+pub(super) fn wait_until_free(db: &Path) -> Result<(), StoreError> {
     let failed = || StoreError::io("opening the index");
     let file = File::open(db).map_err(failed())?;
     for _ in 0..500 {

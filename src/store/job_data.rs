@@ -5,6 +5,7 @@ use super::body::{BodyKind, BodyLabel, BodyRef};
 use super::error::StoreError;
 use super::jobs::{JobDataRef, JobMoves, JobRow};
 use super::keys::meta;
+use super::proofs::ProofRow;
 use super::{PreparedBody, Store, proofs};
 use crate::domain::job::{JobStatus, JobType};
 
@@ -32,16 +33,19 @@ pub enum AddJob {
 }
 
 impl Store {
-    /// Makes the job for a block whose witness is stored. Not synced: it can be made again.
+    /// Makes the job for a block whose witness is stored; one that is done, if the block is proven, whether or not there is a witness.
+    /// Not synced: it can be made again.
     pub fn add_single_job(&self, block: u32) -> Result<AddJob, StoreError> {
         let missing = |what: &str| StoreError::NotFound { what: format!("{what} {block}") };
         let chunks = self.block_row(block)?.ok_or_else(|| missing("block"))?.chunks;
-        self.witness_row(block)?.ok_or_else(|| missing("witness of block"))?;
+        if !self.has_single_proof(block)? {
+            self.witness_row(block)?.ok_or_else(|| missing("witness of block"))?;
+        }
         self.add_job(JobType::Single, block, block, chunks, None)
     }
 
     /// Makes the job that aggregates the proofs of a range of blocks. [`StoreError::MissingProof`] names the first block
-    /// without one. Not synced: it can be made again.
+    /// without one. With the aggregated proof stored already, the job is done. Not synced: it can be made again.
     pub fn add_aggregated_job(&self, first: u32, last: u32) -> Result<AddJob, StoreError> {
         if let Some(id) = self.job_of_range(JobType::Aggregated, first, last)? {
             return Ok(AddJob::Exists(id));
@@ -83,19 +87,20 @@ impl Store {
             None => JobDataRef::Witness,
         };
         let now = self.clock.wall_ms();
-        let proven = self.db.contains(proofs::table(job_type), &proofs::key(job_type, first, last))?;
+        let proof: Option<ProofRow> =
+            self.db.get(proofs::table(job_type), &proofs::key(job_type, first, last))?;
         let row = JobRow {
             id,
             job_type,
             // With its proof stored already, nobody is to prove it again.
-            status: if proven { JobStatus::Done } else { JobStatus::Idle },
+            status: if proof.is_some() { JobStatus::Done } else { JobStatus::Idle },
             first,
             last,
             chunks,
             attempts: 0,
-            holder: None,
+            updated_at_ms: proof.as_ref().map_or(now, |proof| proof.stored_at_ms),
+            holder: proof.and_then(|proof| proof.prover),
             created_at_ms: now,
-            updated_at_ms: now,
             data,
         };
         moves.change(None, Some(&row))?;

@@ -4,6 +4,7 @@
 //! DATA/LOCK      held while a process has the folder open
 //! DATA/index/    sled: small records
 //! DATA/blobs/    the large bodies that records refer to, one zstd frame a file
+//! DATA/restoring/  only while a backup is being restored: what becomes the two above
 //! ```
 //!
 //! # Tables
@@ -108,6 +109,7 @@ mod retention;
 mod revert;
 #[cfg(test)]
 mod revert_tests;
+mod snapshot;
 mod space;
 #[cfg(test)]
 mod space_tests;
@@ -133,12 +135,13 @@ pub use genesis::GenesisRecord;
 pub use genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
 pub use job_data::{AddJob, JobData};
 pub use jobs::{JobCounts, JobRecord};
-pub use open::StoreOptions;
-pub use proofs::{NewProof, PublishError};
+pub use open::{FolderLock, StoreOptions, wait_until_closed};
+pub use proofs::{KeptProof, NewProof, ProofRecord, PublishError};
 pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
 pub use rejected::RejectedProof;
 pub use retention::DropReport;
 pub use revert::RevertReport;
+pub use snapshot::Snapshot;
 pub use space::{ManualSpace, SpaceProbe, SpaceState, SystemSpace};
 pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
 
@@ -159,6 +162,7 @@ pub struct Store {
     chain: Mutex<()>,
     tree: Mutex<()>,
     queue: Mutex<leases::Leases>,
+    snapshots: snapshot::Snapshots,
     _lock: File,
 }
 
@@ -252,6 +256,7 @@ impl Store {
         let _tree = self.lock_tree();
         let mut leases = self.lock_queue();
         if self.db.is_broken() {
+            self.snapshots.end();
             self.db.reopen()?;
             self.committer.forget_unlinks();
             self.recover(&mut leases)?;
@@ -277,6 +282,7 @@ impl Store {
 
     /// Does all writes of the batch or none; durable after the next sync.
     fn apply(&self, batch: batch::Batch) -> Result<(), StoreError> {
+        self.snapshots.note(&batch);
         let released = self.db.apply(batch)?;
         self.committer.unlink_later(released);
         Ok(())

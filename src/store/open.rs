@@ -13,8 +13,10 @@ use super::body::Bodies;
 use super::commit::Committer;
 use super::db::Db;
 use super::error::StoreError;
+use super::index;
 use super::keys::{self, meta};
 use super::leases::Leases;
+use super::snapshot::Snapshots;
 use super::space::{Space, SpaceProbe, SystemSpace};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::job::LeasePolicy;
@@ -108,6 +110,7 @@ impl Store {
             chain: Mutex::new(()),
             tree: Mutex::new(()),
             queue: Mutex::new(Leases::default()),
+            snapshots: Snapshots::default(),
             _lock: lock,
         };
         store.recover(&mut store.lock_queue())?;
@@ -117,6 +120,23 @@ impl Store {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The lock of a data folder without the store in it: whoever holds it keeps every process from opening the folder.
+#[derive(Debug)]
+pub struct FolderLock(#[expect(dead_code, reason = "it is held")] File);
+
+impl FolderLock {
+    /// Takes the lock; makes the folder if it is absent. [`StoreError::Locked`] when another process has it.
+    pub fn take(dir: &Path) -> Result<Self, StoreError> {
+        lock(dir).map(Self)
+    }
+}
+
+/// Returns when the index of a store that was dropped is closed, which may be a moment later.
+pub fn wait_until_closed(dir: &Path) -> Result<(), StoreError> {
+    let db = dir.join("index").join("db");
+    if db.exists() { index::wait_until_free(&db) } else { Ok(()) }
 }
 
 /// One process for each folder. The lock goes with the process, however it ends.

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::batch::Table;
+use super::batch::{Batch, Table};
 use super::body::{BodyKind, BodyLabel, BodyRef};
 use super::error::StoreError;
 use super::jobs::{JobMoves, JobRow};
-use super::{Store, keys};
+use super::queue::MAX_PROVER_NAME;
+use super::{Store, codec, keys};
 use crate::domain::job::{JobState, JobType};
+use crate::tree::source::Entry;
 
 /// A proof that was checked and is to be stored.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +22,36 @@ pub struct NewProof<'a> {
     pub last: u32,
     /// The proof as the protocol's JSON.
     pub json: &'a [u8],
+}
+
+/// A proof with what is kept of it, to be stored in another folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptProof {
+    /// First block it proves.
+    pub first: u32,
+    /// Last block it proves; the same for a single proof.
+    pub last: u32,
+    /// The prover that made it, if that is known.
+    pub prover: Option<String>,
+    /// When it was published, in milliseconds since 1970.
+    pub stored_at_ms: u64,
+    /// The proof as the protocol's JSON.
+    pub json: Vec<u8>,
+}
+
+/// A stored proof without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProofRecord {
+    /// First block it proves.
+    pub first: u32,
+    /// Last block it proves; the same for a single proof.
+    pub last: u32,
+    /// The prover that made it, if that is known.
+    pub prover: Option<String>,
+    /// When it was published, in milliseconds since 1970.
+    pub stored_at_ms: u64,
+    /// Where its JSON is; see [`Store::read_body`].
+    pub body: BodyRef,
 }
 
 /// Why a proof is not stored.
@@ -64,6 +96,7 @@ pub enum PublishError {
 pub(super) struct ProofRow {
     pub first: u32,
     pub last: u32,
+    /// The job it was published for; 0 when it came from another folder.
     pub job_id: u32,
     pub prover: Option<String>,
     pub stored_at_ms: u64,
@@ -75,6 +108,13 @@ pub(super) fn table(job_type: JobType) -> Table {
     match job_type {
         JobType::Single => Table::Proofs,
         JobType::Aggregated => Table::AggregatedProofs,
+    }
+}
+
+fn body_kind(job_type: JobType) -> BodyKind {
+    match job_type {
+        JobType::Single => BodyKind::SingleProof,
+        JobType::Aggregated => BodyKind::AggregatedProof,
     }
 }
 
@@ -96,6 +136,48 @@ impl Store {
     /// Stores the aggregated proof of a range of blocks, as [`Store::publish_single`] does.
     pub fn publish_aggregated(&self, proof: NewProof<'_>) -> Result<(), PublishError> {
         self.publish(JobType::Aggregated, proof)
+    }
+
+    /// Stores a proof that was published in another folder; not synced. It has no job: [`Store::add_single_job`] and
+    /// [`Store::add_aggregated_job`] make one that is done. [`PublishError::Duplicate`] when there is one already.
+    pub fn keep_proof(&self, job_type: JobType, proof: &KeptProof) -> Result<(), PublishError> {
+        let KeptProof { first, last, prover, stored_at_ms, json } = proof;
+        let (first, last) = (*first, *last);
+        if prover.as_ref().is_some_and(|prover| prover.len() > MAX_PROVER_NAME) {
+            return Err(StoreError::TooLarge { what: "the name of the prover".into() }.into());
+        }
+        let body = self.prepare_body(BodyLabel::range(body_kind(job_type), first, last), json)?;
+        self.ready()?;
+        let _queue = self.lock_queue();
+        let key = key(job_type, first, last);
+        if self.db.contains(table(job_type), &key)? {
+            return Err(PublishError::Duplicate { first, last });
+        }
+        let mut batch = Batch::new();
+        let (prover, stored_at_ms) = (prover.clone(), *stored_at_ms);
+        let row = ProofRow { first, last, job_id: 0, prover, stored_at_ms, body: batch.adopt(body) };
+        batch.put(table(job_type), &key, &row)?;
+        Ok(self.apply(batch)?)
+    }
+
+    /// Up to `limit` proofs of a type, ascending by their last block, then their first: those after the proof of the blocks
+    /// `after.0` to `after.1`, or from the first on.
+    pub fn proofs(
+        &self,
+        job_type: JobType,
+        after: Option<(u32, u32)>,
+        limit: usize,
+    ) -> Result<Vec<ProofRecord>, StoreError> {
+        let mut from = after.map_or_else(Vec::new, |(first, last)| key(job_type, first, last));
+        // The first key behind that one.
+        from.push(0);
+        let rows = self.db.range_raw(table(job_type), &from, &[0xff; 9], limit)?;
+        let read = |(_, row): Entry| {
+            let ProofRow { first, last, prover, stored_at_ms, body, .. } =
+                codec::from_body_bytes("a proof", &row)?;
+            Ok(ProofRecord { first, last, prover, stored_at_ms, body })
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// Everything that [`Store::publish_single`] would refuse, without storing: cheap, to be asked before the proof itself is checked.
@@ -137,12 +219,8 @@ impl Store {
     fn publish(&self, job_type: JobType, proof: NewProof<'_>) -> Result<(), PublishError> {
         let NewProof { job_id, first, last, json } = proof;
         self.job_for_proof(job_type, job_id, first, last)?;
-        let kind = match job_type {
-            JobType::Single => BodyKind::SingleProof,
-            JobType::Aggregated => BodyKind::AggregatedProof,
-        };
         // Slow, so before the lock; the job is looked at again under it.
-        let body = self.prepare_body(BodyLabel::range(kind, first, last), json)?;
+        let body = self.prepare_body(BodyLabel::range(body_kind(job_type), first, last), json)?;
         self.ready()?;
         let generation = {
             let mut leases = self.lock_queue();

@@ -24,7 +24,7 @@ use super::{JobData, Store};
 use crate::domain::job::{Job, JobError, JobState, JobStatus, JobType, Lease};
 
 /// Names are part of records, which are small.
-const MAX_PROVER_NAME: usize = 256;
+pub(super) const MAX_PROVER_NAME: usize = 256;
 /// Jobs that change in one transaction.
 const JOBS_A_BATCH: usize = 100;
 

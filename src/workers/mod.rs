@@ -11,6 +11,7 @@
 //! | [`updater`] | the thread that turns witnesses and proofs into jobs, and ends stale leases |
 //! | [`aggregator`] | makes `CreateProofBlocks` operations when the server is asked to |
 //! | [`proofs`] | what a published proof must satisfy |
+//! | [`rebuild`] | makes an empty store anew from blocks, operations and proofs |
 //! | [`verification`] | keys that published proofs are verified against, and turns to do it |
 //! | [`node`] | all of it together, started and stopped |
 
@@ -22,7 +23,12 @@ pub mod import;
 pub mod maintainer;
 pub mod node;
 pub mod proofs;
+pub mod rebuild;
+#[cfg(test)]
+mod rebuild_tests;
 pub mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod updater;
 pub mod verification;
 #[cfg(test)]
@@ -31,4 +37,5 @@ mod verification_tests;
 pub use import::{ImportError, Imported};
 pub use node::{Node, NodeOptions};
 pub use proofs::PublishRefused;
+pub use rebuild::{Rebuild, RebuildReport};
 pub use verification::Verifier;

@@ -156,14 +156,20 @@ fn compare(what: String, expected: &Fr, found: Option<&Fr>) -> Result<(), Publis
     Err(PublishRefused::PublicInput { what, expected: hex(expected), found })
 }
 
-fn check_single(store: &Store, number: u32, proof: &SingleProof) -> Result<CircuitId, PublishRefused> {
+/// Checks the form of a single proof, and that it is about the stored block.
+pub(super) fn check_single(
+    store: &Store,
+    number: u32,
+    proof: &SingleProof,
+) -> Result<CircuitId, PublishRefused> {
     let inputs = proof.validate()?.inputs;
     let block = block(store, number)?;
     compare(format!("block {number}"), &expected_input(&block), inputs.first())?;
     Ok(CircuitId::Block { chunks: block.chunks })
 }
 
-fn check_aggregated(
+/// Checks the form of an aggregated proof, and that it is about the stored blocks.
+pub(super) fn check_aggregated(
     store: &Store,
     first: u32,
     last: u32,

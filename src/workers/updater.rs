@@ -93,14 +93,13 @@ fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
     Ok(added)
 }
 
-/// Makes the job of a witnessed block, unless the block is proven or has one.
+/// Makes the job of a witnessed block, unless it has one; whether there is a new one to prove.
 fn add_single_job(store: &Store, block: u32) -> Result<bool, StoreError> {
-    if store.has_single_proof(block)? {
-        return Ok(false);
-    }
     let AddJob::Added(id) = store.add_single_job(block)? else { return Ok(false) };
-    info!(job = id, block, "job added");
-    Ok(true)
+    // A proof from another folder comes without its job.
+    let proven = store.has_single_proof(block)?;
+    info!(job = id, block, proven, "job added");
+    Ok(!proven)
 }
 
 /// Makes the jobs that a range waits for. Without any job, the queue takes blocks that are to be aggregated for proven: an operation
@@ -121,15 +120,15 @@ fn add_aggregated_jobs(store: &Store) -> Result<bool, StoreError> {
     {
         let (first, last) = (operation.first, operation.last);
         next = last.saturating_add(1);
-        if store.has_aggregated_proof(first, last)? {
-            continue;
-        }
+        let proven = store.has_aggregated_proof(first, last)?;
         match store.add_aggregated_job(first, last) {
             Ok(AddJob::Added(id)) => {
-                info!(job = id, first, last, "aggregated job added");
-                added = true;
+                info!(job = id, first, last, proven, "aggregated job added");
+                added |= !proven;
             }
             Ok(AddJob::Exists(_)) => {}
+            // There is nothing to do for it any more.
+            Err(StoreError::MissingProof { .. }) if proven => {}
             Err(StoreError::MissingProof { block }) => {
                 debug!(first, last, block, "the range waits for the proof of a block");
                 added |= add_missing_jobs(store, block, last)?;

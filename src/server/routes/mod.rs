@@ -1,6 +1,7 @@
 //! The routes: the protocol of the provers (spec 06 §5), and `/api/v1` for imports and operators.
 
 mod aggregated;
+mod backup;
 mod blocks;
 mod import;
 mod jobs;
@@ -99,6 +100,7 @@ pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: Limits) -> 
         .route("/api/v1/jobs/{id}/data", get(jobs::data))
         .route("/api/v1/jobs/{id}/requeue", post(jobs::requeue))
         .route("/api/v1/jobs/{id}/drop", post(jobs::drop_job))
+        .route(path::BACKUP, get(backup::backup))
         .route(path::STATUS, get(status))
         .route_layer(gate(requests.operator));
     Router::new()

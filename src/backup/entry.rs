@@ -1,0 +1,252 @@
+//! The parts of a backup file as bytes.
+
+use serde::{Deserialize, Serialize};
+
+const MAGIC: &[u8; 8] = b"zkwsbkup";
+/// The format that is written; those up to it are read.
+pub(super) const FORMAT: u32 = 1;
+/// Length of the start of the file.
+pub(super) const FILE_HEAD: usize = 16;
+/// Length of the head of an entry.
+pub(super) const ENTRY_HEAD: usize = 36;
+/// Length of a hash.
+pub(super) const HASH: usize = 32;
+/// Longest meta, in bytes; a name of a prover is the longest thing in one.
+pub(super) const MAX_META: u32 = 64 << 10;
+/// Longest body and longest frame, in bytes; a bound against damage and archives that unpack without end.
+pub(super) const MAX_BODY: u64 = 4 << 30;
+/// The flag of an entry that whoever does not know it may skip.
+const MAY_BE_SKIPPED: u8 = 1;
+
+/// What an entry is. Stored by number: frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// What the backup is: the first entry.
+    About = 1,
+    /// The state before block 1.
+    Genesis = 2,
+    /// A block with its account updates.
+    Block = 3,
+    /// An aggregated operation.
+    AggregatedOperation = 4,
+    /// A single proof.
+    Proof = 5,
+    /// An aggregated proof.
+    AggregatedProof = 6,
+    /// The last entry.
+    End = 255,
+}
+
+impl Kind {
+    const ALL: [Kind; 7] = [
+        Kind::About,
+        Kind::Genesis,
+        Kind::Block,
+        Kind::AggregatedOperation,
+        Kind::Proof,
+        Kind::AggregatedProof,
+        Kind::End,
+    ];
+
+    pub(super) fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+}
+
+/// The start of the file.
+pub(super) fn file_head(format: u32) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&format.to_le_bytes());
+    sealed(bytes)
+}
+
+/// The format of the file; `None` when it is no backup.
+pub(super) fn parse_file_head(bytes: &[u8; FILE_HEAD]) -> Option<u32> {
+    let rest = unsealed(bytes)?.strip_prefix(MAGIC)?;
+    rest.first_chunk::<4>().map(|format| u32::from_le_bytes(*format))
+}
+
+/// The head of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Number of the kind, which this program may not know.
+    pub kind: u8,
+    pub flags: u8,
+    pub first: u32,
+    pub last: u32,
+    pub meta_len: u32,
+    /// Length of the body, uncompressed.
+    pub raw_len: u64,
+    pub frame_len: u64,
+}
+
+impl Head {
+    pub fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = vec![self.kind, self.flags, 0, 0];
+        bytes.extend_from_slice(&self.first.to_le_bytes());
+        bytes.extend_from_slice(&self.last.to_le_bytes());
+        bytes.extend_from_slice(&self.meta_len.to_le_bytes());
+        bytes.extend_from_slice(&self.raw_len.to_le_bytes());
+        bytes.extend_from_slice(&self.frame_len.to_le_bytes());
+        sealed(bytes)
+    }
+
+    /// `None` when it is damaged.
+    pub fn parse(bytes: &[u8; ENTRY_HEAD]) -> Option<Self> {
+        let rest = unsealed(bytes)?;
+        let (marks, rest) = rest.split_first_chunk::<4>()?;
+        let [kind, flags, 0, 0] = *marks else { return None };
+        let (first, rest) = rest.split_first_chunk::<4>()?;
+        let (last, rest) = rest.split_first_chunk::<4>()?;
+        let (meta_len, rest) = rest.split_first_chunk::<4>()?;
+        let (raw_len, rest) = rest.split_first_chunk::<8>()?;
+        let frame_len = rest.first_chunk::<8>()?;
+        let head = Self {
+            kind,
+            flags,
+            first: u32::from_le_bytes(*first),
+            last: u32::from_le_bytes(*last),
+            meta_len: u32::from_le_bytes(*meta_len),
+            raw_len: u64::from_le_bytes(*raw_len),
+            frame_len: u64::from_le_bytes(*frame_len),
+        };
+        let bounded = head.meta_len <= MAX_META && head.raw_len <= MAX_BODY && head.frame_len <= MAX_BODY;
+        bounded.then_some(head)
+    }
+
+    /// What is to be done with the entry.
+    pub fn known(&self) -> Known {
+        match Kind::of(self.kind) {
+            Some(kind) if self.flags == 0 => Known::Kind(kind),
+            None if self.flags == MAY_BE_SKIPPED => Known::Skip,
+            _ => Known::No,
+        }
+    }
+}
+
+/// Whether an entry is one that this program knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It is.
+    Kind(Kind),
+    /// It is not, and may be skipped.
+    Skip,
+    /// It is not.
+    No,
+}
+
+fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let crc = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
+    let (rest, crc) = bytes.split_last_chunk::<4>()?;
+    (crc32fast::hash(rest) == u32::from_le_bytes(*crc)).then_some(rest)
+}
+
+/// Meta of [`Kind::About`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Name and version of the program that wrote the backup.
+    pub program: String,
+    /// The moment the backup shows, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The last block of that moment. In the file it is the entry's last block.
+    #[serde(skip)]
+    pub head: u32,
+}
+
+/// Meta of entries that have none.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct NoMeta {}
+
+/// Meta of [`Kind::AggregatedOperation`].
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct OperationMeta {
+    pub stored_at_ms: u64,
+}
+
+/// Meta of [`Kind::Proof`] and [`Kind::AggregatedProof`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ProofMeta {
+    pub prover: Option<String>,
+    pub stored_at_ms: u64,
+}
+
+/// How many entries there are. Meta of [`Kind::End`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Blocks.
+    pub blocks: u64,
+    /// Aggregated operations.
+    pub aggregated_operations: u64,
+    /// Single proofs.
+    pub proofs: u64,
+    /// Aggregated proofs.
+    pub aggregated_proofs: u64,
+    /// Entries in all, but for the end.
+    pub entries: u64,
+}
+
+impl Counts {
+    /// Counts an entry; `None` is one of an unknown kind.
+    pub(super) fn add(&mut self, kind: Option<Kind>) {
+        let count = match kind {
+            Some(Kind::Block) => &mut self.blocks,
+            Some(Kind::AggregatedOperation) => &mut self.aggregated_operations,
+            Some(Kind::Proof) => &mut self.proofs,
+            Some(Kind::AggregatedProof) => &mut self.aggregated_proofs,
+            Some(Kind::About | Kind::Genesis) | None => &mut 0,
+            Some(Kind::End) => return,
+        };
+        *count += 1;
+        self.entries += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_frozen() {
+        assert_eq!(hex::encode(file_head(1)), "7a6b7773626b757001000000".to_string() + "0f7f8b1f");
+        let head =
+            Head { kind: 4, flags: 1, first: 2, last: 3, meta_len: 4, raw_len: 5, frame_len: 0x0102_0304 };
+        let bytes = head.to_bytes();
+        assert_eq!(
+            hex::encode(&bytes[..32]),
+            "04010000020000000300000004000000".to_string() + "05000000000000000403020100000000"
+        );
+        let bytes: &[u8; ENTRY_HEAD] = bytes.as_slice().try_into().unwrap();
+        assert_eq!(Head::parse(bytes), Some(head));
+    }
+
+    #[test]
+    fn what_a_reader_does_not_know_is_skipped_only_where_that_is_said() {
+        let known = |kind, flags| {
+            Head { kind, flags, first: 0, last: 0, meta_len: 0, raw_len: 0, frame_len: 0 }.known()
+        };
+        assert_eq!(known(3, 0), Known::Kind(Kind::Block));
+        assert_eq!(known(3, 1), Known::No);
+        assert_eq!(known(7, 1), Known::Skip);
+        assert_eq!(known(7, 0), Known::No);
+        assert_eq!(known(7, 3), Known::No);
+        assert_eq!(known(0, 0), Known::No);
+    }
+
+    #[test]
+    fn lengths_beyond_the_bounds_are_damage() {
+        let head = Head { kind: 3, flags: 0, first: 1, last: 1, meta_len: 2, raw_len: 5, frame_len: 5 };
+        for bad in [
+            Head { meta_len: MAX_META + 1, ..head },
+            Head { raw_len: MAX_BODY + 1, ..head },
+            Head { frame_len: u64::MAX, ..head },
+        ] {
+            assert_eq!(Head::parse(bad.to_bytes().as_slice().try_into().unwrap()), None);
+        }
+    }
+}

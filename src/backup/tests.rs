@@ -1,0 +1,330 @@
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::entry::{FORMAT, Head, file_head};
+use super::*;
+use crate::store::{FolderLock, KeptProof, Store, StoreError, StoreOptions};
+use crate::workers::rebuild::RebuildReport;
+use crate::workers::testing::{Sample, empty};
+
+fn taken(store: &Arc<Store>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    BackupSource::new(store.snapshot().unwrap()).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+fn entries(backup: &[u8]) -> Result<Vec<Entry>, BackupError> {
+    let mut entries = Vec::new();
+    verify(backup, |_, entry| entries.push(entry.clone()))?;
+    Ok(entries)
+}
+
+fn open(dir: &Path) -> Result<Arc<Store>, StoreError> {
+    Store::open(dir, StoreOptions::default()).map(Arc::new)
+}
+
+fn restored(backup: &[u8], dir: &Path) -> Result<Restored, RestoreError> {
+    restore(backup, dir, &open, false, &|_, _, _| {})
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = dir.read_dir().unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A few blocks with an operation and proofs.
+fn small() -> (TempDir, Arc<Store>) {
+    let (sample, (dir, store)) = (Sample::read(), empty());
+    let mut rebuild = sample.rebuild(&store, 2);
+    assert!(rebuild.aggregated_operation(1, 2, &sample.create_proof(1, 2)).unwrap());
+    for block in [1, 2] {
+        assert!(rebuild.proof(&sample.proof(block, "ada")).unwrap());
+    }
+    assert!(rebuild.aggregated_proof(&sample.aggregated_proof(1, 2, "bob")).unwrap());
+    rebuild.finish().unwrap();
+    (dir, store)
+}
+
+/// A backup made by hand, of any entries: kind, flags, blocks, meta, body.
+fn by_hand(format: u32, entries: &[(u8, u8, u32, &str, &[u8])]) -> Vec<u8> {
+    let mut file = file_head(format);
+    let mut counts = Counts::default();
+    let put = |file: &mut Vec<u8>, kind, flags, block, meta: &str, body: &[u8]| {
+        let frame = if body.is_empty() { Vec::new() } else { zstd::bulk::compress(body, 1).unwrap() };
+        let head = Head {
+            kind,
+            flags,
+            first: block,
+            last: block,
+            meta_len: meta.len() as u32,
+            raw_len: body.len() as u64,
+            frame_len: frame.len() as u64,
+        };
+        let bytes = [head.to_bytes(), meta.into(), frame].concat();
+        file.extend_from_slice(&bytes);
+        let hash = if kind == Kind::End as u8 { blake3::hash(file) } else { blake3::hash(&bytes) };
+        file.extend_from_slice(hash.as_bytes());
+    };
+    for &(kind, flags, block, meta, body) in entries {
+        put(&mut file, kind, flags, block, meta, body);
+        counts.add(Kind::of(kind));
+    }
+    let counts = serde_json::to_string(&counts).unwrap();
+    put(&mut file, Kind::End as u8, 0, 0, &counts, b"");
+    file
+}
+
+const ABOUT: (u8, u8, u32, &str, &[u8]) = (1, 0, 0, r#"{"program":"a later one","at_ms":5,"new":[]}"#, b"");
+
+#[test]
+fn a_backup_comes_back_and_gives_the_same_backup() {
+    let (_dir, store) = small();
+    let backup = taken(&store);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    for dir in ["empty", "absent", "far/below"].map(|name| dir.path().join(name)) {
+        let restored = restored(&backup, &dir).unwrap();
+        assert_eq!((restored.about.head, restored.counts.entries), (2, 8));
+        let expected = RebuildReport {
+            genesis: true,
+            blocks: 2,
+            aggregated_operations: 1,
+            proofs: 2,
+            aggregated_proofs: 1,
+            ..RebuildReport::default()
+        };
+        assert_eq!(restored.report, expected);
+        assert_eq!(names(&dir), ["LOCK", "blobs", "index"]);
+        let copy = open(&dir).unwrap();
+        assert_eq!(copy.check_everything().unwrap(), Vec::<String>::new());
+        assert_eq!(entries(&taken(&copy)).unwrap(), entries(&backup).unwrap());
+    }
+}
+
+#[test]
+fn every_flipped_byte_and_every_truncation_is_noticed() {
+    let (sample, (_dir, store)) = (Sample::read(), empty());
+    // One of each kind, but blocks: every byte costs a verification.
+    let mut rebuild = sample.rebuild(&store, 1);
+    assert!(rebuild.proof(&sample.proof(1, "ada")).unwrap());
+    assert!(rebuild.aggregated_proof(&sample.aggregated_proof(1, 1, "bob")).unwrap());
+    let backup = taken(&store);
+    assert_eq!(entries(&backup).unwrap().len(), 4);
+    for at in 0..backup.len() {
+        let mut bad = backup.clone();
+        bad[at] ^= 1 << (at % 8);
+        assert!(verify(&bad[..], |_, _| {}).is_err(), "byte {at}");
+        let short = verify(&backup[..at], |_, _| {}).unwrap_err();
+        assert!(
+            matches!(short, BackupError::CutShort { .. })
+                || (at < 16 && matches!(short, BackupError::NotABackup)),
+            "{at} bytes: {short}"
+        );
+    }
+    let longer = [&backup[..], &[0]].concat();
+    assert!(matches!(verify(&longer[..], |_, _| {}), Err(BackupError::Damaged { .. })));
+}
+
+#[test]
+fn an_entry_that_is_gone_or_elsewhere_is_noticed() {
+    let whole = by_hand(FORMAT, &[ABOUT, (3, 0, 1, "{}", b"a"), (3, 0, 2, "{}", b"b")]);
+    let begin = by_hand(FORMAT, &[ABOUT]).len() - by_hand(FORMAT, &[]).len() + 16;
+    let length = by_hand(FORMAT, &[(3, 0, 1, "{}", b"a")]).len() - by_hand(FORMAT, &[]).len();
+    verify(&whole[..], |_, _| {}).unwrap();
+    let one = whole[begin..begin + length].to_vec();
+    let (before, behind) = (whole[..begin].to_vec(), whole[begin + length..].to_vec());
+    for bad in [
+        [before.clone(), behind.clone()].concat(),
+        [before.clone(), one.clone(), one.clone(), behind.clone()].concat(),
+        [before, behind[..length].to_vec(), one, behind[length..].to_vec()].concat(),
+    ] {
+        let error = verify(&bad[..], |_, _| {}).unwrap_err();
+        assert!(error.to_string().contains("a hash"), "{error}");
+    }
+}
+
+#[test]
+fn later_versions_are_read_as_far_as_they_allow() {
+    let read = |entries: &[_]| {
+        let mut seen = Vec::new();
+        verify(&by_hand(FORMAT, entries)[..], |about, entry| {
+            seen.push((about.at_ms, entry.kind, entry.body.clone()))
+        })
+        .map(|_| seen)
+    };
+    let block = (3u8, 0u8, 1u32, r#"{"unheard_of":1}"#, &b"a block"[..]);
+    let seen = read(&[ABOUT, (77, 1, 0, "not even JSON", b"x"), block]).unwrap();
+    assert_eq!(seen, [(5, Kind::Block, b"a block".to_vec())]);
+    let error = read(&[ABOUT, (77, 0, 0, "{}", b"x"), block]).unwrap_err();
+    assert!(matches!(error, BackupError::UnknownKind { kind: 77 }), "{error}");
+    let error = read(&[ABOUT, (3, 2, 1, "{}", b"x")]).unwrap_err();
+    assert!(matches!(error, BackupError::UnknownKind { kind: 3 }), "{error}");
+    let error = read(&[block]).unwrap_err();
+    assert!(matches!(error, BackupError::Damaged { .. }), "{error}");
+    let error = verify(&by_hand(FORMAT + 1, &[ABOUT])[..], |_, _| {}).unwrap_err();
+    assert!(matches!(error, BackupError::LaterFormat { found: 2, known: 1 }), "{error}");
+    let error = verify(&by_hand(0, &[ABOUT])[..], |_, _| {}).unwrap_err();
+    assert!(matches!(error, BackupError::NotABackup), "{error}");
+}
+
+#[test]
+fn what_does_not_pass_ends_the_restore_or_is_left_out() {
+    let sample = Sample::read();
+    let backup_with = |proof: &[u8]| {
+        let meta = r#"{"prover":null,"stored_at_ms":1}"#;
+        let genesis = (2, 0, 0, "{}", sample.genesis.as_slice());
+        by_hand(FORMAT, &[ABOUT, genesis, (3, 0, 1, "{}", &sample.blocks[0]), (5, 0, 1, meta, proof)])
+    };
+    let (good, wrong) = (backup_with(&sample.proof(1, "").json), backup_with(&sample.proof(2, "").json));
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("data");
+    let error = restored(&wrong, &place).unwrap_err();
+    assert!(error.to_string().starts_with("the proof of block 1: the proof's public input"), "{error}");
+    assert_eq!(names(&place), ["LOCK"]);
+    assert_eq!(restored(&good, &place).unwrap().report.proofs, 1);
+    let place = dir.path().join("other");
+    let Restored { report, .. } = restore(&wrong[..], &place, &open, true, &|_, _, _| {}).unwrap();
+    assert_eq!((report.blocks, report.proofs, report.not_taken.len()), (1, 0, 1));
+    open(&place).unwrap();
+}
+
+#[test]
+fn only_an_absent_or_empty_folder_is_restored_into_and_damage_leaves_it_so() {
+    let (_dir, store) = small();
+    let backup = taken(&store);
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path();
+    let occupied = || matches!(restored(&backup, place), Err(RestoreError::Occupied { .. }));
+    std::fs::write(place.join("a file"), "x").unwrap();
+    assert!(occupied());
+    assert_eq!(names(place), ["a file"]);
+    std::fs::remove_file(place.join("a file")).unwrap();
+    // Bodies are left over from a restore only beside its own folder.
+    std::fs::create_dir(place.join("blobs")).unwrap();
+    assert!(occupied());
+    std::fs::create_dir(place.join("restoring")).unwrap();
+    let cut = restored(&backup[..backup.len() - 1], place);
+    assert!(matches!(cut, Err(RestoreError::Backup(BackupError::CutShort { .. }))), "{cut:?}");
+    assert_eq!(names(place), ["LOCK"]);
+    let held = FolderLock::take(place).unwrap();
+    assert!(matches!(restored(&backup, place), Err(RestoreError::Store(StoreError::Locked { .. }))));
+    drop(held);
+    // As if it had been killed when it was all but done.
+    std::fs::create_dir_all(place.join("restoring/index")).unwrap();
+    std::fs::create_dir(place.join("blobs")).unwrap();
+    std::fs::write(place.join("blobs/of another"), "x").unwrap();
+    restored(&backup, place).unwrap();
+    assert!(!place.join("blobs/of another").exists());
+    assert!(occupied());
+    assert_eq!(open(place).unwrap().check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_revert_while_it_is_read_ends_a_backup() {
+    let (_dir, store) = small();
+    let mut source = BackupSource::new(store.snapshot().unwrap());
+    source.read_exact(&mut [0; 100]).unwrap();
+    store.revert(1).unwrap();
+    let error = source.read_to_end(&mut Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("was reverted"), "{error}");
+    assert!(source.read(&mut [0; 10]).is_err(), "an error is no end");
+    let error = error.downcast::<StoreError>().unwrap();
+    assert!(matches!(error, StoreError::SnapshotEnded));
+}
+
+#[test]
+fn a_small_reader_gets_the_same_bytes() {
+    let (_dir, store) = small();
+    let (whole, mut source) = (taken(&store), BackupSource::new(store.snapshot().unwrap()));
+    let (mut bytes, mut part) = (Vec::new(), [0; 7]);
+    loop {
+        let read = source.read(&mut part).unwrap();
+        if read == 0 {
+            break;
+        }
+        bytes.extend_from_slice(&part[..read]);
+    }
+    assert_eq!(bytes.len(), whole.len());
+    assert_eq!(entries(&bytes).unwrap(), entries(&whole).unwrap());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// Whatever is proven, by whomever.
+    #[test]
+    fn any_store_comes_back(
+        blocks in 0u32..=4,
+        proofs in proptest::collection::btree_map(1u32..=4, (proptest::option::of(".{0,40}"), any::<u64>()), 0..4),
+        operations in proptest::sample::subsequence(vec![(1u32, 1u32), (2, 3), (4, 4)], 0..=3),
+    ) {
+        let (sample, (_dir, store)) = (Sample::read(), empty());
+        let mut rebuild = sample.rebuild(&store, blocks);
+        for &(first, last) in operations.iter().filter(|operation| operation.1 <= blocks) {
+            prop_assert!(rebuild.aggregated_operation(first, last, &sample.create_proof(first, last)).unwrap());
+        }
+        for (block, (prover, stored_at_ms)) in proofs.into_iter().filter(|(block, _)| *block <= blocks) {
+            let proof = KeptProof { prover, stored_at_ms, ..sample.proof(block, "") };
+            prop_assert!(rebuild.proof(&proof).unwrap());
+        }
+        for &(first, last) in operations.iter().filter(|operation| operation.1 <= blocks) {
+            prop_assert!(rebuild.aggregated_proof(&sample.aggregated_proof(first, last, "é")).unwrap());
+        }
+        rebuild.finish().unwrap();
+        let backup = taken(&store);
+        let dir = tempfile::tempdir().unwrap();
+        restored(&backup, dir.path()).unwrap();
+        let copy = open(dir.path()).unwrap();
+        prop_assert_eq!(copy.check_everything().unwrap(), Vec::<String>::new());
+        prop_assert_eq!(&entries(&taken(&copy)).unwrap(), &entries(&backup).unwrap());
+        prop_assert_eq!(copy.genesis().unwrap(), store.genesis().unwrap());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_an_error_and_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), at in 0usize..200) {
+        prop_assert!(entries(&bytes).is_err());
+        // Behind a good start, and with heads that are whole.
+        let good = by_hand(FORMAT, &[ABOUT]);
+        let start = &good[..at.min(good.len() - 1)];
+        prop_assert!(entries(&[start, &bytes].concat()).is_err());
+        let head = Head { kind: 3, flags: 0, first: 1, last: 1, meta_len: 9, raw_len: at as u64, frame_len: 100 };
+        let begin = good.len() - by_hand(FORMAT, &[]).len() + 16;
+        let claimed = [&good[..begin], &head.to_bytes(), &bytes].concat();
+        prop_assert!(entries(&claimed).is_err());
+    }
+}
+
+#[test]
+fn zz_make_golden() {
+    let (sample, (_dir, store)) = (Sample::read(), empty());
+    let mut rebuild = sample.rebuild(&store, 8);
+    let blocks = |last| {
+        let block = |n: u32| {
+            serde_json::from_slice::<crate::domain::ImportedBlock>(&sample.blocks[n as usize - 1])
+                .unwrap()
+                .block
+        };
+        (1..=last).map(block).collect::<Vec<_>>()
+    };
+    let commit = crate::domain::AggregatedOperation::CommitBlocks {
+        last_committed_block: blocks(1).remove(0),
+        blocks: blocks(6),
+    };
+    assert!(rebuild.aggregated_operation(1, 6, &serde_json::to_vec(&commit).unwrap()).unwrap());
+    assert!(rebuild.aggregated_operation(1, 4, &sample.create_proof(1, 4)).unwrap());
+    assert!(rebuild.aggregated_operation(1, 2, &sample.execute(1, 2)).unwrap());
+    for block in [1, 2, 3, 4, 5, 7] {
+        assert!(rebuild.proof(&sample.proof(block, "ada")).unwrap());
+    }
+    assert!(rebuild.aggregated_proof(&sample.aggregated_proof(1, 4, "bob")).unwrap());
+    rebuild.finish().unwrap();
+    std::fs::write("/tmp/format-1.backup", taken(&store)).unwrap();
+}

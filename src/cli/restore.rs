@@ -1,0 +1,135 @@
+//! `restore`: a data folder from a backup.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, SecondsFormat};
+use clap::Args;
+
+use super::{CliError, DataDirArgs, Stages, show};
+use crate::{
+    backup::{self, About, BackupError, Counts, Kind, RestoreError, Restored},
+    config::Config,
+    service::open_store,
+    store::StoreError,
+};
+
+/// Items that were left out and are shown.
+const SHOWN: usize = 20;
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// Folder to restore into; it must be absent or empty
+    #[command(flatten)]
+    pub folder: DataDirArgs,
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only read the backup to its end and compare every hash
+    #[arg(long, conflicts_with_all = ["data_dir", "keep_going"])]
+    pub check: bool,
+    /// Leave out what does not pass its checks, instead of restoring nothing
+    #[arg(long)]
+    pub keep_going: bool,
+}
+
+/// Verifies the backup, then restores it: all of it or nothing.
+///
+/// # Errors
+/// See [`CliError`].
+pub fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
+    let file = &args.file;
+    if args.check {
+        let (about, counts) = check(file)?;
+        return show(&format!("{} is whole: {}", file.display(), describe(&about, counts)));
+    }
+    let dir = config.require_data_dir()?;
+    // Damage at the end shows now, and not after the accounts of a large genesis were hashed.
+    check(file)?;
+    let stages = Stages::default();
+    let open_store = |dir: &Path| open_store(config, dir);
+    let restored = backup::restore(open(file)?, dir, &open_store, args.keep_going, &|what, done, of| {
+        stages.set(what, done, of);
+    });
+    drop(stages);
+    let Restored { about, report, .. } = restored.map_err(|error| restore_error(file, error))?;
+    for left_out in report.not_taken.iter().take(SHOWN) {
+        eprintln!("left out: {left_out}");
+    }
+    let genesis = if report.genesis { "the genesis" } else { "no genesis" };
+    show(&format!(
+        "restored {genesis}, {} blocks ({} quarantined), {} aggregated operations, {} proofs, {} aggregated proofs as of {}; \
+         left out {}",
+        report.blocks,
+        report.quarantined,
+        report.aggregated_operations,
+        report.proofs,
+        report.aggregated_proofs,
+        time(about.at_ms),
+        report.not_taken.len()
+    ))
+}
+
+fn open(file: &Path) -> Result<BufReader<File>, CliError> {
+    match File::open(file) {
+        Ok(open) => Ok(BufReader::with_capacity(1 << 18, open)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(CliError::NotFound(format!("{} does not exist", file.display())))
+        }
+        Err(error) => {
+            Err(CliError::Failed(format!("cannot read {}: {error}; check its permissions", file.display())))
+        }
+    }
+}
+
+/// Reads the backup to its end.
+fn check(file: &Path) -> Result<(About, Counts), CliError> {
+    let stages = Stages::default();
+    let verified = backup::verify(open(file)?, |about, entry| {
+        if entry.kind == Kind::Block {
+            stages.set("blocks verified", entry.first.into(), about.head.into());
+        }
+    });
+    verified.map_err(|error| backup_error(&file.display().to_string(), error))
+}
+
+/// A backup in a line.
+pub(super) fn describe(about: &About, counts: Counts) -> String {
+    let Counts { blocks, aggregated_operations, proofs, aggregated_proofs, .. } = counts;
+    format!(
+        "{blocks} blocks, {aggregated_operations} aggregated operations, {proofs} proofs, {aggregated_proofs} aggregated \
+         proofs as of {}",
+        time(about.at_ms)
+    )
+}
+
+fn time(at_ms: u64) -> String {
+    let time = i64::try_from(at_ms).ok().and_then(DateTime::from_timestamp_millis);
+    time.map_or_else(|| format!("{at_ms} ms"), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+/// What is wrong with a backup; or with the store it is read from.
+pub(super) fn backup_error(name: &str, error: BackupError) -> CliError {
+    let error = match error {
+        BackupError::Io(error) => match error.downcast::<StoreError>() {
+            Ok(error) => return error.into(),
+            Err(error) => BackupError::Io(error),
+        },
+        error => error,
+    };
+    CliError::Failed(format!("{name}: {error}"))
+}
+
+fn restore_error(file: &Path, error: RestoreError) -> CliError {
+    match error {
+        RestoreError::Backup(error) => backup_error(&file.display().to_string(), error),
+        RestoreError::Store(error @ (StoreError::Locked { .. } | StoreError::Folder { .. })) => {
+            CliError::DataFolder(error.to_string())
+        }
+        RestoreError::Store(error) => error.into(),
+        RestoreError::Occupied { .. } => CliError::DataFolder(error.to_string()),
+        RestoreError::NotTaken(_) | RestoreError::Folder { .. } => CliError::Failed(error.to_string()),
+    }
+}

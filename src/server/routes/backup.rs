@@ -1,0 +1,15 @@
+//! Everything that nothing else can be derived from, as one file, while the server goes on.
+
+use axum::{extract::State, response::Response};
+
+use super::Shared;
+use crate::{
+    backup::BackupSource,
+    server::{error::ApiError, stored},
+};
+
+/// A backup as of the moment of the request. It ends with a hash of all of it: an answer that was cut off is not taken for whole.
+pub async fn backup(State(api): Shared) -> Result<Response, ApiError> {
+    let snapshot = api.blocking(|node| Ok(node.store().snapshot()?)).await?;
+    Ok(stored::streamed(BackupSource::new(snapshot), "application/octet-stream"))
+}
