@@ -4,15 +4,19 @@
 
 mod support;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use support::{Server, block, chain, input_of, run_badly, run_well};
 use zksync_witness_server::{
+    client::Client,
+    config::{Config, Environment, Flags},
     crypto::{Fr, fr},
     domain::{SingleProof, sample_aggregated_proof, sample_single_proof},
+    service::Service,
     testing::plonk::{AggregateProver, BlockProver, altered},
+    workers::verification::MAX_WAITING,
 };
 
 /// A data folder with the one block of a chain, and a folder with the keys of these block provers, by chunks.
@@ -36,10 +40,13 @@ fn the_block() -> (u64, Fr) {
     (block["block"]["block_chunks_size"].as_u64().unwrap(), input_of(&block))
 }
 
-fn publish(server: &Server, job: &Value, kind: &str, proof: &impl serde::Serialize) -> support::Answer {
+fn message(job: &Value, kind: &str, proof: &impl serde::Serialize) -> String {
     let (id, first, last) = (&job["job_id"], &job["first_block"], &job["last_block"]);
-    let body = json!({"job_id": id, "first_block": first, "last_block": last, "data": {kind: proof}});
-    server.post("/publish", &body.to_string())
+    json!({"job_id": id, "first_block": first, "last_block": last, "data": {kind: proof}}).to_string()
+}
+
+fn publish(server: &Server, job: &Value, kind: &str, proof: &impl serde::Serialize) -> support::Answer {
+    server.post("/publish", &message(job, kind, proof))
 }
 
 fn rejected(server: &Server) -> Vec<Value> {
@@ -78,7 +85,11 @@ fn a_false_proof_is_refused_and_kept_and_its_job_stays_for_the_true_one() {
     let kept = rejected(&server);
     assert_eq!(kept.len(), refusals);
     assert_eq!((&kept[0]["job_id"], &kept[0]["prover"]), (&job["job_id"], &json!("one")));
-    assert!(kept[0]["reason"].as_str().unwrap().contains("does not satisfy the verification key"), "{}", kept[0]);
+    assert!(
+        kept[0]["reason"].as_str().unwrap().contains("does not satisfy the verification key"),
+        "{}",
+        kept[0]
+    );
 
     let shown = server.get("/api/v1/jobs/1").accepted().json();
     assert_eq!((&shown["status"], &shown["holder"]), (&json!("in_progress"), &json!("one")));
@@ -98,7 +109,8 @@ fn a_true_proof_of_another_block_is_refused_also_with_its_input_altered() {
     let server = serving(data.path(), keys.path(), &[]);
     let job = server.next_job("one");
     let other = prover.prove(&fr::from_u64(12345));
-    publish(&server, &job, "BlockProof", &other).refused(422, "public input is not the commitment of block 1");
+    publish(&server, &job, "BlockProof", &other)
+        .refused(422, "public input is not the commitment of block 1");
     let mut altered = other.validate().unwrap();
     altered.inputs = vec![input];
     publish(&server, &job, "BlockProof", &SingleProof::from(&altered)).refused(422, "does not verify");
@@ -152,13 +164,59 @@ fn many_proofs_at_once_are_all_answered() {
     let job = server.next_job("one");
     let (good, bad) = (prover.prove(&input), sample_single_proof(&input, 1));
     let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let publish = |proof| scope.spawn(|| publish(&server, &job, "BlockProof", proof).status);
+        let (server, job) = (&server, &job);
+        let publish = |proof| scope.spawn(move || publish(server, job, "BlockProof", proof).status);
         let threads: Vec<_> = (0..20).map(|i| publish(if i % 2 == 0 { &good } else { &bad })).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     // Another good one is too late, a bad one is refused or too late.
     assert!(statuses.iter().all(|status| [200, 409, 422].contains(status)), "{statuses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_that_may_not_even_wait_is_told_to_come_again() {
+    let (chunks, input) = the_block();
+    let prover = BlockProver::new(1);
+    let (data, keys) = folders(&[(chunks, &prover)]);
+    let mut config = Config::load(None, &Environment::from_pairs::<&str, &str>([]), &Flags::new()).unwrap();
+    config.listen.set_port(0);
+    config.admin_listen.set_port(0);
+    config.verification_keys = Some(keys.path().to_owned());
+    config.verify_concurrency = Some(1);
+    let service = Service::start(&config, data.path()).await.unwrap();
+    let client = Client::new(&service.url(), service.secret(), Duration::from_secs(60)).unwrap();
+    let ask = json!({"prover_name": "one", "aux_data": {}});
+    let job = loop {
+        let answer = client.get_with_body("/get_job", &ask).await.unwrap().success().unwrap();
+        let job: Value = serde_json::from_slice(&answer).unwrap();
+        if job["job_id"] != 0 {
+            break job;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let body = message(&job, "BlockProof", &prover.prove(&input));
+
+    // One has the turn, all others that may wait do.
+    let verifier = service.node().verifier().unwrap().clone();
+    let turn = verifier.turn().await.unwrap();
+    let waiting: Vec<_> = (0..MAX_WAITING)
+        .map(|_| {
+            let verifier = verifier.clone();
+            tokio::spawn(async move { verifier.turn().await.map(drop) })
+        })
+        .collect();
+    while verifier.under_way() < 1 + MAX_WAITING {
+        tokio::task::yield_now().await;
+    }
+    let answer = client.post_bytes("/publish", body.clone()).await.unwrap();
+    assert_eq!(answer.status.as_u16(), 503);
+    drop(turn);
+    for task in waiting {
+        task.await.unwrap().unwrap();
+    }
+    client.post_bytes("/publish", body).await.unwrap().success().unwrap();
+    service.stop().await;
 }
 
 #[test]

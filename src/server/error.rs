@@ -270,6 +270,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_comes_at_a_bad_time_is_told_when_to_come_again() {
+        let response = ApiError::Unavailable { reason: "busy".into() }.into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        let response = ApiError::ProofInvalid { reason: "false".into() }.into_response();
+        assert!(response.headers().get(header::RETRY_AFTER).is_none());
+    }
+
+    #[tokio::test]
     async fn internals_are_not_told() {
         let (status, body) = answer(ApiError::storage("disk sda1 is on fire")).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);

@@ -11,7 +11,7 @@ use franklin_crypto::bellman::plonk::better_better_cs::cs as custom;
 use franklin_crypto::bellman::plonk::better_better_cs::cs::{Gate, GateInternal};
 use franklin_crypto::bellman::plonk::better_better_cs::setup as custom_setup;
 use franklin_crypto::bellman::plonk::better_cs::cs::{
-    Circuit, ConstraintSystem, PlonkConstraintSystemParams, PlonkCsWidth4WithNextStepParams,
+    Circuit, ConstraintSystem, PlonkCsWidth4WithNextStepParams,
 };
 use franklin_crypto::bellman::plonk::better_cs::generator::GeneratorAssembly;
 use franklin_crypto::bellman::plonk::better_cs::keys::{Proof, SetupPolynomials, VerificationKey};
@@ -34,10 +34,10 @@ use crate::domain::{AggregatedProof, G1Point, SingleProof, SingleProofParts};
 type Params = PlonkCsWidth4WithNextStepParams;
 
 fn crs(rows: usize) -> Crs<Bn256, CrsForMonomialForm> {
-    Crs::crs_42((rows + 1).next_power_of_two(), &Worker::new())
+    Crs::<Bn256, CrsForMonomialForm>::crs_42((rows + 1).next_power_of_two(), &Worker::new())
 }
 
-/// "I know `x` and `rest` such that `x` squared so many times, plus `rest`, is the input."
+/// "I know `x` and `rest` such that `x` squared so many times, plus `x`, plus `rest`, is the input."
 struct Squares {
     times: usize,
     input: Fr,
@@ -52,17 +52,23 @@ impl Circuit<Bn256, Params> for Squares {
         let input = cs.alloc_input(|| Ok(self.input))?;
         let dummy = cs.get_dummy_variable();
         let mut value = self.x;
-        let mut variable = cs.alloc(|| Ok(value))?;
+        let x = cs.alloc(|| Ok(value))?;
+        let mut variable = x;
         for _ in 0..self.times {
             value.square();
             let square = cs.alloc(|| Ok(value))?;
-            cs.new_gate([variable, variable, dummy, square], [zero, zero, zero, minus_one, one, zero], [zero])?;
+            cs.new_gate(
+                [variable, variable, dummy, square],
+                [zero, zero, zero, minus_one, one, zero],
+                [zero],
+            )?;
             variable = square;
         }
         let mut rest = self.input;
         rest.sub_assign(&value);
+        rest.sub_assign(&self.x);
         let rest = cs.alloc(|| Ok(rest))?;
-        cs.new_gate([variable, rest, dummy, input], [one, one, zero, minus_one, zero, zero], [zero])
+        cs.new_gate([variable, rest, x, input], [one, one, one, minus_one, zero, zero], [zero])
     }
 }
 
@@ -101,13 +107,8 @@ impl BlockProver {
     /// A true proof with this public input.
     pub fn prove(&self, input: &Fr) -> SingleProof {
         let circuit = Squares { times: self.times, input: *input, x: fr::from_u64(3) };
-        let proof = prove_native_by_steps::<Bn256, _, RescueTranscript>(
-            &circuit,
-            &self.setup,
-            None,
-            &self.crs,
-            None,
-        );
+        let proof =
+            prove_native_by_steps::<Bn256, _, RescueTranscript>(&circuit, &self.setup, None, &self.crs, None);
         let mut bytes = Vec::new();
         proof.unwrap().write(&mut bytes).unwrap();
         SingleProof(bytes)
@@ -184,7 +185,7 @@ impl custom::Circuit<Bn256> for Anything {
 
     fn declare_used_gates() -> Result<Vec<Box<dyn GateInternal<Bn256>>>, SynthesisError> {
         Ok(vec![
-            Self::MainGate::default().into_internal(),
+            custom::Width4MainGateWithDNext.into_internal(),
             TwoBitDecompositionRangecheckCustomGate.into_internal(),
         ])
     }
@@ -281,5 +282,8 @@ fn limbs(point: &G1Affine) -> Vec<Fr> {
     let limb = |number: BigUint| Fr::from_str(&number.to_string()).unwrap();
     let mask = (BigUint::from(1u8) << 68) - 1u8;
     let coordinates = bytes.as_ref().chunks(32).map(BigUint::from_bytes_be);
-    coordinates.flat_map(|number| (0..4).map(move |i| number.clone() >> (68 * i))).map(|n| limb(n & &mask)).collect()
+    coordinates
+        .flat_map(|number| (0..4).map(move |i| number.clone() >> (68 * i)))
+        .map(|n| limb(n & &mask))
+        .collect()
 }

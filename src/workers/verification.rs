@@ -126,6 +126,7 @@ pub struct Verifier {
     turns: Arc<Semaphore>,
     /// One permit for each proof that is verified or waits.
     places: Arc<Semaphore>,
+    capacity: usize,
     /// Circuits without a key whose proofs were seen.
     missed: Mutex<BTreeSet<CircuitId>>,
 }
@@ -175,6 +176,7 @@ impl Verifier {
             tree,
             turns: Arc::new(Semaphore::new(at_once)),
             places: Arc::new(Semaphore::new(at_once + MAX_WAITING)),
+            capacity: at_once + MAX_WAITING,
             missed: Mutex::default(),
         })
     }
@@ -210,6 +212,11 @@ impl Verifier {
             (Some(key), Some(tree)) => key.verify(tree, proof),
             _ => Ok(()),
         }
+    }
+
+    /// Number of proofs that are verified or wait at this moment.
+    pub fn under_way(&self) -> usize {
+        self.capacity.saturating_sub(self.places.available_permits())
     }
 
     /// Waits for the turn to verify, in the order of the calls. It lasts until the [`Turn`] is dropped.
@@ -253,5 +260,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>, KeysError> {
         Ok(bytes)
     };
     let bytes = read().map_err(|cause| KeysError::Unreadable { path: path.to_owned(), cause })?;
-    if bytes.len() as u64 > MAX_KEY_BYTES { Err(KeysError::TooLong { path: path.to_owned() }) } else { Ok(bytes) }
+    if bytes.len() as u64 > MAX_KEY_BYTES {
+        Err(KeysError::TooLong { path: path.to_owned() })
+    } else {
+        Ok(bytes)
+    }
 }

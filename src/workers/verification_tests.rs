@@ -57,13 +57,24 @@ fn a_folder_that_is_not_usable_is_refused_in_one_sentence_with_the_file() {
     assert!(matches!(refused(&[]), KeysError::Empty { .. }));
     let aggregation = AggregateProver::default().key_bytes();
     assert!(matches!(refused(&[("recursive_1.key", &aggregation)]), KeysError::Empty { .. }));
-    for name in ["verification_block_.key", "verification_block_026.key", "verification_block_0.key", "recursive_x.key"] {
+    for name in [
+        "verification_block_.key",
+        "verification_block_026.key",
+        "verification_block_0.key",
+        "recursive_x.key",
+    ] {
         let refused = refused(&[(name, &block)]);
-        assert!(matches!(refused, KeysError::BadName { .. }) && refused.to_string().contains(name), "{refused}");
+        assert!(
+            matches!(refused, KeysError::BadName { .. }) && refused.to_string().contains(name),
+            "{refused}"
+        );
     }
     let name = "verification_block_26.key";
     let cut = refused(&[(name, &block[..1000])]).to_string();
-    assert!(cut.contains(&format!("{name} is not a verification key: the bytes end within g2_elements")), "{cut}");
+    assert!(
+        cut.contains(&format!("{name} is not a verification key: the bytes end within g2_elements")),
+        "{cut}"
+    );
     let longer = refused(&[(name, &[&block[..], &block[..]].concat())]).to_string();
     assert!(longer.contains("1104 bytes follow the last field"), "{longer}");
     assert!(matches!(refused(&[(name, &[0; 5000])]), KeysError::TooLong { .. }));

@@ -44,7 +44,7 @@ impl Circuit<Bn256> for AggregationCircuit {
 
     fn declare_used_gates() -> Result<Vec<Box<dyn GateInternal<Bn256>>>, SynthesisError> {
         Ok(vec![
-            Self::MainGate::default().into_internal(),
+            Width4MainGateWithDNext.into_internal(),
             TwoBitDecompositionRangecheckCustomGate.into_internal(),
         ])
     }
@@ -109,7 +109,9 @@ impl AggregationKey {
         }
         check_number("total_lookup_entries_length", 0, reader.item("total_lookup_entries_length")?)?;
         // A vector and an option have the same form: none of either.
-        for item in ["lookup_selector_commitment", "lookup_tables_commitments", "lookup_table_type_commitment"] {
+        for item in
+            ["lookup_selector_commitment", "lookup_tables_commitments", "lookup_table_type_commitment"]
+        {
             check_count(item, 0, reader.vec::<G1Point>(item)?.len())?;
         }
         let non_residues: Vec<Fr> = reader.vec("non_residues")?;
@@ -180,7 +182,8 @@ fn point(x: &[Fr; LIMBS], y: &[Fr; LIMBS]) -> Option<G1Affine> {
         let start = bytes.len().checked_sub(number.len())?;
         bytes[start..].copy_from_slice(&number);
     }
-    let point = G1Point::from_bytes(bytes)?;
+    // At infinity, for which the bytes have a form too, both sides would pair whatever was proven.
+    let point = G1Point::from_bytes(bytes).filter(|point| *point != G1Point::default())?;
     G1Uncompressed::from_fixed_bytes(point.to_bytes()).into_affine().ok()
 }
 

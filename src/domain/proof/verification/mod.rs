@@ -15,7 +15,7 @@
 //! aggregation circuit vouches for them. Not checked: that a key belongs to the circuit it is named for, and that its setup was
 //! an honest one. Both are the choice of whoever puts the file there. Proofs of an exit are no business of a witness server.
 //!
-//! Everything that comes out of bellman is behind [`holds`], so that an assertion in there refuses one proof and no more.
+//! Everything that comes out of bellman is behind a guard, so that an assertion in there refuses one proof and no more.
 
 mod aggregation;
 mod block;
@@ -59,7 +59,7 @@ pub enum NotVerified {
     #[error("its public input is not the hash of the keys, the inputs and the aggr_limbs beside it")]
     OtherInput,
     /// The limbs are no points.
-    #[error("aggr_limbs are no two points of the curve in limbs of 68 bits")]
+    #[error("aggr_limbs are no two finite points of the curve in limbs of 68 bits")]
     BadLimbs,
     /// A block proof of the aggregate is not true.
     #[error("the aggregated points of the block proofs do not pair to one")]

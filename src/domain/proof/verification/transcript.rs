@@ -125,7 +125,8 @@ mod tests {
     fn challenges_are_those_of_franklins_sponge() {
         let params = Bn256RescueParams::new_checked_2_into_1();
         // How many elements are absorbed before how many challenges.
-        for steps in [vec![(0, 1)], vec![(1, 1)], vec![(2, 2), (1, 1), (4, 1), (5, 2)], vec![(3, 1), (3, 2)]] {
+        for steps in [vec![(0, 1)], vec![(1, 1)], vec![(2, 2), (1, 1), (4, 1), (5, 2)], vec![(3, 1), (3, 2)]]
+        {
             let (mut ours, mut theirs) = (RescueTranscript::new(), StatefulRescue::<Bn256>::new(&params));
             let mut next = 7;
             for (elements, challenges) in steps {
