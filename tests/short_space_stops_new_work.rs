@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Answer, SECRET, block, genesis, http, input_of, token, until};
 use zksync_witness_server::clock::ManualClock;
-use zksync_witness_server::config::{BodyLimits, Secret};
+use zksync_witness_server::config::{Config, Environment, Flags, Secret};
 use zksync_witness_server::domain::sample_single_proof;
 use zksync_witness_server::server::auth::Authenticator;
 use zksync_witness_server::server::listen::{self, ListenLimits};
@@ -47,18 +47,14 @@ impl Server {
             Node::new(store, NodeOptions { interval: Duration::from_millis(20), ..NodeOptions::default() });
         node.start().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let body = 16 << 20;
-        let limits = BodyLimits { message: body, proof: body, block: body, operation: body, genesis: body };
+        let config = Config::load(None, &Environment::default(), &Flags::new()).unwrap();
         let authenticator = Authenticator::new(&Secret::new(SECRET).unwrap());
-        let routers = [routes::router(node.clone(), authenticator, limits), admin::router(node.clone())];
+        let routers =
+            [routes::router(node.clone(), authenticator, config.body_limits), admin::router(node.clone())];
         let [url, admin] = routers.map(|router| {
             let listener = runtime.block_on(listen::bind("127.0.0.1:0".parse().unwrap())).unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
-            let limits = ListenLimits {
-                header_read_timeout: Duration::from_secs(60),
-                max_connections: 10,
-                shutdown_timeout: Duration::from_secs(1),
-            };
+            let limits = ListenLimits::from(&config);
             runtime.spawn(listen::serve(listener, router, limits, std::future::pending()));
             url
         });
