@@ -87,6 +87,15 @@ impl Refusals {
     }
 }
 
+/// Ends the threads of the test however it ends.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
     let name = "what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart";
@@ -98,10 +107,15 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
     let refusals = Refusals::default();
     let (imported, proven, stop) = (AtomicU32::new(0), AtomicU32::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
         let work = scope.spawn(|| {
             for block in &blocks {
                 let block = block.to_string();
-                while !refusals.is_good("block", &server.post("/api/v1/blocks", &block)) {}
+                while !refusals.is_good("block", &server.post("/api/v1/blocks", &block)) {
+                    if stop.load(Ordering::SeqCst) {
+                        return;
+                    }
+                }
                 imported.fetch_add(1, Ordering::SeqCst);
             }
         });
@@ -123,7 +137,7 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
                         let answer = publish(server, blocks, &job);
                         // Stored by a try that was refused because its sync failed, or by another prover.
                         let stored = answer.status == 409 && answer.json()["code"] == "duplicate_key";
-                        if stored || refusals.is_good("proof", &answer) {
+                        if stored || refusals.is_good("proof", &answer) || stop.load(Ordering::SeqCst) {
                             break;
                         }
                     }
@@ -132,6 +146,7 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
             });
         }
         until(|| (proven.load(Ordering::SeqCst) >= BEFORE).then_some(()));
+        until(|| (server.get("/api/v1/blocks/1/proof").status == 200).then_some(()));
         // Over and over: what the server gives up in its need is taken as well.
         let mut filler = fill(&disk, 0);
         while refusals.of("block", 507) < 10 {
@@ -146,7 +161,6 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
         fs::remove_file(disk.join("filler")).unwrap();
         drop(filler);
         until(|| (proven.load(Ordering::SeqCst) >= BLOCKS).then_some(()));
-        stop.store(true, Ordering::SeqCst);
         println!("when the disk was full: {when_full:?} imported and proven");
     });
     for ((route, status, code), count) in refusals.0.lock().unwrap().iter() {

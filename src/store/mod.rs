@@ -23,7 +23,7 @@
 //! | `tree_updates` | number | root, change of `account_tree` by the block, old and new | maintainers | older than the history, or revert |
 //! | `witnesses` | number | body, number of operations | maintainers | retention, or revert |
 //! | `jobs` | id | type, range, status, attempts, holder, times, where the data is | updater, queue | dropped, retention, or revert |
-//! | `job_index` | `i` idle, `z` idle by size, `s` by status, `r` by range | nothing | with the job | with the job |
+//! | `job_index` | `i` idle, `z` idle by size, `w` waiting, `s` by status, `r` by range | nothing | with the job | with the job |
 //! | `proofs` | number | body, job, prover | publish | revert |
 //! | `aggregated_proofs` | last ‖ first | body, job, prover | publish | revert |
 //! | `aggregated_operations` | action ‖ last | range, hash, body | import, aggregation | revert |

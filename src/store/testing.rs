@@ -75,7 +75,7 @@ pub fn put_block(store: &Store, number: u32) -> Result<PutOutcome, StoreError> {
     store.put_block(NewBlock {
         number,
         root: [number as u8; 32],
-        commitment: [number as u8 + 100; 32],
+        commitment: [(number as u8).wrapping_add(100); 32],
         chunks: 10,
         content_hash: [number as u8; 32],
         body: &noise(number, 5_000),
