@@ -99,8 +99,23 @@ fn survive(rounds: u32) {
         found.adopt(&mut world);
     }
     let found = crash::finish(&power.root().join("data"), &world, &mut dice);
-    let tally = world.lock().unwrap().tally;
+    let tally = &world.lock().unwrap().tally;
     println!("{rounds} rounds with {failures} power failures survived; {tally:?}; {}", found.line);
+}
+
+/// The first moments of a folder, and nothing on the disk but what was synced.
+#[test]
+fn a_folder_that_was_just_made_is_on_the_disk() {
+    let mut dice = Dice::new(1);
+    let world = Mutex::new(World::new(Chain::new(dice.fork())));
+    let power = Power::new();
+    let data = power.root().join("some/where/data");
+    let mut disk = Disk::of(power.root());
+    crash::serve_until_acknowledged(&data, &world, 2, &mut dice, &|command| power.record(command));
+    power.replay(&mut disk);
+    disk::write_image(power.root(), &disk.with_luck(0.0, &mut dice));
+    let found = invariants::look(&data, &world.lock().unwrap(), Moment::MAX, false);
+    assert_eq!(found.findings, Vec::<String>::new());
 }
 
 #[test]

@@ -68,9 +68,6 @@ impl From<PublishRefused> for ApiError {
         let reason = refused.to_string();
         match refused {
             PublishRefused::Queue(PublishError::UnknownJob(id)) => Self::UnknownJob { job_id: wire_id(id) },
-            PublishRefused::Queue(PublishError::NotHeld(id)) => {
-                Self::JobNotInProgress { job_id: wire_id(id) }
-            }
             PublishRefused::Queue(PublishError::Duplicate { first, last }) => {
                 Self::DuplicateKey { what: format!("the proof of blocks {first} to {last}") }
             }

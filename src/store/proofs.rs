@@ -46,9 +46,6 @@ pub enum PublishError {
         /// Its last block.
         last: u32,
     },
-    /// The job was never handed out, so nobody can have worked on it.
-    #[error("job {0} was never handed out")]
-    NotHeld(u32),
     /// A proof for the same blocks is stored.
     #[error("duplicate key: a proof of the blocks {first} to {last} is stored already")]
     Duplicate {
@@ -91,14 +88,17 @@ pub(super) fn key(job_type: JobType, first: u32, last: u32) -> Vec<u8> {
 
 impl Store {
     /// Stores the proof of a block and ends its job; durable on return. The first proof wins, also when the lease of its prover
-    /// has ended.
+    /// has ended, or nobody knows of one: leases are not synced, and a proof is too dear to be lost with its lease.
+    ///
+    /// # Errors
+    /// [`PublishError`]. With [`PublishError::Duplicate`] the other proof is durable: provers forget theirs on that answer.
     pub fn publish_single(&self, proof: NewProof<'_>) -> Result<(), PublishError> {
-        self.publish(JobType::Single, proof)
+        self.settled(self.publish(JobType::Single, proof))
     }
 
     /// Stores the aggregated proof of a range of blocks, as [`Store::publish_single`] does.
     pub fn publish_aggregated(&self, proof: NewProof<'_>) -> Result<(), PublishError> {
-        self.publish(JobType::Aggregated, proof)
+        self.settled(self.publish(JobType::Aggregated, proof))
     }
 
     /// Everything that [`Store::publish_single`] would refuse, without storing: cheap, to be asked before the proof itself is checked.
@@ -109,7 +109,15 @@ impl Store {
         first: u32,
         last: u32,
     ) -> Result<(), PublishError> {
-        self.job_for_proof(job_type, job_id, first, last).map(|_| ())
+        self.ready()?;
+        self.settled(self.job_for_proof(job_type, job_id, first, last).map(|_| ()))
+    }
+
+    fn settled(&self, outcome: Result<(), PublishError>) -> Result<(), PublishError> {
+        if matches!(outcome, Err(PublishError::Duplicate { .. })) {
+            self.sync()?;
+        }
+        outcome
     }
 
     /// The proof of a block, as the protocol's JSON.
@@ -139,6 +147,7 @@ impl Store {
 
     fn publish(&self, job_type: JobType, proof: NewProof<'_>) -> Result<(), PublishError> {
         let NewProof { job_id, first, last, json } = proof;
+        self.ready()?;
         self.job_for_proof(job_type, job_id, first, last)?;
         let kind = match job_type {
             JobType::Single => BodyKind::SingleProof,
@@ -184,9 +193,6 @@ impl Store {
         }
         if self.db.contains(table(job_type), &key(job_type, first, last))? {
             return Err(PublishError::Duplicate { first, last });
-        }
-        if row.holder.is_none() {
-            return Err(PublishError::NotHeld(job_id));
         }
         Ok(row)
     }

@@ -27,13 +27,30 @@ pub fn serve_until_killed(
     dice: &mut Dice,
     prepare: Prepare,
 ) -> Duration {
-    let time = Duration::from_millis(dice.between(50, 650));
+    let time = Duration::from_millis(dice.between(30, 450));
     let mut server = start(folder, prepare);
     Load::new(&server.url.clone(), world, now, false).run(dice, |_| {
         std::thread::sleep(time);
         server.kill();
     });
     time
+}
+
+/// A server that works under load until it has acknowledged that block, and is killed then.
+pub fn serve_until_acknowledged(
+    folder: &Path,
+    world: &Mutex<World>,
+    block: u32,
+    dice: &mut Dice,
+    prepare: Prepare,
+) {
+    let mut server = start(folder, prepare);
+    Load::new(&server.url.clone(), world, &|| 0, false).run(dice, |load| {
+        while load.goes_on() && world.lock().unwrap().ledger.head(Moment::MAX) < block {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        server.kill();
+    });
 }
 
 fn start(folder: &Path, prepare: Prepare) -> Server {

@@ -324,6 +324,11 @@ impl Disk {
     /// What is left when the power fails now.
     pub fn after_power_failure(&self, dice: &mut Dice) -> Image {
         let luck = *dice.pick(LUCK);
+        self.with_luck(luck, dice)
+    }
+
+    /// As [`Self::after_power_failure`], a change that was not synced surviving so often.
+    pub fn with_luck(&self, luck: f64, dice: &mut Dice) -> Image {
         let mut names = dice.fork();
         let mut image = Image::new();
         let mut survivors = |folder: &Folder| {

@@ -101,11 +101,12 @@ pub struct World {
 }
 
 /// Numbers for the reader.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub imports: u32,
     pub publishes: u32,
-    pub refused: u32,
+    /// Proofs that were not taken, by the code of the answer.
+    pub refused: BTreeMap<String, u32>,
     pub reverts: u32,
 }
 
@@ -116,7 +117,7 @@ impl World {
 
     /// Another chain for a new folder.
     pub fn start_over(&mut self, chain: Chain) {
-        *self = Self { tally: self.tally, ..Self::new(chain) };
+        *self = Self { tally: std::mem::take(&mut self.tally), ..Self::new(chain) };
     }
 }
 

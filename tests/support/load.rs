@@ -25,7 +25,7 @@ use crate::support::{Answer, SECRET};
 /// Blocks that are imported before a prover has seen the first of them.
 const AHEAD: u32 = 12;
 /// Blocks that are sealed before the clients start.
-const SEALED_AHEAD: u32 = 30;
+const SEALED_AHEAD: u32 = 12;
 const PROVERS: usize = 4;
 /// No answer takes as long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -121,7 +121,8 @@ impl<'a> Load<'a> {
         let _ = work();
     }
 
-    fn goes_on(&self) -> bool {
+    /// Whether neither is it over nor has a client failed.
+    pub fn goes_on(&self) -> bool {
         !self.over.load(Ordering::SeqCst)
     }
 
@@ -191,7 +192,7 @@ impl<'a> Load<'a> {
                 world.tally.imports += 1;
             }
             drop(world);
-            self.pause(dice, 0, 30);
+            self.pause(dice, 5, 40);
         }
         Some(())
     }
@@ -265,8 +266,8 @@ impl<'a> Load<'a> {
                 // Proves something else: refused, and kept for inspection.
                 5 => {
                     let wrong = Job { inputs: vec![fr::from_u64(7); job.inputs.len()], ..job };
-                    let status = self.publish(&wrong, wrong.proof(dice.roll()))?;
-                    assert_ne!(status, 200, "a wrong proof of {:?} was taken", wrong.range());
+                    let answer = self.publish(&wrong, wrong.proof(dice.roll()))?;
+                    assert_ne!(answer.status, 200, "a wrong proof of {:?} was taken", wrong.range());
                     return Some(());
                 }
                 _ => {}
@@ -282,22 +283,26 @@ impl<'a> Load<'a> {
             JobResultData::AggregatedBlockProof(proof) => serde_json::to_vec(proof).unwrap(),
         };
         self.world().ledger.sent(job.range(), proof.clone());
-        let status = self.publish(&job, data)?;
+        let answer = self.publish(&job, data)?;
         let at = self.now();
         let mut world = self.world();
-        if status == 200 {
+        if answer.status == 200 {
             world.ledger.published(job.range(), proof, at);
             world.tally.publishes += 1;
         } else {
-            world.tally.refused += 1;
+            // Another one was faster, or the job went with a revert. Nothing else costs a prover its work.
+            let code = answer.json()["code"].as_str().unwrap().to_owned();
+            let fair = ["duplicate_key", "unknown_job", "proof_refused"].contains(&code.as_str());
+            assert!(fair, "{job:?}: {}", answer.text());
+            *world.tally.refused.entry(code).or_default() += 1;
         }
         Some(())
     }
 
-    fn publish(&self, job: &Job, data: JobResultData) -> Option<u16> {
+    fn publish(&self, job: &Job, data: JobResultData) -> Option<Answer> {
         let (first, last) = (BlockNumber(job.first), BlockNumber(job.last));
         let request = ProverOutputRequest { job_id: job.id, first_block: first, last_block: last, data };
-        self.post("/publish", &serde_json::to_vec(&request).unwrap())
+        self.ask("POST", "/publish", &serde_json::to_vec(&request).unwrap())
     }
 
     fn operate(&self, dice: &mut Dice) -> Option<()> {

@@ -57,7 +57,7 @@ impl Chain {
     pub fn extend_to(&mut self, last: u32) {
         while self.blocks.len() < last as usize {
             let mut builder = self.builders.back().unwrap().fork();
-            let transfers = self.dice.between(1, 3) as usize;
+            let transfers = self.dice.between(1, 2) as usize;
             let chunks = 2 * transfers + self.dice.below(3);
             let imported = builder.next_block_of(chunks, transfers);
             let mut accounts = self.accounts(self.blocks.len() as u32).to_vec();
