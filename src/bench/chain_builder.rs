@@ -32,7 +32,7 @@ const GENESIS_TIME: u64 = 1_600_000_000;
 pub struct ChainBuilder {
     genesis: Vec<InitialAccount>,
     accounts: Vec<(AccountHeader, u128)>,
-    signers: Vec<(PrivateKey, PackedPublicKey)>,
+    signers: Arc<Vec<(PrivateKey, PackedPublicKey)>>,
     memory: Arc<Memory>,
     root: Fr,
     blocks: u32,
@@ -69,7 +69,20 @@ impl ChainBuilder {
         let root = AccountTree::open(&view).unwrap().root();
         let plain = |account: &InitialAccount| (account.header, account.balances.first().map_or(0, |b| b.1));
         let accounts = genesis.iter().map(plain).collect();
-        Self { genesis, accounts, signers, memory, root, blocks: 0, transfers: 0 }
+        Self { genesis, accounts, signers: Arc::new(signers), memory, root, blocks: 0, transfers: 0 }
+    }
+
+    /// A builder that stands where this one does and goes its own way from here: for a chain with branches.
+    pub fn fork(&self) -> Self {
+        Self {
+            genesis: self.genesis.clone(),
+            accounts: self.accounts.clone(),
+            signers: self.signers.clone(),
+            memory: Arc::new(self.memory.copy()),
+            root: self.root,
+            blocks: self.blocks,
+            transfers: self.transfers,
+        }
     }
 
     /// The accounts of the genesis, as they are imported.
@@ -236,5 +249,16 @@ mod tests {
             let outcome = import::block(&store, &serde_json::to_vec(&block).unwrap()).unwrap();
             assert!(matches!(outcome.1, Imported::Stored), "{:?}", outcome.1);
         }
+    }
+
+    #[test]
+    fn a_fork_goes_its_own_way() {
+        let mut chain = ChainBuilder::new(12, 3);
+        chain.next_block(4);
+        let (mut same, mut other) = (chain.fork(), chain.fork());
+        let block = chain.next_block(4);
+        assert_eq!(same.next_block(4), block);
+        assert_ne!(other.next_block_of(4, 1), block);
+        assert_eq!(same.next_block(4), chain.next_block(4));
     }
 }

@@ -32,6 +32,11 @@ impl Memory {
         Self::new(records)
     }
 
+    /// Another tree that holds the same.
+    pub fn copy(&self) -> Self {
+        Self::new(self.0.lock().unwrap().clone())
+    }
+
     /// Makes the changes of a block.
     ///
     /// # Panics

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::body_reader::BodyReader;
 use super::body_writer::Compressed;
 use super::error::StoreError;
+use super::folder;
 
 const MAGIC: &[u8; 8] = b"zkwsbody";
 const VERSION: u8 = 1;
@@ -164,7 +165,7 @@ impl Bodies {
         known: impl Fn(u64) -> Result<bool, StoreError>,
     ) -> Result<(Self, usize), StoreError> {
         let failed = || StoreError::io(format!("opening the folder {}", dir.display()));
-        fs::create_dir_all(dir).map_err(failed())?;
+        folder::make(dir).map_err(failed())?;
         let folder = File::open(dir).map_err(failed())?;
         let (mut swept, mut largest) = (0, 0);
         for entry in fs::read_dir(dir).map_err(failed())? {

@@ -5,14 +5,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sled::Transactional;
 
 use super::batch::{Table, Write};
 use super::error::StoreError;
+use super::folder;
 use crate::tree::source::Entry;
 
 /// The open index: tables of sealed entries.
@@ -30,10 +32,16 @@ impl Index {
             create(dir, cache_bytes)?;
         }
         wait_until_free(&dir.join("db"))?;
+        remove_unfinished_snapshots(dir)
+            .map_err(StoreError::io("removing an unfinished file of the index"))?;
         guard(|| {
             let sled = config(dir, cache_bytes).flush_every_ms(Some(flush_every_ms)).open()?;
             let tables = open_tables(&sled)?;
             let file = File::open(dir.join("db")).map_err(StoreError::io("opening the index"))?;
+            // What a process left that was killed before its sync is shown from now on, so it has to stay.
+            file.sync_all().map_err(StoreError::io("syncing the index"))?;
+            // sled has just replaced its snapshot, a file of another name.
+            folder::sync(dir).map_err(StoreError::io("syncing the folder of the index"))?;
             Ok(Self { sled, tables, file })
         })
     }
@@ -134,6 +142,19 @@ pub(super) fn wait_until_free(db: &Path) -> Result<(), StoreError> {
     Err(StoreError::Index("its file stays locked: restart the process".into()))
 }
 
+/// sled writes a snapshot of its page table as it opens, under a name of which it believes that it is whole even if it was stopped
+/// meanwhile. The one before is there until the new one has its own name.
+fn remove_unfinished_snapshots(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with("snap.") && name.to_string_lossy().ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn config(dir: &Path, cache_bytes: u64) -> sled::Config {
     sled::Config::new().path(dir).cache_capacity(cache_bytes)
 }
@@ -158,16 +179,9 @@ fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
     for name in ["conf", "db"] {
         File::open(temporary.join(name)).and_then(|file| file.sync_all()).map_err(failed())?;
     }
-    sync_dir(&temporary)?;
+    folder::sync(&temporary).map_err(failed())?;
     fs::rename(&temporary, dir).map_err(failed())?;
-    dir.parent().map_or(Ok(()), sync_dir)
-}
-
-fn sync_dir(dir: &Path) -> Result<(), StoreError> {
-    let path: PathBuf = dir.into();
-    File::open(dir)
-        .and_then(|folder| folder.sync_all())
-        .map_err(StoreError::io(format!("syncing the folder {}", path.display())))
+    dir.parent().map_or(Ok(()), folder::sync).map_err(failed())
 }
 
 /// sled panics on some damaged files: that is an answer, not the end of the process.
@@ -180,4 +194,24 @@ fn guard<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError
             .unwrap_or("no message");
         Err(StoreError::corrupt(format!("the index cannot be read ({text})")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_was_not_finished_does_not_matter() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("index");
+        let write = Write { table: Table::Meta, key: b"key".to_vec(), sealed: Some(b"value".to_vec()) };
+        let index = Index::open(&dir, 1 << 20, 100).unwrap();
+        index.write(&[write]).unwrap();
+        index.flush().unwrap();
+        drop(index);
+        // Later than any other.
+        fs::write(dir.join("snap.FFFFFFFFFFFFFFFF.generating"), "half of").unwrap();
+        let index = Index::open(&dir, 1 << 20, 100).unwrap();
+        assert_eq!(index.get(Table::Meta, b"key").unwrap(), Some(b"value".to_vec()));
+    }
 }

@@ -84,6 +84,7 @@ mod delta;
 #[cfg(test)]
 mod disk_tests;
 mod error;
+mod folder;
 mod genesis;
 mod genesis_load;
 #[cfg(test)]

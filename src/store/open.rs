@@ -1,6 +1,6 @@
 //! Opening a data folder: lock, index, parameters, left-overs of the last run.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::body::Bodies;
 use super::commit::Committer;
 use super::db::Db;
 use super::error::StoreError;
+use super::folder;
 use super::index;
 use super::keys::{self, meta};
 use super::leases::Leases;
@@ -142,7 +143,7 @@ pub fn wait_until_closed(dir: &Path) -> Result<(), StoreError> {
 /// One process for each folder. The lock goes with the process, however it ends.
 fn lock(dir: &Path) -> Result<File, StoreError> {
     let unusable = |source| StoreError::Folder { dir: dir.into(), source };
-    fs::create_dir_all(dir).map_err(unusable)?;
+    folder::make(dir).map_err(unusable)?;
     let mut open = OpenOptions::new();
     let file =
         open.create(true).truncate(false).read(true).write(true).open(dir.join("LOCK")).map_err(unusable)?;

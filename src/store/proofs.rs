@@ -128,14 +128,17 @@ pub(super) fn key(job_type: JobType, first: u32, last: u32) -> Vec<u8> {
 
 impl Store {
     /// Stores the proof of a block and ends its job; durable on return. The first proof wins, also when the lease of its prover
-    /// has ended, or is not known any more: a hand-out is not synced, and half an hour of work is not to be lost with it.
+    /// has ended, or nobody knows of one: leases are not synced, and a proof is too dear to be lost with its lease.
+    ///
+    /// # Errors
+    /// [`PublishError`]. With [`PublishError::Duplicate`] the other proof is durable: provers forget theirs on that answer.
     pub fn publish_single(&self, proof: NewProof<'_>) -> Result<(), PublishError> {
-        self.publish(JobType::Single, proof)
+        self.settled(self.publish(JobType::Single, proof))
     }
 
     /// Stores the aggregated proof of a range of blocks, as [`Store::publish_single`] does.
     pub fn publish_aggregated(&self, proof: NewProof<'_>) -> Result<(), PublishError> {
-        self.publish(JobType::Aggregated, proof)
+        self.settled(self.publish(JobType::Aggregated, proof))
     }
 
     /// Stores a proof that was published in another folder; not synced. It has no job: [`Store::add_single_job`] and
@@ -188,7 +191,15 @@ impl Store {
         first: u32,
         last: u32,
     ) -> Result<(), PublishError> {
-        self.job_for_proof(job_type, job_id, first, last).map(|_| ())
+        self.ready()?;
+        self.settled(self.job_for_proof(job_type, job_id, first, last).map(|_| ()))
+    }
+
+    fn settled(&self, outcome: Result<(), PublishError>) -> Result<(), PublishError> {
+        if matches!(outcome, Err(PublishError::Duplicate { .. })) {
+            self.sync()?;
+        }
+        outcome
     }
 
     /// The proof of a block, as the protocol's JSON.
@@ -218,6 +229,7 @@ impl Store {
 
     fn publish(&self, job_type: JobType, proof: NewProof<'_>) -> Result<(), PublishError> {
         let NewProof { job_id, first, last, json } = proof;
+        self.ready()?;
         self.job_for_proof(job_type, job_id, first, last)?;
         // Slow, so before the lock; the job is looked at again under it.
         let body = self.prepare_body(BodyLabel::range(body_kind(job_type), first, last), json)?;

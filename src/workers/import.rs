@@ -89,6 +89,8 @@ pub fn block(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError>
     let head = store.head()?;
     if let Some(present) = store.block(number)? {
         if present.content_hash == content_hash {
+            // It may be there only since a moment ago.
+            store.sync()?;
             return Ok((number, Imported::AlreadyThere));
         }
         return Err(StoreError::Different { what: format!("block {number}") }.into());

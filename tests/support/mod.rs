@@ -81,16 +81,24 @@ impl Server {
     }
 
     pub fn start_with_secret(folder: &Path, secret: &str, more: &[&str]) -> Self {
-        Self::spawn(folder, secret, more, Stdio::null())
+        Self::start_with(folder, secret, more, |command| command)
     }
 
     /// As [`start_with_secret`](Self::start_with_secret), with the log in a file.
     pub fn start_logging(folder: &Path, secret: &str, more: &[&str], log: &Path) -> Self {
-        Self::spawn(folder, secret, more, std::fs::File::create(log).unwrap().into())
+        let log = std::fs::File::create(log).unwrap();
+        Self::start_with(folder, secret, more, |command| command.stderr(log))
     }
 
-    fn spawn(folder: &Path, secret: &str, more: &[&str], log: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_witness-server"))
+    /// As [`Server::start_with_secret`], the command changed last of all.
+    pub fn start_with(
+        folder: &Path,
+        secret: &str,
+        more: &[&str],
+        change: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder)
             .args(["--set", "prepare_data_interval=200ms"])
@@ -98,9 +106,8 @@ impl Server {
             .env_clear()
             .env("API_PROVER_SECRET_AUTH", secret)
             .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::null());
+        let mut child = change(&mut command).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let addresses = line.trim().strip_prefix("serving on ").unwrap_or_else(|| panic!("{line:?}"));
@@ -135,6 +142,12 @@ impl Server {
     /// Waits until a value of the status is as expected.
     pub fn wait_for(&self, pointer: &str, expected: u64) {
         until(|| (self.get("/api/v1/status").json().pointer(pointer)? == expected).then_some(()));
+    }
+
+    /// SIGKILL; the process is gone on return.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// SIGTERM; gives the exit code.
