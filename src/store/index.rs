@@ -1,11 +1,10 @@
 //! One opening of sled. All of sled is used here and nowhere else.
 //!
 //! Three things are kept away from the rest: sled is not durable before its own file is fsynced, it makes some of its files without
-//! syncing them, and it can panic on damaged ones.
+//! syncing them or their names ([`index_snapshot`]), and it can panic on damaged ones.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use sled::Transactional;
 
 use super::batch::{Table, Write};
 use super::error::StoreError;
-use super::folder;
+use super::{folder, index_snapshot};
 use crate::tree::source::Entry;
 
 /// The open index: tables of sealed entries.
@@ -32,16 +31,12 @@ impl Index {
             create(dir, cache_bytes)?;
         }
         wait_until_free(&dir.join("db"))?;
-        remove_unfinished_snapshots(dir)
-            .map_err(StoreError::io("removing an unfinished file of the index"))?;
+        let kept = index_snapshot::keep(dir).map_err(StoreError::io("keeping the snapshot of the index"))?;
         guard(|| {
             let sled = config(dir, cache_bytes).flush_every_ms(Some(flush_every_ms)).open()?;
             let tables = open_tables(&sled)?;
             let file = File::open(dir.join("db")).map_err(StoreError::io("opening the index"))?;
-            // What a process left that was killed before its sync is shown from now on, so it has to stay.
-            file.sync_all().map_err(StoreError::io("syncing the index"))?;
-            // sled has just replaced its snapshot, a file of another name.
-            folder::sync(dir).map_err(StoreError::io("syncing the folder of the index"))?;
+            kept.release(dir).map_err(StoreError::io("syncing the folder of the index"))?;
             Ok(Self { sled, tables, file })
         })
     }
@@ -127,11 +122,13 @@ impl Index {
     }
 }
 
-/// Threads of an index that this process has just closed may keep its file locked for a moment. Nobody else can: the
+/// Makes sled's file durable and waits for its lock. Threads of an index that this process has just closed may keep it for a moment. Nobody else can: the
 /// caller holds the lock of the data folder.
 pub(super) fn wait_until_free(db: &Path) -> Result<(), StoreError> {
     let failed = || StoreError::io("opening the index");
     let file = File::open(db).map_err(failed())?;
+    // What a process left that was killed before its sync is shown from now on, and a snapshot is made of it: it has to stay.
+    file.sync_all().map_err(failed())?;
     for _ in 0..500 {
         match file.try_lock() {
             Ok(()) => return file.unlock().map_err(failed()),
@@ -140,19 +137,6 @@ pub(super) fn wait_until_free(db: &Path) -> Result<(), StoreError> {
         }
     }
     Err(StoreError::Index("its file stays locked: restart the process".into()))
-}
-
-/// sled writes a snapshot of its page table as it opens, under a name of which it believes that it is whole even if it was stopped
-/// meanwhile. The one before is there until the new one has its own name.
-fn remove_unfinished_snapshots(dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name.to_string_lossy().starts_with("snap.") && name.to_string_lossy().ends_with(".generating") {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 fn config(dir: &Path, cache_bytes: u64) -> sled::Config {
@@ -194,24 +178,4 @@ fn guard<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError
             .unwrap_or("no message");
         Err(StoreError::corrupt(format!("the index cannot be read ({text})")))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_snapshot_that_was_not_finished_does_not_matter() {
-        let parent = tempfile::tempdir().unwrap();
-        let dir = parent.path().join("index");
-        let write = Write { table: Table::Meta, key: b"key".to_vec(), sealed: Some(b"value".to_vec()) };
-        let index = Index::open(&dir, 1 << 20, 100).unwrap();
-        index.write(&[write]).unwrap();
-        index.flush().unwrap();
-        drop(index);
-        // Later than any other.
-        fs::write(dir.join("snap.FFFFFFFFFFFFFFFF.generating"), "half of").unwrap();
-        let index = Index::open(&dir, 1 << 20, 100).unwrap();
-        assert_eq!(index.get(Table::Meta, b"key").unwrap(), Some(b"value".to_vec()));
-    }
 }

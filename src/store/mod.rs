@@ -92,6 +92,7 @@ mod genesis_tests;
 #[cfg(test)]
 mod golden_tests;
 mod index;
+mod index_snapshot;
 mod job_data;
 mod jobs;
 mod keys;

@@ -8,15 +8,15 @@
  *
  *  - what was written is on the disk once fsync or fdatasync of that file was called, not before; sync_file_range and
  *    O_SYNC make nothing durable;
- *  - an entry of a folder (of open with O_CREAT, rename, unlink, mkdir, rmdir) is on the disk once fsync of that folder was called.
+ *  - an entry of a folder (of open with O_CREAT, rename, link, unlink, mkdir, rmdir) is on the disk once fsync of that folder was called.
  *
  * fsync and fdatasync reach no disk: they are recorded and return a little later (0 to 2 ms, as a disk would take), so that other
  * threads write meanwhile. A process that is killed (SIGKILL) between the record of a call and the call leaves one record too many; a
  * new file may be there without its record. A record is `struct record`, then `length` bytes; integers have the byte order of the
  * machine.
  *
- * Not modelled, and refused with a record of its own (UNSUPPORTED) so that a test cannot pass by oversight: links, copies
- * inside of the kernel, files that are grown by fallocate, exchange of names. Not seen at all: shared writable mappings, io_uring,
+ * Not modelled, and refused with a record of its own (UNSUPPORTED) so that a test cannot pass by oversight: symbolic links,
+ * copies inside of the kernel, files that are grown by fallocate, exchange of names. Not seen at all: shared writable mappings, io_uring,
  * system calls that do not go through the C library. The test compares the journal with the folder that the process
  * left behind, and so finds what was not seen.
  */
@@ -48,7 +48,8 @@ enum kind {
   RMDIR = 8,       /* path */
   FAILED = 9,      /* the call of the record before did nothing */
   SHORT = 10,      /* the write of the record before wrote `offset` bytes only */
-  UNSUPPORTED = 11 /* name of the call */
+  UNSUPPORTED = 11, /* name of the call */
+  LINK = 12        /* path of a file, zero, its further path */
 };
 
 struct record {
@@ -223,19 +224,25 @@ int rmdir(const char *name) { return unlinkat(AT_FDCWD, name, AT_REMOVEDIR); }
 int mkdirat(int folder, const char *name, mode_t mode) { return named(MKDIR, folder, name, SYS_mkdirat, (int)mode); }
 int mkdir(const char *name, mode_t mode) { return mkdirat(AT_FDCWD, name, mode); }
 
-int renameat2(int old_folder, const char *old_name, int new_folder, const char *new_name, unsigned flags) {
+/* Records a call about two paths and makes it. */
+static int twice_named(enum kind kind, int old_folder, const char *old_name, int new_folder, const char *new_name, int flags) {
+  long call = kind == LINK ? SYS_linkat : SYS_renameat2;
   char paths[2 * PATH_MAX];
   int from = resolve(old_folder, old_name, paths);
   size_t length = from ? strlen(paths) + 1 : 1;
   int to = resolve(new_folder, new_name, paths + length);
-  if (!from && !to) return (int)syscall(SYS_renameat2, old_folder, old_name, new_folder, new_name, flags);
+  if (!from && !to) return (int)syscall(call, old_folder, old_name, new_folder, new_name, flags);
   lock();
-  if (from != to || flags) record(UNSUPPORTED, 0, 0, "renameat2", 9);
-  record(RENAME, 0, 0, paths, length + strlen(paths + length));
-  int result = (int)syscall(SYS_renameat2, old_folder, old_name, new_folder, new_name, flags);
+  if (from != to || flags) record(UNSUPPORTED, 0, 0, "link or rename", 14);
+  record(kind, 0, 0, paths, length + strlen(paths + length));
+  int result = (int)syscall(call, old_folder, old_name, new_folder, new_name, flags);
   if (result < 0) record(FAILED, 0, 0, NULL, 0);
   unlock();
   return result;
+}
+
+int renameat2(int old_folder, const char *old_name, int new_folder, const char *new_name, unsigned flags) {
+  return twice_named(RENAME, old_folder, old_name, new_folder, new_name, (int)flags);
 }
 int renameat(int old_folder, const char *old_name, int new_folder, const char *new_name) {
   return renameat2(old_folder, old_name, new_folder, new_name, 0);
@@ -243,6 +250,11 @@ int renameat(int old_folder, const char *old_name, int new_folder, const char *n
 int rename(const char *old_name, const char *new_name) {
   return renameat2(AT_FDCWD, old_name, AT_FDCWD, new_name, 0);
 }
+
+int linkat(int old_folder, const char *old_name, int new_folder, const char *new_name, int flags) {
+  return twice_named(LINK, old_folder, old_name, new_folder, new_name, flags);
+}
+int link(const char *old_name, const char *new_name) { return linkat(AT_FDCWD, old_name, AT_FDCWD, new_name, 0); }
 
 /* ---- contents ---- */
 
@@ -374,11 +386,6 @@ ssize_t sendfile64(int to, int from, off64_t *offset, size_t length) {
   return syscall(SYS_sendfile, to, from, offset, length);
 }
 ssize_t sendfile(int to, int from, off_t *offset, size_t length) { return sendfile64(to, from, offset, length); }
-int linkat(int old_folder, const char *old_name, int new_folder, const char *new_name, int flags) {
-  unsupported_name(new_folder, new_name, "link");
-  return (int)syscall(SYS_linkat, old_folder, old_name, new_folder, new_name, flags);
-}
-int link(const char *old_name, const char *new_name) { return linkat(AT_FDCWD, old_name, AT_FDCWD, new_name, 0); }
 int symlinkat(const char *target, int folder, const char *name) {
   unsupported_name(folder, name, "symlink");
   return (int)syscall(SYS_symlinkat, target, folder, name);

@@ -260,6 +260,12 @@ impl Disk {
                     self.parent(to).0.change(vec![(new, Some(id))]);
                 }
             }
+            Event::Link { from, to } => {
+                let (folder, old) = self.parent(from);
+                let id = *folder.now.get(&old).unwrap_or_else(|| panic!("{} is not there", from.display()));
+                let (folder, new) = self.parent(to);
+                folder.change(vec![(new, Some(id))]);
+            }
             Event::MakeFolder { path } => {
                 let id = self.new_object(Object::Folder(Folder::default()));
                 let (folder, name) = self.parent(path);

@@ -43,6 +43,7 @@ pub enum Event {
     SyncFile { inode: u64 },
     SyncFolder { path: PathBuf },
     Rename { from: PathBuf, to: PathBuf },
+    Link { from: PathBuf, to: PathBuf },
     Unlink { path: PathBuf },
     MakeFolder { path: PathBuf },
     RemoveFolder { path: PathBuf },
@@ -104,9 +105,10 @@ fn parse(bytes: &[u8]) -> Vec<(u64, Event)> {
             3 => Event::Truncate { inode, length: offset },
             4 if payload.is_empty() => Event::SyncFile { inode },
             4 => Event::SyncFolder { path },
-            5 => {
+            5 | 12 => {
                 let mut paths = payload.split(|byte| *byte == 0).map(path_of);
-                Event::Rename { from: paths.next().unwrap(), to: paths.next().unwrap() }
+                let (from, to) = (paths.next().unwrap(), paths.next().unwrap());
+                if kind == 5 { Event::Rename { from, to } } else { Event::Link { from, to } }
             }
             6 => Event::Unlink { path },
             7 => Event::MakeFolder { path },
