@@ -59,7 +59,9 @@ fn a_false_proof_is_refused_and_kept_and_its_job_stays_for_the_true_one() {
     let (chunks, input) = the_block();
     let prover = BlockProver::new(1);
     let (data, keys) = folders(&[(chunks, &prover)]);
-    let server = serving(data.path(), keys.path(), &["--set", "verify_concurrency=2"]);
+    // However slow the machine is, the lease is not what is tested.
+    let settings = ["--set", "verify_concurrency=2", "--set", "gone_timeout=1h"];
+    let server = serving(data.path(), keys.path(), &settings);
     let job = server.next_job("one");
     let proof = prover.prove(&input);
 

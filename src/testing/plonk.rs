@@ -131,7 +131,11 @@ pub fn altered(proof: &SingleProof) -> Vec<(String, SingleProof)> {
     let mut with = |name: String, change: &dyn Fn(&mut SingleProofParts)| {
         let mut parts = parts.clone();
         change(&mut parts);
-        all.push((name, SingleProof::from(&parts)));
+        let altered = SingleProof::from(&parts);
+        // A small circuit's polynomial may be zero, and its commitment at infinity already.
+        if altered != *proof {
+            all.push((name, altered));
+        }
     };
     let next = |element: &mut Fr| element.add_assign(&Fr::one());
     let points: [(&str, usize, PointOf); 5] = [
