@@ -12,7 +12,7 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::timeout,
@@ -29,6 +29,10 @@ const MAX_HEAD_BYTES: usize = 32 << 10;
 
 /// Time for a TLS handshake, which is a few round trips.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections that wait in the system's queue. When it is full, the next ones are tried again after a second: with the 128 that are usual,
+/// most of a few hundred provers that come back after a restart would wait for that.
+const BACKLOG: u32 = 1024;
 
 /// Pause after the system refused a connection for want of files or memory, so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -84,12 +88,20 @@ pub enum BindError {
 /// # Errors
 /// See [`BindError`].
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|cause| match cause.kind() {
+    listen(address).map_err(|cause| match cause.kind() {
         io::ErrorKind::AddrInUse => BindError::Taken(address),
         io::ErrorKind::PermissionDenied => BindError::Forbidden(address),
         io::ErrorKind::AddrNotAvailable => BindError::NoSuchAddress(address),
         _ => BindError::Other { address, cause },
     })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait until the system has forgotten the connections of the process before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves `router` until `shutdown` completes; then takes no new connection and lets requests under way finish within
