@@ -105,12 +105,16 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
     let server = Server::start(&folder, &["--set", "min_free_bytes=0"]);
     server.post("/api/v1/genesis", &genesis).accepted();
     let refusals = Refusals::default();
-    let (imported, proven, stop) = (AtomicU32::new(0), AtomicU32::new(0), AtomicBool::new(false));
+    let (imported, proven) = (AtomicU32::new(0), AtomicU32::new(0));
+    let (filled, stop) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let _stop = StopAtEnd(&stop);
         let work = scope.spawn(|| {
             for block in &blocks {
                 let block = block.to_string();
+                if imported.load(Ordering::SeqCst) == BEFORE {
+                    until(|| filled.load(Ordering::SeqCst).then_some(()));
+                }
                 while !refusals.is_good("block", &server.post("/api/v1/blocks", &block)) {
                     if stop.load(Ordering::SeqCst) {
                         return;
@@ -149,6 +153,7 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
         until(|| (server.get("/api/v1/blocks/1/proof").status == 200).then_some(()));
         // Over and over: what the server gives up in its need is taken as well.
         let mut filler = fill(&disk, 0);
+        filled.store(true, Ordering::SeqCst);
         while refusals.of("block", 507) < 10 {
             assert!(!work.is_finished(), "the disk was never full");
             drop(filler);

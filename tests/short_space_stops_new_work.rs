@@ -106,7 +106,7 @@ fn imports_hand_outs_and_witnesses_stop_proofs_land_and_all_goes_on_by_itself() 
     let server = Server::start();
     let (genesis, imported) = (genesis("deposit"), block("deposit"));
     let genesis = String::from_utf8(genesis).unwrap();
-    let operation = json!({"CommitBlocks": {"blocks": [imported["block"]]}}).to_string();
+    let operation = json!({"ExecuteBlocks": {"blocks": [imported["block"]]}}).to_string();
     let enough = json!({"free_bytes": FLOOR, "min_free_bytes": FLOOR, "low": false});
     assert_eq!(server.status()["space"], enough);
 
