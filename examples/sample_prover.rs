@@ -36,7 +36,8 @@ async fn main() -> anyhow::Result<()> {
         .context("the fourth argument is how long to wait for a job, in milliseconds")?;
 
     let secret = secret::for_client(&config)?;
-    let client = Client::new(&config.url, &secret, config.prover.request_timeout)?;
+    let ca = config.tls_ca.as_deref();
+    let client = Client::trusting(ca, &config.url, &secret, config.prover.request_timeout)?;
     let options = ProverOptions {
         name: name.clone(),
         heartbeat_interval: config.prover.heartbeat_interval,

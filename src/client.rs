@@ -1,8 +1,8 @@
 //! A small HTTP client for this server: mints a token per request, gives status and bytes.
 //!
-//! Used by the client commands, the demo and the sample prover. HTTP/1 without TLS: a proxy adds that.
+//! Used by the client commands, the demo and the sample prover. HTTP/1, plain or in TLS, as the URL says.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -10,11 +10,13 @@ use hyper::{
     Method, Request, StatusCode, Uri,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client as HyperClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use serde::Serialize;
+use tokio_rustls::rustls;
 
 use crate::{
     config::Secret,
@@ -22,6 +24,7 @@ use crate::{
         auth::{Authenticator, CLIENT_SUBJECT, MintError, REQUEST_TTL},
         error::ErrorBody,
     },
+    tls::{self, TlsError},
 };
 
 /// Longest answer that is read, in bytes. The largest expected one is the job data of an aggregated job.
@@ -67,6 +70,19 @@ pub enum ClientError {
         /// What went wrong.
         cause: String,
     },
+    /// The server cannot prove who it is.
+    #[error(
+        "the certificate of {url} is not trusted: {cause}; check the URL and the certificate, or set tls_ca to the file of its root"
+    )]
+    Untrusted {
+        /// The base URL.
+        url: String,
+        /// What is wrong with it.
+        cause: rustls::Error,
+    },
+    /// The roots to trust cannot be read.
+    #[error(transparent)]
+    Roots(#[from] TlsError),
     /// No complete answer in time.
     #[error("the server at {url} did not answer within {}; check its log", humantime::format_duration(*after))]
     Timeout {
@@ -137,11 +153,12 @@ pub struct Client {
     base: String,
     credentials: Credentials,
     timeout: Duration,
-    http: HyperClient<HttpConnector, Full<Bytes>>,
+    http: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl Client {
-    /// For the server at `base_url`, such as `http://127.0.0.1:8088`; `timeout` bounds each request as a whole.
+    /// For the server at `base_url`, such as `http://127.0.0.1:8088`; `timeout` bounds each request as a whole. With `https` the
+    /// server's certificate must go back to a public root.
     ///
     /// # Errors
     /// [`ClientError::BadUrl`].
@@ -150,10 +167,24 @@ impl Client {
         credentials: impl Into<Credentials>,
         timeout: Duration,
     ) -> Result<Self, ClientError> {
+        Self::trusting(None, base_url, credentials, timeout)
+    }
+
+    /// As [`new`](Self::new), but with `https` the server's certificate must go back to one of the file `ca`, in PEM form, if that is given.
+    ///
+    /// # Errors
+    /// [`ClientError::BadUrl`], [`ClientError::Roots`].
+    pub fn trusting(
+        ca: Option<&Path>,
+        base_url: &str,
+        credentials: impl Into<Credentials>,
+        timeout: Duration,
+    ) -> Result<Self, ClientError> {
         let base = base_url.trim_end_matches('/').to_owned();
         let bad = || ClientError::BadUrl(base_url.to_owned());
         let uri: Uri = base.parse().map_err(|_| bad())?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
+        let spoken = matches!(uri.scheme_str(), Some("http" | "https"));
+        if !spoken || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
             return Err(bad());
         }
         let mut connector = HttpConnector::new();
@@ -162,6 +193,12 @@ impl Client {
         connector.set_keepalive(Some(KEEPALIVE));
         connector.set_keepalive_interval(Some(KEEPALIVE));
         connector.set_keepalive_retries(Some(3));
+        connector.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls::client(ca)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let http = HyperClient::builder(TokioExecutor::new()).build(connector);
         Ok(Self { base, credentials: credentials.into(), timeout, http })
     }
@@ -227,7 +264,10 @@ impl Client {
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
         let unreachable = |cause: String| ClientError::Unreachable { url: self.base.clone(), cause };
-        let response = self.http.request(request).await.map_err(|error| unreachable(root_cause(&error)))?;
+        let response = self.http.request(request).await.map_err(|error| match distrust(&error) {
+            Some(cause) => ClientError::Untrusted { url: self.base.clone(), cause },
+            None => unreachable(root_cause(&error)),
+        })?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| unreachable(error.to_string()))?.to_bytes();
@@ -245,6 +285,21 @@ impl Client {
 
 fn encode<T: Serialize>(message: &T) -> Result<Bytes, ClientError> {
     Ok(serde_json::to_vec(message)?.into())
+}
+
+/// What is wrong with the server's certificate, if that is why a request failed.
+fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // An I/O error does not give the one it wraps as its source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = wrapped.and_then(|wrapped| wrapped.downcast_ref::<rustls::Error>());
+        if let Some(tls @ rustls::Error::InvalidCertificate(_)) = tls {
+            return Some(tls.clone());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// The innermost cause: the outer ones only say that the request failed.
@@ -285,9 +340,13 @@ mod tests {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let second = Duration::from_secs(1);
-        let limits =
-            ListenLimits { header_read_timeout: second, max_connections: 8, shutdown_timeout: second };
-        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        let limits = ListenLimits {
+            header_read_timeout: second,
+            stall_timeout: second,
+            max_connections: 8,
+            shutdown_timeout: second,
+        };
+        tokio::spawn(serve(listener, None, router, limits, std::future::pending()));
         url
     }
 
@@ -346,8 +405,8 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_http_urls_are_taken() {
-        for url in ["", "127.0.0.1:8088", "https://a", "http://", "http://a?b", "ftp://a"] {
+    fn only_urls_of_http_are_taken() {
+        for url in ["", "127.0.0.1:8088", "https://", "http://", "http://a?b", "ftp://a"] {
             let error = Client::new(url, Credentials::Anonymous, Duration::from_secs(1)).err();
             assert!(matches!(error, Some(ClientError::BadUrl(_))), "{url}");
         }

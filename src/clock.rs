@@ -9,6 +9,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 ///
 /// The wall clock names moments across restarts and may jump; the monotonic clock measures spans within one run
 /// and never goes back.
+///
+/// Time in which the whole machine sleeps is no part of a span (on Linux: `CLOCK_MONOTONIC`, not `CLOCK_BOOTTIME`): nobody could send a
+/// heartbeat meanwhile, and a machine that wakes up must not end every lease before the first one arrives.
 pub trait Clock: Debug + Send + Sync {
     /// Milliseconds since 1970-01-01 UTC.
     fn wall_ms(&self) -> u64;

@@ -49,6 +49,7 @@ pub mod store;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod testing;
+pub mod tls;
 pub mod tree;
 pub mod witness;
 pub mod workers;

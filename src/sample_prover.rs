@@ -209,11 +209,11 @@ impl SampleProver {
                     return Ok(true);
                 }
                 Err(error @ ClientError::Unauthorized { .. }) => return Err(error.into()),
-                Err(ClientError::Refused { status, body }) if status != StatusCode::SERVICE_UNAVAILABLE => {
+                Err(ClientError::Refused { status, body }) if !is_passing(status) => {
                     warn!(job = output.job_id, %status, message = body.message, "the proof was not taken");
                     return Ok(false);
                 }
-                // Away or overloaded: a proof is worth waiting for.
+                // Away, overloaded or without space: a proof is worth waiting for.
                 Err(error) => debug!(job = output.job_id, %error, "the proof will be published again"),
             }
             if *stop.borrow() {
@@ -223,6 +223,11 @@ impl SampleProver {
             retry = (retry * 2).min(LAST_RETRY);
         }
     }
+}
+
+/// Whether the server may take later what it does not take now.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE)
 }
 
 /// Makes a proof of the right form with the right public input. **Not cryptographic**: it convinces no verifier.

@@ -10,6 +10,8 @@ use std::{
 use tokio::{sync::watch, task::JoinHandle};
 use tracing::{info, warn};
 
+use tokio_rustls::TlsAcceptor;
+
 use crate::{
     config::{
         Config, Secret,
@@ -19,9 +21,10 @@ use crate::{
         admin,
         auth::Authenticator,
         listen::{self, BindError, ListenLimits},
-        routes,
+        routes::{self, Limits},
     },
     store::{Store, StoreError, StoreOptions},
+    tls::{TlsError, TlsFiles},
     workers::{Node, NodeOptions},
 };
 
@@ -37,6 +40,9 @@ pub enum StartError {
     /// There is no secret to work with.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// There is no certificate to work with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -68,6 +74,8 @@ pub fn open_store(config: &Config, folder: &Path) -> Result<Arc<Store>, StoreErr
         history: config.history,
         gone_timeout: config.gone_timeout,
         max_attempts: Some(config.max_attempts),
+        retry_backoff: config.retry_backoff,
+        min_free_bytes: config.min_free_bytes,
         ..StoreOptions::default()
     };
     Store::open(folder, options).map(Arc::new)
@@ -78,6 +86,7 @@ pub struct Service {
     node: Arc<Node>,
     secret: Secret,
     generated: Option<PathBuf>,
+    scheme: &'static str,
     address: SocketAddr,
     admin_address: SocketAddr,
     stopping: watch::Sender<bool>,
@@ -86,11 +95,13 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens the folder, binds both addresses, starts the workers, serves.
+    /// Reads the certificate, opens the folder, binds both addresses, starts the workers, serves.
     ///
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: &Config, folder: &Path) -> Result<Self, StartError> {
+        let tls: Option<TlsAcceptor> = config.tls.as_ref().map(TlsFiles::acceptor).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let store = open_store(config, folder)?;
         // After the folder is there and ours: a generated secret is kept in it.
         let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
@@ -101,7 +112,7 @@ impl Service {
 
         let node = Node::new(store, node_options(config));
         node.start()?;
-        let router = routes::router(node.clone(), Authenticator::new(&secret), config.body_limits);
+        let router = routes::router(node.clone(), Authenticator::new(&secret), Limits::from(config));
         let (stopping, stop) = watch::channel(false);
         let limits = ListenLimits::from(config);
         let until = |mut stop: watch::Receiver<bool>| async move {
@@ -109,11 +120,27 @@ impl Service {
             let _ = stop.wait_for(|stop| *stop).await;
         };
         let listeners = [
-            tokio::spawn(listen::serve(listener, router, limits, until(stop.clone()))),
-            tokio::spawn(listen::serve(admin_listener, admin::router(node.clone()), limits, until(stop))),
+            tokio::spawn(listen::serve(listener, tls, router, limits, until(stop.clone()))),
+            tokio::spawn(listen::serve(
+                admin_listener,
+                None,
+                admin::router(node.clone()),
+                limits,
+                until(stop),
+            )),
         ];
         let shutdown_timeout = config.shutdown_timeout;
-        Ok(Self { node, secret, generated, address, admin_address, stopping, listeners, shutdown_timeout })
+        Ok(Self {
+            node,
+            secret,
+            generated,
+            scheme,
+            address,
+            admin_address,
+            stopping,
+            listeners,
+            shutdown_timeout,
+        })
     }
 
     /// Where provers, imports and operators connect.
@@ -128,7 +155,7 @@ impl Service {
 
     /// The base URL of [`address`](Self::address).
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// The secret of the bearer tokens.

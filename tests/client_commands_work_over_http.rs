@@ -47,8 +47,13 @@ async fn start() -> (String, Seen) {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let second = Duration::from_secs(1);
-    let limits = ListenLimits { header_read_timeout: second, max_connections: 8, shutdown_timeout: second };
-    tokio::spawn(serve(listener, router, limits, std::future::pending()));
+    let limits = ListenLimits {
+        header_read_timeout: second,
+        stall_timeout: second,
+        max_connections: 8,
+        shutdown_timeout: second,
+    };
+    tokio::spawn(serve(listener, None, router, limits, std::future::pending()));
     (url, seen)
 }
 

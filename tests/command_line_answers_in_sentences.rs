@@ -98,7 +98,7 @@ fn wrong_settings_exit_with_2_and_one_sentence() {
         (&["serve"], ("WITNESS_SERVER_LISTN", "x"), "WITNESS_SERVER_LISTEN"),
         (&["serve"], ("A", "b"), "--data-dir"),
         (&["status"], ("A", "b"), "--url"),
-        (&["status", "--url", "https://a"], ("API_PROVER_SECRET_AUTH", "s"), "http://"),
+        (&["status", "--url", "ftp://a"], ("API_PROVER_SECRET_AUTH", "s"), "http://"),
     ] {
         let outcome = run(args, &[env]);
         assert_eq!(outcome.code, 2, "{args:?}");

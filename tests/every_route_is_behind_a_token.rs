@@ -4,8 +4,15 @@
 
 mod support;
 
-use serde_json::Value;
-use support::{Server, http, token};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use jwt_compact::{
+    Algorithm, AlgorithmSignature,
+    alg::{Hs256, Hs256Key, Hs384, Hs384Key, Hs512, Hs512Key},
+};
+use serde_json::{Value, json};
+use support::{SECRET, Server, http, http_with, token};
 use zksync_witness_server::{config::Secret, server::auth::Authenticator};
 
 const ROUTES: [(&str, &str); 25] = [
@@ -80,6 +87,122 @@ fn tokens_of_the_reference_get_the_same_verdict_over_http() {
         let answer = http(&server.url, "GET", "/status", vectors[name].as_str(), "");
         assert_eq!(answer.status, status, "{name}");
     }
+}
+
+/// Seconds since 1970, so many from now.
+fn from_now(seconds: i64) -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 + seconds
+}
+
+/// A token of any header and claims, well signed with the secret.
+fn signed<A: Algorithm>(algorithm: &A, key: &A::SigningKey, header: &str, claims: &str) -> String {
+    let signed = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
+    let signature = algorithm.sign(key, signed.as_bytes());
+    format!("{signed}.{}", BASE64.encode(signature.as_bytes()))
+}
+
+fn hs256(header: &str, claims: &str) -> String {
+    signed(&Hs256, &Hs256Key::new(SECRET), header, claims)
+}
+
+const HEADER: &str = r#"{"typ":"JWT","alg":"HS256"}"#;
+
+#[test]
+fn only_hs256_with_sub_and_a_future_exp_opens_the_door() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let status = |token: &str| http(&server.url, "GET", "/status", Some(token), "").status;
+    let far = json!({"sub": "Authorization", "exp": from_now(3600)}).to_string();
+    let good = hs256(HEADER, &far);
+    let (unsigned, signature) = good.rsplit_once('.').unwrap();
+    let (_, payload) = unsigned.split_once('.').unwrap();
+
+    // What clients send, and what does no harm.
+    let with = |more: Value| {
+        let mut claims: Value = serde_json::from_str(&far).unwrap();
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        hs256(HEADER, &claims.to_string())
+    };
+    for token in [
+        good.clone(),
+        hs256(r#"{"alg":"HS256"}"#, &far),
+        hs256(
+            r#"{"alg":"HS256","kid":"../../dev/null","jku":"http://203.0.113.1/","x5u":"http://203.0.113.1/"}"#,
+            &far,
+        ),
+        with(json!({"nbf": from_now(-1), "iat": from_now(-1), "iss": "a", "aud": ["b"]})),
+        with(json!({"iat": from_now(3600)})),
+        with(json!({"exp": from_now(5)})),
+    ] {
+        assert_eq!(status(&token), 200, "{token}");
+    }
+
+    let confused = |alg: &str| hs256(&format!(r#"{{"typ":"JWT","alg":"{alg}"}}"#), &far);
+    let none = |alg: &str| format!("{}.{payload}.", BASE64.encode(format!(r#"{{"alg":"{alg}"}}"#)));
+    for (what, token) in [
+        ("HS384", signed(&Hs384, &Hs384Key::new(SECRET), r#"{"alg":"HS384"}"#, &far)),
+        ("HS512", signed(&Hs512, &Hs512Key::new(SECRET), r#"{"alg":"HS512"}"#, &far)),
+        ("RS256 signed by HS256", confused("RS256")),
+        ("ES256 signed by HS256", confused("ES256")),
+        ("EdDSA signed by HS256", confused("EdDSA")),
+        ("PS256 signed by HS256", confused("PS256")),
+        ("HS384 signed by HS256", confused("HS384")),
+        ("hs256 in small letters", confused("hs256")),
+        ("an empty algorithm", confused("")),
+        ("none, signed", confused("none")),
+        ("none", none("none")),
+        ("None", none("None")),
+        ("nOnE", none("nOnE")),
+        ("no algorithm", hs256(r#"{"typ":"JWT"}"#, &far)),
+        ("two algorithms", hs256(r#"{"alg":"none","alg":"HS256"}"#, &far)),
+        ("an algorithm that is no text", hs256(r#"{"alg":["HS256"]}"#, &far)),
+        ("crit", hs256(r#"{"alg":"HS256","crit":["exp"]}"#, &far)),
+        ("crit of nothing", hs256(r#"{"alg":"HS256","crit":null}"#, &far)),
+        ("content of another kind", hs256(r#"{"alg":"HS256","cty":"cbor"}"#, &far)),
+        ("a header that is no object", hs256("[]", &far)),
+        ("claims that are no object", hs256(HEADER, "[]")),
+        ("no exp", hs256(HEADER, r#"{"sub":"a"}"#)),
+        ("no sub", hs256(HEADER, r#"{"exp":4102444800}"#)),
+        ("exp of nothing", hs256(HEADER, r#"{"sub":"a","exp":null}"#)),
+        ("exp as text", hs256(HEADER, r#"{"sub":"a","exp":"4102444800"}"#)),
+        ("exp out of range", hs256(HEADER, r#"{"sub":"a","exp":18446744073709551615}"#)),
+        ("exp far out of range", hs256(HEADER, r#"{"sub":"a","exp":1e300}"#)),
+        ("exp below zero", hs256(HEADER, r#"{"sub":"a","exp":-9223372036854775808}"#)),
+        ("two exp", hs256(HEADER, r#"{"sub":"a","exp":1,"exp":4102444800}"#)),
+        ("sub that is no text", hs256(HEADER, r#"{"sub":7,"exp":4102444800}"#)),
+        ("expired a second ago", with(json!({"exp": from_now(-1)}))),
+        ("not valid for a minute yet", with(json!({"nbf": from_now(60)}))),
+        ("nbf as text", with(json!({"nbf": "0"}))),
+        ("no signature", format!("{unsigned}.")),
+        ("half a signature", format!("{unsigned}.{}", &signature[..20])),
+        ("a signature and more", format!("{good}AAAA")),
+        ("another signature", format!("{unsigned}.{}", BASE64.encode([0; 32]))),
+        ("padding", format!("{good}=")),
+        ("two parts", unsigned.to_owned()),
+        ("four parts", format!("{good}.{signature}")),
+        ("nothing between the dots", "..".to_owned()),
+        ("deep nesting", hs256(&"[".repeat(2_000), &far)),
+        ("a long token", with(json!({"x": "y".repeat(8_000)}))),
+        ("other letters", "täuschung.🔑.x".to_owned()),
+    ] {
+        assert_eq!(status(&token), 401, "{what}: {token}");
+    }
+
+    let headers = |headers: &str| http_with(&server.url, "GET", "/status", None, headers, "").status;
+    assert_eq!(headers(&format!("authorization:bearer {good}\r\n")), 200);
+    for wrong in [
+        format!("Authorization: Bearer {good}\r\nAuthorization: Bearer {good}\r\n"),
+        format!("Authorization: Bearer {good}\r\nAuthorization: Basic YTpi\r\n"),
+        format!("Authorization: Bearer {good}, Bearer {good}\r\n"),
+        format!("Authorization: Bearer {good} {good}\r\n"),
+        format!("Authorization: {good}\r\n"),
+        format!("Proxy-Authorization: Bearer {good}\r\n"),
+        format!("Cookie: token={good}\r\n"),
+    ] {
+        assert_eq!(headers(&wrong), 401, "{wrong}");
+    }
+    assert_eq!(headers(&format!("Authorization: Bearer {}\r\n", "x".repeat(40_000))), 431);
+    assert_eq!(http(&server.url, "GET", &format!("/status?token={good}"), None, "").status, 401);
 }
 
 #[test]

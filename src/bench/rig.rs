@@ -13,10 +13,10 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
 use super::ChainBuilder;
-use crate::config::{BodyLimits, Secret};
+use crate::config::{Config, Environment, Flags, Secret};
 use crate::server::auth::{Authenticator, CLIENT_SUBJECT};
 use crate::server::listen::{self, ListenLimits};
-use crate::server::routes;
+use crate::server::routes::{self, Limits};
 use crate::store::{Store, StoreOptions};
 use crate::workers::{Node, NodeOptions};
 
@@ -84,22 +84,17 @@ impl Server {
         let secret = Secret::new(SECRET)?;
         let authenticator = Authenticator::new(&secret);
         let token = authenticator.mint(CLIENT_SUBJECT, TOKEN_TTL)?;
-        let limits = BodyLimits {
-            message: 1 << 16,
-            proof: 1 << 24,
-            block: 1 << 26,
-            operation: 1 << 26,
-            genesis: 1 << 30,
-        };
-        let router = more.merge(routes::router(node, authenticator, limits));
+        let config = Config::load(None, &Environment::default(), &Flags::new())?;
+        let router = more.merge(routes::router(node, authenticator, Limits::from(&config)));
         let listener = listen::bind("127.0.0.1:0".parse()?).await?;
         let base = format!("http://{}", listener.local_addr()?);
         let limits = ListenLimits {
             header_read_timeout: PATIENCE,
             max_connections: 4096,
             shutdown_timeout: Duration::from_secs(1),
+            ..ListenLimits::from(&config)
         };
-        tokio::spawn(listen::serve(listener, router, limits, std::future::pending()));
+        tokio::spawn(listen::serve(listener, None, router, limits, std::future::pending()));
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(4096).build(connector);

@@ -11,6 +11,7 @@ use crate::{
     crypto::rescue::EngineUnavailable,
     logging::LogError,
     server::{auth::MintError, listen::BindError},
+    tls::TlsError,
 };
 
 /// A failed command.
@@ -34,6 +35,9 @@ pub enum CliError {
     /// No token can be made.
     #[error(transparent)]
     Mint(#[from] MintError),
+    /// There is no certificate to work with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -82,8 +86,9 @@ impl CliError {
             | Self::Engine(_)
             | Self::Log(_)
             | Self::Secret(_)
+            | Self::Tls(_)
             | Self::Mint(_) => 2,
-            Self::Client(ClientError::BadUrl(_)) => 2,
+            Self::Client(ClientError::BadUrl(_) | ClientError::Roots(_)) => 2,
             Self::ImportStopped { cause, .. } => cause.exit_code(),
             Self::NotFound(_) => 3,
             Self::Client(ClientError::Refused { status, .. }) if *status == StatusCode::NOT_FOUND => 3,
@@ -91,6 +96,7 @@ impl CliError {
             Self::Client(
                 ClientError::Unreachable { .. }
                 | ClientError::Timeout { .. }
+                | ClientError::Untrusted { .. }
                 | ClientError::Unauthorized { .. },
             ) => 5,
             Self::Bind(_)

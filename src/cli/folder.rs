@@ -53,6 +53,7 @@ impl From<StartError> for CliError {
             StartError::Store(error) => unopened(error),
             StartError::Secret(error) => error.into(),
             StartError::Bind(error) => error.into(),
+            StartError::Tls(error) => error.into(),
             StartError::Address(_) => Self::Failed(error.to_string()),
         }
     }

@@ -79,7 +79,20 @@ async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
     };
     info!(failed, "stopping");
     let worker_died = service.node().has_failed();
-    service.stop().await;
+    let again = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    tokio::select! {
+        () = service.stop() => {}
+        () = again => {
+            return Err(CliError::Failed(
+                "a second signal ended the server before it had stopped; what it acknowledged is on disk".to_owned(),
+            ));
+        }
+    }
     if worker_died {
         return Err(CliError::Failed(
             "a worker thread died, so the server stopped; its log says why; start it again".to_owned(),

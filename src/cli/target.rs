@@ -75,7 +75,8 @@ impl TargetArgs {
 /// # Errors
 /// No secret; a URL that cannot be used.
 pub fn client(config: &Config, url: &str) -> Result<Client, CliError> {
-    Ok(Client::new(url, &secret::for_client(config)?, REQUEST_TIMEOUT)?)
+    let secret = secret::for_client(config)?;
+    Ok(Client::trusting(config.tls_ca.as_deref(), url, &secret, REQUEST_TIMEOUT)?)
 }
 
 /// The runtime of a command.

@@ -51,6 +51,7 @@ fn wait(node: &Node, target: u32) -> Result<(), CliError> {
         if node.has_failed() {
             return Err(CliError::Failed("a worker thread died; the log says why; start again".to_owned()));
         }
+        store.check_space()?;
         let next = reached.saturating_add(1);
         if let Some(quarantine) = store.quarantine(next)? {
             let operation = quarantine.op_index.map(|index| {

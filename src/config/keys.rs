@@ -75,17 +75,22 @@ pub(super) static KEYS: &[Key] = &[
         .env(&[("API_PROVER_PORT", Unit::Port)]),
     key("admin_listen", Kind::Text, Some("127.0.0.1:3312"), "address for health checks")
         .env(&[("API_PROMETHEUS_PORT", Unit::Port)]),
-    key("url", Kind::Text, Some("http://127.0.0.1:8088"), "server that client commands and the sample prover talk to")
+    key("url", Kind::Text, Some("http://127.0.0.1:8088"), "server that client commands and the sample prover talk to, http or https")
         .env(&[("API_PROVER_URL", Unit::Plain)]),
     key("secret", Kind::Secret, None, "shared secret of the bearer tokens")
         .env(&[("API_PROVER_SECRET_AUTH", Unit::Plain)]),
     key("secret_file", Kind::Text, None, "file whose text is the shared secret"),
+    key("allow_short_secret", Kind::Bare, Some("false"), "accept a secret below 32 bytes on an address that other machines reach"),
+    key("tls_certificate", Kind::Text, None, "PEM file with the certificate chain of listen; with tls_key it speaks TLS"),
+    key("tls_key", Kind::Text, None, "PEM file with the private key of tls_certificate"),
+    key("tls_ca", Kind::Text, None, "PEM file with the roots that client commands trust; none: the public ones"),
     key("gone_timeout", Kind::Text, Some("60s"), "a job without a heartbeat for this long is handed out again")
         .env(&[("PROVER_CORE_GONE_TIMEOUT", Unit::Milliseconds)]),
     key("idle_provers", Kind::Bare, Some("1"), "floor of the number of provers asked for")
         .env(&[("PROVER_CORE_IDLE_PROVERS", Unit::Plain)]),
     key("max_attempts", Kind::Bare, Some("10"), "hand-outs after which a job is parked as failed")
         ,
+    key("retry_backoff", Kind::Text, Some("1s"), "a job that was without a heartbeat waits for this long before it is handed out again, twice as long after each attempt, up to gone_timeout; 0s: no wait"),
     key("prepare_data_interval", Kind::Text, Some("5s"), "fallback interval of updater and maintainers")
         .env(&[("PROVER_WITNESS_GENERATOR_PREPARE_DATA_INTERVAL", Unit::Milliseconds)]),
     key("witness_generators", Kind::Bare, Some("4"), "maintainer threads")
@@ -94,8 +99,18 @@ pub(super) static KEYS: &[Key] = &[
     key("aggregate_deadline", Kind::Text, Some("10s"), "a proven block waits no longer than this for a larger aggregate"),
     key("history", Kind::Bare, Some("400"), "blocks that can be reverted"),
     key("keep_verified", Kind::Bare, None, "verified blocks whose witnesses and finished jobs are kept; none: all of them"),
+    key("min_free_bytes", Kind::Text, Some("256MiB"), "with less free space no imports, hand-outs and witnesses, only proofs are taken; 0: no such floor"),
     key("cache_bytes", Kind::Text, Some("64MiB"), "page cache of the store"),
     key("max_connections", Kind::Bare, Some("1024"), "open connections; more wait"),
+    key("max_message_requests", Kind::Bare, Some("256"), "small prover messages worked on at a time; more wait"),
+    key("max_get_job_requests", Kind::Bare, Some("64"), "requests for a job worked on at a time"),
+    key("max_publish_requests", Kind::Bare, Some("64"), "published proofs worked on at a time"),
+    key("max_import_requests", Kind::Bare, Some("4"), "imports worked on at a time"),
+    key("max_operator_requests", Kind::Bare, Some("32"), "exports, lists and other requests of operators worked on at a time"),
+    key("request_wait", Kind::Text, Some("30s"), "longest wait of a request for its turn, then 503"),
+    key("idle_timeout", Kind::Text, Some("30s"), "a connection is closed unless the head of its next request arrives in this time"),
+    key("stall_timeout", Kind::Text, Some("60s"), "longest pause within a body, and longest wait for a client that does not read its answer"),
+    key("body_timeout", Kind::Text, Some("10m"), "longest wait for a whole body"),
     key("shutdown_timeout", Kind::Text, Some("10s"), "time that requests under way get when the server stops"),
     key("max_message_bytes", Kind::Text, Some("64KiB"), "longest body of a small prover message"),
     key("max_proof_bytes", Kind::Text, Some("16MiB"), "longest body of a published proof"),

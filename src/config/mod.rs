@@ -24,7 +24,7 @@ pub use keys::{CONFIG_ENV, ENV_PREFIX};
 pub use layers::{Environment, Flags, Origin};
 pub use secret::Secret;
 
-use crate::{crypto::rescue::Engine, logging::LogFormat};
+use crate::{crypto::rescue::Engine, logging::LogFormat, tls::TlsFiles};
 use keys::{KEYS, Kind};
 use layers::Layers;
 
@@ -44,12 +44,20 @@ pub struct Config {
     pub url: String,
     /// The configured secret of the bearer tokens; see [`secret`] for what happens without one.
     pub secret: Option<Secret>,
+    /// Whether a secret below [`secret::MIN_BYTES`] will do on an address that other machines reach.
+    pub allow_short_secret: bool,
+    /// With what the listener for provers, imports and operators speaks TLS; `None` for plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// The roots that clients trust, in PEM form; `None` for the public ones.
+    pub tls_ca: Option<PathBuf>,
     /// Time without a heartbeat after which a job is handed out again.
     pub gone_timeout: Duration,
     /// Floor of the number of provers asked for.
     pub idle_provers: u32,
     /// Hand-outs after which a job is parked as failed.
     pub max_attempts: u32,
+    /// How long a job that was without a heartbeat waits before it is handed out again; zero for no wait.
+    pub retry_backoff: Duration,
     /// Fallback interval of the updater and the maintainers.
     pub prepare_data_interval: Duration,
     /// Number of maintainer threads.
@@ -62,10 +70,23 @@ pub struct Config {
     pub history: u32,
     /// Number of verified blocks whose witnesses and finished jobs are kept; `None` for all of them.
     pub keep_verified: Option<u32>,
+    /// Bytes of the file system that are to stay free; 0 for no floor.
+    pub min_free_bytes: u64,
     /// Page cache of the store, in bytes.
     pub cache_bytes: usize,
     /// Open connections a listener serves at a time.
     pub max_connections: usize,
+    /// Requests that are worked on at a time.
+    pub request_limits: RequestLimits,
+    /// Longest wait of a request for its turn. The default is longer than the 10 s after which the reference's prover gives a request up:
+    /// without an answer it publishes its proof again, while a 503 would be the end of the proof.
+    pub request_wait: Duration,
+    /// Time in which the head of the next request must arrive on a connection, be it idle or trickling.
+    pub idle_timeout: Duration,
+    /// Longest pause within a body, and time that a client may keep its answer waiting.
+    pub stall_timeout: Duration,
+    /// Longest wait for a whole body.
+    pub body_timeout: Duration,
     /// Time that requests under way get when the server stops.
     pub shutdown_timeout: Duration,
     /// Longest accepted bodies.
@@ -94,6 +115,21 @@ pub struct BodyLimits {
     pub operation: usize,
     /// An imported genesis.
     pub genesis: usize,
+}
+
+/// Requests that are worked on at a time, by kind; each holds a body in memory and a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Small messages of provers: `working_on`, `stopped`, `replicas`.
+    pub message: usize,
+    /// `get_job`.
+    pub get_job: usize,
+    /// `publish`.
+    pub publish: usize,
+    /// Imports of blocks, aggregated operations and the genesis.
+    pub import: usize,
+    /// All others: exports, lists, requeue and drop.
+    pub operator: usize,
 }
 
 /// Settings of the sample prover (spec 06 §6, `PROVER_PROVER_*`).
@@ -152,17 +188,33 @@ impl Config {
             admin_listen: of.required("admin_listen", parse::address)?,
             url: of.required("url", parse::url)?,
             secret: of.secret()?,
+            allow_short_secret: of.required("allow_short_secret", parse::boolean)?,
+            tls: of.tls()?,
+            tls_ca: of.optional("tls_ca", parse::path)?,
             gone_timeout: of.required("gone_timeout", parse::duration)?,
             idle_provers: of.required("idle_provers", parse::number(0, 1_000_000))?,
             max_attempts: of.required("max_attempts", parse::number(1, 1_000_000))?,
+            retry_backoff: of.required("retry_backoff", parse::duration_or_zero)?,
             prepare_data_interval: of.required("prepare_data_interval", parse::duration)?,
             witness_generators: of.required("witness_generators", parse::number(1, 256))?,
             aggregate: of.optional("aggregate", parse::sizes)?.unwrap_or_default(),
             aggregate_deadline: of.required("aggregate_deadline", parse::duration)?,
             history: of.required("history", parse::number(1, 1_000_000))?,
             keep_verified: of.optional("keep_verified", parse::number(0, u32::MAX))?,
+            min_free_bytes: of.required("min_free_bytes", parse::bytes_or_zero)?,
             cache_bytes: of.required("cache_bytes", parse::bytes)?,
             max_connections: of.required("max_connections", parse::number(1, 65_536))?,
+            request_limits: RequestLimits {
+                message: of.required("max_message_requests", parse::number(1, 65_536))?,
+                get_job: of.required("max_get_job_requests", parse::number(1, 65_536))?,
+                publish: of.required("max_publish_requests", parse::number(1, 65_536))?,
+                import: of.required("max_import_requests", parse::number(1, 65_536))?,
+                operator: of.required("max_operator_requests", parse::number(1, 65_536))?,
+            },
+            request_wait: of.required("request_wait", parse::duration)?,
+            idle_timeout: of.required("idle_timeout", parse::duration)?,
+            stall_timeout: of.required("stall_timeout", parse::duration)?,
+            body_timeout: of.required("body_timeout", parse::duration)?,
             shutdown_timeout: of.required("shutdown_timeout", parse::duration)?,
             body_limits: BodyLimits {
                 message: of.required("max_message_bytes", parse::bytes)?,
@@ -287,6 +339,18 @@ impl Reader<'_> {
     ) -> Result<T, ConfigError> {
         self.optional(key, parse)?
             .ok_or_else(|| ConfigError::Conflict(format!("{key} is not set; give it a value")))
+    }
+
+    fn tls(&self) -> Result<Option<TlsFiles>, ConfigError> {
+        let certificate = self.optional("tls_certificate", parse::path)?;
+        let key = self.optional("tls_key", parse::path)?;
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+            (None, None) => Ok(None),
+            _ => Err(ConfigError::Conflict(
+                "tls_certificate and tls_key go together; give both for TLS, none for plain HTTP".to_owned(),
+            )),
+        }
     }
 
     fn secret(&self) -> Result<Option<Secret>, ConfigError> {

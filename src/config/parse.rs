@@ -19,10 +19,11 @@ pub(super) fn text(text: &str) -> Parsed<String> {
 }
 
 pub(super) fn url(text: &str) -> Parsed<String> {
-    let host = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let host = host.map(|rest| rest.trim_end_matches('/'));
     match host {
         Some(host) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err("a URL such as http://127.0.0.1:8088 (TLS is left to a proxy)".to_owned()),
+        _ => Err("a URL such as http://127.0.0.1:8088 or https://prover.example:8088".to_owned()),
     }
 }
 
@@ -32,6 +33,12 @@ pub(super) fn duration(text: &str) -> Parsed<Duration> {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("a duration above zero with its unit, such as 500ms, 5s or 1h 30m".to_owned()),
     }
+}
+
+/// A duration, with a unit also when it is zero.
+pub(super) fn duration_or_zero(text: &str) -> Parsed<Duration> {
+    humantime::parse_duration(text)
+        .map_err(|_| "a duration with its unit, such as 0s, 500ms, 5s or 1h 30m".to_owned())
 }
 
 /// A whole number of `low..=high`.
@@ -67,6 +74,16 @@ pub(super) fn bytes(text: &str) -> Parsed<usize> {
     };
     let number = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
     number.filter(|bytes| *bytes > 0).ok_or_else(expected)
+}
+
+/// A number of bytes, with or without a binary unit.
+pub(super) fn bytes_or_zero(text: &str) -> Parsed<u64> {
+    if text.trim() == "0" {
+        return Ok(0);
+    }
+    bytes(text)
+        .map(|bytes| bytes as u64)
+        .map_err(|_| "0 or a number of bytes, such as 65536, 64KiB, 16MiB or 1GiB".to_owned())
 }
 
 /// Sizes of aggregates: ascending, each once.

@@ -1,7 +1,8 @@
 //! The shared secret of the bearer tokens: configured, or generated for use on this machine only.
 //!
 //! Without a configured secret the server listens on loopback only; it generates a secret once and keeps it in the data
-//! folder, readable by its owner, where the client commands find it.
+//! folder, readable by its owner, where the client commands find it. With a short one it listens beyond loopback only if it
+//! is told to: whoever sees a single token can try secrets against it, at leisure and elsewhere.
 
 use std::{
     fmt, fs,
@@ -14,6 +15,9 @@ use super::Config;
 
 /// Name, in the data folder, of the generated secret.
 pub const FILE_NAME: &str = "secret";
+
+/// Shortest secret that is taken for granted, in bytes: as long as the signatures made with it (RFC 7518 §3.2).
+pub const MIN_BYTES: usize = 32;
 
 /// Bytes of randomness in a generated secret; it is written as twice as many hex digits.
 const RANDOM_BYTES: usize = 32;
@@ -57,6 +61,16 @@ pub enum SecretError {
         "refusing to listen on {0} without a configured secret; set API_PROVER_SECRET_AUTH, or listen on 127.0.0.1"
     )]
     BeyondLoopback(SocketAddr),
+    /// The server would listen for others with a secret that can be guessed.
+    #[error(
+        "refusing to listen on {listen} with a secret of {length} bytes, which can be guessed from a token; make it {MIN_BYTES} bytes or more, for instance by `openssl rand -hex 32`, or set allow_short_secret to true"
+    )]
+    TooShort {
+        /// The address.
+        listen: SocketAddr,
+        /// Bytes of the secret.
+        length: usize,
+    },
     /// A client command has nothing to sign with.
     #[error(
         "no secret is configured; set API_PROVER_SECRET_AUTH, or WITNESS_SERVER_SECRET_FILE to the file `secret` of the server's data folder"
@@ -95,17 +109,22 @@ pub struct ServerSecret {
     pub generated: Option<PathBuf>,
 }
 
-/// The secret of a server that is about to listen: the configured one, else the one kept in the data folder, else a new
+/// The secret of a server that is about to listen: the configured one, if it is long enough for the address, else the one kept in the data folder, else a new
 /// one (`0600`), these two on loopback only. The data folder must exist, and be locked by this process.
 ///
 /// # Errors
 /// See [`SecretError`].
 pub fn for_server(config: &Config, data_dir: &Path) -> Result<ServerSecret, SecretError> {
+    let listen = config.listen;
     if let Some(secret) = &config.secret {
+        let length = secret.0.len();
+        if length < MIN_BYTES && !listen.ip().is_loopback() && !config.allow_short_secret {
+            return Err(SecretError::TooShort { listen, length });
+        }
         return Ok(ServerSecret { secret: secret.clone(), generated: None });
     }
-    if !config.listen.ip().is_loopback() {
-        return Err(SecretError::BeyondLoopback(config.listen));
+    if !listen.ip().is_loopback() {
+        return Err(SecretError::BeyondLoopback(listen));
     }
     let path = data_dir.join(FILE_NAME);
     if let Some(secret) = read_if_there(&path)? {

@@ -41,7 +41,7 @@ fn every_setting_is_documented_once_and_has_a_default_that_parses() {
 fn every_setting_is_read() {
     // A value that no parser takes must be refused, or nothing reads the setting. Free texts are the exception.
     for key in KEYS {
-        let free = ["data_dir", "secret", "secret_file"].contains(&key.name);
+        let free = ["data_dir", "secret", "secret_file", "tls_ca"].contains(&key.name);
         let result = load(None, &[], &[(key.name, "=\u{0}=")]);
         assert_eq!(result.is_ok(), free && key.name != "secret_file", "{}", key.name);
     }
@@ -137,7 +137,10 @@ fn bad_values_name_key_text_place_and_what_would_do() {
         ("aggregate", "1,0"),
         ("cache_bytes", "64MB"),
         ("cache_bytes", "99999999999999999999GiB"),
-        ("url", "https://example.org"),
+        ("url", "ftp://example.org"),
+        ("url", "https://"),
+        ("allow_short_secret", "maybe"),
+        ("max_import_requests", "0"),
         ("log_format", "xml"),
         ("cpu_features", "avx2"),
     ] {
@@ -171,6 +174,11 @@ fn settings_that_contradict_each_other_are_refused() {
     assert!(message(load(None, &[], &[("gone_timeout", "50ms")])).contains("must be shorter"));
     let both = load(None, &[("API_PROVER_SECRET_AUTH", "s")], &[("secret_file", "f")]);
     assert!(message(both).contains("both set"));
+    for one in ["tls_certificate", "tls_key"] {
+        assert!(message(load(None, &[], &[(one, "f")])).contains("go together"));
+    }
+    let both = load(None, &[], &[("tls_certificate", "c"), ("tls_key", "k")]).unwrap();
+    assert_eq!(both.tls, Some(TlsFiles { certificate: "c".into(), key: "k".into() }));
 }
 
 #[test]
@@ -228,6 +236,29 @@ fn without_a_secret_loopback_gets_a_generated_one_and_the_world_gets_none() {
     let open = load(None, &[], &[("listen", "0.0.0.0:0")]).unwrap();
     let refused = secret::for_server(&open, folder.path()).unwrap_err().to_string();
     assert!(refused.contains("API_PROVER_SECRET_AUTH"), "{refused}");
-    let configured = load(None, &[("API_PROVER_SECRET_AUTH", "s")], &[("listen", "0.0.0.0:0")]).unwrap();
-    assert_eq!(secret::for_server(&configured, folder.path()).unwrap().secret.expose(), b"s");
+    let secret = "s".repeat(32);
+    let configured = load(None, &[("API_PROVER_SECRET_AUTH", &secret)], &[("listen", "0.0.0.0:0")]).unwrap();
+    assert_eq!(secret::for_server(&configured, folder.path()).unwrap().secret.expose(), secret.as_bytes());
+}
+
+#[test]
+fn a_short_secret_is_for_loopback_unless_it_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |secret: &str, listen: &str, allow: &str| {
+        let flags = [("listen", listen), ("allow_short_secret", allow)];
+        let config = load(None, &[("API_PROVER_SECRET_AUTH", secret)], &flags).unwrap();
+        secret::for_server(&config, folder.path()).map_err(|error| error.to_string())
+    };
+    let (short, long) = ("s".repeat(31), "s".repeat(32));
+    for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[::ffff:127.0.0.1]:0"] {
+        let refused = start(&short, listen, "false").unwrap_err();
+        for words in ["31 bytes", "openssl rand -hex 32", "allow_short_secret"] {
+            assert!(refused.contains(words), "{refused}");
+        }
+        assert!(!refused.contains(&short), "{refused}");
+        assert!(start(&short, listen, "true").is_ok() && start(&long, listen, "false").is_ok(), "{listen}");
+    }
+    for listen in ["127.0.0.1:0", "127.1.2.3:0", "[::1]:0"] {
+        assert!(start("s", listen, "false").is_ok(), "{listen}");
+    }
 }

@@ -3,14 +3,18 @@
 //! ```text
 //!            claim                    finish
 //!   Idle ───────────▶ InProgress ───────────────▶ Done
-//!    ▲  ◀─────────────┘  │    release, or expire     ▲
-//!    │                   │                           │ finish: the first valid proof wins, even of a
-//!    │                   ▼ expire, attempts used up  │ prover whose lease has ended meanwhile
-//!    └───requeue──── Failed ─────────────────────────┘
+//!   ▲ ▲ ◀─────────────┘ │ │    release                ▲
+//!   │ │ wake            │ │                           │ finish: the first valid proof wins, even of a
+//!   │ └──── Waiting ◀───┘ │ expire                    │ prover whose lease has ended meanwhile
+//!   │                     ▼ expire, attempts used up  │
+//!   └────requeue──── Failed ──────────────────────────┘
 //! ```
 //!
 //! Only the holder's heartbeat renews a lease. A lease that was not renewed for the timeout ends when somebody looks
 //! ([`Job::expire`]), not by itself: until then a late heartbeat still saves it.
+//!
+//! A job whose lease ended is not handed out again at once: what silenced its prover may silence the next one. It waits for
+//! [`LeasePolicy::backoff_ms`], twice as long after each attempt. A job that was given back does not wait.
 
 use serde::{Deserialize, Serialize};
 
@@ -70,12 +74,20 @@ pub struct LeasePolicy {
     pub gone_timeout_ms: u64,
     /// A job whose lease ends after that many attempts has failed; `None` for no limit.
     pub max_attempts: Option<u32>,
+    /// How long a job whose first lease ended waits; 0 for no wait.
+    pub retry_backoff_ms: u64,
 }
 
 impl LeasePolicy {
     /// Whether a lease renewed at that time has ended.
     pub fn is_gone(&self, renewed_at_ms: u64, now_ms: u64) -> bool {
         now_ms.saturating_sub(renewed_at_ms) >= self.gone_timeout_ms
+    }
+
+    /// How long a job waits whose lease ended at that attempt, counted from 1: doubled with each, up to the timeout of a lease.
+    pub fn backoff_ms(&self, attempt: u32) -> u64 {
+        let doubled = 1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX);
+        self.retry_backoff_ms.saturating_mul(doubled).min(self.gone_timeout_ms)
     }
 }
 
@@ -85,6 +97,11 @@ pub enum JobState {
     /// See [`JobStatus::Idle`].
     #[default]
     Idle,
+    /// Its lease ended; from that time on it is idle. Its status is [`JobStatus::Idle`] already.
+    Waiting {
+        /// When the wait ends.
+        until_ms: u64,
+    },
     /// See [`JobStatus::InProgress`].
     InProgress(Lease),
     /// See [`JobStatus::Done`].
@@ -123,7 +140,7 @@ impl Job {
     /// Where it stands.
     pub fn status(&self) -> JobStatus {
         match self.state {
-            JobState::Idle => JobStatus::Idle,
+            JobState::Idle | JobState::Waiting { .. } => JobStatus::Idle,
             JobState::InProgress(_) => JobStatus::InProgress,
             JobState::Done => JobStatus::Done,
             JobState::Failed => JobStatus::Failed,
@@ -132,6 +149,7 @@ impl Job {
 
     /// Hands an idle job to a prover.
     pub fn claim(&mut self, prover: &str, now_ms: u64) -> Result<(), JobError> {
+        self.wake(now_ms);
         if self.state != JobState::Idle {
             return Err(self.wrong_status());
         }
@@ -176,9 +194,22 @@ impl Job {
         let gone = policy.is_gone(lease.renewed_at_ms, now_ms);
         if gone {
             let used_up = policy.max_attempts.is_some_and(|max| self.attempts >= max);
-            self.state = if used_up { JobState::Failed } else { JobState::Idle };
+            self.state = match policy.backoff_ms(self.attempts) {
+                _ if used_up => JobState::Failed,
+                0 => JobState::Idle,
+                wait => JobState::Waiting { until_ms: now_ms.saturating_add(wait) },
+            };
         }
         gone
+    }
+
+    /// Makes a job idle whose wait is over. Returns whether it was.
+    pub fn wake(&mut self, now_ms: u64) -> bool {
+        let over = matches!(self.state, JobState::Waiting { until_ms } if until_ms <= now_ms);
+        if over {
+            self.state = JobState::Idle;
+        }
+        over
     }
 
     /// An operator gives the job another chance, or takes it from its holder.
@@ -192,149 +223,5 @@ impl Job {
 
     fn wrong_status(&self) -> JobError {
         JobError::WrongStatus { status: self.status() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const POLICY: LeasePolicy = LeasePolicy { gone_timeout_ms: 10, max_attempts: Some(2) };
-
-    fn status_error(status: JobStatus) -> Result<(), JobError> {
-        Err(JobError::WrongStatus { status })
-    }
-
-    #[test]
-    fn a_job_goes_from_idle_to_done() {
-        let mut job = Job::default();
-        assert_eq!(job.heartbeat("a", 0), status_error(JobStatus::Idle));
-        job.claim("a", 0).unwrap();
-        assert_eq!(job.claim("b", 0), status_error(JobStatus::InProgress));
-        assert_eq!(job.heartbeat("b", 1), Err(JobError::NotHolder { holder: "a".into() }));
-        job.heartbeat("a", 5).unwrap();
-        assert!(!job.expire(14, POLICY));
-        job.finish().unwrap();
-        assert_eq!(job.finish(), status_error(JobStatus::Done));
-        assert_eq!(job.requeue(), status_error(JobStatus::Done));
-        assert!(!job.release("a") && !job.expire(1_000, POLICY));
-    }
-
-    #[test]
-    fn a_late_proof_wins() {
-        let mut job = Job::default();
-        job.claim("a", 0).unwrap();
-        assert!(job.expire(10, POLICY));
-        job.claim("b", 11).unwrap();
-        job.finish().unwrap();
-        assert_eq!(job.heartbeat("b", 12), status_error(JobStatus::Done));
-    }
-
-    #[test]
-    fn attempts_that_are_used_up_park_the_job_until_it_is_requeued() {
-        let mut job = Job::default();
-        for expected in [JobStatus::Idle, JobStatus::Failed] {
-            job.claim("a", 0).unwrap();
-            assert!(job.expire(10, POLICY));
-            assert_eq!(job.status(), expected);
-        }
-        assert_eq!(job.claim("a", 0), status_error(JobStatus::Failed));
-        job.requeue().unwrap();
-        assert_eq!(job, Job::default());
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Wait(u64),
-        Claim(usize),
-        Heartbeat(usize),
-        Release(usize),
-        Expire,
-        Finish,
-        Requeue,
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            3 => (0u64..8).prop_map(Step::Wait),
-            3 => (0usize..2).prop_map(Step::Claim),
-            3 => (0usize..2).prop_map(Step::Heartbeat),
-            1 => (0usize..2).prop_map(Step::Release),
-            3 => Just(Step::Expire),
-            1 => Just(Step::Finish),
-            1 => Just(Step::Requeue),
-        ]
-    }
-
-    proptest! {
-        /// The model keeps the whole history and answers by looking back.
-        #[test]
-        fn the_state_machine_equals_a_model_that_looks_back(
-            steps in proptest::collection::vec(step(), 0..60),
-            max_attempts in proptest::option::of(1u32..4),
-        ) {
-            let policy = LeasePolicy { gone_timeout_ms: 10, max_attempts };
-            let provers = ["a", "b"];
-            let (mut job, mut now) = (Job::default(), 0);
-            // Holder and time of last sign of life; attempts; parked; done.
-            let (mut signs, mut attempts, mut failed, mut done): (Vec<(usize, u64)>, u32, bool, bool) =
-                (vec![], 0, false, false);
-            for step in steps {
-                let holder = signs.last().map(|sign| sign.0);
-                match step {
-                    Step::Wait(ms) => now += ms,
-                    Step::Claim(p) => {
-                        let free = holder.is_none() && !failed && !done;
-                        prop_assert_eq!(job.claim(provers[p], now).is_ok(), free);
-                        if free {
-                            signs.push((p, now));
-                            attempts += 1;
-                        }
-                    }
-                    Step::Heartbeat(p) => {
-                        prop_assert_eq!(job.heartbeat(provers[p], now).is_ok(), holder == Some(p));
-                        if holder == Some(p) {
-                            signs.push((p, now));
-                        }
-                    }
-                    Step::Release(p) => {
-                        prop_assert_eq!(job.release(provers[p]), holder == Some(p));
-                        if holder == Some(p) {
-                            signs.clear();
-                        }
-                    }
-                    Step::Expire => {
-                        let gone = signs.last().is_some_and(|sign| now >= sign.1 + 10);
-                        prop_assert_eq!(job.expire(now, policy), gone);
-                        if gone {
-                            signs.clear();
-                            failed = max_attempts.is_some_and(|max| attempts >= max);
-                        }
-                    }
-                    Step::Finish => {
-                        prop_assert_eq!(job.finish().is_ok(), !done);
-                        signs.clear();
-                        (done, failed) = (true, false);
-                    }
-                    Step::Requeue => {
-                        prop_assert_eq!(job.requeue().is_ok(), !done);
-                        if !done {
-                            signs.clear();
-                            (attempts, failed) = (0, false);
-                        }
-                    }
-                }
-                prop_assert_eq!(job.attempts, attempts);
-                let expected = match (done, failed, signs.is_empty()) {
-                    (true, ..) => JobStatus::Done,
-                    (_, true, _) => JobStatus::Failed,
-                    (.., false) => JobStatus::InProgress,
-                    _ => JobStatus::Idle,
-                };
-                prop_assert_eq!(job.status(), expected);
-            }
-        }
     }
 }

@@ -17,6 +17,8 @@ mod hex_types;
 mod ids;
 mod incomplete_block;
 pub mod job;
+#[cfg(test)]
+mod job_tests;
 pub mod op;
 mod priority_op;
 pub mod proof;

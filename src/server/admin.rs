@@ -27,10 +27,18 @@ pub fn router(node: Arc<Node>) -> Router {
 }
 
 async fn ready(State(node): State<Arc<Node>>) -> Response {
-    let reasons = tokio::task::spawn_blocking(move || reasons(&node)).await;
-    let reasons = reasons.unwrap_or_else(|error| vec![format!("the check failed: {error}")]);
+    let checked = tokio::task::spawn_blocking(move || (reasons(&node), warnings(&node))).await;
+    let (reasons, warnings) =
+        checked.unwrap_or_else(|error| (vec![format!("the check failed: {error}")], Vec::new()));
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": reasons.is_empty(), "reasons": reasons}))).into_response()
+    (status, Json(json!({"ready": reasons.is_empty(), "reasons": reasons, "warnings": warnings})))
+        .into_response()
+}
+
+/// What an operator should know of a node that is fit for work. Short space is no reason to send no more requests here: proofs would
+/// not arrive, for which the rest of the space is kept.
+fn warnings(node: &Node) -> Vec<String> {
+    node.store().check_space().err().iter().map(ToString::to_string).collect()
 }
 
 /// Why the node is not fit for work.

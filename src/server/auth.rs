@@ -1,6 +1,10 @@
 //! Bearer tokens: JWT, HS256, claims `sub` and `exp` (spec 06 §5).
 //!
-//! Any `sub` will do, but there must be one; `exp` is in seconds and has no grace. Clients mint a token per request.
+//! Any `sub` will do, but there must be one; `exp` is in seconds and has no grace, as `nbf` has none if it is there: the clocks of server and
+//! clients must agree to within the life of a token, 10 s for those of the reference. Clients mint a token per request.
+//!
+//! The algorithm is the server's choice, never the token's: one whose header says anything but HS256 is refused before its signature is looked
+//! at, and so is one that names extensions in `crit`. Signatures are compared in constant time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +19,7 @@ use jwt_compact::{
     AlgorithmExt, Claims, Header, TimeOptions, UntrustedToken, ValidationError,
     alg::{Hs256, Hs256Key},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 use super::error::ApiError;
 use crate::config::Secret;
@@ -25,6 +29,9 @@ pub const CLIENT_SUBJECT: &str = "Authorization";
 
 /// Life of a token that is minted for one request.
 pub const REQUEST_TTL: Duration = Duration::from_secs(10);
+
+/// Longest token that is looked at, in bytes; those of the clients have about 150.
+const MAX_TOKEN_BYTES: usize = 4096;
 
 /// Checks and mints tokens with one secret.
 #[derive(Clone)]
@@ -38,6 +45,15 @@ pub enum AuthError {
     /// No `Authorization: Bearer …` header.
     #[error("send the header Authorization: Bearer TOKEN")]
     Missing,
+    /// More than one `Authorization` header: which of them counts would be anybody's guess.
+    #[error("send one Authorization header, not several")]
+    Repeated,
+    /// Far longer than a token has reason to be.
+    #[error("the token is longer than {MAX_TOKEN_BYTES} bytes")]
+    TooLong,
+    /// It asks for extensions that must be understood, and none is.
+    #[error("the token asks for extensions (crit) that are not known here")]
+    Critical,
     /// Not three parts of base64, or not the JSON of a token.
     #[error("the token is malformed")]
     Malformed,
@@ -71,6 +87,18 @@ struct Subject {
     sub: String,
 }
 
+/// What the header of a token may have beside what the crate knows.
+#[derive(Clone, Deserialize)]
+struct Extensions {
+    /// Whether there is a `crit`, whatever it says.
+    #[serde(default, rename = "crit", deserialize_with = "is_there")]
+    critical: bool,
+}
+
+fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
+}
+
 impl Authenticator {
     /// For this secret.
     pub fn new(secret: &Secret) -> Self {
@@ -82,7 +110,13 @@ impl Authenticator {
     /// # Errors
     /// See [`AuthError`].
     pub fn verify_at(&self, token: &str, now: DateTime<Utc>) -> Result<String, AuthError> {
-        let token = UntrustedToken::new(token).map_err(|_| AuthError::Malformed)?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(AuthError::TooLong);
+        }
+        let token = UntrustedToken::<Extensions>::try_from(token).map_err(|_| AuthError::Malformed)?;
+        if token.header().other_fields.critical {
+            return Err(AuthError::Critical);
+        }
         let token = Hs256.validator::<Subject>(&self.key).validate(&token).map_err(|error| match error {
             ValidationError::AlgorithmMismatch { .. } => AuthError::WrongAlgorithm,
             ValidationError::MalformedClaims(_) | ValidationError::NoClaim(_) => AuthError::MissingClaim,
@@ -105,8 +139,11 @@ impl Authenticator {
     /// # Errors
     /// See [`AuthError`].
     pub fn verify_headers(&self, headers: &HeaderMap) -> Result<String, AuthError> {
-        let header =
-            headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or(AuthError::Missing)?;
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let header = values.next().and_then(|value| value.to_str().ok()).ok_or(AuthError::Missing)?;
+        if values.next().is_some() {
+            return Err(AuthError::Repeated);
+        }
         match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
                 self.verify_at(token.trim(), Utc::now())
@@ -200,6 +237,11 @@ mod tests {
         let at = |seconds| authenticator().verify_at(&token, Utc::now() + TimeDelta::seconds(seconds));
         assert_eq!(at(0).as_deref(), Ok(CLIENT_SUBJECT));
         assert_eq!(at(11), Err(AuthError::Expired));
+        let exp = DateTime::from_timestamp(4_102_444_800, 0).unwrap();
+        let far = vector("valid_far_future");
+        assert!(authenticator().verify_at(&far, exp).is_ok(), "the last moment");
+        let after = exp + TimeDelta::nanoseconds(1);
+        assert_eq!(authenticator().verify_at(&far, after), Err(AuthError::Expired), "no grace");
         assert!(matches!(authenticator().mint("s", Duration::MAX), Err(MintError::TooLong)));
     }
 
@@ -218,5 +260,10 @@ mod tests {
         assert_eq!(check(Some(&token)), Err(AuthError::Missing));
         assert_eq!(check(Some(&format!("Basic {token}"))), Err(AuthError::Missing));
         assert_eq!(check(None), Err(AuthError::Missing));
+        let mut twice = HeaderMap::new();
+        for _ in 0..2 {
+            twice.append(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        }
+        assert_eq!(authenticator().verify_headers(&twice), Err(AuthError::Repeated));
     }
 }

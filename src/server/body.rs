@@ -1,19 +1,24 @@
-//! Request bodies, bounded in length and time.
+//! Request bodies, bounded in length and time, and taken as they are.
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::{
+    body::Body, extract::Request, http::header::CONTENT_ENCODING, middleware::Next, response::Response,
+};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{error::Elapsed, timeout};
 
 use super::error::ApiError;
 
-/// Longest wait for the next part of a body.
-const PART_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Longest wait for a whole body; a large genesis over a slow line takes a while.
-const WHOLE_TIMEOUT: Duration = Duration::from_secs(600);
+/// Longest waits for a body.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyTimeouts {
+    /// For its next part.
+    pub part: Duration,
+    /// For all of it.
+    pub whole: Duration,
+}
 
 /// What is allocated up front, whatever length a request announces.
 const PREALLOCATE: u64 = 1 << 20;
@@ -25,23 +30,35 @@ const DISCARD_BYTES: usize = 16 << 20;
 /// Longest wait for the next part of a body that is thrown away.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Middleware: refuses compressed bodies. Nobody sends them, and a few kilobytes could become gigabytes.
+///
+/// # Errors
+/// [`ApiError::EncodedBody`].
+pub async fn as_it_is(request: Request, next: Next) -> Result<Response, ApiError> {
+    let mut codings = request.headers().get_all(CONTENT_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(ApiError::EncodedBody);
+    }
+    Ok(next.run(request).await)
+}
+
 /// Reads a body of up to `limit` bytes.
-pub async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
-    let whole =
-        timeout(WHOLE_TIMEOUT, collect(&mut body, limit)).await.unwrap_or_else(|late| Err(late.into()));
+pub async fn read(mut body: Body, limit: usize, timeouts: BodyTimeouts) -> Result<Vec<u8>, ApiError> {
+    let whole = timeout(timeouts.whole, collect(&mut body, limit, timeouts.part)).await;
+    let whole = whole.unwrap_or_else(|late| Err(late.into()));
     if matches!(whole, Err(ApiError::BodyTooLarge { .. })) {
         discard(body).await;
     }
     whole
 }
 
-async fn collect(body: &mut Body, limit: usize) -> Result<Vec<u8>, ApiError> {
+async fn collect(body: &mut Body, limit: usize, part_timeout: Duration) -> Result<Vec<u8>, ApiError> {
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
         return Err(ApiError::BodyTooLarge { limit });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(announced.min(PREALLOCATE)).unwrap_or(0));
-    while let Some(frame) = timeout(PART_TIMEOUT, body.frame()).await? {
+    while let Some(frame) = timeout(part_timeout, body.frame()).await? {
         let frame = frame.map_err(|_| ApiError::BrokenBody)?;
         let Ok(part) = frame.into_data() else { continue };
         if bytes.len() + part.len() > limit {
@@ -76,6 +93,13 @@ mod tests {
 
     use super::*;
 
+    const TIMEOUTS: BodyTimeouts =
+        BodyTimeouts { part: Duration::from_secs(10), whole: Duration::from_secs(60) };
+
+    async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
+        super::read(body, limit, TIMEOUTS).await
+    }
+
     fn parts(parts: &[&'static str]) -> Body {
         let parts: Vec<_> =
             parts.iter().map(|part| Ok::<_, Infallible>(Bytes::from_static(part.as_bytes()))).collect();
@@ -95,5 +119,18 @@ mod tests {
     async fn a_body_that_stops_arriving_is_given_up() {
         let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
         assert!(matches!(read(body, 4).await, Err(ApiError::RequestTimeout)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_given_up() {
+        let trickle = |pause| {
+            let part = move |sent: usize| async move {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                (sent < 10).then_some((Ok::<_, Infallible>(Bytes::from_static(b"a")), sent + 1))
+            };
+            Body::from_stream(futures_util::stream::unfold(0, part))
+        };
+        assert_eq!(read(trickle(5), 100).await.unwrap().len(), 10);
+        assert!(matches!(read(trickle(9), 100).await, Err(ApiError::RequestTimeout)));
     }
 }

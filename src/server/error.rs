@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::AuthError;
 
+/// Seconds after which a client that gets 503 may try again.
+const RETRY_AFTER: &str = "5";
+
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -45,6 +48,9 @@ pub enum ApiError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The body is compressed.
+    #[error("bodies are not taken compressed; send it as it is, without Content-Encoding")]
+    EncodedBody,
     /// The body is cut off or not framed as its head says.
     #[error("the body did not arrive whole")]
     BrokenBody,
@@ -126,6 +132,16 @@ pub enum ApiError {
     /// No space is left; nothing was stored.
     #[error("no space is left for the data folder; free some, then repeat")]
     DiskFull,
+    /// Too little space is left to begin something new.
+    #[error(
+        "space is short: {free} bytes are free for the data folder and {floor} are to stay free; free some, then repeat"
+    )]
+    LowSpace {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are to stay free.
+        floor: u64,
+    },
     /// The store failed. The words are the reference's; the cause is logged only.
     #[error("storage layer error")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -155,6 +171,7 @@ impl ApiError {
             Self::UnknownRoute => (StatusCode::NOT_FOUND, "unknown_route"),
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::EncodedBody => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded_body"),
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "broken_body"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
@@ -167,6 +184,7 @@ impl ApiError {
             Self::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             Self::Overlap(_) => (StatusCode::CONFLICT, "overlap"),
             Self::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            Self::LowSpace { .. } => (StatusCode::INSUFFICIENT_STORAGE, "low_space"),
             Self::ImportRefused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "import_refused"),
             Self::NoGenesis => (StatusCode::CONFLICT, "no_genesis"),
             Self::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -212,6 +230,9 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(body)).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
         }
         response
     }

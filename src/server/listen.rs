@@ -1,26 +1,34 @@
-//! The accept loop: one router over HTTP/1, with the limits that a router cannot set.
+//! The accept loop: one router over HTTP/1, plain or in TLS, with the limits that a router cannot set.
 //!
 //! Bind first, serve later: the caller knows the port (also of port 0) and that it is free before anything else starts.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
+    time::timeout,
 };
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use super::paced::Paced;
 use crate::config::Config;
 
-/// Time in which the head of a request must arrive; also the life of an idle connection.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest head of a request, in bytes, its first line included; a longer one is 431, as are more than 100 header lines. The largest
+/// sensible header is a token.
+const MAX_HEAD_BYTES: usize = 32 << 10;
+
+/// Time for a TLS handshake, which is a few round trips.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pause after the system refused a connection for want of files or memory, so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -30,6 +38,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct ListenLimits {
     /// Time in which the head of a request must arrive; an idle connection is closed after it too.
     pub header_read_timeout: Duration,
+    /// Time a peer may keep answers waiting without taking them; see [`Paced`].
+    pub stall_timeout: Duration,
     /// Open connections at a time; further ones wait in the system's queue.
     pub max_connections: usize,
     /// Time that requests under way get when the server stops.
@@ -39,7 +49,8 @@ pub struct ListenLimits {
 impl From<&Config> for ListenLimits {
     fn from(config: &Config) -> Self {
         Self {
-            header_read_timeout: HEADER_READ_TIMEOUT,
+            header_read_timeout: config.idle_timeout,
+            stall_timeout: config.stall_timeout,
             max_connections: config.max_connections,
             shutdown_timeout: config.shutdown_timeout,
         }
@@ -82,17 +93,19 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
 }
 
 /// Serves `router` until `shutdown` completes; then takes no new connection and lets requests under way finish within
-/// the bound. Gives the number of connections that had to be cut.
+/// the bound. Gives the number of connections that had to be cut. With `tls` nothing but TLS is spoken.
 ///
 /// Handlers find the peer's address as [`ConnectInfo<SocketAddr>`].
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     router: Router,
     limits: ListenLimits,
     shutdown: impl Future<Output = ()>,
 ) -> usize {
     let permits = Arc::new(Semaphore::new(limits.max_connections));
     let graceful = GracefulShutdown::new();
+    let (running, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -102,16 +115,23 @@ pub async fn serve(
             accepted = accept(&listener, &permits) => accepted,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
-        let connection = graceful.watch(connection(stream, peer, router.clone(), limits));
+        let connection = Connection {
+            peer,
+            router: router.clone(),
+            limits,
+            watcher: graceful.watcher(),
+            stopped: stopped.clone(),
+        };
+        let tls = tls.clone();
         connections.spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = connection.serve(stream, tls).await {
                 tracing::debug!(%peer, %error, "connection ended early");
             }
             drop(permit);
         });
     }
-    drop(listener);
-    let _ = tokio::time::timeout(limits.shutdown_timeout, graceful.shutdown()).await;
+    drop((listener, running));
+    let _ = timeout(limits.shutdown_timeout, graceful.shutdown()).await;
     while connections.try_join_next().is_some() {}
     let cut = connections.len();
     connections.shutdown().await;
@@ -122,7 +142,7 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     // The semaphore is never closed.
     let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     match listener.accept().await {
@@ -142,35 +162,60 @@ async fn accept(
     }
 }
 
-fn connection(
-    stream: TcpStream,
+/// One connection: what it is served with, and how it learns of the end.
+struct Connection {
     peer: SocketAddr,
     router: Router,
     limits: ListenLimits,
-) -> http1::Connection<
-    TokioIo<TcpStream>,
-    impl hyper::service::Service<
-        hyper::Request<Incoming>,
-        Response = hyper::Response<Body>,
-        Error = Infallible,
-        Future: Send,
-    >,
-> {
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
-    });
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read_timeout)
-        .serve_connection(TokioIo::new(stream), service)
+    watcher: Watcher,
+    /// Fails when the server stops.
+    stopped: watch::Receiver<()>,
+}
+
+impl Connection {
+    async fn serve(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) -> Result<(), ConnectionError> {
+        let stream = Paced::new(stream, self.limits.stall_timeout);
+        let Some(tls) = tls else { return self.http(stream).await };
+        let stream = tokio::select! {
+            shaken = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => shaken.map_err(io::Error::other).flatten(),
+            // Nothing was asked yet.
+            _ = self.stopped.changed() => return Ok(()),
+        };
+        self.http(stream.map_err(ConnectionError::Handshake)?).await
+    }
+
+    async fn http<S>(self, stream: S) -> Result<(), ConnectionError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { peer, router, limits, watcher, .. } = self;
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().oneshot(request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_read_timeout)
+            .max_header_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        Ok(watcher.watch(connection).await?)
+    }
+}
+
+/// Why a connection ended early; for the log.
+#[derive(Debug, thiserror::Error)]
+enum ConnectionError {
+    #[error("the TLS handshake failed: {0}")]
+    Handshake(io::Error),
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use axum::routing::get;
+    use axum::{middleware::from_fn, routing::get};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         sync::oneshot,
@@ -178,9 +223,11 @@ mod tests {
     };
 
     use super::*;
+    use crate::server::observe::observe;
 
     const LIMITS: ListenLimits = ListenLimits {
         header_read_timeout: Duration::from_millis(300),
+        stall_timeout: Duration::from_secs(5),
         max_connections: 2,
         shutdown_timeout: Duration::from_millis(300),
     };
@@ -191,9 +238,18 @@ mod tests {
         let router = Router::new()
             .route("/peer", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }))
             .route("/nap", get(|| async { tokio::time::sleep(Duration::from_millis(100)).await }))
+            .route(
+                "/panic",
+                get(|| async {
+                    if true {
+                        panic!("on purpose")
+                    }
+                })
+                .layer(from_fn(observe)),
+            )
             .route("/coma", get(|| async { std::future::pending::<()>().await }));
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(serve(listener, router, LIMITS, async { drop(stopped.await) }));
+        let server = tokio::spawn(serve(listener, None, router, LIMITS, async { drop(stopped.await) }));
         (address, stop, server)
     }
 
@@ -223,6 +279,23 @@ mod tests {
         let mut slow = TcpStream::connect(address).await.unwrap();
         slow.write_all(b"GET /peer HT").await.unwrap();
         assert!(!rest(slow).await.contains("200"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_and_the_connection_goes_on() {
+        let (address, _stop, _server) = start().await;
+        let mut stream = send(address, "/panic").await;
+        stream.write_all(b"GET /peer HTTP/1.1\r\nconnection: close\r\n\r\n").await.unwrap();
+        let answers = rest(stream).await;
+        let second = answers.rfind("HTTP/1.1 ").unwrap();
+        assert!(
+            answers.starts_with("HTTP/1.1 500") && answers[..second].contains("x-request-id: "),
+            "{answers}"
+        );
+        assert!(
+            answers[..second].contains("request_id") && answers[second..].starts_with("HTTP/1.1 200"),
+            "{answers}"
+        );
     }
 
     #[tokio::test]

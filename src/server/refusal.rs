@@ -21,6 +21,7 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound { what } => Self::NotFound { what },
             StoreError::TooLarge { .. } => Self::BadParameter(error.to_string()),
             StoreError::DiskFull => Self::DiskFull,
+            StoreError::LowSpace { free, floor } => Self::LowSpace { free, floor },
             StoreError::Interrupted => Self::Unavailable { reason: error.to_string() },
             StoreError::Locked { .. }
             | StoreError::Format { .. }
@@ -68,9 +69,6 @@ impl From<PublishRefused> for ApiError {
         let reason = refused.to_string();
         match refused {
             PublishRefused::Queue(PublishError::UnknownJob(id)) => Self::UnknownJob { job_id: wire_id(id) },
-            PublishRefused::Queue(PublishError::NotHeld(id)) => {
-                Self::JobNotInProgress { job_id: wire_id(id) }
-            }
             PublishRefused::Queue(PublishError::Duplicate { first, last }) => {
                 Self::DuplicateKey { what: format!("the proof of blocks {first} to {last}") }
             }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::refusal::hash;
 use crate::{
     domain::job::JobType,
-    store::{AggregatedAction, JobCounts, Quarantine, Store, StoreError},
+    store::{AggregatedAction, JobCounts, Quarantine, SpaceState, Store, StoreError},
 };
 
 /// Quarantined blocks that are listed; the first one is the one that matters.
@@ -24,6 +24,19 @@ pub struct Status {
     pub jobs: JobStatus,
     /// The last block of each action of aggregated operations; 0 for none.
     pub aggregated_operations: OperationStatus,
+    /// Space of the file system.
+    pub space: SpaceStatus,
+}
+
+/// Space of the file system that the data folder is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SpaceStatus {
+    /// Bytes that are free; null when the system does not tell.
+    pub free_bytes: Option<u64>,
+    /// Bytes that are to stay free; 0 for no floor.
+    pub min_free_bytes: u64,
+    /// Whether imports, hand-outs and witnesses have stopped for want of space.
+    pub low: bool,
 }
 
 /// The genesis.
@@ -104,6 +117,7 @@ impl Status {
         let genesis = store.genesis()?;
         let JobCounts { idle, in_progress, done, failed } = store.counts()?;
         let quarantined = store.quarantined(MAX_QUARANTINED)?;
+        let SpaceState { free_bytes, min_free_bytes, low } = store.space();
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
             genesis: genesis
@@ -130,6 +144,7 @@ impl Status {
                     .last_block_of(AggregatedAction::PublishProofBlocksOnchain)?,
                 execute_blocks: store.last_block_of(AggregatedAction::ExecuteBlocks)?,
             },
+            space: SpaceStatus { free_bytes, min_free_bytes, low },
         })
     }
 }

@@ -39,7 +39,7 @@ pub struct AggregatedOperationRecord {
 
 impl Store {
     /// Stores an operation; durable on return. The same again is fine; one that overlaps another of its action is
-    /// [`StoreError::Conflict`].
+    /// [`StoreError::Conflict`]; too little space [`StoreError::LowSpace`].
     pub fn put_aggregated_operation(
         &self,
         action: AggregatedAction,
@@ -68,6 +68,7 @@ impl Store {
             self.sync()?;
             return Ok(PutOutcome::AlreadyThere);
         }
+        self.check_space()?;
         let body = self.prepare_body(BodyLabel::range(BodyKind::AggregatedOperation, first, last), body)?;
         let mut batch = Batch::new();
         let stored_at_ms = self.clock.wall_ms();

@@ -89,7 +89,7 @@ impl Store {
     }
 
     /// Stores the next block; durable on return. The same block again is fine; another one with that number is
-    /// [`StoreError::Different`], a number out of order [`StoreError::OutOfOrder`].
+    /// [`StoreError::Different`], a number out of order [`StoreError::OutOfOrder`]; too little space [`StoreError::LowSpace`].
     pub fn put_block(&self, block: NewBlock<'_>) -> Result<PutOutcome, StoreError> {
         self.ready()?;
         let _chain = self.lock_chain();
@@ -110,6 +110,7 @@ impl Store {
         if number != expected {
             return Err(StoreError::OutOfOrder { expected, got: number });
         }
+        self.check_space()?;
         let prepare = |kind, bytes: &[u8]| self.prepare_body(BodyLabel::block(kind, number), bytes);
         let delta = self.account_delta(block.changes)?;
         let prepared = prepare(BodyKind::AccountDelta, &DeltaLog::encode(&delta)?)?;

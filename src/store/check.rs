@@ -110,11 +110,18 @@ impl Check<'_> {
         let jobs: BTreeMap<u32, JobRow> = self.numbered(Table::Jobs)?;
         let mut counts = JobCounts::default();
         let mut index = BTreeSet::new();
-        let leases: BTreeSet<u32> = self.store.lock_queue().jobs().collect();
+        let queue = self.store.lock_queue();
+        let leases: BTreeSet<u32> = queue.jobs().collect();
+        let waiting: BTreeSet<u32> =
+            jobs.keys().copied().filter(|id| queue.waits_until(*id).is_some()).collect();
+        drop(queue);
         let next = self.store.db.meta_number(meta::NEXT_JOB)?;
         for (&id, row) in &jobs {
             *counts.of(row.status) += 1;
-            index.extend(index_keys(row));
+            index.extend(index_keys(row, waiting.contains(&id)));
+            self.expect(!waiting.contains(&id) || row.status == JobStatus::Idle, || {
+                format!("job {id} is {:?} and waits", row.status)
+            });
             self.expect(row.id == id && id < next, || format!("job {id} has a wrong id"));
             self.expect(leases.contains(&id) == (row.status == JobStatus::InProgress), || {
                 format!("job {id} is {:?} and its lease says otherwise", row.status)

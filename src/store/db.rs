@@ -121,9 +121,8 @@ impl Db {
 
     #[cfg(test)]
     fn is_faulty(&self) -> bool {
-        let left = self.fault.load(Ordering::SeqCst);
-        self.fault.store(left.saturating_sub(1), Ordering::SeqCst);
-        left == 1
+        let count_down = |left: u64| Some(left.saturating_sub(1));
+        self.fault.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down) == Ok(1)
     }
 
     pub fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {

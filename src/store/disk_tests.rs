@@ -1,12 +1,13 @@
 //! Kills and full disks.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::testing::*;
 use super::*;
 use crate::domain::job::{JobStatus, JobType};
+use crate::testing::on_small_disk;
 
 /// What a kill at this moment leaves behind: the files as the system has them.
 fn killed(dir: &Path) -> tempfile::TempDir {
@@ -125,14 +126,10 @@ fn any_write_can_fail_once() {
     }
 }
 
-/// Needs a small file system of its own (some 24 MB), whose path is in `SMALL_DISK`.
 #[test]
-#[ignore = "needs a small file system"]
 fn a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on() {
-    let Ok(parent) = std::env::var("SMALL_DISK").map(PathBuf::from) else {
-        println!("skipped: mount a tmpfs of some 24 MB and name it in SMALL_DISK");
-        return;
-    };
+    let name = "store::disk_tests::a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on";
+    let Some(parent) = on_small_disk(name, 24) else { return };
     // First the bodies meet the full disk, then the index, which has no bodies to write.
     for bodies in [true, false] {
         let dir = parent.join(format!("data-{bodies}"));

@@ -45,6 +45,16 @@ pub enum StoreError {
     /// No space is left. The operation was not done and can be repeated once there is space.
     #[error("no space is left for the data folder: free some space, then repeat")]
     DiskFull,
+    /// Less space is left than is to stay free. Nothing new is begun; what was begun can be ended.
+    #[error(
+        "space is short: {free} bytes are free for the data folder and {floor} are to stay free (min_free_bytes): free some space, then repeat"
+    )]
+    LowSpace {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are to stay free.
+        floor: u64,
+    },
     /// Another write failed meanwhile and the index is opened anew. The operation may not have been done and can be repeated.
     #[error("a failed write interrupted this operation: repeat it")]
     Interrupted,

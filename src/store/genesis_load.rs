@@ -60,7 +60,7 @@ impl Store {
     /// Begins to load the genesis with that hash in parts of `part_size` ids, or goes on with it; `None` when it is there.
     ///
     /// # Errors
-    /// [`StoreError::Different`] when another genesis is there.
+    /// [`StoreError::Different`] when another genesis is there; [`StoreError::LowSpace`] when there is too little space.
     pub fn load_genesis(
         &self,
         content_hash: [u8; 32],
@@ -79,6 +79,7 @@ impl Store {
         // A program that knows the first marker only wipes what it finds, and leaves the second.
         let loading = self.db.contains(Table::Meta, meta::GENESIS_LOADING)?;
         let same = |begun: &ProgressRow| begun.content_hash == content_hash && begun.part_size == part_size;
+        self.check_space()?;
         let progress = match begun.filter(|begun| loading && same(begun)) {
             Some(progress) => progress,
             None => {
@@ -149,7 +150,7 @@ impl GenesisLoad<'_> {
     /// Everything of accounts below that id was added: the next load goes on there. Durable on return.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written. [`StoreError::LowSpace`] when it is written and there is too little space to go on.
     pub fn mark(&mut self, done: u32) -> Result<(), StoreError> {
         // First the entries, then the marker, or it could say more than is there.
         self.store.sync()?;
@@ -159,7 +160,7 @@ impl GenesisLoad<'_> {
         self.store.apply(batch)?;
         self.store.sync()?;
         self.progress = progress;
-        Ok(())
+        self.store.check_space()
     }
 
     /// Makes the genesis exist; durable on return.

@@ -37,6 +37,8 @@ pub struct JobRecord {
     pub created_at_ms: u64,
     /// When its status or lease changed last, in milliseconds since 1970.
     pub updated_at_ms: u64,
+    /// Of an idle job whose lease ended: in how many milliseconds it is handed out again.
+    pub waits_ms: Option<u64>,
 }
 
 /// Number of jobs by status.
@@ -101,17 +103,22 @@ impl JobRow {
             holder: self.holder,
             created_at_ms: self.created_at_ms,
             updated_at_ms: self.updated_at_ms,
+            waits_ms: None,
         }
     }
 }
 
-/// The entries of `job_index` that belong to a job.
-pub(super) fn index_keys(row: &JobRow) -> Vec<Vec<u8>> {
+/// The entries of `job_index` that belong to a job. One that is idle is found by the hand-outs, unless it waits.
+pub(super) fn index_keys(row: &JobRow, waits: bool) -> Vec<Vec<u8>> {
     let mut keys =
         vec![index::status(row.status, row.id), index::range(row.job_type, row.first, row.last, row.id)];
-    if row.status == JobStatus::Idle {
-        keys.push(index::idle(row.job_type, row.id));
-        keys.push(index::idle_of_size(row.job_type, row.chunks, row.id));
+    match (row.status, waits) {
+        (JobStatus::Idle, false) => {
+            keys.push(index::idle(row.job_type, row.id));
+            keys.push(index::idle_of_size(row.job_type, row.chunks, row.id));
+        }
+        (JobStatus::Idle, true) => keys.push(index::waiting(row.id)),
+        _ => {}
     }
     keys
 }
@@ -129,10 +136,21 @@ impl JobMoves {
         Ok(Self { batch: Batch::new(), counts })
     }
 
-    /// Replaces a record; `None` is absence.
+    /// Replaces a record; `None` is absence. The new one does not wait.
     pub fn change(&mut self, old: Option<&JobRow>, new: Option<&JobRow>) -> Result<(), StoreError> {
+        self.change_to(old, new, false)
+    }
+
+    /// Replaces a record by one that waits or does not.
+    pub fn change_to(
+        &mut self,
+        old: Option<&JobRow>,
+        new: Option<&JobRow>,
+        waits: bool,
+    ) -> Result<(), StoreError> {
         if let Some(old) = old {
-            for key in index_keys(old) {
+            // Whether the old one waited, its record does not say: some of these are not there.
+            for key in index_keys(old, false).into_iter().chain([index::waiting(old.id)]) {
                 self.batch.remove(Table::JobIndex, &key);
             }
             let count = self.counts.of(old.status);
@@ -142,7 +160,7 @@ impl JobMoves {
             }
         }
         if let Some(new) = new {
-            for key in index_keys(new) {
+            for key in index_keys(new, waits) {
                 self.batch.put_raw(Table::JobIndex, &key, &[]);
             }
             self.counts.of(new.status).add_assign(1);

@@ -42,6 +42,16 @@ pub(super) mod index {
         key(b'z', job_type.priority(), &[chunks, id])
     }
 
+    /// Jobs that wait after a lease of theirs ended, by id.
+    pub fn waiting(id: u32) -> Vec<u8> {
+        key(b'w', 0, &[id])
+    }
+
+    /// The end of the jobs that wait.
+    pub fn after_waiting() -> Vec<u8> {
+        key(b'w', 1, &[])
+    }
+
     /// Jobs of a status, by id.
     pub fn status(status: JobStatus, id: u32) -> Vec<u8> {
         key(b's', status as u8, &[id])
@@ -137,6 +147,7 @@ mod tests {
         assert_eq!(operation(3, 258), [3, 0, 0, 1, 2]);
         assert_eq!(hex::encode(index::idle(JobType::Single, 5)), "690100000005");
         assert_eq!(hex::encode(index::idle_of_size(JobType::Aggregated, 72, 5)), "7a000000004800000005");
+        assert_eq!(hex::encode(index::waiting(5)), "770000000005");
         assert_eq!(hex::encode(index::status(JobStatus::Failed, 5)), "730300000005");
         let range = index::range(JobType::Single, 3, 9, 5);
         assert_eq!(hex::encode(&range), "7201000000090000000300000005");

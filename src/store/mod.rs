@@ -45,6 +45,14 @@
 //!
 //! Genesis is loaded in parts, and goes on where it was when it was interrupted (`genesis_load`).
 //!
+//! # Space
+//!
+//! Kept for ever: genesis, blocks, proofs, aggregated operations. Bounded: changes of accounts and tree (`history` blocks), rejected proofs
+//! (100), witnesses and finished jobs when [`Store::drop_verified`] is called. A file that is dropped is unlinked, so its space is
+//! the system's again; sled reuses its own.
+//!
+//! Below a floor of free space nothing new is begun (`space`): imports and hand-outs are refused, proofs still land.
+//!
 //! # Failures
 //!
 //! After a failed write, a full disk for instance, nothing more is written until there is space; then the next operation that writes
@@ -85,6 +93,8 @@ mod index;
 mod job_data;
 mod jobs;
 mod keys;
+#[cfg(test)]
+mod lease_tests;
 mod leases;
 mod open;
 mod proofs;
@@ -98,6 +108,9 @@ mod retention;
 mod revert;
 #[cfg(test)]
 mod revert_tests;
+mod space;
+#[cfg(test)]
+mod space_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -126,6 +139,7 @@ pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
 pub use rejected::RejectedProof;
 pub use retention::DropReport;
 pub use revert::RevertReport;
+pub use space::{ManualSpace, SpaceProbe, SpaceState, SystemSpace};
 pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
 
 use crate::clock::Clock;
@@ -138,6 +152,7 @@ pub struct Store {
     bodies: body::Bodies,
     committer: commit::Committer,
     clock: Arc<dyn Clock>,
+    space: space::Space,
     history: u32,
     policy: LeasePolicy,
     max_rejected: u32,
@@ -171,6 +186,19 @@ impl Store {
     /// The time now, in milliseconds since 1970, by the clock of the store.
     pub fn now_ms(&self) -> u64 {
         self.clock.wall_ms()
+    }
+
+    /// How much space is left, as of at most a second ago.
+    pub fn space(&self) -> SpaceState {
+        self.space.state(self.clock.monotonic_ms())
+    }
+
+    /// Whether there is space to begin something new: to be asked before that costs anything.
+    ///
+    /// # Errors
+    /// [`StoreError::LowSpace`].
+    pub fn check_space(&self) -> Result<(), StoreError> {
+        self.space().check()
     }
 
     /// Returns when everything that was written before this call is durable. Callers at the same time share one flush.

@@ -15,6 +15,7 @@ use super::db::Db;
 use super::error::StoreError;
 use super::keys::{self, meta};
 use super::leases::Leases;
+use super::space::{Space, SpaceProbe, SystemSpace};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::job::LeasePolicy;
 
@@ -31,6 +32,13 @@ pub struct StoreOptions {
     pub gone_timeout: Duration,
     /// A job that was handed out that often and not proven is parked as failed; `None` for no limit.
     pub max_attempts: Option<u32>,
+    /// A job whose lease ended waits for that long before it is handed out again, twice as long after each attempt, up to
+    /// `gone_timeout`; zero for no wait.
+    pub retry_backoff: Duration,
+    /// Bytes of the file system that are to stay free: below, nothing new is begun. 0 for no such floor.
+    pub min_free_bytes: u64,
+    /// Who tells how much is free.
+    pub space: Arc<dyn SpaceProbe>,
     /// How many rejected proofs are kept.
     pub max_rejected: u32,
     /// Where the time comes from.
@@ -45,6 +53,9 @@ impl Default for StoreOptions {
             history: 400,
             gone_timeout: Duration::from_secs(60),
             max_attempts: None,
+            retry_backoff: Duration::from_secs(1),
+            min_free_bytes: 0,
+            space: Arc::new(SystemSpace),
             max_rejected: 100,
             clock: Arc::new(SystemClock::new()),
         }
@@ -87,9 +98,11 @@ impl Store {
             committer: Committer::default(),
             clock: options.clock,
             history: options.history,
+            space: Space::new(dir, options.space, options.min_free_bytes),
             policy: LeasePolicy {
-                gone_timeout_ms: u64::try_from(options.gone_timeout.as_millis()).unwrap_or(u64::MAX),
+                gone_timeout_ms: milliseconds(options.gone_timeout),
                 max_attempts: options.max_attempts,
+                retry_backoff_ms: milliseconds(options.retry_backoff),
             },
             max_rejected: options.max_rejected,
             chain: Mutex::new(()),
@@ -100,6 +113,10 @@ impl Store {
         store.recover(&mut store.lock_queue())?;
         Ok(store)
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// One process for each folder. The lock goes with the process, however it ends.

@@ -46,9 +46,6 @@ pub enum PublishError {
         /// Its last block.
         last: u32,
     },
-    /// The job was never handed out, so nobody can have worked on it.
-    #[error("job {0} was never handed out")]
-    NotHeld(u32),
     /// A proof for the same blocks is stored.
     #[error("duplicate key: a proof of the blocks {first} to {last} is stored already")]
     Duplicate {
@@ -91,7 +88,7 @@ pub(super) fn key(job_type: JobType, first: u32, last: u32) -> Vec<u8> {
 
 impl Store {
     /// Stores the proof of a block and ends its job; durable on return. The first proof wins, also when the lease of its prover
-    /// has ended.
+    /// has ended, or is not known any more: a hand-out is not synced, and half an hour of work is not to be lost with it.
     pub fn publish_single(&self, proof: NewProof<'_>) -> Result<(), PublishError> {
         self.publish(JobType::Single, proof)
     }
@@ -184,9 +181,6 @@ impl Store {
         }
         if self.db.contains(table(job_type), &key(job_type, first, last))? {
             return Err(PublishError::Duplicate { first, last });
-        }
-        if row.holder.is_none() {
-            return Err(PublishError::NotHeld(job_id));
         }
         Ok(row)
     }

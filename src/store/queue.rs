@@ -3,10 +3,14 @@
 //! - A job is handed to one prover at a time: of all idle jobs the one with the smallest (priority, id), unless the prover prefers
 //!   a type or, among jobs of one type, a block size. The holder is recorded as it is handed out.
 //! - Only the holder's heartbeat renews the lease. A lease that is not renewed for the timeout ends at the next [`Store::expire`].
+//! - A job whose lease ended waits before it is handed out again, twice as long after each attempt; others are handed out meanwhile. Then
+//!   it has its old place. Waiting jobs stand in an index of their own, so a hand-out does not step over them; the end of a wait
+//!   costs one write, done by the next hand-out.
 //! - A job whose attempts are used up is parked as failed until an operator requeues it.
 //! - A job leaves by [`Store::drop_job`] or a revert only.
 //!
-//! All of it is serialised by one lock, held for some index look-ups and one transaction. Leases are not synced: losing one costs a lease.
+//! All of it is serialised by one lock, held for some index look-ups and one transaction, never for a sync. Leases are not synced: losing
+//! one costs a lease. A heartbeat writes nothing but the record of a lease, at most eight times a timeout.
 
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
@@ -70,13 +74,16 @@ pub enum HeartbeatOutcome {
 }
 
 impl Store {
-    /// Hands the best idle job to a prover; `None` when nothing is idle.
+    /// Hands the best idle job to a prover; `None` when nothing is idle, or all that is still waits. [`StoreError::LowSpace`] when
+    /// space is short: what a prover would be given to do belongs on the disk in the end.
     pub fn claim(&self, prover: &str, preference: Preference) -> Result<Option<ClaimedJob>, StoreError> {
         if prover.len() > MAX_PROVER_NAME {
             return Err(StoreError::TooLarge { what: "the name of the prover".into() });
         }
+        self.check_space()?;
         self.ready()?;
         let mut leases = self.lock_queue();
+        self.wake(&mut leases)?;
         while let Some(row) = self.pick(preference)? {
             let data = self.data_of(&row)?;
             let mut job = self.state_of(&row, &leases);
@@ -140,6 +147,13 @@ impl Store {
         let (now, policy) = (self.lease_now(), self.policy);
         let ids = leases.gone(now, policy, usize::MAX);
         self.change_held(&mut leases, &ids, |job| job.expire(now, policy))
+    }
+
+    /// Puts jobs whose wait is over among the idle ones.
+    fn wake(&self, leases: &mut Leases) -> Result<(), StoreError> {
+        let now = self.lease_now();
+        let ids = leases.due(now);
+        self.change_held(leases, &ids, |job| job.wake(now)).map(drop)
     }
 
     /// An operator gives a job another chance, whoever holds it. A job that is done is [`StoreError::Conflict`].
@@ -206,7 +220,7 @@ impl Store {
         Ok(None)
     }
 
-    /// Lets the state machine act on jobs in progress; returns the ids of those that changed.
+    /// Lets the state machine act on jobs that are held or wait; returns the ids of those that changed.
     fn change_held(
         &self,
         leases: &mut Leases,
@@ -237,24 +251,26 @@ impl Store {
         for (old, mut new, job) in jobs {
             new.status = job.status();
             new.attempts = job.attempts;
-            new.updated_at_ms = wall_ms;
-            moves.change(Some(&old), Some(&new))?;
+            // The end of a wait changes neither.
+            if (old.status, old.attempts) != (new.status, new.attempts) {
+                new.updated_at_ms = wall_ms;
+            }
+            let waits = matches!(job.state, JobState::Waiting { .. });
+            moves.change_to(Some(&old), Some(&new), waits)?;
             states.push((new.id, job.state));
         }
         self.apply(moves.finish()?)?;
-        for (id, state) in states {
-            match state {
-                JobState::InProgress(lease) => leases.insert(id, lease, wall_ms),
-                _ => leases.remove(id),
-            }
-        }
+        states.into_iter().for_each(|(id, state)| leases.set(id, state, wall_ms));
         Ok(())
     }
 
     /// The job of a record for the state machine.
     pub(super) fn state_of(&self, row: &JobRow, leases: &Leases) -> Job {
         let state = match row.status {
-            JobStatus::Idle => JobState::Idle,
+            JobStatus::Idle => match leases.waits_until(row.id) {
+                Some(until_ms) => JobState::Waiting { until_ms },
+                None => JobState::Idle,
+            },
             JobStatus::Done => JobState::Done,
             JobStatus::Failed => JobState::Failed,
             JobStatus::InProgress => match leases.get(row.id) {
@@ -265,13 +281,21 @@ impl Store {
         Job { state, attempts: row.attempts }
     }
 
-    /// A record as shown: with the last heartbeat, which is in memory only.
+    /// A record as shown: with the last heartbeat and the wait, which are in memory only.
     pub(super) fn shown(&self, row: JobRow) -> JobRecord {
         let mut record = row.record();
-        if record.status == JobStatus::InProgress
-            && let Some(held) = self.lock_queue().get(record.id)
-        {
-            record.updated_at_ms = held.renewed_wall_ms;
+        match record.status {
+            JobStatus::InProgress => {
+                if let Some(held) = self.lock_queue().get(record.id) {
+                    record.updated_at_ms = held.renewed_wall_ms;
+                }
+            }
+            JobStatus::Idle => {
+                let until_ms = self.lock_queue().waits_until(record.id);
+                let left = until_ms.map(|until_ms| until_ms.saturating_sub(self.lease_now()));
+                record.waits_ms = left.filter(|left| *left > 0);
+            }
+            JobStatus::Done | JobStatus::Failed => {}
         }
         record
     }
@@ -284,7 +308,7 @@ impl Store {
         self.apply(batch)
     }
 
-    /// Takes up the leases of the last run.
+    /// Takes up the leases of the last run; what waited then is idle.
     pub(super) fn load_leases(&self, leases: &mut Leases) -> Result<(), StoreError> {
         *leases = Leases::default();
         let (from, to) =
@@ -295,7 +319,10 @@ impl Store {
             let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
             leases.insert(id, self.lease_of_earlier_run(&row), row.updated_at_ms);
         }
-        Ok(())
+        let waited =
+            self.db.range_raw(Table::JobIndex, &index::waiting(0), &index::after_waiting(), usize::MAX)?;
+        let waited: Vec<u32> = waited.iter().filter_map(|(key, _)| keys::tail_number(key)).collect();
+        self.change_held(leases, &waited, |_| true).map(drop)
     }
 
     fn lease_of_earlier_run(&self, row: &JobRow) -> Lease {

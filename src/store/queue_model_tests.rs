@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -44,6 +45,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 const BLOCKS: u32 = 5;
+/// Wait after the first attempt; those after the second and later ones are longer.
+const BACKOFF: u64 = 10_000;
 const PROVERS: [&str; 3] = ["a", "b", "c"];
 
 /// A job of the naive model.
@@ -56,6 +59,10 @@ struct Modelled {
     attempts: u32,
     holder: Option<usize>,
     renewed: u64,
+    /// Last sign of life of the holder; a restart may count it as later.
+    sign: u64,
+    /// Not handed out before.
+    waits_until: u64,
 }
 
 /// The queue as a list that is searched through, with no index and no storage.
@@ -76,18 +83,22 @@ impl Model {
         self.next += 1;
         let proven = self.proofs.contains(&(aggregated, first, last));
         let status = if proven { JobStatus::Done } else { JobStatus::Idle };
-        let job = Modelled { aggregated, first, last, status, attempts: 0, holder: None, renewed: 0 };
+        let (holder, renewed, sign, waits_until) = (None, 0, 0, 0);
+        let job =
+            Modelled { aggregated, first, last, status, attempts: 0, holder, renewed, sign, waits_until };
         self.jobs.insert(self.next, job);
         AddJob::Added(self.next)
     }
 
     fn claim(&mut self, prover: usize, prefer: Option<bool>) -> Option<u32> {
-        let idle = self.jobs.iter_mut().filter(|(_, job)| job.status == JobStatus::Idle);
+        let now = self.now;
+        let free = |job: &Modelled| job.status == JobStatus::Idle && job.waits_until <= now;
+        let idle = self.jobs.iter_mut().filter(|(_, job)| free(job));
         let aggregated_first = prefer != Some(false);
         let (id, job) = idle.min_by_key(|(id, job)| (job.aggregated != aggregated_first, **id))?;
         job.status = JobStatus::InProgress;
         job.attempts += 1;
-        (job.holder, job.renewed) = (Some(prover), self.now);
+        (job.holder, job.renewed, job.sign) = (Some(prover), now, now);
         Some(*id)
     }
 
@@ -95,7 +106,7 @@ impl Model {
         let Some(job) = self.jobs.get_mut(&id) else { return HeartbeatOutcome::NotFound };
         match (job.status, job.holder) {
             (JobStatus::InProgress, Some(holder)) if holder == prover => {
-                job.renewed = self.now;
+                (job.renewed, job.sign) = (self.now, self.now);
                 HeartbeatOutcome::Renewed
             }
             (JobStatus::InProgress, Some(holder)) => {
@@ -106,10 +117,13 @@ impl Model {
     }
 
     fn free(&mut self, which: impl Fn(&Modelled) -> bool, count: bool) -> Vec<u32> {
+        let now = self.now;
         let held = self.jobs.iter_mut().filter(|(_, job)| job.status == JobStatus::InProgress && which(job));
         held.map(|(id, job)| {
             let used_up = count && job.attempts >= 3;
             job.status = if used_up { JobStatus::Failed } else { JobStatus::Idle };
+            let wait = BACKOFF * [0, 1, 2, 4][job.attempts.min(3) as usize];
+            job.waits_until = if count { now + wait } else { 0 };
             *id
         })
         .collect()
@@ -119,7 +133,7 @@ impl Model {
     fn publish(&mut self, id: u32) -> bool {
         let Some(job) = self.jobs.get_mut(&id) else { return false };
         let proof = (job.aggregated, job.first, job.last);
-        if job.holder.is_none() || self.proofs.contains(&proof) {
+        if self.proofs.contains(&proof) {
             return false;
         }
         job.status = JobStatus::Done;
@@ -151,11 +165,22 @@ fn same_jobs(store: &Store, model: &Model) {
         .jobs(None, 0, 100)
         .unwrap()
         .into_iter()
-        .map(|j| (j.id, j.job_type, j.first, j.last, j.status, j.attempts, j.holder))
+        .map(|j| (j.id, j.job_type, j.first, j.last, j.status, j.attempts, j.holder, j.waits_ms))
         .collect();
     let modelled = model.jobs.iter().map(|(id, j)| {
         let job_type = if j.aggregated { JobType::Aggregated } else { JobType::Single };
-        (*id, job_type, j.first, j.last, j.status, j.attempts, j.holder.map(|p| PROVERS[p].to_string()))
+        let waits =
+            (j.status == JobStatus::Idle && j.waits_until > model.now).then(|| j.waits_until - model.now);
+        (
+            *id,
+            job_type,
+            j.first,
+            j.last,
+            j.status,
+            j.attempts,
+            j.holder.map(|p| PROVERS[p].to_string()),
+            waits,
+        )
     });
     assert_eq!(stored, modelled.collect::<Vec<_>>());
     for (job_type, aggregated) in [(JobType::Single, false), (JobType::Aggregated, true)] {
@@ -171,7 +196,12 @@ proptest! {
     #[test]
     fn the_queue_equals_a_naive_model(steps in proptest::collection::vec(step(), 1..60)) {
         let (dir, mut clock) = (tempfile::tempdir().unwrap(), clock());
-        let mut store = witnessed(dir.path(), &clock, BLOCKS);
+        drop(witnessed(dir.path(), &clock, BLOCKS));
+        let waiting = |clock: &Arc<ManualClock>| {
+            let retry_backoff = Duration::from_millis(BACKOFF);
+            Store::open(dir.path(), StoreOptions { retry_backoff, ..options(clock) }).unwrap()
+        };
+        let mut store = waiting(&clock);
         let mut model = Model { now: NOW, ..Model::default() };
         for step in steps {
             match step {
@@ -211,7 +241,7 @@ proptest! {
                     let job = model.jobs.get_mut(&id).filter(|job| job.status != JobStatus::Done);
                     prop_assert_eq!(store.requeue(id).is_ok(), job.is_some());
                     if let Some(job) = job {
-                        (job.status, job.attempts) = (JobStatus::Idle, 0);
+                        (job.status, job.attempts, job.waits_until) = (JobStatus::Idle, 0, 0);
                     }
                 }
                 Step::Drop(id) => {
@@ -232,14 +262,17 @@ proptest! {
                 Step::Reopen => {
                     drop(store);
                     clock = Arc::new(ManualClock::new(model.now));
-                    store = Store::open(dir.path(), options(&clock)).unwrap();
-                    // A restart may know a renewal up to an eighth of the timeout late.
+                    store = waiting(&clock);
+                    // A restart may know a renewal up to an eighth of the timeout late, leaves an eighth in any case, and
+                    // forgets who waits.
                     for (id, job) in &mut model.jobs {
                         let recorded = store.job(*id).unwrap().unwrap().updated_at_ms;
                         if job.status == JobStatus::InProgress {
-                            prop_assert!(recorded <= job.renewed && job.renewed - recorded < 7_500);
-                            job.renewed = recorded;
+                            prop_assert!(recorded <= job.sign && job.sign - recorded < 7_500);
+                            job.sign = recorded;
+                            job.renewed = recorded.max(model.now - 52_500);
                         }
+                        job.waits_until = 0;
                     }
                 }
             }

@@ -40,11 +40,12 @@ impl Store {
 
     fn drop_witnesses(&self, last: u32) -> Result<u32, StoreError> {
         self.ready()?;
-        let _tree = self.lock_tree();
-        let _queue = self.lock_queue();
         let (mut from, to) = (keys::number(0).to_vec(), keys::number(last.saturating_add(1)));
         let mut dropped = 0;
         loop {
+            // Provers and maintainers get their turn between two pages.
+            let _tree = self.lock_tree();
+            let _queue = self.lock_queue();
             let page = self.db.range_raw(Table::Witnesses, &from, &to, PAGE)?;
             let Some((end, _)) = page.last() else { return Ok(dropped) };
             from = [end.as_slice(), &[0]].concat();
@@ -66,11 +67,11 @@ impl Store {
 
     fn drop_done_jobs(&self, job_type: JobType, last: u32) -> Result<u32, StoreError> {
         self.ready()?;
-        let mut leases = self.lock_queue();
         let last = last.min(self.last_block_in_queue(job_type)?.saturating_sub(1));
         let (mut from, to) = (index::ranges(job_type), index::ranges_after(job_type, last));
         let mut dropped = 0;
         loop {
+            let mut leases = self.lock_queue();
             let page = self.db.range_raw(Table::JobIndex, &from, &to, PAGE)?;
             let Some((end, _)) = page.last() else { return Ok(dropped) };
             from = [end.as_slice(), &[0]].concat();

@@ -19,6 +19,9 @@ pub fn options(clock: &Arc<ManualClock>) -> StoreOptions {
         history: 3,
         gone_timeout: Duration::from_secs(60),
         max_attempts: Some(3),
+        retry_backoff: Duration::ZERO,
+        min_free_bytes: 0,
+        space: Arc::new(SystemSpace),
         max_rejected: 4,
         clock: clock.clone(),
     }

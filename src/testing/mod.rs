@@ -8,4 +8,7 @@ pub mod decoders;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod seeds;
 
+mod small_disk;
+
 pub use crate::bench::{ChainBuilder, Memory, NaiveAccountTree};
+pub use small_disk::on_small_disk;

@@ -69,6 +69,11 @@ pub fn run(shared: &Shared, offset: u32, step: u32) {
         if shared.bell.is_stopping() || number > shared.until {
             return;
         }
+        if shared.store.check_space().is_err() {
+            // Said where it is found out. Nobody rings when space returns.
+            shared.bell.wait(heard, shared.interval);
+            continue;
+        }
         if offset == 0 {
             catch_up(shared);
         }
@@ -205,6 +210,12 @@ fn finish(shared: &Shared, ready: &Ready) {
     let number = ready.imported.block.block_number.0;
     let mut pause = Duration::from_millis(100);
     loop {
+        while shared.store.check_space().is_err() {
+            if shared.bell.is_stopping() {
+                return;
+            }
+            shared.bell.pause(shared.interval);
+        }
         match commit(shared, ready) {
             Ok(Some(bytes)) => {
                 shared.chain.committed(number);

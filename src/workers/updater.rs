@@ -50,6 +50,11 @@ impl Updater {
         if !expired.is_empty() {
             warn!(jobs = ?expired, "leases ran out without a heartbeat; the jobs are idle again");
         }
+        if self.store.check_space().is_err() {
+            // Nothing that takes space, only what makes some.
+            self.clear_verified()?;
+            return Ok(false);
+        }
         let single = add_single_jobs(&self.store)?;
         let operations = match &mut self.aggregator {
             Some(aggregator) => aggregator.round(&self.store)?,

@@ -81,6 +81,16 @@ impl Server {
     }
 
     pub fn start_with_secret(folder: &Path, secret: &str, more: &[&str]) -> Self {
+        Self::spawn(folder, secret, more, Stdio::null())
+    }
+
+    /// As [`start_with_secret`](Self::start_with_secret), with everything there is to log written into a file.
+    pub fn start_logging(folder: &Path, secret: &str, more: &[&str], log: &Path) -> Self {
+        let more = [&["--log", "trace"], more].concat();
+        Self::spawn(folder, secret, &more, std::fs::File::create(log).unwrap().into())
+    }
+
+    fn spawn(folder: &Path, secret: &str, more: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_witness-server"))
             .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder)
@@ -89,7 +99,7 @@ impl Server {
             .env_clear()
             .env("API_PROVER_SECRET_AUTH", secret)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -129,10 +139,25 @@ impl Server {
     }
 
     /// SIGTERM; gives the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    pub fn terminate(self) -> Option<i32> {
+        self.signal("-TERM");
+        self.end()
+    }
+
+    /// Sends the process a signal, such as `-INT`.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end of the process; gives the exit code.
+    pub fn end(mut self) -> Option<i32> {
         until(|| self.child.try_wait().unwrap()).code()
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

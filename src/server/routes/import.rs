@@ -7,11 +7,7 @@ use serde::Serialize;
 use tracing::info;
 
 use super::Shared;
-use crate::{
-    clock::Countdown,
-    server::{body, error::ApiError},
-    workers::Imported,
-};
+use crate::{clock::Countdown, server::error::ApiError, workers::Imported};
 
 /// Time between two lines of the log about an import under way.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
@@ -43,7 +39,7 @@ impl Outcome {
 /// The state before block 1. The answer comes when all of it is stored, for a large one after many minutes; a client that gives
 /// up meanwhile does not stop the import.
 pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<Outcome>, ApiError> {
-    let body = not_empty(body::read(body, api.limits.genesis).await?)?;
+    let body = not_empty(api.read(body, api.limits.genesis).await?)?;
     let countdown = Countdown::new(PROGRESS_INTERVAL);
     let progress = move |done, total| {
         if let Some(standing) = countdown.tell(done as u64, total as u64) {
@@ -57,7 +53,7 @@ pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<Outcome>, Ap
 
 /// The next block.
 pub async fn block(State(api): Shared, body: Body) -> Result<Json<Outcome>, ApiError> {
-    let body = not_empty(body::read(body, api.limits.block).await?)?;
+    let body = not_empty(api.read(body, api.limits.block).await?)?;
     let (number, imported) = api.blocking(move |node| Ok(node.import_block(&body)?)).await?;
     info!(block = number, outcome = ?imported, "block imported");
     Ok(Outcome::new(Some(number), imported))
@@ -65,7 +61,7 @@ pub async fn block(State(api): Shared, body: Body) -> Result<Json<Outcome>, ApiE
 
 /// An aggregated operation.
 pub async fn aggregated_operation(State(api): Shared, body: Body) -> Result<Json<Outcome>, ApiError> {
-    let body = not_empty(body::read(body, api.limits.operation).await?)?;
+    let body = not_empty(api.read(body, api.limits.operation).await?)?;
     let imported = api.blocking(move |node| Ok(node.import_aggregated_operation(&body)?)).await?;
     info!(outcome = ?imported, "aggregated operation imported");
     Ok(Outcome::new(None, imported))

@@ -32,6 +32,8 @@ pub struct JobView {
     holder: Option<String>,
     created_at_ms: u64,
     updated_at_ms: u64,
+    /// Of an idle job whose lease ended: in how many milliseconds it is handed out again.
+    waits_ms: Option<u64>,
 }
 
 /// The status of a job, as written in answers and queries.
@@ -68,8 +70,8 @@ impl From<JobStatusName> for JobStatus {
 
 impl From<JobRecord> for JobView {
     fn from(job: JobRecord) -> Self {
-        let JobRecord { id, job_type, status, first, last, attempts, holder, created_at_ms, updated_at_ms } =
-            job;
+        let JobRecord { id, job_type, status, first, last, attempts, holder, .. } = job;
+        let (created_at_ms, updated_at_ms, waits_ms) = (job.created_at_ms, job.updated_at_ms, job.waits_ms);
         Self {
             id: wire_id(id),
             r#type: job_type.name(),
@@ -81,6 +83,7 @@ impl From<JobRecord> for JobView {
             holder,
             created_at_ms,
             updated_at_ms,
+            waits_ms,
         }
     }
 }

@@ -6,10 +6,11 @@ mod import;
 mod jobs;
 mod prover;
 
-use std::{str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
+    body::Body,
     extract::{Path, Query, State, rejection::PathRejection, rejection::QueryRejection},
     http::header,
     middleware::{from_fn, from_fn_with_state},
@@ -20,39 +21,77 @@ use tracing::Span;
 
 use super::{
     auth::{Authenticator, require_token},
+    body::{self, BodyTimeouts},
     error::ApiError,
+    gate::{self, Gate},
     observe::observe,
     status::Status,
 };
-use crate::{config::BodyLimits, server::path, workers::Node};
+use crate::{
+    config::{BodyLimits, Config, RequestLimits},
+    server::path,
+    workers::Node,
+};
 
 /// Entries of a list that are given when the request does not say, and at most.
 const PAGE: usize = 100;
 const MAX_PAGE: usize = 1000;
 
+/// What a request may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Lengths of bodies.
+    pub bodies: BodyLimits,
+    /// Waits for bodies.
+    pub timeouts: BodyTimeouts,
+    /// Requests that are worked on at a time.
+    pub requests: RequestLimits,
+    /// Longest wait for a turn.
+    pub wait: Duration,
+}
+
+impl From<&Config> for Limits {
+    fn from(config: &Config) -> Self {
+        Self {
+            bodies: config.body_limits,
+            timeouts: BodyTimeouts { part: config.stall_timeout, whole: config.body_timeout },
+            requests: config.request_limits,
+            wait: config.request_wait,
+        }
+    }
+}
+
 /// What the routes work with.
 struct Api {
     node: Arc<Node>,
     limits: BodyLimits,
+    timeouts: BodyTimeouts,
 }
 
 type Shared = State<Arc<Api>>;
 
 /// All routes, every one behind a bearer token: 401 comes before 404, 405 and 400.
-pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: BodyLimits) -> Router {
-    Router::new()
-        .route("/status", get(|| async { "alive" }))
-        .route("/get_job", get(prover::get_job))
+pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: Limits) -> Router {
+    let Limits { bodies, timeouts, requests, wait } = limits;
+    let gate = |requests| from_fn_with_state(Gate::new(requests, wait), gate::pass);
+    let messages = Router::new()
         .route("/working_on", post(prover::working_on))
-        .route("/publish", post(prover::publish))
         .route("/stopped", post(prover::stopped))
         .route("/api/internal/prover/replicas", post(prover::replicas))
-        .route(path::GENESIS, get(blocks::genesis).post(import::genesis))
+        .route_layer(gate(requests.message));
+    let claims = Router::new().route("/get_job", get(prover::get_job)).route_layer(gate(requests.get_job));
+    let proofs = Router::new().route("/publish", post(prover::publish)).route_layer(gate(requests.publish));
+    let imports = Router::new()
+        .route(path::GENESIS, post(import::genesis))
         .route(path::BLOCKS, post(import::block))
+        .route(path::AGGREGATED_OPERATIONS, post(import::aggregated_operation))
+        .route_layer(gate(requests.import));
+    let operators = Router::new()
+        .route(path::GENESIS, get(blocks::genesis))
         .route("/api/v1/blocks/{number}", get(blocks::block))
         .route("/api/v1/blocks/{number}/witness", get(blocks::witness))
         .route("/api/v1/blocks/{number}/proof", get(blocks::proof))
-        .route(path::AGGREGATED_OPERATIONS, get(aggregated::operations).post(import::aggregated_operation))
+        .route(path::AGGREGATED_OPERATIONS, get(aggregated::operations))
         .route("/api/v1/aggregated_proofs/{first}/{last}", get(aggregated::proof))
         .route("/api/v1/rejected_proofs", get(aggregated::rejected))
         .route("/api/v1/jobs", get(jobs::list))
@@ -61,11 +100,20 @@ pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: BodyLimits)
         .route("/api/v1/jobs/{id}/requeue", post(jobs::requeue))
         .route("/api/v1/jobs/{id}/drop", post(jobs::drop_job))
         .route(path::STATUS, get(status))
+        .route_layer(gate(requests.operator));
+    Router::new()
+        .route("/status", get(|| async { "alive" }))
+        .merge(messages)
+        .merge(claims)
+        .merge(proofs)
+        .merge(imports)
+        .merge(operators)
         .fallback(|| async { ApiError::UnknownRoute })
         .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
+        .layer(from_fn(body::as_it_is))
         .layer(from_fn_with_state(Arc::new(authenticator), require_token))
         .layer(from_fn(observe))
-        .with_state(Arc::new(Api { node, limits }))
+        .with_state(Arc::new(Api { node, limits: bodies, timeouts }))
 }
 
 async fn status(State(api): Shared) -> Result<Json<Status>, ApiError> {
@@ -73,13 +121,29 @@ async fn status(State(api): Shared) -> Result<Json<Status>, ApiError> {
 }
 
 impl Api {
+    /// Reads the body of a small message, which has no reason to take its time.
+    async fn read_message(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+        let BodyTimeouts { part, .. } = self.timeouts;
+        body::read(body, self.limits.message, BodyTimeouts { part, whole: part }).await
+    }
+
+    /// Reads a body of up to `limit` bytes.
+    async fn read(&self, body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
+        body::read(body, limit, self.timeouts).await
+    }
+
     /// Does work that may block: everything with the store, and JSON of any size.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Node) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let (node, span) = (Arc::clone(&self.node), Span::current());
-        match tokio::task::spawn_blocking(move || span.in_scope(|| work(&node))).await {
+        let (node, span, pass) = (Arc::clone(&self.node), Span::current(), gate::current());
+        let work = move || {
+            let outcome = span.in_scope(|| work(&node));
+            drop(pass);
+            outcome
+        };
+        match tokio::task::spawn_blocking(work).await {
             Ok(outcome) => outcome,
             // Answered where every panic is.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

@@ -16,7 +16,6 @@ use crate::{
         ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, WorkingOn,
     },
     server::{
-        body,
         error::{ApiError, parse_json},
         refusal::wire_id,
         stored::StoredJson,
@@ -27,7 +26,7 @@ use crate::{
 
 /// Hands out a job.
 pub async fn get_job(State(api): Shared, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
-    let body = body::read(body, api.limits.message).await?;
+    let body = api.read_message(body).await?;
     let ProverInputRequest { prover_name: prover, aux_data } = parse_json(&body)?;
     named(&prover)?;
     let job = api.blocking(move |node| {
@@ -58,7 +57,7 @@ fn preference(wishes: &ProverInputRequestAuxData) -> Preference {
 
 /// Takes a heartbeat.
 pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
-    let body = body::read(body, api.limits.message).await?;
+    let body = api.read_message(body).await?;
     let WorkingOn { prover_name: prover, job_id } = parse_json(&body)?;
     named(&prover)?;
     let id = u32::try_from(job_id).map_err(|_| ApiError::UnknownJob { job_id })?;
@@ -79,7 +78,7 @@ pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, Ap
 
 /// Takes a proof.
 pub async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
-    let body = body::read(body, api.limits.proof).await?;
+    let body = api.read(body, api.limits.proof).await?;
     let published = api.blocking(move |node| {
         let request: ProverOutputRequest = parse_json(&body)?;
         let ProverOutputRequest { job_id: job, first_block, last_block, .. } = request;
@@ -106,7 +105,7 @@ pub async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiEr
 
 /// A prover stops: its jobs are free again.
 pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
-    let body = body::read(body, api.limits.message).await?;
+    let body = api.read_message(body).await?;
     let ProverStopped { prover_name: prover } = parse_json(&body)?;
     named(&prover)?;
     let released = api.blocking(move |node| {
@@ -120,7 +119,7 @@ pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiEr
 
 /// Tells a scaler how many provers are wanted.
 pub async fn replicas(State(api): Shared, body: Body) -> Result<Json<RequiredReplicasOutput>, ApiError> {
-    let body = body::read(body, api.limits.message).await?;
+    let body = api.read_message(body).await?;
     let RequiredReplicasInput { current_count } = parse_json(&body)?;
     let needed = api.blocking(|node| Ok(node.needed_provers()?)).await?;
     debug!(current_count, needed, "a scaler asked");
