@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use zksync_witness_server::testing::decoders::{DECODERS, Decoder};
 use zksync_witness_server::testing::seeds::seeds;
 
-/// Cases of each decoder and kind of input.
-const CASES: u32 = 250;
+/// Cases of each decoder and kind of input, unless `PROPTEST_CASES` says otherwise.
+const CASES: u32 = 1_500;
 /// Longest input that is damaged: longer ones would take most of the time.
 const LONGEST: usize = 5_000;
 
@@ -24,8 +24,10 @@ static SEEDS: LazyLock<BTreeMap<&str, Vec<Vec<u8>>>> =
     LazyLock::new(|| seeds(Path::new(env!("CARGO_MANIFEST_DIR"))));
 
 fn each(check: impl Fn(&mut TestRunner, &'static str, Decoder, &[Vec<u8>])) {
+    let asked_for = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    let cases = asked_for.unwrap_or(CASES);
     for (name, decoder) in DECODERS {
-        let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+        let config = Config { cases, failure_persistence: None, ..Config::default() };
         let short: Vec<_> = SEEDS[name].iter().filter(|seed| seed.len() <= LONGEST).cloned().collect();
         check(&mut TestRunner::new(config), name, *decoder, &short);
     }

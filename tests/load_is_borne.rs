@@ -13,7 +13,7 @@ fn a_short_load_is_borne_and_nothing_is_left_open() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let connections = CONNECTIONS.to_string();
-    let line = ["bench", "load", "--connections", &connections, "--duration", "4s", "--json", "--data-dir"];
+    let line = ["bench", "load", "--connections", &connections, "--duration", "6s", "--json", "--data-dir"];
     let line = [&line[..], &[data.to_str().unwrap()][..]].concat();
     let report: Value = serde_json::from_slice(&support::run_well(&line)).unwrap();
 
