@@ -232,7 +232,7 @@ fn large_changes_survive_6_rounds() {
 }
 
 #[test]
-#[ignore = "takes a quarter of an hour"]
+#[ignore = "takes half an hour"]
 fn large_changes_survive_200_rounds() {
     survive(dice::number("CRASH_ROUNDS", 200));
 }

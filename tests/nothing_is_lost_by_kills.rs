@@ -68,7 +68,7 @@ fn what_was_acknowledged_survives_25_kills() {
 }
 
 #[test]
-#[ignore = "takes an hour or so"]
+#[ignore = "takes a quarter of an hour"]
 fn what_was_acknowledged_survives_500_kills() {
     survive(dice::number("CRASH_ROUNDS", 500));
 }

@@ -124,7 +124,7 @@ fn what_was_acknowledged_survives_20_rounds() {
 }
 
 #[test]
-#[ignore = "takes most of an hour"]
+#[ignore = "takes a quarter of an hour"]
 fn what_was_acknowledged_survives_300_rounds() {
     survive(dice::number("CRASH_ROUNDS", 300));
 }
