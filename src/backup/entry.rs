@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn heads_are_frozen() {
-        assert_eq!(hex::encode(file_head(1)), "7a6b7773626b757001000000".to_string() + "0f7f8b1f");
+        assert_eq!(hex::encode(file_head(1)), "7a6b7773626b757001000000".to_string() + "767b181a");
         let head =
             Head { kind: 4, flags: 1, first: 2, last: 3, meta_len: 4, raw_len: 5, frame_len: 0x0102_0304 };
         let bytes = head.to_bytes();
