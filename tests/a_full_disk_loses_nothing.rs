@@ -24,7 +24,9 @@ const DISK: u32 = 32;
 /// Blocks of the chain.
 const BLOCKS: u32 = 24;
 /// Blocks that are there before the disk fills up.
-const BEFORE: u32 = 4;
+const BEFORE: u32 = 8;
+/// Blocks that are proven by then; of the others two are being proven.
+const PROVEN: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A genesis and blocks of transfers.
@@ -124,7 +126,8 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
             }
         });
         for prover in ["one", "two"] {
-            let (server, blocks, refusals, proven, stop) = (&server, &blocks, &refusals, &proven, &stop);
+            let (server, blocks, refusals) = (&server, &blocks, &refusals);
+            let (proven, filled, stop) = (&proven, &filled, &stop);
             let ask = json!({"prover_name": prover, "aux_data": {}}).to_string();
             scope.spawn(move || {
                 while !stop.load(Ordering::SeqCst) {
@@ -136,6 +139,9 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
                     if job["job_id"] == 0 {
                         std::thread::sleep(PAUSE);
                         continue;
+                    }
+                    if proven.load(Ordering::SeqCst) >= PROVEN {
+                        until(|| filled.load(Ordering::SeqCst).then_some(()));
                     }
                     loop {
                         let answer = publish(server, blocks, &job);
@@ -149,12 +155,17 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
                 }
             });
         }
-        until(|| (proven.load(Ordering::SeqCst) >= BEFORE).then_some(()));
+        until(|| (imported.load(Ordering::SeqCst) == BEFORE).then_some(()));
+        until(|| (proven.load(Ordering::SeqCst) >= PROVEN).then_some(()));
         until(|| (server.get("/api/v1/blocks/1/proof").status == 200).then_some(()));
         // Over and over: what the server gives up in its need is taken as well.
         let mut filler = fill(&disk, 0);
         filled.store(true, Ordering::SeqCst);
-        while refusals.of("block", 507) < 10 {
+        let enough = |refusals: &Refusals| refusals.of("block", 507) >= 10 && refusals.of("proof", 507) >= 10;
+        for _ in 0..300 {
+            if enough(&refusals) {
+                break;
+            }
             assert!(!work.is_finished(), "the disk was never full");
             drop(filler);
             filler = fill(&disk, 0);
@@ -167,6 +178,7 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
         drop(filler);
         until(|| (proven.load(Ordering::SeqCst) >= BLOCKS).then_some(()));
         println!("when the disk was full: {when_full:?} imported and proven");
+        assert!(refusals.of("block", 507) >= 10);
     });
     for ((route, status, code), count) in refusals.0.lock().unwrap().iter() {
         println!("refused {count} times: {route} {status} {code}");
