@@ -3,7 +3,9 @@
 use tracing::debug;
 
 use crate::{
-    cli::{Cli, CliError, Command, bench, demo, export, import, revert, serve, status, token, witness},
+    cli::{
+        Cli, CliError, Command, bench, demo, doctor, export, import, revert, serve, status, token, witness,
+    },
     config::{Config, Environment, Origin},
     crypto::rescue,
     logging,
@@ -31,6 +33,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Export(args) => export::run(&args, &config),
         Command::Status(args) => status::run(&args, &config),
         Command::Revert(args) => revert::run(&args, &config),
+        Command::Doctor(args) => doctor::run(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Demo(args) => demo::run(&args, &config),
         Command::Bench(args) => bench::run(&args),

@@ -63,14 +63,18 @@ pub fn node_options(config: &Config) -> NodeOptions {
 /// # Errors
 /// See [`StoreError`].
 pub fn open_store(config: &Config, folder: &Path) -> Result<Arc<Store>, StoreError> {
-    let options = StoreOptions {
+    Store::open(folder, store_options(config)).map(Arc::new)
+}
+
+/// How a data folder is opened, as configured.
+pub fn store_options(config: &Config) -> StoreOptions {
+    StoreOptions {
         cache_bytes: config.cache_bytes as u64,
         history: config.history,
         gone_timeout: config.gone_timeout,
         max_attempts: Some(config.max_attempts),
         ..StoreOptions::default()
-    };
-    Store::open(folder, options).map(Arc::new)
+    }
 }
 
 /// A running server. Dropped without [`stop`](Self::stop), it runs on to the end of the process.

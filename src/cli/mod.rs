@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod demo;
+pub mod doctor;
 mod error;
 pub mod export;
 pub mod folder;
@@ -37,6 +38,7 @@ Exit codes:
   3  what was asked for does not exist (yet)
   4  the data folder cannot be opened, or another process uses it
   5  the server cannot be reached, or refuses the token
+  6  the data folder is damaged or inconsistent; the findings say how
 
 Settings: built-in defaults < TOML file < environment < flags; `serve --print-config` shows them all.
 The secret comes from API_PROVER_SECRET_AUTH, or from the settings secret or secret_file.";
@@ -88,6 +90,8 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Take a data folder back to an earlier block
     Revert(revert::RevertArgs),
+    /// Check a data folder offline, down to every record, file and hash; repair it if asked to
+    Doctor(doctor::DoctorArgs),
     /// Print a bearer token, for curl and the like
     Token(token::TokenArgs),
     /// Run a sample chain through the whole system, with two sample provers
@@ -116,6 +120,7 @@ impl Cli {
             Command::Export(args) => args.target.add_flags(&mut flags),
             Command::Status(args) => args.target.add_flags(&mut flags),
             Command::Revert(args) => args.folder.add_flags(&mut flags),
+            Command::Doctor(args) => args.folder.add_flags(&mut flags),
             Command::Token(args) => args.folder.add_flags(&mut flags),
             Command::Demo(args) => args.folder.add_flags(&mut flags),
             Command::Bench(_) => {}
@@ -167,6 +172,8 @@ mod tests {
             "export --data-dir D block 7",
             "status --url http://u --json",
             "revert --data-dir D --to 3",
+            "doctor --data-dir D",
+            "doctor --data-dir D --repair --json",
             "token --ttl 1h",
             "demo",
             "demo --data-dir D --log-format json",
