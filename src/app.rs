@@ -4,8 +4,8 @@ use tracing::debug;
 
 use crate::{
     cli::{
-        Cli, CliError, Command, backup, bench, demo, export, import, restore, revert, serve, status, token,
-        witness,
+        Cli, CliError, Command, backup, bench, demo, doctor, export, import, restore, revert, serve, status,
+        token, witness,
     },
     config::{Config, Environment, Origin},
     crypto::rescue,
@@ -36,6 +36,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Revert(args) => revert::run(&args, &config),
         Command::Backup(args) => backup::run(&args, &config),
         Command::Restore(args) => restore::run(&args, &config),
+        Command::Doctor(args) => doctor::run(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Demo(args) => demo::run(&args, &config),
         Command::Bench(args) => bench::run(&args),

@@ -73,7 +73,12 @@ pub fn node_options(config: &Config) -> NodeOptions {
 /// # Errors
 /// See [`StoreError`].
 pub fn open_store(config: &Config, folder: &Path) -> Result<Arc<Store>, StoreError> {
-    let options = StoreOptions {
+    Store::open(folder, store_options(config)).map(Arc::new)
+}
+
+/// How a data folder is opened, as configured.
+pub fn store_options(config: &Config) -> StoreOptions {
+    StoreOptions {
         cache_bytes: config.cache_bytes as u64,
         history: config.history,
         gone_timeout: config.gone_timeout,
@@ -81,8 +86,7 @@ pub fn open_store(config: &Config, folder: &Path) -> Result<Arc<Store>, StoreErr
         retry_backoff: config.retry_backoff,
         min_free_bytes: config.min_free_bytes,
         ..StoreOptions::default()
-    };
-    Store::open(folder, options).map(Arc::new)
+    }
 }
 
 /// A running server. Dropped without [`stop`](Self::stop), it runs on to the end of the process.

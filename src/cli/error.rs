@@ -65,6 +65,9 @@ pub enum CliError {
     /// The data folder cannot be opened. The text says what to do.
     #[error("{0}")]
     DataFolder(String),
+    /// A check found something. The text says what to do.
+    #[error("{0}")]
+    Findings(String),
     /// Output cannot be written.
     #[error("cannot write {}: {cause}; check the path and the free space", path.display())]
     Output {
@@ -98,6 +101,7 @@ impl CliError {
             Self::NotFound(_) => 3,
             Self::Client(ClientError::Refused { status, .. }) if *status == StatusCode::NOT_FOUND => 3,
             Self::DataFolder(_) => 4,
+            Self::Findings(_) => 6,
             Self::Client(
                 ClientError::Unreachable { .. }
                 | ClientError::Timeout { .. }

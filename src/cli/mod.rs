@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod bench;
 pub mod demo;
+pub mod doctor;
 mod error;
 pub mod export;
 pub mod folder;
@@ -40,6 +41,7 @@ Exit codes:
   3  what was asked for does not exist (yet)
   4  the data folder cannot be opened, or another process uses it
   5  the server cannot be reached, or refuses the token
+  6  the data folder is damaged or inconsistent; the findings say how
 
 Settings: built-in defaults < TOML file < environment < flags; `serve --print-config` shows them all.
 The secret comes from API_PROVER_SECRET_AUTH, or from the settings secret or secret_file.";
@@ -95,6 +97,8 @@ pub enum Command {
     Backup(backup::BackupArgs),
     /// Make a data folder from a backup
     Restore(restore::RestoreArgs),
+    /// Check a data folder offline, down to every record, file and hash; repair it if asked to
+    Doctor(doctor::DoctorArgs),
     /// Print a bearer token, for curl and the like
     Token(token::TokenArgs),
     /// Run a sample chain through the whole system, with two sample provers
@@ -125,6 +129,7 @@ impl Cli {
             Command::Revert(args) => args.folder.add_flags(&mut flags),
             Command::Backup(args) => args.target.add_flags(&mut flags),
             Command::Restore(args) => args.folder.add_flags(&mut flags),
+            Command::Doctor(args) => args.folder.add_flags(&mut flags),
             Command::Token(args) => args.folder.add_flags(&mut flags),
             Command::Demo(args) => args.folder.add_flags(&mut flags),
             Command::Bench(_) => {}
@@ -182,6 +187,8 @@ mod tests {
             "restore --data-dir D F",
             "restore F --data-dir D --keep-going",
             "restore F --check",
+            "doctor --data-dir D",
+            "doctor --data-dir D --repair --json",
             "token --ttl 1h",
             "demo",
             "demo --data-dir D --log-format json",

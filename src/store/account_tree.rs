@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Store;
 use super::batch::Table;
 use super::db::Db;
+use super::error::StoreError;
 use crate::tree::source::{Entry, SourceError, TreeSource};
 
 const TABLE: Table = Table::AccountTree;
@@ -18,6 +19,11 @@ impl Store {
     /// the changes of the blocks it works on sees the same before, while and after that.
     pub fn tree_source(&self) -> Arc<dyn TreeSource> {
         Arc::new(StoredTree { db: self.db.clone() })
+    }
+
+    /// How many entries the account tree has, counted one by one.
+    pub fn count_tree_records(&self) -> Result<u64, StoreError> {
+        self.db.count(TABLE)
     }
 }
 

@@ -59,6 +59,11 @@ impl Store {
         entries.into_iter().map(parse).collect()
     }
 
+    /// How many accounts and balances there are, counted one by one.
+    pub fn count_accounts(&self) -> Result<u64, StoreError> {
+        self.db.count(Table::Accounts)
+    }
+
     /// The change as entries of the table, with the values they replace.
     pub(super) fn account_delta(&self, changes: &[AccountChange]) -> Result<TreeDelta, StoreError> {
         let mut delta = TreeDelta::default();

@@ -69,13 +69,15 @@ impl Store {
             return Ok(PutOutcome::AlreadyThere);
         }
         self.check_space()?;
-        let body = self.prepare_body(BodyLabel::range(BodyKind::AggregatedOperation, first, last), body)?;
+        let label = BodyLabel::range(BodyKind::AggregatedOperation, first, last);
+        let body = self.prepare_body(label, body)?;
+        let entry = self.journalled(label, &body)?;
         let mut batch = Batch::new();
         let stored_at_ms = self.clock.wall_ms();
         let body = batch.adopt(body);
         let record = AggregatedOperationRecord { action, first, last, content_hash, stored_at_ms, body };
         batch.put(Table::AggregatedOperations, &keys::operation(action as u8, last), &record)?;
-        self.apply(batch)?;
+        self.apply_journalled(batch, entry)?;
         self.sync()?;
         Ok(PutOutcome::Stored)
     }

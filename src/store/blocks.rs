@@ -117,6 +117,7 @@ impl Store {
         let body = prepare(BodyKind::Block, block.body)?;
         let extra = prepare(BodyKind::BlockExtra, block.extra)?;
 
+        let entry = self.journalled(BodyLabel::block(BodyKind::Block, number), &body)?;
         let mut batch = Batch::new();
         let row = BlockRow {
             number,
@@ -133,7 +134,7 @@ impl Store {
             put_quarantine(&mut batch, number, quarantine)?;
         }
         ACCOUNTS.record(&mut batch, number, block.root, prepared)?;
-        self.apply(batch)?;
+        self.apply_journalled(batch, entry)?;
         self.sync()?;
         ACCOUNTS.apply(&self.db, number, &delta)?;
         Ok(PutOutcome::Stored)

@@ -4,8 +4,9 @@
 //! `id-hash`, with the hash of the frame, and a fresh id, so that every file has exactly one owner. A file that the
 //! table `bodies` does not list does not exist: it is left over from a crash and swept at the next start.
 //!
-//! Header, integers little-endian: magic (8) ‖ version (1) ‖ kind (1) ‖ zero (2) ‖ first block (4) ‖ last block (4) ‖
-//! raw length (8) ‖ frame length (8) ‖ blake3 of the frame (32) ‖ crc32 of all before (4).
+//! Header, integers little-endian: magic (8) ‖ version (1) ‖ kind (1) ‖ form (1) ‖ zero (1) ‖ first block (4) ‖ last block (4) ‖
+//! raw length (8) ‖ frame length (8) ‖ blake3 of the frame (32) ‖ crc32 of all before (4). The form is 0; the journal, whose
+//! entries begin with the same header, has others.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -14,14 +15,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::body_label::{BodyKind, BodyLabel};
+
+use super::body_header::{HEADER, Header, read_header};
 use super::body_reader::BodyReader;
 use super::body_writer::Compressed;
 use super::error::StoreError;
 use super::folder;
 
-const MAGIC: &[u8; 8] = b"zkwsbody";
-const VERSION: u8 = 1;
-pub(super) const HEADER: usize = 72;
 /// Frames up to this length stay in the record: records are to stay below 4 kB, and some hold two bodies.
 const INLINE: usize = 1500;
 /// The same for a proof, which is alone in its record. Proofs are about half as long (an aggregated one of 50 blocks: 1.7 kB): published in
@@ -29,57 +30,6 @@ const INLINE: usize = 1500;
 const INLINE_PROOF: usize = 3500;
 /// Bytes of a file that are hashed at a time.
 const HASHED_BYTES: usize = 64 << 10;
-
-/// What a body is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum BodyKind {
-    /// The genesis accounts, as JSON.
-    Genesis = 1,
-    /// A block with its account updates, as JSON.
-    Block = 2,
-    /// What was learned while importing a block.
-    BlockExtra = 3,
-    /// The change of the accounts by a block.
-    AccountDelta = 4,
-    /// The change of the account tree by a block.
-    TreeDelta = 5,
-    /// A witness, as JSON.
-    Witness = 6,
-    /// The data of an aggregated job, as JSON.
-    JobData = 7,
-    /// A single proof, as JSON.
-    SingleProof = 8,
-    /// An aggregated proof, as JSON.
-    AggregatedProof = 9,
-    /// An aggregated operation, as JSON.
-    AggregatedOperation = 10,
-    /// A proof that was not accepted.
-    RejectedProof = 11,
-}
-
-/// What a body is and which blocks it belongs to: enough to rebuild the index from the files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BodyLabel {
-    /// What it is.
-    pub kind: BodyKind,
-    /// The first block it is about; 0 for none.
-    pub first: u32,
-    /// The last block it is about.
-    pub last: u32,
-}
-
-impl BodyLabel {
-    /// A body about one block.
-    pub fn block(kind: BodyKind, number: u32) -> Self {
-        Self { kind, first: number, last: number }
-    }
-
-    /// A body about a range of blocks.
-    pub fn range(kind: BodyKind, first: u32, last: u32) -> Self {
-        Self { kind, first, last }
-    }
-}
 
 /// Where a body is. Part of stored records: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +59,14 @@ impl BodyRef {
     pub fn raw_len(&self) -> u64 {
         match self {
             BodyRef::Inline { raw_len, .. } | BodyRef::File { raw_len, .. } => *raw_len,
+        }
+    }
+
+    /// blake3 of the zstd frame.
+    pub(super) fn frame_hash(&self) -> [u8; 32] {
+        match self {
+            BodyRef::Inline { frame, .. } => *blake3::hash(frame).as_bytes(),
+            BodyRef::File { hash, .. } => *hash,
         }
     }
 
@@ -156,6 +114,8 @@ pub(super) struct Bodies {
     dir: PathBuf,
     folder: File,
     next_id: AtomicU64,
+    /// Nothing is removed.
+    read_only: bool,
 }
 
 impl Bodies {
@@ -182,7 +142,34 @@ impl Bodies {
                 swept += 1;
             }
         }
-        Ok((Self { dir: dir.into(), folder, next_id: AtomicU64::new(largest + 1) }, swept))
+        Ok((Self { dir: dir.into(), folder, next_id: AtomicU64::new(largest + 1), read_only: false }, swept))
+    }
+
+    /// The folder as it is, to be read only.
+    pub fn look(dir: &Path) -> Result<Self, StoreError> {
+        let folder =
+            File::open(dir).map_err(StoreError::io(format!("opening the folder {}", dir.display())))?;
+        Ok(Self { dir: dir.into(), folder, next_id: AtomicU64::new(u64::MAX), read_only: true })
+    }
+
+    /// Name and path of every entry of the folder, by name.
+    pub fn names(&self) -> io::Result<Vec<(String, PathBuf)>> {
+        let entries = fs::read_dir(&self.dir)?.map(|entry| {
+            let entry = entry?;
+            Ok((entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        });
+        let mut names = entries.collect::<io::Result<Vec<_>>>()?;
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes the file of a body, if it has one.
+    pub fn unlink(&self, body: &BodyRef) {
+        let Some(path) = self.path(body).filter(|_| !self.read_only) else { return };
+        if let Err(error) = fs::remove_file(&path) {
+            // It has no owner any more: the next start sweeps it.
+            tracing::warn!(%error, file = %path.display(), "cannot remove a body file");
+        }
     }
 
     /// Makes a compressed body durable, as yet without an owner.
@@ -200,7 +187,8 @@ impl Bodies {
         let mut prepared = PreparedBody { body, file: Some(temporary.clone()) };
         let write = || -> io::Result<()> {
             let mut file = File::create(&temporary)?;
-            file.write_all(&header(label, raw_len, &frame, &hash))?;
+            let header = Header { label, form: 0, raw_len, len: frame.len() as u64, hash };
+            file.write_all(&header.bytes())?;
             file.write_all(&frame)?;
             file.sync_data()?;
             fs::rename(&temporary, &path)
@@ -225,9 +213,7 @@ impl Bodies {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(bad("is missing")),
             Err(error) => return Err(failed()(error)),
         };
-        let mut start = Vec::with_capacity(HEADER);
-        (&mut file).take(HEADER as u64).read_to_end(&mut start).map_err(failed())?;
-        let header = parse_header(&start).ok_or_else(|| bad("has a bad header"))?;
+        let header = read_header(&mut file).map_err(failed())?.ok_or_else(|| bad("has a bad header"))?;
         let file_len = file.metadata().map_err(failed())?.len();
         if file_len != HEADER as u64 + len || header.raw_len != raw_len {
             return Err(bad("has another length than recorded"));
@@ -237,6 +223,30 @@ impl Bodies {
         }
         file.seek(SeekFrom::Start(HEADER as u64)).map_err(failed())?;
         Ok(BodyReader::file(file, *hash, len, raw_len))
+    }
+
+    /// A whole body whose header may be damaged, as long as its frame is not.
+    pub fn salvage(&self, body: &BodyRef) -> Result<Vec<u8>, StoreError> {
+        let BodyRef::File { hash, len, raw_len, .. } = body else { return self.open_body(body)?.bytes() };
+        let lost = |why: &str| StoreError::corrupt(format!("its file {why}"));
+        let path = self.path(body).unwrap_or_default();
+        let mut file = File::open(path).map_err(|_| lost("cannot be opened"))?;
+        let mut frame = Vec::new();
+        let mut read = || -> io::Result<()> {
+            file.seek(SeekFrom::Start(HEADER as u64))?;
+            (&mut file).take(*len).read_to_end(&mut frame).map(drop)
+        };
+        read().map_err(|_| lost("cannot be read"))?;
+        if *blake3::hash(&frame).as_bytes() != *hash {
+            return Err(lost("fails its checksum"));
+        }
+        BodyReader::inline(frame, *raw_len).bytes()
+    }
+
+    /// What the header of a body's file says it is; `None` for a body without a file, or with a bad header.
+    pub fn label(&self, body: &BodyRef) -> Option<BodyLabel> {
+        let mut file = File::open(self.path(body)?).ok()?;
+        Some(read_header(&mut file).ok()??.label)
     }
 
     /// The file of a body, if it has one.
@@ -253,41 +263,11 @@ impl Bodies {
     }
 }
 
-/// What the header of a body file says.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    raw_len: u64,
-}
-
 fn inline_limit(kind: BodyKind) -> usize {
     match kind {
         BodyKind::SingleProof | BodyKind::AggregatedProof => INLINE_PROOF,
         _ => INLINE,
     }
-}
-
-pub(super) fn header(label: BodyLabel, raw_len: u64, frame: &[u8], hash: &[u8; 32]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER);
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&[VERSION, label.kind as u8, 0, 0]);
-    bytes.extend_from_slice(&label.first.to_le_bytes());
-    bytes.extend_from_slice(&label.last.to_le_bytes());
-    bytes.extend_from_slice(&raw_len.to_le_bytes());
-    bytes.extend_from_slice(&(frame.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(hash);
-    let crc = crc32fast::hash(&bytes);
-    bytes.extend_from_slice(&crc.to_le_bytes());
-    bytes
-}
-
-pub(super) fn parse_header(file: &[u8]) -> Option<Header> {
-    let header = file.first_chunk::<HEADER>()?;
-    let (rest, crc) = header.split_last_chunk::<4>()?;
-    let good = rest.starts_with(MAGIC)
-        && rest.get(8) == Some(&VERSION)
-        && crc32fast::hash(rest) == u32::from_le_bytes(*crc);
-    let raw_len = rest.get(20..28)?.first_chunk::<8>()?;
-    good.then_some(Header { raw_len: u64::from_le_bytes(*raw_len) })
 }
 
 fn hash_of(file: &mut File, len: u64) -> io::Result<[u8; 32]> {
@@ -306,7 +286,7 @@ fn file_name(id: u64, hash: &[u8; 32]) -> String {
     format!("{id:016x}-{}", hex::encode(hash))
 }
 
-fn file_id(name: &str) -> Option<u64> {
+pub(super) fn file_id(name: &str) -> Option<u64> {
     let (id, hash) = name.split_once('-')?;
     (id.len() == 16 && hash.len() == 64).then(|| u64::from_str_radix(id, 16).ok())?
 }
@@ -378,7 +358,10 @@ mod tests {
 
     #[test]
     fn the_header_and_the_reference_are_frozen() {
-        let bytes = header(BodyLabel::range(BodyKind::JobData, 1, 2), 5, b"abc", &[7; 32]);
+        let label = BodyLabel::range(BodyKind::JobData, 1, 2);
+        let header = Header { label, form: 0, raw_len: 5, len: 3, hash: [7; 32] };
+        let bytes = header.bytes();
+        assert_eq!(super::super::body_header::parse_header(&bytes), Some(header));
         assert_eq!(bytes.len(), HEADER);
         assert_eq!(
             hex::encode(&bytes[..36]),

@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use super::body::{Bodies, BodyRef};
 use super::db::Db;
 use super::error::StoreError;
+use super::journal::Journal;
 
 /// Lets one waiter flush for all that wait.
 #[derive(Debug, Default)]
@@ -40,8 +41,9 @@ impl Committer {
         self.lock().unlink.clear();
     }
 
-    /// Returns when everything applied before this call is on disk: after a flush that began after it.
-    pub fn sync(&self, db: &Db, bodies: &Bodies) -> Result<(), StoreError> {
+    /// Returns when everything applied before this call is on disk, in the index and in the journal: after a flush of both that
+    /// began after it.
+    pub fn sync(&self, db: &Db, bodies: &Bodies, journal: Option<&Journal>) -> Result<(), StoreError> {
         let mut rounds = self.lock();
         #[cfg(test)]
         {
@@ -59,7 +61,7 @@ impl Committer {
             let round = rounds.begun;
             let unlink = std::mem::take(&mut rounds.unlink);
             drop(rounds);
-            let result = db.flush();
+            let result = flush(db, journal);
             if result.is_ok() {
                 remove_files(bodies, &unlink);
             }
@@ -80,13 +82,33 @@ impl Committer {
     }
 }
 
-fn remove_files(bodies: &Bodies, unlink: &[BodyRef]) {
-    for path in unlink.iter().filter_map(|body| bodies.path(body)) {
-        if let Err(error) = std::fs::remove_file(&path) {
-            // It has no owner any more: the next start sweeps it.
-            tracing::warn!(%error, file = %path.display(), "cannot remove a body file");
+/// Syncs index and journal at once: one after the other it would take twice as long.
+fn flush(db: &Db, journal: Option<&Journal>) -> Result<(), StoreError> {
+    let Some(journal) = journal else { return db.flush() };
+    let round = journal.begin_sync();
+    let sync = || journal.sync(&round);
+    let (synced, flushed) = std::thread::scope(|scope| {
+        if round.is_empty() {
+            return (Ok(()), db.flush());
         }
-    }
+        match std::thread::Builder::new().spawn_scoped(scope, sync) {
+            Ok(thread) => {
+                let flushed = db.flush();
+                (thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), flushed)
+            }
+            // No thread to be had: it takes longer.
+            Err(_) => (sync(), db.flush()),
+        }
+    });
+    // A failed one leaves it open what is on disk, as a failed flush does.
+    synced.inspect_err(|_| db.close_to_writes())?;
+    flushed?;
+    journal.acknowledge(&round);
+    Ok(())
+}
+
+fn remove_files(bodies: &Bodies, unlink: &[BodyRef]) {
+    unlink.iter().for_each(|body| bodies.unlink(body));
     if !unlink.is_empty()
         && let Err(error) = bodies.sync_folder()
     {

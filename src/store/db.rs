@@ -21,6 +21,8 @@ use crate::tree::source::Entry;
 
 /// Space that must be there before the index is opened anew: sled grows by half a megabyte.
 const PROBE_BYTES: usize = 2 << 20;
+/// Entries that are counted at a time.
+const COUNTED: usize = 1_000;
 /// Closing sled after a failure may hang.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -58,6 +60,11 @@ impl Db {
     /// Whether a write failed, so that nothing is written any more.
     pub fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)
+    }
+
+    /// Lets no more be written until the index is opened anew.
+    pub fn close_to_writes(&self) {
+        self.broken.store(true, Ordering::SeqCst);
     }
 
     /// How often the index was opened anew: what was applied before and not synced may be gone.
@@ -114,9 +121,18 @@ impl Db {
         let run = |index: &Index| if self.is_faulty() { Err(StoreError::DiskFull) } else { run(index) };
         let result = self.with(run);
         if result.is_err() {
-            self.broken.store(true, Ordering::SeqCst);
+            self.close_to_writes();
         }
         result
+    }
+
+    /// Puts or removes an entry as it is; gives what was there.
+    #[cfg(test)]
+    pub fn tamper(&self, table: Table, key: &[u8], sealed: Option<&[u8]>) -> Option<Vec<u8>> {
+        let before = self.with(|index| index.get(table, key)).unwrap();
+        let write = super::batch::Write { table, key: key.to_vec(), sealed: sealed.map(<[u8]>::to_vec) };
+        self.write(|index| index.write(&[write])).unwrap();
+        before
     }
 
     #[cfg(test)]
@@ -151,6 +167,17 @@ impl Db {
         entries.into_iter().map(|(key, sealed)| Ok((key, unseal(table, sealed)?))).collect()
     }
 
+    /// Up to `limit` entries of `from..to`, ascending, as they are stored.
+    pub fn range_sealed(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.with(|index| index.range(table, from, to, limit, false))
+    }
+
     /// Up to `limit` entries of `from..to`, descending, without their seal.
     pub fn range_raw_back(
         &self,
@@ -161,6 +188,17 @@ impl Db {
     ) -> Result<Vec<Entry>, StoreError> {
         let entries = self.with(|index| index.range(table, from, to, limit, true))?;
         entries.into_iter().map(|(key, sealed)| Ok((key, unseal(table, sealed)?))).collect()
+    }
+
+    /// How many entries a table has: all of them are read.
+    pub fn count(&self, table: Table) -> Result<u64, StoreError> {
+        let (mut count, mut from) = (0, Vec::new());
+        loop {
+            let page = self.range_sealed(table, &from, &[0xff; 64], COUNTED)?;
+            let Some((last, _)) = page.last() else { return Ok(count) };
+            from = [last.as_slice(), &[0]].concat();
+            count += page.len() as u64;
+        }
     }
 
     /// The number under a key of `meta`; 0 when it is absent.

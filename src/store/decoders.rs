@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::aggregated_operations::AggregatedOperationRecord;
 use super::blocks::{BlockRow, Quarantine};
-use super::body::{self, BodyLabel, BodyRef};
+use super::body::{BodyLabel, BodyRef};
+use super::body_header::{HEADER, Header, parse_header};
 use super::body_reader::BodyReader;
 use super::body_writer::BodyWriter;
 use super::delta::DeltaRow;
@@ -86,17 +87,18 @@ pub fn body(bytes: &[u8]) {
 
 /// Read as it stands, and with its checksum put right.
 fn file_header(bytes: &[u8]) {
-    let _ = body::parse_header(bytes);
-    if let Some((rest, _)) = bytes.split_at_checked(body::HEADER - 4) {
+    let _ = parse_header(bytes);
+    if let Some((rest, _)) = bytes.split_at_checked(HEADER - 4) {
         let crc = crc32fast::hash(rest);
-        let _ = body::parse_header(&[rest, &crc.to_le_bytes()].concat());
+        let _ = parse_header(&[rest, &crc.to_le_bytes()].concat());
     }
 }
 
 /// Inputs of [`body`]: frames of these contents, as they are stored, and a file's header.
 pub fn body_seeds(contents: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let label = BodyLabel::range(BodyKind::JobData, 1, 2);
-    let mut seeds = vec![[&[0; 4][..], &body::header(label, 5, b"abc", &[7; 32])].concat()];
+    let header = Header { label, form: 0, raw_len: 5, len: 3, hash: [7; 32] };
+    let mut seeds = vec![[&[0; 4][..], &header.bytes()].concat()];
     for content in contents {
         let compressed = BodyWriter::compress(BodyKind::Witness, content).expect("zstd works");
         let length = u32::try_from(content.len()).expect("a short body");

@@ -36,7 +36,7 @@ pub enum StoreError {
     },
     /// Stored bytes do not decode or their checksum does not hold.
     #[error(
-        "the data folder is damaged: {what}; restore a copy of it, or import the chain into a new folder"
+        "the data folder is damaged: {what}; run `witness-server doctor` on it, restore a copy, or import the chain into a new one"
     )]
     Corrupt {
         /// Which record or file, and what is wrong with it.

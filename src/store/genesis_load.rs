@@ -18,7 +18,7 @@ use super::delta::load;
 use super::error::StoreError;
 use super::genesis::GenesisRow;
 use super::keys::meta;
-use super::{AccountChange, AccountState, Store};
+use super::{AccountChange, AccountState, BodyKind, BodyLabel, Store};
 use crate::tree::source::Entry;
 
 /// An account of genesis: id, account, non-zero balances by token.
@@ -170,6 +170,7 @@ impl GenesisLoad<'_> {
     pub fn finish(self, end: GenesisEnd) -> Result<(), StoreError> {
         self.add([], end.tree)?;
         self.store.sync()?;
+        let entry = self.store.journalled(BodyLabel::block(BodyKind::Genesis, 0), &end.body)?;
         let mut batch = Batch::new();
         let row = GenesisRow {
             root: end.root,
@@ -182,7 +183,7 @@ impl GenesisLoad<'_> {
         batch.put_raw(Table::AccountTree, &key, &value);
         batch.remove(Table::Meta, meta::GENESIS_LOADING);
         batch.remove(Table::Meta, meta::GENESIS_PROGRESS);
-        self.store.apply(batch)?;
+        self.store.apply_journalled(batch, entry)?;
         self.store.sync()
     }
 }

@@ -3,10 +3,12 @@
 //! Three things are kept away from the rest: sled is not durable before its own file is fsynced, it makes some of its files without
 //! syncing them or their names ([`index_snapshot`]), and it can panic on damaged ones.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Once;
 use std::time::Duration;
 
 use sled::Transactional;
@@ -168,9 +170,35 @@ fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
     dir.parent().map_or(Ok(()), folder::sync).map_err(failed())
 }
 
+thread_local! {
+    /// Whether this thread is inside of sled.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Panics inside of sled, and of its own threads, become errors; the usual message on standard error would be noise.
+fn quiet_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let of_sled = |name: &str| name.starts_with("sled-") || name.starts_with("log flusher");
+            if GUARDED.get() || std::thread::current().name().is_some_and(of_sled) {
+                let place = info.location().map(ToString::to_string);
+                tracing::debug!(place, "sled gave up on the index");
+            } else {
+                usual(info);
+            }
+        }));
+    });
+}
+
 /// sled panics on some damaged files: that is an answer, not the end of the process.
 fn guard<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+    quiet_panics();
+    let outer = GUARDED.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    GUARDED.set(outer);
+    outcome.unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<String>()
             .map(String::as_str)

@@ -5,6 +5,8 @@
 //! DATA/index/    sled: small records
 //! DATA/blobs/    the large bodies that records refer to, one zstd frame a file
 //! DATA/restoring/  only while a backup is being restored: what becomes the two above
+//! DATA/journal/  what cannot be made again, once more: see `journal`
+//! DATA/damaged/  what a repair put aside
 //! ```
 //!
 //! # Tables
@@ -32,15 +34,16 @@
 //! # Writing
 //!
 //! What is acknowledged is on disk, in this order: body file (temporary file, sync, rename, sync of the folder), one sled
-//! transaction of at most 200 kB, flush of sled, sync of sled's file. The last two are shared by all who wait ([`Store::sync`]);
-//! a body that fits its record, as proofs do, needs none of the first.
+//! transaction of at most 200 kB, flush of sled, sync of sled's file and at the same time of the journal. These syncs are shared by all who wait
+//! ([`Store::sync`]); a body that fits its record, as proofs do, needs none of the first. What cannot be made again is written to the journal
+//! before its transaction.
 //! A body file is unlinked only after the transaction that removed its record is durable. What is larger than a transaction goes through
 //! a log of changes (`delta`).
 //!
 //! # Size of the state
 //!
 //! Nothing depends on the number of accounts but genesis itself. A start reads sled's own map of its pages and the names of the body
-//! files, then the markers and heads of `meta` and the leases; no account, no node of the tree, and nothing is hashed. A block
+//! files, the last segment of the journal, then the markers and heads of `meta` and the leases; no account, no node of the tree, and nothing is hashed. A block
 //! writes its body, its witness, and the accounts, balances, leaves and nodes it changed: for each account leaf it touches
 //! one node a level of the account tree, of which there are as many as the accounts doubled.
 //!
@@ -60,6 +63,13 @@
 //! opens the index anew and starts from what is on disk. What had been acknowledged is there, what had not can be repeated.
 //! Reads go on meanwhile, and may show what was not acknowledged.
 //!
+//! # Damage
+//!
+//! Every record and body has a checksum; what fails it is an error, never a wrong answer. sled itself, opened on a damaged file, may
+//! panic, which `index` turns into an error, or cut off everything behind the damage without a word. So the start looks whether
+//! the newest part of the journal is in the index, and refuses otherwise, before anything is removed. [`Inspection`] finds everything, on a copy
+//! of the index; [`Salvage`] is what can still be read, and [`Replacement`] puts a fresh folder in the place of the old one.
+//!
 //! # Locks
 //!
 //! Three, always taken in this order: `chain` (imports), `tree` (witnesses), `queue` (jobs and proofs).
@@ -70,6 +80,8 @@ mod aggregated_operations;
 mod batch;
 mod blocks;
 mod body;
+mod body_header;
+mod body_label;
 mod body_reader;
 mod body_writer;
 mod check;
@@ -84,6 +96,7 @@ mod delta;
 #[cfg(test)]
 mod disk_tests;
 mod error;
+mod finding;
 mod folder;
 mod genesis;
 mod genesis_load;
@@ -93,8 +106,16 @@ mod genesis_tests;
 mod golden_tests;
 mod index;
 mod index_snapshot;
+mod inspect;
+#[cfg(test)]
+mod inspect_tests;
 mod job_data;
 mod jobs;
+mod journal;
+mod journal_scan;
+#[cfg(test)]
+mod journal_tests;
+mod kept;
 mod keys;
 #[cfg(test)]
 mod lease_tests;
@@ -107,10 +128,13 @@ mod queue_model_tests;
 #[cfg(test)]
 mod queue_tests;
 mod rejected;
+mod replace;
 mod retention;
 mod revert;
 #[cfg(test)]
 mod revert_tests;
+mod salvage;
+mod scan;
 mod snapshot;
 mod space;
 #[cfg(test)]
@@ -133,16 +157,20 @@ pub use body::{BodyKind, BodyLabel, BodyRef, PreparedBody};
 pub use body_reader::BodyReader;
 pub use body_writer::BodyWriter;
 pub use error::StoreError;
+pub use finding::{Finding, Severity};
 pub use genesis::GenesisRecord;
 pub use genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
+pub use inspect::Inspection;
 pub use job_data::{AddJob, JobData};
 pub use jobs::{JobCounts, JobRecord};
 pub use open::{FolderLock, StoreOptions, wait_until_closed};
 pub use proofs::{KeptProof, NewProof, ProofRecord, PublishError};
 pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
 pub use rejected::RejectedProof;
+pub use replace::Replacement;
 pub use retention::DropReport;
 pub use revert::RevertReport;
+pub use salvage::{Published, Salvage, Source};
 pub use snapshot::Snapshot;
 pub use space::{ManualSpace, SpaceProbe, SpaceState, SystemSpace};
 pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
@@ -155,6 +183,8 @@ pub struct Store {
     dir: PathBuf,
     db: Arc<db::Db>,
     bodies: body::Bodies,
+    /// `None` in a folder that is only looked at.
+    journal: Option<journal::Journal>,
     committer: commit::Committer,
     clock: Arc<dyn Clock>,
     space: space::Space,
@@ -165,7 +195,8 @@ pub struct Store {
     tree: Mutex<()>,
     queue: Mutex<leases::Leases>,
     snapshots: snapshot::Snapshots,
-    _lock: File,
+    /// `None` in a folder that is only looked at and has no such file.
+    _lock: Option<File>,
 }
 
 /// What became of something that was put.
@@ -209,7 +240,7 @@ impl Store {
 
     /// Returns when everything that was written before this call is durable. Callers at the same time share one flush.
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.committer.sync(&self.db, &self.bodies)
+        self.committer.sync(&self.db, &self.bodies, self.journal.as_ref())
     }
 
     /// Compresses a body and makes it durable. It has no owner yet: dropped, it is gone.
@@ -262,6 +293,29 @@ impl Store {
             self.db.reopen()?;
             self.committer.forget_unlinks();
             self.recover(&mut leases)?;
+            self.settle_journal()?;
+        }
+        Ok(())
+    }
+
+    /// Before its transaction: an entry of the journal, which the transaction's end is to be told.
+    fn journalled(
+        &self,
+        label: BodyLabel,
+        body: &PreparedBody,
+    ) -> Result<Option<journal::Pending<'_>>, StoreError> {
+        self.journal.as_ref().map(|journal| journal.append(label, body.body())).transpose()
+    }
+
+    /// As [`Self::apply`], of a batch about which the journal has an entry.
+    fn apply_journalled(
+        &self,
+        batch: batch::Batch,
+        entry: Option<journal::Pending<'_>>,
+    ) -> Result<(), StoreError> {
+        self.apply(batch)?;
+        if let Some(entry) = entry {
+            entry.done();
         }
         Ok(())
     }
@@ -296,6 +350,13 @@ impl Store {
         self.db.fault.swap(n, std::sync::atomic::Ordering::SeqCst)
     }
 
+    /// Puts or removes an entry as it is, behind the back of everything; gives what was there.
+    #[cfg(test)]
+    pub(crate) fn tamper(&self, table: &str, key: &[u8], sealed: Option<&[u8]>) -> Option<Vec<u8>> {
+        let table = *batch::Table::ALL.iter().find(|known| known.name() == table).unwrap();
+        self.db.tamper(table, key, sealed)
+    }
+
     fn lock_chain(&self) -> MutexGuard<'_, ()> {
         self.chain.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -303,4 +364,10 @@ impl Store {
     fn lock_tree(&self) -> MutexGuard<'_, ()> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A value as an entry of the index.
+#[cfg(test)]
+pub(crate) fn sealed(value: &[u8]) -> Vec<u8> {
+    codec::seal_raw(value)
 }

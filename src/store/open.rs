@@ -1,6 +1,7 @@
 //! Opening a data folder: lock, index, parameters, left-overs of the last run.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,16 +10,18 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::batch::{Batch, Table};
-use super::body::Bodies;
+use super::body::{Bodies, file_id};
 use super::commit::Committer;
 use super::db::Db;
 use super::error::StoreError;
 use super::folder;
 use super::index;
+use super::journal::Journal;
 use super::keys::{self, meta};
 use super::leases::Leases;
 use super::snapshot::Snapshots;
 use super::space::{Space, SpaceProbe, SystemSpace};
+use super::{kept, replace};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::job::LeasePolicy;
 
@@ -87,17 +90,38 @@ impl Store {
     /// Opens a data folder, or makes one. Finishes what a crash interrupted and removes what it left behind.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let lock = lock(dir)?;
+        replace::finish(dir)?;
+        if !dir.join("index").exists() && !is_new(dir)? {
+            return Err(StoreError::corrupt("its index is missing"));
+        }
         let db = Db::open(&dir.join("index"), options.cache_bytes, options.flush_every_ms)?;
         check_parameters(dir, &db)?;
+        let journal = kept::open_journal(&dir.join("journal"), &db)?;
         let known = |id| db.contains(Table::Bodies, &keys::body(id));
         let (bodies, swept) = Bodies::open(&dir.join("blobs"), known)?;
         if swept > 0 {
             tracing::info!(swept, "removed body files that a crash left behind");
         }
-        let store = Self {
+        let store = Self::assemble(dir, db, bodies, Some(journal), options, Some(lock));
+        store.recover(&mut store.lock_queue())?;
+        store.settle_journal()?;
+        Ok(store)
+    }
+
+    /// A store of its parts; nothing is read or written.
+    pub(super) fn assemble(
+        dir: &Path,
+        db: Db,
+        bodies: Bodies,
+        journal: Option<Journal>,
+        options: StoreOptions,
+        lock: Option<File>,
+    ) -> Self {
+        Self {
             dir: dir.into(),
             db: Arc::new(db),
             bodies,
+            journal,
             committer: Committer::default(),
             clock: options.clock,
             history: options.history,
@@ -113,9 +137,7 @@ impl Store {
             queue: Mutex::new(Leases::default()),
             snapshots: Snapshots::default(),
             _lock: lock,
-        };
-        store.recover(&mut store.lock_queue())?;
-        Ok(store)
+        }
     }
 }
 
@@ -141,7 +163,7 @@ pub fn wait_until_closed(dir: &Path) -> Result<(), StoreError> {
 }
 
 /// One process for each folder. The lock goes with the process, however it ends.
-fn lock(dir: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
     let unusable = |source| StoreError::Folder { dir: dir.into(), source };
     folder::make(dir).map_err(unusable)?;
     let mut open = OpenOptions::new();
@@ -154,7 +176,27 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn check_parameters(dir: &Path, db: &Db) -> Result<(), StoreError> {
+/// Whether nothing was ever written to the folder but an index.
+fn is_new(dir: &Path) -> Result<bool, StoreError> {
+    for part in ["blobs", "journal"] {
+        let entries = match fs::read_dir(dir.join(part)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(StoreError::io("opening the data folder")(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("opening the data folder"))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let written = entry.metadata().is_ok_and(|found| found.len() > 0);
+            if file_id(&name).is_some() || (name.ends_with(".log") && written) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+pub(super) fn check_parameters(dir: &Path, db: &Db) -> Result<(), StoreError> {
     match db.get::<Parameters>(Table::Meta, meta::PARAMETERS)? {
         Some(found) if found == PARAMETERS => Ok(()),
         Some(found) => Err(StoreError::Format {
@@ -162,6 +204,10 @@ fn check_parameters(dir: &Path, db: &Db) -> Result<(), StoreError> {
             found: found.describe(),
             expected: PARAMETERS.describe(),
         }),
+        // sled takes a file that it cannot make sense of for a new one.
+        None if !is_new(dir)? => {
+            Err(StoreError::corrupt("its index is empty, and there are bodies or a journal"))
+        }
         None => {
             let mut batch = Batch::new();
             batch.put(Table::Meta, meta::PARAMETERS, &PARAMETERS)?;

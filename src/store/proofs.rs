@@ -149,18 +149,20 @@ impl Store {
         if prover.as_ref().is_some_and(|prover| prover.len() > MAX_PROVER_NAME) {
             return Err(StoreError::TooLarge { what: "the name of the prover".into() }.into());
         }
-        let body = self.prepare_body(BodyLabel::range(body_kind(job_type), first, last), json)?;
+        let label = BodyLabel::range(body_kind(job_type), first, last);
+        let body = self.prepare_body(label, json)?;
         self.ready()?;
         let _queue = self.lock_queue();
         let key = key(job_type, first, last);
         if self.db.contains(table(job_type), &key)? {
             return Err(PublishError::Duplicate { first, last });
         }
+        let entry = self.journalled(label, &body)?;
         let mut batch = Batch::new();
         let (prover, stored_at_ms) = (prover.clone(), *stored_at_ms);
         let row = ProofRow { first, last, job_id: 0, prover, stored_at_ms, body: batch.adopt(body) };
         batch.put(table(job_type), &key, &row)?;
-        Ok(self.apply(batch)?)
+        Ok(self.apply_journalled(batch, entry)?)
     }
 
     /// Up to `limit` proofs of a type, ascending by their last block, then their first: those after the proof of the blocks
@@ -232,7 +234,8 @@ impl Store {
         self.ready()?;
         self.job_for_proof(job_type, job_id, first, last)?;
         // Slow, so before the lock; the job is looked at again under it.
-        let body = self.prepare_body(BodyLabel::range(body_kind(job_type), first, last), json)?;
+        let label = BodyLabel::range(body_kind(job_type), first, last);
+        let body = self.prepare_body(label, json)?;
         self.ready()?;
         let generation = {
             let mut leases = self.lock_queue();
@@ -245,10 +248,11 @@ impl Store {
             let mut moves = JobMoves::begin(&self.db)?;
             moves.change(Some(&old), Some(&new))?;
             let prover = old.holder.clone();
+            let entry = self.journalled(label, &body)?;
             let body = moves.batch.adopt(body);
             let row = ProofRow { first, last, job_id, prover, stored_at_ms: now, body };
             moves.batch.put(table(job_type), &key(job_type, first, last), &row)?;
-            self.apply(moves.finish()?)?;
+            self.apply_journalled(moves.finish()?, entry)?;
             leases.remove(job_id);
             self.db.generation()
         };

@@ -9,21 +9,15 @@ use super::body::BodyRef;
 use super::delta::{ACCOUNTS, TREE};
 use super::error::StoreError;
 use super::jobs::JobRow;
+use super::kept::ACTIONS;
 use super::keys::{self, index, meta};
 use super::leases::Leases;
 use super::proofs::ProofRow;
-use super::{AggregatedAction, Store, codec};
+use super::{Store, codec};
 use crate::domain::job::JobType;
 
 /// Records removed in one transaction: each gives up a few entries only.
 const PAGE: usize = 100;
-
-const ACTIONS: [AggregatedAction; 4] = [
-    AggregatedAction::CommitBlocks,
-    AggregatedAction::CreateProofBlocks,
-    AggregatedAction::PublishProofBlocksOnchain,
-    AggregatedAction::ExecuteBlocks,
-];
 
 /// What a revert removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +74,9 @@ impl Store {
     }
 
     fn revert_marked(&self, to: u32, leases: &mut Leases) -> Result<RevertReport, StoreError> {
+        if let Some(journal) = &self.journal {
+            journal.append_revert(to)?;
+        }
         let mut report = RevertReport {
             jobs: self.remove_jobs_after(to, JobType::Single, leases)?
                 + self.remove_jobs_after(to, JobType::Aggregated, leases)?,

@@ -40,7 +40,7 @@ const PACE: Pace = Pace { accounts_per_core: 1024, mark_interval: Duration::from
 const TOGETHER: usize = 256;
 
 /// Where each account is in the body, by ascending id.
-type Accounts<'a> = Vec<(u32, &'a RawValue)>;
+pub(super) type Accounts<'a> = Vec<(u32, &'a RawValue)>;
 
 /// Some accounts, hashed.
 struct Chunk {
@@ -145,7 +145,7 @@ fn write(
 }
 
 /// Finds the accounts in the body. Of two with the same id the last counts.
-fn accounts(body: &[u8]) -> Result<Accounts<'_>, ImportError> {
+pub(super) fn accounts(body: &[u8]) -> Result<Accounts<'_>, ImportError> {
     let map: BTreeMap<AccountId, &RawValue> = serde_json::from_slice(body).map_err(not_a_genesis)?;
     match map.last_key_value() {
         Some((last, _)) if last.0 >= 1 << 24 => Err(ImportError::GenesisAccount(last.0)),
@@ -190,14 +190,14 @@ fn canonical(
 }
 
 /// Parses an account of the body.
-fn account(body: &[u8], raw: &RawValue) -> Result<Account, ImportError> {
+pub(super) fn account(body: &[u8], raw: &RawValue) -> Result<Account, ImportError> {
     serde_json::from_str(raw.get()).map_err(|error| {
         // Parsed as a whole it says the line and column within the body.
         not_a_genesis(serde_json::from_slice::<AccountMap>(body).err().unwrap_or(error))
     })
 }
 
-fn initial(id: u32, account: &Account) -> Result<InitialAccount, ImportError> {
+pub(super) fn initial(id: u32, account: &Account) -> Result<InitialAccount, ImportError> {
     let mut balances = Vec::with_capacity(account.balances.len());
     for (token, balance) in &account.balances {
         let balance =

@@ -12,23 +12,33 @@
 //! | [`aggregator`] | makes `CreateProofBlocks` operations when the server is asked to |
 //! | [`proofs`] | what a published proof must satisfy |
 //! | [`rebuild`] | makes an empty store anew from blocks, operations and proofs |
+//! | [`doctor`] | checks a data folder, down to every node of the tree |
+//! | [`ledger`] | the accounts as genesis and blocks make them |
+//! | [`repair`] | builds a fresh folder from what can be read of a damaged one |
 //! | [`verification`] | keys that published proofs are verified against, and turns to do it |
 //! | [`node`] | all of it together, started and stopped |
 
 pub mod aggregator;
 pub mod bell;
 pub mod chain;
+pub mod doctor;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod doctor_tests;
 pub mod genesis;
 pub mod import;
+pub mod ledger;
 pub mod maintainer;
 pub mod node;
 pub mod proofs;
 pub mod rebuild;
 #[cfg(test)]
 mod rebuild_tests;
+pub mod repair;
 pub mod state;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tree_check;
 pub mod updater;
 pub mod verification;
 #[cfg(test)]

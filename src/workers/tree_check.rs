@@ -1,0 +1,144 @@
+//! The stored account tree, hashed anew from its leaves.
+
+use std::collections::BTreeMap;
+
+use super::ledger::{Held, Ledger};
+use crate::crypto::fr;
+use crate::store::{AccountState, Finding, Store};
+use crate::tree::build::{InitialAccount, Records, TreeBuilder};
+use crate::tree::record;
+use crate::tree::{AccountHeader, SourceError, TreeError, TreeSource};
+
+/// Leaves read at a time.
+const PAGE: usize = 1_000;
+/// Accounts hashed together, for each core: what fills its lanes.
+const ACCOUNTS_PER_CORE: usize = 1024;
+
+/// Compares the leaves with the ledger, every node with what the leaves give, and the root with that of the block.
+pub(super) fn check(
+    store: &Store,
+    ledger: &Ledger<'_>,
+    root: [u8; 32],
+    progress: &dyn Fn(u64, u64),
+) -> Vec<Finding> {
+    let source = store.tree_source();
+    let of = ledger.ids().len() as u64;
+    let mut check =
+        TreeCheck { source: &*source, ledger, findings: Vec::new(), records: 0, leaves: 0, of, progress };
+    if let Err(error) = check.run(store, root) {
+        // The scan of the table has found what cannot be read; the tree cannot be hashed without it.
+        check.found("account tree", format!("it cannot be hashed: {error}"));
+    }
+    check.findings
+}
+
+struct TreeCheck<'a> {
+    source: &'a dyn TreeSource,
+    ledger: &'a Ledger<'a>,
+    findings: Vec<Finding>,
+    /// Records that the leaves account for.
+    records: u64,
+    leaves: u64,
+    of: u64,
+    progress: &'a dyn Fn(u64, u64),
+}
+
+impl TreeCheck<'_> {
+    fn run(&mut self, store: &Store, root: [u8; 32]) -> Result<(), TreeError> {
+        let mut builder = TreeBuilder::default();
+        let least = ACCOUNTS_PER_CORE * rayon::current_num_threads();
+        let mut accounts: Vec<InitialAccount> = Vec::new();
+        let (mut from, to) = record::leaf_range(record::TreeId::Accounts, 32, 0);
+        loop {
+            let page = self.source.range(&from, &to, PAGE)?;
+            let end = page.is_empty();
+            for (key, value) in page {
+                accounts.push(self.account(record::leaf_index(&key)?, &value)?);
+                from = [key.as_slice(), &[0]].concat();
+            }
+            while accounts.len() >= least || (end && !accounts.is_empty()) {
+                let whole = builder.whole_parts(accounts.iter().map(|account| account.id), least);
+                if whole == accounts.len() && !end {
+                    break;
+                }
+                let rest = accounts.split_off(whole);
+                let built = builder.add(&accounts)?;
+                self.compare(built)?;
+                accounts = rest;
+                (self.progress)(self.leaves, self.of);
+            }
+            if end {
+                break;
+            }
+        }
+        let finished = builder.finish();
+        self.compare(finished.records)?;
+        self.compare(vec![finished.roots])?;
+        if fr::to_bytes(&finished.root) != root {
+            self.found("account tree", "its leaves do not give the root of the last witnessed block".into());
+        }
+        let expected = self.expected_leaves();
+        if self.leaves != expected {
+            self.found(
+                "account tree",
+                format!("it has {} leaves, genesis and blocks make {expected}", self.leaves),
+            );
+        }
+        if store.count_tree_records().is_ok_and(|stored| stored > self.records) {
+            self.found("table `account_tree`", "there are records that belong to no leaf".into());
+        }
+        Ok(())
+    }
+
+    /// An account of the tree, compared with the ledger.
+    fn account(&mut self, id: u32, leaf: &[u8]) -> Result<InitialAccount, SourceError> {
+        self.leaves += 1;
+        let header = record::decode_account(leaf)?.header;
+        let (from, to) = record::leaf_range(record::TreeId::Balances(id), 32, 0);
+        let mut balances = Vec::new();
+        for (key, value) in self.source.range(&from, &to, usize::MAX)? {
+            balances.push((record::leaf_index(&key)?, record::decode_balance(&value)?));
+        }
+        let found: BTreeMap<u32, u128> = balances.iter().copied().collect();
+        let same = |held: Held| held.balances == found && header_of(held.state.as_ref()) == header;
+        // An account that cannot be parsed was found with the genesis.
+        if !self.ledger.account(id).map_or(true, same) {
+            self.found(
+                &format!("account {id} of the tree"),
+                "it is not what genesis and blocks lead to".into(),
+            );
+        }
+        Ok(InitialAccount { id, header, balances })
+    }
+
+    fn compare(&mut self, records: Records) -> Result<(), SourceError> {
+        for (key, value) in records {
+            self.records += 1;
+            if self.source.get(&key)?.as_ref() != Some(&value) {
+                let place = format!("table `account_tree`, key {}", hex::encode(&key));
+                self.found(&place, "it is not what the leaves give".into());
+            }
+        }
+        Ok(())
+    }
+
+    fn expected_leaves(&self) -> u64 {
+        let is_leaf = |id: &u32| {
+            let held = self.ledger.account(*id).unwrap_or_default();
+            !held.balances.is_empty() || header_of(held.state.as_ref()) != AccountHeader::default()
+        };
+        self.ledger.ids().iter().filter(|id| is_leaf(id)).count() as u64
+    }
+
+    fn found(&mut self, place: &str, what: String) {
+        self.findings.push(Finding::inconsistency(place, what));
+    }
+}
+
+fn header_of(state: Option<&AccountState>) -> AccountHeader {
+    state.map_or_else(AccountHeader::default, |state| AccountHeader {
+        nonce: state.nonce,
+        pub_key_hash: state.pub_key_hash,
+        address: state.address,
+    })
+}
