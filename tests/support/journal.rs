@@ -82,13 +82,21 @@ impl Journal {
     }
 }
 
-/// One record, and what is behind it; `None` at the end, also within the last record of a process that was killed.
-fn record(bytes: &[u8]) -> Option<(u32, u64, u64, &[u8], &[u8])> {
+/// One record as it is written.
+struct Record<'a> {
+    kind: u32,
+    inode: u64,
+    offset: u64,
+    payload: &'a [u8],
+}
+
+/// The first record, and what is behind it; `None` at the end, also within the last record of a process that was killed.
+fn split_record(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<24>()?;
     let long = |at: usize| u64::from_ne_bytes(head[at..at + 8].try_into().unwrap());
     let short = |at: usize| u32::from_ne_bytes(head[at..at + 4].try_into().unwrap());
     let (payload, rest) = rest.split_at_checked(short(16) as usize)?;
-    Some((short(20), long(0), long(8), payload, rest))
+    Some((Record { kind: short(20), inode: long(0), offset: long(8), payload }, rest))
 }
 
 fn parse(bytes: &[u8]) -> Vec<(u64, Event)> {
@@ -96,7 +104,7 @@ fn parse(bytes: &[u8]) -> Vec<(u64, Event)> {
     let path_of = |bytes: &[u8]| PathBuf::from(std::ffi::OsStr::from_bytes(bytes));
     let mut events: Vec<(u64, Event)> = Vec::new();
     let mut rest = bytes;
-    while let Some((kind, inode, offset, payload, after)) = record(rest) {
+    while let Some((Record { kind, inode, offset, payload }, after)) = split_record(rest) {
         rest = after;
         let path = path_of(payload);
         let event = match kind {
