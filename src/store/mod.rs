@@ -53,7 +53,8 @@
 //!
 //! Kept for ever: genesis, blocks, proofs, aggregated operations. Bounded: changes of accounts and tree (`history` blocks), rejected proofs
 //! (100), witnesses and finished jobs when [`Store::drop_verified`] is called. A file that is dropped is unlinked, so its space is
-//! the system's again; sled reuses its own.
+//! the system's again; sled reuses its own, in segments of 512 KiB. With 164 kB of live records its file was 0.7 MB at first, and
+//! between 2.1 and 2.6 MB however often everything was written, dropped and reverted again (`space_tests`).
 //!
 //! Below a floor of free space nothing new is begun (`space`): imports and hand-outs are refused, proofs still land.
 //!
