@@ -6,9 +6,10 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use zksync_witness_server::config::{Config, Environment, Flags};
-use zksync_witness_server::server::auth::{Authenticator, REQUEST_TTL};
+use zksync_witness_server::server::auth::Authenticator;
 use zksync_witness_server::service::Service;
 use zksync_witness_server::store::{BodyKind, BodyLabel, GenesisEnd, Store, StoreOptions};
 
@@ -64,7 +65,8 @@ fn many_slow_readers_of_a_large_body() {
     config.listen.set_port(0);
     config.admin_listen.set_port(0);
     let service = runtime.block_on(Service::start(&config, folder.path())).unwrap();
-    let token = Authenticator::new(service.secret()).mint("Authorization", REQUEST_TTL).unwrap();
+    let token =
+        Authenticator::new(service.secret()).mint("Authorization", Duration::from_secs(3600)).unwrap();
 
     for accept in ["identity", "gzip", "zstd"] {
         let before = resident();

@@ -15,7 +15,7 @@ use zksync_witness_server::{
     config::Secret,
     crypto::Fr,
     domain::{H256, public_input},
-    server::auth::{Authenticator, REQUEST_TTL},
+    server::auth::Authenticator,
 };
 
 pub const SECRET: &str = "secret of the tests";
@@ -192,8 +192,10 @@ pub fn until<T>(mut question: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// A good token, also on a machine that has much else to do.
 pub fn token() -> String {
-    Authenticator::new(&Secret::new(SECRET).unwrap()).mint("Authorization", REQUEST_TTL).unwrap()
+    let life = Duration::from_secs(3600);
+    Authenticator::new(&Secret::new(SECRET).unwrap()).mint("Authorization", life).unwrap()
 }
 
 /// An answer.
