@@ -68,7 +68,7 @@ impl<R: Read> BackupReader<R> {
             }
             _ => return Err(BackupError::NotABackup),
         }
-        match reader.next()? {
+        match reader.next_entry()? {
             Some(entry) if entry.kind == Kind::About => {
                 reader.about =
                     About { head: entry.last, ..entry.meta().map_err(|what| reader.damaged(what))? };
@@ -97,7 +97,7 @@ impl<R: Read> BackupReader<R> {
     ///
     /// # Errors
     /// See [`BackupError`].
-    pub fn next(&mut self) -> Result<Option<Entry>, BackupError> {
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
         while !self.ended {
             self.source.entry = blake3::Hasher::new();
             let mut head = [0; ENTRY_HEAD];
@@ -201,7 +201,7 @@ pub fn verify(
     mut seen: impl FnMut(&About, &Entry),
 ) -> Result<(About, Counts), BackupError> {
     let mut reader = BackupReader::open(source)?;
-    while let Some(entry) = reader.next()? {
+    while let Some(entry) = reader.next_entry()? {
         seen(&reader.about, &entry);
     }
     Ok((reader.about.clone(), reader.counts))

@@ -107,7 +107,7 @@ fn fill(
     let mut rebuild = Rebuild::new(store)?;
     let blocks = u64::from(reader.about().head);
     let accounts = |done: usize, of: usize| progress("accounts", done as u64, of as u64);
-    while let Some(entry) = reader.next()? {
+    while let Some(entry) = reader.next_entry()? {
         let Entry { kind, first, last, .. } = entry;
         let taken = match kind {
             Kind::Genesis => rebuild.genesis(&entry.body, &accounts)?,
