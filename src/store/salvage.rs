@@ -119,6 +119,11 @@ impl Salvage<'_> {
         }
     }
 
+    /// Whether nothing is known to have been there.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// Every item of a kind by its blocks, each with its versions, the likeliest first.
     pub fn of_kind(&self, kind: BodyKind) -> impl Iterator<Item = (BodyLabel, Vec<&Source>)> {
         let all = BodyLabel { kind, first: 0, last: 0 }..=BodyLabel { kind, first: u32::MAX, last: u32::MAX };

@@ -64,7 +64,8 @@ pub fn repair(dir: &Path, options: &StoreOptions, progress: Progress<'_>) -> Res
     let salvage = inspection.salvage()?;
     let fresh = Store::open(&replacement.fresh(), options.clone())?;
     let (report, lost) = fill(&fresh, &salvage, progress)?;
-    if !report.genesis && salvage.of_kind(BodyKind::Genesis).next().is_some() {
+    // Without an index nobody knows that there was none.
+    if !report.genesis && (!salvage.is_empty() || inspection.store().is_none()) {
         return Err(RepairError::NoGenesis);
     }
     let unsound = fresh.check_everything()?;
