@@ -215,7 +215,8 @@ fn nobody_waits_for_a_sync_with_the_queue_locked() {
     let store = Arc::new(waiting(dir.path(), &clock, 6));
     (1..=4).for_each(|id| assert_eq!(claimed(&store, "a"), Some(id)));
     store.committer.hold();
-    let stuck: [Box<dyn FnOnce(&Store) + Send>; 4] = [
+    type Waiter = Box<dyn FnOnce(&Store) + Send>;
+    let stuck: [Waiter; 4] = [
         Box::new(|store| store.publish_single(proof(1, 1, 1)).unwrap()),
         Box::new(|store| store.requeue(2).unwrap()),
         Box::new(|store| store.drop_job(3).unwrap()),
