@@ -1,5 +1,5 @@
 //! What the README says to type can be typed: its commands parse, its two main commands are those of CI, its table of
-//! settings is the program's.
+//! settings is the program's. And the tests that SECURITY.md names are there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -112,4 +112,54 @@ fn the_table_of_settings_is_complete() {
     }
     let rows = readme.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(rows, settings, "rows of settings that are not there");
+}
+
+/// All Rust files of a folder, with what is in them.
+fn sources(folder: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                texts.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    texts
+}
+
+#[test]
+fn the_tests_that_stand_behind_the_table_of_faults_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let texts = [sources("tests"), sources("src")].concat();
+    let is_function = |name: &str| {
+        // An ellipsis stands for some words of the name.
+        let (start, end) = name.split_once('…').unwrap_or((name, ""));
+        let fits = |function: &str| match name.contains('…') {
+            true => function.starts_with(start) && function.ends_with(end),
+            false => function == name,
+        };
+        let functions = |text: &str| {
+            text.split("fn ").skip(1).any(|rest| rest.split_once('(').is_some_and(|(name, _)| fits(name)))
+        };
+        texts.iter().any(|text| functions(text))
+    };
+    let security = read("SECURITY.md");
+    let faults = security.split_once("## Faults").unwrap().1.split_once("\n## ").unwrap().0;
+    let mut named = 0;
+    for row in faults.lines().filter(|line| line.starts_with("| ")) {
+        let tests = row.trim_end_matches(" |").rsplit_once(" | ").unwrap().1;
+        for name in tests.split('`').skip(1).step_by(2) {
+            named += 1;
+            let there = match name.contains('/') {
+                true => root.join("src").join(name).exists(),
+                false => root.join("tests").join(format!("{name}.rs")).exists() || is_function(name),
+            };
+            assert!(there, "{name}, in {row}");
+        }
+    }
+    assert!(named > 40, "{named}");
 }

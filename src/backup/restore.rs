@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DATA/LOCK         held meanwhile, so that nobody else begins to use the folder
-//! DATA/restoring/   the new store; moved to DATA/blobs, then DATA/index, once all of it is on disk
+//! DATA/restoring/   the new store; moved to DATA/blobs and DATA/journal, then DATA/index, once all of it is on disk
 //! ```
 //!
 //! A folder is one with data once it has an index. Whatever a restore that was killed left behind is removed by the next one. All
@@ -22,6 +22,7 @@ const RESTORING: &str = "restoring";
 const LOCK: &str = "LOCK";
 const INDEX: &str = "index";
 const BLOBS: &str = "blobs";
+const JOURNAL: &str = "journal";
 
 /// Why a restore did not happen. Each message is one sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -155,7 +156,7 @@ impl Place {
         check()?;
         let place = Self { _lock: FolderLock::take(dir)?, dir: dir.into() };
         check()?;
-        for left in [dir.join(BLOBS), place.building()] {
+        for left in [dir.join(BLOBS), dir.join(JOURNAL), place.building()] {
             if left.exists() {
                 fs::remove_dir_all(left).map_err(failed(dir))?;
             }
@@ -181,7 +182,7 @@ impl Place {
             }
             sync(&building.join(INDEX))?;
             // With the index comes the folder: it is last.
-            for name in [BLOBS, INDEX] {
+            for name in [BLOBS, JOURNAL, INDEX] {
                 fs::rename(building.join(name), self.dir.join(name))?;
                 sync(&building)?;
                 sync(&self.dir)?;
@@ -212,9 +213,10 @@ fn occupied(dir: &Path) -> io::Result<Option<String>> {
     for entry in entries {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
-    // The bodies come first when a restore is completed.
+    // Bodies and journal come first when a restore is completed.
     let half_moved = names.iter().any(|name| name == RESTORING);
-    names.retain(|name| name != LOCK && name != RESTORING && !(half_moved && name == BLOBS));
+    let moved = |name: &str| half_moved && (name == BLOBS || name == JOURNAL);
+    names.retain(|name| name != LOCK && name != RESTORING && !moved(name));
     names.sort();
     Ok(names.into_iter().next())
 }

@@ -112,7 +112,7 @@ fn a_backup_comes_back_and_gives_the_same_backup() {
             ..RebuildReport::default()
         };
         assert_eq!(restored.report, expected);
-        assert_eq!(names(&dir), ["LOCK", "blobs", "index"]);
+        assert_eq!(names(&dir), ["LOCK", "blobs", "index", "journal"]);
         let copy = open(&dir).unwrap();
         assert_eq!(copy.check_everything().unwrap(), Vec::<String>::new());
         assert_eq!(content(&taken(&copy)), content(&backup));

@@ -146,7 +146,7 @@ impl Inspection {
             let name = entry.map_err(StoreError::io("listing the data folder"))?.file_name();
             let text = name.to_string_lossy();
             let known = OWN_NAMES.contains(&text.as_ref()) || replace::is_own_name(&text);
-            if ["index.new", "index.probe", "journal.new"].contains(&text.as_ref()) {
+            if ["index.new", "index.probe", "journal.new", "restoring"].contains(&text.as_ref()) {
                 findings.push(Finding::left_over(text, "it was not finished"));
             } else if !known && Some(name.as_os_str()) != copy {
                 findings.push(not_ours(text.into_owned()));
