@@ -273,7 +273,7 @@ mod tests {
     async fn whoever_comes_at_a_bad_time_is_told_when_to_come_again() {
         let response = ApiError::Unavailable { reason: "busy".into() }.into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(response.headers()[header::RETRY_AFTER], RETRY_AFTER);
         let response = ApiError::ProofInvalid { reason: "false".into() }.into_response();
         assert!(response.headers().get(header::RETRY_AFTER).is_none());
     }

@@ -12,7 +12,9 @@
 //! It is written without a sync, so a power failure may leave an older one; it is never ahead.
 //!
 //! What is behind it at a start and is not in the index was never acknowledged: an entry says that it is withdrawn. What is torn
-//! there is cut off. Damage before it is left as it is, and writing goes on in a new segment.
+//! there is cut off. Each transaction records in the index where the journal ended: when a power failure left less of it than that,
+//! the start appends what the index has and the journal lacks. Damage before the acknowledged place is left as it is, and writing
+//! goes on in a new segment.
 //!
 //! # Space
 //!
@@ -41,6 +43,8 @@ pub(super) struct Journal {
     dir: PathBuf,
     acknowledged: File,
     state: Mutex<State>,
+    /// Held while a transaction about entries is done, so that the end of the journal it records never goes back.
+    order: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -83,7 +87,17 @@ pub(super) struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    /// The transaction is done. Without this the entry stays unacknowledged until it is known whether it was.
+    /// Does the transaction, which is to record where the journal ends. When it fails, the entry stays unacknowledged until it
+    /// is known whether it was done.
+    pub fn apply(self, transaction: impl FnOnce(Place) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let order = self.journal.order.lock().unwrap_or_else(PoisonError::into_inner);
+        transaction(self.journal.end())?;
+        drop(order);
+        self.done();
+        Ok(())
+    }
+
+    /// Its item is in the index.
     pub fn done(self) {
         self.journal.lock().undone.remove(&self.place);
     }
@@ -99,46 +113,45 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed()(error)),
         };
-        let Some((&last, _)) = found.last_key_value() else { return Ok(None) };
+        let Some((&(mut last), _)) = found.last_key_value() else { return Ok(None) };
         let acknowledged = read_acknowledged(dir).map_err(failed())?;
+        let newest = last;
         let from = acknowledged.map_or(last, |(segment, _)| segment.min(last));
+        // What nobody was told is safe may be torn; a sync covers all that was written before it, so nothing behind a tear is acknowledged.
+        let may_be_torn = |place: Place| acknowledged.is_some_and(|acknowledged| acknowledged <= place);
         let (mut replay, mut unsettled, mut end) = (Replay::default(), BTreeMap::new(), 0);
         let mut damaged = acknowledged.is_none();
         for (&number, path) in found.range(from..) {
             let Segment { entries, gaps, len } = scan(number, path).map_err(failed())?;
-            end = len;
-            for gap in gaps {
-                // Only what nobody was told is safe may be torn.
-                if acknowledged.is_some_and(|place| place <= gap.from) && gap.to == len && number == last {
-                    end = gap.from.1;
-                } else {
-                    damaged = true;
-                }
-            }
-            let newest = entries.last().map(|entry| entry.place);
-            for entry in entries {
-                if !entry.sound {
-                    let torn =
-                        acknowledged.is_some_and(|place| place <= entry.place) && newest == Some(entry.place);
-                    if torn && number == last {
-                        end = entry.place.1;
-                        continue;
-                    }
-                    damaged = true;
-                }
-                if acknowledged.is_some_and(|place| entry.place < place) {
+            let bad = entries.iter().filter(|entry| !entry.sound).map(|entry| entry.place);
+            let (torn, lost): (Vec<Place>, Vec<Place>) =
+                gaps.iter().map(|gap| gap.from).chain(bad).partition(|place| may_be_torn(*place));
+            damaged |= !lost.is_empty();
+            let tear = torn.iter().map(|(_, offset)| *offset).min();
+            (last, end) = (number, tear.unwrap_or(len));
+            for entry in entries.into_iter().filter(|entry| entry.place.1 < end) {
+                // An entry that something is gone counts in any case: it was written when it was certain.
+                let gone = matches!(entry.header.form, form::WITHDRAWN | form::REVERT);
+                if gone || acknowledged.is_some_and(|place| entry.place < place) {
                     replay.add(entry);
-                } else if !matches!(entry.header.form, form::WITHDRAWN | form::REVERT) {
+                } else {
                     unsettled.insert(entry.place, entry.item());
                 }
             }
+            if tear.is_some() {
+                break;
+            }
         }
         damaged |= acknowledged.is_some_and(|place| place > (last, end));
-        let number = if damaged { last.saturating_add(1) } else { last };
         if damaged {
             tracing::warn!(folder = %dir.display(), "the journal is damaged: run `doctor`; it goes on in a new file");
             (unsettled, end) = (BTreeMap::new(), 0);
+        } else {
+            for path in found.range(last.saturating_add(1)..).map(|(_, path)| path) {
+                fs::remove_file(path).map_err(failed())?;
+            }
         }
+        let number = if damaged { newest.saturating_add(1) } else { last };
         let undone = unsettled.keys().copied().collect();
         let journal = Self::at(dir, number, end, unsettled, undone).map_err(failed())?;
         if damaged {
@@ -185,7 +198,7 @@ impl Journal {
         let file = Arc::new(file);
         let (dirty, new_segment) = (vec![file.clone()], true);
         let state = State { number, file, end, dirty, new_segment, unsettled, undone };
-        Ok(Self { dir: dir.into(), acknowledged, state: Mutex::new(state) })
+        Ok(Self { dir: dir.into(), acknowledged, state: Mutex::new(state), order: Mutex::default() })
     }
 
     /// Writes the entry of a body; its transaction may begin then.
@@ -233,6 +246,12 @@ impl Journal {
         Ok(place)
     }
 
+    /// Where the next entry goes.
+    pub fn end(&self) -> Place {
+        let state = self.lock();
+        (state.number, state.end)
+    }
+
     /// To be called before the index is flushed.
     pub fn begin_sync(&self) -> Round {
         let mut state = self.lock();
@@ -266,17 +285,18 @@ impl Journal {
         state.unsettled = state.unsettled.split_off(&round.up_to);
     }
 
-    /// Withdraws what was written, is not acknowledged and is not in the index. No transaction may be under way.
-    pub fn settle(&self, is_there: impl Fn(&Item) -> Result<bool, StoreError>) -> Result<(), StoreError> {
+    /// Withdraws what was written, is not acknowledged and is not in the index. No transaction may be under way. Gives whether
+    /// there was anything that is not acknowledged.
+    pub fn settle(&self, is_there: impl Fn(&Item) -> Result<bool, StoreError>) -> Result<bool, StoreError> {
         let open: Vec<Item> = self.lock().unsettled.values().copied().collect();
-        for item in open {
-            if !is_there(&item)? {
-                let Item { label, hash } = item;
+        for item in &open {
+            if !is_there(item)? {
+                let Item { label, hash } = *item;
                 self.write(&Header { label, form: form::WITHDRAWN, raw_len: 0, len: 0, hash }, &[])?;
             }
         }
         self.lock().undone.clear();
-        Ok(())
+        Ok(!open.is_empty())
     }
 
     fn write_acknowledged(&self, (number, offset): Place) -> io::Result<()> {

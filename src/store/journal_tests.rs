@@ -78,6 +78,61 @@ fn a_torn_end_is_cut_off() {
     }
 }
 
+/// Blocks 4 and 5, with the acknowledgement that was there before them: it is not synced. Gives where they begin.
+fn two_more_blocks(dir: &Path) -> u64 {
+    let acknowledged = journal(dir).join(ACKNOWLEDGED);
+    let old = fs::read(&acknowledged).unwrap();
+    let store = open(dir);
+    put_block(&store, 4).unwrap();
+    put_block(&store, 5).unwrap();
+    drop(store);
+    fs::write(acknowledged, old).unwrap();
+    read_acknowledged(&journal(dir)).unwrap().unwrap().1
+}
+
+#[test]
+fn what_a_power_failure_took_from_it_is_written_again() {
+    for hole in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path());
+        let from = two_more_blocks(dir.path());
+        let path = last_segment(dir.path());
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        if hole {
+            std::os::unix::fs::FileExt::write_all_at(&file, &[0; 100], from).unwrap();
+        } else {
+            file.set_len(from).unwrap();
+        }
+        let store = open(dir.path());
+        assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+        drop(store);
+        for number in [4, 5] {
+            let items = Reading::of(&journal(dir.path())).unwrap().replay.items;
+            assert!(items.keys().any(|item| item.label == BodyLabel::block(BodyKind::Block, number)));
+        }
+        // Once is enough.
+        let len = fs::metadata(&path).unwrap().len();
+        drop(open(dir.path()));
+        assert_eq!(fs::metadata(last_segment(dir.path())).unwrap().len(), len);
+        // It is missed when the index loses it.
+        forget(dir.path(), Table::Blocks, &keys::number(5));
+        assert!(refused(dir.path()).contains("block 5"));
+    }
+}
+
+#[test]
+fn a_revert_counts_whatever_is_known_to_be_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let acknowledged = journal(dir.path()).join(ACKNOWLEDGED);
+    let old = fs::read(&acknowledged).unwrap();
+    open(dir.path()).revert(2).unwrap();
+    fs::write(acknowledged, old).unwrap();
+    let store = open(dir.path());
+    assert_eq!(store.head().unwrap(), 2);
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
 #[test]
 fn damage_is_left_where_it_is_and_found() {
     let dir = tempfile::tempdir().unwrap();

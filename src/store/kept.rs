@@ -3,14 +3,14 @@
 use serde::de::DeserializeOwned;
 
 use super::aggregated_operations::AggregatedOperationRecord;
-use super::batch::Table;
+use super::batch::{Batch, Table};
 use super::blocks::BlockRow;
 use super::body::{BodyKind, BodyLabel, BodyRef};
 use super::db::Db;
 use super::error::StoreError;
 use super::genesis::GenesisRow;
-use super::journal::Journal;
-use super::journal_scan::{Item, Replay};
+use super::journal::{Journal, Reading};
+use super::journal_scan::{Item, Place, Replay};
 use super::keys::{self, meta};
 use super::proofs::ProofRow;
 use super::{AggregatedAction, Store, codec};
@@ -63,6 +63,10 @@ pub(super) fn open_journal(dir: &std::path::Path, db: &Db) -> Result<Journal, St
             acknowledged.revert(to);
         }
         nothing_lost(db, &acknowledged)?;
+        let recorded: Option<Place> = db.get(Table::Meta, meta::JOURNAL_END)?;
+        if recorded.is_some_and(|end| end > journal.end()) {
+            append_missing(dir, db, &journal)?;
+        }
         return Ok(journal);
     }
     Journal::create(dir, |journal| {
@@ -71,6 +75,21 @@ pub(super) fn open_journal(dir: &std::path::Path, db: &Db) -> Result<Journal, St
             Ok(())
         })
     })
+}
+
+/// A power failure left more of the index than of the journal: of what was under way, as nothing else can be missing.
+fn append_missing(dir: &std::path::Path, db: &Db, journal: &Journal) -> Result<(), StoreError> {
+    let known = Reading::of(dir)?.replay.items;
+    each_item(db, &mut |label, body| {
+        if !known.contains_key(&Item { label, hash: body.frame_hash() }) {
+            tracing::info!(%label, "the journal is given what a power failure took from it");
+            journal.append(label, &body)?.done();
+        }
+        Ok(())
+    })?;
+    let mut batch = Batch::new();
+    batch.put(Table::Meta, meta::JOURNAL_END, &journal.end())?;
+    db.apply(batch).map(|_| ())
 }
 
 fn nothing_lost(db: &Db, acknowledged: &Replay) -> Result<(), StoreError> {
@@ -124,8 +143,9 @@ fn each_row<T: DeserializeOwned>(
 }
 
 impl Store {
-    /// Tells the journal what became of the entries that nobody was told of.
+    /// Tells the journal what became of the entries that nobody was told of. From now on what is there must not get lost.
     pub(super) fn settle_journal(&self) -> Result<(), StoreError> {
-        self.journal.as_ref().map_or(Ok(()), |journal| journal.settle(|item| is_there(&self.db, item)))
+        let Some(journal) = &self.journal else { return Ok(()) };
+        if journal.settle(|item| is_there(&self.db, item))? { self.sync() } else { Ok(()) }
     }
 }

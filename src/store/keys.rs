@@ -24,6 +24,8 @@ pub(super) mod meta {
     pub const NEXT_JOB: &[u8] = b"next_job";
     /// Jobs by status.
     pub const JOB_COUNTS: &[u8] = b"job_counts";
+    /// Where the journal ended at the last transaction about an entry of it: segment and offset.
+    pub const JOURNAL_END: &[u8] = b"journal_end";
     /// The number of the next rejected proof.
     pub const NEXT_REJECTED: &[u8] = b"next_rejected";
 }

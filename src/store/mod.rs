@@ -311,14 +311,14 @@ impl Store {
     /// As [`Self::apply`], of a batch about which the journal has an entry.
     fn apply_journalled(
         &self,
-        batch: batch::Batch,
+        mut batch: batch::Batch,
         entry: Option<journal::Pending<'_>>,
     ) -> Result<(), StoreError> {
-        self.apply(batch)?;
-        if let Some(entry) = entry {
-            entry.done();
-        }
-        Ok(())
+        let Some(entry) = entry else { return self.apply(batch) };
+        entry.apply(|end| {
+            batch.put(batch::Table::Meta, keys::meta::JOURNAL_END, &end)?;
+            self.apply(batch)
+        })
     }
 
     /// Finishes what was interrupted, and takes up the stored leases.

@@ -120,6 +120,8 @@ impl Store {
             self.apply(batch)?;
             report.blocks += 1;
         }
+        // The journal knows of it before the marker goes: nothing else would tell it what is gone.
+        self.sync()?;
         let mut batch = Batch::new();
         batch.remove(Table::Meta, meta::REVERT_TO);
         self.apply(batch)?;
