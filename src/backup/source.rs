@@ -14,13 +14,6 @@ use crate::store::{
 /// Records that are looked up at a time; each may hold a small body.
 const PAGE: usize = 64;
 
-const ACTIONS: [AggregatedAction; 4] = [
-    AggregatedAction::CommitBlocks,
-    AggregatedAction::CreateProofBlocks,
-    AggregatedAction::PublishProofBlocksOnchain,
-    AggregatedAction::ExecuteBlocks,
-];
-
 /// The bytes of a backup of a snapshot. Bodies are passed on as they are stored, so that it costs hardly more than reading them.
 ///
 /// An error of the store comes as the inner error of the `io::Error`, and again at every further read.
@@ -104,7 +97,7 @@ impl BackupSource {
                 }
                 Next::Operations(action, after, page) => {
                     let Some(operation) = page.pop_front() else {
-                        match ACTIONS.get(*action) {
+                        match AggregatedAction::ALL.get(*action) {
                             None => self.next = Next::Proofs(JobType::Single, None, VecDeque::new()),
                             Some(name) => {
                                 *page = self.snapshot.aggregated_operations(*name, *after, PAGE)?.into();

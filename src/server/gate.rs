@@ -48,6 +48,17 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     Ok(PASS.scope(pass, next.run(request)).await)
 }
 
+/// Work that is spawned for a request, with the pass of that request: a task of its own knows nothing of it otherwise.
+pub fn carry<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let pass = current();
+    async move {
+        match pass {
+            Some(pass) => PASS.scope(pass, work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// The pass of the request that is being answered, for work that outlives it: a client that hangs up does not end that work, and shall not
 /// start more of it.
 pub fn current() -> Option<Pass> {
@@ -69,9 +80,17 @@ mod tests {
 
     use super::*;
 
-    /// One request at a time; each waits until it is told to go on, in work that goes on without it.
+    /// One request at a time; each waits until it is told to go on, in work that goes on without it: on a thread that has its pass, or in a
+    /// task that carries it.
     fn router(go_on: &Arc<Notify>) -> Router {
-        let go_on = Arc::clone(go_on);
+        let (go_on, told) = (Arc::clone(go_on), Arc::clone(go_on));
+        let task = move || async move {
+            let work = async move {
+                told.notified().await;
+                assert!(current().is_some());
+            };
+            tokio::spawn(carry(work)).await.unwrap();
+        };
         let work = move || async move {
             let pass = current();
             let work = async move {
@@ -81,11 +100,12 @@ mod tests {
             tokio::spawn(work).await.unwrap();
         };
         let gate = Gate::new(1, Duration::from_secs(3));
-        Router::new().route("/", get(work)).layer(from_fn_with_state(gate, pass))
+        let routes = Router::new().route("/", get(work)).route("/task", get(task));
+        routes.layer(from_fn_with_state(gate, pass))
     }
 
-    fn ask(router: &Router) -> impl Future<Output = Response> + use<> {
-        let request = Request::get("/").body(Body::empty()).unwrap();
+    fn ask(router: &Router, path: &str) -> impl Future<Output = Response> + use<> {
+        let request = Request::get(path).body(Body::empty()).unwrap();
         let answer = router.clone().oneshot(request);
         async { answer.await.unwrap() }
     }
@@ -94,12 +114,12 @@ mod tests {
     async fn requests_wait_their_turn_and_are_told_to_come_back_when_it_takes_too_long() {
         let go_on = Arc::new(Notify::new());
         let router = router(&go_on);
-        let first = tokio::spawn(ask(&router));
+        let first = tokio::spawn(ask(&router, "/"));
         tokio::time::sleep(Duration::from_millis(1)).await;
-        let late = ask(&router).await;
+        let late = ask(&router, "/").await;
         assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(late.headers().contains_key(RETRY_AFTER));
-        let second = tokio::spawn(ask(&router));
+        let second = tokio::spawn(ask(&router, "/"));
         go_on.notify_one();
         assert_eq!(first.await.unwrap().status(), StatusCode::OK);
         go_on.notify_one();
@@ -108,17 +128,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn work_of_a_client_that_hung_up_counts_until_it_is_done() {
-        let go_on = Arc::new(Notify::new());
-        let router = router(&go_on);
-        let first = tokio::spawn(ask(&router));
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        first.abort();
-        assert!(first.await.is_err());
-        assert_eq!(ask(&router).await.status(), StatusCode::SERVICE_UNAVAILABLE);
-        go_on.notify_waiters();
-        let next = tokio::spawn(ask(&router));
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        go_on.notify_waiters();
-        assert_eq!(next.await.unwrap().status(), StatusCode::OK);
+        for path in ["/", "/task"] {
+            let go_on = Arc::new(Notify::new());
+            let router = router(&go_on);
+            let first = tokio::spawn(ask(&router, path));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            first.abort();
+            assert!(first.await.is_err());
+            assert_eq!(ask(&router, path).await.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            go_on.notify_waiters();
+            let next = tokio::spawn(ask(&router, path));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            go_on.notify_waiters();
+            assert_eq!(next.await.unwrap().status(), StatusCode::OK, "{path}");
+        }
     }
 }

@@ -20,6 +20,12 @@ pub enum AggregatedAction {
     ExecuteBlocks,
 }
 
+impl AggregatedAction {
+    /// Every action, in the order in which blocks go through them.
+    pub const ALL: [Self; 4] =
+        [Self::CommitBlocks, Self::CreateProofBlocks, Self::PublishProofBlocksOnchain, Self::ExecuteBlocks];
+}
+
 /// A stored operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AggregatedOperationRecord {

@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::body::{BodyKind, BodyLabel, BodyRef};
 use super::body_header::Header;
 use super::error::StoreError;
+use super::folder;
 use super::journal_scan::{Entry, Item, Place, Replay, Segment, form, scan, segment_name, segments};
 
 /// A segment that is longer is followed by another: what a start reads.
@@ -179,9 +180,9 @@ impl Journal {
         journal.sync(&round)?;
         journal.acknowledge(&round);
         journal.acknowledged.sync_all().map_err(failed())?;
-        sync_dir(&temporary).map_err(failed())?;
+        folder::sync(&temporary).map_err(failed())?;
         fs::rename(&temporary, dir).map_err(failed())?;
-        dir.parent().map_or(Ok(()), sync_dir).map_err(failed())?;
+        dir.parent().map_or(Ok(()), folder::sync).map_err(failed())?;
         Ok(Self { dir: dir.into(), ..journal })
     }
 
@@ -265,7 +266,7 @@ impl Journal {
     pub fn sync(&self, round: &Round) -> Result<(), StoreError> {
         let sync = || {
             round.files.iter().try_for_each(|file| file.sync_data())?;
-            if round.new_segment { sync_dir(&self.dir) } else { Ok(()) }
+            if round.new_segment { folder::sync(&self.dir) } else { Ok(()) }
         };
         sync().map_err(|error| {
             let mut state = self.lock();
@@ -327,10 +328,6 @@ pub(super) fn read_acknowledged(dir: &Path) -> io::Result<Option<Place>> {
 
 fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
-}
-
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 /// What the whole journal says, and what of it cannot be read.

@@ -15,14 +15,6 @@ use super::keys::{self, meta};
 use super::proofs::ProofRow;
 use super::{AggregatedAction, Store, codec};
 
-/// Every action.
-pub(super) const ACTIONS: [AggregatedAction; 4] = [
-    AggregatedAction::CommitBlocks,
-    AggregatedAction::CreateProofBlocks,
-    AggregatedAction::PublishProofBlocksOnchain,
-    AggregatedAction::ExecuteBlocks,
-];
-
 /// Records read at a time.
 const PAGE: usize = 1_000;
 
@@ -42,7 +34,7 @@ pub(super) fn is_there(db: &Db, item: &Item) -> Result<bool, StoreError> {
         BodyKind::SingleProof => proof(Table::Proofs, &keys::number(first)),
         BodyKind::AggregatedProof => proof(Table::AggregatedProofs, &keys::range(first, last)),
         BodyKind::AggregatedOperation => {
-            for action in ACTIONS {
+            for action in AggregatedAction::ALL {
                 let key = keys::operation(action as u8, last);
                 let row: Option<AggregatedOperationRecord> = db.get(Table::AggregatedOperations, &key)?;
                 if row.is_some_and(|row| row.first == first && same(row.body)) {

@@ -4,9 +4,9 @@
 //! DATA/LOCK      held while a process has the folder open
 //! DATA/index/    sled: small records
 //! DATA/blobs/    the large bodies that records refer to, one zstd frame a file
-//! DATA/restoring/  only while a backup is being restored: what becomes the two above
 //! DATA/journal/  what cannot be made again, once more: see `journal`
 //! DATA/damaged/  what a repair put aside
+//! DATA/restoring/  only while a backup is being restored: what becomes index, blobs and journal
 //! ```
 //!
 //! # Tables

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::Store;
 use super::error::StoreError;
+use super::folder;
 use super::open::lock;
 
 /// What a data folder consists of, and a repair replaces.
@@ -55,9 +56,9 @@ impl Replacement {
         remove(&fresh.join("LOCK"))?;
         write(&fresh.join("report.txt"), report).map_err(failed())?;
         write(&fresh.join("time"), &time).map_err(failed())?;
-        sync_dir(&fresh).map_err(failed())?;
+        folder::sync(&fresh).map_err(failed())?;
         fs::rename(&fresh, self.dir.join(REPAIRED)).map_err(failed())?;
-        sync_dir(&self.dir).map_err(failed())?;
+        folder::sync(&self.dir).map_err(failed())?;
         finish(&self.dir)?;
         Ok(self.dir.join(DAMAGED).join(time))
     }
@@ -101,18 +102,18 @@ pub(super) fn finish(dir: &Path) -> Result<(), StoreError> {
             // Gone already when that was the step that was interrupted.
             if old.exists() {
                 fs::rename(&old, aside.join(part))?;
-                sync_dir(&aside)?;
+                folder::sync(&aside)?;
             }
             fs::rename(&new, &old)?;
-            sync_dir(dir)?;
+            folder::sync(dir)?;
         }
         if repaired.join("report.txt").exists() {
             fs::rename(repaired.join("report.txt"), aside.join("report.txt"))?;
         }
-        sync_dir(&aside)?;
-        sync_dir(&dir.join(DAMAGED))?;
+        folder::sync(&aside)?;
+        folder::sync(&dir.join(DAMAGED))?;
         fs::remove_dir_all(&repaired)?;
-        sync_dir(dir)
+        folder::sync(dir)
     };
     run().map_err(StoreError::io("replacing the damaged folder"))
 }
@@ -131,10 +132,6 @@ fn remove(path: &Path) -> Result<(), StoreError> {
         _ => fs::remove_file(path),
     };
     removed.map_err(StoreError::io(format!("removing {}", path.display())))
-}
-
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 impl Store {

@@ -9,11 +9,10 @@ use super::body::BodyRef;
 use super::delta::{ACCOUNTS, TREE};
 use super::error::StoreError;
 use super::jobs::JobRow;
-use super::kept::ACTIONS;
 use super::keys::{self, index, meta};
 use super::leases::Leases;
 use super::proofs::ProofRow;
-use super::{Store, codec};
+use super::{AggregatedAction, Store, codec};
 use crate::domain::job::JobType;
 
 /// Records removed in one transaction: each gives up a few entries only.
@@ -87,7 +86,7 @@ impl Store {
         report.proofs = self.remove_range(Table::Proofs, &last_after, &[0xff; 9], proof)?;
         report.aggregated_proofs =
             self.remove_range(Table::AggregatedProofs, &last_after, &[0xff; 9], proof)?;
-        for action in ACTIONS {
+        for action in AggregatedAction::ALL {
             let from = keys::operation(action as u8, to.saturating_add(1));
             let body = |row: &[u8]| {
                 let row: AggregatedOperationRecord = codec::from_body_bytes("an aggregated operation", row)?;

@@ -17,8 +17,8 @@ use crate::domain::{AggregatedProof, SingleProof};
 /// Longest key file that is read, in bytes: beyond both kinds of keys, so that a longer one is told from them.
 const MAX_KEY_BYTES: u64 = 4_096;
 
-/// Proofs that may wait for their turn. A turn takes some ten to twenty milliseconds, so that even the last of them is answered
-/// within the ten seconds that the reference's provers wait.
+/// Proofs that may wait for their turn. Who would come after so many is better told to come again than answered after the ten
+/// seconds that the reference's provers wait.
 pub const MAX_WAITING: usize = 256;
 
 /// The folder of verification keys is not usable. Each message is one sentence that says what to do.

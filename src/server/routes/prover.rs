@@ -19,6 +19,7 @@ use crate::{
     },
     server::{
         error::{ApiError, parse_json},
+        gate,
         refusal::wire_id,
         stored::StoredJson,
     },
@@ -82,7 +83,7 @@ pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, Ap
 pub async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
     let body = api.read(body, api.limits.proof).await?;
     // A prover that hangs up while its proof waits to be verified has handed it in all the same.
-    match tokio::spawn(take(api, body).in_current_span()).await {
+    match tokio::spawn(gate::carry(take(api, body)).in_current_span()).await {
         Ok(outcome) => outcome,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => Err(ApiError::Unavailable { reason: "it is stopping".to_owned() }),
