@@ -37,6 +37,8 @@
 
 mod entry;
 mod error;
+#[cfg(feature = "testing")]
+mod mending;
 mod reader;
 mod restore;
 mod source;
@@ -45,6 +47,8 @@ mod tests;
 
 pub use entry::{About, Counts, Kind};
 pub use error::BackupError;
+#[cfg(feature = "testing")]
+pub use mending::with_right_checksums;
 pub use reader::{BackupReader, Entry, verify};
 pub use restore::{RestoreError, Restored, restore};
 pub use source::BackupSource;

@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use super::{CliError, DataDirArgs, runtime, show};
+use super::{CliError, DataDirArgs, show};
 use crate::{
     config::{Config, Flags},
     crypto::rescue,
@@ -60,11 +60,25 @@ pub fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
         return show(&config.print());
     }
     let folder = config.require_data_dir()?;
-    let runtime = runtime()?;
+    let runtime = runtime(config)?;
     let outcome = runtime.block_on(serve(config, folder));
     // Work that did not end within its bound does not hold up the process.
     runtime.shutdown_background();
     outcome
+}
+
+/// Threads for blocking work beyond those that publishes and imports can hold while they wait for the disk: enough that a heartbeat finds
+/// one. Without a bound there would be one for each request under way, each with its stack and its share of the allocator.
+const OTHER_BLOCKING_THREADS: usize = 64;
+
+fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, CliError> {
+    let limits = &config.request_limits;
+    let threads = limits.publish.saturating_add(limits.import).saturating_add(OTHER_BLOCKING_THREADS);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(threads)
+        .build()
+        .map_err(CliError::Runtime)
 }
 
 async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {

@@ -10,13 +10,14 @@ use serde::de::DeserializeOwned;
 use super::aggregated_operations::AggregatedOperationRecord;
 use super::blocks::{BlockRow, Quarantine};
 use super::body::{BodyLabel, BodyRef};
-use super::body_header::{HEADER, Header, parse_header};
+use super::body_header::{HEADER, Header, MAGIC, parse_header};
 use super::body_reader::BodyReader;
 use super::body_writer::BodyWriter;
 use super::delta::DeltaRow;
 use super::genesis::GenesisRow;
 use super::genesis_load::ProgressRow;
 use super::jobs::{JobCounts, JobRow};
+use super::journal_scan::{self, Replay};
 use super::open::Parameters;
 use super::proofs::ProofRow;
 use super::rejected::RejectedRow;
@@ -92,6 +93,59 @@ fn file_header(bytes: &[u8]) {
         let crc = crc32fast::hash(rest);
         let _ = parse_header(&[rest, &crc.to_le_bytes()].concat());
     }
+}
+
+/// A segment of the journal. An even first byte gives the rest as it stands; an odd one has the checksum of every header put right.
+/// Entries and gaps are all of the segment, in their order, and each item is either stored or gone.
+pub fn journal(bytes: &[u8]) {
+    let Some((kind, segment)) = bytes.split_first() else { return };
+    let mut segment = segment.to_vec();
+    if kind % 2 == 1 {
+        let starts = segment.windows(MAGIC.len()).enumerate().filter(|(_, window)| *window == MAGIC);
+        for at in starts.map(|(at, _)| at).collect::<Vec<_>>() {
+            let Some(header) = segment.get_mut(at..at + HEADER) else { continue };
+            let crc = crc32fast::hash(&header[..HEADER - 4]);
+            header[HEADER - 4..].copy_from_slice(&crc.to_le_bytes());
+        }
+    }
+    let read = journal_scan::of_bytes(1, &segment);
+    assert_eq!(read.len, segment.len() as u64);
+    let mut starts: Vec<u64> = read.entries.iter().map(|entry| entry.place.1).collect();
+    assert!(starts.is_sorted());
+    starts.extend(read.gaps.iter().map(|gap| gap.from.1));
+    assert!(segment.is_empty() || starts.contains(&0));
+    for gap in &read.gaps {
+        assert!(gap.from.1 < gap.to && (gap.to == read.len || starts.contains(&gap.to)));
+    }
+    let mut replay = Replay::default();
+    for entry in read.entries {
+        assert_eq!(entry.file.is_some(), entry.header.form == journal_scan::form::FILE);
+        replay.add(entry);
+    }
+    assert!(replay.items.keys().all(|item| !replay.gone.contains(item)));
+}
+
+/// Inputs of [`journal`]: an entry of each form.
+pub fn journal_seeds() -> Vec<Vec<u8>> {
+    use super::journal_scan::form;
+    let content = *b"a frame";
+    let hash = *blake3::hash(&content).as_bytes();
+    let entry = |kind, number, form, content: &[u8]| {
+        let label = BodyLabel::block(kind, number);
+        let len = content.len() as u64;
+        [Header { label, form, raw_len: 5, len, hash }.bytes(), content.to_vec()].concat()
+    };
+    let forms = [
+        entry(BodyKind::Genesis, 0, form::INLINE, &content),
+        entry(BodyKind::Block, 1, form::INLINE, &content),
+        entry(BodyKind::Block, 2, form::FILE, &300u64.to_le_bytes()),
+        entry(BodyKind::Block, 2, form::WITHDRAWN, &[]),
+        entry(BodyKind::Block, 0, form::REVERT, &[]),
+    ];
+    let all = forms.concat();
+    let mut seeds = vec![[&[0][..], &all].concat(), [&[1][..], &all, b"between", &all].concat()];
+    seeds.extend(forms.iter().map(|form| [&[1][..], form].concat()));
+    seeds
 }
 
 /// Inputs of [`body`]: frames of these contents, as they are stored, and a file's header.

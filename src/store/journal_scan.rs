@@ -84,7 +84,8 @@ pub(super) fn scan(number: u32, path: &Path) -> io::Result<Segment> {
     Ok(of_bytes(number, &fs::read(path)?))
 }
 
-fn of_bytes(number: u32, bytes: &[u8]) -> Segment {
+/// The same of bytes in memory.
+pub(super) fn of_bytes(number: u32, bytes: &[u8]) -> Segment {
     let mut segment = Segment { len: bytes.len() as u64, ..Segment::default() };
     let mut at = 0;
     while at < bytes.len() {

@@ -54,6 +54,15 @@ pub fn seeds(repository: &Path) -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     let header = crate::tree::AccountHeader { nonce: 7, pub_key_hash: [1; 20], address: [2; 20] };
     add("store_records", record::encode_account(&AccountLeaf { header, balance_root: input }));
 
+    for seed in stored::journal_seeds() {
+        add("journal", seed);
+    }
+    let backup = fs::read(repository.join("tests/vectors/backups/format-1.backup")).unwrap();
+    for cut in [16, 16 + 36 + 100, backup.len() / 2, backup.len()] {
+        add("backup", [&[0][..], &backup[..cut]].concat());
+        add("backup", [&[1][..], &backup[..cut]].concat());
+    }
+
     let small = blocks.iter().map(|(_, block)| block).min_by_key(|block| block.len()).unwrap();
     for seed in stored::body_seeds(&[small.clone(), Vec::new(), vec![b'x'; 100_000]]) {
         add("body", seed);
