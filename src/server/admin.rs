@@ -12,7 +12,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{error::ApiError, observe::observe};
+use super::{dashboard, error::ApiError, observe::observe};
 use crate::workers::Node;
 
 /// The routes of the admin listener.
@@ -20,6 +20,7 @@ pub fn router(node: Arc<Node>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "alive" }))
         .route("/readyz", get(ready))
+        .merge(dashboard::router())
         .fallback(|| async { ApiError::UnknownRoute })
         .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
         .layer(from_fn(observe))

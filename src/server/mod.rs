@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod auth;
 mod body;
+mod dashboard;
 pub(crate) mod encoding;
 pub mod error;
 mod gate;

@@ -1,0 +1,258 @@
+//! The dashboard in a real Chromium, driven by its WebDriver: what it shows, what changes by itself, what an operator does with it.
+//!
+//! Without `chromedriver` and Chromium (Debian: `chromium-driver`) the test says so and is skipped; with `DASHBOARD_BROWSER=required` it fails
+//! instead. `DASHBOARD_SCREENSHOTS=FOLDER` keeps a picture of each step.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use axum::http::Method;
+use fantoccini::{Client, ClientBuilder, Locator, key::Key, wd::WebDriverCompatibleCommand};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use support::{Server, input_of, run_well};
+use url::{ParseError, Url};
+use zksync_witness_server::domain::sample_single_proof;
+
+const OPERATOR: &str = "an operator's token of the tests";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A WebDriver of its own; killed when dropped.
+struct Driver {
+    child: Child,
+    url: String,
+}
+
+impl Driver {
+    /// `None` when there is none on this machine.
+    fn start() -> Option<Self> {
+        let child = Command::new("chromedriver")
+            .args(["--port=0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut driver = Self { child, url: String::new() };
+        let lines = BufReader::new(driver.child.stdout.take().unwrap()).lines();
+        for line in lines.map_while(Result::ok) {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                driver.url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+                return Some(driver);
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command of this driver beyond the standard: path below the session, and body.
+#[derive(Debug)]
+struct Own(&'static str, Value);
+
+impl WebDriverCompatibleCommand for Own {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
+    }
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.1.to_string()))
+    }
+}
+
+struct Page {
+    browser: Client,
+    pictures: Option<String>,
+}
+
+impl Page {
+    async fn open(driver: &Driver, url: &str) -> Self {
+        let capabilities = json!({
+            "browserName": "chrome",
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:chromeOptions": {
+                "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"],
+            },
+        });
+        let browser = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities.as_object().unwrap().clone())
+            .connect(&driver.url)
+            .await
+            .expect("chromedriver is here, so Chromium is expected to start; see `chromedriver --verbose`");
+        let page = Self { browser, pictures: std::env::var("DASHBOARD_SCREENSHOTS").ok() };
+        page.cdp("Page.enable", json!({})).await;
+        let watch = "window.shifted = 0; new PerformanceObserver((list) => { for (const shift of list.getEntries()) \
+            if (!shift.hadRecentInput) window.shifted += shift.value; }).observe({ type: 'layout-shift', buffered: true });";
+        page.cdp("Page.addScriptToEvaluateOnNewDocument", json!({"source": watch})).await;
+        page.browser.goto(url).await.unwrap();
+        page
+    }
+
+    async fn cdp(&self, command: &str, parameters: Value) {
+        let body = json!({"cmd": command, "params": parameters});
+        self.browser.issue_cmd(Own("goog/cdp/execute", body)).await.unwrap();
+    }
+
+    async fn eval(&self, script: &str) -> Value {
+        self.browser.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// Repeats an expression until it is true.
+    async fn until(&self, expression: &str) {
+        let start = Instant::now();
+        while self.eval(&format!("return Boolean({expression})")).await != json!(true) {
+            if start.elapsed() > PATIENCE {
+                self.picture("given-up").await;
+                panic!("waited for {expression}; the page shows: {}", self.text("body").await);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn text(&self, css: &str) -> String {
+        self.browser.find(Locator::Css(css)).await.unwrap().text().await.unwrap()
+    }
+
+    async fn click(&self, css: &str) {
+        self.browser.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+    }
+
+    async fn press(&self, css: &str, keys: &str) {
+        self.browser.find(Locator::Css(css)).await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// Width and height of the window's inside, in CSS pixels.
+    async fn size(&self, width: u32, height: u32) {
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    async fn scheme(&self, scheme: &str) {
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.cdp("Emulation.setEmulatedMedia", media).await;
+    }
+
+    async fn picture(&self, name: &str) {
+        if let Some(folder) = &self.pictures {
+            let png = self.browser.screenshot().await.unwrap();
+            std::fs::write(Path::new(folder).join(format!("{name}.png")), png).unwrap();
+        }
+    }
+
+    /// What the console has beyond plain words.
+    async fn complaints(&self) -> Vec<Value> {
+        let log = self.browser.issue_cmd(Own("se/log", json!({"type": "browser"}))).await.unwrap();
+        let log = log.as_array().unwrap().clone();
+        log.into_iter()
+            .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
+            .collect()
+    }
+}
+
+fn block(number: u32) -> Value {
+    let file = format!("data/sample-chain/blocks/{number:06}.json");
+    serde_json::from_slice(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()).unwrap()
+}
+
+fn publish(server: &Server, job: &Value) {
+    let number = u32::try_from(job["first_block"].as_u64().unwrap()).unwrap();
+    let proof = sample_single_proof(&input_of(&block(number)), 1);
+    let body = json!({"job_id": job["job_id"], "first_block": number, "last_block": number, "data": {"BlockProof": proof}});
+    server.post("/publish", &body.to_string()).accepted();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_loads_moves_obeys_and_fits() {
+    let Some(driver) = Driver::start() else {
+        let required = std::env::var("DASHBOARD_BROWSER").is_ok_and(|value| value == "required");
+        assert!(!required, "chromedriver does not start; install Debian's chromium-driver");
+        println!("skipped: chromedriver is not installed (Debian: apt-get install chromium-driver)");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    run_well(&["import", "--data-dir", data.to_str().unwrap(), "data/sample-chain"]);
+    let server = Server::start(&data, &["--set", &format!("operator_token={OPERATOR}")]);
+    server.wait_for("/jobs/idle", 8);
+
+    // It loads.
+    let page = Page::open(&driver, &server.admin).await;
+    page.until("document.querySelectorAll('#strip .queued').length === 8").await;
+    page.until("document.querySelector('#live').textContent === 'live'").await;
+    assert_eq!(page.text("#head").await, "8");
+    assert_eq!(page.text("#chain-title").await, "Chain, blocks 1–8");
+    page.until("document.querySelectorAll('#job-rows tr').length === 8").await;
+    page.picture("loaded").await;
+
+    // A block is proven: the strip changes without anybody asking.
+    let job = server.get_job("prover one");
+    page.until("document.querySelector('#block-1.proving')").await;
+    page.until("document.querySelector('#prover-rows').textContent.includes('prover one')").await;
+    publish(&server, &job);
+    page.until("document.querySelector('#block-1.proven')").await;
+    assert_eq!(page.eval("return performance.getEntriesByType('navigation').length").await, 1);
+    let held = server.get_job("prover two");
+    page.until("document.querySelector('#block-2.proving')").await;
+
+    // By keyboard: a block, and why it is not proven.
+    page.press("#strip", &Key::Home.to_string()).await;
+    page.press("#strip", &Key::Right.to_string()).await;
+    page.until("document.querySelector('#block-2').getAttribute('aria-selected') === 'true'").await;
+    page.until("document.querySelector('#block').textContent.includes('prover two')").await;
+
+    // Read only, then with a wrong token, then with the right one.
+    assert_eq!(page.eval("return document.querySelectorAll('#job-rows button').length").await, 0);
+    let requeue = format!("button[aria-label='requeue job {}']", held["job_id"]);
+    for (token, works) in [("wrong", false), (OPERATOR, true)] {
+        page.click("#operator").await;
+        page.press("#token", &format!("{token}{}", char::from(Key::Enter))).await;
+        page.until(&format!("document.querySelector(\"{requeue}\")")).await;
+        page.picture(if works { "operator" } else { "wrong-token" }).await;
+        page.click(&requeue).await;
+        if works {
+            page.until("document.querySelector('#block-2.queued')").await;
+            assert_eq!(page.text("#notice").await, "");
+        } else {
+            page.until("document.querySelector('#notice').textContent !== ''").await;
+            assert_eq!(
+                server.get(&format!("/api/v1/jobs/{}", held["job_id"])).json()["status"],
+                "in_progress"
+            );
+        }
+    }
+    let refused = page.complaints().await;
+    assert!(refused.iter().all(|entry| entry["message"].as_str().unwrap().contains("401")), "{refused:?}");
+
+    // Dark, and narrow: nothing is cut off, nothing has moved.
+    let brightness = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0)";
+    page.scheme("light").await;
+    assert!(page.eval(brightness).await.as_u64().unwrap() > 600);
+    page.scheme("dark").await;
+    assert!(page.eval(brightness).await.as_u64().unwrap() < 150);
+    page.picture("dark").await;
+    page.scheme("light").await;
+    assert!(page.eval("return window.shifted").await.as_f64().unwrap() < 0.01);
+    for width in [360, 768, 1920] {
+        page.size(width, 900).await;
+        page.until(&format!("innerWidth === {width}")).await;
+        let wide = page.eval("return document.scrollingElement.scrollWidth").await;
+        assert_eq!(wide, width, "the page is wider than its window");
+        page.picture(&format!("width-{width}")).await;
+    }
+    assert_eq!(page.complaints().await, Vec::<Value>::new());
+
+    // The server goes and comes back: the page says so, and goes on. The port is another one, so this is the last of it.
+    drop(server);
+    page.until("!document.querySelector('#live').classList.contains('on')").await;
+    page.browser.close().await.unwrap();
+}
