@@ -105,6 +105,7 @@ mod genesis_load;
 mod genesis_tests;
 #[cfg(test)]
 mod golden_tests;
+pub mod image;
 mod index;
 mod index_snapshot;
 mod inspect;
