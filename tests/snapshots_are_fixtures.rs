@@ -42,7 +42,7 @@ fn a_loaded_snapshot_is_sound_and_goes_on() {
 
     let server = Server::start(Path::new(&new), &[]);
     let error = run_badly(&["snapshot", "save", "--data-dir", &new, &path("other")], 4);
-    assert!(error.contains("another process"), "{error}");
+    assert!(error.contains("another witness-server"), "{error}");
     assert!(!Path::new(&path("other")).exists());
     drop(server);
     let error = run_badly(&["snapshot", "load", &image, "--data-dir", &data], 4);

@@ -189,7 +189,7 @@ pub fn load(from: impl Read, dir: &Path) -> Result<ImageSize, ImageError> {
     folder::make(parent).map_err(at(parent))?;
     let fresh = tempfile::Builder::new().prefix(".loading-").tempdir_in(parent).map_err(at(parent))?;
     let size = unpack(from, fresh.path())?;
-    sync_folders(fresh.path())?;
+    sync_all(fresh.path())?;
     // Replaces an empty folder, and nothing else.
     fs::rename(fresh.path(), dir).map_err(at(dir))?;
     let _ = fresh.keep();
@@ -267,16 +267,16 @@ fn write(entry: impl Read, path: &Path) -> Result<Kept, ImageError> {
         let Some(part) = buffer.get(..read).filter(|part| !part.is_empty()) else { break };
         file.write_all(part).map_err(at(path))?;
     }
-    file.sync_all().map_err(at(path))?;
     Ok(hashed.kept())
 }
 
-/// Makes the names in a folder and below it durable.
-fn sync_folders(dir: &Path) -> Result<(), ImageError> {
+/// Makes everything in a folder durable, and the names of it.
+fn sync_all(dir: &Path) -> Result<(), ImageError> {
     for entry in fs::read_dir(dir).map_err(at(dir))? {
-        let entry = entry.map_err(at(dir))?;
-        if entry.file_type().map_err(at(dir))?.is_dir() {
-            sync_folders(&entry.path())?;
+        let path = entry.map_err(at(dir))?.path();
+        match path.is_dir() {
+            true => sync_all(&path)?,
+            false => File::open(&path).and_then(|file| file.sync_all()).map_err(at(&path))?,
         }
     }
     folder::sync(dir).map_err(at(dir))
