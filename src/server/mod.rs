@@ -14,3 +14,4 @@ mod refusal;
 pub mod routes;
 pub mod status;
 mod stored;
+pub mod views;
