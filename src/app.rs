@@ -4,8 +4,8 @@ use tracing::debug;
 
 use crate::{
     cli::{
-        Cli, CliError, Command, backup, bench, demo, doctor, export, import, restore, revert, serve, status,
-        token, witness,
+        Cli, CliError, Command, backup, bench, completions, demo, doctor, export, import, restore, revert,
+        run, serve, snapshot, status, token, witness,
     },
     config::{Config, Environment, Origin},
     crypto::rescue,
@@ -20,7 +20,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
     let flags = cli.flags()?;
     let config = Config::load(cli.global.config.as_deref(), &Environment::of_process(), &flags)?;
     // The lines of these are their output; their log speaks up only when something is wrong, unless asked for more.
-    let quiet = matches!(cli.command, Command::Demo(_) | Command::Bench(_))
+    let quiet = matches!(cli.command, Command::Demo(_) | Command::Run(_) | Command::Bench(_))
         && *config.origin("log") == Origin::Default;
     logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
     if let Some(engine) = config.engine {
@@ -39,6 +39,10 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Doctor(args) => doctor::run(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Demo(args) => demo::run(&args, &config),
+        Command::Run(args) => run::run(&args, &config),
+        Command::Snapshot(args) => snapshot::run(&args, &config),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

@@ -5,24 +5,28 @@
 
 pub mod backup;
 pub mod bench;
+pub mod completions;
 pub mod demo;
 pub mod doctor;
 mod error;
 pub mod export;
 pub mod folder;
 pub mod import;
+pub mod in_process;
 pub mod load;
 mod output;
 mod progress;
 pub mod restore;
 pub mod revert;
+pub mod run;
 pub mod serve;
+pub mod snapshot;
 pub mod status;
 mod target;
 pub mod token;
 pub mod witness;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -97,14 +101,22 @@ pub enum Command {
     Backup(backup::BackupArgs),
     /// Make a data folder from a backup
     Restore(restore::RestoreArgs),
+    /// Save a stopped data folder as it is into one file, or make one of it: fixtures for tests
+    Snapshot(snapshot::SnapshotArgs),
     /// Check a data folder offline, down to every record, file and hash; repair it if asked to
     Doctor(doctor::DoctorArgs),
     /// Print a bearer token, for curl and the like
     Token(token::TokenArgs),
     /// Run a sample chain through the whole system, with two sample provers
     Demo(demo::DemoArgs),
+    /// Take a chain folder through the whole system, with sample provers, for a pipeline: exit code, JUnit, summary
+    Run(run::RunArgs),
     /// Measure this machine: ratios against named baselines, each with the bound it is held against
     Bench(bench::BenchArgs),
+    /// Print the completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them into a folder
+    Man(completions::ManArgs),
 }
 
 impl Cli {
@@ -132,9 +144,19 @@ impl Cli {
             Command::Doctor(args) => args.folder.add_flags(&mut flags),
             Command::Token(args) => args.folder.add_flags(&mut flags),
             Command::Demo(args) => args.folder.add_flags(&mut flags),
-            Command::Bench(_) => {}
+            Command::Run(args) => args.folder.add_flags(&mut flags),
+            Command::Snapshot(args) => args.add_flags(&mut flags),
+            Command::Bench(_) | Command::Completions(_) | Command::Man(_) => {}
         }
         Ok(flags)
+    }
+}
+
+/// A time as an argument.
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("a duration above zero with its unit, such as 500ms, 60s or 1h 30m".to_owned()),
     }
 }
 
@@ -187,11 +209,18 @@ mod tests {
             "restore --data-dir D F",
             "restore F --data-dir D --keep-going",
             "restore F --check",
+            "snapshot save --data-dir D F",
+            "snapshot save F --data-dir D --force",
+            "snapshot load F --data-dir D",
+            "completions bash",
+            "man --out D",
             "doctor --data-dir D",
             "doctor --data-dir D --repair --json",
             "token --ttl 1h",
             "demo",
             "demo --data-dir D --log-format json",
+            "run --import CHAIN --until proven",
+            "run --import CHAIN --until verified --block 7 --timeout 10m --provers 4 --report junit.xml --summary summary.json",
             "bench",
             "bench engines chain --full --json --plots D",
             "bench load --connections 500 --duration 60s --data-dir D --json",
@@ -215,8 +244,15 @@ mod tests {
             "revert --data-dir D",
             "backup --data-dir D",
             "restore --data-dir D",
+            "snapshot --data-dir D",
+            "snapshot save --data-dir D",
+            "completions csh",
             "restore F --data-dir D --check",
             "token --ttl soon",
+            "run --until proven",
+            "run --import CHAIN --until done",
+            "run --import CHAIN --until proven --block 0",
+            "run --import CHAIN --until proven --timeout 0s",
             "bench nothing",
             "bench --large 10",
             "bench load --connections 0",

@@ -15,3 +15,4 @@ mod refusal;
 pub mod routes;
 pub mod status;
 mod stored;
+pub mod views;

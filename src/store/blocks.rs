@@ -64,6 +64,8 @@ pub struct BlockRecord {
     pub quarantine: Option<Quarantine>,
     /// Whether its witness is stored.
     pub witnessed: bool,
+    /// Length of [`NewBlock::extra`], in bytes.
+    pub extra_len: u64,
 }
 
 /// Stored: frozen.
@@ -152,6 +154,7 @@ impl Store {
             imported_at_ms: row.imported_at_ms,
             quarantine: self.quarantine(number)?,
             witnessed: self.db.contains(Table::Witnesses, &keys::number(number))?,
+            extra_len: row.extra.raw_len(),
         }))
     }
 
@@ -190,9 +193,32 @@ impl Store {
         self.apply(batch)
     }
 
+    /// Frees a quarantined block, so that it is tried again; durable on return. Whether it was quarantined.
+    pub fn free(&self, number: u32) -> Result<bool, StoreError> {
+        self.ready()?;
+        let chain = self.lock_chain();
+        if self.block_row(number)?.is_none() {
+            return Err(StoreError::NotFound { what: format!("block {number}") });
+        }
+        let was = self.db.contains(Table::Quarantine, &keys::number(number))?;
+        if was {
+            let mut batch = Batch::new();
+            batch.remove(Table::Quarantine, &keys::number(number));
+            self.apply(batch)?;
+        }
+        drop(chain);
+        self.sync()?;
+        Ok(was)
+    }
+
     /// Up to `limit` quarantined blocks, the first ones.
     pub fn quarantined(&self, limit: usize) -> Result<Vec<(u32, Quarantine)>, StoreError> {
-        let entries = self.db.range_raw(Table::Quarantine, &keys::number(0), &[0xff; 5], limit)?;
+        self.quarantined_from(0, limit)
+    }
+
+    /// Up to `limit` quarantined blocks from a number on, the first ones.
+    pub fn quarantined_from(&self, number: u32, limit: usize) -> Result<Vec<(u32, Quarantine)>, StoreError> {
+        let entries = self.db.range_raw(Table::Quarantine, &keys::number(number), &[0xff; 5], limit)?;
         let parse = |(key, payload): Entry| {
             let number = keys::head_number(&key).ok_or_else(|| StoreError::corrupt("a key is cut short"))?;
             Ok((number, codec::from_body_bytes("a quarantine", &payload)?))

@@ -39,6 +39,12 @@ pub struct JobRecord {
     pub updated_at_ms: u64,
     /// Of an idle job whose lease ended: in how many milliseconds it is handed out again.
     pub waits_ms: Option<u64>,
+    /// Size of the block in chunks; `None` for an aggregated job.
+    pub chunks: Option<u32>,
+    /// Of a job in progress: when it was handed out, in milliseconds since 1970; `None` when that was in an earlier run.
+    pub leased_since_ms: Option<u64>,
+    /// Of a job in progress: when its lease was taken or renewed last, in milliseconds since 1970.
+    pub last_heartbeat_ms: Option<u64>,
 }
 
 /// Number of jobs by status.
@@ -104,6 +110,9 @@ impl JobRow {
             created_at_ms: self.created_at_ms,
             updated_at_ms: self.updated_at_ms,
             waits_ms: None,
+            chunks: (self.job_type == JobType::Single).then_some(self.chunks),
+            leased_since_ms: None,
+            last_heartbeat_ms: None,
         }
     }
 }

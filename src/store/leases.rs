@@ -31,6 +31,8 @@ pub(super) struct Held {
     pub lease: Lease,
     /// Wall time of the renewal.
     pub renewed_wall_ms: u64,
+    /// Wall time of the hand-out; `None` when that was in an earlier run.
+    pub claimed_wall_ms: Option<u64>,
     /// Lease time at which the record was written last.
     recorded_at_ms: u64,
 }
@@ -44,7 +46,7 @@ impl Leases {
     pub fn set(&mut self, job: u32, state: JobState, wall_ms: u64) {
         self.remove(job);
         match state {
-            JobState::InProgress(lease) => self.insert(job, lease, wall_ms),
+            JobState::InProgress(lease) => self.insert(job, lease, wall_ms, Some(wall_ms)),
             JobState::Waiting { until_ms } => {
                 self.waiting.insert(job, until_ms);
                 self.by_end.insert((until_ms, job));
@@ -53,11 +55,11 @@ impl Leases {
         }
     }
 
-    pub fn insert(&mut self, job: u32, lease: Lease, renewed_wall_ms: u64) {
+    pub fn insert(&mut self, job: u32, lease: Lease, renewed_wall_ms: u64, claimed_wall_ms: Option<u64>) {
         self.remove(job);
         self.by_age.insert((lease.renewed_at_ms, job));
         let recorded_at_ms = lease.renewed_at_ms;
-        self.by_job.insert(job, Held { lease, renewed_wall_ms, recorded_at_ms });
+        self.by_job.insert(job, Held { lease, renewed_wall_ms, claimed_wall_ms, recorded_at_ms });
     }
 
     pub fn remove(&mut self, job: u32) {
@@ -103,6 +105,11 @@ impl Leases {
     pub fn of_holder(&self, prover: &str) -> Vec<u32> {
         let held = self.by_job.iter().filter(|(_, held)| held.lease.holder == prover);
         held.map(|(job, _)| *job).collect()
+    }
+
+    /// All leases, by job.
+    pub fn all(&self) -> impl Iterator<Item = (u32, &Held)> + '_ {
+        self.by_job.iter().map(|(job, held)| (*job, held))
     }
 
     pub fn jobs(&self) -> impl Iterator<Item = u32> + '_ {

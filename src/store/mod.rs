@@ -105,6 +105,7 @@ mod genesis_load;
 mod genesis_tests;
 #[cfg(test)]
 mod golden_tests;
+pub mod image;
 mod index;
 mod index_snapshot;
 mod inspect;
@@ -140,8 +141,9 @@ mod snapshot;
 mod space;
 #[cfg(test)]
 mod space_tests;
+mod standing;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod witnesses;
@@ -174,6 +176,7 @@ pub use revert::RevertReport;
 pub use salvage::{Published, Salvage, Source};
 pub use snapshot::Snapshot;
 pub use space::{ManualSpace, SpaceProbe, SpaceState, SystemSpace};
+pub use standing::LeaseRecord;
 pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
 
 use crate::clock::Clock;

@@ -288,6 +288,8 @@ impl Store {
             JobStatus::InProgress => {
                 if let Some(held) = self.lock_queue().get(record.id) {
                     record.updated_at_ms = held.renewed_wall_ms;
+                    record.last_heartbeat_ms = Some(held.renewed_wall_ms);
+                    record.leased_since_ms = held.claimed_wall_ms;
                 }
             }
             JobStatus::Idle => {
@@ -317,7 +319,7 @@ impl Store {
         let ids: BTreeSet<u32> = entries.iter().filter_map(|(key, _)| keys::tail_number(key)).collect();
         for id in ids {
             let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
-            leases.insert(id, self.lease_of_earlier_run(&row), row.updated_at_ms);
+            leases.insert(id, self.lease_of_earlier_run(&row), row.updated_at_ms, None);
         }
         let waited =
             self.db.range_raw(Table::JobIndex, &index::waiting(0), &index::after_waiting(), usize::MAX)?;

@@ -1,0 +1,71 @@
+//! How a run ended, block by block.
+
+use std::time::Duration;
+
+use crate::cli::CliError;
+use crate::cli::in_process::{BlockTimes, Stage, Stages};
+use crate::store::{Store, StoreError};
+
+/// See the module.
+pub struct Outcome {
+    /// The stage that was waited for.
+    pub until: Stage,
+    /// The blocks by number, each with the times at which it reached the stages.
+    pub blocks: Vec<(u32, BlockTimes)>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Why not all was reached.
+    pub shortfall: Option<Shortfall>,
+}
+
+/// Why not all was reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortfall {
+    /// The block at fault and the stage it did not reach; `None` if it was no block.
+    pub at: Option<(u32, Stage)>,
+    /// A sentence.
+    pub reason: String,
+}
+
+impl Outcome {
+    /// What the stages show in the end.
+    pub fn new(stages: &Stages, shortfall: Option<Shortfall>) -> Self {
+        Self {
+            until: stages.until(),
+            blocks: stages.times().map(|(block, times)| (block, *times)).collect(),
+            elapsed: stages.elapsed(),
+            shortfall,
+        }
+    }
+
+    /// The last block that was waited for.
+    pub fn last(&self) -> u32 {
+        self.blocks.last().map_or(0, |(block, _)| *block)
+    }
+
+    /// Success, or the reason as an error.
+    pub fn verdict(self) -> Result<(), CliError> {
+        match self.shortfall {
+            None => Ok(()),
+            Some(shortfall) => Err(CliError::Failed(shortfall.reason)),
+        }
+    }
+}
+
+/// What a block that has not reached a stage waits for.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn waits_for(store: &Store, block: u32, stage: Stage) -> Result<String, StoreError> {
+    let counts = store.counts()?;
+    Ok(format!(
+        "block {block} is not {}; the last imported block is {}, the last witnessed one {}, and of the jobs {} wait, {} are in \
+         progress and {} have failed",
+        stage.name(),
+        store.head()?,
+        store.tree_head()?,
+        counts.idle,
+        counts.in_progress,
+        counts.failed
+    ))
+}
