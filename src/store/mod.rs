@@ -144,6 +144,7 @@ mod space_tests;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod tree_before;
 mod witnesses;
 
 use std::fs::File;
