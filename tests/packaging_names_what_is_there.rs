@@ -93,7 +93,9 @@ fn the_unit_starts_what_the_program_has_and_systemd_can_read_it() {
     };
     let words: Vec<String> = value("ExecStart")[0].split(' ').map(str::to_owned).collect();
     let folder = tempfile::tempdir().unwrap();
+    // As systemd would put it there.
     let secret = folder.path().join("secret");
+    std::fs::write(&secret, "a secret of thirty-two bytes or more").unwrap();
     let variables: Vec<(String, String)> = value("Environment")
         .iter()
         .map(|line| {
