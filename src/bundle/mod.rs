@@ -1,7 +1,7 @@
 //! Bundles: one block with all that its witness follows from, in one file, to be replayed anywhere.
 //!
 //! A bundle holds the block with its account updates, the leaves of the account tree that the block reads with the nodes beside their
-//! paths, and, if they are there, the witness, the proof and the reason of the quarantine. [`check`] needs nothing else: it
+//! paths, and, if they are there, the witness, the proof and the reason of the quarantine. [`check()`] needs nothing else: it
 //! computes again whatever the rest of the program computed, and says line by line what holds.
 //!
 //! # Format 1
