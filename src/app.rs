@@ -4,8 +4,8 @@ use tracing::debug;
 
 use crate::{
     cli::{
-        Cli, CliError, Command, backup, bench, completions, demo, doctor, export, import, restore, revert,
-        run, serve, snapshot, status, token, witness,
+        Cli, CliError, Command, backup, bench, check, completions, demo, doctor, export, health, import, restore,
+        revert, run, serve, snapshot, status, token, witness,
     },
     config::{Config, Environment, Origin},
     crypto::rescue,
@@ -32,11 +32,13 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Import(args) => import::run(&args, &config),
         Command::Witness(args) => witness::run(&args, &config),
         Command::Export(args) => export::run(&args, &config),
+        Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args, &config),
         Command::Revert(args) => revert::run(&args, &config),
         Command::Backup(args) => backup::run(&args, &config),
         Command::Restore(args) => restore::run(&args, &config),
         Command::Doctor(args) => doctor::run(&args, &config),
+        Command::Health(args) => health::run(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Demo(args) => demo::run(&args, &config),
         Command::Run(args) => run::run(&args, &config),

@@ -16,6 +16,7 @@
 //! 4. The [server] hands jobs out and takes proofs in; [`workers::proofs`] says what a proof must satisfy.
 //! 5. The [store] keeps all of it: small records in sled, large bodies in checksummed files.
 //! 6. A [backup] is what the rest can be derived from; [`workers::rebuild`] makes a store of it.
+//! 7. A [bundle] is one block with all that its witness follows from, to be replayed elsewhere.
 //!
 //! # Layers
 //!
@@ -23,7 +24,7 @@
 //!
 //! ```text
 //! crypto ← domain ← tree ← witness ┐
-//!              └────── store ──────┴← workers ← backup ← server ← app, cli
+//!              └────── store ──────┴← workers ← backup, bundle ← server ← app, cli
 //! ```
 //!
 //! [`witness`] knows the protocol and no hashes, [`tree`] knows hashes and no protocol, [`store`] knows neither.
@@ -36,6 +37,7 @@ pub mod app;
 pub mod backup;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod bench;
+pub mod bundle;
 pub mod chain_folder;
 pub mod cli;
 pub mod client;

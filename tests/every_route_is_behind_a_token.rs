@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use support::{SECRET, Server, http, http_with, token};
 use zksync_witness_server::{config::Secret, server::auth::Authenticator};
 
-const ROUTES: [(&str, &str); 26] = [
+const ROUTES: [(&str, &str); 27] = [
     ("GET", "/status"),
     ("GET", "/get_job"),
     ("POST", "/working_on"),
@@ -28,6 +28,7 @@ const ROUTES: [(&str, &str); 26] = [
     ("GET", "/api/v1/blocks/1"),
     ("GET", "/api/v1/blocks/1/witness"),
     ("GET", "/api/v1/blocks/1/proof"),
+    ("GET", "/api/v1/blocks/1/bundle"),
     ("GET", "/api/v1/aggregated_operations"),
     ("POST", "/api/v1/aggregated_operations"),
     ("GET", "/api/v1/aggregated_proofs/1/2"),

@@ -5,12 +5,14 @@
 
 pub mod backup;
 pub mod bench;
+pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
 mod error;
 pub mod export;
 pub mod folder;
+pub mod health;
 pub mod import;
 pub mod in_process;
 pub mod load;
@@ -45,7 +47,7 @@ Exit codes:
   3  what was asked for does not exist (yet)
   4  the data folder cannot be opened, or another process uses it
   5  the server cannot be reached, or refuses the token
-  6  the data folder is damaged or inconsistent; the findings say how
+  6  the data folder, or the bundle, is damaged or inconsistent; the findings say how
 
 Settings: built-in defaults < TOML file < environment < flags; `serve --print-config` shows them all.
 The secret comes from API_PROVER_SECRET_AUTH, or from the settings secret or secret_file.";
@@ -91,8 +93,10 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Build every missing witness of a data folder, then exit
     Witness(witness::WitnessArgs),
-    /// Write a witness, a job, a proof or a block to standard output or a file
+    /// Write a witness, a job, a proof, a block or a bundle to standard output or a file
     Export(export::ExportArgs),
+    /// Replay a bundle offline, and say what holds
+    Check(check::CheckArgs),
     /// Show how far blocks, witnesses, jobs and proofs are
     Status(status::StatusArgs),
     /// Take a data folder back to an earlier block
@@ -105,6 +109,8 @@ pub enum Command {
     Snapshot(snapshot::SnapshotArgs),
     /// Check a data folder offline, down to every record, file and hash; repair it if asked to
     Doctor(doctor::DoctorArgs),
+    /// Ask the admin listener of this machine whether the server is fit for work
+    Health(health::HealthArgs),
     /// Print a bearer token, for curl and the like
     Token(token::TokenArgs),
     /// Run a sample chain through the whole system, with two sample provers
@@ -146,7 +152,11 @@ impl Cli {
             Command::Demo(args) => args.folder.add_flags(&mut flags),
             Command::Run(args) => args.folder.add_flags(&mut flags),
             Command::Snapshot(args) => args.add_flags(&mut flags),
-            Command::Bench(_) | Command::Completions(_) | Command::Man(_) => {}
+            Command::Bench(_)
+            | Command::Check(_)
+            | Command::Completions(_)
+            | Command::Health(_)
+            | Command::Man(_) => {}
         }
         Ok(flags)
     }
@@ -202,6 +212,10 @@ mod tests {
             "export witness 7 --data-dir D",
             "export --data-dir D aggregated-proof 1 4",
             "export --data-dir D block 7",
+            "export --data-dir D bundle --block 7 --out F",
+            "export bundle --block 7 --url http://u",
+            "check bundle F",
+            "check bundle - --json",
             "status --url http://u --json",
             "revert --data-dir D --to 3",
             "backup --url http://u --out F",
@@ -216,6 +230,8 @@ mod tests {
             "man --out D",
             "doctor --data-dir D",
             "doctor --data-dir D --repair --json",
+            "health",
+            "health --alive --set admin_listen=127.0.0.1:3312",
             "token --ttl 1h",
             "demo",
             "demo --data-dir D --log-format json",
@@ -241,6 +257,9 @@ mod tests {
             "export --data-dir D",
             "export --data-dir D witness x",
             "export --data-dir D aggregated-proof 1",
+            "export --data-dir D bundle 7",
+            "check",
+            "check bundle",
             "revert --data-dir D",
             "backup --data-dir D",
             "restore --data-dir D",

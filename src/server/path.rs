@@ -26,6 +26,11 @@ pub fn proof(number: u32) -> String {
     format!("{BLOCKS}/{number}/proof")
 }
 
+/// The bundle of a block.
+pub fn bundle(number: u32) -> String {
+    format!("{BLOCKS}/{number}/bundle")
+}
+
 /// The data of a job, as a prover gets it.
 pub fn job_data(id: i32) -> String {
     format!("/api/v1/jobs/{id}/data")

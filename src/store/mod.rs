@@ -146,6 +146,7 @@ mod standing;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tree_before;
 mod witnesses;
 
 use std::fs::File;

@@ -2,11 +2,12 @@
 
 use axum::{
     extract::{Path, State, rejection::PathRejection},
-    http::HeaderMap,
-    response::Response,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
 };
 
 use super::{Shared, path_of, stored_json};
+use crate::bundle::{self, TakeError};
 use crate::server::{error::ApiError, stored::StoredJson};
 
 type Number = Result<Path<u32>, PathRejection>;
@@ -42,4 +43,14 @@ pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiEr
     let number = path_of(number)?;
     let proof = api.blocking(move |node| Ok(node.store().single_proof(number)?)).await?;
     stored_json(proof, || format!("the proof of block {number}"))
+}
+
+/// A block with all that its witness follows from, as a file.
+pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiError> {
+    let number = path_of(number)?;
+    let file = api.blocking(move |node| {
+        let bundle = bundle::take(node.store(), number)?;
+        Ok(bundle.to_file().map_err(TakeError::from)?)
+    });
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], file.await?).into_response())
 }

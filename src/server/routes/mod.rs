@@ -38,6 +38,9 @@ use crate::{
 const PAGE: usize = 100;
 const MAX_PAGE: usize = 1000;
 
+/// Bundles that are taken at a time: each is in memory as a whole.
+const BUNDLES: usize = 2;
+
 /// What a request may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -103,8 +106,12 @@ pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: Limits) -> 
         .route(path::BACKUP, get(backup::backup))
         .route(path::STATUS, get(status))
         .route_layer(gate(requests.operator));
+    let bundles = Router::new()
+        .route("/api/v1/blocks/{number}/bundle", get(blocks::bundle))
+        .route_layer(gate(requests.operator.min(BUNDLES)));
     Router::new()
         .route("/status", get(|| async { "alive" }))
+        .merge(bundles)
         .merge(messages)
         .merge(claims)
         .merge(proofs)
