@@ -4,8 +4,8 @@ use tracing::debug;
 
 use crate::{
     cli::{
-        Cli, CliError, Command, backup, bench, check, completions, demo, doctor, export, health, import, restore,
-        revert, run, serve, snapshot, status, token, witness,
+        Cli, CliError, Command, backup, bench, check, completions, demo, doctor, export, health, import,
+        restore, revert, run, serve, snapshot, status, token, witness,
     },
     config::{Config, Environment, Origin},
     crypto::rescue,

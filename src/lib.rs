@@ -46,6 +46,7 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod logging;
+pub mod metrics;
 pub mod sample_prover;
 pub mod server;
 pub mod service;

@@ -125,18 +125,20 @@ impl Service {
         node.start()?;
         let router = routes::router(node.clone(), Authenticator::new(&secret), Limits::from(config));
         let (stopping, stop) = watch::channel(false);
+        let open = |listener| node.store().metrics().connections_of(listener);
         let limits = ListenLimits::from(config);
         let until = |mut stop: watch::Receiver<bool>| async move {
             // A sender that is gone means the end, too.
             let _ = stop.wait_for(|stop| *stop).await;
         };
         let listeners = [
-            tokio::spawn(listen::serve(listener, tls, router, limits, until(stop.clone()))),
+            tokio::spawn(listen::serve(listener, tls, router, limits, open("main"), until(stop.clone()))),
             tokio::spawn(listen::serve(
                 admin_listener,
                 None,
                 admin::router(node.clone()),
                 limits,
+                open("admin"),
                 until(stop),
             )),
         ];

@@ -1,4 +1,4 @@
-//! The admin listener: whether the process lives, and whether it is fit for work. No token.
+//! The admin listener: whether the process lives, and whether it is fit for work, and what it measures. No token.
 
 use std::sync::Arc;
 
@@ -6,24 +6,33 @@ use axum::{
     Json, Router,
     extract::State,
     http::StatusCode,
-    middleware::from_fn,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde_json::json;
 
-use super::{dashboard, error::ApiError, observe::observe};
+use super::{
+    dashboard,
+    error::ApiError,
+    metrics::{self, Exporter},
+    observe::observe,
+};
 use crate::workers::Node;
 
 /// The routes of the admin listener.
 pub fn router(node: Arc<Node>) -> Router {
+    let measured = node.store().metrics().clone();
+    let exporter = Arc::new(Exporter::new(node.clone()));
     Router::new()
+        .route("/metrics", get(metrics::metrics).with_state(exporter))
         .route("/healthz", get(|| async { "alive" }))
         .route("/readyz", get(ready))
         .merge(dashboard::router())
         .fallback(|| async { ApiError::UnknownRoute })
         .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
         .layer(from_fn(observe))
+        .layer(from_fn_with_state(measured, metrics::measure))
         .with_state(node)
 }
 

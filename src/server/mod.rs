@@ -8,6 +8,7 @@ pub(crate) mod encoding;
 pub mod error;
 mod gate;
 pub mod listen;
+mod metrics;
 mod observe;
 pub mod paced;
 pub mod path;

@@ -1,5 +1,7 @@
 //! Imported blocks, and which of them are quarantined.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Table};
@@ -85,6 +87,12 @@ pub(super) struct BlockRow {
 const MAX_CAUSE: usize = 1000;
 
 impl Store {
+    /// Time since a block was imported, by the wall clock; `None` when it is not there.
+    pub fn age_of_block(&self, number: u32) -> Result<Option<Duration>, StoreError> {
+        let age = |block: BlockRecord| self.now_ms().saturating_sub(block.imported_at_ms);
+        Ok(self.block(number)?.map(|block| Duration::from_millis(age(block))))
+    }
+
     /// The last imported block; 0 when there is none.
     pub fn head(&self) -> Result<u32, StoreError> {
         ACCOUNTS.head(&self.db)

@@ -81,6 +81,13 @@ impl Leases {
         self.by_end.iter().take_while(|(until_ms, _)| *until_ms <= now_ms).map(|(_, job)| *job).collect()
     }
 
+    /// Number of jobs whose lease has ended and that wait, or have not been freed yet.
+    pub fn stale(&self, now_ms: u64, policy: LeasePolicy) -> usize {
+        let gone = self.by_age.iter().take_while(|(renewed, _)| policy.is_gone(*renewed, now_ms)).count();
+        let ended = self.by_end.iter().take_while(|(until_ms, _)| *until_ms <= now_ms).count();
+        gone + self.by_end.len() - ended
+    }
+
     /// Stores a renewed lease. Returns whether the record is due to be written as well.
     pub fn renew(&mut self, job: u32, lease: Lease, wall_ms: u64, policy: LeasePolicy) -> bool {
         let Some(held) = self.by_job.get_mut(&job) else { return false };

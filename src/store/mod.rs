@@ -122,6 +122,7 @@ mod keys;
 #[cfg(test)]
 mod lease_tests;
 mod leases;
+mod measure;
 mod open;
 mod proofs;
 mod queue;
@@ -167,6 +168,7 @@ pub use genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
 pub use inspect::Inspection;
 pub use job_data::{AddJob, JobData};
 pub use jobs::{JobCounts, JobRecord};
+pub use measure::StoreBytes;
 pub use open::{FolderLock, StoreOptions, wait_until_closed};
 pub use proofs::{KeptProof, NewProof, ProofRecord, PublishError};
 pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
@@ -182,6 +184,7 @@ pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
 
 use crate::clock::Clock;
 use crate::domain::job::LeasePolicy;
+use crate::metrics::Metrics;
 
 /// An open data folder.
 pub struct Store {
@@ -191,6 +194,7 @@ pub struct Store {
     /// `None` in a folder that is only looked at.
     journal: Option<journal::Journal>,
     committer: commit::Committer,
+    metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     space: space::Space,
     history: u32,
@@ -230,6 +234,11 @@ impl Store {
         self.clock.wall_ms()
     }
 
+    /// What is counted and timed in this run, by the store and by those who work with it.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
     /// How much space is left, as of at most a second ago.
     pub fn space(&self) -> SpaceState {
         self.space.state(self.clock.monotonic_ms())
@@ -245,7 +254,7 @@ impl Store {
 
     /// Returns when everything that was written before this call is durable. Callers at the same time share one flush.
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.committer.sync(&self.db, &self.bodies, self.journal.as_ref())
+        self.committer.sync(&self.db, &self.bodies, self.journal.as_ref(), &self.metrics)
     }
 
     /// Compresses a body and makes it durable. It has no owner yet: dropped, it is gone.

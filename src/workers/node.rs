@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
@@ -176,7 +176,7 @@ impl Node {
         progress: &dyn Fn(usize, usize),
     ) -> Result<Imported, ImportError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.announce(import::genesis(&self.store, body, progress))
+        self.announce("genesis", || import::genesis(&self.store, body, progress))
     }
 
     /// Imports the next block and wakes the workers.
@@ -189,7 +189,7 @@ impl Node {
             return Err(ImportError::NoGenesis);
         }
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.announce(import::block(&self.store, body))
+        self.announce("block", || import::block(&self.store, body))
     }
 
     /// Imports an aggregated operation and wakes the workers.
@@ -198,13 +198,51 @@ impl Node {
     /// See [`import::aggregated_operation`].
     pub fn import_aggregated_operation(&self, body: &[u8]) -> Result<Imported, ImportError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.announce(import::aggregated_operation(&self.store, body))
+        self.announce("aggregated_operation", || import::aggregated_operation(&self.store, body))
     }
 
-    fn announce<T>(&self, outcome: Result<T, ImportError>) -> Result<T, ImportError> {
+    fn announce<T: Outcome>(
+        &self,
+        kind: &'static str,
+        import: impl FnOnce() -> Result<T, ImportError>,
+    ) -> Result<T, ImportError> {
+        let start = Instant::now();
+        let outcome = import();
+        let metrics = self.store.metrics();
+        metrics.import_seconds.observe(kind, start.elapsed());
+        let word = match &outcome {
+            Ok(imported) => imported.word(),
+            Err(ImportError::Store(
+                StoreError::OutOfOrder { .. } | StoreError::Different { .. } | StoreError::Conflict { .. },
+            )) => "refused",
+            Err(ImportError::Store(_) | ImportError::Tree(_)) => "failed",
+            Err(_) => "refused",
+        };
+        metrics.imports.add(word, 1);
         if outcome.is_ok() {
             self.bell.ring();
         }
         outcome
+    }
+}
+
+/// What an import came to, in a word of the metrics.
+trait Outcome {
+    fn word(&self) -> &'static str;
+}
+
+impl Outcome for Imported {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::AlreadyThere => "already_there",
+            Self::Quarantined(_) => "quarantined",
+        }
+    }
+}
+
+impl Outcome for (u32, Imported) {
+    fn word(&self) -> &'static str {
+        self.1.word()
     }
 }

@@ -25,6 +25,7 @@ use super::{
     body::{self, BodyTimeouts},
     error::ApiError,
     gate::{self, Gate},
+    metrics::measure,
     observe::observe,
     status::Status,
 };
@@ -77,6 +78,7 @@ type Shared = State<Arc<Api>>;
 /// All routes, every one behind a bearer token: 401 comes before 404, 405 and 400.
 pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: Limits) -> Router {
     let Limits { bodies, timeouts, requests, wait } = limits;
+    let measured = node.store().metrics().clone();
     let gate = |requests| from_fn_with_state(Gate::new(requests, wait), gate::pass);
     let messages = Router::new()
         .route("/working_on", post(prover::working_on))
@@ -122,6 +124,7 @@ pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: Limits) -> 
         .layer(from_fn(body::as_it_is))
         .layer(from_fn_with_state(Arc::new(authenticator), require_token))
         .layer(from_fn(observe))
+        .layer(from_fn_with_state(measured, measure))
         .with_state(Arc::new(Api { node, limits: bodies, timeouts }))
 }
 

@@ -24,7 +24,7 @@ use crate::{
         stored::StoredJson,
     },
     store::{HeartbeatOutcome, Preference},
-    workers::{PublishRefused, proofs::CheckedProof},
+    workers::{Node, PublishRefused, proofs::CheckedProof},
 };
 
 /// Hands out a job.
@@ -101,7 +101,7 @@ async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
         let _job = published.span().entered();
         let verifier = node.verifier().map(Arc::as_ref);
         let checked = CheckedProof::new(node.store(), verifier, request);
-        checked.map(|checked| (checked, published)).map_err(|refused| published.refused(refused))
+        checked.map(|checked| (checked, published)).map_err(|refused| published.refused(node, refused))
     });
     let (proof, published) = checked.await?;
     let verifier = api.node.verifier().filter(|_| proof.is_to_be_verified()).cloned();
@@ -115,7 +115,8 @@ async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
         // The disk is nobody's turn.
         drop(turn);
         let stored = verified.and_then(|()| proof.store(node.store()));
-        stored.map_err(|refused| published.refused(refused))?;
+        stored.map_err(|refused| published.refused(node, refused))?;
+        node.store().metrics().publishes.add("stored", 1);
         info!(first = published.first, last = published.last, "proof published");
         node.ring();
         Ok(StatusCode::OK)
@@ -136,7 +137,8 @@ impl Published {
         info_span!("job", id = self.job)
     }
 
-    fn refused(&self, refused: PublishRefused) -> ApiError {
+    fn refused(&self, node: &Node, refused: PublishRefused) -> ApiError {
+        node.store().metrics().publishes.add(refused.outcome(), 1);
         // The client drops the answer: this line and the list of rejected proofs are where it shows.
         warn!(first = self.first, last = self.last, reason = %refused, "proof rejected");
         refused.into()
