@@ -7,13 +7,14 @@ COPY src ./src
 COPY benches ./benches
 COPY data ./data
 # Without line tables, which are most of it.
-RUN cargo build --locked --release --bin witness-server && strip target/release/witness-server && mkdir /empty
+RUN cargo build --locked --release --bin witness-server && strip target/release/witness-server
+# What the image has beside it: a folder for temporary files of any user, and one for the data.
+RUN mkdir -p /root-fs/tmp /empty && chmod 1777 /root-fs/tmp
 
 FROM scratch
 COPY --from=build /src/target/release/witness-server /usr/local/bin/witness-server
-# Nobody in particular owns the data, and /tmp, where the demo works.
+COPY --from=build /root-fs/ /
 COPY --from=build --chown=65532:65532 /empty /data
-COPY --from=build --chown=65532:65532 /empty /tmp
 USER 65532:65532
 ENV WITNESS_SERVER_DATA_DIR=/data
 VOLUME /data
