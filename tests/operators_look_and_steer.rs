@@ -92,9 +92,9 @@ fn jobs_are_requeued_and_dropped_in_a_server_and_in_a_folder() {
     let online: &[&str] = &["--url", &server.url.clone()];
     text(&["jobs", "requeue", "1"], online);
     assert_eq!(json(&["jobs", "show", "1"], online)["status"], "idle");
-    text(&["jobs", "drop", "8"], online);
-    run_badly(&["jobs", "show", "8", "--url", &server.url], 3);
-    run_badly(&["jobs", "requeue", "8", "--url", &server.url], 3);
+    text(&["jobs", "drop", "5"], online);
+    run_badly(&["jobs", "show", "5", "--url", &server.url], 3);
+    run_badly(&["jobs", "requeue", "5", "--url", &server.url], 3);
     let error = run_badly(&["jobs", "requeue", "2", "--data-dir", dir], 4);
     assert!(error.contains("another witness-server"), "{error}");
     assert_eq!(server.terminate(), Some(0));

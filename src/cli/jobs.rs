@@ -65,7 +65,7 @@ pub enum Action {
         #[arg(value_parser = job_id())]
         id: u32,
     },
-    /// Remove a job that is not done; it is made anew when its data are still there
+    /// Remove a job that is not done; the server makes it anew only if it was the one of the last block
     Drop {
         /// The job's id
         #[arg(value_parser = job_id())]
