@@ -4,8 +4,8 @@ use tracing::debug;
 
 use crate::{
     cli::{
-        Cli, CliError, Command, backup, bench, check, completions, demo, doctor, export, health, import,
-        restore, revert, run, serve, snapshot, status, token, witness,
+        Cli, CliError, Command, backup, bench, blocks, check, completions, demo, doctor, explain, export,
+        health, import, jobs, provers, restore, revert, run, serve, snapshot, status, token, top, witness,
     },
     config::{Config, Environment, Origin},
     crypto::rescue,
@@ -34,6 +34,11 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Export(args) => export::run(&args, &config),
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args, &config),
+        Command::Jobs(args) => jobs::run(&args, &config),
+        Command::Provers(args) => provers::run(&args, &config),
+        Command::Blocks(args) => blocks::run(&args, &config),
+        Command::Explain(args) => explain::run(&args, &config),
+        Command::Top(args) => top::run(&args, &config),
         Command::Revert(args) => revert::run(&args, &config),
         Command::Backup(args) => backup::run(&args, &config),
         Command::Restore(args) => restore::run(&args, &config),

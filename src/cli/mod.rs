@@ -5,27 +5,34 @@
 
 pub mod backup;
 pub mod bench;
+pub mod blocks;
 pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
 mod error;
+pub mod explain;
 pub mod export;
 pub mod folder;
 pub mod health;
 pub mod import;
 pub mod in_process;
+pub mod jobs;
 pub mod load;
 mod output;
 mod progress;
+pub mod provers;
 pub mod restore;
 pub mod revert;
 pub mod run;
 pub mod serve;
 pub mod snapshot;
+mod source;
 pub mod status;
+mod table;
 mod target;
 pub mod token;
+pub mod top;
 pub mod witness;
 
 use std::{path::PathBuf, time::Duration};
@@ -99,6 +106,16 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Show how far blocks, witnesses, jobs and proofs are
     Status(status::StatusArgs),
+    /// List jobs, show one, requeue or drop it, or watch them all
+    Jobs(jobs::JobsArgs),
+    /// List provers: when they were seen, what they hold
+    Provers(provers::ProversArgs),
+    /// List blocks: how far each is
+    Blocks(blocks::BlocksArgs),
+    /// Say in a paragraph why a block is not proven yet
+    Explain(explain::ExplainArgs),
+    /// Show a running server at a glance, live: stages, rates, jobs, provers
+    Top(top::TopArgs),
     /// Take a data folder back to an earlier block
     Revert(revert::RevertArgs),
     /// Write everything that cannot be derived into one file, from a data folder or a running server
@@ -144,6 +161,11 @@ impl Cli {
             Command::Witness(args) => args.folder.add_flags(&mut flags),
             Command::Export(args) => args.target.add_flags(&mut flags),
             Command::Status(args) => args.target.add_flags(&mut flags),
+            Command::Jobs(args) => args.target.add_flags(&mut flags),
+            Command::Provers(args) => args.target.add_flags(&mut flags),
+            Command::Blocks(args) => args.target.add_flags(&mut flags),
+            Command::Explain(args) => args.target.add_flags(&mut flags),
+            Command::Top(args) => args.add_flags(&mut flags),
             Command::Revert(args) => args.folder.add_flags(&mut flags),
             Command::Backup(args) => args.target.add_flags(&mut flags),
             Command::Restore(args) => args.folder.add_flags(&mut flags),
@@ -217,6 +239,16 @@ mod tests {
             "check bundle F",
             "check bundle - --json",
             "status --url http://u --json",
+            "jobs list --url http://u --status failed --json",
+            "jobs --data-dir D list --after 7 --limit 5",
+            "jobs show 7 --url http://u",
+            "jobs requeue 7 --data-dir D",
+            "jobs drop 7 --url http://u",
+            "jobs watch --url http://u --json",
+            "provers --url http://u --json",
+            "blocks --data-dir D --oldest --after 3 --limit 5",
+            "explain block 7 --url http://u",
+            "top --url http://u",
             "revert --data-dir D --to 3",
             "backup --url http://u --out F",
             "backup --data-dir D --out - --force",
@@ -261,6 +293,11 @@ mod tests {
             "check",
             "check bundle",
             "revert --data-dir D",
+            "jobs --data-dir D",
+            "jobs show 0 --data-dir D",
+            "jobs list --limit 0 --data-dir D",
+            "explain 7 --data-dir D",
+            "top --data-dir D",
             "backup --data-dir D",
             "restore --data-dir D",
             "snapshot --data-dir D",

@@ -18,6 +18,7 @@ use super::{CliError, DataDirArgs, duration, import, runtime, show, write_output
 use crate::chain_folder::ChainFolder;
 use crate::client::Client;
 use crate::config::{Config, Origin};
+use crate::server::views::Explanation;
 use crate::service::Service;
 use outcome::{Outcome, Shortfall};
 
@@ -177,7 +178,7 @@ fn shortfall(
         }
         End::TimedOut => {
             let waits = match first_missing {
-                Some((block, stage)) => outcome::waits_for(service.node().store(), block, stage)?,
+                Some((block, _)) => Explanation::of(service.node().store(), block)?.text,
                 None => "the import is not at its end".to_owned(),
             };
             at(format!(

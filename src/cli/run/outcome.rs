@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::cli::CliError;
 use crate::cli::in_process::{BlockTimes, Stage, Stages};
-use crate::store::{Store, StoreError};
 
 /// See the module.
 pub struct Outcome {
@@ -50,22 +49,4 @@ impl Outcome {
             Some(shortfall) => Err(CliError::Failed(shortfall.reason)),
         }
     }
-}
-
-/// What a block that has not reached a stage waits for.
-///
-/// # Errors
-/// When the store cannot be read.
-pub fn waits_for(store: &Store, block: u32, stage: Stage) -> Result<String, StoreError> {
-    let counts = store.counts()?;
-    Ok(format!(
-        "block {block} is not {}; the last imported block is {}, the last witnessed one {}, and of the jobs {} wait, {} are in \
-         progress and {} have failed",
-        stage.name(),
-        store.head()?,
-        store.tree_head()?,
-        counts.idle,
-        counts.in_progress,
-        counts.failed
-    ))
 }
