@@ -31,7 +31,8 @@
 //!
 //! # Embedding
 //!
-//! `examples/embed.rs` runs the whole server inside a test, on a temporary folder and a free port.
+//! With the feature `testing`, the module `testing` has a whole server for a test, on a temporary folder, free ports and a clock of its own;
+//! `examples/embed.rs` embeds one.
 
 pub mod app;
 pub mod backup;
@@ -52,7 +53,6 @@ pub mod server;
 pub mod service;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
-#[doc(hidden)]
 pub mod testing;
 pub mod tls;
 pub mod tree;

@@ -108,11 +108,23 @@ impl Service {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: &Config, folder: &Path) -> Result<Self, StartError> {
+        Self::start_with(config, folder, store_options(config)).await
+    }
+
+    /// As [`start`](Self::start), with a store that works otherwise than configured, by another clock for instance.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_with(
+        config: &Config,
+        folder: &Path,
+        options: StoreOptions,
+    ) -> Result<Self, StartError> {
         let tls: Option<TlsAcceptor> = config.tls.as_ref().map(TlsFiles::acceptor).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let keys = config.verification_keys.as_deref();
         let verifier = keys.map(|folder| Verifier::open(folder, config.verify_concurrency)).transpose()?;
-        let store = open_store(config, folder)?;
+        let store = Arc::new(Store::open(folder, options)?);
         // After the folder is there and ours: a generated secret is kept in it.
         let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
         let listener = listen::bind(config.listen).await?;
@@ -132,8 +144,15 @@ impl Service {
             let _ = stop.wait_for(|stop| *stop).await;
         };
         let listeners = [
-            tokio::spawn(listen::serve(listener, tls, router, limits, open("main"), until(stop.clone()))),
-            tokio::spawn(listen::serve(
+            tokio::spawn(listen::serve_counted(
+                listener,
+                tls,
+                router,
+                limits,
+                open("main"),
+                until(stop.clone()),
+            )),
+            tokio::spawn(listen::serve_counted(
                 admin_listener,
                 None,
                 admin::router(node.clone()),
@@ -191,6 +210,13 @@ impl Service {
         while !self.node.has_failed() && !self.listeners.iter().any(JoinHandle::is_finished) {
             tokio::time::sleep(WATCH_INTERVAL).await;
         }
+    }
+
+    /// Ends it where it stands: connections are cut, and it waits for the workers alone. What was acknowledged is on disk.
+    pub fn cut(self) {
+        self.stopping.send_replace(true);
+        self.listeners.iter().for_each(JoinHandle::abort);
+        self.node.stop();
     }
 
     /// Takes no new connection, lets requests under way finish, stops the workers, flushes; each within the configured time.

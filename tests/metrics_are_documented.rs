@@ -36,9 +36,9 @@ fn documented() -> Table {
 }
 
 /// The base name of a series of a histogram, if there is such a histogram.
-fn base<'a>(name: &'a str, histograms: impl Fn(&str) -> bool) -> &'a str {
-    let stems = ["_bucket", "_sum", "_count"].into_iter().filter_map(|end| name.strip_suffix(end));
-    stems.into_iter().find(|stem| histograms(stem)).unwrap_or(name)
+fn base(name: &str, histograms: impl Fn(&str) -> bool) -> &str {
+    let mut stems = ["_bucket", "_sum", "_count"].into_iter().filter_map(|end| name.strip_suffix(end));
+    stems.find(|stem| histograms(stem)).unwrap_or(name)
 }
 
 fn exported(text: &str) -> Table {
@@ -209,7 +209,8 @@ fn names_and_values(expression: &str) -> (Vec<String>, Vec<String>) {
             "by" | "on" | "ignoring" => at += words[at..].iter().position(|word| *word == ")").unwrap() + 1,
             "and" | "or" => {}
             word if !word.starts_with(|c: char| c.is_ascii_alphabetic()) => {}
-            _ if words.get(at) == Some(&"(") => {}
+            // Functions.
+            _ if [Some(&"("), Some(&"by")].contains(&words.get(at)) => {}
             word => names.push(word.to_owned()),
         }
     }

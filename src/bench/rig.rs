@@ -94,14 +94,7 @@ impl Server {
             shutdown_timeout: Duration::from_secs(1),
             ..ListenLimits::from(&config)
         };
-        tokio::spawn(listen::serve(
-            listener,
-            None,
-            router,
-            limits,
-            Default::default(),
-            std::future::pending(),
-        ));
+        tokio::spawn(listen::serve(listener, None, router, limits, std::future::pending()));
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(4096).build(connector);

@@ -109,7 +109,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// the bound. Gives the number of connections that had to be cut; `open` is the number of those that are open. With `tls` nothing but TLS is spoken.
 ///
 /// Handlers find the peer's address as [`ConnectInfo<SocketAddr>`].
-pub async fn serve(
+pub async fn serve_counted(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
@@ -155,6 +155,17 @@ pub async fn serve(
     connections.shutdown().await;
     count(&open, &connections);
     cut
+}
+
+/// As [`serve_counted`], without the count.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    limits: ListenLimits,
+    shutdown: impl Future<Output = ()>,
+) -> usize {
+    serve_counted(listener, tls, router, limits, Gauge::default(), shutdown).await
 }
 
 fn count(open: &Gauge, connections: &JoinSet<()>) {
@@ -272,9 +283,7 @@ mod tests {
             )
             .route("/coma", get(|| async { std::future::pending::<()>().await }));
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(serve(listener, None, router, LIMITS, Gauge::default(), async {
-            drop(stopped.await)
-        }));
+        let server = tokio::spawn(serve(listener, None, router, LIMITS, async { drop(stopped.await) }));
         (address, stop, server)
     }
 
