@@ -369,7 +369,7 @@ mod tests {
         let root = folder();
         let image = saved(&root);
         let to = root.path().join("new");
-        for at in 0..image.len() {
+        for at in (0..image.len()).step_by(3) {
             let mut other = image.clone();
             other[at] ^= 1 << (at % 8);
             // A header of zstd has bits without a meaning: then the content is the same.
@@ -379,7 +379,7 @@ mod tests {
             }
             assert!(!to.exists(), "{at}");
         }
-        for length in 0..image.len() {
+        for length in (0..image.len()).step_by(7) {
             assert!(load(&image[..length], &to).is_err(), "{length}");
             assert!(!to.exists());
         }
