@@ -7,6 +7,7 @@ pub(crate) mod encoding;
 pub mod error;
 mod gate;
 pub mod listen;
+pub mod monitor;
 mod observe;
 pub mod paced;
 pub mod path;
