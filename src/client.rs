@@ -148,6 +148,7 @@ impl Answer {
         let body = serde_json::from_slice(&self.body).unwrap_or_else(|_| ErrorBody {
             code: String::new(),
             message: String::from_utf8_lossy(&self.body).chars().take(200).collect(),
+            ..ErrorBody::default()
         });
         if self.status == StatusCode::UNAUTHORIZED {
             return Err(ClientError::Unauthorized { url: self.url, message: body.message });

@@ -21,6 +21,7 @@ use crate::{
         admin,
         auth::Authenticator,
         listen::{self, BindError, ListenLimits},
+        monitor::Monitor,
         routes::{self, Limits},
     },
     store::{Store, StoreError, StoreOptions},
@@ -99,6 +100,7 @@ pub struct Service {
     admin_address: SocketAddr,
     stopping: watch::Sender<bool>,
     listeners: [JoinHandle<usize>; 2],
+    watching: JoinHandle<()>,
     shutdown_timeout: Duration,
 }
 
@@ -135,7 +137,9 @@ impl Service {
         let options = NodeOptions { verifier: verifier.map(Arc::new), ..node_options(config) };
         let node = Node::new(store, options);
         node.start()?;
-        let router = routes::router(node.clone(), Authenticator::new(&secret), Limits::from(config));
+        let (monitor, watching) = Monitor::start(node.clone());
+        let authenticator = Authenticator::new(&secret);
+        let router = routes::router_with(node.clone(), monitor.clone(), authenticator, Limits::from(config));
         let (stopping, stop) = watch::channel(false);
         let open = |listener| node.store().metrics().connections_of(listener);
         let limits = ListenLimits::from(config);
@@ -155,7 +159,7 @@ impl Service {
             tokio::spawn(listen::serve_counted(
                 admin_listener,
                 None,
-                admin::router(node.clone()),
+                admin::router(node.clone(), monitor, config.operator_token.clone(), Limits::from(config)),
                 limits,
                 open("admin"),
                 until(stop),
@@ -171,6 +175,7 @@ impl Service {
             admin_address,
             stopping,
             listeners,
+            watching,
             shutdown_timeout,
         })
     }
@@ -222,6 +227,8 @@ impl Service {
     /// Takes no new connection, lets requests under way finish, stops the workers, flushes; each within the configured time.
     pub async fn stop(self) {
         self.stopping.send_replace(true);
+        // Streams of events end with it; they would not end by themselves.
+        self.watching.abort();
         for listener in self.listeners {
             if let Ok(cut) = listener.await
                 && cut > 0

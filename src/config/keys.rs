@@ -80,6 +80,8 @@ pub(super) static KEYS: &[Key] = &[
     key("secret", Kind::Secret, None, "shared secret of the bearer tokens")
         .env(&[("API_PROVER_SECRET_AUTH", Unit::Plain)]),
     key("secret_file", Kind::Text, None, "file whose text is the shared secret"),
+    key("operator_token", Kind::Secret, None, "token of operators on admin_listen; none: nothing can be changed there"),
+    key("operator_token_file", Kind::Text, None, "file whose text is the operator_token"),
     key("allow_short_secret", Kind::Bare, Some("false"), "accept a secret below 32 bytes on an address that other machines reach"),
     key("tls_certificate", Kind::Text, None, "PEM file with the certificate chain of listen; with tls_key it speaks TLS"),
     key("tls_key", Kind::Text, None, "PEM file with the private key of tls_certificate"),

@@ -9,6 +9,7 @@ pub mod error;
 mod gate;
 pub mod listen;
 mod metrics;
+pub mod monitor;
 mod observe;
 pub mod paced;
 pub mod path;

@@ -1,5 +1,7 @@
 //! How far everything is: what the status route and `status --data-dir` show.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::refusal::hash;
@@ -26,6 +28,21 @@ pub struct Status {
     pub aggregated_operations: OperationStatus,
     /// Space of the file system.
     pub space: SpaceStatus,
+    /// Bytes of the data folder, measured now and then; null until they are, and when the folder is looked at offline.
+    pub storage: Option<StorageStatus>,
+    /// Provers that were seen within `gone_timeout`, or hold a job.
+    pub provers: u64,
+}
+
+/// Bytes of the parts of the data folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct StorageStatus {
+    /// The index of sled.
+    pub index_bytes: u64,
+    /// Blocks, witnesses and proofs.
+    pub blobs_bytes: u64,
+    /// What cannot be made again, once more.
+    pub journal_bytes: u64,
 }
 
 /// Space of the file system that the data folder is in.
@@ -145,6 +162,9 @@ impl Status {
                 execute_blocks: store.last_block_of(AggregatedAction::ExecuteBlocks)?,
             },
             space: SpaceStatus { free_bytes, min_free_bytes, low },
+            storage: None,
+            provers: store.leases().into_iter().map(|lease| lease.holder).collect::<BTreeSet<_>>().len()
+                as u64,
         })
     }
 }

@@ -47,6 +47,13 @@ pub struct JobRecord {
     pub last_heartbeat_ms: Option<u64>,
 }
 
+impl JobRecord {
+    /// Its size: chunks of the block, or the number of blocks.
+    pub fn size(&self) -> u32 {
+        self.chunks.unwrap_or_else(|| self.last.saturating_sub(self.first).saturating_add(1))
+    }
+}
+
 /// Number of jobs by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobCounts {

@@ -33,6 +33,11 @@ impl Store {
         shown.collect()
     }
 
+    /// How long a lease lives without a heartbeat, in milliseconds.
+    pub fn gone_timeout_ms(&self) -> u64 {
+        self.policy.gone_timeout_ms
+    }
+
     /// The job of a type about exactly this range.
     pub fn job_about(
         &self,

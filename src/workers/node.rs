@@ -11,6 +11,7 @@ use super::bell::Bell;
 use super::chain::Chain;
 use super::import::{self, ImportError, Imported};
 use super::maintainer;
+use super::provers::Provers;
 use super::updater::Updater;
 use super::verification::Verifier;
 use crate::store::{Store, StoreError};
@@ -57,6 +58,7 @@ pub struct Node {
     importing: Mutex<()>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     failed: Arc<AtomicBool>,
+    provers: Provers,
 }
 
 impl Node {
@@ -69,6 +71,7 @@ impl Node {
             importing: Mutex::new(()),
             threads: Mutex::new(Vec::new()),
             failed: Arc::new(AtomicBool::new(false)),
+            provers: Provers::default(),
         })
     }
 
@@ -141,6 +144,21 @@ impl Node {
     /// The store.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// The provers seen in this run.
+    pub fn provers(&self) -> &Provers {
+        &self.provers
+    }
+
+    /// Lets a quarantined block be tried again, and wakes the workers. Whether it was quarantined.
+    ///
+    /// # Errors
+    /// When there is no such block, or the store fails.
+    pub fn retry(&self, block: u32) -> Result<bool, StoreError> {
+        let freed = self.store.free(block)?;
+        self.bell.ring();
+        Ok(freed)
     }
 
     /// What published proofs are verified by.

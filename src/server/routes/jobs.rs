@@ -38,14 +38,15 @@ pub async fn list(
 ) -> Result<Json<JobPage>, ApiError> {
     let Filter { status, after, limit } = query_of(filter)?;
     let limit = page_size(limit);
-    api.blocking(move |node| Ok(JobPage::of(node.store(), status, after, limit)?)).await.map(Json)
+    api.blocking(move |node| Ok(JobPage::of_node(node, status, after, limit)?)).await.map(Json)
 }
 
 /// One job.
 pub async fn job(State(api): Shared, id: Id) -> Result<Json<JobView>, ApiError> {
     let job_id = path_of(id)?;
     let id = known(job_id)?;
-    let job = api.blocking(move |node| Ok(JobView::of(node.store(), id)?)).await?;
+    let job =
+        api.blocking(move |node| Ok(node.store().job(id)?.map(|job| JobView::of_node(node, job)))).await?;
     job.map(Json).ok_or(ApiError::UnknownJob { job_id })
 }
 

@@ -21,16 +21,18 @@ use axum::{
 use tracing::Span;
 
 use super::{
-    auth::{Authenticator, require_token},
+    auth::{Authenticator, require_operator, require_token},
     body::{self, BodyTimeouts},
     error::ApiError,
     gate::{self, Gate},
     metrics::measure,
+    monitor::Monitor,
     observe::observe,
     status::Status,
+    views::HistoryView,
 };
 use crate::{
-    config::{BodyLimits, Config, RequestLimits},
+    config::{BodyLimits, Config, RequestLimits, Secret},
     server::path,
     workers::Node,
 };
@@ -69,6 +71,7 @@ impl From<&Config> for Limits {
 /// What the routes work with.
 struct Api {
     node: Arc<Node>,
+    monitor: Monitor,
     limits: BodyLimits,
     timeouts: BodyTimeouts,
 }
@@ -77,6 +80,16 @@ type Shared = State<Arc<Api>>;
 
 /// All routes, every one behind a bearer token: 401 comes before 404, 405 and 400.
 pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: Limits) -> Router {
+    router_with(node, Monitor::idle(), authenticator, limits)
+}
+
+/// The same, with what is found in the background.
+pub fn router_with(
+    node: Arc<Node>,
+    monitor: Monitor,
+    authenticator: Authenticator,
+    limits: Limits,
+) -> Router {
     let Limits { bodies, timeouts, requests, wait } = limits;
     let measured = node.store().metrics().clone();
     let gate = |requests| from_fn_with_state(Gate::new(requests, wait), gate::pass);
@@ -92,21 +105,15 @@ pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: Limits) -> 
         .route(path::BLOCKS, post(import::block))
         .route(path::AGGREGATED_OPERATIONS, post(import::aggregated_operation))
         .route_layer(gate(requests.import));
-    let operators = Router::new()
+    let operators = reads()
+        .merge(steering())
         .route(path::GENESIS, get(blocks::genesis))
         .route("/api/v1/blocks/{number}", get(blocks::block))
         .route("/api/v1/blocks/{number}/witness", get(blocks::witness))
         .route("/api/v1/blocks/{number}/proof", get(blocks::proof))
-        .route(path::AGGREGATED_OPERATIONS, get(aggregated::operations))
         .route("/api/v1/aggregated_proofs/{first}/{last}", get(aggregated::proof))
-        .route("/api/v1/rejected_proofs", get(aggregated::rejected))
-        .route("/api/v1/jobs", get(jobs::list))
-        .route("/api/v1/jobs/{id}", get(jobs::job))
         .route("/api/v1/jobs/{id}/data", get(jobs::data))
-        .route("/api/v1/jobs/{id}/requeue", post(jobs::requeue))
-        .route("/api/v1/jobs/{id}/drop", post(jobs::drop_job))
         .route(path::BACKUP, get(backup::backup))
-        .route(path::STATUS, get(status))
         .route_layer(gate(requests.operator));
     let bundles = Router::new()
         .route("/api/v1/blocks/{number}/bundle", get(blocks::bundle))
@@ -125,11 +132,64 @@ pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: Limits) -> 
         .layer(from_fn_with_state(Arc::new(authenticator), require_token))
         .layer(from_fn(observe))
         .layer(from_fn_with_state(measured, measure))
-        .with_state(Arc::new(Api { node, limits: bodies, timeouts }))
+        .with_state(Arc::new(Api { node, monitor, limits: bodies, timeouts }))
+}
+
+/// What operators read, without what provers are given and give.
+fn reads() -> Router<Arc<Api>> {
+    Router::new()
+        .route(path::STATUS, get(status))
+        .route(path::BLOCKS, get(blocks::list))
+        .route("/api/v1/blocks/{number}/explain", get(blocks::explain))
+        .route(path::AGGREGATED_OPERATIONS, get(aggregated::operations))
+        .route("/api/v1/rejected_proofs", get(aggregated::rejected))
+        .route("/api/v1/jobs", get(jobs::list))
+        .route("/api/v1/jobs/{id}", get(jobs::job))
+        .route("/api/v1/provers", get(blocks::provers))
+        .route("/api/v1/history", get(history))
+        .route("/api/v1/events", get(events))
+}
+
+/// What operators do.
+fn steering() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/api/v1/jobs/{id}/requeue", post(jobs::requeue))
+        .route("/api/v1/jobs/{id}/drop", post(jobs::drop_job))
+        .route("/api/v1/blocks/{number}/retry", post(blocks::retry))
+}
+
+/// The same for the admin listener: reading without a token, doing with that of the operator.
+pub(super) fn admin_routes(
+    node: Arc<Node>,
+    monitor: Monitor,
+    operator: Option<Secret>,
+    limits: Limits,
+) -> Router {
+    let Limits { bodies, timeouts, requests, wait } = limits;
+    let enabled = operator.is_some();
+    let steering = steering().route_layer(from_fn_with_state(operator.map(Arc::new), require_operator));
+    reads()
+        .merge(steering)
+        .route("/api/v1/operator", get(move || async move { Json(serde_json::json!({"enabled": enabled})) }))
+        .route_layer(from_fn_with_state(Gate::new(requests.operator, wait), gate::pass))
+        .with_state(Arc::new(Api { node, monitor, limits: bodies, timeouts }))
 }
 
 async fn status(State(api): Shared) -> Result<Json<Status>, ApiError> {
-    api.blocking(|node| Ok(Status::of(node.store())?)).await.map(Json)
+    let monitor = api.monitor.clone();
+    api.blocking(move |node| Ok(monitor.status(node)?)).await.map(Json)
+}
+
+/// The last hour.
+async fn history(State(api): Shared) -> Json<HistoryView> {
+    Json(api.monitor.history())
+}
+
+/// Every change, as it happens.
+async fn events(State(api): Shared) -> Result<Response, ApiError> {
+    let monitor = api.monitor.clone();
+    let now = api.blocking(move |node| Ok(monitor.status(node)?)).await?;
+    api.monitor.events(now)
 }
 
 impl Api {

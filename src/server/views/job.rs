@@ -7,6 +7,7 @@ use crate::{
     domain::job::{JobStatus, JobType},
     server::refusal::wire_id,
     store::{JobRecord, Store, StoreError},
+    workers::Node,
 };
 
 /// A proving job.
@@ -115,7 +116,16 @@ impl From<JobStatusName> for JobStatus {
 
 impl From<JobRecord> for JobView {
     fn from(job: JobRecord) -> Self {
+        Self::with_usual(job, None, 0)
+    }
+}
+
+impl JobView {
+    fn with_usual(job: JobRecord, usual_ms: Option<u64>, now_ms: u64) -> Self {
+        let since = job.leased_since_ms;
+        let left = |usual: u64| Some(usual.saturating_sub(now_ms.saturating_sub(since?)));
         Self {
+            eta_ms: usual_ms.and_then(left),
             id: wire_id(job.id),
             r#type: job.job_type.into(),
             status: job.status.into(),
@@ -130,12 +140,17 @@ impl From<JobRecord> for JobView {
             waits_ms: job.waits_ms,
             leased_since_ms: job.leased_since_ms,
             last_heartbeat_ms: job.last_heartbeat_ms,
-            eta_ms: None,
         }
     }
 }
 
 impl JobView {
+    /// A job of a running node, with an estimate.
+    pub fn of_node(node: &Node, job: JobRecord) -> Self {
+        let usual = node.provers().usual_ms(job.job_type, job.size());
+        Self::with_usual(job, usual, node.store().now_ms())
+    }
+
     /// A job of a store, without an estimate; `None` when there is no such job.
     ///
     /// # Errors
@@ -165,8 +180,31 @@ impl JobPage {
         after: u32,
         limit: usize,
     ) -> Result<Self, StoreError> {
+        Self::shown(store, status, after, limit, JobView::from)
+    }
+
+    /// The same of a running node, with estimates.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn of_node(
+        node: &Node,
+        status: Option<JobStatusName>,
+        after: u32,
+        limit: usize,
+    ) -> Result<Self, StoreError> {
+        Self::shown(node.store(), status, after, limit, |job| JobView::of_node(node, job))
+    }
+
+    fn shown(
+        store: &Store,
+        status: Option<JobStatusName>,
+        after: u32,
+        limit: usize,
+        view: impl Fn(JobRecord) -> JobView,
+    ) -> Result<Self, StoreError> {
         let jobs = store.jobs(status.map(Into::into), after, limit)?;
         let next = jobs.last().filter(|_| jobs.len() == limit).map(|job| job.id);
-        Ok(Self { jobs: jobs.into_iter().map(Into::into).collect(), next })
+        Ok(Self { jobs: jobs.into_iter().map(view).collect(), next })
     }
 }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     server::refusal::wire_id,
     store::{LeaseRecord, Store},
+    workers::Node,
 };
 
 /// A prover that was seen since the server started, or that holds a job.
@@ -42,13 +43,23 @@ impl ProverPage {
         Self::with(store, BTreeMap::new(), after, limit)
     }
 
-    /// The same, and of those that were seen.
-    pub fn with(
-        store: &Store,
-        seen: BTreeMap<String, ProverView>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Self {
+    /// Of a running node: those that were seen, too.
+    pub fn of_node(node: &Node, after: Option<&str>, limit: usize) -> Self {
+        let seen = node.provers().all().into_iter().map(|(name, seen)| {
+            let view = ProverView {
+                name: name.clone(),
+                first_seen_ms: seen.first_ms,
+                last_seen_ms: seen.last_ms,
+                jobs: Vec::new(),
+                proofs: seen.proofs,
+                rejected: seen.rejected,
+            };
+            (name, view)
+        });
+        Self::with(node.store(), seen.collect(), after, limit)
+    }
+
+    fn with(store: &Store, seen: BTreeMap<String, ProverView>, after: Option<&str>, limit: usize) -> Self {
         let mut all = seen;
         for LeaseRecord { job, holder, since_ms, renewed_ms } in store.leases() {
             let prover = all.entry(holder.clone()).or_insert_with(|| ProverView {
