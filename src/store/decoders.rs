@@ -96,7 +96,7 @@ fn file_header(bytes: &[u8]) {
 }
 
 /// A segment of the journal. An even first byte gives the rest as it stands; an odd one has the checksum of every header put right.
-/// Entries and gaps are all of the segment, in their order, and each item is either stored or gone.
+/// Entries are in their order, each gap ends where an entry begins or the segment ends, and each item is either stored or gone.
 pub fn journal(bytes: &[u8]) {
     let Some((kind, segment)) = bytes.split_first() else { return };
     let mut segment = segment.to_vec();
