@@ -292,7 +292,7 @@ mod tests {
                 "witness_server_requests_total{method=\"GET\",route=\"/api/v1/jobs/{id}\",status=\"4xx\"} 1\n",
                 false,
             ),
-            ("witness_server_request_seconds_bucket{le=\"0.005\",route=\"/api/v1/jobs/{id}\"} 1\n", false),
+            ("witness_server_request_seconds_bucket{route=\"/api/v1/jobs/{id}\",le=\"0.005\"} 1\n", false),
         ] {
             assert_eq!((one.contains(line), other.contains(line)), (!in_other, in_other), "{line}\n{one}");
         }

@@ -221,6 +221,8 @@ impl Service {
     pub fn cut(self) {
         self.stopping.send_replace(true);
         self.listeners.iter().for_each(JoinHandle::abort);
+        // It holds the node, and with it the folder.
+        self.watching.abort();
         self.node.stop();
     }
 
