@@ -11,7 +11,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use serde_json::json;
 
 use super::{
     dashboard,
@@ -20,6 +19,7 @@ use super::{
     monitor::Monitor,
     observe::observe,
     routes::{self, Limits},
+    views::Readiness,
 };
 use crate::{config::Secret, workers::Node};
 
@@ -45,7 +45,7 @@ async fn ready(State(node): State<Arc<Node>>) -> Response {
     let checked = tokio::task::spawn_blocking(move || reasons(&node)).await;
     let reasons = checked.unwrap_or_else(|error| vec![format!("the check failed: {error}")]);
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": reasons.is_empty(), "reasons": reasons}))).into_response()
+    (status, Json(Readiness { ready: reasons.is_empty(), reasons })).into_response()
 }
 
 /// Why the node is not fit for work.

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{auth::AuthError, observe};
 
@@ -16,7 +17,7 @@ use super::{auth::AuthError, observe};
 const RETRY_AFTER: &str = "5";
 
 /// The media type of problems.
-const PROBLEM: &str = "application/problem+json";
+pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +170,7 @@ pub enum ApiError {
 }
 
 /// The body of every error: a problem of RFC 9457, with extensions.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// `about:blank`: the code says what kind of problem it is.
     #[serde(default)]

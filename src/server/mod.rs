@@ -11,6 +11,7 @@ pub mod listen;
 mod metrics;
 pub mod monitor;
 mod observe;
+mod openapi;
 pub mod paced;
 pub mod path;
 mod refusal;

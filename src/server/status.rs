@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::refusal::hash;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 const MAX_QUARANTINED: usize = 100;
 
 /// The state of a data folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Status {
     /// Version of this program.
     pub version: &'static str,
@@ -35,7 +36,7 @@ pub struct Status {
 }
 
 /// Bytes of the parts of the data folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StorageStatus {
     /// The index of sled.
     pub index_bytes: u64,
@@ -46,7 +47,7 @@ pub struct StorageStatus {
 }
 
 /// Space of the file system that the data folder is in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SpaceStatus {
     /// Bytes that are free; null when the system does not tell.
     pub free_bytes: Option<u64>,
@@ -57,7 +58,7 @@ pub struct SpaceStatus {
 }
 
 /// The genesis.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct GenesisStatus {
     /// Root before block 1, 0x and 64 hex digits.
     pub root: String,
@@ -66,7 +67,7 @@ pub struct GenesisStatus {
 }
 
 /// Blocks by number; 0 for none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct BlockStatus {
     /// The last imported block.
     pub head: u32,
@@ -79,7 +80,7 @@ pub struct BlockStatus {
 }
 
 /// A block that cannot be witnessed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct QuarantineStatus {
     /// Block number.
     pub block: u32,
@@ -94,7 +95,7 @@ pub struct QuarantineStatus {
 }
 
 /// Numbers of jobs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct JobStatus {
     /// Waiting for a prover.
     pub idle: u64,
@@ -113,7 +114,7 @@ pub struct JobStatus {
 }
 
 /// The last block of each action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct OperationStatus {
     /// Committed.
     pub commit_blocks: u32,

@@ -61,13 +61,20 @@ impl Store {
         self.apply(batch)
     }
 
-    /// Up to `limit` rejected proofs, the newest first.
-    pub fn rejected(&self, limit: usize) -> Result<Vec<RejectedProof>, StoreError> {
-        let rows = self.db.range_raw_back(Table::Rejected, &keys::number(0), &[0xff; 5], limit)?;
-        let read = |(_, row): Entry| {
+    /// Up to `limit` rejected proofs with their numbers, the newest first; all, or those before a number.
+    pub fn rejected(
+        &self,
+        before: Option<u32>,
+        limit: usize,
+    ) -> Result<Vec<(u32, RejectedProof)>, StoreError> {
+        let end = before.map_or_else(|| vec![0xff; 5], |before| keys::number(before).to_vec());
+        let rows = self.db.range_raw_back(Table::Rejected, &keys::number(0), &end, limit)?;
+        let read = |(key, row): Entry| {
             let RejectedRow { job_id, prover, reason, at_ms, body } =
                 codec::from_body_bytes("a rejected proof", &row)?;
-            Ok(RejectedProof { job_id, prover, reason, at_ms, body: self.read_body(&body)? })
+            let number = keys::head_number(&key)
+                .ok_or_else(|| StoreError::corrupt("the key of a rejected proof is too short"))?;
+            Ok((number, RejectedProof { job_id, prover, reason, at_ms, body: self.read_body(&body)? }))
         };
         rows.into_iter().map(read).collect()
     }

@@ -8,20 +8,31 @@ use axum::{
 };
 
 use serde::Deserialize;
-use serde_json::{Value, json};
 use tracing::info;
+use utoipa::IntoParams;
 
 use super::{Shared, path_of, query_of, stored_json};
 use crate::bundle::{self, TakeError};
 use crate::server::{
     error::ApiError,
+    path,
     stored::StoredJson,
-    views::{BlockPage, Explanation, Order, ProverPage, page_size},
+    views::{BlockOutcome, BlockPage, Explanation, Order, page_size},
 };
 
-type Number = Result<Path<u32>, PathRejection>;
+/// A block.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct BlockPath {
+    /// Its number.
+    #[param(maximum = 4294967295u64)]
+    number: u32,
+}
 
-/// The imported genesis.
+type Number = Result<Path<BlockPath>, PathRejection>;
+
+/// The genesis, as imported.
+#[utoipa::path(get, path = path::GENESIS, responses((status = OK, body = Value)))]
 pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response, ApiError> {
     let body = api.blocking(|node| Ok(node.store().open_genesis()?)).await?;
     let missing = || ApiError::NotFound { what: "the genesis".to_owned() };
@@ -29,16 +40,18 @@ pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response,
 }
 
 /// A block and its account updates, as imported.
+#[utoipa::path(get, path = "/api/v1/blocks/{number}", params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
-    let number = path_of(number)?;
+    let BlockPath { number } = path_of(number)?;
     let body = api.blocking(move |node| Ok(node.store().open_block(number)?)).await?;
     let missing = || ApiError::NotFound { what: format!("block {number}") };
     StoredJson::whole(body.ok_or_else(missing)?).into_response(&headers)
 }
 
-/// The witness of a block.
+/// The witness of a block, as provers get it.
+#[utoipa::path(get, path = "/api/v1/blocks/{number}/witness", params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
-    let number = path_of(number)?;
+    let BlockPath { number } = path_of(number)?;
     let witness = api.blocking(move |node| {
         let witness = node.store().witness(number)?;
         let missing = || ApiError::NotFound { what: format!("the witness of block {number}") };
@@ -47,16 +60,19 @@ pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> 
     witness.await?.into_response(&headers)
 }
 
-/// The proof of a block.
+/// The proof of a block, as published.
+#[utoipa::path(get, path = "/api/v1/blocks/{number}/proof", params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiError> {
-    let number = path_of(number)?;
+    let BlockPath { number } = path_of(number)?;
     let proof = api.blocking(move |node| Ok(node.store().single_proof(number)?)).await?;
     stored_json(proof, || format!("the proof of block {number}"))
 }
 
-/// A block with all that its witness follows from, as a file.
+/// A block with all that its witness follows from, as a file for `check bundle`.
+#[utoipa::path(get, path = "/api/v1/blocks/{number}/bundle", params(BlockPath),
+    responses((status = OK, content_type = "application/octet-stream", body = [u8])))]
 pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiError> {
-    let number = path_of(number)?;
+    let BlockPath { number } = path_of(number)?;
     let file = api.blocking(move |node| {
         let bundle = bundle::take(node.store(), number)?;
         Ok(bundle.to_file().map_err(TakeError::from)?)
@@ -65,20 +81,26 @@ pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiE
 }
 
 /// Which blocks to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Filter {
     /// Only those with a larger number.
+    #[param(maximum = 4294967295u64)]
     after: Option<u32>,
     /// Only those with a smaller number.
+    #[param(maximum = 4294967295u64)]
     before: Option<u32>,
-    /// At most so many.
-    limit: Option<usize>,
+    /// At most so many: 1 to 1000, 100 if absent.
+    #[param(maximum = 4294967295u64)]
+    limit: Option<u32>,
     /// Which come first.
     #[serde(default)]
+    #[param(inline)]
     order: Order,
 }
 
 /// Blocks and how far they are.
+#[utoipa::path(get, path = path::BLOCKS, params(Filter), responses((status = OK, body = BlockPage)))]
 pub async fn list(
     State(api): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
@@ -89,36 +111,19 @@ pub async fn list(
 }
 
 /// Why a block is not proven yet.
+#[utoipa::path(get, path = "/api/v1/blocks/{number}/explain", params(BlockPath), responses((status = OK, body = Explanation)))]
 pub async fn explain(State(api): Shared, number: Number) -> Result<Json<Explanation>, ApiError> {
-    let number = path_of(number)?;
+    let BlockPath { number } = path_of(number)?;
     api.blocking(move |node| Ok(Explanation::of(node.store(), number)?)).await.map(Json)
 }
 
-/// A quarantined block is tried again.
-pub async fn retry(State(api): Shared, number: Number) -> Result<Json<Value>, ApiError> {
-    let number = path_of(number)?;
+/// Tries a quarantined block again.
+#[utoipa::path(post, path = "/api/v1/blocks/{number}/retry", params(BlockPath), responses((status = OK, body = BlockOutcome)))]
+pub async fn retry(State(api): Shared, number: Number) -> Result<Json<BlockOutcome>, ApiError> {
+    let BlockPath { number } = path_of(number)?;
     if !api.blocking(move |node| Ok(node.retry(number)?)).await? {
         return Err(ApiError::NotQuarantined { block: number });
     }
     info!(block = number, "quarantined block freed by an operator, it is tried again");
-    Ok(Json(json!({"block": number, "outcome": "retried"})))
-}
-
-/// Which provers to list.
-#[derive(Debug, Deserialize)]
-pub struct Names {
-    /// Only those with a name behind this one.
-    after: Option<String>,
-    /// At most so many.
-    limit: Option<usize>,
-}
-
-/// The provers that were seen in this run, and those that hold jobs.
-pub async fn provers(
-    State(api): Shared,
-    names: Result<Query<Names>, QueryRejection>,
-) -> Result<Json<ProverPage>, ApiError> {
-    let Names { after, limit } = query_of(names)?;
-    let limit = page_size(limit);
-    api.blocking(move |node| Ok(ProverPage::of_node(node, after.as_deref(), limit))).await.map(Json)
+    Ok(Json(BlockOutcome { block: number, outcome: "retried".to_owned() }))
 }

@@ -7,31 +7,45 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
 use tracing::info;
+use utoipa::IntoParams;
 
 use super::{Shared, path_of, query_of};
 use crate::server::{
     error::ApiError,
     stored::StoredJson,
-    views::{JobPage, JobStatusName, JobView, page_size},
+    views::{JobOutcome, JobPage, JobStatusName, JobView, page_size},
 };
 
-type Id = Result<Path<i32>, PathRejection>;
+/// A job.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct JobPath {
+    /// Its id.
+    #[serde(rename = "id")]
+    #[param(minimum = -2147483648i64, maximum = 2147483647i64)]
+    job_id: i32,
+}
+
+type Id = Result<Path<JobPath>, PathRejection>;
 
 /// Which jobs to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Filter {
     /// Only those of this status.
     status: Option<JobStatusName>,
     /// Only those with a larger id.
     #[serde(default)]
+    #[param(maximum = 4294967295u64)]
     after: u32,
-    /// At most so many.
-    limit: Option<usize>,
+    /// At most so many: 1 to 1000, 100 if absent.
+    #[param(maximum = 4294967295u64)]
+    limit: Option<u32>,
 }
 
-/// Jobs by id; `next` is the `after` of the next page, if there may be one.
+/// Lists jobs by id; `next` is the `after` of the next page, if there may be one.
+#[utoipa::path(get, path = "/api/v1/jobs", params(Filter), responses((status = OK, body = JobPage)))]
 pub async fn list(
     State(api): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
@@ -42,8 +56,9 @@ pub async fn list(
 }
 
 /// One job.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", params(JobPath), responses((status = OK, body = JobView)))]
 pub async fn job(State(api): Shared, id: Id) -> Result<Json<JobView>, ApiError> {
-    let job_id = path_of(id)?;
+    let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let job =
         api.blocking(move |node| Ok(node.store().job(id)?.map(|job| JobView::of_node(node, job)))).await?;
@@ -51,8 +66,9 @@ pub async fn job(State(api): Shared, id: Id) -> Result<Json<JobView>, ApiError> 
 }
 
 /// The data of a job, as a prover gets it.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/data", params(JobPath), responses((status = OK, body = Value)))]
 pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Response, ApiError> {
-    let job_id = path_of(id)?;
+    let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let data = api.blocking(move |node| {
         let data = node.store().job_data(id)?.ok_or(ApiError::UnknownJob { job_id })?;
@@ -62,8 +78,9 @@ pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Resp
 }
 
 /// Gives a job another chance.
-pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<Value>, ApiError> {
-    let job_id = path_of(id)?;
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/requeue", params(JobPath), responses((status = OK, body = JobOutcome)))]
+pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
+    let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let requeued = api.blocking(move |node| {
         node.store().job(id)?.ok_or(ApiError::UnknownJob { job_id })?;
@@ -73,12 +90,13 @@ pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<Value>, ApiError
     });
     requeued.await?;
     info!(job = id, "job requeued by an operator");
-    Ok(Json(json!({"job_id": job_id, "outcome": "requeued"})))
+    Ok(Json(JobOutcome { job_id, outcome: "requeued".to_owned() }))
 }
 
 /// Removes a job.
-pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<Value>, ApiError> {
-    let job_id = path_of(id)?;
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/drop", params(JobPath), responses((status = OK, body = JobOutcome)))]
+pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
+    let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let dropped = api.blocking(move |node| {
         node.store().job(id)?.ok_or(ApiError::UnknownJob { job_id })?;
@@ -88,7 +106,7 @@ pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<Value>, ApiErro
     });
     dropped.await?;
     info!(job = id, "job dropped by an operator");
-    Ok(Json(json!({"job_id": job_id, "outcome": "dropped"})))
+    Ok(Json(JobOutcome { job_id, outcome: "dropped".to_owned() }))
 }
 
 fn known(job_id: i32) -> Result<u32, ApiError> {

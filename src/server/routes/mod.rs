@@ -6,11 +6,12 @@ mod blocks;
 mod import;
 mod jobs;
 mod prover;
+mod provers;
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Body,
     extract::{Path, Query, State, rejection::PathRejection, rejection::QueryRejection},
     http::header,
@@ -19,6 +20,7 @@ use axum::{
     routing::{get, post},
 };
 use tracing::Span;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::{Authenticator, require_operator, require_token},
@@ -28,18 +30,15 @@ use super::{
     metrics::measure,
     monitor::Monitor,
     observe::observe,
+    openapi::{self, Listener},
     status::Status,
-    views::HistoryView,
+    views::{HistoryView, OperatorView},
 };
 use crate::{
     config::{BodyLimits, Config, RequestLimits, Secret},
     server::path,
     workers::Node,
 };
-
-/// Entries of a list that are given when the request does not say, and at most.
-const PAGE: usize = 100;
-const MAX_PAGE: usize = 1000;
 
 /// Bundles that are taken at a time: each is in memory as a whole.
 const BUNDLES: usize = 2;
@@ -100,32 +99,30 @@ pub fn router_with(
         .route_layer(gate(requests.message));
     let claims = Router::new().route("/get_job", get(prover::get_job)).route_layer(gate(requests.get_job));
     let proofs = Router::new().route("/publish", post(prover::publish)).route_layer(gate(requests.publish));
-    let imports = Router::new()
-        .route(path::GENESIS, post(import::genesis))
-        .route(path::BLOCKS, post(import::block))
-        .route(path::AGGREGATED_OPERATIONS, post(import::aggregated_operation))
+    let imports = OpenApiRouter::new()
+        .routes(routes!(import::genesis))
+        .routes(routes!(import::block))
+        .routes(routes!(import::aggregated_operation))
         .route_layer(gate(requests.import));
     let operators = reads()
         .merge(steering())
-        .route(path::GENESIS, get(blocks::genesis))
-        .route("/api/v1/blocks/{number}", get(blocks::block))
-        .route("/api/v1/blocks/{number}/witness", get(blocks::witness))
-        .route("/api/v1/blocks/{number}/proof", get(blocks::proof))
-        .route("/api/v1/aggregated_proofs/{first}/{last}", get(aggregated::proof))
-        .route("/api/v1/jobs/{id}/data", get(jobs::data))
-        .route(path::BACKUP, get(backup::backup))
+        .routes(routes!(blocks::genesis))
+        .routes(routes!(blocks::block))
+        .routes(routes!(blocks::witness))
+        .routes(routes!(blocks::proof))
+        .routes(routes!(aggregated::proof))
+        .routes(routes!(jobs::data))
+        .routes(routes!(backup::backup))
         .route_layer(gate(requests.operator));
-    let bundles = Router::new()
-        .route("/api/v1/blocks/{number}/bundle", get(blocks::bundle))
+    let bundles = OpenApiRouter::new()
+        .routes(routes!(blocks::bundle))
         .route_layer(gate(requests.operator.min(BUNDLES)));
-    Router::new()
+    let described = imports.merge(operators).merge(bundles);
+    openapi::served(described, Listener::Main)
         .route("/status", get(|| async { "alive" }))
-        .merge(bundles)
         .merge(messages)
         .merge(claims)
         .merge(proofs)
-        .merge(imports)
-        .merge(operators)
         .fallback(|| async { ApiError::UnknownRoute })
         .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
         .layer(from_fn(body::as_it_is))
@@ -136,26 +133,26 @@ pub fn router_with(
 }
 
 /// What operators read, without what provers are given and give.
-fn reads() -> Router<Arc<Api>> {
-    Router::new()
-        .route(path::STATUS, get(status))
-        .route(path::BLOCKS, get(blocks::list))
-        .route("/api/v1/blocks/{number}/explain", get(blocks::explain))
-        .route(path::AGGREGATED_OPERATIONS, get(aggregated::operations))
-        .route("/api/v1/rejected_proofs", get(aggregated::rejected))
-        .route("/api/v1/jobs", get(jobs::list))
-        .route("/api/v1/jobs/{id}", get(jobs::job))
-        .route("/api/v1/provers", get(blocks::provers))
-        .route("/api/v1/history", get(history))
-        .route("/api/v1/events", get(events))
+fn reads() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(status))
+        .routes(routes!(blocks::list))
+        .routes(routes!(blocks::explain))
+        .routes(routes!(aggregated::operations))
+        .routes(routes!(aggregated::rejected))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::job))
+        .routes(routes!(provers::list))
+        .routes(routes!(history))
+        .routes(routes!(events))
 }
 
 /// What operators do.
-fn steering() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/api/v1/jobs/{id}/requeue", post(jobs::requeue))
-        .route("/api/v1/jobs/{id}/drop", post(jobs::drop_job))
-        .route("/api/v1/blocks/{number}/retry", post(blocks::retry))
+fn steering() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::requeue))
+        .routes(routes!(jobs::drop_job))
+        .routes(routes!(blocks::retry))
 }
 
 /// The same for the admin listener: reading without a token, doing with that of the operator.
@@ -168,28 +165,40 @@ pub(super) fn admin_routes(
     let Limits { bodies, timeouts, requests, wait } = limits;
     let enabled = operator.is_some();
     let steering = steering().route_layer(from_fn_with_state(operator.map(Arc::new), require_operator));
-    reads()
+    let described = reads()
         .merge(steering)
-        .route("/api/v1/operator", get(move || async move { Json(serde_json::json!({"enabled": enabled})) }))
-        .route_layer(from_fn_with_state(Gate::new(requests.operator, wait), gate::pass))
+        .routes(routes!(operator_view))
+        .route_layer(from_fn_with_state(Gate::new(requests.operator, wait), gate::pass));
+    openapi::served(described, Listener::Admin)
+        .layer(Extension(OperatorView { enabled }))
         .with_state(Arc::new(Api { node, monitor, limits: bodies, timeouts }))
 }
 
+/// How far everything is.
+#[utoipa::path(get, path = path::STATUS, responses((status = OK, body = Status)))]
 async fn status(State(api): Shared) -> Result<Json<Status>, ApiError> {
     let monitor = api.monitor.clone();
     api.blocking(move |node| Ok(monitor.status(node)?)).await.map(Json)
 }
 
 /// The last hour.
+#[utoipa::path(get, path = "/api/v1/history", responses((status = OK, body = HistoryView)))]
 async fn history(State(api): Shared) -> Json<HistoryView> {
     Json(api.monitor.history())
 }
 
-/// Every change, as it happens.
+/// Every change, as it happens: events `change` with the status as JSON, first of all with that of now.
+#[utoipa::path(get, path = "/api/v1/events", responses((status = OK, content_type = "text/event-stream", body = String)))]
 async fn events(State(api): Shared) -> Result<Response, ApiError> {
     let monitor = api.monitor.clone();
     let now = api.blocking(move |node| Ok(monitor.status(node)?)).await?;
     api.monitor.events(now)
+}
+
+/// Whether this listener lets operators do anything.
+#[utoipa::path(get, path = "/api/v1/operator", responses((status = OK, body = OperatorView)))]
+async fn operator_view(Extension(operator): Extension<OperatorView>) -> Json<OperatorView> {
+    Json(operator)
 }
 
 impl Api {
@@ -232,18 +241,6 @@ fn path_of<T>(path: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
 /// The parameters of a query.
 fn query_of<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {
     query.map(|Query(value)| value).map_err(|error| ApiError::BadParameter(error.body_text()))
-}
-
-/// A page size within bounds.
-fn page(limit: Option<usize>) -> usize {
-    limit.unwrap_or(PAGE).clamp(1, MAX_PAGE)
-}
-
-/// A word of a query.
-fn word<T: FromStr>(text: Option<&str>, what: &str) -> Result<Option<T>, ApiError> {
-    let parse =
-        |text: &str| text.parse().map_err(|_| ApiError::BadParameter(format!("{text:?} is no {what}")));
-    text.map(parse).transpose()
 }
 
 /// JSON as it is stored, or 404.

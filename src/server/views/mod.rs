@@ -3,16 +3,22 @@
 //! Each is read by keys and by pages: none costs more the longer the chain is. Times are in milliseconds since 1970; what is absent is
 //! null.
 
+pub mod aggregated;
 pub mod block;
 pub mod explain;
 pub mod history;
 pub mod job;
+pub mod outcome;
 pub mod prover;
 
+pub use aggregated::{
+    AggregatedOperationPage, AggregatedOperationView, RejectedProofPage, RejectedProofView,
+};
 pub use block::{BlockPage, BlockView, Order, Stage};
 pub use explain::Explanation;
 pub use history::{HistoryPoint, HistoryView};
 pub use job::{JobPage, JobStatusName, JobTypeName, JobView};
+pub use outcome::{BlockOutcome, ImportOutcome, ImportOutcomeName, JobOutcome, OperatorView, Readiness};
 pub use prover::{ProverPage, ProverView};
 
 /// Entries of a list that are given when nobody says how many.
@@ -21,8 +27,8 @@ pub const PAGE: usize = 100;
 pub const MAX_PAGE: usize = 1000;
 
 /// The size of a page that is asked for, within bounds.
-pub fn page_size(limit: Option<usize>) -> usize {
-    limit.unwrap_or(PAGE).clamp(1, MAX_PAGE)
+pub fn page_size(limit: Option<u32>) -> usize {
+    limit.map_or(PAGE, |limit| limit as usize).clamp(1, MAX_PAGE)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::domain::job::JobType;
+use crate::domain::{AggregatedActionType, job::JobType};
 use crate::store::testing::{
     NOW, clock, commit_witness, operation, options, publish_next, put_block, put_genesis, witnessed,
 };
@@ -223,4 +223,33 @@ fn a_block_behind_the_witnesses_is_shown_before_its_witness_is_there() {
     commit_witness(&f.store, 1).unwrap();
     assert_eq!(f.stage(1), Stage::Witnessed);
     assert!(BlockView::of(&f.store, 2).unwrap().is_none());
+}
+
+#[test]
+fn pages_of_operations_go_on_at_one_block_for_all_actions() {
+    let folder = folder(0);
+    let put = |action, first, last| {
+        folder.store.put_aggregated_operation(action, first, last, [0; 32], b"{}").unwrap();
+    };
+    for block in 1..=5 {
+        put(AggregatedAction::CommitBlocks, block, block);
+    }
+    put(AggregatedAction::CreateProofBlocks, 1, 2);
+    put(AggregatedAction::CreateProofBlocks, 3, 6);
+    put(AggregatedAction::ExecuteBlocks, 1, 4);
+    for limit in 1..=6 {
+        let (mut seen, mut after) = (Vec::new(), Some(0));
+        while let Some(start) = after {
+            let page = AggregatedOperationPage::of(&folder.store, None, start, limit).unwrap();
+            seen.extend(
+                page.aggregated_operations.into_iter().map(|shown| (shown.action, shown.first_block)),
+            );
+            after = page.next;
+        }
+        seen.sort();
+        use AggregatedActionType::{CommitBlocks, CreateProofBlocks, ExecuteBlocks};
+        let commits = (1..=5).map(|block| (CommitBlocks, block));
+        let others = [(CreateProofBlocks, 1), (CreateProofBlocks, 3), (ExecuteBlocks, 1)];
+        assert_eq!(seen, commits.chain(others).collect::<Vec<_>>(), "limit {limit}");
+    }
 }
