@@ -26,7 +26,7 @@ use crate::{config::Secret, workers::Node};
 /// The routes of the admin listener.
 pub fn router(node: Arc<Node>, monitor: Monitor, operator: Option<Secret>, limits: Limits) -> Router {
     let measured = node.store().metrics().clone();
-    let exporter = Arc::new(Exporter::new(node.clone()));
+    let exporter = Arc::new(Exporter::new(node.clone(), monitor.clone()));
     let routes = routes::admin_routes(node.clone(), monitor, operator, limits);
     Router::new()
         .route("/metrics", get(metrics::metrics).with_state(exporter))

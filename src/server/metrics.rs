@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -16,7 +16,7 @@ use prometheus_client::encoding::prometheus_text;
 use prometheus_client::metrics::{family::Family, gauge::Gauge};
 use prometheus_client::registry::Registry;
 
-use super::error::ApiError;
+use super::{error::ApiError, monitor::Monitor};
 use crate::{
     domain::job::JobType,
     metrics::Metrics,
@@ -26,8 +26,6 @@ use crate::{
 
 /// Quarantined blocks that are counted: the first one is the one that matters, and no request reads a whole table.
 const MAX_QUARANTINED: usize = 100;
-/// The folders are measured no more often: with many files in them that takes a while.
-const MEASURE_INTERVAL: Duration = Duration::from_secs(15);
 
 type Label = [(&'static str, &'static str); 1];
 /// Bytes and numbers of blocks, exact up to 2⁵³.
@@ -51,13 +49,13 @@ pub async fn measure(State(metrics): State<Arc<Metrics>>, request: Request, next
 /// What the route works with.
 pub struct Exporter {
     node: Arc<Node>,
-    measured: Mutex<Option<(Instant, StoreBytes)>>,
+    monitor: Monitor,
 }
 
 impl Exporter {
     /// Of this node.
-    pub fn new(node: Arc<Node>) -> Self {
-        Self { node, measured: Mutex::new(None) }
+    pub fn new(node: Arc<Node>, monitor: Monitor) -> Self {
+        Self { node, monitor }
     }
 
     fn text(&self) -> Result<String, ExportError> {
@@ -101,24 +99,12 @@ impl Exporter {
         number(now, "witness_server_min_free_bytes", floor, space.min_free_bytes as f64);
         let low = "1 while nothing new is begun for want of space";
         number(now, "witness_server_space_low", low, f64::from(u8::from(space.low)));
-        let StoreBytes { index, blobs, journal } = self.measured()?;
+        let Some(StoreBytes { index, blobs, journal }) = self.monitor.bytes() else { return Ok(()) };
         let sizes = numbers(now, "witness_server_store_bytes", "Size of a part of the data folder");
         for (part, bytes) in [("index", index), ("blobs", blobs), ("journal", journal)] {
             set(&sizes, "part", part, bytes as f64);
         }
         Ok(())
-    }
-
-    fn measured(&self) -> Result<StoreBytes, StoreError> {
-        let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
-        match *measured {
-            Some((at, bytes)) if at.elapsed() < MEASURE_INTERVAL => Ok(bytes),
-            _ => {
-                let bytes = self.node.store().measure()?;
-                *measured = Some((Instant::now(), bytes));
-                Ok(bytes)
-            }
-        }
     }
 }
 

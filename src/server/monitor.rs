@@ -2,9 +2,8 @@
 //! want to hear of every change.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
-    fs,
-    path::Path,
+    collections::VecDeque,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -17,9 +16,9 @@ use futures_util::stream;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::{JoinHandle, spawn_blocking},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
-use tracing::debug;
+use tracing::{debug, error};
 
 use super::{
     error::ApiError,
@@ -27,7 +26,7 @@ use super::{
     views::{HistoryPoint, HistoryView},
 };
 use crate::{
-    store::{AggregatedAction, Store, StoreError},
+    store::{AggregatedAction, Store, StoreBytes, StoreError},
     workers::Node,
 };
 
@@ -37,8 +36,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 const POINT_INTERVAL: Duration = Duration::from_secs(5);
 /// Points of the history: an hour.
 const MAX_POINTS: usize = 720;
-/// Time between two looks at the sizes of the folder: each asks for every file.
-const SIZES_INTERVAL: Duration = Duration::from_secs(10);
+/// Least time between two measurements of the folder. Each asks for every file: with many of them it takes a while, and the next one comes
+/// after so many times as long.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
+const MEASURE_SHARE: u32 = 50;
 /// Streams at a time.
 const MAX_STREAMS: usize = 64;
 /// Silence after which a stream says that it lives.
@@ -57,7 +58,7 @@ pub struct Monitor {
 #[derive(Default)]
 struct Found {
     points: VecDeque<HistoryPoint>,
-    storage: Option<StorageStatus>,
+    bytes: Option<StoreBytes>,
     /// All blocks up to these are proven, or in a stored aggregated proof.
     proven: u32,
     aggregated: u32,
@@ -72,7 +73,12 @@ impl Monitor {
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             changes: Arc::new(changes),
         };
-        let task = tokio::spawn(monitor.clone().watch(node, changed));
+        let (watching, measuring) = (monitor.clone(), monitor.clone());
+        let dir = node.store().dir().to_owned();
+        let task = tokio::spawn(async move {
+            // The folder alone is measured, not the node: a long look does not keep it open.
+            tokio::join!(watching.watch(node, changed), measuring.measure(dir));
+        });
         (monitor, task)
     }
 
@@ -92,14 +98,16 @@ impl Monitor {
     /// When the store cannot be read.
     pub fn status(&self, node: &Node) -> Result<Status, StoreError> {
         let store = node.store();
-        let mut status = Status::of(store)?;
-        status.storage = self.lock().storage;
         let since_ms = store.now_ms().saturating_sub(store.gone_timeout_ms());
         let seen = node.provers().all().into_iter().filter(|(_, seen)| seen.last_ms >= since_ms);
-        let mut names: BTreeSet<String> = seen.map(|(name, _)| name).collect();
-        names.extend(store.leases().into_iter().map(|lease| lease.holder));
-        status.provers = names.len() as u64;
+        let mut status = Status::with_seen(store, seen.map(|(name, _)| name))?;
+        status.storage = self.bytes().map(StorageStatus::from);
         Ok(status)
+    }
+
+    /// Sizes of the parts of the data folder; `None` until they are measured.
+    pub fn bytes(&self) -> Option<StoreBytes> {
+        self.lock().bytes
     }
 
     /// The last hour.
@@ -108,37 +116,32 @@ impl Monitor {
         HistoryView { interval_ms: POINT_INTERVAL.as_millis() as u64, points }
     }
 
-    /// Every change from now on, after what is the case now.
+    /// Listens from now on: what is the case now is to be read afterwards, so that no change is between.
     ///
     /// # Errors
     /// [`ApiError::Unavailable`] when there are too many streams.
-    pub fn events(&self, now: Status) -> Result<Response, ApiError> {
+    pub fn listen(&self) -> Result<Listener, ApiError> {
         let place = Arc::clone(&self.streams).try_acquire_owned();
         let place =
             place.map_err(|_| ApiError::Unavailable { reason: "too many streams are open".to_owned() })?;
-        let listener =
-            Listener { changes: (*self.changes).clone(), first: Some(Arc::new(now)), _place: place };
-        let events = stream::unfold(listener, |mut listener| async move {
-            let status = listener.next().await?;
-            Some((Event::default().event("change").json_data(&*status), listener))
-        });
-        Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+        let mut changes = (*self.changes).clone();
+        changes.mark_unchanged();
+        Ok(Listener { changes, first: None, _place: place })
     }
 
     async fn watch(self, node: Arc<Node>, changed: watch::Sender<Option<Arc<Status>>>) {
         let mut ticks = interval(LOOK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut pointed, mut measured) = (None::<Instant>, None::<Instant>);
-        let due = |last: Option<Instant>, interval| last.is_none_or(|last| last.elapsed() >= interval);
+        let mut pointed = None::<Instant>;
         loop {
             ticks.tick().await;
-            let (point, sizes) = (due(pointed, POINT_INTERVAL), due(measured, SIZES_INTERVAL));
+            let point = pointed.is_none_or(|last| last.elapsed() >= POINT_INTERVAL);
             // The one receiver that is always there is our own.
             if !point && changed.receiver_count() < 2 {
                 continue;
             }
             let (monitor, node) = (self.clone(), node.clone());
-            match spawn_blocking(move || monitor.look(&node, point, sizes)).await {
+            match spawn_blocking(move || monitor.look(&node, point)).await {
                 Ok(Ok(status)) => {
                     changed.send_if_modified(|last| {
                         let differs = last.as_deref().is_none_or(|last| !same(last, &status));
@@ -149,28 +152,29 @@ impl Monitor {
                     });
                 }
                 Ok(Err(error)) => debug!(%error, "the store could not be read for the history"),
-                Err(_) => return,
+                Err(error) => error!(%error, "looking at the store failed; it is looked at again"),
             }
             if point {
                 pointed = Some(Instant::now());
             }
-            if sizes {
-                measured = Some(Instant::now());
-            }
         }
     }
 
-    fn look(&self, node: &Node, point: bool, sizes: bool) -> Result<Status, StoreError> {
-        let store = node.store();
-        if sizes {
-            let dir = store.dir();
-            let storage = StorageStatus {
-                index_bytes: size_of(&dir.join("index")),
-                blobs_bytes: size_of(&dir.join("blobs")),
-                journal_bytes: size_of(&dir.join("journal")),
-            };
-            self.lock().storage = Some(storage);
+    async fn measure(self, dir: PathBuf) {
+        loop {
+            let begin = Instant::now();
+            let folder = dir.clone();
+            match spawn_blocking(move || StoreBytes::of(&folder)).await {
+                Ok(Ok(bytes)) => self.lock().bytes = Some(bytes),
+                Ok(Err(error)) => debug!(%error, "the data folder could not be measured"),
+                Err(error) => error!(%error, "measuring the data folder failed; it is measured again"),
+            }
+            sleep(MEASURE_INTERVAL.max(begin.elapsed().saturating_mul(MEASURE_SHARE))).await;
         }
+    }
+
+    fn look(&self, node: &Node, point: bool) -> Result<Status, StoreError> {
+        let store = node.store();
         let status = self.status(node)?;
         if point {
             let (before, aggregated) = {
@@ -195,16 +199,25 @@ impl Monitor {
 }
 
 /// Who listens to changes.
-struct Listener {
+pub struct Listener {
     changes: watch::Receiver<Option<Arc<Status>>>,
     first: Option<Arc<Status>>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Listener {
+    /// What is the case now, and every change after it.
+    pub fn into_response(mut self, now: Status) -> Response {
+        self.first = Some(Arc::new(now));
+        let events = stream::unfold(self, |mut listener| async move {
+            let status = listener.next().await?;
+            Some((Event::default().event("change").json_data(&*status), listener))
+        });
+        Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+    }
+
     async fn next(&mut self) -> Option<Arc<Status>> {
         if let Some(first) = self.first.take() {
-            self.changes.mark_unchanged();
             return Some(first);
         }
         loop {
@@ -224,17 +237,6 @@ fn same(one: &Status, other: &Status) -> bool {
         status
     };
     steady(one) == steady(other)
-}
-
-/// Bytes of the files of a folder. Files may go while it looks.
-fn size_of(folder: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(found) if found.is_dir() => size_of(&entry.path()),
-        Ok(found) => found.len(),
-        Err(_) => 0,
-    };
-    entries.flatten().map(size).sum()
 }
 
 /// The block up to which all are proven, not far from where that was before.

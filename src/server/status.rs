@@ -1,14 +1,12 @@
 //! How far everything is: what the status route and `status --data-dir` show.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::refusal::hash;
 use crate::{
     domain::job::JobType,
-    store::{AggregatedAction, JobCounts, Quarantine, SpaceState, Store, StoreError},
+    store::{AggregatedAction, JobCounts, Quarantine, SpaceState, Store, StoreBytes, StoreError},
 };
 
 /// Quarantined blocks that are listed; the first one is the one that matters.
@@ -126,12 +124,28 @@ pub struct OperationStatus {
     pub execute_blocks: u32,
 }
 
+impl From<StoreBytes> for StorageStatus {
+    fn from(StoreBytes { index, blobs, journal }: StoreBytes) -> Self {
+        Self { index_bytes: index, blobs_bytes: blobs, journal_bytes: journal }
+    }
+}
+
 impl Status {
     /// Reads the status of a store: some counters, nothing that grows with the chain.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn of(store: &Store) -> Result<Self, StoreError> {
+        Self::with_seen(store, std::iter::empty())
+    }
+
+    /// The same, with provers that were seen beside those that hold jobs.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn with_seen(store: &Store, seen: impl Iterator<Item = String>) -> Result<Self, StoreError> {
+        let mut provers = store.holders();
+        provers.extend(seen);
         let genesis = store.genesis()?;
         let JobCounts { idle, in_progress, done, failed } = store.counts()?;
         let quarantined = store.quarantined(MAX_QUARANTINED)?;
@@ -164,8 +178,7 @@ impl Status {
             },
             space: SpaceStatus { free_bytes, min_free_bytes, low },
             storage: None,
-            provers: store.leases().into_iter().map(|lease| lease.holder).collect::<BTreeSet<_>>().len()
-                as u64,
+            provers: provers.len() as u64,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{Store, StoreError};
+use super::StoreError;
 
 /// Sizes of the parts of the data folder, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,14 +17,19 @@ pub struct StoreBytes {
     pub journal: u64,
 }
 
-impl Store {
-    /// Adds up the sizes of all files, one by one: not for every request.
+impl StoreBytes {
+    /// Adds up the sizes of all files of a data folder, one by one: not for every request.
     ///
     /// # Errors
     /// When a folder cannot be read.
-    pub fn measure(&self) -> Result<StoreBytes, StoreError> {
-        let of = |part| size(&self.dir.join(part)).map_err(StoreError::io("measuring the data folder"));
-        Ok(StoreBytes { index: of("index")?, blobs: of("blobs")?, journal: of("journal")? })
+    pub fn of(dir: &Path) -> Result<Self, StoreError> {
+        let of = |part| size(&dir.join(part)).map_err(StoreError::io("measuring the data folder"));
+        Ok(Self { index: of("index")?, blobs: of("blobs")?, journal: of("journal")? })
+    }
+
+    /// All parts together.
+    pub fn total(self) -> u64 {
+        self.index.saturating_add(self.blobs).saturating_add(self.journal)
     }
 }
 

@@ -172,7 +172,7 @@ pub use measure::StoreBytes;
 pub use open::{FolderLock, StoreOptions, wait_until_closed};
 pub use proofs::{KeptProof, NewProof, ProofRecord, PublishError};
 pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
-pub use rejected::RejectedProof;
+pub use rejected::{RejectedProof, RejectedRecord};
 pub use replace::Replacement;
 pub use retention::DropReport;
 pub use revert::RevertReport;

@@ -253,12 +253,14 @@ fn rejected_proofs_are_kept_up_to_a_bound_newest_first() {
     store.sync().unwrap();
     let of_page = |before, limit| -> Vec<(u32, u32)> {
         let page = store.rejected(before, limit).unwrap();
-        page.iter().map(|(number, proof)| (*number, proof.job_id)).collect()
+        page.iter().map(|proof| (proof.number, proof.job_id)).collect()
     };
     assert_eq!(of_page(None, 10), [(8, 8), (7, 7), (6, 6), (5, 5)]);
     assert_eq!(of_page(Some(7), 1), [(6, 6)]);
     assert_eq!(of_page(Some(5), 10), []);
-    assert_eq!(store.rejected(None, 1).unwrap()[0].1.body, noise(8, 3_000));
+    assert_eq!(store.rejected_body(8).unwrap().unwrap(), noise(8, 3_000));
+    assert_eq!(store.rejected(None, 1).unwrap()[0].length, 3_000);
+    assert_eq!(store.rejected_body(4).unwrap(), None);
     assert_eq!(files(dir.path()), 4);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }

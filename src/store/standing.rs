@@ -1,5 +1,7 @@
 //! Where jobs stand among others: what operators ask, read from the indexes and the leases in memory.
 
+use std::collections::BTreeSet;
+
 use super::Store;
 use super::batch::Table;
 use super::error::StoreError;
@@ -21,7 +23,18 @@ pub struct LeaseRecord {
 }
 
 impl Store {
-    /// All leases, by job. They are in memory: as many as there are provers at work.
+    /// The provers that hold jobs.
+    pub fn holders(&self) -> BTreeSet<String> {
+        let mut holders = BTreeSet::new();
+        for (_, held) in self.lock_queue().all() {
+            if !holders.contains(&held.lease.holder) {
+                holders.insert(held.lease.holder.clone());
+            }
+        }
+        holders
+    }
+
+    /// All leases, by job. They are in memory.
     pub fn leases(&self) -> Vec<LeaseRecord> {
         let leases = self.lock_queue();
         let shown = leases.all().map(|(job, held)| LeaseRecord {

@@ -1,4 +1,4 @@
-//! Aggregated operations and proofs, and the proofs that were not accepted.
+//! Aggregated operations and proofs.
 
 use axum::{
     Json,
@@ -13,12 +13,9 @@ use crate::{
     domain::AggregatedActionType,
     server::{
         error::ApiError,
-        views::{AggregatedOperationPage, RejectedProofPage, page_size},
+        views::{AggregatedOperationPage, page_size},
     },
 };
-
-/// Rejected proofs carry what was published: fewer of them by default.
-const REJECTED_PAGE: u32 = 20;
 
 /// Which operations to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -68,31 +65,4 @@ pub struct RangePath {
     /// Last block.
     #[param(maximum = 4294967295u64)]
     last: u32,
-}
-
-/// Which rejected proofs to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Newest {
-    /// Only those with a smaller number.
-    #[param(maximum = 4294967295u64)]
-    before: Option<u32>,
-    /// At most so many: 1 to 1000, 20 if absent.
-    #[param(maximum = 4294967295u64)]
-    limit: Option<u32>,
-}
-
-/// Proofs that were not accepted, the newest first.
-#[utoipa::path(get, path = "/api/v1/rejected_proofs", params(Newest), responses((status = OK, body = RejectedProofPage)))]
-pub async fn rejected(
-    State(api): Shared,
-    newest: Result<Query<Newest>, QueryRejection>,
-) -> Result<Response, ApiError> {
-    let Newest { before, limit } = query_of(newest)?;
-    let limit = page_size(limit.or(Some(REJECTED_PAGE)));
-    let list = api.blocking(move |node| {
-        let page = RejectedProofPage::of(node.store(), before, limit)?;
-        serde_json::to_vec(&page).map_err(ApiError::internal)
-    });
-    stored_json(Some(list.await?), String::new)
 }

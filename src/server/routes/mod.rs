@@ -7,6 +7,7 @@ mod import;
 mod jobs;
 mod prover;
 mod provers;
+mod rejected;
 
 use std::{sync::Arc, time::Duration};
 
@@ -111,6 +112,7 @@ pub fn router_with(
         .routes(routes!(blocks::witness))
         .routes(routes!(blocks::proof))
         .routes(routes!(aggregated::proof))
+        .routes(routes!(rejected::proof))
         .routes(routes!(jobs::data))
         .routes(routes!(backup::backup))
         .route_layer(gate(requests.operator));
@@ -139,7 +141,7 @@ fn reads() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(blocks::list))
         .routes(routes!(blocks::explain))
         .routes(routes!(aggregated::operations))
-        .routes(routes!(aggregated::rejected))
+        .routes(routes!(rejected::list))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::job))
         .routes(routes!(provers::list))
@@ -190,9 +192,10 @@ async fn history(State(api): Shared) -> Json<HistoryView> {
 /// Every change, as it happens: events `change` with the status as JSON, first of all with that of now.
 #[utoipa::path(get, path = "/api/v1/events", responses((status = OK, content_type = "text/event-stream", body = String)))]
 async fn events(State(api): Shared) -> Result<Response, ApiError> {
+    let listener = api.monitor.listen()?;
     let monitor = api.monitor.clone();
     let now = api.blocking(move |node| Ok(monitor.status(node)?)).await?;
-    api.monitor.events(now)
+    Ok(listener.into_response(now))
 }
 
 /// Whether this listener lets operators do anything.

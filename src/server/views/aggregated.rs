@@ -1,13 +1,11 @@
-//! Aggregated operations, and proofs that were not accepted, as shown.
+//! Aggregated operations as shown.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
     domain::AggregatedActionType,
-    server::refusal::wire_id,
-    store::{AggregatedAction, AggregatedOperationRecord, RejectedProof, Store, StoreError},
+    store::{AggregatedAction, AggregatedOperationRecord, Store, StoreError},
 };
 
 const ACTIONS: [(AggregatedAction, AggregatedActionType); 4] = [
@@ -61,8 +59,10 @@ impl AggregatedOperationPage {
         let mut next = None::<u32>;
         for (action, name) in ACTIONS {
             if wanted.is_none_or(|wanted| wanted == name) {
-                let operations = store.aggregated_operations(action, after, limit)?;
-                let cut = operations.last().filter(|_| operations.len() == limit).map(|last| last.last);
+                let mut operations = store.aggregated_operations(action, after, limit.saturating_add(1))?;
+                let more = operations.len() > limit;
+                operations.truncate(limit);
+                let cut = operations.last().filter(|_| more).map(|last| last.last);
                 next = next.into_iter().chain(cut).min();
                 shown
                     .extend(operations.iter().map(|operation| AggregatedOperationView::new(name, operation)));
@@ -73,52 +73,5 @@ impl AggregatedOperationPage {
             shown.retain(|operation| operation.last_block <= next);
         }
         Ok(Self { aggregated_operations: shown, next })
-    }
-}
-
-/// A proof that was not accepted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct RejectedProofView {
-    /// Its number, from 0; the newest has the largest.
-    pub number: u32,
-    /// The job it was published for.
-    pub job_id: i32,
-    /// The prover that held the job, if any.
-    pub prover: Option<String>,
-    /// Why, as a sentence.
-    pub reason: String,
-    /// When it came.
-    pub at_ms: u64,
-    /// What was published; text when it is no JSON.
-    pub proof: Value,
-}
-
-impl RejectedProofView {
-    fn new((number, rejected): (u32, RejectedProof)) -> Self {
-        let RejectedProof { job_id, prover, reason, at_ms, body } = rejected;
-        let proof = serde_json::from_slice(&body)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
-        Self { number, job_id: wire_id(job_id), prover, reason, at_ms, proof }
-    }
-}
-
-/// Some proofs that were not accepted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct RejectedProofPage {
-    /// The newest first.
-    pub rejected_proofs: Vec<RejectedProofView>,
-    /// The `before` of the next page; null when this is the last.
-    pub next: Option<u32>,
-}
-
-impl RejectedProofPage {
-    /// Up to `limit` of them; all, or those before a number.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn of(store: &Store, before: Option<u32>, limit: usize) -> Result<Self, StoreError> {
-        let rejected = store.rejected(before, limit)?;
-        let next = rejected.last().filter(|_| rejected.len() == limit).map(|(number, _)| *number);
-        Ok(Self { rejected_proofs: rejected.into_iter().map(RejectedProofView::new).collect(), next })
     }
 }

@@ -203,8 +203,7 @@ impl JobPage {
         limit: usize,
         view: impl Fn(JobRecord) -> JobView,
     ) -> Result<Self, StoreError> {
-        let jobs = store.jobs(status.map(Into::into), after, limit)?;
-        let next = jobs.last().filter(|_| jobs.len() == limit).map(|job| job.id);
+        let (jobs, next) = store.job_page(status.map(Into::into), after, limit)?;
         Ok(Self { jobs: jobs.into_iter().map(view).collect(), next })
     }
 }

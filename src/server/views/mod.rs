@@ -10,16 +10,16 @@ pub mod history;
 pub mod job;
 pub mod outcome;
 pub mod prover;
+pub mod rejected;
 
-pub use aggregated::{
-    AggregatedOperationPage, AggregatedOperationView, RejectedProofPage, RejectedProofView,
-};
+pub use aggregated::{AggregatedOperationPage, AggregatedOperationView};
 pub use block::{BlockPage, BlockView, Order, Stage};
 pub use explain::Explanation;
 pub use history::{HistoryPoint, HistoryView};
 pub use job::{JobPage, JobStatusName, JobTypeName, JobView};
 pub use outcome::{BlockOutcome, ImportOutcome, ImportOutcomeName, JobOutcome, OperatorView, Readiness};
 pub use prover::{ProverPage, ProverView};
+pub use rejected::{RejectedProofPage, RejectedProofView};
 
 /// Entries of a list that are given when nobody says how many.
 pub const PAGE: usize = 100;
