@@ -129,6 +129,7 @@ impl Service {
         let store = Arc::new(Store::open(folder, options)?);
         // After the folder is there and ours: a generated secret is kept in it.
         let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
+        let operator = secret::for_operator(config)?;
         let listener = listen::bind(config.listen).await?;
         let admin_listener = listen::bind(config.admin_listen).await?;
         let address = listener.local_addr().map_err(StartError::Address)?;
@@ -159,7 +160,13 @@ impl Service {
             tokio::spawn(listen::serve_counted(
                 admin_listener,
                 None,
-                admin::router(node.clone(), monitor, config.operator_token.clone(), Limits::from(config)),
+                admin::router(
+                    node.clone(),
+                    monitor,
+                    operator,
+                    Limits::from(config),
+                    admin_address.ip().is_loopback(),
+                ),
                 limits,
                 open("admin"),
                 until(stop),

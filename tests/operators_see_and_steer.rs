@@ -140,3 +140,33 @@ fn changes_are_told_as_they_happen_and_the_stream_ends_when_the_server_stops() {
     assert_eq!(server.terminate(), Some(0));
     assert_eq!(heads.last().filter(|head| *head != 1), None, "and then its end");
 }
+
+#[test]
+fn the_admin_listener_is_for_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let address = server.admin.strip_prefix("http://").unwrap().to_owned();
+    let port = address.rsplit_once(':').unwrap().1;
+    let ask = |path: &str, head: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\n{head}Connection: close\r\n\r\n").unwrap();
+        let answer = std::io::read_to_string(stream).unwrap();
+        let status: u16 = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer.contains("foreign_site"))
+    };
+    for host in [address.clone(), format!("localhost:{port}"), "[::1]".to_owned()] {
+        let head = format!("Host: {host}\r\nSec-Fetch-Site: same-origin\r\n");
+        assert_eq!(ask("/api/v1/status", &head), (200, false), "{host}");
+    }
+    // A name of somebody else that points here.
+    for path in ["/", "/metrics", "/api/v1/status", "/nowhere"] {
+        assert_eq!(ask(path, &format!("Host: evil.example:{port}\r\n")), (403, true), "{path}");
+    }
+    assert_eq!(ask("http://evil.example/api/v1/status", &format!("Host: {address}\r\n")), (403, true));
+    // A page of somebody else, and of another server on this machine.
+    for site in ["cross-site", "same-site"] {
+        let head = format!("Host: {address}\r\nSec-Fetch-Site: {site}\r\n");
+        assert_eq!(ask("/api/v1/rejected_proofs", &head), (403, true), "{site}");
+        assert_eq!(ask("/", &head), (200, false), "a link to the page");
+    }
+}

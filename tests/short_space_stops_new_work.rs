@@ -55,7 +55,7 @@ impl Server {
         let authenticator = Authenticator::new(&Secret::new(SECRET).unwrap());
         let routers = [
             routes::router(node.clone(), authenticator, Limits::from(&config)),
-            admin::router(node.clone(), Monitor::idle(), None, Limits::from(&config)),
+            admin::router(node.clone(), Monitor::idle(), None, Limits::from(&config), true),
         ];
         let [url, admin] = routers.map(|router| {
             let listener = runtime.block_on(listen::bind("127.0.0.1:0".parse().unwrap())).unwrap();

@@ -7,6 +7,7 @@
 
 mod support;
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -16,11 +17,11 @@ use axum::http::Method;
 use fantoccini::{Client, ClientBuilder, Locator, key::Key, wd::WebDriverCompatibleCommand};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use support::{Server, input_of, run_well};
+use support::{Server, input_of, run_well, until};
 use url::{ParseError, Url};
 use zksync_witness_server::domain::sample_single_proof;
 
-const OPERATOR: &str = "an operator's token of the tests";
+const OPERATOR: &str = "token-of-an-operator";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A WebDriver of its own; killed when dropped.
@@ -91,7 +92,8 @@ impl Page {
             .expect("chromedriver is here, so Chromium is expected to start; see `chromedriver --verbose`");
         let page = Self { browser, pictures: std::env::var("DASHBOARD_SCREENSHOTS").ok() };
         page.cdp("Page.enable", json!({})).await;
-        let watch = "window.shifted = 0; window.movers = []; new PerformanceObserver((list) => { for (const shift of list.getEntries()) \
+        // Without its timers the page knows only what the server tells it by itself.
+        let watch = "window.setInterval = () => 0; window.shifted = 0; window.movers = []; new PerformanceObserver((list) => { for (const shift of list.getEntries()) \
             if (!shift.hadRecentInput) { window.shifted += shift.value; window.movers.push(...shift.sources.map((source) => \
                 `${source.node?.parentNode?.id}>${source.node?.nodeName} ${source.node?.textContent}`.slice(0, 80))); } }).observe({ type: 'layout-shift', buffered: true });";
         page.cdp("Page.addScriptToEvaluateOnNewDocument", json!({"source": watch})).await;
@@ -165,6 +167,21 @@ fn block(number: u32) -> Value {
     serde_json::from_slice(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()).unwrap()
 }
 
+/// The sample chain, the last block of which is not what it says.
+fn import_with_a_bad_block(folder: &Path, data: &Path) {
+    let chain = folder.join("chain");
+    fs::create_dir_all(chain.join("blocks")).unwrap();
+    fs::copy("data/sample-chain/genesis.json", chain.join("genesis.json")).unwrap();
+    for number in 1..=8 {
+        let mut block = block(number);
+        if number == 8 {
+            block["block"]["block_commitment"] = json!(format!("0x{}", "0".repeat(64)));
+        }
+        fs::write(chain.join(format!("blocks/{number:06}.json")), block.to_string()).unwrap();
+    }
+    run_well(&["import", "--data-dir", data.to_str().unwrap(), chain.to_str().unwrap()]);
+}
+
 fn publish(server: &Server, job: &Value) {
     let number = u32::try_from(job["first_block"].as_u64().unwrap()).unwrap();
     let proof = sample_single_proof(&input_of(&block(number)), 1);
@@ -182,19 +199,21 @@ async fn it_loads_moves_obeys_and_fits() {
     };
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    run_well(&["import", "--data-dir", data.to_str().unwrap(), "data/sample-chain"]);
+    import_with_a_bad_block(folder.path(), &data);
     let token = folder.path().join("operator-token");
     std::fs::write(&token, OPERATOR).unwrap();
     let server = Server::start(&data, &["--set", &format!("operator_token_file={}", token.display())]);
-    server.wait_for("/jobs/idle", 8);
+    server.wait_for("/jobs/idle", 7);
 
     // It loads.
     let page = Page::open(&driver, &server.admin).await;
-    page.until("document.querySelectorAll('#strip .queued').length === 8").await;
+    page.until("document.querySelectorAll('#strip .queued').length === 7").await;
     page.until("document.querySelector('#live').textContent === 'live'").await;
-    assert_eq!(page.text("#head").await, "8");
+    page.until("document.querySelector('#head').textContent === '8'").await;
     assert_eq!(page.text("#chain-title").await, "Chain, blocks 1–8");
-    page.until("document.querySelectorAll('#job-rows tr').length === 8").await;
+    page.until("document.querySelectorAll('#job-rows tr').length === 7").await;
+    page.until("document.querySelector('#block-8.quarantined')").await;
+    page.until("document.querySelector('#problem-rows').textContent.includes('block 8')").await;
     page.picture("loaded").await;
 
     // A block is proven: the strip changes without anybody asking.
@@ -204,14 +223,15 @@ async fn it_loads_moves_obeys_and_fits() {
     publish(&server, &job);
     page.until("document.querySelector('#block-1.proven')").await;
     assert_eq!(page.eval("return performance.getEntriesByType('navigation').length").await, 1);
-    let held = server.get_job("prover two");
+    // What provers call themselves is text.
+    let held = server.get_job("<img src=x onerror='window.hacked=1'> two");
     page.until("document.querySelector('#block-2.proving')").await;
 
     // By keyboard: a block, and why it is not proven.
     page.press("#strip", &Key::Home.to_string()).await;
     page.press("#strip", &Key::Right.to_string()).await;
     page.until("document.querySelector('#block-2').getAttribute('aria-selected') === 'true'").await;
-    page.until("document.querySelector('#block').textContent.includes('prover two')").await;
+    page.until("document.querySelector('#block').textContent.includes('onerror')").await;
 
     // Read only, then with a wrong token, then with the right one.
     assert_eq!(page.eval("return document.querySelectorAll('#job-rows button').length").await, 0);
@@ -233,6 +253,18 @@ async fn it_loads_moves_obeys_and_fits() {
             );
         }
     }
+    let drop_job = "button[aria-label='drop job 7']";
+    page.click(drop_job).await;
+    page.browser.accept_alert().await.unwrap();
+    page.until("document.querySelector('#block-7.witnessed')").await;
+    page.until(&format!("!document.querySelector(\"{drop_job}\")")).await;
+    // It is tried again, and as bad as before.
+    let found_at = || server.get("/api/v1/status").json()["blocks"]["quarantined"][0]["at_ms"].as_u64();
+    let before = found_at();
+    page.click("button[aria-label='retry block 8']").await;
+    until(|| found_at().filter(|at| Some(*at) > before));
+    page.until("document.querySelector('#block-8.quarantined')").await;
+    assert_eq!(page.eval("return window.hacked ?? 0").await, 0);
     let refused = page.complaints().await;
     assert!(refused.iter().all(|entry| entry["message"].as_str().unwrap().contains("401")), "{refused:?}");
 

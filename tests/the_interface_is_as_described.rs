@@ -14,7 +14,7 @@ use support::{Server, http, input_of, run_well, token};
 use tempfile::TempDir;
 use zksync_witness_server::{domain::sample_single_proof, server::path};
 
-const OPERATOR: &str = "operator of the contract";
+const OPERATOR: &str = "operator-of-the-contract";
 
 /// A server with blocks that are queued, held and proven, and with a rejected proof.
 fn server() -> (TempDir, Server) {

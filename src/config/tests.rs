@@ -271,3 +271,23 @@ fn a_short_secret_is_for_loopback_unless_it_is_allowed() {
         assert!(start("s", listen, "false").is_ok(), "{listen}");
     }
 }
+
+#[test]
+fn an_operator_token_can_be_sent_and_beyond_loopback_not_be_guessed() {
+    let start = |token: &str, listen: &str, allow: &str| {
+        let toml = format!("operator_token = {token:?}");
+        let flags = [("admin_listen", listen), ("allow_short_secret", allow)];
+        let config = load(Some(&toml), &[], &flags).unwrap();
+        secret::for_operator(&config).map_err(|error| error.to_string())
+    };
+    let (short, long) = ("t".repeat(31), "t".repeat(32));
+    assert_eq!(start(&short, "127.0.0.1:0", "false").unwrap().unwrap().expose(), short.as_bytes());
+    let refused = start(&short, "0.0.0.0:0", "false").unwrap_err();
+    assert!(refused.contains("31 bytes") && !refused.contains(&short), "{refused}");
+    assert!(start(&short, "0.0.0.0:0", "true").is_ok() && start(&long, "0.0.0.0:0", "false").is_ok());
+    for token in ["two words", " blank", "blank ", "grün", "tab\tbed"] {
+        let refused = start(token, "127.0.0.1:0", "false").unwrap_err();
+        assert!(refused.contains("visible ASCII") && !refused.contains(token), "{refused}");
+    }
+    assert!(secret::for_operator(&load(None, &[], &[]).unwrap()).unwrap().is_none());
+}

@@ -15,6 +15,7 @@ use axum::{
 use super::{
     dashboard,
     error::ApiError,
+    guard::own_site,
     metrics::{self, Exporter},
     monitor::Monitor,
     observe::observe,
@@ -24,7 +25,15 @@ use super::{
 use crate::{config::Secret, workers::Node};
 
 /// The routes of the admin listener.
-pub fn router(node: Arc<Node>, monitor: Monitor, operator: Option<Secret>, limits: Limits) -> Router {
+///
+/// With `loopback` it is asked under the names of this machine only.
+pub fn router(
+    node: Arc<Node>,
+    monitor: Monitor,
+    operator: Option<Secret>,
+    limits: Limits,
+    loopback: bool,
+) -> Router {
     let measured = node.store().metrics().clone();
     let exporter = Arc::new(Exporter::new(node.clone(), monitor.clone()));
     let routes = routes::admin_routes(node.clone(), monitor, operator, limits);
@@ -37,6 +46,7 @@ pub fn router(node: Arc<Node>, monitor: Monitor, operator: Option<Secret>, limit
         .merge(routes)
         .fallback(|| async { ApiError::UnknownRoute })
         .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
+        .layer(from_fn_with_state(loopback, own_site))
         .layer(from_fn(observe))
         .layer(from_fn_with_state(measured, metrics::measure))
 }

@@ -139,6 +139,12 @@ pub enum ApiError {
         /// The block.
         block: u32,
     },
+    /// A page of another site, in a browser on this machine.
+    #[error("this address is not for other sites: {why}; ask for localhost or 127.0.0.1")]
+    ForeignSite {
+        /// How it shows.
+        why: &'static str,
+    },
     /// The admin listener does nothing for anybody.
     #[error("no operator token is configured; set operator_token_file and start again")]
     NoOperator,
@@ -237,6 +243,7 @@ impl ApiError {
             Self::ImportRefused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "import_refused"),
             Self::NotQuarantined { .. } => (StatusCode::CONFLICT, "not_quarantined"),
             Self::NoOperator => (StatusCode::FORBIDDEN, "no_operator"),
+            Self::ForeignSite { .. } => (StatusCode::FORBIDDEN, "foreign_site"),
             Self::NoGenesis => (StatusCode::CONFLICT, "no_genesis"),
             Self::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Storage(_) => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),

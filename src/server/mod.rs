@@ -7,6 +7,7 @@ mod dashboard;
 pub(crate) mod encoding;
 pub mod error;
 mod gate;
+mod guard;
 pub mod listen;
 mod metrics;
 pub mod monitor;

@@ -72,7 +72,7 @@ async function order(path, what) {
 }
 
 function notice(text) {
-  $("notice").textContent = text;
+  if ($("notice").textContent !== text) $("notice").textContent = text;
 }
 
 function orderButton(label, description, path, question) {
@@ -117,8 +117,10 @@ function showStatus(status) {
 
 const cells = new Map();
 let chosen = null;
+// The newest blocks, or those before one.
+let shownBefore = null;
 
-function showBlocks(blocks) {
+function showBlocks(blocks, older) {
   const strip = $("strip");
   const atEnd = strip.scrollTop + strip.clientHeight >= strip.scrollHeight - 8;
   const present = new Set();
@@ -152,10 +154,20 @@ function showBlocks(blocks) {
   }
   if (atEnd) strip.scrollTop = strip.scrollHeight;
   const first = blocks.at(0)?.number;
+  $("older").disabled = !older;
+  $("older").onclick = () => showBefore(first);
+  $("newest").disabled = shownBefore === null;
   $("chain-title").textContent = blocks.length ? `Chain, blocks ${range(first, blocks.at(-1).number)}` : "Chain: no block yet";
   $("legend").replaceChildren(...STAGES.map((stage) =>
     element("li", {}, [element("i", { class: stage }), `${stage} ${counts.get(stage)}`])));
 }
+
+function showBefore(number) {
+  shownBefore = number;
+  wanted();
+}
+
+$("newest").addEventListener("click", () => showBefore(null));
 
 function choose(number) {
   if (!cells.has(number)) return;
@@ -197,6 +209,7 @@ function fill(body, items, key, cellsOf, empty) {
   const rows = new Map([...body.children].filter((row) => row.dataset.key).map((row) => [row.dataset.key, row]));
   body.querySelector(".none")?.remove();
   let before = null;
+  const focused = body.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
   for (const item of items) {
     const name = String(key(item));
     const row = rows.get(name) ?? element("tr", { "data-key": name });
@@ -211,6 +224,10 @@ function fill(body, items, key, cellsOf, empty) {
     });
   }
   for (const row of rows.values()) row.remove();
+  // A cell with other buttons is another cell; the keyboard stays at the button that is there again.
+  if (focused && !body.contains(document.activeElement)) {
+    [...body.querySelectorAll("button")].find((button) => button.getAttribute("aria-label") === focused)?.focus();
+  }
   if (!items.length) {
     const columns = body.closest("table").tHead.rows[0].cells.length;
     body.append(element("tr", { class: "none" }, [element("td", { text: empty, colspan: columns, class: "empty" })]));
@@ -220,7 +237,16 @@ function fill(body, items, key, cellsOf, empty) {
 const text = (value, type = "") => element("td", { text: value ?? "", class: type });
 const number = (value) => text(value, "number");
 
+// How many of them are not in the table: the first of each status are.
+function showRest(jobs) {
+  const counts = status?.jobs;
+  const all = counts ? counts.idle + counts.in_progress + counts.failed : jobs.length;
+  const rest = all - jobs.length;
+  $("jobs-rest").textContent = rest > 0 ? `and ${rest} more: witness-server jobs list` : "";
+}
+
 function showJobs(jobs) {
+  showRest(jobs);
   const buttons = (job) => {
     if (!token()) return [];
     const orders = [];
@@ -234,7 +260,8 @@ function showJobs(jobs) {
     text(job.id),
     text(`${range(job.first_block, job.last_block)}${job.type === "AGGREGATED_PROOF" ? " aggregated" : ""}`),
     text(job.status === "failed" ? "parked" : job.status.replace("_", " ")),
-    text(job.holder),
+    // A job that waits may have the name of the prover that had it last.
+    text(job.status === "idle" ? "" : job.holder),
     number(job.attempts),
     number(since(job.status === "in_progress" ? job.updated_at_ms : job.created_at_ms)),
     number(job.status === "in_progress" ? since(job.last_heartbeat_ms) : ""),
@@ -243,7 +270,8 @@ function showJobs(jobs) {
   ], "No job waits for a prover, is worked on or is parked.");
 }
 
-function showProvers(provers) {
+function showProvers(provers, more) {
+  $("provers-rest").textContent = more ? "and more: witness-server provers" : "";
   fill($("prover-rows"), provers, (prover) => prover.name, (prover) => [
     text(prover.name, "text"),
     text(prover.jobs.length ? prover.jobs.map((id) => `job ${id}`).join(", ") : "nothing"),
@@ -261,9 +289,9 @@ function showProblems(quarantined, rejected) {
     at_ms: block.at_ms,
     retry: block.block,
   }));
-  const proofs = rejected.map((proof, index) => ({
-    key: `proof ${proof.at_ms} ${proof.job_id} ${index}`,
-    what: `proof for job ${proof.job_id}${proof.prover ? ` of ${proof.prover}` : ""}`,
+  const proofs = rejected.map((proof) => ({
+    key: `proof ${proof.number}`,
+    what: `proof ${proof.number}, job ${proof.job_id}${proof.prover ? ` of ${proof.prover}` : ""}`,
     reason: proof.reason,
     at_ms: proof.at_ms,
   }));
@@ -351,18 +379,20 @@ async function refresh() {
     again = false;
     try {
       const jobs = (state) => ask(`jobs?status=${state}&limit=${SHOWN_JOBS}`).then((page) => page.jobs);
+      const upTo = shownBefore === null ? "" : `&before=${shownBefore}`;
       const [blocks, proving, idle, failed, provers, rejected] = await Promise.all([
-        ask(`blocks?order=desc&limit=${SHOWN_BLOCKS}`),
+        ask(`blocks?order=desc&limit=${SHOWN_BLOCKS}${upTo}`),
         jobs("in_progress"),
         jobs("idle"),
         jobs("failed"),
         ask(`provers?limit=${SHOWN_JOBS}`),
         ask(`rejected_proofs?limit=${SHOWN_JOBS}`),
       ]);
-      showBlocks(blocks.blocks.reverse());
+      showBlocks(blocks.blocks.reverse(), blocks.next !== null);
       showJobs([...failed, ...proving, ...idle]);
-      showProvers(provers.provers);
+      showProvers(provers.provers, provers.next !== null);
       showProblems(status?.blocks.quarantined ?? [], rejected.rejected_proofs);
+      answered();
     } catch (error) {
       live(false, error.message);
     }
@@ -375,6 +405,9 @@ async function history() {
   if (!document.hidden) {
     try {
       showHistory(await ask("history"));
+      // Sizes and free space change without an event.
+      showStatus(await ask("status"));
+      answered();
     } catch (error) {
       live(false, error.message);
     }
@@ -382,12 +415,16 @@ async function history() {
 }
 
 function live(on, words) {
-  $("live").textContent = words;
+  // It is read aloud when it changes: only then.
+  if ($("live").textContent !== words) $("live").textContent = words;
   $("live").classList.toggle("on", on);
 }
 
+let events = null;
+
 function listen() {
-  const events = new EventSource("api/v1/events");
+  if (document.hidden || (events && events.readyState !== EventSource.CLOSED)) return;
+  events = new EventSource("api/v1/events");
   events.addEventListener("change", (event) => {
     status = JSON.parse(event.data);
     live(true, "live");
@@ -397,8 +434,13 @@ function listen() {
   // The browser connects again by itself, unless the answer was no stream.
   events.addEventListener("error", () => {
     live(false, "not connected, trying again");
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    setTimeout(listen, 3000);
   });
+}
+
+// What went wrong is over once it went well.
+function answered() {
+  if (events?.readyState === EventSource.OPEN) live(true, "live");
 }
 
 $("operator").addEventListener("click", () => {
@@ -417,16 +459,20 @@ $("token-dialog").addEventListener("close", () => {
   $("problem-rows").replaceChildren();
   wanted();
 });
+// Browsers have six connections to a server for all of their tabs: one that nobody sees holds none.
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) {
-    wanted();
-    history();
+  if (document.hidden) {
+    events?.close();
+    return;
   }
+  listen();
+  wanted();
+  history();
 });
 
 showOperator();
 ask("operator").then((operator) => { $("operator").hidden = !operator.enabled; }).catch(() => {});
-showBlocks([]);
+showBlocks([], false);
 listen();
 history();
 setInterval(history, HISTORY_MS);
