@@ -253,10 +253,10 @@ async fn it_loads_moves_obeys_and_fits() {
             );
         }
     }
-    let drop_job = "button[aria-label='drop job 7']";
+    let drop_job = "button[aria-label='drop job 5']";
     page.click(drop_job).await;
     page.browser.accept_alert().await.unwrap();
-    page.until("document.querySelector('#block-7.witnessed')").await;
+    page.until("document.querySelector('#block-5.witnessed')").await;
     page.until(&format!("!document.querySelector(\"{drop_job}\")")).await;
     // It is tried again, and as bad as before.
     let found_at = || server.get("/api/v1/status").json()["blocks"]["quarantined"][0]["at_ms"].as_u64();
