@@ -294,3 +294,27 @@ async fn it_loads_moves_obeys_and_fits() {
     page.until("!document.querySelector('#live').classList.contains('on')").await;
     page.browser.close().await.unwrap();
 }
+
+/// No browser is needed for it to move.
+#[test]
+fn a_live_demo_goes_on_until_it_is_interrupted_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_witness-server"))
+        .args(["demo", "--live", "--set", "admin_listen=127.0.0.1:0"])
+        .env_clear()
+        .env("TMPDIR", folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    let dashboard = line.strip_prefix("Dashboard: ").unwrap().trim_end_matches('/').to_owned();
+    let get = |path: &str| support::http(&dashboard, "GET", path, None, "").accepted();
+    assert!(get("/").text().contains("<title>witness-server</title>"));
+    until(|| get("/api/v1/status").json()["blocks"]["verified"].as_u64().filter(|verified| *verified >= 4));
+    assert!(get("/api/v1/provers").json()["provers"].as_array().unwrap().len() >= 4);
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}

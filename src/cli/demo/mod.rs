@@ -4,6 +4,7 @@
 //! prover, and what the table shows is read from the data folder.
 
 pub mod chain;
+mod live;
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,6 +27,10 @@ pub struct DemoArgs {
     /// Where the demo's data go; kept. Without it: a temporary folder, removed at the end.
     #[command(flatten)]
     pub folder: DataDirArgs,
+
+    /// Go on with invented blocks and the dashboard until Ctrl-C
+    #[arg(long)]
+    pub live: bool,
 }
 
 impl DemoArgs {
@@ -39,7 +44,7 @@ impl DemoArgs {
 ///
 /// # Errors
 /// Whatever kept the demo from its end.
-pub fn run(_args: &DemoArgs, config: &Config) -> Result<(), CliError> {
+pub fn run(args: &DemoArgs, config: &Config) -> Result<(), CliError> {
     let temporary = match &config.data_dir {
         Some(_) => None,
         None => Some(tempfile::Builder::new().prefix("witness-server-demo-").tempdir().map_err(|error| {
@@ -53,8 +58,13 @@ pub fn run(_args: &DemoArgs, config: &Config) -> Result<(), CliError> {
     config.aggregate = AGGREGATE.to_vec();
     // Any free ports: the demo must not clash with a server that runs already.
     config.listen.set_port(0);
-    config.admin_listen.set_port(0);
+    if !args.live {
+        config.admin_listen.set_port(0);
+    }
     let data = config.require_data_dir()?.to_owned();
+    if args.live {
+        return runtime()?.block_on(live::run(&config, &data));
+    }
     let table = runtime()?.block_on(whole(&config, &data))?;
     show(&table)?;
     show(&what_next(&data, temporary.is_some()))

@@ -1,20 +1,20 @@
 //! A server in this process and sample provers that talk to it over HTTP: what `demo` and `run` have in common.
 
-mod layer_one;
+pub mod layer_one;
 mod stage;
 mod stages;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::CliError;
 use crate::client::Client;
 use crate::config::Config;
-use crate::sample_prover::{ProverOptions, Refused, SampleProver, sample_proof};
+use crate::sample_prover::{ProveFunction, ProverOptions, Refused, SampleProver, sample_proof};
 use crate::service::Service;
 
 pub use stage::Stage;
@@ -81,15 +81,15 @@ pub async fn drive(
         work.spawn(layer_one::run(client.clone(), service.node().store().clone(), stopped.clone()));
     }
     for number in 1..=cast.provers {
-        let prover = prover(config, client.clone(), format!("{}-{number}", cast.name));
+        let name = format!("{}-{number}", cast.name);
+        let prover = prover(config, client.clone(), name, Arc::new(sample_proof));
         let stopped = stopped.clone();
         work.spawn(async move {
             let refused = |error: Refused| CliError::Failed(error.to_string());
             prover.run(stopped).await.map(|_| ()).map_err(refused)
         });
     }
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
+    let mut signals = Signals::new()?;
 
     let dead = |error: &dyn std::fmt::Display| End::Died(format!("a part of it died: {error}"));
     let limit = tokio::time::sleep(cast.time_limit);
@@ -108,8 +108,7 @@ pub async fn drive(
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             () = &mut limit => break End::TimedOut,
-            _ = interrupt.recv() => break End::Interrupted,
-            _ = terminate.recv() => break End::Interrupted,
+            () = signals.any() => break End::Interrupted,
             ended = &mut import, if !imported => match ended {
                 Ok(Ok(())) => imported = true,
                 Ok(Err(error)) => break End::ImportFailed(error),
@@ -128,7 +127,33 @@ pub async fn drive(
     Ok(end)
 }
 
-fn prover(config: &Config, client: Client, name: String) -> SampleProver {
+/// What asks for an end.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From now on they do not end the process.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn new() -> Result<Self, CliError> {
+        let on = |kind| signal(kind).map_err(CliError::Runtime);
+        Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
+    }
+
+    /// Returns with the first of them.
+    pub async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// A prover with the configured patience.
+pub fn prover(config: &Config, client: Client, name: String, prove: ProveFunction) -> SampleProver {
     let options = ProverOptions {
         name,
         heartbeat_interval: config.prover.heartbeat_interval,
@@ -136,5 +161,5 @@ fn prover(config: &Config, client: Client, name: String) -> SampleProver {
         die_after_proof: false,
         max_idle: None,
     };
-    SampleProver::new(client, options, Arc::new(sample_proof))
+    SampleProver::new(client, options, prove)
 }

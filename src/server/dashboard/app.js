@@ -348,8 +348,10 @@ function rate(points, field, interval) {
 
 function showHistory({ interval_ms: interval, points }) {
   const last = points.at(-1);
-  put("proven", last?.proven);
-  put("aggregated", last?.aggregated);
+  // Points are seconds old; what is verified meanwhile is proven and aggregated, too.
+  const verified = status?.blocks.verified ?? 0;
+  put("proven", last && Math.max(last.proven, verified));
+  put("aggregated", last && Math.max(last.aggregated, verified));
   const values = (field) => points.map((point) => point[field]);
   plot("queue", points, [
     { name: "idle", style: "one", values: values("idle") },
