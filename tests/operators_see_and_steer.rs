@@ -170,3 +170,55 @@ fn the_admin_listener_is_for_this_machine() {
         assert_eq!(ask("/", &head), (200, false), "a link to the page");
     }
 }
+
+#[test]
+fn streams_are_few_enough_for_those_that_are_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let address = server.admin.strip_prefix("http://").unwrap().to_owned();
+    let open = || {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        (line.split(' ').nth(1).unwrap().parse::<u16>().unwrap(), reader)
+    };
+    let mut streams: Vec<_> = (0..64).map(|_| open()).collect();
+    assert!(streams.iter().all(|(status, _)| *status == 200));
+    assert_eq!(open().0, 503);
+    // Another one finds the place of one that went.
+    streams.pop();
+    until(|| (open().0 == 200).then_some(()));
+}
+
+#[test]
+fn what_is_left_is_judged_by_what_was_proven_and_sizes_are_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    support::run_well(&["import", "--data-dir", data.to_str().unwrap(), "data/sample-chain"]);
+    let server = Server::start(&data, &[]);
+    server.wait_for("/jobs/idle", 8);
+    let shown = |id: &serde_json::Value| server.get(&format!("/api/v1/jobs/{id}")).accepted().json();
+    let mut of_size = std::collections::BTreeMap::new();
+    for _ in 0..8 {
+        let job = server.get_job("p");
+        let view = shown(&job["job_id"]);
+        // Known for those of a size that was proven before.
+        let known = of_size.insert(view["chunks"].as_u64().unwrap(), ()).is_some();
+        assert_eq!(view["eta_ms"].is_u64(), known, "{view}");
+        let number = job["first_block"].as_u64().unwrap();
+        let file = std::fs::read(format!("data/sample-chain/blocks/{number:06}.json")).unwrap();
+        let input = support::input_of(&serde_json::from_slice(&file).unwrap());
+        let data =
+            serde_json::json!({"BlockProof": zksync_witness_server::domain::sample_single_proof(&input, 1)});
+        let body = serde_json::json!({"job_id": job["job_id"], "first_block": number, "last_block": number, "data": data});
+        server.post("/publish", &body.to_string()).accepted();
+    }
+    assert!(of_size.len() < 8, "no two blocks are of one size");
+    let storage =
+        until(|| Some(server.get("/api/v1/status").json()["storage"].clone()).filter(|s| !s.is_null()));
+    for part in ["index_bytes", "blobs_bytes", "journal_bytes"] {
+        assert!(storage[part].as_u64().unwrap() > 0, "{storage}");
+    }
+}

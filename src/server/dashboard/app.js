@@ -270,11 +270,17 @@ function showJobs(jobs) {
   ], "No job waits for a prover, is worked on or is parked.");
 }
 
+function held({ jobs, held: count }) {
+  const shown = jobs.slice(0, 3);
+  const rest = count > shown.length ? ` and ${count - shown.length} more` : "";
+  return count ? `${shown.map((id) => `job ${id}`).join(", ")}${rest}` : "nothing";
+}
+
 function showProvers(provers, more) {
   $("provers-rest").textContent = more ? "and more: witness-server provers" : "";
   fill($("prover-rows"), provers, (prover) => prover.name, (prover) => [
     text(prover.name, "text"),
-    text(prover.jobs.length ? prover.jobs.map((id) => `job ${id}`).join(", ") : "nothing"),
+    text(held(prover)),
     number(prover.proofs),
     number(prover.rejected),
     number(since(prover.last_seen_ms)),

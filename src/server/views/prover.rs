@@ -11,6 +11,9 @@ use crate::{
     workers::Node,
 };
 
+/// Ids of jobs that are shown of a prover.
+const MAX_JOBS: usize = 100;
+
 /// A prover that was seen since the server started, or that holds a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProverView {
@@ -20,8 +23,10 @@ pub struct ProverView {
     pub first_seen_ms: u64,
     /// When it was seen last.
     pub last_seen_ms: u64,
-    /// Ids of the jobs it holds.
+    /// Ids of the jobs it holds, the first hundred.
     pub jobs: Vec<i32>,
+    /// How many jobs it holds.
+    pub held: u64,
     /// How many of its proofs were taken since the server started.
     pub proofs: u64,
     /// How many of its proofs were refused since the server started.
@@ -51,6 +56,7 @@ impl ProverPage {
                 first_seen_ms: seen.first_ms,
                 last_seen_ms: seen.last_ms,
                 jobs: Vec::new(),
+                held: 0,
                 proofs: seen.proofs,
                 rejected: seen.rejected,
             };
@@ -68,7 +74,10 @@ impl ProverPage {
                 ..ProverView::default()
             });
             prover.last_seen_ms = prover.last_seen_ms.max(renewed_ms);
-            prover.jobs.push(wire_id(job));
+            prover.held += 1;
+            if prover.jobs.len() < MAX_JOBS {
+                prover.jobs.push(wire_id(job));
+            }
         }
         let mut provers = all.into_values().filter(|prover| after.is_none_or(|after| *prover.name > *after));
         let page: Vec<ProverView> = provers.by_ref().take(limit.max(1)).collect();
