@@ -20,7 +20,8 @@ ENV WITNESS_SERVER_DATA_DIR=/data
 VOLUME /data
 EXPOSE 8088 3312
 STOPSIGNAL SIGTERM
+# Alive, not ready: what restarts unhealthy containers would cut provers off while the disk is short, and their proofs still land.
 # The start after a kill reads the index first; a large one takes its time.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/usr/local/bin/witness-server", "health"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/usr/local/bin/witness-server", "health", "--alive"]
 ENTRYPOINT ["/usr/local/bin/witness-server"]
 CMD ["serve", "--listen", "0.0.0.0:8088", "--log-format", "json"]

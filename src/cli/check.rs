@@ -1,12 +1,11 @@
 //! `check`: does a file hold what it says? Needs no data folder and no server.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, show};
+use super::{CliError, input, show};
 use crate::bundle::{self, MAX_FILE, Report};
 
 /// Arguments of `check`.
@@ -42,7 +41,10 @@ pub struct BundleArgs {
 pub fn run(args: &CheckArgs) -> Result<(), CliError> {
     let CheckItem::Bundle(BundleArgs { file, json }) = &args.item;
     let failed = |words: String| CliError::Failed(format!("{}: {words}", file.display()));
-    let bytes = read(file).map_err(|error| failed(format!("{error}; check the path")))?;
+    let mut bytes = Vec::new();
+    // One byte more than is read of a bundle shows that it is too long.
+    let read = input::open_or_stdin(file)?.take(MAX_FILE + 1).read_to_end(&mut bytes);
+    read.map_err(|error| failed(format!("{error}; check the file")))?;
     let report = bundle::check(&bytes).map_err(|error| failed(error.to_string()))?;
     show(&text(&report, *json))?;
     match report.finding() {
@@ -59,13 +61,4 @@ fn text(report: &Report, json: bool) -> String {
         return serde_json::to_string(report).unwrap_or_default();
     }
     report.lines.iter().map(|line| format!("{line}\n")).collect()
-}
-
-/// One byte more than is read of a bundle shows that it is too long.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    let source: Box<dyn Read> =
-        if file == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
-    let mut bytes = Vec::new();
-    source.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

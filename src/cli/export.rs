@@ -18,7 +18,7 @@ pub struct ExportArgs {
     /// Where to read from
     #[command(flatten)]
     pub target: TargetArgs,
-    /// File to write; it appears whole or not at all [default: standard output]
+    /// File to write; it appears whole or not at all; - is standard output [default: standard output]
     #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// What to write

@@ -3,6 +3,9 @@
 //! Flags that stand for a setting are passed on as text; the configuration checks them, so that a flag, a variable and a
 //! line of the file meet the same rules and the same words.
 
+// Who closes a pipe must not make a panic: see `output`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod backup;
 pub mod bench;
 pub mod blocks;
@@ -17,6 +20,7 @@ pub mod folder;
 pub mod health;
 pub mod import;
 pub mod in_process;
+mod input;
 pub mod jobs;
 pub mod load;
 mod output;
@@ -40,7 +44,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 pub use error::CliError;
-pub use output::{show, write_output};
+pub use output::{show, tell, write_output};
 pub use progress::{Progress, Stages};
 pub use target::{DataDirArgs, Target, TargetArgs, client, runtime};
 
@@ -246,7 +250,10 @@ mod tests {
             "jobs drop 7 --url http://u",
             "jobs watch --url http://u --json",
             "provers --url http://u --json",
+            "provers --url http://u --after p7 --limit 5",
             "blocks --data-dir D --oldest --after 3 --limit 5",
+            "blocks retry 3 --data-dir D",
+            "blocks --url http://u retry 3",
             "explain block 7 --url http://u",
             "top --url http://u",
             "revert --data-dir D --to 3",
@@ -258,6 +265,8 @@ mod tests {
             "snapshot save --data-dir D F",
             "snapshot save F --data-dir D --force",
             "snapshot load F --data-dir D",
+            "snapshot save --data-dir D -",
+            "snapshot load - --data-dir D",
             "completions bash",
             "man --out D",
             "doctor --data-dir D",
@@ -297,6 +306,7 @@ mod tests {
             "jobs show 0 --data-dir D",
             "jobs list --limit 0 --data-dir D",
             "explain 7 --data-dir D",
+            "blocks retry 0 --data-dir D",
             "top --data-dir D",
             "backup --data-dir D",
             "restore --data-dir D",

@@ -1,12 +1,11 @@
 //! `snapshot`: a stopped data folder as it is into one file, and back.
 
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, DataDirArgs, show};
+use super::output::{Output, is_stdout};
+use super::{CliError, DataDirArgs, input, show, tell};
 use crate::{
     config::{Config, Flags},
     store::{
@@ -31,7 +30,7 @@ pub enum Action {
         /// The data folder; no server may be using it
         #[command(flatten)]
         folder: DataDirArgs,
-        /// File to write; it appears whole or not at all
+        /// File to write, or - for standard output; a file appears whole or not at all
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// Replace the file if it is there
@@ -40,7 +39,7 @@ pub enum Action {
     },
     /// Make a data folder of a snapshot, every file of it verified
     Load {
-        /// The snapshot
+        /// The snapshot, or - for standard input
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// Folder to make; it must be absent or empty
@@ -71,41 +70,20 @@ pub fn run(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
 }
 
 fn save(dir: &Path, path: &Path, force: bool) -> Result<(), CliError> {
-    let exists = || {
-        CliError::Failed(format!(
-            "{} exists already; choose another file, or pass --force to replace it",
-            path.display()
-        ))
-    };
-    if path.exists() && !force {
-        return Err(exists());
+    let mut output = Output::open(path, force)?;
+    let size = image::save(dir, &mut output).map_err(failed)?;
+    let packed = output.written();
+    output.finish()?;
+    let saved = |to: &str| format!("saved {}, {packed} bytes packed, to {to}", describe(size));
+    if is_stdout(path) {
+        tell(&saved("standard output"));
+        return Ok(());
     }
-    let unwritable = |cause| CliError::Output { path: path.to_owned(), cause };
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    let builder = {
-        use std::{fs::Permissions, os::unix::fs::PermissionsExt};
-        builder.permissions(Permissions::from_mode(0o666))
-    };
-    let mut file = builder.prefix(".snapshot-").tempfile_in(parent).map_err(unwritable)?;
-    let size = image::save(dir, &mut file).map_err(failed)?;
-    file.as_file().sync_all().map_err(unwritable)?;
-    let packed = file.as_file().metadata().map_err(unwritable)?.len();
-    let persisted = if force { file.persist(path) } else { file.persist_noclobber(path) };
-    persisted.map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => exists(),
-        _ => unwritable(error.error),
-    })?;
-    show(&format!("saved {}, {packed} bytes packed, to {}", describe(size), path.display()))
+    show(&saved(&path.display().to_string()))
 }
 
 fn load(path: &Path, dir: &Path) -> Result<(), CliError> {
-    let file = File::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => CliError::NotFound(format!("{} does not exist", path.display())),
-        _ => CliError::Failed(format!("cannot read {}: {error}; check its permissions", path.display())),
-    })?;
-    let size = image::load(file, dir).map_err(failed)?;
+    let size = image::load(input::open_or_stdin(path)?, dir).map_err(failed)?;
     show(&format!("loaded {} into {}", describe(size), dir.display()))
 }
 

@@ -73,7 +73,7 @@ pub(super) static KEYS: &[Key] = &[
     key("data_dir", Kind::Text, None, "folder that holds everything the server keeps"),
     key("listen", Kind::Text, Some("127.0.0.1:8088"), "address for provers, imports and operators")
         .env(&[("API_PROVER_PORT", Unit::Port)]),
-    key("admin_listen", Kind::Text, Some("127.0.0.1:3312"), "address for health checks")
+    key("admin_listen", Kind::Text, Some("127.0.0.1:3312"), "address for dashboard, health, metrics and what operators read")
         .env(&[("API_PROMETHEUS_PORT", Unit::Port)]),
     key("url", Kind::Text, Some("http://127.0.0.1:8088"), "server that client commands and the sample prover talk to, http or https")
         .env(&[("API_PROVER_URL", Unit::Plain)]),

@@ -38,7 +38,7 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// Address of the listener for provers, imports and operators.
     pub listen: SocketAddr,
-    /// Address of the listener for health checks.
+    /// Address of the listener for dashboard, health, metrics and what operators read.
     pub admin_listen: SocketAddr,
     /// Base URL, without a slash at its end, that client commands and the sample prover talk to.
     pub url: String,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::in_process::{self, AGGREGATE, Cast, End, REQUEST_TIMEOUT, Stage, Stages};
+use super::in_process::{self, Cast, DataFolder, End, REQUEST_TIMEOUT, Stage, Stages};
 use super::{CliError, DataDirArgs, runtime, show};
 use crate::client::{Client, path};
 use crate::config::{Config, Flags};
@@ -45,29 +45,21 @@ impl DemoArgs {
 /// # Errors
 /// Whatever kept the demo from its end.
 pub fn run(args: &DemoArgs, config: &Config) -> Result<(), CliError> {
-    let temporary = match &config.data_dir {
-        Some(_) => None,
-        None => Some(tempfile::Builder::new().prefix("witness-server-demo-").tempdir().map_err(|error| {
-            CliError::DataFolder(format!("cannot make a temporary folder: {error}; name one with --data-dir"))
-        })?),
-    };
     let mut config = config.clone();
-    if let Some(folder) = &temporary {
-        config.data_dir = Some(folder.path().to_owned());
-    }
-    config.aggregate = AGGREGATE.to_vec();
+    let data = DataFolder::choose(&mut config, "demo")?;
+    let deadline = config.aggregate_deadline;
+    in_process::aggregate_all(&mut config);
     // Any free ports: the demo must not clash with a server that runs already.
     config.listen.set_port(0);
-    if !args.live {
-        config.admin_listen.set_port(0);
-    }
-    let data = config.require_data_dir()?.to_owned();
     if args.live {
-        return runtime()?.block_on(live::run(&config, &data));
+        // There is always another block to be aggregated with.
+        config.aggregate_deadline = deadline;
+        return runtime()?.block_on(live::run(&config, &data.path));
     }
-    let table = runtime()?.block_on(whole(&config, &data))?;
+    config.admin_listen.set_port(0);
+    let table = runtime()?.block_on(whole(&config, &data.path))?;
     show(&table)?;
-    show(&what_next(&data, temporary.is_some()))
+    show(&what_next(&data.path, data.temporary.is_some()))
 }
 
 async fn whole(config: &Config, data: &Path) -> Result<String, CliError> {

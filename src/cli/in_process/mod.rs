@@ -1,6 +1,7 @@
 //! A server in this process and sample provers that talk to it over HTTP: what `demo` and `run` have in common.
 
 pub mod layer_one;
+mod settings;
 mod stage;
 mod stages;
 
@@ -17,11 +18,10 @@ use crate::config::Config;
 use crate::sample_prover::{ProveFunction, ProverOptions, Refused, SampleProver, sample_proof};
 use crate::service::Service;
 
+pub use settings::{DataFolder, aggregate_all};
 pub use stage::Stage;
 pub use stages::{BlockTimes, Stages, missing};
 
-/// Aggregate sizes when nothing else says how blocks are aggregated: no block is left over.
-pub const AGGREGATE: [usize; 2] = [1, 4];
 /// Bound of each request of the provers.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often progress is looked at.
@@ -99,7 +99,10 @@ pub async fn drive(
         if stages.look()? && imported {
             break End::Reached;
         }
-        if let Some((block, reason)) = stages.quarantined()? {
+        // A quarantined block is imported like any other; what it does not get is a witness.
+        if stages.until() > Stage::Imported
+            && let Some((block, reason)) = stages.quarantined()?
+        {
             break End::Quarantined { block, reason };
         }
         if service.node().has_failed() {

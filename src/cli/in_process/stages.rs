@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Stage;
+use crate::cli::tell;
 use crate::store::{AggregatedAction, Store, StoreError};
 
 /// Quarantined blocks that are looked at; the first one is the one that matters.
@@ -160,7 +161,7 @@ impl Stages {
                 bar.set_position(stages().map(|(_, done)| u64::from(done)).sum());
                 bar.set_message(message.join("  "));
             }
-            None => eprintln!("{:6.2} s  {}", self.elapsed().as_secs_f64(), message.join("  ")),
+            None => tell(&format!("{:6.2} s  {}", self.elapsed().as_secs_f64(), message.join("  "))),
         }
     }
 

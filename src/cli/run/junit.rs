@@ -33,7 +33,7 @@ pub fn report(outcome: &Outcome) -> Result<String, CliError> {
         suite.set_time(longest);
         report.add_test_suite(suite);
     }
-    if let Some(Shortfall { at: None, reason }) = &outcome.shortfall {
+    if let Some(reason) = without_case(outcome) {
         let mut suite = TestSuite::new("run");
         let mut case = TestCase::new("the chain", failure(reason));
         case.set_classname("witness-server.run");
@@ -41,6 +41,19 @@ pub fn report(outcome: &Outcome) -> Result<String, CliError> {
         report.add_test_suite(suite);
     }
     report.to_string().map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))
+}
+
+/// The reason of a failure that no case of a block shows: it was no block, or one that is not shown, or at a stage that it has reached.
+fn without_case(outcome: &Outcome) -> Option<&str> {
+    let Shortfall { at, reason } = outcome.shortfall.as_ref()?;
+    let shown = |(block, stage): (u32, Stage)| {
+        stage <= outcome.until
+            && outcome
+                .blocks
+                .iter()
+                .any(|(number, times)| *number == block && times[stage as usize].is_none())
+    };
+    (!at.is_some_and(shown)).then_some(reason)
 }
 
 fn status(outcome: &Outcome, block: u32, times: &BlockTimes, stage: Stage) -> TestCaseStatus {
@@ -119,5 +132,22 @@ mod tests {
         };
         let xml = report(&outcome).unwrap();
         assert!(xml.contains("name=\"the chain\"") && xml.contains("no genesis"), "{xml}");
+    }
+
+    #[test]
+    fn a_failure_that_no_case_shows_is_a_case_all_the_same() {
+        let reached = [at(1), None, None, None, None];
+        for (until, block) in [(Stage::Imported, 1), (Stage::Witnessed, 9)] {
+            let shortfall = Shortfall { at: Some((block, Stage::Witnessed)), reason: "no root".to_owned() };
+            let outcome = Outcome {
+                until,
+                blocks: vec![(1, reached)],
+                elapsed: Duration::ZERO,
+                shortfall: Some(shortfall),
+            };
+            let xml = report(&outcome).unwrap();
+            assert_eq!(xml.matches("<failure ").count(), 1, "{xml}");
+            assert!(xml.contains("name=\"the chain\""), "{xml}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! The server runs in this process, on free ports; the chain is imported and the sample provers work over HTTP, like any others.
 //! The end is told three times: by the exit code, as JUnit for the pipeline's page, as JSON for scripts.
 
+mod brought;
 mod junit;
 mod outcome;
 mod summary;
@@ -13,13 +14,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::in_process::{self, AGGREGATE, Cast, End, REQUEST_TIMEOUT, Stage, Stages};
-use super::{CliError, DataDirArgs, duration, import, runtime, show, write_output};
+use super::in_process::{self, Cast, DataFolder, End, REQUEST_TIMEOUT, Stage, Stages};
+use super::output::{is_stdout, probe};
+use super::{CliError, DataDirArgs, duration, import, runtime, show, tell, write_output};
 use crate::chain_folder::ChainFolder;
 use crate::client::Client;
 use crate::config::{Config, Origin};
 use crate::server::views::Explanation;
 use crate::service::Service;
+use brought::{Aggregated, Brought};
 use outcome::{Outcome, Shortfall};
 
 /// Arguments of `run`.
@@ -37,10 +40,10 @@ pub struct RunArgs {
     /// Give up after that long
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub timeout: Duration,
-    /// Write a JUnit report: a test case for each block and stage
+    /// Write a JUnit report, a test case for each block and stage; - is standard output
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Write a summary as JSON
+    /// Write a summary as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
     /// Sample provers; their proofs are not cryptographic
@@ -71,36 +74,64 @@ pub fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
                 .to_owned(),
         ));
     }
-    let (config, _temporary) = settings(args, config, &chain)?;
-    let data = config.require_data_dir()?.to_owned();
+    // What cannot be written in the end is better known before.
+    for path in [&args.report, &args.summary].into_iter().flatten() {
+        probe(path)?;
+    }
+    if [&args.report, &args.summary].into_iter().all(|path| path.as_deref().is_some_and(is_stdout)) {
+        return Err(CliError::Usage("--report and --summary cannot both be standard output".to_owned()));
+    }
+    let brought = Brought::by(&chain);
+    let mut config = settings(args, config, &chain, block, brought.as_ref())?;
+    let data = DataFolder::choose(&mut config, "run")?;
+    let layer_one = args.until >= Stage::Verified && brought.is_none_or(|brought| !brought.layer_one);
+    let cast = Cast { name: "run-prover", provers: args.provers, layer_one, time_limit: args.timeout };
     let runtime = runtime()?;
-    let outcome = runtime.block_on(whole(args, &config, &data, chain, block));
+    let outcome = runtime.block_on(whole(args, &config, &data.path, chain, block, &cast));
     // Whatever still works, such as the import of a large genesis, ends with the process.
     runtime.shutdown_background();
-    outcome?.verdict()
+    let outcome = outcome?;
+    let written = write(args, &outcome);
+    outcome.verdict(written)
 }
 
-/// The settings of the server, and the temporary folder if there is one.
+/// The settings of the server.
 fn settings(
     args: &RunArgs,
     config: &Config,
     chain: &ChainFolder,
-) -> Result<(Config, Option<tempfile::TempDir>), CliError> {
+    block: u32,
+    brought: Option<&Brought>,
+) -> Result<Config, CliError> {
     let mut config = config.clone();
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     (config.listen, config.admin_listen, config.tls) = (free, free, None);
-    let unsaid = *config.origin("aggregate") == Origin::Default && chain.aggregated_operations().is_empty();
-    if unsaid && args.until >= Stage::Aggregated {
-        config.aggregate = AGGREGATE.to_vec();
+    if args.until < Stage::Aggregated || *config.origin("aggregate") != Origin::Default {
+        return Ok(config);
     }
-    if config.data_dir.is_some() {
-        return Ok((config, None));
+    let first = chain.blocks().first().map_or(1, |block| block.number);
+    match brought.map(|brought| brought.aggregated(first, block)) {
+        Some(Aggregated::Nothing) => in_process::aggregate_all(&mut config),
+        // Operations that the server makes would come before those of the folder, and might overlap them.
+        Some(Aggregated::UpTo(last)) => {
+            return Err(CliError::Usage(format!(
+                "the CreateProofBlocks operations in {} cover the blocks up to {last} and not all up to {block}; pass --block {last} if \
+                 that is enough, add operations, or have the server make more with --set aggregate=1,4",
+                args.import.display()
+            )));
+        }
+        Some(Aggregated::Everything) | None => {}
     }
-    let temporary = tempfile::Builder::new().prefix("witness-server-run-").tempdir().map_err(|error| {
-        CliError::DataFolder(format!("cannot make a temporary folder: {error}; name one with --data-dir"))
-    })?;
-    config.data_dir = Some(temporary.path().to_owned());
-    Ok((config, Some(temporary)))
+    Ok(config)
+}
+
+/// A line for people: on standard error if a file is standard output.
+fn say(args: &RunArgs, text: &str) -> Result<(), CliError> {
+    if [&args.report, &args.summary].into_iter().flatten().any(|path| is_stdout(path)) {
+        tell(text.trim_end());
+        return Ok(());
+    }
+    show(text)
 }
 
 async fn whole(
@@ -109,45 +140,48 @@ async fn whole(
     data: &Path,
     chain: ChainFolder,
     block: u32,
+    cast: &Cast,
 ) -> Result<Outcome, CliError> {
     let service = Service::start(config, data).await?;
-    show(&format!("Serving on {}; {} sample provers connect.", service.url(), args.provers))?;
-    let outcome = driven(args, config, &service, chain, block).await;
+    say(args, &format!("Serving on {}; {} sample provers connect.", service.url(), args.provers))?;
+    let outcome = driven(args, config, &service, chain, block, cast).await;
     service.stop().await;
     outcome
 }
 
-/// Drives the run to its end and writes what is to be written.
+/// Drives the run to its end.
 async fn driven(
     args: &RunArgs,
     config: &Config,
     service: &Service,
     chain: ChainFolder,
     block: u32,
+    cast: &Cast,
 ) -> Result<Outcome, CliError> {
     let client = Client::new(&service.url(), service.secret(), REQUEST_TIMEOUT)?;
-    let cast = Cast {
-        name: "run-prover",
-        provers: args.provers,
-        layer_one: args.until >= Stage::Verified,
-        time_limit: args.timeout,
-    };
     let mut stages = Stages::new(service.node().store().clone(), block, args.until);
     let importing = {
         let chain = chain.clone();
         async move { import::send_all(&chain, &client).await }
     };
-    let end = in_process::drive(config, service, &cast, importing, &mut stages).await?;
-    let shortfall = shortfall(args, service, &chain, &stages, end)?;
-    show(&stages.table())?;
-    let outcome = Outcome::new(&stages, shortfall);
-    if let Some(path) = &args.report {
-        write_output(Some(path), junit::report(&outcome)?.as_bytes())?;
-    }
-    if let Some(path) = &args.summary {
-        write_output(Some(path), format!("{}\n", summary::of(&outcome)).as_bytes())?;
-    }
-    Ok(outcome)
+    let end = in_process::drive(config, service, cast, importing, &mut stages).await;
+    let end = end.unwrap_or_else(|error| End::Died(error.to_string()));
+    let shortfall = shortfall(args, service, &chain, &stages, end);
+    say(args, &stages.table())?;
+    Ok(Outcome::new(&stages, shortfall))
+}
+
+/// Writes what is to be written, all that can be; gives the first failure.
+fn write(args: &RunArgs, outcome: &Outcome) -> Result<(), CliError> {
+    let report = args
+        .report
+        .as_deref()
+        .map(|path| junit::report(outcome).and_then(|xml| write_output(Some(path), xml.as_bytes())));
+    let summary = args
+        .summary
+        .as_deref()
+        .map(|path| write_output(Some(path), format!("{}\n", summary::of(outcome)).as_bytes()));
+    report.unwrap_or(Ok(())).and(summary.unwrap_or(Ok(())))
 }
 
 /// Why not all is reached, if it is not.
@@ -157,11 +191,11 @@ fn shortfall(
     chain: &ChainFolder,
     stages: &Stages,
     end: End,
-) -> Result<Option<Shortfall>, CliError> {
+) -> Option<Shortfall> {
     let first_missing = stages.first_missing();
     let at = |reason: String| Shortfall { at: first_missing, reason };
-    Ok(Some(match end {
-        End::Reached => return Ok(None),
+    Some(match end {
+        End::Reached => return None,
         End::Quarantined { block, reason } => Shortfall {
             at: Some((block, Stage::Witnessed)),
             reason: format!("block {block} is quarantined: {reason}"),
@@ -178,7 +212,10 @@ fn shortfall(
         }
         End::TimedOut => {
             let waits = match first_missing {
-                Some((block, _)) => Explanation::of(service.node().store(), block)?.text,
+                Some((block, _)) => match Explanation::of(service.node().store(), block) {
+                    Ok(explanation) => explanation.text,
+                    Err(error) => error.to_string(),
+                },
                 None => "the import is not at its end".to_owned(),
             };
             at(format!(
@@ -189,5 +226,5 @@ fn shortfall(
         }
         End::Interrupted => at("the run was interrupted".to_owned()),
         End::Died(reason) => at(reason),
-    }))
+    })
 }

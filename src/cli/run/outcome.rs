@@ -42,11 +42,14 @@ impl Outcome {
         self.blocks.last().map_or(0, |(block, _)| *block)
     }
 
-    /// Success, or the reason as an error.
-    pub fn verdict(self) -> Result<(), CliError> {
-        match self.shortfall {
-            None => Ok(()),
-            Some(shortfall) => Err(CliError::Failed(shortfall.reason)),
+    /// Success, or the reason as an error; what kept report or summary from being written comes behind it.
+    pub fn verdict(self, written: Result<(), CliError>) -> Result<(), CliError> {
+        match (self.shortfall, written) {
+            (None, written) => written,
+            (Some(shortfall), Ok(())) => Err(CliError::Failed(shortfall.reason)),
+            (Some(shortfall), Err(error)) => {
+                Err(CliError::Failed(format!("{}; and {error}", shortfall.reason)))
+            }
         }
     }
 }
