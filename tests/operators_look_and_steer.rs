@@ -110,6 +110,39 @@ fn jobs_are_requeued_and_dropped_in_a_server_and_in_a_folder() {
 }
 
 #[test]
+fn a_block_whose_job_was_dropped_is_explained_and_gets_it_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let server = start(folder.path());
+    let online: &[&str] = &["--url", &server.url.clone()];
+    text(&["jobs", "drop", "3"], online);
+    let explained = text(&["explain", "block", "3"], online);
+    assert!(explained.contains("witness-server blocks retry 3"), "{explained}");
+    run_badly(&["blocks", "retry", "4", "--url", &server.url], 1);
+    run_badly(&["blocks", "retry", "9", "--url", &server.url], 3);
+    text(&["blocks", "retry", "3"], online);
+    assert!(text(&["explain", "block", "3"], online).contains("waits for a prover"));
+    assert_eq!(json(&["blocks", "--oldest", "--limit", "3"], online)["blocks"][2]["job"]["status"], "idle");
+    let provers = text(&["provers", "--limit", "1"], online);
+    assert_eq!(provers, "no provers seen\n");
+    for name in ["a b", "c"] {
+        server.get_job(name);
+    }
+    let page = text(&["provers", "--limit", "1"], online);
+    assert!(page.ends_with("more: --after a b\n"), "{page}");
+    assert!(text(&["provers", "--after", "a b"], online).lines().nth(1).unwrap().starts_with("c "));
+    assert_eq!(server.terminate(), Some(0));
+
+    let offline: &[&str] = &["--data-dir", dir];
+    text(&["jobs", "drop", "6"], offline);
+    let explained = text(&["explain", "block", "6"], offline);
+    assert!(explained.contains("blocks retry 6") && explained.contains("until a server runs"), "{explained}");
+    text(&["blocks", "retry", "6"], offline);
+    run_badly(&["blocks", "retry", "6", "--data-dir", dir], 1);
+    assert_eq!(json(&["blocks", "--oldest"], offline)["blocks"][5]["job"]["status"], "idle");
+}
+
+#[test]
 fn watch_tells_each_change() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path());
@@ -127,7 +160,7 @@ fn watch_tells_each_change() {
     server.get_job("p1");
     assert_eq!(lines.next().unwrap(), "job 1 (single 1) is in_progress, p1, attempt 1");
     server.post("/api/v1/jobs/8/drop", "{}").accepted();
-    assert_eq!(lines.next().unwrap(), "job 8 is dropped");
+    assert!(lines.next().unwrap().starts_with("job 8 is gone"));
     watch.kill().unwrap();
     watch.wait().unwrap();
 }

@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use support::{run_badly, run_well};
@@ -130,4 +131,90 @@ fn a_block_that_is_not_in_the_folder_is_a_wrong_command_line() {
     let error = run_badly(&written.args(&chain, &["--until", "proven", "--block", "9"], &files), 2);
     assert!(error.contains("last block is 8"), "{error}");
     assert!(!Path::new(&files[0]).exists());
+}
+
+/// A chain folder of the first blocks of the sample chain.
+fn first_blocks(written: &Written, count: u32) -> String {
+    let (chain, sample) = (written.path("chain"), sample_chain());
+    fs::create_dir_all(Path::new(&chain).join("blocks")).unwrap();
+    fs::copy(Path::new(&sample).join("genesis.json"), Path::new(&chain).join("genesis.json")).unwrap();
+    for number in 1..=count {
+        let name = format!("blocks/{number:06}.json");
+        fs::copy(Path::new(&sample).join(&name), Path::new(&chain).join(&name)).unwrap();
+    }
+    chain
+}
+
+#[test]
+fn blocks_that_are_left_over_do_not_wait_for_more() {
+    let written = Written::new();
+    let (chain, files) = (first_blocks(&written, 7), written.files());
+    // With the deadline of a server that runs on, three of the blocks would wait longer than that.
+    run_well(&written.args(&chain, &["--until", "verified", "--timeout", "25s"], &files));
+    assert_eq!(written.summary()["reached"], true);
+}
+
+#[test]
+fn the_folder_of_another_server_stays_alone() {
+    let written = Written::new();
+    let chain = first_blocks(&written, 1);
+    let theirs = written.path("theirs");
+    let temporary = written.path("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let config = written.path("theirs.toml");
+    fs::write(&config, format!("data_dir = {theirs:?}")).unwrap();
+    for (command, more) in [("demo", vec![]), ("run", vec!["--import", &chain, "--until", "proven"])] {
+        for by_file in [false, true] {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+            program.arg(command).args(&more).env_clear().env("TMPDIR", &temporary);
+            match by_file {
+                true => program.args(["--config", &config]),
+                false => program.env("WITNESS_SERVER_DATA_DIR", &theirs),
+            };
+            let output = program.output().unwrap();
+            assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(!Path::new(&theirs).exists(), "{command}, by file: {by_file}");
+        }
+    }
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+}
+
+#[test]
+fn a_closed_standard_error_changes_no_exit_code() {
+    let written = Written::new();
+    let (chain, data) = (sample_chain(), written.path("data"));
+    for (args, code) in [
+        (vec!["import", "--data-dir", &data, &chain], 0),
+        (vec!["jobs", "list", "--data-dir", "nowhere"], 4),
+        (vec!["run", "--import", &chain, "--until", "imported"], 0),
+    ] {
+        // The other end is closed before anything is written.
+        let (_, closed) = std::io::pipe().unwrap();
+        let status = Command::new(env!("CARGO_BIN_EXE_witness-server"))
+            .args(&args)
+            .args(["--log", "info"])
+            .env_clear()
+            .stdout(Stdio::null())
+            .stderr(closed)
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(code), "{args:?}");
+    }
+}
+
+#[test]
+fn a_failure_of_the_run_and_of_its_report_are_both_told() {
+    let written = Written::new();
+    let (sample, nowhere) = (sample_chain(), written.path("no/where.xml"));
+    let error = run_badly(&["run", "--import", &sample, "--until", "imported", "--report", &nowhere], 1);
+    assert!(error.contains("where.xml"), "{error}");
+    // A quarantined block is imported all the same.
+    let (chain, files) = (first_blocks(&written, 2), written.files());
+    let second = Path::new(&chain).join("blocks/000002.json");
+    let mut block: Value = serde_json::from_slice(&fs::read(&second).unwrap()).unwrap();
+    block["block"]["block_commitment"] = json!(format!("0x{}", "0".repeat(64)));
+    fs::write(&second, block.to_string()).unwrap();
+    run_well(&written.args(&chain, &["--until", "imported"], &files));
+    run_badly(&written.args(&chain, &["--until", "witnessed"], &files), 1);
+    assert_eq!(written.report().matches("<failure ").count(), 1, "{}", written.report());
 }

@@ -1,6 +1,6 @@
-//! `blocks`: how far each block is.
+//! `blocks`: how far each block is, and another try for one that does not go on.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::source::{Source, now_ms};
@@ -33,15 +33,31 @@ pub struct BlocksArgs {
     /// Print the JSON of the API
     #[arg(long)]
     pub json: bool,
+    /// What to do with a block
+    #[command(subcommand)]
+    pub action: Option<Action>,
 }
 
-/// Lists blocks.
+/// What to do with a block.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Try a block again that is quarantined, or whose job was dropped
+    Retry {
+        /// The block's number
+        number: u32,
+    },
+}
+
+/// Lists blocks, or tries one again.
 ///
 /// # Errors
 /// See [`CliError`].
 pub fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
     let BlocksArgs { oldest, after, before, limit, .. } = args;
     let source = Source::open(&args.target, config)?;
+    if let Some(Action::Retry { number }) = args.action {
+        return retry(&source, number);
+    }
     let (order, name, go_on) = match oldest {
         true => (Order::Asc, "asc", "--after"),
         false => (Order::Desc, "desc", "--before"),
@@ -61,6 +77,20 @@ pub fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
         out.push_str(&format!("more: {go_on} {next}\n"));
     }
     show(&out)
+}
+
+fn retry(source: &Source, number: u32) -> Result<(), CliError> {
+    let mut retried = true;
+    source.change(&format!("{}/retry", path::block(number)), |store| {
+        retried = store.retry(number)?;
+        Ok(())
+    })?;
+    if !retried {
+        return Err(CliError::Failed(format!(
+            "block {number} is not quarantined, and its job was not dropped; there is nothing to try again"
+        )));
+    }
+    show(&format!("block {number} is tried again"))
 }
 
 fn table(blocks: &[Value], now_ms: u64) -> Table {

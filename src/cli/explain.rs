@@ -40,5 +40,13 @@ pub fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     let Item::Block { number, json } = &args.item;
     let route = format!("{}/explain", path::block(*number));
     let explanation = source.read(&route, |store| Explanation::of(store, *number))?;
-    if *json { show(&explanation.to_string()) } else { show(&text(&explanation["text"])) }
+    if *json {
+        return show(&explanation.to_string());
+    }
+    // Of a folder nothing is under way, whatever is to be done next.
+    let stopped = match source {
+        Source::Folder(_) => " Nothing of this happens until a server runs on the folder.",
+        Source::Server(_) => "",
+    };
+    show(&format!("{}{stopped}", text(&explanation["text"])))
 }

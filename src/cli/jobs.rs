@@ -71,9 +71,9 @@ pub enum Action {
         #[arg(value_parser = job_id())]
         id: u32,
     },
-    /// Print a line for each change of a job, until interrupted; needs a running server
+    /// Print what changed of the jobs, every second, until interrupted; needs a running server
     Watch {
-        /// Print each change as a JSON line: the job as the API shows it
+        /// Print each changed job as a JSON line, as the API shows it
         #[arg(long)]
         json: bool,
     },
@@ -225,7 +225,6 @@ fn watch(source: &Source, json: bool) -> Result<(), CliError> {
             (
                 id,
                 match found {
-                    // Dropped.
                     Err(error) if error.exit_code() == 3 => Ok(Value::Null),
                     found => found,
                 },
@@ -234,10 +233,16 @@ fn watch(source: &Source, json: bool) -> Result<(), CliError> {
         for (id, job) in ended.collect::<Vec<_>>() {
             let job = job?;
             known.remove(&id);
+            // Between the listings it went from one to the other: it is open, and told as such.
+            if !matches!(job["status"].as_str(), None | Some("done")) {
+                continue;
+            }
             lines.push_str(&match (json, &job) {
-                (true, Value::Null) => format!("{{\"id\":{id},\"status\":\"dropped\"}}\n"),
+                (true, Value::Null) => format!("{{\"id\":{id},\"status\":\"gone\"}}\n"),
                 (true, job) => format!("{job}\n"),
-                (false, Value::Null) => format!("job {id} is dropped\n"),
+                (false, Value::Null) => {
+                    format!("job {id} is gone: dropped, reverted, or cleared away with a verified block\n")
+                }
                 (false, job) => changed(job),
             });
         }

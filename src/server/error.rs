@@ -134,7 +134,7 @@ pub enum ApiError {
     #[error("no genesis is imported yet; import it first")]
     NoGenesis,
     /// The block is tried as it is.
-    #[error("block {block} is not quarantined; there is nothing to try again")]
+    #[error("block {block} is not quarantined, and its job was not dropped; there is nothing to try again")]
     NotQuarantined {
         /// The block.
         block: u32,

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::Store;
 use super::batch::Table;
 use super::error::StoreError;
 use super::jobs::JobRecord;
 use super::keys::index;
+use super::{AddJob, Store};
 use crate::domain::job::JobType;
 
 /// A prover's claim on a job, as shown.
@@ -44,6 +44,21 @@ impl Store {
             renewed_ms: held.renewed_wall_ms,
         });
         shown.collect()
+    }
+
+    /// Lets a block be tried again that does not go on by itself: one that is quarantined, or that is witnessed and not proven, and whose job was
+    /// dropped. Whether it was one; durable on return.
+    pub fn retry(&self, number: u32) -> Result<bool, StoreError> {
+        if self.free(number)? {
+            return Ok(true);
+        }
+        let done = number <= self.last_verified_block()? || self.has_single_proof(number)?;
+        if done || self.witness(number)?.is_none() {
+            return Ok(false);
+        }
+        let made = matches!(self.add_single_job(number)?, AddJob::Added(_));
+        self.sync()?;
+        Ok(made)
     }
 
     /// How long a lease lives without a heartbeat, in milliseconds.

@@ -151,14 +151,14 @@ impl Node {
         &self.provers
     }
 
-    /// Lets a quarantined block be tried again, and wakes the workers. Whether it was quarantined.
+    /// Lets a block be tried again that is quarantined or whose job was dropped, and wakes the workers. Whether it was one.
     ///
     /// # Errors
     /// When there is no such block, or the store fails.
     pub fn retry(&self, block: u32) -> Result<bool, StoreError> {
-        let freed = self.store.free(block)?;
+        let retried = self.store.retry(block)?;
         self.bell.ring();
-        Ok(freed)
+        Ok(retried)
     }
 
     /// What published proofs are verified by.

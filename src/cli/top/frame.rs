@@ -44,7 +44,7 @@ impl Frame {
     pub fn lines(&self, width: usize, height: usize) -> Vec<String> {
         let mut lines = vec![self.title()];
         if let Some(complaint) = &self.complaint {
-            lines.push(complaint.clone());
+            lines.push(text(&Value::from(complaint.as_str())));
         }
         lines.push(String::new());
         lines.extend(self.stages());

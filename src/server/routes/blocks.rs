@@ -117,13 +117,13 @@ pub async fn explain(State(api): Shared, number: Number) -> Result<Json<Explanat
     api.blocking(move |node| Ok(Explanation::of(node.store(), number)?)).await.map(Json)
 }
 
-/// Tries a quarantined block again.
+/// Tries a block again that is quarantined, or whose job was dropped.
 #[utoipa::path(post, path = "/api/v1/blocks/{number}/retry", params(BlockPath), responses((status = OK, body = BlockOutcome)))]
 pub async fn retry(State(api): Shared, number: Number) -> Result<Json<BlockOutcome>, ApiError> {
     let BlockPath { number } = path_of(number)?;
     if !api.blocking(move |node| Ok(node.retry(number)?)).await? {
         return Err(ApiError::NotQuarantined { block: number });
     }
-    info!(block = number, "quarantined block freed by an operator, it is tried again");
+    info!(block = number, "block tried again by an operator");
     Ok(Json(BlockOutcome { block: number, outcome: "retried".to_owned() }))
 }

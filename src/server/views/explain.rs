@@ -91,7 +91,7 @@ fn quarantined(store: &Store, number: u32, quarantine: Option<&QuarantineView>) 
     }
     format!(
         "Block {number} has been quarantined{since}{reason}. It gets no witness, and the blocks behind it wait. Revert to block {} and import it \
-         again, or, once the cause is gone, have it tried again by a POST to /api/v1/blocks/{number}/retry.",
+         again, or, once the cause is gone, have it tried again by `witness-server blocks retry {number}` or a POST to /api/v1/blocks/{number}/retry.",
         number.saturating_sub(1)
     )
 }
@@ -136,8 +136,13 @@ fn waits_for_job(store: &Store, number: u32) -> Result<String, StoreError> {
         ));
     }
     Ok(format!(
-        "Block {number} has its witness and no job: the job was dropped. It is made again when a CreateProofBlocks operation over the block needs its proof.{space}"
+        "Block {number} has its witness and no job: the job was dropped. {} makes it again, and so does a CreateProofBlocks operation over the block.{space}",
+        retry(number)
     ))
+}
+
+fn retry(number: u32) -> String {
+    format!("`witness-server blocks retry {number}` (POST /api/v1/blocks/{number}/retry)")
 }
 
 /// What a job that is not done waits for.
@@ -158,8 +163,8 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord) -> Result<Stri
             )
         }
         JobStatus::Failed => format!(
-            "{subject} (job {id}) is parked as failed after {}, the last one by {holder}. It is handed out again once it is requeued by a POST to \
-             /api/v1/jobs/{id}/requeue.",
+            "{subject} (job {id}) is parked as failed after {}, the last one by {holder}. It is handed out again once it is requeued by \
+             `witness-server jobs requeue {id}` or a POST to /api/v1/jobs/{id}/requeue.",
             counted(attempts as usize, "attempt")
         ),
         JobStatus::Idle => match job.waits_ms {
@@ -198,7 +203,8 @@ fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, Store
     };
     let Some(Aggregate { first, last, status }) = &block.aggregate else {
         return Ok(format!(
-            "{proven} It waits for a CreateProofBlocks operation that covers it, which is imported, or made by the server if it runs with `aggregate`."
+            "{proven} It waits for a CreateProofBlocks operation that covers it, which is imported, or made by the server if it runs with `aggregate`.{}",
+            unproven_before(store, number)?
         ));
     };
     if *status != AggregateStatus::Waiting
@@ -221,6 +227,24 @@ fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, Store
     Ok(format!(
         "{proven} It waits for its aggregate, of the blocks {first} to {last}, which has no job yet; the last block of an aggregated job is block {before}."
     ))
+}
+
+/// A sentence more when a block before this one, which is to be aggregated first, is not proven.
+fn unproven_before(store: &Store, number: u32) -> Result<String, StoreError> {
+    let first = store.last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
+    for other in (first..number).take(MAX_LOOKED_AT) {
+        if store.has_single_proof(other)? {
+            continue;
+        }
+        let dropped =
+            store.witness(other)?.is_some() && store.job_about(JobType::Single, other, other)?.is_none();
+        let why = match dropped {
+            true => format!(": its job was dropped, {} makes it again", retry(other)),
+            false => String::new(),
+        };
+        return Ok(format!(" Block {other} is to be aggregated before it, and is not proven{why}."));
+    }
+    Ok(String::new())
 }
 
 fn waits_for_execution(store: &Store, block: &BlockView) -> Result<String, StoreError> {
