@@ -265,6 +265,8 @@ fn promtool() -> Option<Command> {
     if Command::new("promtool").arg("--version").output().is_ok() {
         return Some(Command::new("promtool"));
     }
+    let required = std::env::var("PROMTOOL").is_ok_and(|value| value == "required");
+    assert!(!required, "promtool does not start; install Debian's prometheus");
     println!("skipped: promtool is not installed (Debian: prometheus)");
     None
 }
