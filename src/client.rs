@@ -116,7 +116,7 @@ pub enum ClientError {
         /// The status.
         status: StatusCode,
         /// Code and sentence, as far as the server gave them.
-        body: ErrorBody,
+        body: Box<ErrorBody>,
     },
     /// No token could be made.
     #[error(transparent)]
@@ -153,7 +153,7 @@ impl Answer {
         if self.status == StatusCode::UNAUTHORIZED {
             return Err(ClientError::Unauthorized { url: self.url, message: body.message });
         }
-        Err(ClientError::Refused { status: self.status, body })
+        Err(ClientError::Refused { status: self.status, body: Box::new(body) })
     }
 }
 

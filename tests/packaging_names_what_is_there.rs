@@ -94,13 +94,15 @@ fn the_unit_starts_what_the_program_has_and_systemd_can_read_it() {
     let words: Vec<String> = value("ExecStart")[0].split(' ').map(str::to_owned).collect();
     let folder = tempfile::tempdir().unwrap();
     // As systemd would put it there.
-    let secret = folder.path().join("secret");
-    std::fs::write(&secret, "a secret of thirty-two bytes or more").unwrap();
+    for credential in value("LoadCredential") {
+        let name = folder.path().join(credential.split_once(':').unwrap().0);
+        std::fs::write(name, "a-secret-of-thirty-two-bytes-or-more").unwrap();
+    }
     let variables: Vec<(String, String)> = value("Environment")
         .iter()
         .map(|line| {
             let (name, value) = line.split_once('=').unwrap();
-            (name.to_owned(), value.replace("%d/secret", secret.to_str().unwrap()))
+            (name.to_owned(), value.replace("%d", folder.path().to_str().unwrap()))
         })
         .collect();
     let config = parse(&words, &variables);

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use zksync_witness_server::cli::Cli;
 use zksync_witness_server::config::{Config, Environment};
 
