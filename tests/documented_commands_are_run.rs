@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use support::{http, until};
-use yaml_rust2::YamlLoader;
 
 /// First lines of blocks that are not run, and why.
 const NOT_RUN: &[(&str, &str)] = &[
@@ -227,19 +226,13 @@ fn the_workflows_for_pipelines_are_whole_and_their_steps_run() {
     assert_eq!(workflows.len(), 3);
     let mut run = 0;
     for workflow in workflows {
-        let yaml = &YamlLoader::load_from_str(workflow).unwrap()[0];
-        assert_eq!(yaml["on"][0].as_str(), Some("push"), "{workflow}");
-        for job in yaml["jobs"].as_hash().unwrap().values() {
-            assert_eq!(job["runs-on"].as_str(), Some("ubuntu-latest"), "{workflow}");
-            let steps = job["steps"].as_vec().unwrap();
-            assert!(!steps.is_empty());
-            for step in steps {
-                assert_ne!(step["run"].is_badvalue(), step["uses"].is_badvalue(), "{workflow}");
-                if let Some(command) = step["run"].as_str().filter(|run| run.starts_with("witness-server ")) {
-                    Machine::new(&[]).run("docs/ci.md", command);
-                    run += 1;
-                }
-            }
+        let there = |line: &str| workflow.lines().any(|found| found == line);
+        for line in ["on: [push]", "jobs:", "    runs-on: ubuntu-latest", "    steps:"] {
+            assert!(there(line), "{line:?} is missing in\n{workflow}");
+        }
+        for command in workflow.lines().filter_map(|line| line.strip_prefix("      - run: witness-server ")) {
+            Machine::new(&[]).run("docs/ci.md", &format!("witness-server {command}"));
+            run += 1;
         }
     }
     assert_eq!(run, 1);

@@ -67,6 +67,26 @@ fn a_bar_on_a_terminal_has_no_colour_and_a_pipe_gets_lines() {
 }
 
 #[test]
+fn the_log_has_colours_on_a_terminal_unless_they_are_not_wanted() {
+    let root = tempfile::tempdir().unwrap();
+    for (wanted, name) in [(true, "coloured"), (false, "plain")] {
+        let data = root.path().join(name);
+        let (ours, theirs) = terminal();
+        let args = ["import", "--log", "debug", "--data-dir", data.to_str().unwrap(), &sample_chain()];
+        let mut command = command(&args);
+        if !wanted {
+            command.env("NO_COLOR", "1");
+        }
+        let mut child = command.stdout(Stdio::null()).stderr(theirs).spawn().unwrap();
+        drop(command);
+        let shown = read_all(ours);
+        assert!(child.wait().unwrap().success(), "{shown}");
+        assert!(shown.contains("INFO"), "{shown}");
+        assert_eq!(shown.contains("\u{1b}[32m"), wanted, "{shown:?}");
+    }
+}
+
+#[test]
 fn top_takes_the_terminal_over_and_gives_it_back() {
     let root = tempfile::tempdir().unwrap();
     let server = Server::start(root.path(), &[]);

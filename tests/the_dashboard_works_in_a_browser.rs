@@ -13,12 +13,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use axum::http::Method;
-use fantoccini::{Client, ClientBuilder, Locator, key::Key, wd::WebDriverCompatibleCommand};
-use hyper_util::client::legacy::connect::HttpConnector;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
-use support::{Server, input_of, run_well, until};
-use url::{ParseError, Url};
+use support::{Server, http, input_of, run_well, until};
 use zksync_witness_server::domain::sample_single_proof;
 
 const OPERATOR: &str = "token-of-an-operator";
@@ -58,26 +55,23 @@ impl Drop for Driver {
     }
 }
 
-/// A command of this driver beyond the standard: path below the session, and body.
-#[derive(Debug)]
-struct Own(&'static str, Value);
-
-impl WebDriverCompatibleCommand for Own {
-    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
-        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
-    }
-    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        (Method::POST, Some(self.1.to_string()))
-    }
-}
-
+/// A page in a session of the driver (W3C WebDriver, and what chromedriver has beyond it).
 struct Page {
-    browser: Client,
+    driver: String,
+    session: String,
     pictures: Option<String>,
 }
 
+/// The key of an element in the answers of the standard.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// Keys of the keyboard in the private area that the standard gives them.
+const ENTER: char = '\u{e007}';
+const HOME: char = '\u{e011}';
+const RIGHT: char = '\u{e014}';
+
 impl Page {
-    async fn open(driver: &Driver, url: &str) -> Self {
+    fn open(driver: &Driver, url: &str) -> Self {
         let capabilities = json!({
             "browserName": "chrome",
             "goog:loggingPrefs": {"browser": "ALL"},
@@ -85,80 +79,110 @@ impl Page {
                 "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"],
             },
         });
-        let browser = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities.as_object().unwrap().clone())
-            .connect(&driver.url)
-            .await
-            .expect("chromedriver is here, so Chromium is expected to start; see `chromedriver --verbose`");
-        let page = Self { browser, pictures: std::env::var("DASHBOARD_SCREENSHOTS").ok() };
-        page.cdp("Page.enable", json!({})).await;
+        let wanted = json!({"capabilities": {"alwaysMatch": capabilities}}).to_string();
+        let answer = http(&driver.url, "POST", "/session", None, &wanted);
+        assert_eq!(
+            answer.status,
+            200,
+            "Chromium does not start; see `chromedriver --verbose`: {}",
+            answer.text()
+        );
+        let session = answer.json()["value"]["sessionId"].as_str().unwrap().to_owned();
+        let pictures = std::env::var("DASHBOARD_SCREENSHOTS").ok();
+        let page = Self { driver: driver.url.clone(), session, pictures };
+        page.cdp("Page.enable", json!({}));
         // Without its timers the page knows only what the server tells it by itself.
-        let watch = "window.setInterval = () => 0; window.shifted = 0; window.movers = []; new PerformanceObserver((list) => { for (const shift of list.getEntries()) \
-            if (!shift.hadRecentInput) { window.shifted += shift.value; window.movers.push(...shift.sources.map((source) => \
-                `${source.node?.parentNode?.id}>${source.node?.nodeName} ${source.node?.textContent}`.slice(0, 80))); } }).observe({ type: 'layout-shift', buffered: true });";
-        page.cdp("Page.addScriptToEvaluateOnNewDocument", json!({"source": watch})).await;
-        page.browser.goto(url).await.unwrap();
+        let watch = "window.setInterval = () => 0; window.shifted = 0; window.movers = []; new PerformanceObserver((list) => { \
+            for (const shift of list.getEntries()) if (!shift.hadRecentInput) { window.shifted += shift.value; \
+            window.movers.push(...shift.sources.map((source) => \
+                `${source.node?.parentNode?.id}>${source.node?.nodeName} ${source.node?.textContent}`.slice(0, 80))); } \
+            }).observe({ type: 'layout-shift', buffered: true });";
+        page.cdp("Page.addScriptToEvaluateOnNewDocument", json!({"source": watch}));
+        page.ask("POST", "url", json!({"url": url}));
         page
     }
 
-    async fn cdp(&self, command: &str, parameters: Value) {
-        let body = json!({"cmd": command, "params": parameters});
-        self.browser.issue_cmd(Own("goog/cdp/execute", body)).await.unwrap();
+    /// What the driver answers to a command of the session.
+    fn ask(&self, method: &str, command: &str, parameters: Value) -> Value {
+        let path = format!("/session/{}/{command}", self.session);
+        let body = if method == "GET" { String::new() } else { parameters.to_string() };
+        let answer = http(&self.driver, method, &path, None, &body);
+        assert_eq!(answer.status, 200, "{command} {parameters}: {}", answer.text());
+        answer.json()["value"].clone()
     }
 
-    async fn eval(&self, script: &str) -> Value {
-        self.browser.execute(script, Vec::new()).await.unwrap()
+    fn cdp(&self, command: &str, parameters: Value) {
+        self.ask("POST", "goog/cdp/execute", json!({"cmd": command, "params": parameters}));
+    }
+
+    fn eval(&self, script: &str) -> Value {
+        self.ask("POST", "execute/sync", json!({"script": script, "args": []}))
     }
 
     /// Repeats an expression until it is true.
-    async fn until(&self, expression: &str) {
+    fn until(&self, expression: &str) {
         let start = Instant::now();
-        while self.eval(&format!("return Boolean({expression})")).await != json!(true) {
+        while self.eval(&format!("return Boolean({expression})")) != json!(true) {
             if start.elapsed() > PATIENCE {
-                self.picture("given-up").await;
-                panic!("waited for {expression}; the page shows: {}", self.text("body").await);
+                self.picture("given-up");
+                panic!("waited for {expression}; the page shows: {}", self.text("body"));
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    async fn text(&self, css: &str) -> String {
-        self.browser.find(Locator::Css(css)).await.unwrap().text().await.unwrap()
+    fn element(&self, css: &str) -> String {
+        let found = self.ask("POST", "element", json!({"using": "css selector", "value": css}));
+        format!("element/{}", found[ELEMENT].as_str().unwrap())
     }
 
-    async fn click(&self, css: &str) {
-        self.browser.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+    fn text(&self, css: &str) -> String {
+        let text = self.ask("GET", &format!("{}/text", self.element(css)), Value::Null);
+        text.as_str().unwrap().to_owned()
     }
 
-    async fn press(&self, css: &str, keys: &str) {
-        self.browser.find(Locator::Css(css)).await.unwrap().send_keys(keys).await.unwrap();
+    fn click(&self, css: &str) {
+        self.ask("POST", &format!("{}/click", self.element(css)), json!({}));
+    }
+
+    fn press(&self, css: &str, keys: &str) {
+        self.ask("POST", &format!("{}/value", self.element(css)), json!({"text": keys}));
     }
 
     /// Width and height of the window's inside, in CSS pixels.
-    async fn size(&self, width: u32, height: u32) {
+    fn size(&self, width: u32, height: u32) {
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics);
     }
 
-    async fn scheme(&self, scheme: &str) {
+    fn scheme(&self, scheme: &str) {
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.cdp("Emulation.setEmulatedMedia", media).await;
+        self.cdp("Emulation.setEmulatedMedia", media);
     }
 
-    async fn picture(&self, name: &str) {
+    fn picture(&self, name: &str) {
         if let Some(folder) = &self.pictures {
-            let png = self.browser.screenshot().await.unwrap();
-            std::fs::write(Path::new(folder).join(format!("{name}.png")), png).unwrap();
+            let png = self.ask("GET", "screenshot", Value::Null);
+            let png = BASE64_STANDARD.decode(png.as_str().unwrap()).unwrap();
+            fs::write(Path::new(folder).join(format!("{name}.png")), png).unwrap();
         }
     }
 
     /// What the console has beyond plain words.
-    async fn complaints(&self) -> Vec<Value> {
-        let log = self.browser.issue_cmd(Own("se/log", json!({"type": "browser"}))).await.unwrap();
-        let log = log.as_array().unwrap().clone();
+    fn complaints(&self) -> Vec<Value> {
+        let log = self.ask("POST", "se/log", json!({"type": "browser"})).as_array().unwrap().clone();
         log.into_iter()
             .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
             .collect()
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // Ends Chromium, also when the test has failed.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            http(&self.driver, "DELETE", &format!("/session/{}", self.session), None, "")
+        }));
     }
 }
 
@@ -189,8 +213,8 @@ fn publish(server: &Server, job: &Value) {
     server.post("/publish", &body.to_string()).accepted();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn it_loads_moves_obeys_and_fits() {
+#[test]
+fn it_loads_moves_obeys_and_fits() {
     let Some(driver) = Driver::start() else {
         let required = std::env::var("DASHBOARD_BROWSER").is_ok_and(|value| value == "required");
         assert!(!required, "chromedriver does not start; install Debian's chromium-driver");
@@ -206,47 +230,47 @@ async fn it_loads_moves_obeys_and_fits() {
     server.wait_for("/jobs/idle", 7);
 
     // It loads.
-    let page = Page::open(&driver, &server.admin).await;
-    page.until("document.querySelectorAll('#strip .queued').length === 7").await;
-    page.until("document.querySelector('#live').textContent === 'live'").await;
-    page.until("document.querySelector('#head').textContent === '8'").await;
-    assert_eq!(page.text("#chain-title").await, "Chain, blocks 1–8");
-    page.until("document.querySelectorAll('#job-rows tr').length === 7").await;
-    page.until("document.querySelector('#block-8.quarantined')").await;
-    page.until("document.querySelector('#problem-rows').textContent.includes('block 8')").await;
-    page.picture("loaded").await;
+    let page = Page::open(&driver, &server.admin);
+    page.until("document.querySelectorAll('#strip .queued').length === 7");
+    page.until("document.querySelector('#live').textContent === 'live'");
+    page.until("document.querySelector('#head').textContent === '8'");
+    assert_eq!(page.text("#chain-title"), "Chain, blocks 1–8");
+    page.until("document.querySelectorAll('#job-rows tr').length === 7");
+    page.until("document.querySelector('#block-8.quarantined')");
+    page.until("document.querySelector('#problem-rows').textContent.includes('block 8')");
+    page.picture("loaded");
 
     // A block is proven: the strip changes without anybody asking.
     let job = server.get_job("prover one");
-    page.until("document.querySelector('#block-1.proving')").await;
-    page.until("document.querySelector('#prover-rows').textContent.includes('prover one')").await;
+    page.until("document.querySelector('#block-1.proving')");
+    page.until("document.querySelector('#prover-rows').textContent.includes('prover one')");
     publish(&server, &job);
-    page.until("document.querySelector('#block-1.proven')").await;
-    assert_eq!(page.eval("return performance.getEntriesByType('navigation').length").await, 1);
+    page.until("document.querySelector('#block-1.proven')");
+    assert_eq!(page.eval("return performance.getEntriesByType('navigation').length"), 1);
     // What provers call themselves is text.
     let held = server.get_job("<img src=x onerror='window.hacked=1'> two");
-    page.until("document.querySelector('#block-2.proving')").await;
+    page.until("document.querySelector('#block-2.proving')");
 
     // By keyboard: a block, and why it is not proven.
-    page.press("#strip", &Key::Home.to_string()).await;
-    page.press("#strip", &Key::Right.to_string()).await;
-    page.until("document.querySelector('#block-2').getAttribute('aria-selected') === 'true'").await;
-    page.until("document.querySelector('#block').textContent.includes('onerror')").await;
+    page.press("#strip", &HOME.to_string());
+    page.press("#strip", &RIGHT.to_string());
+    page.until("document.querySelector('#block-2').getAttribute('aria-selected') === 'true'");
+    page.until("document.querySelector('#block').textContent.includes('onerror')");
 
     // Read only, then with a wrong token, then with the right one.
-    assert_eq!(page.eval("return document.querySelectorAll('#job-rows button').length").await, 0);
+    assert_eq!(page.eval("return document.querySelectorAll('#job-rows button').length"), 0);
     let requeue = format!("button[aria-label='requeue job {}']", held["job_id"]);
     for (token, works) in [("wrong", false), (OPERATOR, true)] {
-        page.click("#operator").await;
-        page.press("#token", &format!("{token}{}", char::from(Key::Enter))).await;
-        page.until(&format!("document.querySelector(\"{requeue}\")")).await;
-        page.picture(if works { "operator" } else { "wrong-token" }).await;
-        page.click(&requeue).await;
+        page.click("#operator");
+        page.press("#token", &format!("{token}{}", ENTER));
+        page.until(&format!("document.querySelector(\"{requeue}\")"));
+        page.picture(if works { "operator" } else { "wrong-token" });
+        page.click(&requeue);
         if works {
-            page.until("document.querySelector('#block-2.queued')").await;
-            assert_eq!(page.text("#notice").await, "");
+            page.until("document.querySelector('#block-2.queued')");
+            assert_eq!(page.text("#notice"), "");
         } else {
-            page.until("document.querySelector('#notice').textContent !== ''").await;
+            page.until("document.querySelector('#notice').textContent !== ''");
             assert_eq!(
                 server.get(&format!("/api/v1/jobs/{}", held["job_id"])).json()["status"],
                 "in_progress"
@@ -254,45 +278,44 @@ async fn it_loads_moves_obeys_and_fits() {
         }
     }
     let drop_job = "button[aria-label='drop job 5']";
-    page.click(drop_job).await;
-    page.browser.accept_alert().await.unwrap();
-    page.until("document.querySelector('#block-5.witnessed')").await;
-    page.until(&format!("!document.querySelector(\"{drop_job}\")")).await;
+    page.click(drop_job);
+    page.ask("POST", "alert/accept", json!({}));
+    page.until("document.querySelector('#block-5.witnessed')");
+    page.until(&format!("!document.querySelector(\"{drop_job}\")"));
     // It is tried again, and as bad as before.
     let found_at = || server.get("/api/v1/status").json()["blocks"]["quarantined"][0]["at_ms"].as_u64();
     let before = found_at();
-    page.click("button[aria-label='retry block 8']").await;
+    page.click("button[aria-label='retry block 8']");
     until(|| found_at().filter(|at| Some(*at) > before));
-    page.until("document.querySelector('#block-8.quarantined')").await;
-    assert_eq!(page.eval("return window.hacked ?? 0").await, 0);
-    let refused = page.complaints().await;
+    page.until("document.querySelector('#block-8.quarantined')");
+    assert_eq!(page.eval("return window.hacked ?? 0"), 0);
+    let refused = page.complaints();
     assert!(refused.iter().all(|entry| entry["message"].as_str().unwrap().contains("401")), "{refused:?}");
 
     // Dark, and narrow: nothing is cut off, nothing has moved.
     let brightness = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0)";
-    page.scheme("light").await;
-    assert!(page.eval(brightness).await.as_u64().unwrap() > 600);
-    page.scheme("dark").await;
-    assert!(page.eval(brightness).await.as_u64().unwrap() < 150);
-    page.picture("dark").await;
-    page.scheme("light").await;
-    let shifted = page.eval("return window.shifted").await.as_f64().unwrap();
-    assert!(shifted < 0.01, "{shifted}: {}", page.eval("return window.movers").await);
+    page.scheme("light");
+    assert!(page.eval(brightness).as_u64().unwrap() > 600);
+    page.scheme("dark");
+    assert!(page.eval(brightness).as_u64().unwrap() < 150);
+    page.picture("dark");
+    page.scheme("light");
+    let shifted = page.eval("return window.shifted").as_f64().unwrap();
+    assert!(shifted < 0.01, "{shifted}: {}", page.eval("return window.movers"));
     for width in [360, 768, 1920] {
-        page.size(width, 900).await;
-        page.until(&format!("innerWidth === {width}")).await;
+        page.size(width, 900);
+        page.until(&format!("innerWidth === {width}"));
         // Less than the window by the width of a scroll bar.
-        let inside = page.eval("return document.scrollingElement.clientWidth").await;
-        let wide = page.eval("return document.scrollingElement.scrollWidth").await;
+        let inside = page.eval("return document.scrollingElement.clientWidth");
+        let wide = page.eval("return document.scrollingElement.scrollWidth");
         assert_eq!(wide, inside, "the page is wider than its window of {width}");
-        page.picture(&format!("width-{width}")).await;
+        page.picture(&format!("width-{width}"));
     }
-    assert_eq!(page.complaints().await, Vec::<Value>::new());
+    assert_eq!(page.complaints(), Vec::<Value>::new());
 
     // The server goes and comes back: the page says so, and goes on. The port is another one, so this is the last of it.
     drop(server);
-    page.until("!document.querySelector('#live').classList.contains('on')").await;
-    page.browser.close().await.unwrap();
+    page.until("!document.querySelector('#live').classList.contains('on')");
 }
 
 /// No browser is needed for it to move.
@@ -309,7 +332,7 @@ fn a_live_demo_goes_on_until_it_is_interrupted_and_leaves_nothing() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = lines.next().unwrap().unwrap();
     let dashboard = line.strip_prefix("Dashboard: ").unwrap().trim_end_matches('/').to_owned();
-    let get = |path: &str| support::http(&dashboard, "GET", path, None, "").accepted();
+    let get = |path: &str| http(&dashboard, "GET", path, None, "").accepted();
     assert!(get("/").text().contains("<title>witness-server</title>"));
     until(|| get("/api/v1/status").json()["blocks"]["verified"].as_u64().filter(|verified| *verified >= 4));
     assert!(get("/api/v1/provers").json()["provers"].as_array().unwrap().len() >= 4);

@@ -44,6 +44,7 @@ pub enum Action {
     /// Try a block again that is quarantined, or whose job was dropped
     Retry {
         /// The block's number
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
         number: u32,
     },
 }

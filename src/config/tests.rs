@@ -285,7 +285,7 @@ fn an_operator_token_can_be_sent_and_beyond_loopback_not_be_guessed() {
     let refused = start(&short, "0.0.0.0:0", "false").unwrap_err();
     assert!(refused.contains("31 bytes") && !refused.contains(&short), "{refused}");
     assert!(start(&short, "0.0.0.0:0", "true").is_ok() && start(&long, "0.0.0.0:0", "false").is_ok());
-    for token in ["two words", " blank", "blank ", "grün", "tab\tbed"] {
+    for token in ["two words", " front", "behind ", "grün", "tab\tbed"] {
         let refused = start(token, "127.0.0.1:0", "false").unwrap_err();
         assert!(refused.contains("visible ASCII") && !refused.contains(token), "{refused}");
     }

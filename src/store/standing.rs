@@ -52,8 +52,10 @@ impl Store {
         if self.free(number)? {
             return Ok(true);
         }
+        // One behind the queue has its turn yet to come: with its job made now, those before it would be passed over.
+        let queued = number <= self.last_block_in_queue(JobType::Single)?;
         let done = number <= self.last_verified_block()? || self.has_single_proof(number)?;
-        if done || self.witness(number)?.is_none() {
+        if done || !queued || self.witness(number)?.is_none() {
             return Ok(false);
         }
         let made = matches!(self.add_single_job(number)?, AddJob::Added(_));
