@@ -17,6 +17,8 @@
 //! 5. The [store] keeps all of it: small records in sled, large bodies in checksummed files.
 //! 6. A [backup] is what the rest can be derived from; [`workers::rebuild`] makes a store of it.
 //! 7. A [bundle] is one block with all that its witness follows from, to be replayed elsewhere.
+//! 8. Operators look by [`server::views`]: as JSON over HTTP, on the dashboard (`server/dashboard`), and in a terminal by [`cli`], there also without
+//!    a server. A node counts in [`metrics`].
 //!
 //! # Layers
 //!
