@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use support::{Server, http, input_of, run_well, until};
+use tokio::runtime::Runtime;
+use zksync_witness_server::client::{Client, Credentials};
 use zksync_witness_server::domain::sample_single_proof;
 
 const OPERATOR: &str = "token-of-an-operator";
@@ -57,7 +59,8 @@ impl Drop for Driver {
 
 /// A page in a session of the driver (W3C WebDriver, and what chromedriver has beyond it).
 struct Page {
-    driver: String,
+    client: Client,
+    runtime: Runtime,
     session: String,
     pictures: Option<String>,
 }
@@ -80,16 +83,14 @@ impl Page {
             },
         });
         let wanted = json!({"capabilities": {"alwaysMatch": capabilities}}).to_string();
-        let answer = http(&driver.url, "POST", "/session", None, &wanted);
-        assert_eq!(
-            answer.status,
-            200,
-            "Chromium does not start; see `chromedriver --verbose`: {}",
-            answer.text()
-        );
-        let session = answer.json()["value"]["sessionId"].as_str().unwrap().to_owned();
+        let client = Client::new(&driver.url, Credentials::Anonymous, PATIENCE).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let session = runtime.block_on(client.post_bytes("/session", wanted)).unwrap().success();
+        let session = session.expect("Chromium does not start; see `chromedriver --verbose`");
+        let session: Value = serde_json::from_slice(&session).unwrap();
+        let session = session["value"]["sessionId"].as_str().unwrap().to_owned();
         let pictures = std::env::var("DASHBOARD_SCREENSHOTS").ok();
-        let page = Self { driver: driver.url.clone(), session, pictures };
+        let page = Self { client, runtime, session, pictures };
         page.cdp("Page.enable", json!({}));
         // Without its timers the page knows only what the server tells it by itself.
         let watch = "window.setInterval = () => 0; window.shifted = 0; window.movers = []; new PerformanceObserver((list) => { \
@@ -105,10 +106,13 @@ impl Page {
     /// What the driver answers to a command of the session.
     fn ask(&self, method: &str, command: &str, parameters: Value) -> Value {
         let path = format!("/session/{}/{command}", self.session);
-        let body = if method == "GET" { String::new() } else { parameters.to_string() };
-        let answer = http(&self.driver, method, &path, None, &body);
-        assert_eq!(answer.status, 200, "{command} {parameters}: {}", answer.text());
-        answer.json()["value"].clone()
+        let answer = match method {
+            "GET" => self.runtime.block_on(self.client.get(&path)),
+            _ => self.runtime.block_on(self.client.post(&path, &parameters)),
+        };
+        let answer = answer.unwrap().success();
+        let answer = answer.unwrap_or_else(|error| panic!("{command} {parameters}: {error}"));
+        serde_json::from_slice::<Value>(&answer).unwrap()["value"].take()
     }
 
     fn cdp(&self, command: &str, parameters: Value) {
@@ -180,9 +184,7 @@ impl Page {
 impl Drop for Page {
     fn drop(&mut self) {
         // Ends Chromium, also when the test has failed.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            http(&self.driver, "DELETE", &format!("/session/{}", self.session), None, "")
-        }));
+        let _ = self.runtime.block_on(self.client.get("/shutdown"));
     }
 }
 
