@@ -4,8 +4,8 @@ use tracing::debug;
 
 use crate::{
     cli::{
-        Cli, CliError, Command, backup, bench, demo, doctor, export, import, restore, revert, serve, status,
-        token, witness,
+        Cli, CliError, Command, backup, bench, blocks, check, completions, demo, doctor, explain, export,
+        health, import, jobs, provers, restore, revert, run, serve, snapshot, status, token, top, witness,
     },
     config::{Config, Environment, Origin},
     crypto::rescue,
@@ -20,7 +20,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
     let flags = cli.flags()?;
     let config = Config::load(cli.global.config.as_deref(), &Environment::of_process(), &flags)?;
     // The lines of these are their output; their log speaks up only when something is wrong, unless asked for more.
-    let quiet = matches!(cli.command, Command::Demo(_) | Command::Bench(_))
+    let quiet = matches!(cli.command, Command::Demo(_) | Command::Run(_) | Command::Bench(_))
         && *config.origin("log") == Origin::Default;
     logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
     if let Some(engine) = config.engine {
@@ -32,13 +32,24 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Import(args) => import::run(&args, &config),
         Command::Witness(args) => witness::run(&args, &config),
         Command::Export(args) => export::run(&args, &config),
+        Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args, &config),
+        Command::Jobs(args) => jobs::run(&args, &config),
+        Command::Provers(args) => provers::run(&args, &config),
+        Command::Blocks(args) => blocks::run(&args, &config),
+        Command::Explain(args) => explain::run(&args, &config),
+        Command::Top(args) => top::run(&args, &config),
         Command::Revert(args) => revert::run(&args, &config),
         Command::Backup(args) => backup::run(&args, &config),
         Command::Restore(args) => restore::run(&args, &config),
         Command::Doctor(args) => doctor::run(&args, &config),
+        Command::Health(args) => health::run(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Demo(args) => demo::run(&args, &config),
+        Command::Run(args) => run::run(&args, &config),
+        Command::Snapshot(args) => snapshot::run(&args, &config),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

@@ -116,7 +116,7 @@ pub enum ClientError {
         /// The status.
         status: StatusCode,
         /// Code and sentence, as far as the server gave them.
-        body: ErrorBody,
+        body: Box<ErrorBody>,
     },
     /// No token could be made.
     #[error(transparent)]
@@ -148,11 +148,12 @@ impl Answer {
         let body = serde_json::from_slice(&self.body).unwrap_or_else(|_| ErrorBody {
             code: String::new(),
             message: String::from_utf8_lossy(&self.body).chars().take(200).collect(),
+            ..ErrorBody::default()
         });
         if self.status == StatusCode::UNAUTHORIZED {
             return Err(ClientError::Unauthorized { url: self.url, message: body.message });
         }
-        Err(ClientError::Refused { status: self.status, body })
+        Err(ClientError::Refused { status: self.status, body: Box::new(body) })
     }
 }
 

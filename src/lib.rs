@@ -16,6 +16,9 @@
 //! 4. The [server] hands jobs out and takes proofs in; [`workers::proofs`] says what a proof must satisfy.
 //! 5. The [store] keeps all of it: small records in sled, large bodies in checksummed files.
 //! 6. A [backup] is what the rest can be derived from; [`workers::rebuild`] makes a store of it.
+//! 7. A [bundle] is one block with all that its witness follows from, to be replayed elsewhere.
+//! 8. Operators look by [`server::views`]: as JSON over HTTP, on the dashboard (`server/dashboard`), and in a terminal by [`cli`], there also without
+//!    a server. A node counts in [`metrics`].
 //!
 //! # Layers
 //!
@@ -23,19 +26,21 @@
 //!
 //! ```text
 //! crypto ← domain ← tree ← witness ┐
-//!              └────── store ──────┴← workers ← backup ← server ← app, cli
+//!              └────── store ──────┴← workers ← backup, bundle ← server ← app, cli
 //! ```
 //!
 //! [`witness`] knows the protocol and no hashes, [`tree`] knows hashes and no protocol, [`store`] knows neither.
 //!
 //! # Embedding
 //!
-//! `examples/embed.rs` runs the whole server inside a test, on a temporary folder and a free port.
+//! With the feature `testing`, the module `testing` has a whole server for a test, on a temporary folder, free ports and a clock of its own;
+//! `examples/embed.rs` embeds one.
 
 pub mod app;
 pub mod backup;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod bench;
+pub mod bundle;
 pub mod chain_folder;
 pub mod cli;
 pub mod client;
@@ -44,12 +49,12 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod logging;
+pub mod metrics;
 pub mod sample_prover;
 pub mod server;
 pub mod service;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
-#[doc(hidden)]
 pub mod testing;
 pub mod tls;
 pub mod tree;

@@ -32,7 +32,11 @@ pub enum LogError {
 /// A filter that does not parse; a second call.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), LogError> {
     let filter: EnvFilter = filter.parse().map_err(|_| LogError::Filter(filter.to_owned()))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A standard error that nobody reads is no reason to panic, which is how the failure to write would be told.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let done = match format {
         LogFormat::Human => {
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();

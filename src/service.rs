@@ -21,6 +21,7 @@ use crate::{
         admin,
         auth::Authenticator,
         listen::{self, BindError, ListenLimits},
+        monitor::Monitor,
         routes::{self, Limits},
     },
     store::{Store, StoreError, StoreOptions},
@@ -99,6 +100,7 @@ pub struct Service {
     admin_address: SocketAddr,
     stopping: watch::Sender<bool>,
     listeners: [JoinHandle<usize>; 2],
+    watching: JoinHandle<()>,
     shutdown_timeout: Duration,
 }
 
@@ -108,13 +110,26 @@ impl Service {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: &Config, folder: &Path) -> Result<Self, StartError> {
+        Self::start_with(config, folder, store_options(config)).await
+    }
+
+    /// As [`start`](Self::start), with a store that works otherwise than configured, by another clock for instance.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_with(
+        config: &Config,
+        folder: &Path,
+        options: StoreOptions,
+    ) -> Result<Self, StartError> {
         let tls: Option<TlsAcceptor> = config.tls.as_ref().map(TlsFiles::acceptor).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let keys = config.verification_keys.as_deref();
         let verifier = keys.map(|folder| Verifier::open(folder, config.verify_concurrency)).transpose()?;
-        let store = open_store(config, folder)?;
+        let store = Arc::new(Store::open(folder, options)?);
         // After the folder is there and ours: a generated secret is kept in it.
         let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
+        let operator = secret::for_operator(config)?;
         let listener = listen::bind(config.listen).await?;
         let admin_listener = listen::bind(config.admin_listen).await?;
         let address = listener.local_addr().map_err(StartError::Address)?;
@@ -123,20 +138,37 @@ impl Service {
         let options = NodeOptions { verifier: verifier.map(Arc::new), ..node_options(config) };
         let node = Node::new(store, options);
         node.start()?;
-        let router = routes::router(node.clone(), Authenticator::new(&secret), Limits::from(config));
+        let (monitor, watching) = Monitor::start(node.clone());
+        let authenticator = Authenticator::new(&secret);
+        let router = routes::router_with(node.clone(), monitor.clone(), authenticator, Limits::from(config));
         let (stopping, stop) = watch::channel(false);
+        let open = |listener| node.store().metrics().connections_of(listener);
         let limits = ListenLimits::from(config);
         let until = |mut stop: watch::Receiver<bool>| async move {
             // A sender that is gone means the end, too.
             let _ = stop.wait_for(|stop| *stop).await;
         };
         let listeners = [
-            tokio::spawn(listen::serve(listener, tls, router, limits, until(stop.clone()))),
-            tokio::spawn(listen::serve(
+            tokio::spawn(listen::serve_counted(
+                listener,
+                tls,
+                router,
+                limits,
+                open("main"),
+                until(stop.clone()),
+            )),
+            tokio::spawn(listen::serve_counted(
                 admin_listener,
                 None,
-                admin::router(node.clone()),
+                admin::router(
+                    node.clone(),
+                    monitor,
+                    operator,
+                    Limits::from(config),
+                    admin_address.ip().is_loopback(),
+                ),
                 limits,
+                open("admin"),
                 until(stop),
             )),
         ];
@@ -150,6 +182,7 @@ impl Service {
             admin_address,
             stopping,
             listeners,
+            watching,
             shutdown_timeout,
         })
     }
@@ -191,9 +224,20 @@ impl Service {
         }
     }
 
+    /// Ends it where it stands: connections are cut, and it waits for the workers alone. What was acknowledged is on disk.
+    pub fn cut(self) {
+        self.stopping.send_replace(true);
+        self.listeners.iter().for_each(JoinHandle::abort);
+        // It holds the node, and with it the folder.
+        self.watching.abort();
+        self.node.stop();
+    }
+
     /// Takes no new connection, lets requests under way finish, stops the workers, flushes; each within the configured time.
     pub async fn stop(self) {
         self.stopping.send_replace(true);
+        // Streams of events end with it; they would not end by themselves.
+        self.watching.abort();
         for listener in self.listeners {
             if let Ok(cut) = listener.await
                 && cut > 0

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use support::{SECRET, Server, http, http_with, token};
 use zksync_witness_server::{config::Secret, server::auth::Authenticator};
 
-const ROUTES: [(&str, &str); 26] = [
+const ROUTES: [(&str, &str); 35] = [
     ("GET", "/status"),
     ("GET", "/get_job"),
     ("POST", "/working_on"),
@@ -25,13 +25,22 @@ const ROUTES: [(&str, &str); 26] = [
     ("GET", "/api/v1/genesis"),
     ("POST", "/api/v1/genesis"),
     ("POST", "/api/v1/blocks"),
+    ("GET", "/api/v1/blocks"),
     ("GET", "/api/v1/blocks/1"),
+    ("GET", "/api/v1/blocks/1/explain"),
+    ("POST", "/api/v1/blocks/1/retry"),
+    ("GET", "/api/v1/provers"),
+    ("GET", "/api/v1/history"),
+    ("GET", "/api/v1/events"),
     ("GET", "/api/v1/blocks/1/witness"),
     ("GET", "/api/v1/blocks/1/proof"),
+    ("GET", "/api/v1/blocks/1/bundle"),
     ("GET", "/api/v1/aggregated_operations"),
     ("POST", "/api/v1/aggregated_operations"),
     ("GET", "/api/v1/aggregated_proofs/1/2"),
     ("GET", "/api/v1/rejected_proofs"),
+    ("GET", "/api/v1/rejected_proofs/1"),
+    ("GET", "/api/v1/openapi.json"),
     ("GET", "/api/v1/jobs"),
     ("GET", "/api/v1/jobs/1"),
     ("GET", "/api/v1/jobs/1/data"),
@@ -57,8 +66,19 @@ fn without_a_good_token_every_route_is_401_before_anything_else() {
             }
         }
     }
-    for (method, path) in ROUTES {
+    // An answer without an end.
+    for (method, path) in ROUTES.into_iter().filter(|(_, path)| *path != "/api/v1/events") {
         assert_ne!(http(&server.url, method, path, Some(&token()), "").status, 401, "{method} {path}");
+    }
+    // What is described is in the list above; the protocol of the provers is not described.
+    let document = server.get("/api/v1/openapi.json").accepted().json();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let path =
+            ["{number}", "{id}", "{first}"].iter().fold(path.clone(), |path, name| path.replace(name, "1"));
+        let path = path.replace("{last}", "2");
+        for method in methods.as_object().unwrap().keys() {
+            assert!(ROUTES.contains(&(method.to_uppercase().as_str(), path.as_str())), "{method} {path}");
+        }
     }
     for path in ["/", "/nowhere", "/status/", "/api/v1", "/api/v1/blocks/1/nothing"] {
         server.get(path).refused(404, "no such route");

@@ -4,18 +4,18 @@
 
 mod support;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use support::{Server, block, chain, input_of, run_badly, run_well};
 use zksync_witness_server::{
-    client::Client,
-    config::{Config, Environment, Flags},
     crypto::{Fr, fr},
     domain::{SingleProof, sample_aggregated_proof, sample_single_proof},
-    service::Service,
-    testing::plonk::{AggregateProver, BlockProver, altered},
+    testing::{
+        TestServer,
+        plonk::{AggregateProver, BlockProver, altered},
+    },
     workers::verification::MAX_WAITING,
 };
 
@@ -181,26 +181,17 @@ async fn a_proof_that_may_not_even_wait_is_told_to_come_again() {
     let (chunks, input) = the_block();
     let prover = BlockProver::new(1);
     let (data, keys) = folders(&[(chunks, &prover)]);
-    let mut config = Config::load(None, &Environment::from_pairs::<&str, &str>([]), &Flags::new()).unwrap();
-    config.listen.set_port(0);
-    config.admin_listen.set_port(0);
-    config.verification_keys = Some(keys.path().to_owned());
-    config.verify_concurrency = Some(1);
-    let service = Service::start(&config, data.path()).await.unwrap();
-    let client = Client::new(&service.url(), service.secret(), Duration::from_secs(60)).unwrap();
-    let ask = json!({"prover_name": "one", "aux_data": {}});
-    let job = loop {
-        let answer = client.get_with_body("/get_job", &ask).await.unwrap().success().unwrap();
-        let job: Value = serde_json::from_slice(&answer).unwrap();
-        if job["job_id"] != 0 {
-            break job;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let server = TestServer::builder().data_dir(data.path()).configure(|config| {
+        config.verification_keys = Some(keys.path().to_owned());
+        config.verify_concurrency = Some(1);
+    });
+    let server = server.start().await;
+    server.wait_until(|status| status.jobs.idle == 1).await;
+    let job = json!({"job_id": server.claim("one").await, "first_block": 1, "last_block": 1});
     let body = message(&job, "BlockProof", &prover.prove(&input));
 
     // One has the turn, all others that may wait do.
-    let verifier = service.node().verifier().unwrap().clone();
+    let verifier = server.service().node().verifier().unwrap().clone();
     let turn = verifier.turn().await.unwrap();
     let waiting: Vec<_> = (0..MAX_WAITING)
         .map(|_| {
@@ -211,14 +202,14 @@ async fn a_proof_that_may_not_even_wait_is_told_to_come_again() {
     while verifier.under_way() < 1 + MAX_WAITING {
         tokio::task::yield_now().await;
     }
-    let answer = client.post_bytes("/publish", body.clone()).await.unwrap();
+    let answer = server.client().post_bytes("/publish", body.clone()).await.unwrap();
     assert_eq!(answer.status.as_u16(), 503);
     drop(turn);
     for task in waiting {
         task.await.unwrap().unwrap();
     }
-    client.post_bytes("/publish", body).await.unwrap().success().unwrap();
-    service.stop().await;
+    server.client().post_bytes("/publish", body).await.unwrap().success().unwrap();
+    server.stop().await;
 }
 
 #[test]

@@ -103,7 +103,8 @@ fn proofs_are_checked_stored_once_aggregated_and_verified() {
     server.post("/publish", &proof(&job, aggregated.clone())).refused(422, "job 1");
     let rejected = server.get("/api/v1/rejected_proofs").accepted().json();
     assert_eq!(rejected["rejected_proofs"].as_array().unwrap().len(), 2);
-    assert_eq!(rejected["rejected_proofs"][0]["proof"], "AAEC");
+    assert_eq!(server.get("/api/v1/rejected_proofs/1").accepted().json(), "AAEC");
+    server.get("/api/v1/rejected_proofs/2").refused(404, "rejected proof 2");
     assert_eq!(rejected["rejected_proofs"][0]["prover"], "p");
 
     // The first valid proof wins, also without a lease.

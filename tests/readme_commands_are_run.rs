@@ -1,4 +1,4 @@
-//! What the README says to type can be typed: its commands parse, its two main commands are those of CI, its table of
+//! What README and docs say to type can be typed: their commands parse, the two main commands are those of CI, the table of
 //! settings is the program's. And the tests that SECURITY.md names are there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -37,9 +37,30 @@ fn check(command: &str) {
     let words: Vec<&str> = command.split_whitespace().collect();
     match words.as_slice() {
         ["export", assignment, ..] => assert!(assignment.contains('='), "{command}"),
-        ["openssl", "rand", "-hex", "32"] => {}
+        ["openssl", "rand", "-hex", "32", ..]
+        | ["(umask", "077;", "openssl", "rand", "-hex", "32", ">", _] => {}
+        ["ssh", "-N", "-L", ..] | ["cat", _] => {}
         ["curl", ..] | ["cargo", "test"] | ["cargo", "bench"] => {}
         ["cargo", "install", "--locked", "--path", "."] => {}
+        ["cargo", "build", "--locked", "--release", rest @ ..] => {
+            assert!(matches!(rest, [] | ["--target", "x86_64-unknown-linux-musl"]), "{command}");
+        }
+        ["cargo", "publish", "--dry-run"] => {}
+        ["rustup", "target", "add", "x86_64-unknown-linux-musl"] => {}
+        ["sudo", "apt-get", "install", "musl-tools"] | ["sudo", "systemctl", ..] => {}
+        ["sudo", "install", rest @ ..] => {
+            let files = rest.iter().filter(|word| !word.starts_with(['-', '/']) && word.contains('/'));
+            for file in files.filter(|file| !file.starts_with("target/")) {
+                assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{command}: no {file}");
+            }
+        }
+        ["docker", "build", "-t", "witness-server", "."] => {}
+        ["docker", "run", .., "witness-server"] => {}
+        ["docker", "exec", "witness-server", program, rest @ ..] => {
+            assert_eq!(*program, "/usr/local/bin/witness-server");
+            parse(&[&["witness-server"], rest].concat(), command);
+        }
+        ["du" | "ls" | "strip" | "zstd", ..] => {}
         ["witness-server", ..] => parse(&words, command),
         ["cargo", "run", rest @ ..] => {
             let split = rest.iter().position(|word| *word == "--").unwrap_or(rest.len());
@@ -65,29 +86,61 @@ fn check(command: &str) {
 fn parse(words: &[&str], command: &str) {
     let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}"));
     let flags = cli.flags().unwrap_or_else(|error| panic!("{command}: {error}"));
-    Config::load(None, &Environment::default(), &flags).unwrap_or_else(|error| panic!("{command}: {error}"));
+    // That file is made by the command before.
+    if !command.contains("operator_token_file=operator-token") {
+        Config::load(None, &Environment::default(), &flags)
+            .unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
 }
 
 #[test]
 fn every_command_parses() {
-    for file in ["README.md", "data/README.md"] {
-        let text = read(file);
-        let commands = if file == "README.md" {
-            commands(&text)
-        } else {
-            text.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
-        };
+    for file in ["README.md", "docs/operation.md", "docs/ci.md"] {
+        let commands = commands(&read(file));
         assert!(!commands.is_empty(), "{file}");
+        commands.iter().for_each(|command| check(command));
+    }
+    // In these, commands are what is indented.
+    for file in ["data/README.md", "docs/verification.md"] {
+        let text = read(file);
+        let indented = text.lines().filter_map(|line| line.strip_prefix("    "));
+        let commands: Vec<&str> = indented
+            .filter(|line| line.starts_with("witness-server ") || line.starts_with("cargo "))
+            .collect();
+        assert!(!commands.is_empty(), "{file}");
+        commands.iter().for_each(|command| check(command));
+    }
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let commands =
+            if name.ends_with(".md") { commands(&read(&format!("docs/{name}"))) } else { Vec::new() };
         commands.iter().for_each(|command| check(command));
     }
 }
 
 #[test]
+fn the_steps_of_the_pipeline_parse() {
+    // Where a step runs it in a container, the same words follow the image's name.
+    let text = read("docs/ci.md");
+    let steps = text.lines().filter_map(|line| line.trim_start().strip_prefix("- run: "));
+    let mut parsed = 0;
+    for step in steps {
+        let Some((_, words)) = step.rsplit_once("witness-server run ") else { continue };
+        parse(&["witness-server", "run"].into_iter().chain(words.split(' ')).collect::<Vec<_>>(), step);
+        parsed += 1;
+    }
+    assert!(parsed >= 2, "{parsed}");
+}
+
+#[test]
 fn the_two_main_commands_come_first_and_ci_runs_both() {
     let readme = commands(&read("README.md"));
-    assert_eq!(readme[..2], ["cargo run --release -- demo", "cargo test"]);
+    assert_eq!(
+        readme[..3],
+        ["cargo run --release -- demo", "cargo run --release -- demo --live", "cargo test"]
+    );
     let ci = read(".ci/run").replace(" --locked", "");
-    for command in &readme[..2] {
+    for command in [&readme[0], &readme[2]] {
         assert!(ci.contains(command), "{command}");
     }
     assert!(read(".github/workflows/ci.yml").contains("bash .ci/run"));

@@ -102,7 +102,7 @@ fn not_in_messages_and_not_in_what_shows_the_configuration() {
         path(name)
     };
     let file = write("secret", MARKER);
-    let toml = write("good.toml", &format!("secret = \"{MARKER}\""));
+    let toml = write("good.toml", &format!("secret = \"{MARKER}\"\noperator_token = \"{MARKER}\""));
     let unfinished = write("unfinished.toml", &format!("secret = \"{MARKER}"));
     let list = write("list.toml", &format!("secret = [\"{MARKER}\"]"));
     let unknown = write("unknown.toml", &format!("secrt = \"{MARKER}\""));

@@ -17,6 +17,7 @@ use zksync_witness_server::server::auth::Authenticator;
 use zksync_witness_server::server::listen::{self, ListenLimits};
 use zksync_witness_server::server::{
     admin,
+    monitor::Monitor,
     routes::{self, Limits},
 };
 use zksync_witness_server::store::{ManualSpace, Store, StoreOptions};
@@ -52,8 +53,10 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let config = Config::load(None, &Environment::default(), &Flags::new()).unwrap();
         let authenticator = Authenticator::new(&Secret::new(SECRET).unwrap());
-        let routers =
-            [routes::router(node.clone(), authenticator, Limits::from(&config)), admin::router(node.clone())];
+        let routers = [
+            routes::router(node.clone(), authenticator, Limits::from(&config)),
+            admin::router(node.clone(), Monitor::idle(), None, Limits::from(&config), true),
+        ];
         let [url, admin] = routers.map(|router| {
             let listener = runtime.block_on(listen::bind("127.0.0.1:0".parse().unwrap())).unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
@@ -86,7 +89,10 @@ impl Server {
     }
 
     fn ready(&self) -> Value {
-        http(&self.admin, "GET", "/readyz", None, "").accepted().json()
+        let answer = http(&self.admin, "GET", "/readyz", None, "");
+        let ready = answer.json();
+        assert_eq!(answer.status, if ready["ready"] == true { 200 } else { 503 }, "{ready}");
+        ready
     }
 }
 
@@ -124,8 +130,8 @@ fn imports_hand_outs_and_witnesses_stop_proofs_land_and_all_goes_on_by_itself() 
     let short = json!({"free_bytes": FLOOR - 1, "min_free_bytes": FLOOR, "low": true});
     assert_eq!(server.status()["space"], short);
     let ready = server.ready();
-    assert_eq!((&ready["ready"], &ready["reasons"]), (&json!(true), &json!([])));
-    assert!(ready["warnings"][0].as_str().unwrap().contains("space is short"), "{ready}");
+    assert_eq!(ready["ready"], json!(false));
+    assert!(ready["reasons"][0].as_str().unwrap().contains("space is short"), "{ready}");
     refused(&server.get_job());
     refused(&server.post("/api/v1/aggregated_operations", &operation));
     // What is there already is answered as ever.
@@ -148,7 +154,7 @@ fn imports_hand_outs_and_witnesses_stop_proofs_land_and_all_goes_on_by_itself() 
     server.free(FLOOR + FLOOR / 16);
     assert_eq!(server.get_job().accepted().json()["job_id"], 0);
     server.post("/api/v1/aggregated_operations", &operation).accepted();
-    assert_eq!(server.ready()["warnings"], json!([]));
+    assert_eq!(server.ready()["reasons"], json!([]));
 }
 
 fn refused_at(answer: &Answer, free: u64) {

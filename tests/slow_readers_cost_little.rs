@@ -6,12 +6,9 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
-use zksync_witness_server::config::{Config, Environment, Flags};
-use zksync_witness_server::server::auth::Authenticator;
-use zksync_witness_server::service::Service;
 use zksync_witness_server::store::{BodyKind, BodyLabel, GenesisEnd, Store, StoreOptions};
+use zksync_witness_server::testing::TestServer;
 
 const READERS: usize = 64;
 /// Twice what a reader was seen to cost; a compressed body alone is 12 MB.
@@ -61,20 +58,16 @@ fn many_slow_readers_of_a_large_body() {
     drop((store, body));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut config = Config::load(None, &Environment::from_pairs::<&str, &str>([]), &Flags::new()).unwrap();
-    config.listen.set_port(0);
-    config.admin_listen.set_port(0);
-    let service = runtime.block_on(Service::start(&config, folder.path())).unwrap();
-    let token =
-        Authenticator::new(service.secret()).mint("Authorization", Duration::from_secs(3600)).unwrap();
+    let server = runtime.block_on(TestServer::builder().data_dir(folder.path()).start());
+    let token = server.token();
 
     for accept in ["identity", "gzip", "zstd"] {
         let before = resident();
         let readers: Vec<TcpStream> =
-            (0..READERS).map(|_| start_reading(service.address(), &token, accept)).collect();
+            (0..READERS).map(|_| start_reading(server.address(), &token, accept)).collect();
         let grown = resident().saturating_sub(before);
         println!("{accept}: {} kB a reader", grown / READERS / 1024);
         assert!(grown < READERS * BYTES_A_READER, "{accept}: {grown} bytes for {} readers", readers.len());
     }
-    runtime.block_on(service.stop());
+    runtime.block_on(server.stop());
 }

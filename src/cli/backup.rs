@@ -8,8 +8,9 @@ use bytes::Bytes;
 use clap::Args;
 use tokio::sync::mpsc::{Receiver, channel};
 
+use super::output::{Output, is_stdout, is_stream, occupied, unwritable};
 use super::restore::{backup_error, describe};
-use super::{CliError, Stages, Target, TargetArgs, client, folder, runtime, show};
+use super::{CliError, Stages, Target, TargetArgs, client, folder, runtime, show, tell};
 use crate::{
     backup::{self, BackupError, BackupSource, Kind},
     client::path,
@@ -58,37 +59,28 @@ pub fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
             })?
         }
     };
-    if args.out == Path::new(STDOUT) {
-        eprintln!("{standing}");
+    if is_stdout(&args.out) {
+        tell(&standing);
         return Ok(());
     }
     show(&standing)
 }
 
-/// The name that stands for standard output.
-const STDOUT: &str = "-";
-
 /// Where a backup goes.
 enum Out {
-    Stdout,
+    /// Standard output, a device or a pipe.
+    Stream(Output),
     /// The file, and what it is called until it is whole.
-    File {
-        path: PathBuf,
-        part: PathBuf,
-        file: File,
-    },
+    File { path: PathBuf, part: PathBuf, file: File },
 }
 
 impl Out {
     fn new(path: &Path, force: bool) -> Result<Self, CliError> {
-        if path == Path::new(STDOUT) {
-            return Ok(Self::Stdout);
+        if is_stream(path) {
+            return Ok(Self::Stream(Output::open(path, force)?));
         }
         if path.exists() && !force {
-            return Err(CliError::Failed(format!(
-                "{} exists already; choose another --out, or pass --force to replace it",
-                path.display()
-            )));
+            return Err(occupied(path));
         }
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
@@ -109,11 +101,9 @@ impl Out {
     /// Writes and verifies a backup; gives what it is, in a line.
     fn write(self, source: impl Read) -> Result<String, CliError> {
         let (path, part, file) = match self {
-            Self::Stdout => {
-                let name = Path::new("standard output");
-                let mut stdout = io::stdout().lock();
-                let standing = copy(source, &mut stdout, name)?;
-                stdout.flush().map_err(unwritable(name))?;
+            Self::Stream(mut output) => {
+                let standing = copy(source, &mut output, Path::new("the output"))?;
+                output.finish()?;
                 return Ok(standing);
             }
             Self::File { path, part, file } => (path, part, file),
@@ -132,10 +122,6 @@ impl Out {
         }
         whole
     }
-}
-
-fn unwritable(path: &Path) -> impl Fn(io::Error) -> CliError {
-    move |cause| CliError::Output { path: path.to_owned(), cause }
 }
 
 /// Copies and verifies a backup, and shows progress.

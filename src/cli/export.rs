@@ -1,4 +1,4 @@
-//! `export`: one stored item, byte for byte as it is served.
+//! `export`: one stored item, byte for byte as it is served, or a bundle of a block.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{CliError, Target, TargetArgs, client, folder, runtime, write_output};
 use crate::{
+    bundle::{self, TakeError},
     client::path,
     config::Config,
     store::{JobData, StoreError},
@@ -17,7 +18,7 @@ pub struct ExportArgs {
     /// Where to read from
     #[command(flatten)]
     pub target: TargetArgs,
-    /// File to write; it appears whole or not at all [default: standard output]
+    /// File to write; it appears whole or not at all; - is standard output [default: standard output]
     #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// What to write
@@ -55,6 +56,12 @@ pub enum Item {
         /// Block number
         block: u32,
     },
+    /// A block with all that its witness follows from, to attach to a bug report; `check bundle` replays it
+    Bundle {
+        /// Block number
+        #[arg(long)]
+        block: u32,
+    },
 }
 
 impl Item {
@@ -66,6 +73,7 @@ impl Item {
             Self::Proof { block } => path::proof(block),
             Self::AggregatedProof { first, last } => path::aggregated_proof(first, last),
             Self::Block { block } => path::block(block),
+            Self::Bundle { block } => path::bundle(block),
         }
     }
 }
@@ -80,6 +88,7 @@ impl Item {
                 format!("the aggregated proof of blocks {first} to {last}")
             }
             Self::Block { block } => format!("block {block}"),
+            Self::Bundle { block } => format!("the bundle of block {block}"),
         }
     }
 }
@@ -117,6 +126,20 @@ fn from_folder(item: Item, folder: &Path, config: &Config) -> Result<Vec<u8>, Cl
         Item::Proof { block } => store.single_proof(block)?,
         Item::AggregatedProof { first, last } => store.aggregated_proof(first, last)?,
         Item::Block { block } => store.block_body(block)?,
+        Item::Bundle { block } => {
+            let bundle = bundle::take(&store, block)?;
+            Some(bundle.to_file().map_err(TakeError::from)?)
+        }
     };
     found.ok_or_else(|| CliError::NotFound(format!("{} does not exist", item.name())))
+}
+
+impl From<TakeError> for CliError {
+    fn from(error: TakeError) -> Self {
+        match error {
+            TakeError::Store(error) => error.into(),
+            TakeError::Tree(_) | TakeError::Witness(_) => Self::DataFolder(error.to_string()),
+            TakeError::File(_) => Self::Failed(error.to_string()),
+        }
+    }
 }

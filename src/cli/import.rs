@@ -75,20 +75,24 @@ fn warn_of_quarantine((block, imported): (u32, Imported)) {
     }
 }
 
+/// An import that ended at a file.
 fn stopped(file: &ChainFile, cause: CliError) -> CliError {
     CliError::ImportStopped { path: file.path().to_owned(), cause: Box::new(cause) }
 }
 
-/// Blocks, then aggregated operations, which refer to blocks.
+/// What comes after the genesis, each with its route: blocks, then aggregated operations, which refer to blocks.
+fn rest(chain: &ChainFolder) -> impl Iterator<Item = (&'static str, &ChainFile)> {
+    let blocks = chain.blocks().iter().map(|block| (path::BLOCKS, &block.file));
+    blocks.chain(chain.aggregated_operations().iter().map(|file| (path::AGGREGATED_OPERATIONS, file)))
+}
+
 fn import_rest(
     chain: &ChainFolder,
     mut import: impl FnMut(&'static str, &ChainFile) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let blocks = chain.blocks().iter().map(|block| (path::BLOCKS, &block.file));
-    let operations = chain.aggregated_operations().iter().map(|file| (path::AGGREGATED_OPERATIONS, file));
     let total = (chain.blocks().len() + chain.aggregated_operations().len()) as u64;
     let progress = Progress::new("blocks and operations", total);
-    for (done, (route, file)) in (0..).zip(blocks.chain(operations)) {
+    for (done, (route, file)) in (0..).zip(rest(chain)) {
         progress.set(done, total);
         import(route, file)?;
     }
@@ -97,11 +101,30 @@ fn import_rest(
 
 fn into_server(chain: &ChainFolder, client: &Client) -> Result<(), CliError> {
     let runtime = runtime()?;
-    let post = |client: &Client, route: &'static str, file: &ChainFile| {
-        let json = file.read()?;
-        let posted = runtime.block_on(client.post_bytes(route, json)).and_then(Answer::success);
-        posted.map(drop).map_err(|cause| stopped(file, cause.into()))
+    runtime.block_on(send(client, path::GENESIS, chain.genesis()))?;
+    import_rest(chain, |route, file| runtime.block_on(send(client, route, file)))
+}
+
+/// Everything in order into the server of `client`, without a word.
+///
+/// # Errors
+/// [`CliError::ImportStopped`], [`CliError::ChainFolder`].
+pub(super) async fn send_all(chain: &ChainFolder, client: &Client) -> Result<(), CliError> {
+    send(client, path::GENESIS, chain.genesis()).await?;
+    for (route, file) in rest(chain) {
+        send(client, route, file).await?;
+    }
+    Ok(())
+}
+
+async fn send(client: &Client, route: &'static str, file: &ChainFile) -> Result<(), CliError> {
+    let reading = file.clone();
+    let read = tokio::task::spawn_blocking(move || reading.read()).await;
+    let json = read.map_err(|error| stopped(file, CliError::Failed(error.to_string())))?;
+    let json = json.map_err(|error| stopped(file, error.into()))?;
+    let posted = match route {
+        path::GENESIS => client.with_timeout(GENESIS_TIMEOUT).post_bytes(route, json).await,
+        _ => client.post_bytes(route, json).await,
     };
-    post(&client.with_timeout(GENESIS_TIMEOUT), path::GENESIS, chain.genesis())?;
-    import_rest(chain, |route, file| post(client, route, file))
+    posted.and_then(Answer::success).map(drop).map_err(|cause| stopped(file, cause.into()))
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{CliError, show};
+use super::{CliError, duration, show};
 use crate::bench::load::{self, LoadOptions};
 
 /// Arguments of `bench load`.
@@ -25,13 +25,6 @@ pub struct LoadArgs {
     /// Print one JSON document instead of tables
     #[arg(long)]
     pub json: bool,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("a duration above zero with its unit, such as 500ms, 60s or 1h 30m".to_owned()),
-    }
 }
 
 /// Bears the load and prints what it came to; `server` is the `witness-server` binary.

@@ -3,31 +3,48 @@
 //! Flags that stand for a setting are passed on as text; the configuration checks them, so that a flag, a variable and a
 //! line of the file meet the same rules and the same words.
 
+// Who closes a pipe must not make a panic: see `output`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod backup;
 pub mod bench;
+pub mod blocks;
+pub mod check;
+pub mod completions;
 pub mod demo;
 pub mod doctor;
 mod error;
+pub mod explain;
 pub mod export;
 pub mod folder;
+pub mod health;
 pub mod import;
+pub mod in_process;
+mod input;
+pub mod jobs;
 pub mod load;
 mod output;
 mod progress;
+pub mod provers;
 pub mod restore;
 pub mod revert;
+pub mod run;
 pub mod serve;
+pub mod snapshot;
+mod source;
 pub mod status;
+mod table;
 mod target;
 pub mod token;
+pub mod top;
 pub mod witness;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
 pub use error::CliError;
-pub use output::{show, write_output};
+pub use output::{show, tell, write_output};
 pub use progress::{Progress, Stages};
 pub use target::{DataDirArgs, Target, TargetArgs, client, runtime};
 
@@ -41,7 +58,7 @@ Exit codes:
   3  what was asked for does not exist (yet)
   4  the data folder cannot be opened, or another process uses it
   5  the server cannot be reached, or refuses the token
-  6  the data folder is damaged or inconsistent; the findings say how
+  6  the data folder, or the bundle, is damaged or inconsistent; the findings say how
 
 Settings: built-in defaults < TOML file < environment < flags; `serve --print-config` shows them all.
 The secret comes from API_PROVER_SECRET_AUTH, or from the settings secret or secret_file.";
@@ -87,24 +104,46 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Build every missing witness of a data folder, then exit
     Witness(witness::WitnessArgs),
-    /// Write a witness, a job, a proof or a block to standard output or a file
+    /// Write a witness, a job, a proof, a block or a bundle to standard output or a file
     Export(export::ExportArgs),
+    /// Replay a bundle offline, and say what holds
+    Check(check::CheckArgs),
     /// Show how far blocks, witnesses, jobs and proofs are
     Status(status::StatusArgs),
+    /// List jobs, show one, requeue or drop it, or watch them all
+    Jobs(jobs::JobsArgs),
+    /// List provers: when they were seen, what they hold
+    Provers(provers::ProversArgs),
+    /// List blocks: how far each is
+    Blocks(blocks::BlocksArgs),
+    /// Say in a paragraph why a block is not proven yet
+    Explain(explain::ExplainArgs),
+    /// Show a running server at a glance, live: stages, rates, jobs, provers
+    Top(top::TopArgs),
     /// Take a data folder back to an earlier block
     Revert(revert::RevertArgs),
     /// Write everything that cannot be derived into one file, from a data folder or a running server
     Backup(backup::BackupArgs),
     /// Make a data folder from a backup
     Restore(restore::RestoreArgs),
+    /// Save a stopped data folder as it is into one file, or make one of it: fixtures for tests
+    Snapshot(snapshot::SnapshotArgs),
     /// Check a data folder offline, down to every record, file and hash; repair it if asked to
     Doctor(doctor::DoctorArgs),
+    /// Ask the admin listener of this machine whether the server is fit for work
+    Health(health::HealthArgs),
     /// Print a bearer token, for curl and the like
     Token(token::TokenArgs),
     /// Run a sample chain through the whole system, with two sample provers
     Demo(demo::DemoArgs),
+    /// Take a chain folder through the whole system, with sample provers, for a pipeline: exit code, JUnit, summary
+    Run(run::RunArgs),
     /// Measure this machine: ratios against named baselines, each with the bound it is held against
     Bench(bench::BenchArgs),
+    /// Print the completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them into a folder
+    Man(completions::ManArgs),
 }
 
 impl Cli {
@@ -126,15 +165,34 @@ impl Cli {
             Command::Witness(args) => args.folder.add_flags(&mut flags),
             Command::Export(args) => args.target.add_flags(&mut flags),
             Command::Status(args) => args.target.add_flags(&mut flags),
+            Command::Jobs(args) => args.target.add_flags(&mut flags),
+            Command::Provers(args) => args.target.add_flags(&mut flags),
+            Command::Blocks(args) => args.target.add_flags(&mut flags),
+            Command::Explain(args) => args.target.add_flags(&mut flags),
+            Command::Top(args) => args.add_flags(&mut flags),
             Command::Revert(args) => args.folder.add_flags(&mut flags),
             Command::Backup(args) => args.target.add_flags(&mut flags),
             Command::Restore(args) => args.folder.add_flags(&mut flags),
             Command::Doctor(args) => args.folder.add_flags(&mut flags),
             Command::Token(args) => args.folder.add_flags(&mut flags),
             Command::Demo(args) => args.folder.add_flags(&mut flags),
-            Command::Bench(_) => {}
+            Command::Run(args) => args.folder.add_flags(&mut flags),
+            Command::Snapshot(args) => args.add_flags(&mut flags),
+            Command::Bench(_)
+            | Command::Check(_)
+            | Command::Completions(_)
+            | Command::Health(_)
+            | Command::Man(_) => {}
         }
         Ok(flags)
+    }
+}
+
+/// A time as an argument.
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("a duration above zero with its unit, such as 500ms, 60s or 1h 30m".to_owned()),
     }
 }
 
@@ -180,18 +238,46 @@ mod tests {
             "export witness 7 --data-dir D",
             "export --data-dir D aggregated-proof 1 4",
             "export --data-dir D block 7",
+            "export --data-dir D bundle --block 7 --out F",
+            "export bundle --block 7 --url http://u",
+            "check bundle F",
+            "check bundle - --json",
             "status --url http://u --json",
+            "jobs list --url http://u --status failed --json",
+            "jobs --data-dir D list --after 7 --limit 5",
+            "jobs show 7 --url http://u",
+            "jobs requeue 7 --data-dir D",
+            "jobs drop 7 --url http://u",
+            "jobs watch --url http://u --json",
+            "provers --url http://u --json",
+            "provers --url http://u --after p7 --limit 5",
+            "blocks --data-dir D --oldest --after 3 --limit 5",
+            "blocks retry 3 --data-dir D",
+            "blocks --url http://u retry 3",
+            "explain block 7 --url http://u",
+            "top --url http://u",
             "revert --data-dir D --to 3",
             "backup --url http://u --out F",
             "backup --data-dir D --out - --force",
             "restore --data-dir D F",
             "restore F --data-dir D --keep-going",
             "restore F --check",
+            "snapshot save --data-dir D F",
+            "snapshot save F --data-dir D --force",
+            "snapshot load F --data-dir D",
+            "snapshot save --data-dir D -",
+            "snapshot load - --data-dir D",
+            "completions bash",
+            "man --out D",
             "doctor --data-dir D",
             "doctor --data-dir D --repair --json",
+            "health",
+            "health --alive --set admin_listen=127.0.0.1:3312",
             "token --ttl 1h",
             "demo",
             "demo --data-dir D --log-format json",
+            "run --import CHAIN --until proven",
+            "run --import CHAIN --until verified --block 7 --timeout 10m --provers 4 --report junit.xml --summary summary.json",
             "bench",
             "bench engines chain --full --json --plots D",
             "bench load --connections 500 --duration 60s --data-dir D --json",
@@ -212,11 +298,27 @@ mod tests {
             "export --data-dir D",
             "export --data-dir D witness x",
             "export --data-dir D aggregated-proof 1",
+            "export --data-dir D bundle 7",
+            "check",
+            "check bundle",
             "revert --data-dir D",
+            "jobs --data-dir D",
+            "jobs show 0 --data-dir D",
+            "jobs list --limit 0 --data-dir D",
+            "explain 7 --data-dir D",
+            "blocks retry 0 --data-dir D",
+            "top --data-dir D",
             "backup --data-dir D",
             "restore --data-dir D",
+            "snapshot --data-dir D",
+            "snapshot save --data-dir D",
+            "completions csh",
             "restore F --data-dir D --check",
             "token --ttl soon",
+            "run --until proven",
+            "run --import CHAIN --until done",
+            "run --import CHAIN --until proven --block 0",
+            "run --import CHAIN --until proven --timeout 0s",
             "bench nothing",
             "bench --large 10",
             "bench load --connections 0",

@@ -1,4 +1,4 @@
-//! Where a command's data goes: standard output, or a file that is there whole or not at all.
+//! Where a command's data goes: standard output, a device or pipe, or a file that is there whole or not at all.
 
 use std::{
     fs::File,
@@ -6,7 +6,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tempfile::NamedTempFile;
+
 use super::CliError;
+
+/// The name that stands for standard output, and for standard input where a file is read.
+pub const STDIO: &str = "-";
+
+/// Whether this path stands for standard output.
+pub fn is_stdout(path: &Path) -> bool {
+    path == Path::new(STDIO)
+}
+
+/// Whether this path is written to where it is, and never replaced: standard output, a device, a pipe.
+pub fn is_stream(path: &Path) -> bool {
+    is_stdout(path) || (path.exists() && !path.is_file())
+}
 
 /// Writes `bytes` to `out`, or to standard output. Who closes the pipe early (`| head`) has had enough: no error.
 ///
@@ -14,14 +29,16 @@ use super::CliError;
 /// [`CliError::Output`].
 pub fn write_output(out: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
     match out {
-        Some(path) => {
-            write_file(path, bytes).map_err(|cause| CliError::Output { path: path.to_owned(), cause })
+        Some(path) if !is_stdout(path) => {
+            let mut file = Output::open(path, true)?;
+            file.write_all(bytes).map_err(unwritable(path))?;
+            file.finish()
         }
-        None => {
+        _ => {
             let mut stdout = io::stdout().lock();
             match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
                 Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
-                    Err(CliError::Output { path: PathBuf::from("standard output"), cause })
+                    Err(unwritable(Path::new("standard output"))(cause))
                 }
                 _ => Ok(()),
             }
@@ -38,11 +55,105 @@ pub fn show(text: &str) -> Result<(), CliError> {
     write_output(None, format!("{text}{end}").as_bytes())
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A device or a pipe is written to; replacing it by a file would be a surprise.
-    if path.exists() && !path.is_file() {
-        return File::options().write(true).open(path)?.write_all(bytes);
+/// Writes a line to standard error. If nobody reads it any more, the work goes on: `eprintln!` would panic.
+pub fn tell(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Finds out before a long command whether that path can be written at its end.
+///
+/// # Errors
+/// [`CliError::Output`].
+pub fn probe(path: &Path) -> Result<(), CliError> {
+    if path.is_dir() {
+        return Err(unwritable(path)(io::ErrorKind::IsADirectory.into()));
     }
+    if is_stream(path) {
+        return Ok(());
+    }
+    temporary(path).map(drop).map_err(unwritable(path))
+}
+
+/// An output under way.
+pub struct Output {
+    path: PathBuf,
+    to: To,
+    written: u64,
+}
+
+enum To {
+    Stdout(io::Stdout),
+    /// A device or a pipe; replacing it by a file would be a surprise.
+    Device(File),
+    File {
+        /// What it is until it is whole.
+        temporary: NamedTempFile,
+        replace: bool,
+    },
+}
+
+impl Output {
+    /// Begins to write to `path`; a file that is there already is replaced at the end, or is an error.
+    ///
+    /// # Errors
+    /// [`CliError::Output`], [`CliError::Failed`].
+    pub fn open(path: &Path, replace: bool) -> Result<Self, CliError> {
+        let to = if is_stdout(path) {
+            To::Stdout(io::stdout())
+        } else if is_stream(path) {
+            To::Device(File::options().write(true).open(path).map_err(unwritable(path))?)
+        } else if path.exists() && !replace {
+            return Err(occupied(path));
+        } else {
+            To::File { temporary: temporary(path).map_err(unwritable(path))?, replace }
+        };
+        Ok(Self { path: path.to_owned(), to, written: 0 })
+    }
+
+    /// Bytes written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// All is written: from now on it is there.
+    ///
+    /// # Errors
+    /// [`CliError::Output`]; [`CliError::Failed`] when the file came into being meanwhile.
+    pub fn finish(mut self) -> Result<(), CliError> {
+        self.flush().map_err(unwritable(&self.path))?;
+        let To::File { temporary, replace } = self.to else { return Ok(()) };
+        temporary.as_file().sync_all().map_err(unwritable(&self.path))?;
+        let path = &self.path;
+        let kept = if replace { temporary.persist(path) } else { temporary.persist_noclobber(path) };
+        kept.map(drop).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => occupied(path),
+            _ => unwritable(path)(error.error),
+        })
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = match &mut self.to {
+            To::Stdout(stdout) => stdout.write(bytes),
+            To::Device(file) => file.write(bytes),
+            To::File { temporary, .. } => temporary.write(bytes),
+        }?;
+        self.written = self.written.saturating_add(written as u64);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.to {
+            To::Stdout(stdout) => stdout.flush(),
+            To::Device(file) => file.flush(),
+            To::File { temporary, .. } => temporary.flush(),
+        }
+    }
+}
+
+/// A file beside `path`, with the permissions of any new file.
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -50,11 +161,20 @@ fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         use std::{fs::Permissions, os::unix::fs::PermissionsExt};
         builder.permissions(Permissions::from_mode(0o666))
     };
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    builder.prefix(".writing-").tempfile_in(folder)
+}
+
+/// The error of an output.
+pub fn unwritable(path: &Path) -> impl Fn(io::Error) -> CliError {
+    move |cause| CliError::Output { path: path.to_owned(), cause }
+}
+
+/// The error of a file that must not be replaced.
+pub fn occupied(path: &Path) -> CliError {
+    CliError::Failed(format!(
+        "{} exists already; choose another file, or pass --force to replace it",
+        path.display()
+    ))
 }
 
 #[cfg(test)]
@@ -73,5 +193,31 @@ mod tests {
         assert!(error.to_string().starts_with("cannot write"), "{error}");
         #[cfg(unix)]
         write_output(Some(Path::new("/dev/null")), b"x").unwrap();
+    }
+
+    #[test]
+    fn an_output_that_is_not_finished_leaves_nothing_and_one_that_is_there_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let mut half = Output::open(&path, false).unwrap();
+        half.write_all(b"half").unwrap();
+        drop(half);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let late = Output::open(&path, false).unwrap();
+        std::fs::write(&path, "first").unwrap();
+        assert!(late.finish().unwrap_err().to_string().contains("--force"));
+        assert!(Output::open(&path, false).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+    }
+
+    #[test]
+    fn what_cannot_be_written_at_the_end_is_found_out_before() {
+        let folder = tempfile::tempdir().unwrap();
+        probe(&folder.path().join("report.xml")).unwrap();
+        probe(Path::new(STDIO)).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        for path in [folder.path().to_owned(), folder.path().join("no/where")] {
+            assert!(probe(&path).is_err(), "{}", path.display());
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::tell;
 use crate::clock::Countdown;
 
 /// Time between two lines.
@@ -42,7 +43,7 @@ impl Progress {
                 bar.reset_eta();
             }
         } else if let Some(standing) = self.countdown.tell(done, total) {
-            eprintln!("{}: {standing}", self.what);
+            tell(&format!("{}: {standing}", self.what));
         }
     }
 }

@@ -1,13 +1,13 @@
 //! `restore`: a data folder from a backup.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat};
 use clap::Args;
 
-use super::{CliError, DataDirArgs, Stages, show};
+use super::{CliError, DataDirArgs, Stages, input, show, tell};
 use crate::{
     backup::{self, About, BackupError, Counts, Kind, RestoreError, Restored},
     config::Config,
@@ -56,7 +56,7 @@ pub fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
     drop(stages);
     let Restored { about, report, .. } = restored.map_err(|error| restore_error(file, error))?;
     for left_out in report.not_taken.iter().take(SHOWN) {
-        eprintln!("left out: {left_out}");
+        tell(&format!("left out: {left_out}"));
     }
     let genesis = if report.genesis { "the genesis" } else { "no genesis" };
     show(&format!(
@@ -73,15 +73,7 @@ pub fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
 }
 
 fn open(file: &Path) -> Result<BufReader<File>, CliError> {
-    match File::open(file) {
-        Ok(open) => Ok(BufReader::with_capacity(1 << 18, open)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(CliError::NotFound(format!("{} does not exist", file.display())))
-        }
-        Err(error) => {
-            Err(CliError::Failed(format!("cannot read {}: {error}; check its permissions", file.display())))
-        }
-    }
+    Ok(BufReader::with_capacity(1 << 18, input::open(file)?))
 }
 
 /// Reads the backup to its end.

@@ -22,7 +22,7 @@ pub struct ServeArgs {
     /// Address for provers, imports and operators [default: 127.0.0.1:8088]
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<String>,
-    /// Address for health checks [default: 127.0.0.1:3312]
+    /// Address for dashboard, health, metrics and what operators read [default: 127.0.0.1:3312]
     #[arg(long, value_name = "IP:PORT")]
     pub admin_listen: Option<String>,
     /// Maintainer threads that build witnesses [default: 4]
@@ -89,7 +89,7 @@ async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
     if let Some(path) = service.generated_secret() {
         show(&format!("no secret is configured: generated one, saved in {}", path.display()))?;
     }
-    show(&format!("serving on {}, health on http://{}", service.url(), service.admin_address()))?;
+    show(&format!("serving on {}, dashboard on http://{}", service.url(), service.admin_address()))?;
     let failed = tokio::select! {
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,

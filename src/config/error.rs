@@ -66,7 +66,7 @@ pub enum ConfigError {
     SetWithoutValue(String),
     /// A secret on the command line would be visible to every user of the machine.
     #[error(
-        "a secret cannot be given by --set, where other users could read it; use API_PROVER_SECRET_AUTH or secret_file"
+        "a secret cannot be given by --set, where other users could read it; use the environment, or secret_file or operator_token_file"
     )]
     SecretOnCommandLine,
     /// The command needs a data folder and none is configured.

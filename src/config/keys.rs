@@ -73,13 +73,15 @@ pub(super) static KEYS: &[Key] = &[
     key("data_dir", Kind::Text, None, "folder that holds everything the server keeps"),
     key("listen", Kind::Text, Some("127.0.0.1:8088"), "address for provers, imports and operators")
         .env(&[("API_PROVER_PORT", Unit::Port)]),
-    key("admin_listen", Kind::Text, Some("127.0.0.1:3312"), "address for health checks")
+    key("admin_listen", Kind::Text, Some("127.0.0.1:3312"), "address for dashboard, health, metrics and what operators read")
         .env(&[("API_PROMETHEUS_PORT", Unit::Port)]),
     key("url", Kind::Text, Some("http://127.0.0.1:8088"), "server that client commands and the sample prover talk to, http or https")
         .env(&[("API_PROVER_URL", Unit::Plain)]),
     key("secret", Kind::Secret, None, "shared secret of the bearer tokens")
         .env(&[("API_PROVER_SECRET_AUTH", Unit::Plain)]),
     key("secret_file", Kind::Text, None, "file whose text is the shared secret"),
+    key("operator_token", Kind::Secret, None, "token of operators on admin_listen; none: nothing can be changed there"),
+    key("operator_token_file", Kind::Text, None, "file whose text is the operator_token"),
     key("allow_short_secret", Kind::Bare, Some("false"), "accept a secret below 32 bytes on an address that other machines reach"),
     key("tls_certificate", Kind::Text, None, "PEM file with the certificate chain of listen; with tls_key it speaks TLS"),
     key("tls_key", Kind::Text, None, "PEM file with the private key of tls_certificate"),

@@ -38,12 +38,14 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// Address of the listener for provers, imports and operators.
     pub listen: SocketAddr,
-    /// Address of the listener for health checks.
+    /// Address of the listener for dashboard, health, metrics and what operators read.
     pub admin_listen: SocketAddr,
     /// Base URL, without a slash at its end, that client commands and the sample prover talk to.
     pub url: String,
     /// The configured secret of the bearer tokens; see [`secret`] for what happens without one.
     pub secret: Option<Secret>,
+    /// What operators show on the admin listener to change something; `None` lets nobody.
+    pub operator_token: Option<Secret>,
     /// Whether a secret below [`secret::MIN_BYTES`] will do on an address that other machines reach.
     pub allow_short_secret: bool,
     /// With what the listener for provers, imports and operators speaks TLS; `None` for plain HTTP.
@@ -191,7 +193,8 @@ impl Config {
             listen: of.required("listen", parse::address)?,
             admin_listen: of.required("admin_listen", parse::address)?,
             url: of.required("url", parse::url)?,
-            secret: of.secret()?,
+            secret: of.secret("secret", "secret_file")?,
+            operator_token: of.secret("operator_token", "operator_token_file")?,
             allow_short_secret: of.required("allow_short_secret", parse::boolean)?,
             tls: of.tls()?,
             tls_ca: of.optional("tls_ca", parse::path)?,
@@ -359,15 +362,15 @@ impl Reader<'_> {
         }
     }
 
-    fn secret(&self) -> Result<Option<Secret>, ConfigError> {
-        let text = self.optional("secret", parse::text)?;
-        let file = self.optional("secret_file", parse::path)?;
+    fn secret(&self, key: &'static str, file_key: &'static str) -> Result<Option<Secret>, ConfigError> {
+        let text = self.optional(key, parse::text)?;
+        let file = self.optional(file_key, parse::path)?;
         match (text, file) {
             (Some(_), Some(_)) => {
-                Err(ConfigError::Conflict("secret and secret_file are both set; keep one of them".to_owned()))
+                Err(ConfigError::Conflict(format!("{key} and {file_key} are both set; keep one of them")))
             }
             (Some(text), None) => Ok(Some(Secret::new(text).map_err(|_| {
-                ConfigError::Conflict("the secret is empty; give a text or leave the setting out".to_owned())
+                ConfigError::Conflict(format!("the {key} is empty; give a text or leave the setting out"))
             })?)),
             (None, Some(path)) => {
                 secret::read(&path).map(Some).map_err(|error| ConfigError::Conflict(error.to_string()))

@@ -71,6 +71,21 @@ pub enum SecretError {
         /// Bytes of the secret.
         length: usize,
     },
+    /// Operators would have a token that can be guessed.
+    #[error(
+        "refusing to take orders on {listen} with an operator_token of {length} bytes, which can be guessed; make it {MIN_BYTES} bytes or more, for instance by `openssl rand -hex 32`, or listen on 127.0.0.1, or set allow_short_secret to true"
+    )]
+    OperatorTooShort {
+        /// The address.
+        listen: SocketAddr,
+        /// Bytes of the token.
+        length: usize,
+    },
+    /// Operators would have a token that no request can carry.
+    #[error(
+        "the operator_token has blanks or other characters than visible ASCII; take one by `openssl rand -hex 32`"
+    )]
+    OperatorNotVisible,
     /// A client command has nothing to sign with.
     #[error(
         "no secret is configured; set API_PROVER_SECRET_AUTH, or WITNESS_SERVER_SECRET_FILE to the file `secret` of the server's data folder"
@@ -133,6 +148,22 @@ pub fn for_server(config: &Config, data_dir: &Path) -> Result<ServerSecret, Secr
     let secret = generate()?;
     write_new(&path, &secret).map_err(|cause| SecretError::Unwritable { path: path.clone(), cause })?;
     Ok(ServerSecret { secret, generated: Some(path) })
+}
+
+/// The token of operators on the admin listener, if there is one: visible ASCII, and beyond loopback long enough.
+///
+/// # Errors
+/// See [`SecretError`].
+pub fn for_operator(config: &Config) -> Result<Option<Secret>, SecretError> {
+    let (listen, Some(token)) = (config.admin_listen, &config.operator_token) else { return Ok(None) };
+    let length = token.0.len();
+    if !token.0.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(SecretError::OperatorNotVisible);
+    }
+    if length < MIN_BYTES && !listen.ip().is_loopback() && !config.allow_short_secret {
+        return Err(SecretError::OperatorTooShort { listen, length });
+    }
+    Ok(Some(token.clone()))
 }
 
 /// The secret of a client command: the configured one, else the one a server generated in the data folder.

@@ -41,9 +41,18 @@ fn every_setting_is_documented_once_and_has_a_default_that_parses() {
 fn every_setting_is_read() {
     // A value that no parser takes must be refused, or nothing reads the setting. Free texts are the exception.
     for key in KEYS {
-        let free = ["data_dir", "verification_keys", "secret", "secret_file", "tls_ca"].contains(&key.name);
+        let free = [
+            "data_dir",
+            "verification_keys",
+            "secret",
+            "secret_file",
+            "operator_token",
+            "operator_token_file",
+            "tls_ca",
+        ]
+        .contains(&key.name);
         let result = load(None, &[], &[(key.name, "=\u{0}=")]);
-        assert_eq!(result.is_ok(), free && key.name != "secret_file", "{}", key.name);
+        assert_eq!(result.is_ok(), free && !key.name.ends_with("_file"), "{}", key.name);
     }
 }
 
@@ -261,4 +270,24 @@ fn a_short_secret_is_for_loopback_unless_it_is_allowed() {
     for listen in ["127.0.0.1:0", "127.1.2.3:0", "[::1]:0"] {
         assert!(start("s", listen, "false").is_ok(), "{listen}");
     }
+}
+
+#[test]
+fn an_operator_token_can_be_sent_and_beyond_loopback_not_be_guessed() {
+    let start = |token: &str, listen: &str, allow: &str| {
+        let toml = format!("operator_token = {token:?}");
+        let flags = [("admin_listen", listen), ("allow_short_secret", allow)];
+        let config = load(Some(&toml), &[], &flags).unwrap();
+        secret::for_operator(&config).map_err(|error| error.to_string())
+    };
+    let (short, long) = ("t".repeat(31), "t".repeat(32));
+    assert_eq!(start(&short, "127.0.0.1:0", "false").unwrap().unwrap().expose(), short.as_bytes());
+    let refused = start(&short, "0.0.0.0:0", "false").unwrap_err();
+    assert!(refused.contains("31 bytes") && !refused.contains(&short), "{refused}");
+    assert!(start(&short, "0.0.0.0:0", "true").is_ok() && start(&long, "0.0.0.0:0", "false").is_ok());
+    for token in ["two words", " front", "behind ", "grün", "tab\tbed"] {
+        let refused = start(token, "127.0.0.1:0", "false").unwrap_err();
+        assert!(refused.contains("visible ASCII") && !refused.contains(token), "{refused}");
+    }
+    assert!(secret::for_operator(&load(None, &[], &[]).unwrap()).unwrap().is_none());
 }

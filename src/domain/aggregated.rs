@@ -3,6 +3,7 @@
 use super::{Block, BlockNumber, EncodedAggregatedProof};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
+use utoipa::ToSchema;
 
 /// An aggregated operation; JSON is externally tagged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +68,7 @@ impl AggregatedOperation {
 }
 
 /// Action of an aggregated operation, in the order of a block's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)] // documented at AggregatedOperation
 pub enum AggregatedActionType {
     CommitBlocks,

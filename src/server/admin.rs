@@ -1,4 +1,5 @@
-//! The admin listener: whether the process lives, and whether it is fit for work. No token.
+//! The admin listener: whether the process lives, whether it is fit for work, what it measures, and what operators read, as JSON and as a
+//! page, without a token. What they do needs the operator's.
 
 use std::sync::Arc;
 
@@ -6,39 +7,55 @@ use axum::{
     Json, Router,
     extract::State,
     http::StatusCode,
-    middleware::from_fn,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
-use serde_json::json;
 
-use super::{error::ApiError, observe::observe};
-use crate::workers::Node;
+use super::{
+    dashboard,
+    error::ApiError,
+    guard::own_site,
+    metrics::{self, Exporter},
+    monitor::Monitor,
+    observe::observe,
+    routes::{self, Limits},
+    views::Readiness,
+};
+use crate::{config::Secret, workers::Node};
 
 /// The routes of the admin listener.
-pub fn router(node: Arc<Node>) -> Router {
+///
+/// With `loopback` it is asked under the names of this machine only.
+pub fn router(
+    node: Arc<Node>,
+    monitor: Monitor,
+    operator: Option<Secret>,
+    limits: Limits,
+    loopback: bool,
+) -> Router {
+    let measured = node.store().metrics().clone();
+    let exporter = Arc::new(Exporter::new(node.clone(), monitor.clone()));
+    let routes = routes::admin_routes(node.clone(), monitor, operator, limits);
     Router::new()
+        .route("/metrics", get(metrics::metrics).with_state(exporter))
         .route("/healthz", get(|| async { "alive" }))
         .route("/readyz", get(ready))
+        .with_state(node)
+        .merge(dashboard::router())
+        .merge(routes)
         .fallback(|| async { ApiError::UnknownRoute })
         .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
+        .layer(from_fn_with_state(loopback, own_site))
         .layer(from_fn(observe))
-        .with_state(node)
+        .layer(from_fn_with_state(measured, metrics::measure))
 }
 
 async fn ready(State(node): State<Arc<Node>>) -> Response {
-    let checked = tokio::task::spawn_blocking(move || (reasons(&node), warnings(&node))).await;
-    let (reasons, warnings) =
-        checked.unwrap_or_else(|error| (vec![format!("the check failed: {error}")], Vec::new()));
+    let checked = tokio::task::spawn_blocking(move || reasons(&node)).await;
+    let reasons = checked.unwrap_or_else(|error| vec![format!("the check failed: {error}")]);
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": reasons.is_empty(), "reasons": reasons, "warnings": warnings})))
-        .into_response()
-}
-
-/// What an operator should know of a node that is fit for work. Short space is no reason to send no more requests here: proofs would
-/// not arrive, for which the rest of the space is kept.
-fn warnings(node: &Node) -> Vec<String> {
-    node.store().check_space().err().iter().map(ToString::to_string).collect()
+    (status, Json(Readiness { ready: reasons.is_empty(), reasons })).into_response()
 }
 
 /// Why the node is not fit for work.
@@ -52,5 +69,6 @@ fn reasons(node: &Node) -> Vec<String> {
     if let Err(error) = node.store().head() {
         reasons.push(format!("the store cannot be read: {error}"));
     }
+    reasons.extend(node.store().check_space().err().map(|error| error.to_string()));
     reasons
 }

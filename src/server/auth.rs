@@ -66,6 +66,9 @@ pub enum AuthError {
     /// `sub` or `exp` is absent or not of its type.
     #[error("the token lacks the claim sub or exp")]
     MissingClaim,
+    /// It is not the operator's.
+    #[error("the token is not the configured operator_token")]
+    WrongOperator,
     /// `exp` has passed, or `nbf` is still to come.
     #[error("the token is expired or not yet valid")]
     Expired,
@@ -188,6 +191,33 @@ pub async fn require_token(
     next: Next,
 ) -> Result<Response, ApiError> {
     auth.verify_headers(request.headers()).map_err(ApiError::Unauthorized)?;
+    Ok(next.run(request).await)
+}
+
+/// Middleware: lets a request through only with the operator's token, compared in constant time.
+///
+/// # Errors
+/// [`ApiError::NoOperator`] when none is configured, [`ApiError::Unauthorized`].
+pub async fn require_operator(
+    State(operator): State<Option<Arc<Secret>>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let operator = operator.ok_or(ApiError::NoOperator)?;
+    let mut values = request.headers().get_all(AUTHORIZATION).iter();
+    let header = values.next().and_then(|value| value.to_str().ok());
+    let header = header.ok_or(ApiError::Unauthorized(AuthError::Missing))?;
+    if values.next().is_some() {
+        return Err(ApiError::Unauthorized(AuthError::Repeated));
+    }
+    let given = match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => return Err(ApiError::Unauthorized(AuthError::Missing)),
+    };
+    // Hashes are of one length, and compared in constant time.
+    if blake3::hash(given.as_bytes()) != blake3::hash(operator.expose()) {
+        return Err(ApiError::Unauthorized(AuthError::WrongOperator));
+    }
     Ok(next.run(request).await)
 }
 

@@ -9,11 +9,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::auth::AuthError;
+use super::{auth::AuthError, observe};
 
 /// Seconds after which a client that gets 503 may try again.
 const RETRY_AFTER: &str = "5";
+
+/// The media type of problems.
+pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +133,21 @@ pub enum ApiError {
     /// Blocks before genesis.
     #[error("no genesis is imported yet; import it first")]
     NoGenesis,
+    /// The block is tried as it is.
+    #[error("block {block} is not quarantined, and its job was not dropped; there is nothing to try again")]
+    NotQuarantined {
+        /// The block.
+        block: u32,
+    },
+    /// A page of another site, in a browser on this machine.
+    #[error("this address is not for other sites: {why}; ask for localhost or 127.0.0.1")]
+    ForeignSite {
+        /// How it shows.
+        why: &'static str,
+    },
+    /// The admin listener does nothing for anybody.
+    #[error("no operator token is configured; set operator_token_file and start again")]
+    NoOperator,
     /// The server is stopping, starting, or has too much to do.
     #[error("the server cannot take this now; try again: {reason}")]
     Unavailable {
@@ -156,13 +175,42 @@ pub enum ApiError {
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The body of every error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The body of every error: a problem of RFC 9457, with extensions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
+    /// `about:blank`: the code says what kind of problem it is.
+    #[serde(default)]
+    pub r#type: String,
+    /// The words of the status.
+    #[serde(default)]
+    pub title: String,
+    /// The status.
+    #[serde(default)]
+    pub status: u16,
+    /// A sentence for people.
+    #[serde(default)]
+    pub detail: String,
     /// Stable and meant for programs, such as `unknown_job`.
     pub code: String,
-    /// A sentence for people.
+    /// The same as `detail`, for clients that know no other.
     pub message: String,
+    /// The id of the request, as in the header `x-request-id` and in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl ErrorBody {
+    fn new(status: StatusCode, code: &str, detail: String) -> Self {
+        Self {
+            r#type: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            status: status.as_u16(),
+            message: detail.clone(),
+            detail,
+            code: code.to_owned(),
+            request_id: observe::current_id(),
+        }
+    }
 }
 
 impl ApiError {
@@ -193,6 +241,9 @@ impl ApiError {
             Self::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
             Self::LowSpace { .. } => (StatusCode::INSUFFICIENT_STORAGE, "low_space"),
             Self::ImportRefused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "import_refused"),
+            Self::NotQuarantined { .. } => (StatusCode::CONFLICT, "not_quarantined"),
+            Self::NoOperator => (StatusCode::FORBIDDEN, "no_operator"),
+            Self::ForeignSite { .. } => (StatusCode::FORBIDDEN, "foreign_site"),
             Self::NoGenesis => (StatusCode::CONFLICT, "no_genesis"),
             Self::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Storage(_) => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
@@ -233,8 +284,8 @@ impl IntoResponse for ApiError {
         if let Self::Storage(cause) | Self::Internal(cause) = &self {
             tracing::error!(code, cause = cause.as_ref() as &dyn std::error::Error, "request failed");
         }
-        let body = ErrorBody { code: code.to_owned(), message: self.to_string() };
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (status, Json(ErrorBody::new(status, code, self.to_string()))).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -10,6 +10,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -105,14 +106,15 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves `router` until `shutdown` completes; then takes no new connection and lets requests under way finish within
-/// the bound. Gives the number of connections that had to be cut. With `tls` nothing but TLS is spoken.
+/// the bound. Gives the number of connections that had to be cut; `open` is the number of those that are open. With `tls` nothing but TLS is spoken.
 ///
 /// Handlers find the peer's address as [`ConnectInfo<SocketAddr>`].
-pub async fn serve(
+pub async fn serve_counted(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
     limits: ListenLimits,
+    open: Gauge,
     shutdown: impl Future<Output = ()>,
 ) -> usize {
     let permits = Arc::new(Semaphore::new(limits.max_connections));
@@ -123,7 +125,10 @@ pub async fn serve(
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            Some(_) = connections.join_next() => continue,
+            Some(_) = connections.join_next() => {
+                count(&open, &connections);
+                continue;
+            }
             accepted = accept(&listener, &permits) => accepted,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
@@ -141,13 +146,30 @@ pub async fn serve(
             }
             drop(permit);
         });
+        count(&open, &connections);
     }
     drop((listener, running));
     let _ = timeout(limits.shutdown_timeout, graceful.shutdown()).await;
     while connections.try_join_next().is_some() {}
     let cut = connections.len();
     connections.shutdown().await;
+    count(&open, &connections);
     cut
+}
+
+/// As [`serve_counted`], without the count.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    limits: ListenLimits,
+    shutdown: impl Future<Output = ()>,
+) -> usize {
+    serve_counted(listener, tls, router, limits, Gauge::default(), shutdown).await
+}
+
+fn count(open: &Gauge, connections: &JoinSet<()>) {
+    open.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
 }
 
 /// The next connection, once there is room for it.

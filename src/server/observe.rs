@@ -8,15 +8,15 @@ use std::{
 };
 
 use axum::{
-    Json,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    http::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use serde_json::json;
-use tracing::{Instrument, debug, error, info_span};
+use tracing::{Instrument, debug, info_span};
+
+use super::error::ApiError;
 
 /// Carries the id of a request, both ways.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,18 +24,26 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken over from a client, in bytes.
 const MAX_ID: usize = 64;
 
+tokio::task_local! {
+    static ID: String;
+}
+
+/// The id of the request that is being answered.
+pub fn current_id() -> Option<String> {
+    ID.try_with(Clone::clone).ok()
+}
+
 /// Middleware: see the module.
 pub async fn observe(request: Request, next: Next) -> Response {
     let id = id_of(request.headers());
     let shown = id.to_str().unwrap_or_default();
     let span = info_span!("request", id = shown, method = %request.method(), path = request.uri().path());
     let start = Instant::now();
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+    let work = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
+    let answer = ID.scope(shown.to_owned(), work).await;
     let mut response = answer.unwrap_or_else(|_| {
-        span.in_scope(|| error!("the request panicked"));
-        let message = "internal error; see the server's log";
-        let body = json!({"code": "internal", "message": message, "request_id": shown});
-        (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
+        let answer = || ApiError::internal("the request panicked").into_response();
+        span.in_scope(|| ID.sync_scope(shown.to_owned(), answer))
     });
     let (status, micros) = (response.status().as_u16(), start.elapsed().as_micros() as u64);
     span.in_scope(|| debug!(status, micros, "answered"));
@@ -59,7 +67,7 @@ fn id_of(headers: &HeaderMap) -> HeaderValue {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use axum::{Router, body::Body, middleware::from_fn, routing};
+    use axum::{Router, body::Body, http::StatusCode, middleware::from_fn, routing};
     use http_body_util::BodyExt;
     use tower::ServiceExt;
 

@@ -8,6 +8,8 @@ pub const BLOCKS: &str = "/api/v1/blocks";
 pub const AGGREGATED_OPERATIONS: &str = "/api/v1/aggregated_operations";
 /// Everything that nothing else can be derived from, as one file.
 pub const BACKUP: &str = "/api/v1/backup";
+/// This interface, described.
+pub const OPENAPI: &str = "/api/v1/openapi.json";
 /// What the server is doing.
 pub const STATUS: &str = "/api/v1/status";
 
@@ -24,6 +26,11 @@ pub fn witness(number: u32) -> String {
 /// The proof of a block.
 pub fn proof(number: u32) -> String {
     format!("{BLOCKS}/{number}/proof")
+}
+
+/// The bundle of a block.
+pub fn bundle(number: u32) -> String {
+    format!("{BLOCKS}/{number}/bundle")
 }
 
 /// The data of a job, as a prover gets it.

@@ -2,6 +2,7 @@
 
 use super::error::ApiError;
 use crate::{
+    bundle::TakeError,
     domain::H256,
     store::{PublishError, StoreError},
     workers::{ImportError, PublishRefused, state::UpdateError, verification::TooManyWaiting},
@@ -33,6 +34,16 @@ impl From<StoreError> for ApiError {
             | StoreError::Index(_)
             | StoreError::MissingProof { .. }
             | StoreError::History { .. } => Self::storage(error),
+        }
+    }
+}
+
+impl From<TakeError> for ApiError {
+    fn from(error: TakeError) -> Self {
+        match error {
+            TakeError::Store(error) => error.into(),
+            TakeError::File(error) => Self::BadParameter(error.to_string()),
+            TakeError::Tree(_) | TakeError::Witness(_) => Self::storage(error),
         }
     }
 }

@@ -1,18 +1,19 @@
 //! How far everything is: what the status route and `status --data-dir` show.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::refusal::hash;
 use crate::{
     domain::job::JobType,
-    store::{AggregatedAction, JobCounts, Quarantine, SpaceState, Store, StoreError},
+    store::{AggregatedAction, JobCounts, Quarantine, SpaceState, Store, StoreBytes, StoreError},
 };
 
 /// Quarantined blocks that are listed; the first one is the one that matters.
 const MAX_QUARANTINED: usize = 100;
 
 /// The state of a data folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Status {
     /// Version of this program.
     pub version: &'static str,
@@ -26,10 +27,25 @@ pub struct Status {
     pub aggregated_operations: OperationStatus,
     /// Space of the file system.
     pub space: SpaceStatus,
+    /// Bytes of the data folder, measured now and then; null until they are, and when the folder is looked at offline.
+    pub storage: Option<StorageStatus>,
+    /// Provers that were seen within `gone_timeout`, or hold a job.
+    pub provers: u64,
+}
+
+/// Bytes of the parts of the data folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct StorageStatus {
+    /// The index of sled.
+    pub index_bytes: u64,
+    /// Blocks, witnesses and proofs.
+    pub blobs_bytes: u64,
+    /// What cannot be made again, once more.
+    pub journal_bytes: u64,
 }
 
 /// Space of the file system that the data folder is in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SpaceStatus {
     /// Bytes that are free; null when the system does not tell.
     pub free_bytes: Option<u64>,
@@ -40,7 +56,7 @@ pub struct SpaceStatus {
 }
 
 /// The genesis.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct GenesisStatus {
     /// Root before block 1, 0x and 64 hex digits.
     pub root: String,
@@ -49,7 +65,7 @@ pub struct GenesisStatus {
 }
 
 /// Blocks by number; 0 for none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct BlockStatus {
     /// The last imported block.
     pub head: u32,
@@ -62,7 +78,7 @@ pub struct BlockStatus {
 }
 
 /// A block that cannot be witnessed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct QuarantineStatus {
     /// Block number.
     pub block: u32,
@@ -77,7 +93,7 @@ pub struct QuarantineStatus {
 }
 
 /// Numbers of jobs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct JobStatus {
     /// Waiting for a prover.
     pub idle: u64,
@@ -96,7 +112,7 @@ pub struct JobStatus {
 }
 
 /// The last block of each action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct OperationStatus {
     /// Committed.
     pub commit_blocks: u32,
@@ -108,12 +124,28 @@ pub struct OperationStatus {
     pub execute_blocks: u32,
 }
 
+impl From<StoreBytes> for StorageStatus {
+    fn from(StoreBytes { index, blobs, journal }: StoreBytes) -> Self {
+        Self { index_bytes: index, blobs_bytes: blobs, journal_bytes: journal }
+    }
+}
+
 impl Status {
     /// Reads the status of a store: some counters, nothing that grows with the chain.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn of(store: &Store) -> Result<Self, StoreError> {
+        Self::with_seen(store, std::iter::empty())
+    }
+
+    /// The same, with provers that were seen beside those that hold jobs.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn with_seen(store: &Store, seen: impl Iterator<Item = String>) -> Result<Self, StoreError> {
+        let mut provers = store.holders();
+        provers.extend(seen);
         let genesis = store.genesis()?;
         let JobCounts { idle, in_progress, done, failed } = store.counts()?;
         let quarantined = store.quarantined(MAX_QUARANTINED)?;
@@ -145,6 +177,8 @@ impl Status {
                 execute_blocks: store.last_block_of(AggregatedAction::ExecuteBlocks)?,
             },
             space: SpaceStatus { free_bytes, min_free_bytes, low },
+            storage: None,
+            provers: provers.len() as u64,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Imported blocks, and which of them are quarantined.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Table};
@@ -64,6 +66,8 @@ pub struct BlockRecord {
     pub quarantine: Option<Quarantine>,
     /// Whether its witness is stored.
     pub witnessed: bool,
+    /// Length of [`NewBlock::extra`], in bytes.
+    pub extra_len: u64,
 }
 
 /// Stored: frozen.
@@ -83,6 +87,12 @@ pub(super) struct BlockRow {
 const MAX_CAUSE: usize = 1000;
 
 impl Store {
+    /// Time since a block was imported, by the wall clock; `None` when it is not there.
+    pub fn age_of_block(&self, number: u32) -> Result<Option<Duration>, StoreError> {
+        let age = |block: BlockRecord| self.now_ms().saturating_sub(block.imported_at_ms);
+        Ok(self.block(number)?.map(|block| Duration::from_millis(age(block))))
+    }
+
     /// The last imported block; 0 when there is none.
     pub fn head(&self) -> Result<u32, StoreError> {
         ACCOUNTS.head(&self.db)
@@ -152,6 +162,7 @@ impl Store {
             imported_at_ms: row.imported_at_ms,
             quarantine: self.quarantine(number)?,
             witnessed: self.db.contains(Table::Witnesses, &keys::number(number))?,
+            extra_len: row.extra.raw_len(),
         }))
     }
 
@@ -190,9 +201,32 @@ impl Store {
         self.apply(batch)
     }
 
+    /// Frees a quarantined block, so that it is tried again; durable on return. Whether it was quarantined.
+    pub fn free(&self, number: u32) -> Result<bool, StoreError> {
+        self.ready()?;
+        let chain = self.lock_chain();
+        if self.block_row(number)?.is_none() {
+            return Err(StoreError::NotFound { what: format!("block {number}") });
+        }
+        let was = self.db.contains(Table::Quarantine, &keys::number(number))?;
+        if was {
+            let mut batch = Batch::new();
+            batch.remove(Table::Quarantine, &keys::number(number));
+            self.apply(batch)?;
+        }
+        drop(chain);
+        self.sync()?;
+        Ok(was)
+    }
+
     /// Up to `limit` quarantined blocks, the first ones.
     pub fn quarantined(&self, limit: usize) -> Result<Vec<(u32, Quarantine)>, StoreError> {
-        let entries = self.db.range_raw(Table::Quarantine, &keys::number(0), &[0xff; 5], limit)?;
+        self.quarantined_from(0, limit)
+    }
+
+    /// Up to `limit` quarantined blocks from a number on, the first ones.
+    pub fn quarantined_from(&self, number: u32, limit: usize) -> Result<Vec<(u32, Quarantine)>, StoreError> {
+        let entries = self.db.range_raw(Table::Quarantine, &keys::number(number), &[0xff; 5], limit)?;
         let parse = |(key, payload): Entry| {
             let number = keys::head_number(&key).ok_or_else(|| StoreError::corrupt("a key is cut short"))?;
             Ok((number, codec::from_body_bytes("a quarantine", &payload)?))

@@ -1,11 +1,13 @@
 //! Group commit: many writers wait for one flush.
 
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::body::{Bodies, BodyRef};
 use super::db::Db;
 use super::error::StoreError;
 use super::journal::Journal;
+use crate::metrics::Metrics;
 
 /// Lets one waiter flush for all that wait.
 #[derive(Debug, Default)]
@@ -43,7 +45,13 @@ impl Committer {
 
     /// Returns when everything applied before this call is on disk, in the index and in the journal: after a flush of both that
     /// began after it.
-    pub fn sync(&self, db: &Db, bodies: &Bodies, journal: Option<&Journal>) -> Result<(), StoreError> {
+    pub fn sync(
+        &self,
+        db: &Db,
+        bodies: &Bodies,
+        journal: Option<&Journal>,
+        metrics: &Metrics,
+    ) -> Result<(), StoreError> {
         let mut rounds = self.lock();
         #[cfg(test)]
         {
@@ -61,7 +69,9 @@ impl Committer {
             let round = rounds.begun;
             let unlink = std::mem::take(&mut rounds.unlink);
             drop(rounds);
+            let start = Instant::now();
             let result = flush(db, journal);
+            metrics.sync_seconds.observe(start.elapsed().as_secs_f64());
             if result.is_ok() {
                 remove_files(bodies, &unlink);
             }

@@ -133,12 +133,22 @@ impl DeltaLog {
         }
     }
 
-    fn read(&self, db: &Db, bodies: &Bodies, number: u32) -> Result<TreeDelta, StoreError> {
-        let missing =
-            || StoreError::corrupt(format!("block {number} is missing in the table `{}`", self.log.name()));
-        let row: DeltaRow = db.get(self.log, &keys::number(number))?.ok_or_else(missing)?;
+    /// Length of the change of block `number`, in bytes.
+    pub fn change_len(&self, db: &Db, number: u32) -> Result<u64, StoreError> {
+        Ok(self.row(db, number)?.delta.raw_len())
+    }
+
+    /// The change of block `number`.
+    pub fn read(&self, db: &Db, bodies: &Bodies, number: u32) -> Result<TreeDelta, StoreError> {
+        let row = self.row(db, number)?;
         let bytes = bodies.open_body(&row.delta)?.bytes()?;
         codec::from_body_bytes(&format!("the change of block {number}"), &bytes)
+    }
+
+    fn row(&self, db: &Db, number: u32) -> Result<DeltaRow, StoreError> {
+        let missing =
+            || StoreError::corrupt(format!("block {number} is missing in the table `{}`", self.log.name()));
+        db.get(self.log, &keys::number(number))?.ok_or_else(missing)
     }
 
     fn write<'a>(

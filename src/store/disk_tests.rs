@@ -190,7 +190,7 @@ fn a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on() {
         if bodies {
             assert_eq!(store.tree_head().unwrap(), next + 9);
         } else {
-            assert_eq!(store.rejected(1).unwrap()[0].job_id, next + 9);
+            assert_eq!(store.rejected(None, 1).unwrap()[0].job_id, next + 9);
         }
         assert_eq!(store.single_proof(1).unwrap(), Some(proof_json(1)));
         assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());

@@ -15,6 +15,7 @@ use super::error::StoreError;
 use super::keys::{self, index, meta};
 use super::{Store, codec};
 use crate::domain::job::{JobStatus, JobType};
+use crate::tree::source::Entry;
 
 /// A job as shown to operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,19 @@ pub struct JobRecord {
     pub updated_at_ms: u64,
     /// Of an idle job whose lease ended: in how many milliseconds it is handed out again.
     pub waits_ms: Option<u64>,
+    /// Size of the block in chunks; `None` for an aggregated job.
+    pub chunks: Option<u32>,
+    /// Of a job in progress: when it was handed out, in milliseconds since 1970; `None` when that was in an earlier run.
+    pub leased_since_ms: Option<u64>,
+    /// Of a job in progress: when its lease was taken or renewed last, in milliseconds since 1970.
+    pub last_heartbeat_ms: Option<u64>,
+}
+
+impl JobRecord {
+    /// Its size: chunks of the block, or the number of blocks.
+    pub fn size(&self) -> u32 {
+        self.chunks.unwrap_or_else(|| self.last.saturating_sub(self.first).saturating_add(1))
+    }
 }
 
 /// Number of jobs by status.
@@ -104,6 +118,9 @@ impl JobRow {
             created_at_ms: self.created_at_ms,
             updated_at_ms: self.updated_at_ms,
             waits_ms: None,
+            chunks: (self.job_type == JobType::Single).then_some(self.chunks),
+            leased_since_ms: None,
+            last_heartbeat_ms: None,
         }
     }
 }
@@ -189,22 +206,35 @@ impl Store {
         after: u32,
         limit: usize,
     ) -> Result<Vec<JobRecord>, StoreError> {
-        let Some(start) = after.checked_add(1) else { return Ok(Vec::new()) };
-        let Some(status) = status else {
-            let rows = self.db.range_raw(Table::Jobs, &keys::number(start), &[0xff; 5], limit)?;
-            return rows
-                .into_iter()
-                .map(|(_, row)| Ok(self.shown(codec::from_body_bytes("a job", &row)?)))
-                .collect();
+        self.job_page(status, after, limit).map(|(jobs, _)| jobs)
+    }
+
+    /// The same, and the id to go on after if there are more.
+    pub fn job_page(
+        &self,
+        status: Option<JobStatus>,
+        after: u32,
+        limit: usize,
+    ) -> Result<(Vec<JobRecord>, Option<u32>), StoreError> {
+        let Some(start) = after.checked_add(1) else { return Ok((Vec::new(), None)) };
+        let (table, from, to) = match status {
+            None => (Table::Jobs, keys::number(start).to_vec(), vec![0xff; 5]),
+            Some(status) => (Table::JobIndex, index::status(status, start), index::after_status(status)),
         };
-        let (from, to) = (index::status(status, start), index::after_status(status));
-        let entries = self.db.range_raw(Table::JobIndex, &from, &to, limit)?;
+        let mut entries = self.db.range_raw(table, &from, &to, limit.saturating_add(1))?;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let next = entries.last().filter(|_| more).and_then(|(key, _)| keys::tail_number(key));
+        let Some(status) = status else {
+            let read = |(_, row): Entry| Ok(self.shown(codec::from_body_bytes("a job", &row)?));
+            return Ok((entries.into_iter().map(read).collect::<Result<_, StoreError>>()?, next));
+        };
         let ids = entries.iter().filter_map(|(key, _)| keys::tail_number(key));
         // A job may move on between index and record: then it is not of that status any more.
         let records = ids.filter_map(|id| self.job(id).transpose());
-        records
-            .filter(|record| record.as_ref().is_ok_and(|r| r.status == status) || record.is_err())
-            .collect()
+        let of_status = records
+            .filter(|record| record.as_ref().is_ok_and(|record| record.status == status) || record.is_err());
+        Ok((of_status.collect::<Result<_, StoreError>>()?, next))
     }
 
     /// Number of jobs by status.

@@ -31,6 +31,8 @@ pub(super) struct Held {
     pub lease: Lease,
     /// Wall time of the renewal.
     pub renewed_wall_ms: u64,
+    /// Wall time of the hand-out; `None` when that was in an earlier run.
+    pub claimed_wall_ms: Option<u64>,
     /// Lease time at which the record was written last.
     recorded_at_ms: u64,
 }
@@ -44,7 +46,7 @@ impl Leases {
     pub fn set(&mut self, job: u32, state: JobState, wall_ms: u64) {
         self.remove(job);
         match state {
-            JobState::InProgress(lease) => self.insert(job, lease, wall_ms),
+            JobState::InProgress(lease) => self.insert(job, lease, wall_ms, Some(wall_ms)),
             JobState::Waiting { until_ms } => {
                 self.waiting.insert(job, until_ms);
                 self.by_end.insert((until_ms, job));
@@ -53,11 +55,11 @@ impl Leases {
         }
     }
 
-    pub fn insert(&mut self, job: u32, lease: Lease, renewed_wall_ms: u64) {
+    pub fn insert(&mut self, job: u32, lease: Lease, renewed_wall_ms: u64, claimed_wall_ms: Option<u64>) {
         self.remove(job);
         self.by_age.insert((lease.renewed_at_ms, job));
         let recorded_at_ms = lease.renewed_at_ms;
-        self.by_job.insert(job, Held { lease, renewed_wall_ms, recorded_at_ms });
+        self.by_job.insert(job, Held { lease, renewed_wall_ms, claimed_wall_ms, recorded_at_ms });
     }
 
     pub fn remove(&mut self, job: u32) {
@@ -77,6 +79,13 @@ impl Leases {
     /// The jobs whose wait is over.
     pub fn due(&self, now_ms: u64) -> Vec<u32> {
         self.by_end.iter().take_while(|(until_ms, _)| *until_ms <= now_ms).map(|(_, job)| *job).collect()
+    }
+
+    /// Number of jobs whose lease has ended and that wait, or have not been freed yet.
+    pub fn stale(&self, now_ms: u64, policy: LeasePolicy) -> usize {
+        let gone = self.by_age.iter().take_while(|(renewed, _)| policy.is_gone(*renewed, now_ms)).count();
+        let ended = self.by_end.iter().take_while(|(until_ms, _)| *until_ms <= now_ms).count();
+        gone + self.by_end.len() - ended
     }
 
     /// Stores a renewed lease. Returns whether the record is due to be written as well.
@@ -103,6 +112,11 @@ impl Leases {
     pub fn of_holder(&self, prover: &str) -> Vec<u32> {
         let held = self.by_job.iter().filter(|(_, held)| held.lease.holder == prover);
         held.map(|(job, _)| *job).collect()
+    }
+
+    /// All leases, by job.
+    pub fn all(&self) -> impl Iterator<Item = (u32, &Held)> + '_ {
+        self.by_job.iter().map(|(job, held)| (*job, held))
     }
 
     pub fn jobs(&self) -> impl Iterator<Item = u32> + '_ {

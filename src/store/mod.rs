@@ -105,6 +105,7 @@ mod genesis_load;
 mod genesis_tests;
 #[cfg(test)]
 mod golden_tests;
+pub mod image;
 mod index;
 mod index_snapshot;
 mod inspect;
@@ -121,6 +122,7 @@ mod keys;
 #[cfg(test)]
 mod lease_tests;
 mod leases;
+mod measure;
 mod open;
 mod proofs;
 mod queue;
@@ -140,10 +142,12 @@ mod snapshot;
 mod space;
 #[cfg(test)]
 mod space_tests;
+mod standing;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tree_before;
 mod witnesses;
 
 use std::fs::File;
@@ -164,20 +168,23 @@ pub use genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
 pub use inspect::Inspection;
 pub use job_data::{AddJob, JobData};
 pub use jobs::{JobCounts, JobRecord};
+pub use measure::StoreBytes;
 pub use open::{FolderLock, StoreOptions, wait_until_closed};
 pub use proofs::{KeptProof, NewProof, ProofRecord, PublishError};
 pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
-pub use rejected::RejectedProof;
+pub use rejected::{RejectedProof, RejectedRecord};
 pub use replace::Replacement;
 pub use retention::DropReport;
 pub use revert::RevertReport;
 pub use salvage::{Published, Salvage, Source};
 pub use snapshot::Snapshot;
 pub use space::{ManualSpace, SpaceProbe, SpaceState, SystemSpace};
+pub use standing::LeaseRecord;
 pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
 
 use crate::clock::Clock;
 use crate::domain::job::LeasePolicy;
+use crate::metrics::Metrics;
 
 /// An open data folder.
 pub struct Store {
@@ -187,6 +194,7 @@ pub struct Store {
     /// `None` in a folder that is only looked at.
     journal: Option<journal::Journal>,
     committer: commit::Committer,
+    metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     space: space::Space,
     history: u32,
@@ -226,6 +234,11 @@ impl Store {
         self.clock.wall_ms()
     }
 
+    /// What is counted and timed in this run, by the store and by those who work with it.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
     /// How much space is left, as of at most a second ago.
     pub fn space(&self) -> SpaceState {
         self.space.state(self.clock.monotonic_ms())
@@ -241,7 +254,7 @@ impl Store {
 
     /// Returns when everything that was written before this call is durable. Callers at the same time share one flush.
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.committer.sync(&self.db, &self.bodies, self.journal.as_ref())
+        self.committer.sync(&self.db, &self.bodies, self.journal.as_ref(), &self.metrics)
     }
 
     /// Compresses a body and makes it durable. It has no owner yet: dropped, it is gone.

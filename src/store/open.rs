@@ -123,6 +123,7 @@ impl Store {
             bodies,
             journal,
             committer: Committer::default(),
+            metrics: Arc::default(),
             clock: options.clock,
             history: options.history,
             space: Space::new(dir, options.space, options.min_free_bytes),

@@ -103,6 +103,13 @@ pub(super) struct ProofRow {
     pub body: BodyRef,
 }
 
+impl ProofRow {
+    fn record(self) -> ProofRecord {
+        let Self { first, last, prover, stored_at_ms, body, .. } = self;
+        ProofRecord { first, last, prover, stored_at_ms, body }
+    }
+}
+
 /// Where the proofs of a type are.
 pub(super) fn table(job_type: JobType) -> Table {
     match job_type {
@@ -178,9 +185,8 @@ impl Store {
         from.push(0);
         let rows = self.db.range_raw(table(job_type), &from, &[0xff; 9], limit)?;
         let read = |(_, row): Entry| {
-            let ProofRow { first, last, prover, stored_at_ms, body, .. } =
-                codec::from_body_bytes("a proof", &row)?;
-            Ok(ProofRecord { first, last, prover, stored_at_ms, body })
+            let row: ProofRow = codec::from_body_bytes("a proof", &row)?;
+            Ok(row.record())
         };
         rows.into_iter().map(read).collect()
     }
@@ -212,6 +218,17 @@ impl Store {
     /// The aggregated proof of exactly this range, as the protocol's JSON.
     pub fn aggregated_proof(&self, first: u32, last: u32) -> Result<Option<Vec<u8>>, StoreError> {
         self.proof(JobType::Aggregated, first, last)
+    }
+
+    /// A stored proof without its body.
+    pub fn proof_record(
+        &self,
+        job_type: JobType,
+        first: u32,
+        last: u32,
+    ) -> Result<Option<ProofRecord>, StoreError> {
+        let row: Option<ProofRow> = self.db.get(table(job_type), &key(job_type, first, last))?;
+        Ok(row.map(ProofRow::record))
     }
 
     /// Whether the block has a proof; cheaper than reading it.

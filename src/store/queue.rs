@@ -12,6 +12,7 @@
 //! All of it is serialised by one lock, held for some index look-ups and one transaction, never for a sync. Leases are not synced: losing
 //! one costs a lease. A heartbeat writes nothing but the record of a lease, at most eight times a timeout.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 
@@ -100,6 +101,11 @@ impl Store {
             self.change_jobs(&mut leases, vec![(row, new.clone(), job.clone())])?;
             if let Some(data) = data {
                 let JobRow { id, job_type, first, last, .. } = new;
+                let kind = match job_type {
+                    JobType::Single => "single",
+                    JobType::Aggregated => "aggregated",
+                };
+                self.metrics.attempts.add(kind, 1);
                 return Ok(Some(ClaimedJob { id, job_type, first, last, attempt: job.attempts, data }));
             }
         }
@@ -108,6 +114,19 @@ impl Store {
 
     /// A prover is still at a job.
     pub fn heartbeat(&self, prover: &str, id: u32) -> Result<HeartbeatOutcome, StoreError> {
+        let outcome = self.renew(prover, id)?;
+        let word = match outcome {
+            HeartbeatOutcome::Renewed => "renewed",
+            HeartbeatOutcome::NotFound => "not_found",
+            HeartbeatOutcome::NotHolder { .. } => "not_holder",
+            HeartbeatOutcome::NotInProgress { .. } => "not_in_progress",
+        };
+        // Outside of the lock of the queue.
+        self.metrics.heartbeats.add(word, 1);
+        Ok(outcome)
+    }
+
+    fn renew(&self, prover: &str, id: u32) -> Result<HeartbeatOutcome, StoreError> {
         let mut leases = self.lock_queue();
         let Some(held) = leases.get(id) else {
             return Ok(match self.job_row(id)? {
@@ -137,7 +156,9 @@ impl Store {
         self.ready()?;
         let mut leases = self.lock_queue();
         let ids = leases.of_holder(prover);
-        self.change_held(&mut leases, &ids, |job| job.release(prover))
+        let released = self.change_held(&mut leases, &ids, |job| job.release(prover))?;
+        self.metrics.leases_ended.add("released", released.len() as u64);
+        Ok(released)
     }
 
     /// Ends the leases that were not renewed in time. Returns the ids of their jobs, which are idle or failed now.
@@ -146,7 +167,20 @@ impl Store {
         let mut leases = self.lock_queue();
         let (now, policy) = (self.lease_now(), self.policy);
         let ids = leases.gone(now, policy, usize::MAX);
-        self.change_held(&mut leases, &ids, |job| job.expire(now, policy))
+        let parked = Cell::new(0);
+        let expired = self.change_held(&mut leases, &ids, |job| {
+            let ended = job.expire(now, policy);
+            parked.set(parked.get() + u64::from(ended && job.status() == JobStatus::Failed));
+            ended
+        })?;
+        self.metrics.leases_ended.add("parked", parked.get());
+        self.metrics.leases_ended.add("waiting", (expired.len() as u64).saturating_sub(parked.get()));
+        Ok(expired)
+    }
+
+    /// Number of jobs whose prover fell silent, and which no other prover may have yet.
+    pub fn stale_jobs(&self) -> usize {
+        self.lock_queue().stale(self.lease_now(), self.policy)
     }
 
     /// Puts jobs whose wait is over among the idle ones.
@@ -288,6 +322,8 @@ impl Store {
             JobStatus::InProgress => {
                 if let Some(held) = self.lock_queue().get(record.id) {
                     record.updated_at_ms = held.renewed_wall_ms;
+                    record.last_heartbeat_ms = Some(held.renewed_wall_ms);
+                    record.leased_since_ms = held.claimed_wall_ms;
                 }
             }
             JobStatus::Idle => {
@@ -317,7 +353,7 @@ impl Store {
         let ids: BTreeSet<u32> = entries.iter().filter_map(|(key, _)| keys::tail_number(key)).collect();
         for id in ids {
             let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
-            leases.insert(id, self.lease_of_earlier_run(&row), row.updated_at_ms);
+            leases.insert(id, self.lease_of_earlier_run(&row), row.updated_at_ms, None);
         }
         let waited =
             self.db.range_raw(Table::JobIndex, &index::waiting(0), &index::after_waiting(), usize::MAX)?;

@@ -251,9 +251,16 @@ fn rejected_proofs_are_kept_up_to_a_bound_newest_first() {
         store.reject(RejectedProof { job_id: n, prover: None, reason, at_ms: 0, body }).unwrap();
     }
     store.sync().unwrap();
-    let kept: Vec<u32> = store.rejected(10).unwrap().iter().map(|proof| proof.job_id).collect();
-    assert_eq!(kept, [8, 7, 6, 5]);
-    assert_eq!(store.rejected(1).unwrap()[0].body, noise(8, 3_000));
+    let of_page = |before, limit| -> Vec<(u32, u32)> {
+        let page = store.rejected(before, limit).unwrap();
+        page.iter().map(|proof| (proof.number, proof.job_id)).collect()
+    };
+    assert_eq!(of_page(None, 10), [(8, 8), (7, 7), (6, 6), (5, 5)]);
+    assert_eq!(of_page(Some(7), 1), [(6, 6)]);
+    assert_eq!(of_page(Some(5), 10), []);
+    assert_eq!(store.rejected_body(8).unwrap().unwrap(), noise(8, 3_000));
+    assert_eq!(store.rejected(None, 1).unwrap()[0].length, 3_000);
+    assert_eq!(store.rejected_body(4).unwrap(), None);
     assert_eq!(files(dir.path()), 4);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }

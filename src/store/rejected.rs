@@ -24,6 +24,23 @@ pub struct RejectedProof {
     pub body: Vec<u8>,
 }
 
+/// A proof that was not accepted, without itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedRecord {
+    /// Its number, from 0.
+    pub number: u32,
+    /// The job it was published for.
+    pub job_id: u32,
+    /// The prover that held the job, if any.
+    pub prover: Option<String>,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// Length of what was published, in bytes.
+    pub length: u64,
+}
+
 /// Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RejectedRow {
@@ -61,15 +78,24 @@ impl Store {
         self.apply(batch)
     }
 
-    /// Up to `limit` rejected proofs, the newest first.
-    pub fn rejected(&self, limit: usize) -> Result<Vec<RejectedProof>, StoreError> {
-        let rows = self.db.range_raw_back(Table::Rejected, &keys::number(0), &[0xff; 5], limit)?;
-        let read = |(_, row): Entry| {
+    /// Up to `limit` rejected proofs, the newest first; all, or those before a number.
+    pub fn rejected(&self, before: Option<u32>, limit: usize) -> Result<Vec<RejectedRecord>, StoreError> {
+        let end = before.map_or_else(|| vec![0xff; 5], |before| keys::number(before).to_vec());
+        let rows = self.db.range_raw_back(Table::Rejected, &keys::number(0), &end, limit)?;
+        let read = |(key, row): Entry| {
             let RejectedRow { job_id, prover, reason, at_ms, body } =
                 codec::from_body_bytes("a rejected proof", &row)?;
-            Ok(RejectedProof { job_id, prover, reason, at_ms, body: self.read_body(&body)? })
+            let number = keys::head_number(&key)
+                .ok_or_else(|| StoreError::corrupt("the key of a rejected proof is too short"))?;
+            Ok(RejectedRecord { number, job_id, prover, reason, at_ms, length: body.raw_len() })
         };
         rows.into_iter().map(read).collect()
+    }
+
+    /// What was published as the rejected proof of a number; `None` when it is not kept, or not any more.
+    pub fn rejected_body(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        let row: Option<RejectedRow> = self.db.get(Table::Rejected, &keys::number(number))?;
+        row.map(|row| self.read_body(&row.body)).transpose()
     }
 }
 

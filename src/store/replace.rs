@@ -15,7 +15,7 @@ use super::folder;
 use super::open::lock;
 
 /// What a data folder consists of, and a repair replaces.
-const PARTS: [&str; 3] = ["index", "blobs", "journal"];
+pub(super) const PARTS: [&str; 3] = ["index", "blobs", "journal"];
 const DAMAGED: &str = "damaged";
 const FRESH: &str = "repair.tmp";
 const REPAIRED: &str = "repaired";

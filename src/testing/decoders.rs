@@ -41,6 +41,7 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("backup", backup),
     ("block", block),
     ("body", stored::body),
+    ("bundle", bundle),
     ("chain_file", chain_file),
     ("config", config),
     ("headers", headers),
@@ -360,6 +361,23 @@ fn backup(bytes: &[u8]) {
     };
     if let Ok((_, counts)) = crate::backup::verify(mended.as_deref().unwrap_or(file), seen) {
         assert!(counts.entries > entries, "the first entry, which says what it is, is counted and not shown");
+    }
+}
+
+/// A bundle. An even first byte gives the file as it stands, an odd one the JSON in it, so that what is behind the checksums is
+/// reached. Whatever is in it, the check comes to an end and answers every question once.
+fn bundle(bytes: &[u8]) {
+    let Some((kind, bytes)) = bytes.split_first() else { return };
+    let file = match kind % 2 {
+        0 => bytes.to_vec(),
+        _ => crate::bundle::file_of(bytes).expect("a short bundle"),
+    };
+    let Ok(report) = crate::bundle::check(&file) else { return };
+    assert_eq!(report.lines.len(), 11);
+    assert_eq!(report.holds, report.finding().is_none());
+    if let Ok(bundle) = crate::bundle::Bundle::of_file(&file) {
+        let written = bundle.to_file().expect("what was read can be written");
+        assert_eq!(crate::bundle::check(&written).expect("and read").holds, report.holds);
     }
 }
 

@@ -1,17 +1,56 @@
-//! What tests share; only with the feature `testing`. Everything here panics where it cannot go on.
+//! The whole server inside a test of yours; with the feature `testing`. Everything here panics where it cannot go on.
 //!
-//! Chain builder, tree in memory and naive tree are those of [`bench`](crate::bench). [`decoders`] is what tests and fuzzer have in
-//! common, [`seeds`] where both start from.
+//! ```
+//! use std::time::Duration;
+//! use zksync_witness_server::testing::{ChainBuilder, TestServer};
+//!
+//! # #[tokio::main]
+//! # async fn main() {
+//! // A chain of 16 accounts, two of which send; a server in a temporary folder, whose time stands still.
+//! let mut chain = ChainBuilder::new(16, 2);
+//! let mut server = TestServer::builder().manual_clock().start().await;
+//! server.import_genesis(&chain.genesis()).await;
+//! server.import_block(&chain.next_block(8)).await;
+//! server.wait_until(|status| status.jobs.idle == 1).await;
+//!
+//! // A prover takes the job and falls silent: its lease ends, however fast this test runs.
+//! let job = server.claim("silent").await.expect("there is a job");
+//! server.advance(Duration::from_secs(3600));
+//! server.wait_until(|status| status.jobs.idle == 1).await;
+//! assert!(!server.heartbeat("silent", job).await);
+//!
+//! // It waits before its next attempt. What was acknowledged is there after a restart.
+//! server.advance(Duration::from_secs(3600));
+//! server.restart().await;
+//! server.start_prover("diligent");
+//! let status = server.wait_until(|status| status.jobs.done == 1).await;
+//! assert_eq!(status.blocks.witnessed, 1);
+//! server.stop().await;
+//! # }
+//! ```
+//!
+//! [`TestServer::client`] is for everything else the API has. The builder takes the rest: the configuration
+//! ([`TestServerBuilder::configure`]), a folder that stays, provers from the start.
 
+#[doc(hidden)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod decoders;
+#[doc(hidden)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod seeds;
 
 mod small_disk;
 
+#[doc(hidden)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod plonk;
 
-pub use crate::bench::{ChainBuilder, Memory, NaiveAccountTree};
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod server;
+
+pub use crate::bench::ChainBuilder;
+#[doc(hidden)]
+pub use crate::bench::{Memory, NaiveAccountTree};
+pub use server::{TestServer, TestServerBuilder};
+#[doc(hidden)]
 pub use small_disk::on_small_disk;

@@ -63,6 +63,12 @@ pub fn seeds(repository: &Path) -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         add("backup", [&[1][..], &backup[..cut]].concat());
     }
 
+    for file in bundles(repository) {
+        add("bundle", [&[0][..], &file].concat());
+        let json = zstd::decode_all(&file[..]).unwrap();
+        add("bundle", [&[1][..], &json].concat());
+    }
+
     let small = blocks.iter().map(|(_, block)| block).min_by_key(|block| block.len()).unwrap();
     for seed in stored::body_seeds(&[small.clone(), Vec::new(), vec![b'x'; 100_000]]) {
         add("body", seed);
@@ -191,4 +197,20 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+/// Bundles of the first blocks of two short chains, without witnesses.
+fn bundles(repository: &Path) -> Vec<Vec<u8>> {
+    use crate::store::{Store, StoreOptions};
+    use crate::workers::import;
+    let unpacked = |path: PathBuf| zstd::decode_all(&fs::read(path).unwrap()[..]).unwrap();
+    let bundle = |name: &str| {
+        let chain = repository.join("tests/vectors/chains").join(name);
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        import::genesis(&store, &unpacked(chain.join("genesis.json.zst")), &|_, _| {}).unwrap();
+        import::block(&store, &unpacked(chain.join("blocks/000001.json.zst"))).unwrap();
+        crate::bundle::take(&store, 1).unwrap().to_file().unwrap()
+    };
+    ["noop_empty_block", "deposit"].map(bundle).into()
 }

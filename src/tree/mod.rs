@@ -33,18 +33,21 @@
 //! | [`leaf`] | account and balance leaves, default hashes |
 //! | [`levels`] | the level-by-level engine over many trees at once |
 //! | [`account_tree`] | balance trees and account tree together: apply a block, read paths |
+//! | [`partial`] | a few leaves with the nodes beside their paths, which can be moved on without the rest |
 //! | [`build`] | a tree from nothing (genesis), part by part, so that it can be interrupted |
 
 pub mod account_tree;
 pub mod build;
 pub mod leaf;
 pub mod levels;
+pub mod partial;
 pub mod record;
 pub mod source;
 pub mod view;
 
 pub use account_tree::{AccountTree, LeafUpdate, TreeError, Version, Versions};
 pub use leaf::AccountHeader;
+pub use partial::{PartialTree, Parts, PartsError};
 pub use source::{Change, SourceError, TreeDelta, TreeSource};
 pub use view::TreeView;
 

@@ -18,6 +18,13 @@ impl From<&TreeDelta> for Overlay {
     }
 }
 
+impl Overlay {
+    /// Takes a block back: what it changed has the values from before it. To be called from the last block on backwards.
+    pub fn undo(&mut self, delta: TreeDelta) {
+        self.0.extend(delta.changes.into_iter().map(|change| (change.key, change.old)));
+    }
+}
+
 /// The tree after some block: a source and the overlays above it, oldest first.
 ///
 /// Overlays are shared, never copied. An overlay may meanwhile be applied to the source: every key in which they

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
+
 use super::bell::Bell;
 use crate::domain::ImportedBlock;
 use crate::store::{Store, StoreError};
@@ -23,6 +25,8 @@ const AHEAD: u32 = 16;
 pub struct Chain {
     state: Mutex<State>,
     bell: Arc<Bell>,
+    /// Versions in memory.
+    versions: Gauge,
 }
 
 struct State {
@@ -56,6 +60,7 @@ impl Chain {
         Ok(Self {
             state: Mutex::new(State { view, hashed: committed, committed, ready: BTreeMap::new() }),
             bell,
+            versions: store.metrics().tree_cache_size.clone(),
         })
     }
 
@@ -82,6 +87,7 @@ impl Chain {
             let number = state.hashed;
             state.ready.insert(number, ready);
         }
+        self.versions.set((state.hashed - state.committed).into());
         drop(state);
         self.bell.ring();
     }
@@ -101,6 +107,7 @@ impl Chain {
         let mut state = self.lock();
         state.view.pop_oldest();
         state.committed = number;
+        self.versions.set((state.hashed - state.committed).into());
         drop(state);
         self.bell.ring();
     }

@@ -6,7 +6,7 @@ pub use super::genesis::import as genesis;
 use super::state::{self, UpdateError, Updated};
 use crate::crypto::{Fr, fr};
 use crate::domain::{AggregatedActionType, AggregatedOperation, AmountError, Block, ImportedBlock};
-use crate::store::{AggregatedAction, NewBlock, PutOutcome, Quarantine, Store, StoreError};
+use crate::store::{AggregatedAction, BlockRecord, NewBlock, PutOutcome, Quarantine, Store, StoreError};
 use crate::tree::TreeError;
 use crate::witness::{Cause, SignatureCheck, WitnessError, assemble, check_signatures, plan};
 
@@ -123,6 +123,11 @@ pub fn block(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError>
         quarantine,
     })?;
     Ok((number, reason.map_or_else(|| stored(outcome), Imported::Quarantined)))
+}
+
+/// How many operations a stored block has: one signature check of each was kept with it.
+pub fn operations(block: &BlockRecord) -> u64 {
+    block.extra_len
 }
 
 fn quarantine(

@@ -219,8 +219,9 @@ fn finish(shared: &Shared, ready: &Ready) {
         match commit(shared, ready) {
             Ok(Some(bytes)) => {
                 shared.chain.committed(number);
-                let [hashing, finishing] =
-                    [ready.hashing, start.elapsed()].map(|time| time.as_millis() as u64);
+                let (hashing, finishing) = (ready.hashing, start.elapsed());
+                measure(shared, number, hashing, finishing);
+                let [hashing, finishing] = [hashing, finishing].map(|time| time.as_millis() as u64);
                 info!(hashing_ms = hashing, finishing_ms = finishing, bytes, "witness stored");
                 return;
             }
@@ -234,6 +235,17 @@ fn finish(shared: &Shared, ready: &Ready) {
         if shared.bell.is_stopping() {
             return;
         }
+    }
+}
+
+/// Counts a block that is done.
+fn measure(shared: &Shared, number: u32, hashing: Duration, finishing: Duration) {
+    let metrics = shared.store.metrics();
+    metrics.witness_generator.observe("build_witness", hashing);
+    metrics.witness_generator.observe("store_witness", finishing);
+    metrics.witness_generator.observe("prepare_witness_and_save_it", hashing + finishing);
+    if let Ok(Some(age)) = shared.store.age_of_block(number) {
+        metrics.process_block.observe("witnessed", age);
     }
 }
 

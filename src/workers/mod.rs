@@ -11,6 +11,7 @@
 //! | [`updater`] | the thread that turns witnesses and proofs into jobs, and ends stale leases |
 //! | [`aggregator`] | makes `CreateProofBlocks` operations when the server is asked to |
 //! | [`proofs`] | what a published proof must satisfy |
+//! | [`provers`] | the provers seen in this run |
 //! | [`rebuild`] | makes an empty store anew from blocks, operations and proofs |
 //! | [`doctor`] | checks a data folder, down to every node of the tree |
 //! | [`ledger`] | the accounts as genesis and blocks make them |
@@ -31,6 +32,7 @@ pub mod ledger;
 pub mod maintainer;
 pub mod node;
 pub mod proofs;
+pub mod provers;
 pub mod rebuild;
 #[cfg(test)]
 mod rebuild_tests;

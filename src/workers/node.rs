@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
@@ -11,6 +11,7 @@ use super::bell::Bell;
 use super::chain::Chain;
 use super::import::{self, ImportError, Imported};
 use super::maintainer;
+use super::provers::Provers;
 use super::updater::Updater;
 use super::verification::Verifier;
 use crate::store::{Store, StoreError};
@@ -57,6 +58,7 @@ pub struct Node {
     importing: Mutex<()>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     failed: Arc<AtomicBool>,
+    provers: Provers,
 }
 
 impl Node {
@@ -69,6 +71,7 @@ impl Node {
             importing: Mutex::new(()),
             threads: Mutex::new(Vec::new()),
             failed: Arc::new(AtomicBool::new(false)),
+            provers: Provers::default(),
         })
     }
 
@@ -143,6 +146,21 @@ impl Node {
         &self.store
     }
 
+    /// The provers seen in this run.
+    pub fn provers(&self) -> &Provers {
+        &self.provers
+    }
+
+    /// Lets a block be tried again that is quarantined or whose job was dropped, and wakes the workers. Whether it was one.
+    ///
+    /// # Errors
+    /// When there is no such block, or the store fails.
+    pub fn retry(&self, block: u32) -> Result<bool, StoreError> {
+        let retried = self.store.retry(block)?;
+        self.bell.ring();
+        Ok(retried)
+    }
+
     /// What published proofs are verified by.
     pub fn verifier(&self) -> Option<&Arc<Verifier>> {
         self.options.verifier.as_ref()
@@ -176,7 +194,7 @@ impl Node {
         progress: &dyn Fn(usize, usize),
     ) -> Result<Imported, ImportError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.announce(import::genesis(&self.store, body, progress))
+        self.announce("genesis", || import::genesis(&self.store, body, progress))
     }
 
     /// Imports the next block and wakes the workers.
@@ -189,7 +207,7 @@ impl Node {
             return Err(ImportError::NoGenesis);
         }
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.announce(import::block(&self.store, body))
+        self.announce("block", || import::block(&self.store, body))
     }
 
     /// Imports an aggregated operation and wakes the workers.
@@ -198,13 +216,51 @@ impl Node {
     /// See [`import::aggregated_operation`].
     pub fn import_aggregated_operation(&self, body: &[u8]) -> Result<Imported, ImportError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.announce(import::aggregated_operation(&self.store, body))
+        self.announce("aggregated_operation", || import::aggregated_operation(&self.store, body))
     }
 
-    fn announce<T>(&self, outcome: Result<T, ImportError>) -> Result<T, ImportError> {
+    fn announce<T: Outcome>(
+        &self,
+        kind: &'static str,
+        import: impl FnOnce() -> Result<T, ImportError>,
+    ) -> Result<T, ImportError> {
+        let start = Instant::now();
+        let outcome = import();
+        let metrics = self.store.metrics();
+        metrics.import_seconds.observe(kind, start.elapsed());
+        let word = match &outcome {
+            Ok(imported) => imported.word(),
+            Err(ImportError::Store(
+                StoreError::OutOfOrder { .. } | StoreError::Different { .. } | StoreError::Conflict { .. },
+            )) => "refused",
+            Err(ImportError::Store(_) | ImportError::Tree(_)) => "failed",
+            Err(_) => "refused",
+        };
+        metrics.imports.add(word, 1);
         if outcome.is_ok() {
             self.bell.ring();
         }
         outcome
+    }
+}
+
+/// What an import came to, in a word of the metrics.
+trait Outcome {
+    fn word(&self) -> &'static str;
+}
+
+impl Outcome for Imported {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::AlreadyThere => "already_there",
+            Self::Quarantined(_) => "quarantined",
+        }
+    }
+}
+
+impl Outcome for (u32, Imported) {
+    fn word(&self) -> &'static str {
+        self.1.word()
     }
 }

@@ -1,5 +1,7 @@
 //! What a published proof must satisfy before it is stored (spec 06 §7, no. 7 and 14).
 
+use std::time::Instant;
+
 use thiserror::Error;
 
 use super::verification::{CircuitId, Verifier, aggregation_of};
@@ -41,7 +43,27 @@ pub enum PublishRefused {
 impl PublishRefused {
     /// Whether the proof itself is at fault, so that it is worth keeping for inspection.
     pub fn is_bad_proof(&self) -> bool {
-        matches!(self, Self::Malformed(_) | Self::PublicInput { .. } | Self::NotVerified(_))
+        self.fault().is_some()
+    }
+
+    /// What is wrong with the proof itself, in a word of the metrics.
+    fn fault(&self) -> Option<&'static str> {
+        match self {
+            Self::Malformed(_) => Some("malformed"),
+            Self::PublicInput { .. } => Some("public_input"),
+            Self::NotVerified(_) => Some("not_verified"),
+            Self::Queue(_) | Self::Store(_) => None,
+        }
+    }
+
+    /// What publishing it came to, in a word of the metrics.
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            _ if self.is_bad_proof() => "rejected",
+            Self::Queue(PublishError::Duplicate { .. }) => "duplicate",
+            Self::Queue(PublishError::Store(_)) | Self::Store(_) => "failed",
+            _ => "refused",
+        }
     }
 }
 
@@ -97,13 +119,19 @@ impl CheckedProof {
     /// # Errors
     /// [`PublishRefused::NotVerified`]; the proof is kept for inspection, and its job stays as it is.
     pub fn verify(&self, store: &Store, verifier: &Verifier) -> Result<(), PublishRefused> {
+        let start = Instant::now();
         let verified = match (self.circuit, &self.proof) {
             (Some(CircuitId::Block { chunks }), JobResultData::BlockProof(proof)) => {
                 verifier.verify_block(chunks, proof)
             }
             (Some(_), JobResultData::AggregatedBlockProof(proof)) => verifier.verify_aggregate(proof),
-            _ => Ok(()),
+            _ => return Ok(()),
         };
+        let kind = match self.proof {
+            JobResultData::BlockProof(_) => "block",
+            JobResultData::AggregatedBlockProof(_) => "aggregate",
+        };
+        store.metrics().verification_seconds.observe(kind, start.elapsed());
         verified.or_else(|reason| self.refuse(store, reason.into()))
     }
 
@@ -117,12 +145,16 @@ impl CheckedProof {
             JobType::Single => store.publish_single(proof)?,
             JobType::Aggregated => store.publish_aggregated(proof)?,
         }
+        if let (JobType::Single, Ok(Some(age))) = (job_type(&self.proof), store.age_of_block(self.first)) {
+            store.metrics().process_block.observe("proven", age);
+        }
         Ok(())
     }
 
     /// Keeps a bad proof for inspection.
     fn refuse<T>(&self, store: &Store, refused: PublishRefused) -> Result<T, PublishRefused> {
-        if refused.is_bad_proof() {
+        if let Some(fault) = refused.fault() {
+            store.metrics().rejected_proofs.add(fault, 1);
             let prover = store.job(self.job_id)?.and_then(|job| job.holder);
             let (job_id, reason, at_ms) = (self.job_id, refused.to_string(), store.now_ms());
             store.reject(RejectedProof { job_id, prover, reason, at_ms, body: self.json.clone() })?;

@@ -101,20 +101,45 @@ pub enum UpdateError {
     Store(#[from] StoreError),
 }
 
+/// Plain accounts before a block.
+pub trait Accounts {
+    /// An account without its balances.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn account(&self, account: u32) -> Result<Option<AccountState>, StoreError>;
+    /// Its balance in a token, 0 when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn balance(&self, account: u32, token: u32) -> Result<u128, StoreError>;
+}
+
+/// The accounts after the last imported block.
+impl Accounts for Store {
+    fn account(&self, account: u32) -> Result<Option<AccountState>, StoreError> {
+        Store::account(self, account)
+    }
+
+    fn balance(&self, account: u32, token: u32) -> Result<u128, StoreError> {
+        Store::balance(self, account, token)
+    }
+}
+
 /// The accounts a block touches, as its account updates leave them.
 pub struct Updated<'a> {
-    store: &'a Store,
+    before: &'a dyn Accounts,
     accounts: BTreeMap<u32, Option<AccountState>>,
     balances: BTreeMap<(u32, u32), u128>,
 }
 
 impl<'a> Updated<'a> {
-    /// Applies updates to the state after the last imported block, each checked against what it claims to find (spec 02 §7).
+    /// Applies updates to the accounts before the block, each checked against what it claims to find (spec 02 §7).
     ///
     /// # Errors
     /// [`UpdateError::DoesNotFit`] for the first update that does not fit.
-    pub fn apply(store: &'a Store, updates: &AccountUpdates) -> Result<Self, UpdateError> {
-        let mut state = Self { store, accounts: BTreeMap::new(), balances: BTreeMap::new() };
+    pub fn apply(before: &'a dyn Accounts, updates: &AccountUpdates) -> Result<Self, UpdateError> {
+        let mut state = Self { before, accounts: BTreeMap::new(), balances: BTreeMap::new() };
         for (index, (account, update)) in updates.iter().enumerate() {
             state.one(index, *account, update)?;
         }
@@ -125,7 +150,7 @@ impl<'a> Updated<'a> {
         if let Some(state) = self.accounts.get(&account) {
             return Ok(state.clone());
         }
-        let state = self.store.account(account)?;
+        let state = self.before.account(account)?;
         self.accounts.insert(account, state.clone());
         Ok(state)
     }
@@ -134,7 +159,7 @@ impl<'a> Updated<'a> {
         if let Some(balance) = self.balances.get(&(account, token)) {
             return Ok(*balance);
         }
-        let balance = self.store.balance(account, token)?;
+        let balance = self.before.balance(account, token)?;
         self.balances.insert((account, token), balance);
         Ok(balance)
     }
@@ -209,12 +234,12 @@ impl<'a> Updated<'a> {
         // What only the updates touch must end as it began.
         for &account in self.accounts.keys() {
             if let std::collections::btree_map::Entry::Vacant(slot) = headers.entry(account) {
-                slot.insert(self.store.account(account)?.as_ref().map(header).unwrap_or_default());
+                slot.insert(self.before.account(account)?.as_ref().map(header).unwrap_or_default());
             }
         }
         for &(account, token) in self.balances.keys() {
             if let std::collections::btree_map::Entry::Vacant(slot) = balances.entry((account, token)) {
-                slot.insert(self.store.balance(account, token)?);
+                slot.insert(self.before.balance(account, token)?);
             }
         }
         for (account, operated) in headers {

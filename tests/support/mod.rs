@@ -111,7 +111,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let addresses = line.trim().strip_prefix("serving on ").unwrap_or_else(|| panic!("{line:?}"));
-        let (url, admin) = addresses.split_once(", health on ").unwrap();
+        let (url, admin) = addresses.split_once(", dashboard on ").unwrap();
         Self { child, url: url.to_owned(), admin: admin.to_owned() }
     }
 

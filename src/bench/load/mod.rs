@@ -39,6 +39,7 @@ use super::rig::{self, SECRET, TOKEN_TTL};
 use super::server_process::ServerProcess;
 use crate::config::Secret;
 use crate::server::auth::{Authenticator, CLIENT_SUBJECT};
+use crate::store::StoreBytes;
 use ledger::Ledger;
 use prover::{Prover, Templates};
 use report::{Report, Sample};
@@ -241,7 +242,11 @@ struct Look<'a> {
 impl Look<'_> {
     fn at(&self, server: &ServerProcess) -> Sample {
         let at_s = self.begin.elapsed().as_secs_f64();
-        Sample { at_s, footprint: server.footprint(), disk_bytes: size_of(self.folder) }
+        Sample {
+            at_s,
+            footprint: server.footprint(),
+            disk_bytes: StoreBytes::of(self.folder).map_or(0, StoreBytes::total),
+        }
     }
 
     /// Once it has as few descriptors as at first, or after a while.
@@ -252,17 +257,6 @@ impl Look<'_> {
         }
         self.at(server)
     }
-}
-
-/// Bytes of all files below a folder; those that vanish meanwhile are none.
-fn size_of(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => size_of(&entry.path()),
-        Ok(metadata) => metadata.len(),
-        Err(_) => 0,
-    };
-    entries.map(size).sum()
 }
 
 /// Lets this process, and the server it starts, have so many descriptors.

@@ -1,17 +1,38 @@
 //! Blocks and what belongs to one, read back byte for byte as stored.
 
 use axum::{
-    extract::{Path, State, rejection::PathRejection},
-    http::HeaderMap,
-    response::Response,
+    Json,
+    extract::{Path, Query, State, rejection::PathRejection, rejection::QueryRejection},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
 };
 
-use super::{Shared, path_of, stored_json};
-use crate::server::{error::ApiError, stored::StoredJson};
+use serde::Deserialize;
+use tracing::info;
+use utoipa::IntoParams;
 
-type Number = Result<Path<u32>, PathRejection>;
+use super::{Shared, path_of, query_of, stored_json};
+use crate::bundle::{self, TakeError};
+use crate::server::{
+    error::ApiError,
+    path,
+    stored::StoredJson,
+    views::{BlockOutcome, BlockPage, Explanation, Order, page_size},
+};
 
-/// The imported genesis.
+/// A block.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct BlockPath {
+    /// Its number.
+    #[param(maximum = 4294967295u64)]
+    number: u32,
+}
+
+type Number = Result<Path<BlockPath>, PathRejection>;
+
+/// The genesis, as imported.
+#[utoipa::path(get, path = path::GENESIS, responses((status = OK, body = Value)))]
 pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response, ApiError> {
     let body = api.blocking(|node| Ok(node.store().open_genesis()?)).await?;
     let missing = || ApiError::NotFound { what: "the genesis".to_owned() };
@@ -19,16 +40,18 @@ pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response,
 }
 
 /// A block and its account updates, as imported.
+#[utoipa::path(get, path = "/api/v1/blocks/{number}", params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
-    let number = path_of(number)?;
+    let BlockPath { number } = path_of(number)?;
     let body = api.blocking(move |node| Ok(node.store().open_block(number)?)).await?;
     let missing = || ApiError::NotFound { what: format!("block {number}") };
     StoredJson::whole(body.ok_or_else(missing)?).into_response(&headers)
 }
 
-/// The witness of a block.
+/// The witness of a block, as provers get it.
+#[utoipa::path(get, path = "/api/v1/blocks/{number}/witness", params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
-    let number = path_of(number)?;
+    let BlockPath { number } = path_of(number)?;
     let witness = api.blocking(move |node| {
         let witness = node.store().witness(number)?;
         let missing = || ApiError::NotFound { what: format!("the witness of block {number}") };
@@ -37,9 +60,70 @@ pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> 
     witness.await?.into_response(&headers)
 }
 
-/// The proof of a block.
+/// The proof of a block, as published.
+#[utoipa::path(get, path = "/api/v1/blocks/{number}/proof", params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiError> {
-    let number = path_of(number)?;
+    let BlockPath { number } = path_of(number)?;
     let proof = api.blocking(move |node| Ok(node.store().single_proof(number)?)).await?;
     stored_json(proof, || format!("the proof of block {number}"))
+}
+
+/// A block with all that its witness follows from, as a file for `check bundle`.
+#[utoipa::path(get, path = "/api/v1/blocks/{number}/bundle", params(BlockPath),
+    responses((status = OK, content_type = "application/octet-stream", body = [u8])))]
+pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiError> {
+    let BlockPath { number } = path_of(number)?;
+    let file = api.blocking(move |node| {
+        let bundle = bundle::take(node.store(), number)?;
+        Ok(bundle.to_file().map_err(TakeError::from)?)
+    });
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], file.await?).into_response())
+}
+
+/// Which blocks to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Filter {
+    /// Only those with a larger number.
+    #[param(maximum = 4294967295u64)]
+    after: Option<u32>,
+    /// Only those with a smaller number.
+    #[param(maximum = 4294967295u64)]
+    before: Option<u32>,
+    /// At most so many: 1 to 1000, 100 if absent.
+    #[param(maximum = 4294967295u64)]
+    limit: Option<u32>,
+    /// Which come first.
+    #[serde(default)]
+    #[param(inline)]
+    order: Order,
+}
+
+/// Blocks and how far they are.
+#[utoipa::path(get, path = path::BLOCKS, params(Filter), responses((status = OK, body = BlockPage)))]
+pub async fn list(
+    State(api): Shared,
+    filter: Result<Query<Filter>, QueryRejection>,
+) -> Result<Json<BlockPage>, ApiError> {
+    let Filter { after, before, limit, order } = query_of(filter)?;
+    let limit = page_size(limit);
+    api.blocking(move |node| Ok(BlockPage::of(node.store(), after, before, order, limit)?)).await.map(Json)
+}
+
+/// Why a block is not proven yet.
+#[utoipa::path(get, path = "/api/v1/blocks/{number}/explain", params(BlockPath), responses((status = OK, body = Explanation)))]
+pub async fn explain(State(api): Shared, number: Number) -> Result<Json<Explanation>, ApiError> {
+    let BlockPath { number } = path_of(number)?;
+    api.blocking(move |node| Ok(Explanation::of(node.store(), number)?)).await.map(Json)
+}
+
+/// Tries a block again that is quarantined, or whose job was dropped.
+#[utoipa::path(post, path = "/api/v1/blocks/{number}/retry", params(BlockPath), responses((status = OK, body = BlockOutcome)))]
+pub async fn retry(State(api): Shared, number: Number) -> Result<Json<BlockOutcome>, ApiError> {
+    let BlockPath { number } = path_of(number)?;
+    if !api.blocking(move |node| Ok(node.retry(number)?)).await? {
+        return Err(ApiError::NotQuarantined { block: number });
+    }
+    info!(block = number, "block tried again by an operator");
+    Ok(Json(BlockOutcome { block: number, outcome: "retried".to_owned() }))
 }

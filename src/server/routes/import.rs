@@ -3,42 +3,22 @@
 use std::time::Duration;
 
 use axum::{Json, body::Body, extract::State};
-use serde::Serialize;
 use tracing::info;
 
 use super::Shared;
-use crate::{clock::Countdown, server::error::ApiError, workers::Imported};
+use crate::{
+    clock::Countdown,
+    server::{error::ApiError, path, views::ImportOutcome},
+};
 
 /// Time between two lines of the log about an import under way.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What became of an import.
-#[derive(Debug, Serialize)]
-pub struct Outcome {
-    /// `stored`, `already_there` or `quarantined`.
-    outcome: &'static str,
-    /// Number of the block.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    block: Option<u32>,
-    /// Why a block is quarantined.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
-impl Outcome {
-    fn new(block: Option<u32>, imported: Imported) -> Json<Self> {
-        let (outcome, reason) = match imported {
-            Imported::Stored => ("stored", None),
-            Imported::AlreadyThere => ("already_there", None),
-            Imported::Quarantined(reason) => ("quarantined", Some(reason)),
-        };
-        Json(Self { outcome, block, reason })
-    }
-}
-
-/// The state before block 1. The answer comes when all of it is stored, for a large one after many minutes; a client that gives
+/// Imports the state before block 1. The answer comes when all of it is stored, for a large one after many minutes; a client that gives
 /// up meanwhile does not stop the import.
-pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<Outcome>, ApiError> {
+#[utoipa::path(post, path = path::GENESIS, request_body(content = Value, description = "The accounts before block 1, by id (spec 02 §7)"),
+    responses((status = OK, body = ImportOutcome)))]
+pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.genesis).await?)?;
     let countdown = Countdown::new(PROGRESS_INTERVAL);
     let progress = move |done, total| {
@@ -48,23 +28,27 @@ pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<Outcome>, Ap
     };
     let imported = api.blocking(move |node| Ok(node.import_genesis(&body, &progress)?)).await?;
     info!(outcome = ?imported, "genesis imported");
-    Ok(Outcome::new(None, imported))
+    Ok(Json(ImportOutcome::new(None, imported)))
 }
 
-/// The next block.
-pub async fn block(State(api): Shared, body: Body) -> Result<Json<Outcome>, ApiError> {
+/// Imports the next block.
+#[utoipa::path(post, path = path::BLOCKS, request_body(content = Value, description = "`{\"block\": …, \"accounts_updated\": …}` (spec 02 §6, §7)"),
+    responses((status = OK, body = ImportOutcome)))]
+pub async fn block(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.block).await?)?;
     let (number, imported) = api.blocking(move |node| Ok(node.import_block(&body)?)).await?;
     info!(block = number, outcome = ?imported, "block imported");
-    Ok(Outcome::new(Some(number), imported))
+    Ok(Json(ImportOutcome::new(Some(number), imported)))
 }
 
-/// An aggregated operation.
-pub async fn aggregated_operation(State(api): Shared, body: Body) -> Result<Json<Outcome>, ApiError> {
+/// Imports an aggregated operation.
+#[utoipa::path(post, path = path::AGGREGATED_OPERATIONS, request_body(content = Value, description = "An aggregated operation (spec 02 §9)"),
+    responses((status = OK, body = ImportOutcome)))]
+pub async fn aggregated_operation(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.operation).await?)?;
     let imported = api.blocking(move |node| Ok(node.import_aggregated_operation(&body)?)).await?;
     info!(outcome = ?imported, "aggregated operation imported");
-    Ok(Outcome::new(None, imported))
+    Ok(Json(ImportOutcome::new(None, imported)))
 }
 
 fn not_empty(body: Vec<u8>) -> Result<Vec<u8>, ApiError> {

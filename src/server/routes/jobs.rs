@@ -6,124 +6,69 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Deserialize;
 use tracing::info;
+use utoipa::IntoParams;
 
-use super::{Shared, page, path_of, query_of};
-use crate::{
-    domain::job::JobStatus,
-    server::{error::ApiError, refusal::wire_id, stored::StoredJson},
-    store::JobRecord,
+use super::{Shared, path_of, query_of};
+use crate::server::{
+    error::ApiError,
+    stored::StoredJson,
+    views::{JobOutcome, JobPage, JobStatusName, JobView, page_size},
 };
 
-type Id = Result<Path<i32>, PathRejection>;
-
-/// A job as shown.
-#[derive(Debug, Serialize)]
-pub struct JobView {
-    id: i32,
-    r#type: &'static str,
-    status: JobStatusName,
-    priority: u8,
-    first_block: u32,
-    last_block: u32,
-    attempts: u32,
-    holder: Option<String>,
-    created_at_ms: u64,
-    updated_at_ms: u64,
-    /// Of an idle job whose lease ended: in how many milliseconds it is handed out again.
-    waits_ms: Option<u64>,
+/// A job.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct JobPath {
+    /// Its id.
+    #[serde(rename = "id")]
+    #[param(minimum = -2147483648i64, maximum = 2147483647i64)]
+    job_id: i32,
 }
 
-/// The status of a job, as written in answers and queries.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum JobStatusName {
-    Idle,
-    InProgress,
-    Done,
-    Failed,
-}
-
-impl From<JobStatus> for JobStatusName {
-    fn from(status: JobStatus) -> Self {
-        match status {
-            JobStatus::Idle => Self::Idle,
-            JobStatus::InProgress => Self::InProgress,
-            JobStatus::Done => Self::Done,
-            JobStatus::Failed => Self::Failed,
-        }
-    }
-}
-
-impl From<JobStatusName> for JobStatus {
-    fn from(name: JobStatusName) -> Self {
-        match name {
-            JobStatusName::Idle => Self::Idle,
-            JobStatusName::InProgress => Self::InProgress,
-            JobStatusName::Done => Self::Done,
-            JobStatusName::Failed => Self::Failed,
-        }
-    }
-}
-
-impl From<JobRecord> for JobView {
-    fn from(job: JobRecord) -> Self {
-        let JobRecord { id, job_type, status, first, last, attempts, holder, .. } = job;
-        let (created_at_ms, updated_at_ms, waits_ms) = (job.created_at_ms, job.updated_at_ms, job.waits_ms);
-        Self {
-            id: wire_id(id),
-            r#type: job_type.name(),
-            status: status.into(),
-            priority: job_type.priority(),
-            first_block: first,
-            last_block: last,
-            attempts,
-            holder,
-            created_at_ms,
-            updated_at_ms,
-            waits_ms,
-        }
-    }
-}
+type Id = Result<Path<JobPath>, PathRejection>;
 
 /// Which jobs to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Filter {
     /// Only those of this status.
     status: Option<JobStatusName>,
     /// Only those with a larger id.
     #[serde(default)]
+    #[param(maximum = 4294967295u64)]
     after: u32,
-    /// At most so many.
-    limit: Option<usize>,
+    /// At most so many: 1 to 1000, 100 if absent.
+    #[param(maximum = 4294967295u64)]
+    limit: Option<u32>,
 }
 
-/// Jobs by id; `next` is the `after` of the next page, if there may be one.
+/// Lists jobs by id; `next` is the `after` of the next page, if there may be one.
+#[utoipa::path(get, path = "/api/v1/jobs", params(Filter), responses((status = OK, body = JobPage)))]
 pub async fn list(
     State(api): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<JobPage>, ApiError> {
     let Filter { status, after, limit } = query_of(filter)?;
-    let limit = page(limit);
-    let jobs = api.blocking(move |node| Ok(node.store().jobs(status.map(Into::into), after, limit)?)).await?;
-    let next = jobs.last().filter(|_| jobs.len() == limit).map(|job| job.id);
-    let jobs: Vec<JobView> = jobs.into_iter().map(Into::into).collect();
-    Ok(Json(json!({"jobs": jobs, "next": next})))
+    let limit = page_size(limit);
+    api.blocking(move |node| Ok(JobPage::of_node(node, status, after, limit)?)).await.map(Json)
 }
 
 /// One job.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", params(JobPath), responses((status = OK, body = JobView)))]
 pub async fn job(State(api): Shared, id: Id) -> Result<Json<JobView>, ApiError> {
-    let job_id = path_of(id)?;
+    let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
-    let job = api.blocking(move |node| Ok(node.store().job(id)?)).await?;
-    job.map(|job| Json(job.into())).ok_or(ApiError::UnknownJob { job_id })
+    let job =
+        api.blocking(move |node| Ok(node.store().job(id)?.map(|job| JobView::of_node(node, job)))).await?;
+    job.map(Json).ok_or(ApiError::UnknownJob { job_id })
 }
 
 /// The data of a job, as a prover gets it.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/data", params(JobPath), responses((status = OK, body = Value)))]
 pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Response, ApiError> {
-    let job_id = path_of(id)?;
+    let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let data = api.blocking(move |node| {
         let data = node.store().job_data(id)?.ok_or(ApiError::UnknownJob { job_id })?;
@@ -133,8 +78,9 @@ pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Resp
 }
 
 /// Gives a job another chance.
-pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<Value>, ApiError> {
-    let job_id = path_of(id)?;
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/requeue", params(JobPath), responses((status = OK, body = JobOutcome)))]
+pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
+    let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let requeued = api.blocking(move |node| {
         node.store().job(id)?.ok_or(ApiError::UnknownJob { job_id })?;
@@ -144,12 +90,13 @@ pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<Value>, ApiError
     });
     requeued.await?;
     info!(job = id, "job requeued by an operator");
-    Ok(Json(json!({"job_id": job_id, "outcome": "requeued"})))
+    Ok(Json(JobOutcome { job_id, outcome: "requeued".to_owned() }))
 }
 
 /// Removes a job.
-pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<Value>, ApiError> {
-    let job_id = path_of(id)?;
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/drop", params(JobPath), responses((status = OK, body = JobOutcome)))]
+pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
+    let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let dropped = api.blocking(move |node| {
         node.store().job(id)?.ok_or(ApiError::UnknownJob { job_id })?;
@@ -159,7 +106,7 @@ pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<Value>, ApiErro
     });
     dropped.await?;
     info!(job = id, "job dropped by an operator");
-    Ok(Json(json!({"job_id": job_id, "outcome": "dropped"})))
+    Ok(Json(JobOutcome { job_id, outcome: "dropped".to_owned() }))
 }
 
 fn known(job_id: i32) -> Result<u32, ApiError> {

@@ -6,11 +6,13 @@ mod blocks;
 mod import;
 mod jobs;
 mod prover;
+mod provers;
+mod rejected;
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Body,
     extract::{Path, Query, State, rejection::PathRejection, rejection::QueryRejection},
     http::header,
@@ -19,24 +21,28 @@ use axum::{
     routing::{get, post},
 };
 use tracing::Span;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::{Authenticator, require_token},
+    auth::{Authenticator, require_operator, require_token},
     body::{self, BodyTimeouts},
     error::ApiError,
     gate::{self, Gate},
+    metrics::measure,
+    monitor::Monitor,
     observe::observe,
+    openapi::{self, Listener},
     status::Status,
+    views::{HistoryView, OperatorView},
 };
 use crate::{
-    config::{BodyLimits, Config, RequestLimits},
+    config::{BodyLimits, Config, RequestLimits, Secret},
     server::path,
     workers::Node,
 };
 
-/// Entries of a list that are given when the request does not say, and at most.
-const PAGE: usize = 100;
-const MAX_PAGE: usize = 1000;
+/// Bundles that are taken at a time: each is in memory as a whole.
+const BUNDLES: usize = 2;
 
 /// What a request may cost.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +71,7 @@ impl From<&Config> for Limits {
 /// What the routes work with.
 struct Api {
     node: Arc<Node>,
+    monitor: Monitor,
     limits: BodyLimits,
     timeouts: BodyTimeouts,
 }
@@ -73,7 +80,18 @@ type Shared = State<Arc<Api>>;
 
 /// All routes, every one behind a bearer token: 401 comes before 404, 405 and 400.
 pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: Limits) -> Router {
+    router_with(node, Monitor::idle(), authenticator, limits)
+}
+
+/// The same, with what is found in the background.
+pub fn router_with(
+    node: Arc<Node>,
+    monitor: Monitor,
+    authenticator: Authenticator,
+    limits: Limits,
+) -> Router {
     let Limits { bodies, timeouts, requests, wait } = limits;
+    let measured = node.store().metrics().clone();
     let gate = |requests| from_fn_with_state(Gate::new(requests, wait), gate::pass);
     let messages = Router::new()
         .route("/working_on", post(prover::working_on))
@@ -82,44 +100,108 @@ pub fn router(node: Arc<Node>, authenticator: Authenticator, limits: Limits) -> 
         .route_layer(gate(requests.message));
     let claims = Router::new().route("/get_job", get(prover::get_job)).route_layer(gate(requests.get_job));
     let proofs = Router::new().route("/publish", post(prover::publish)).route_layer(gate(requests.publish));
-    let imports = Router::new()
-        .route(path::GENESIS, post(import::genesis))
-        .route(path::BLOCKS, post(import::block))
-        .route(path::AGGREGATED_OPERATIONS, post(import::aggregated_operation))
+    let imports = OpenApiRouter::new()
+        .routes(routes!(import::genesis))
+        .routes(routes!(import::block))
+        .routes(routes!(import::aggregated_operation))
         .route_layer(gate(requests.import));
-    let operators = Router::new()
-        .route(path::GENESIS, get(blocks::genesis))
-        .route("/api/v1/blocks/{number}", get(blocks::block))
-        .route("/api/v1/blocks/{number}/witness", get(blocks::witness))
-        .route("/api/v1/blocks/{number}/proof", get(blocks::proof))
-        .route(path::AGGREGATED_OPERATIONS, get(aggregated::operations))
-        .route("/api/v1/aggregated_proofs/{first}/{last}", get(aggregated::proof))
-        .route("/api/v1/rejected_proofs", get(aggregated::rejected))
-        .route("/api/v1/jobs", get(jobs::list))
-        .route("/api/v1/jobs/{id}", get(jobs::job))
-        .route("/api/v1/jobs/{id}/data", get(jobs::data))
-        .route("/api/v1/jobs/{id}/requeue", post(jobs::requeue))
-        .route("/api/v1/jobs/{id}/drop", post(jobs::drop_job))
-        .route(path::BACKUP, get(backup::backup))
-        .route(path::STATUS, get(status))
+    let operators = reads()
+        .merge(steering())
+        .routes(routes!(blocks::genesis))
+        .routes(routes!(blocks::block))
+        .routes(routes!(blocks::witness))
+        .routes(routes!(blocks::proof))
+        .routes(routes!(aggregated::proof))
+        .routes(routes!(rejected::proof))
+        .routes(routes!(jobs::data))
+        .routes(routes!(backup::backup))
         .route_layer(gate(requests.operator));
-    Router::new()
+    let bundles = OpenApiRouter::new()
+        .routes(routes!(blocks::bundle))
+        .route_layer(gate(requests.operator.min(BUNDLES)));
+    let described = imports.merge(operators).merge(bundles);
+    openapi::served(described, Listener::Main)
         .route("/status", get(|| async { "alive" }))
         .merge(messages)
         .merge(claims)
         .merge(proofs)
-        .merge(imports)
-        .merge(operators)
         .fallback(|| async { ApiError::UnknownRoute })
         .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
         .layer(from_fn(body::as_it_is))
         .layer(from_fn_with_state(Arc::new(authenticator), require_token))
         .layer(from_fn(observe))
-        .with_state(Arc::new(Api { node, limits: bodies, timeouts }))
+        .layer(from_fn_with_state(measured, measure))
+        .with_state(Arc::new(Api { node, monitor, limits: bodies, timeouts }))
 }
 
+/// What operators read, without what provers are given and give.
+fn reads() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(status))
+        .routes(routes!(blocks::list))
+        .routes(routes!(blocks::explain))
+        .routes(routes!(aggregated::operations))
+        .routes(routes!(rejected::list))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::job))
+        .routes(routes!(provers::list))
+        .routes(routes!(history))
+        .routes(routes!(events))
+}
+
+/// What operators do.
+fn steering() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::requeue))
+        .routes(routes!(jobs::drop_job))
+        .routes(routes!(blocks::retry))
+}
+
+/// The same for the admin listener: reading without a token, doing with that of the operator.
+pub(super) fn admin_routes(
+    node: Arc<Node>,
+    monitor: Monitor,
+    operator: Option<Secret>,
+    limits: Limits,
+) -> Router {
+    let Limits { bodies, timeouts, requests, wait } = limits;
+    let enabled = operator.is_some();
+    let steering = steering().route_layer(from_fn_with_state(operator.map(Arc::new), require_operator));
+    let described = reads()
+        .merge(steering)
+        .routes(routes!(operator_view))
+        .route_layer(from_fn_with_state(Gate::new(requests.operator, wait), gate::pass));
+    openapi::served(described, Listener::Admin)
+        .layer(Extension(OperatorView { enabled }))
+        .with_state(Arc::new(Api { node, monitor, limits: bodies, timeouts }))
+}
+
+/// How far everything is.
+#[utoipa::path(get, path = path::STATUS, responses((status = OK, body = Status)))]
 async fn status(State(api): Shared) -> Result<Json<Status>, ApiError> {
-    api.blocking(|node| Ok(Status::of(node.store())?)).await.map(Json)
+    let monitor = api.monitor.clone();
+    api.blocking(move |node| Ok(monitor.status(node)?)).await.map(Json)
+}
+
+/// The last hour.
+#[utoipa::path(get, path = "/api/v1/history", responses((status = OK, body = HistoryView)))]
+async fn history(State(api): Shared) -> Json<HistoryView> {
+    Json(api.monitor.history())
+}
+
+/// Every change, as it happens: events `change` with the status as JSON, first of all with that of now.
+#[utoipa::path(get, path = "/api/v1/events", responses((status = OK, content_type = "text/event-stream", body = String)))]
+async fn events(State(api): Shared) -> Result<Response, ApiError> {
+    let listener = api.monitor.listen()?;
+    let monitor = api.monitor.clone();
+    let now = api.blocking(move |node| Ok(monitor.status(node)?)).await?;
+    Ok(listener.into_response(now))
+}
+
+/// Whether this listener lets operators do anything.
+#[utoipa::path(get, path = "/api/v1/operator", responses((status = OK, body = OperatorView)))]
+async fn operator_view(Extension(operator): Extension<OperatorView>) -> Json<OperatorView> {
+    Json(operator)
 }
 
 impl Api {
@@ -162,18 +244,6 @@ fn path_of<T>(path: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
 /// The parameters of a query.
 fn query_of<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {
     query.map(|Query(value)| value).map_err(|error| ApiError::BadParameter(error.body_text()))
-}
-
-/// A page size within bounds.
-fn page(limit: Option<usize>) -> usize {
-    limit.unwrap_or(PAGE).clamp(1, MAX_PAGE)
-}
-
-/// A word of a query.
-fn word<T: FromStr>(text: Option<&str>, what: &str) -> Result<Option<T>, ApiError> {
-    let parse =
-        |text: &str| text.parse().map_err(|_| ApiError::BadParameter(format!("{text:?} is no {what}")));
-    text.map(parse).transpose()
 }
 
 /// JSON as it is stored, or 404.

@@ -23,8 +23,8 @@ use crate::{
         refusal::wire_id,
         stored::StoredJson,
     },
-    store::{HeartbeatOutcome, Preference},
-    workers::{PublishRefused, proofs::CheckedProof},
+    store::{HeartbeatOutcome, JobRecord, Preference},
+    workers::{Node, PublishRefused, proofs::CheckedProof},
 };
 
 /// Hands out a job.
@@ -33,6 +33,7 @@ pub async fn get_job(State(api): Shared, headers: HeaderMap, body: Body) -> Resu
     let ProverInputRequest { prover_name: prover, aux_data } = parse_json(&body)?;
     named(&prover)?;
     let job = api.blocking(move |node| {
+        node.provers().seen(&prover, node.store().now_ms());
         let Some(job) = node.store().claim(&prover, preference(&aux_data))? else { return Ok(None) };
         let (id, first, last, attempt) = (job.id, job.first, job.last, job.attempt);
         let _job = info_span!("job", id).entered();
@@ -66,6 +67,7 @@ pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, Ap
     let id = u32::try_from(job_id).map_err(|_| ApiError::UnknownJob { job_id })?;
     let heartbeat = api.blocking(move |node| {
         let _job = info_span!("job", id).entered();
+        node.provers().seen(&prover, node.store().now_ms());
         match node.store().heartbeat(&prover, id)? {
             HeartbeatOutcome::Renewed => {
                 debug!(?prover, "heartbeat");
@@ -101,7 +103,7 @@ async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
         let _job = published.span().entered();
         let verifier = node.verifier().map(Arc::as_ref);
         let checked = CheckedProof::new(node.store(), verifier, request);
-        checked.map(|checked| (checked, published)).map_err(|refused| published.refused(refused))
+        checked.map(|checked| (checked, published)).map_err(|refused| published.refused(node, refused))
     });
     let (proof, published) = checked.await?;
     let verifier = api.node.verifier().filter(|_| proof.is_to_be_verified()).cloned();
@@ -114,8 +116,15 @@ async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
         let verified = verifier.map_or(Ok(()), |verifier| proof.verify(node.store(), &verifier));
         // The disk is nobody's turn.
         drop(turn);
+        // The end of the job is the end of what is known of its lease.
+        let before = published.job(node);
         let stored = verified.and_then(|()| proof.store(node.store()));
-        stored.map_err(|refused| published.refused(refused))?;
+        stored.map_err(|refused| published.refused(node, refused))?;
+        node.store().metrics().publishes.add("stored", 1);
+        published.note(node, true);
+        if let Some(job) = before {
+            note_duration(node, &job);
+        }
         info!(first = published.first, last = published.last, "proof published");
         node.ring();
         Ok(StatusCode::OK)
@@ -136,10 +145,34 @@ impl Published {
         info_span!("job", id = self.job)
     }
 
-    fn refused(&self, refused: PublishRefused) -> ApiError {
+    fn job(&self, node: &Node) -> Option<JobRecord> {
+        let id = u32::try_from(self.job).ok()?;
+        node.store().job(id).ok().flatten()
+    }
+
+    /// Counts the proof for the prover that has the job, or had it last: the message has no name.
+    fn note(&self, node: &Node, taken: bool) {
+        if let Some(holder) = self.job(node).and_then(|job| job.holder) {
+            node.provers().published(&holder, node.store().now_ms(), taken);
+        }
+    }
+
+    fn refused(&self, node: &Node, refused: PublishRefused) -> ApiError {
+        node.store().metrics().publishes.add(refused.outcome(), 1);
+        if refused.is_bad_proof() {
+            self.note(node, false);
+        }
         // The client drops the answer: this line and the list of rejected proofs are where it shows.
         warn!(first = self.first, last = self.last, reason = %refused, "proof rejected");
         refused.into()
+    }
+}
+
+/// Remembers how long a job took, for estimates of others.
+fn note_duration(node: &Node, job: &JobRecord) {
+    if let Some(since) = job.leased_since_ms {
+        let took = node.store().now_ms().saturating_sub(since);
+        node.provers().took(job.job_type, job.size(), took);
     }
 }
 
@@ -149,6 +182,7 @@ pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiEr
     let ProverStopped { prover_name: prover } = parse_json(&body)?;
     named(&prover)?;
     let released = api.blocking(move |node| {
+        node.provers().seen(&prover, node.store().now_ms());
         let jobs = node.store().release(&prover)?;
         info!(?prover, ?jobs, "prover stopped, its jobs are idle again");
         node.ring();

@@ -1,6 +1,6 @@
 //! What the rest of a node does once proofs are there: publish them on Ethereum and execute the blocks.
 //!
-//! The demo has no Ethereum; it records the operations as if both transactions had been confirmed.
+//! There is no Ethereum here; this records the operations as if both transactions had been confirmed.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,99 @@
+//! The state before a block while a bundle is taken, and while it is replayed.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use crate::store::{AccountState, StoreError};
+use crate::tree::{AccountHeader, PartialTree, SourceError};
+use crate::witness::{State, StateError};
+use crate::workers::state::{Accounts, InTree};
+
+/// Ids from here on are in no tree.
+const ACCOUNTS: u32 = 1 << 24;
+
+/// Notes what is read of a tree.
+pub(super) struct Recorder<'a> {
+    tree: InTree<'a>,
+    accounts: RefCell<BTreeSet<u32>>,
+    balances: RefCell<BTreeSet<(u32, u32)>>,
+}
+
+impl<'a> Recorder<'a> {
+    pub fn new(tree: InTree<'a>) -> Self {
+        Self { tree, accounts: RefCell::default(), balances: RefCell::default() }
+    }
+
+    /// Notes what is read elsewhere.
+    pub fn note(&self, account: u32, token: Option<u32>) {
+        if account >= ACCOUNTS {
+            return;
+        }
+        self.accounts.borrow_mut().insert(account);
+        self.balances.borrow_mut().extend(token.map(|token| (account, token)));
+    }
+
+    pub fn into_reads(self) -> (BTreeSet<u32>, BTreeSet<(u32, u32)>) {
+        (self.accounts.into_inner(), self.balances.into_inner())
+    }
+}
+
+impl State for Recorder<'_> {
+    fn account(&self, account: u32) -> Result<Option<AccountHeader>, StateError> {
+        self.note(account, None);
+        self.tree.account(account)
+    }
+
+    fn balance(&self, account: u32, token: u32) -> Result<u128, StateError> {
+        self.note(account, Some(token));
+        self.tree.balance(account, token)
+    }
+
+    fn balances(&self, account: u32, tokens: u32) -> Result<Vec<(u32, u128)>, StateError> {
+        let balances = self.tree.balances(account, tokens)?;
+        // One path at least, or nothing would show that there is no other balance.
+        self.note(account, Some(0));
+        for (token, _) in &balances {
+            self.note(account, Some(*token));
+        }
+        Ok(balances)
+    }
+}
+
+/// The state that the parts of a bundle show.
+pub(super) struct Replayed<'a>(pub &'a PartialTree);
+
+impl State for Replayed<'_> {
+    fn account(&self, account: u32) -> Result<Option<AccountHeader>, StateError> {
+        self.0.account(account).map_err(unreadable)
+    }
+
+    fn balance(&self, account: u32, token: u32) -> Result<u128, StateError> {
+        self.0.balance(account, token).map_err(unreadable)
+    }
+
+    fn balances(&self, account: u32, tokens: u32) -> Result<Vec<(u32, u128)>, StateError> {
+        self.0.balances(account, tokens).map_err(unreadable)
+    }
+}
+
+impl Accounts for Replayed<'_> {
+    /// A tree does not tell an account that equals the default from none. Here it counts as there: what an update wrongly does to none
+    /// then disagrees with the operations.
+    fn account(&self, account: u32) -> Result<Option<AccountState>, StoreError> {
+        let header = self.0.account(account).map_err(absent)?.unwrap_or_default();
+        let AccountHeader { nonce, pub_key_hash, address } = header;
+        Ok(Some(AccountState { nonce, pub_key_hash, address }))
+    }
+
+    fn balance(&self, account: u32, token: u32) -> Result<u128, StoreError> {
+        self.0.balance(account, token).map_err(absent)
+    }
+}
+
+fn unreadable(error: SourceError) -> StateError {
+    StateError(error.0)
+}
+
+fn absent(error: SourceError) -> StoreError {
+    StoreError::Corrupt { what: error.0 }
+}

@@ -1,0 +1,210 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+//! Blocks of the sample chain as bundles: what is taken holds, and what is altered is found.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::{Value, json};
+
+use super::file::{self, HEAD};
+use super::*;
+use crate::store::{Quarantine, Store, StoreError};
+use crate::workers::testing::{Sample, empty};
+use crate::workers::{Node, NodeOptions};
+
+/// A store with the whole sample chain witnessed and block 2 proven, and the number of its blocks.
+fn witnessed() -> (tempfile::TempDir, Arc<Store>, u32) {
+    let sample = Sample::read();
+    let (dir, store) = empty();
+    let head = sample.blocks.len() as u32;
+    let mut rebuild = sample.rebuild(&store, head);
+    assert!(rebuild.proof(&sample.proof(2, "p")).unwrap());
+    rebuild.finish().unwrap();
+    let node = Node::new(store.clone(), NodeOptions::default());
+    node.start_maintainers(head).unwrap();
+    while store.tree_head().unwrap() < head {
+        assert!(!node.has_failed());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    node.stop();
+    (dir, store, head)
+}
+
+static SECOND: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let (_dir, store, _) = witnessed();
+    take(&store, 2).unwrap().to_file().unwrap()
+});
+
+fn outcomes(report: &Report) -> Vec<Outcome> {
+    report.lines.iter().map(|line| line.outcome).collect()
+}
+
+/// What a changed JSON of the second block fails at.
+fn altered(change: impl FnOnce(&mut Value)) -> Report {
+    let bundle = Bundle::of_file(&SECOND).unwrap();
+    // Not through a `Value` as a whole: the witness is compared byte by byte, and stays as it is.
+    let mut json = serde_json::to_value(&bundle).unwrap();
+    change(&mut json);
+    let report = check(&file::pack(&serde_json::to_vec(&json).unwrap()).unwrap()).unwrap();
+    assert!(!report.holds, "{report:?}");
+    report
+}
+
+fn fails(report: &Report, at: Check, words: &str) {
+    let line = report.finding().unwrap();
+    assert_eq!(line.check, at, "{report:?}");
+    assert!(line.detail.contains(words), "{words:?} is not in {line}");
+}
+
+#[test]
+fn every_block_holds_also_when_the_tree_has_moved_on() {
+    use Outcome::{Absent, Holds};
+    let (_dir, store, head) = witnessed();
+    for number in 1..=head {
+        let report = check(&take(&store, number).unwrap().to_file().unwrap()).unwrap();
+        assert!(report.holds, "{report:?}");
+        assert_eq!(report.block, Some(number));
+        let proof = if number == 2 { Holds } else { Absent };
+        let expected = [[Holds; 9].as_slice(), &[proof, Absent]].concat();
+        assert_eq!(outcomes(&report), expected, "{report:?}");
+    }
+}
+
+#[test]
+fn a_block_without_a_witness_holds_as_far_as_it_goes() {
+    let (_dir, store) = empty();
+    Sample::read().rebuild(&store, 2);
+    let report = check(&take(&store, 1).unwrap().to_file().unwrap()).unwrap();
+    assert!(report.holds, "{report:?}");
+    assert_eq!(report.lines[Check::Witness as usize].outcome, Outcome::Absent);
+    let error = take(&store, 2).unwrap_err();
+    assert!(error.to_string().contains("tree before block 2 (the tree has come to block 0)"), "{error}");
+    let error = take(&store, 9).unwrap_err();
+    assert!(matches!(error, TakeError::Store(StoreError::NotFound { .. })), "{error}");
+}
+
+#[test]
+fn any_flipped_byte_is_found() {
+    let file = &*SECOND;
+    let places = (0..HEAD).chain((HEAD..file.len()).step_by(97)).chain([file.len() - 1]);
+    for at in places {
+        for bit in [0, 7] {
+            let mut damaged = file.clone();
+            damaged[at] ^= 1 << bit;
+            let report = check(&damaged).unwrap();
+            assert_eq!(report.finding().unwrap().check, Check::File, "byte {at}");
+            assert!(outcomes(&report)[1..].iter().all(|outcome| *outcome == Outcome::NotChecked));
+        }
+    }
+    for length in [0, 1, HEAD - 1, HEAD, file.len() - 1] {
+        assert!(!check(&file[..length]).unwrap().holds, "{length}");
+    }
+    assert!(!check(&[&file[..], b"x"].concat()).unwrap().holds);
+}
+
+#[test]
+fn a_later_format_is_for_a_later_program_and_lengths_are_bounded() {
+    let sealed = |at: usize, bytes: &[u8]| {
+        let mut file = SECOND.clone();
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+        let crc = crc32fast::hash(&file[..HEAD - 4]);
+        file[HEAD - 4..HEAD].copy_from_slice(&crc.to_le_bytes());
+        file
+    };
+    assert!(matches!(check(&sealed(16, &[2, 0, 0, 0])), Err(FileError::LaterFormat { found: 2, known: 1 })));
+    let long = check(&sealed(20, &(MAX_JSON + 1).to_le_bytes())).unwrap();
+    fails(&long, Check::File, "longer than");
+    let short = check(&sealed(20, &100u64.to_le_bytes())).unwrap();
+    fails(&short, Check::File, "the length of its JSON");
+}
+
+#[test]
+fn a_bundle_is_a_zstd_file_with_json() {
+    let json = zstd::decode_all(&SECOND[..]).unwrap();
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["block"], 2);
+    assert_eq!(json["imported"]["block"]["block_number"], 2);
+}
+
+#[test]
+fn what_is_altered_behind_the_checksums_is_found_at_its_place() {
+    fails(&altered(|json| json["block"] = json!(3)), Check::Block, "it is block 2");
+    fails(&altered(|json| json["imported"]["block"] = json!(3)), Check::Block, "");
+    let balance = |json: &mut Value| {
+        let balances = json["before"]["balances"].as_array_mut().unwrap();
+        let held = balances.iter_mut().find(|entry| entry["balance"] != "0").unwrap();
+        held["balance"] = json!("1");
+    };
+    fails(&altered(balance), Check::RootBefore, "lead to the root");
+    let nonce = |json: &mut Value| json["before"]["accounts"][0]["leaf"]["nonce"] = json!(77);
+    fails(&altered(nonce), Check::RootBefore, "the paths lead to");
+    let node = |json: &mut Value| drop(json["before"]["nodes"].as_array_mut().unwrap().pop());
+    fails(&altered(node), Check::RootBefore, "lead to");
+    let stray = json!({"account": null, "level": 3, "index": 99_999, "hash": "0".repeat(64)});
+    let stray = |json: &mut Value| json["before"]["nodes"].as_array_mut().unwrap().push(stray);
+    fails(&altered(stray), Check::RootBefore, "is beside no path");
+    let root = |json: &mut Value| json["before"]["root"] = json!("0".repeat(64));
+    fails(&altered(root), Check::RootBefore, "the bundle says 0000");
+    let outcomes = |json: &mut Value| json["signature_outcomes"] = json!("07");
+    fails(&altered(outcomes), Check::Signatures, "stored are 07");
+    let updates = |json: &mut Value| json["imported"]["accounts_updated"] = json!([]);
+    fails(&altered(updates), Check::AccountUpdates, "disagree with the operations");
+    let proof = |json: &mut Value| json["proof"]["proof"] = json!("AAEC");
+    fails(&altered(proof), Check::Proof, "");
+    let other = |json: &mut Value| {
+        let proof = Sample::read().proof(3, "p").json;
+        json["proof"]["proof"] = serde_json::from_slice(&proof).unwrap();
+    };
+    fails(&altered(other), Check::Proof, "public input");
+    let timestamp = |json: &mut Value| json["imported"]["block"]["timestamp"] = json!(5);
+    let report = altered(timestamp);
+    fails(&report, Check::Commitment, "different commitment");
+    assert_eq!(report.lines[Check::RootAfter as usize].outcome, Outcome::Holds);
+    assert_eq!(report.lines[Check::Witness as usize].outcome, Outcome::NotChecked);
+    let root = |json: &mut Value| json["imported"]["block"]["new_root_hash"] = json!("1".repeat(64));
+    let report = altered(root);
+    fails(&report, Check::RootAfter, "doesn't match block root hash");
+    let witness = |json: &mut Value| json["witness"]["operations"][0]["tx_type"] = json!("0".repeat(64));
+    fails(&altered(witness), Check::Witness, "differs from the one computed here");
+    let more = |json: &mut Value| json["witness"]["zzz"] = json!(0);
+    fails(&altered(more), Check::Witness, "differs");
+}
+
+#[test]
+fn a_leaf_that_is_left_out_is_not_taken_for_an_empty_one() {
+    // With its path: the other paths still lead to the root, by the hash of what is left out.
+    let (_dir, store, _) = witnessed();
+    let bundle = take(&store, 2).unwrap();
+    let parts = bundle.before.parts().unwrap();
+    let tree = crate::tree::PartialTree::new(parts.clone()).unwrap();
+    let view = crate::tree::TreeView::new(Arc::new(tree));
+    let fee_account: Value = serde_json::from_str(bundle.imported.get()).unwrap();
+    let fee_account = fee_account["block"]["fee_account"].as_u64().unwrap() as u32;
+    let less = |balances: &std::collections::BTreeSet<(u32, u32)>| {
+        let accounts = parts.accounts.keys().copied().collect();
+        let parts = crate::tree::Parts::take(&view, &accounts, balances).unwrap();
+        let mut bundle = bundle.clone();
+        bundle.before = Before::new(bundle.before.root, &parts);
+        check(&bundle.to_file().unwrap()).unwrap()
+    };
+    let all: std::collections::BTreeSet<_> = parts.balances.keys().copied().collect();
+    assert!(less(&all).holds);
+    for left_out in &all {
+        let report = less(&all.iter().copied().filter(|key| key != left_out).collect());
+        let line = report.finding().unwrap();
+        assert!([Check::Operations, Check::AccountUpdates].contains(&line.check), "{left_out:?}: {report:?}");
+        assert!(line.detail.contains("is not among the given"), "{left_out:?}: {line}");
+    }
+    assert!(all.iter().any(|(account, _)| *account == fee_account));
+}
+
+#[test]
+fn a_quarantine_comes_out_again_or_is_said_not_to() {
+    let (_dir, store) = empty();
+    Sample::read().rebuild(&store, 1);
+    let quarantine =
+        Quarantine { op_index: Some(1), op_kind: Some("Deposit".into()), cause: "no".into(), at_ms: 7 };
+    store.set_quarantine(1, Some(quarantine)).unwrap();
+    let report = check(&take(&store, 1).unwrap().to_file().unwrap()).unwrap();
+    fails(&report, Check::Quarantine, "recorded, and not found here: no");
+}

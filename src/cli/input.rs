@@ -1,0 +1,33 @@
+//! A file that a command reads.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use super::{CliError, output::STDIO};
+
+/// Opens a file.
+///
+/// # Errors
+/// [`CliError::NotFound`]; [`CliError::Failed`] when it is a folder or cannot be read.
+pub fn open(path: &Path) -> Result<File, CliError> {
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => CliError::NotFound(format!("{} does not exist", path.display())),
+        _ => CliError::Failed(format!("cannot read {}: {error}; check its permissions", path.display())),
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.is_dir() {
+        return Err(CliError::Failed(format!("{} is a folder; name a file", path.display())));
+    }
+    Ok(file)
+}
+
+/// Opens a file, or standard input if it is called `-`.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_or_stdin(path: &Path) -> Result<Box<dyn Read>, CliError> {
+    Ok(if path == Path::new(STDIO) { Box::new(io::stdin().lock()) } else { Box::new(open(path)?) })
+}

@@ -1,0 +1,36 @@
+//! The provers, for operators.
+
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{Shared, query_of};
+use crate::server::{
+    error::ApiError,
+    views::{ProverPage, page_size},
+};
+
+/// Which provers to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Names {
+    /// Only those with a name behind this one.
+    after: Option<String>,
+    /// At most so many: 1 to 1000, 100 if absent.
+    #[param(maximum = 4294967295u64)]
+    limit: Option<u32>,
+}
+
+/// The provers that were seen in this run, and those that hold jobs.
+#[utoipa::path(get, path = "/api/v1/provers", params(Names), responses((status = OK, body = ProverPage)))]
+pub async fn list(
+    State(api): Shared,
+    names: Result<Query<Names>, QueryRejection>,
+) -> Result<Json<ProverPage>, ApiError> {
+    let Names { after, limit } = query_of(names)?;
+    let limit = page_size(limit);
+    api.blocking(move |node| Ok(ProverPage::of_node(node, after.as_deref(), limit))).await.map(Json)
+}

@@ -1,0 +1,290 @@
+//! Why a block is not proven yet, in one paragraph.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::block::{Aggregate, AggregateStatus, BlockView, QuarantineView, Stage};
+use crate::{
+    domain::job::{JobStatus, JobType},
+    store::{AggregatedAction, JobRecord, Store, StoreError},
+};
+
+/// Jobs that are counted before a job; beyond that it says "more than".
+const MAX_COUNTED: usize = 1_000;
+/// Blocks of a range that are looked at for one without a proof.
+const MAX_LOOKED_AT: usize = 1_000;
+
+/// What a block waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Explanation {
+    /// The block.
+    pub block: u32,
+    /// How far it is; null when it is not imported.
+    pub stage: Option<Stage>,
+    /// One paragraph.
+    pub text: String,
+}
+
+impl Explanation {
+    /// Explains a block of a store, be it imported or not.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn of(store: &Store, number: u32) -> Result<Self, StoreError> {
+        let block = BlockView::of(store, number)?;
+        let text = match &block {
+            None => not_imported(store, number)?,
+            Some(block) => waits(store, block)?,
+        };
+        Ok(Self { block: number, stage: block.map(|block| block.stage), text })
+    }
+}
+
+fn not_imported(store: &Store, number: u32) -> Result<String, StoreError> {
+    if number == 0 {
+        return Ok("Block 0 is the genesis, which needs no proof; the first block is block 1.".to_owned());
+    }
+    if store.genesis()?.is_none() {
+        return Ok(format!("Block {number} is not imported, and neither is a genesis: import that first."));
+    }
+    let next = store.head()?.saturating_add(1);
+    let space = space(store, "Imports are refused");
+    if next == number {
+        return Ok(format!("Block {number} is not imported yet; it is the next one to be imported.{space}"));
+    }
+    Ok(format!("Block {number} is not imported yet; the next block to be imported is block {next}.{space}"))
+}
+
+fn waits(store: &Store, block: &BlockView) -> Result<String, StoreError> {
+    let number = block.number;
+    match block.stage {
+        Stage::Quarantined => Ok(quarantined(store, number, block.quarantine.as_ref())),
+        Stage::Imported => waits_for_witness(store, number),
+        Stage::Witnessed => waits_for_job(store, number),
+        Stage::Queued | Stage::Proving => {
+            let subject = format!("The job of block {number}");
+            match store.job_about(JobType::Single, number, number)? {
+                Some(job) => waits_for_proof(store, &subject, &job),
+                // It was dropped since.
+                None => waits_for_job(store, number),
+            }
+        }
+        Stage::Proven => waits_for_aggregate(store, block),
+        Stage::Aggregated => waits_for_execution(store, block),
+        Stage::Verified => Ok(format!(
+            "Block {number} is verified: an ExecuteBlocks operation covers it. Nothing is left to be done."
+        )),
+    }
+}
+
+fn quarantined(store: &Store, number: u32, quarantine: Option<&QuarantineView>) -> String {
+    let now = store.now_ms();
+    let (mut reason, mut since) = (String::new(), String::new());
+    if let Some(QuarantineView { reason: cause, operation, kind, at_ms }) = quarantine {
+        let place = match (operation, kind) {
+            (Some(index), Some(kind)) => format!(" (operation {index}, {kind})"),
+            (Some(index), None) => format!(" (operation {index})"),
+            _ => String::new(),
+        };
+        reason = format!(": {}{place}", cause.trim_end_matches('.'));
+        since = format!(" for {}", span(now.saturating_sub(*at_ms)));
+    }
+    format!(
+        "Block {number} has been quarantined{since}{reason}. It gets no witness, and the blocks behind it wait. Revert to block {} and import it \
+         again, or, once the cause is gone, have it tried again by `witness-server blocks retry {number}` or a POST to /api/v1/blocks/{number}/retry.",
+        number.saturating_sub(1)
+    )
+}
+
+fn waits_for_witness(store: &Store, number: u32) -> Result<String, StoreError> {
+    let witnessed = store.tree_head()?;
+    let next = witnessed.saturating_add(1);
+    if number <= witnessed {
+        return Ok(format!(
+            "Block {number} is imported and the account tree is past it, but its witness is not stored. `witness-server doctor` says what is \
+             missing in the data folder."
+        ));
+    }
+    if let Some((blocking, _)) =
+        store.quarantined_from(next, 1)?.into_iter().find(|(block, _)| *block < number)
+    {
+        return Ok(format!(
+            "Block {number} is imported and waits behind block {blocking}, which is quarantined: the witness of a block needs the tree after all \
+             blocks before it. Explain block {blocking} says why, and what to do."
+        ));
+    }
+    let space = space(store, "No witness is built");
+    if number == next {
+        return Ok(format!(
+            "Block {number} is imported and its witness is the next one to be built; this is under way or about to be.{space}"
+        ));
+    }
+    Ok(format!(
+        "Block {number} is imported and waits for the witness of block {}; witnesses are stored up to block {witnessed}, so {} come before it.{space}",
+        number.saturating_sub(1),
+        counted(number.saturating_sub(next) as usize, "block")
+    ))
+}
+
+fn waits_for_job(store: &Store, number: u32) -> Result<String, StoreError> {
+    let last = store.last_block_in_queue(JobType::Single)?;
+    let space = space(store, "No job is made");
+    if number > last {
+        return Ok(format!(
+            "Block {number} has its witness and gets its job as soon as the server goes through the new witnesses; the last block with a job is block \
+             {last}.{space}"
+        ));
+    }
+    Ok(format!(
+        "Block {number} has its witness and no job: the job was dropped. {} makes it again, and so does a CreateProofBlocks operation over the block.{space}",
+        retry(number)
+    ))
+}
+
+fn retry(number: u32) -> String {
+    format!("`witness-server blocks retry {number}` (POST /api/v1/blocks/{number}/retry)")
+}
+
+/// What a job that is not done waits for.
+fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord) -> Result<String, StoreError> {
+    let now = store.now_ms();
+    let JobRecord { id, attempts, .. } = *job;
+    let holder = job.holder.as_deref().unwrap_or("a prover without a name");
+    Ok(match job.status {
+        JobStatus::InProgress => {
+            let since = match job.leased_since_ms {
+                Some(since) => format!("for {}", span(now.saturating_sub(since))),
+                None => "since before the server started".to_owned(),
+            };
+            let heard = job.last_heartbeat_ms.unwrap_or(job.updated_at_ms);
+            let ago = span(now.saturating_sub(heard));
+            format!(
+                "{subject} (job {id}) is leased to {holder} {since}, at attempt {attempts}; the last heartbeat was {ago} ago."
+            )
+        }
+        JobStatus::Failed => format!(
+            "{subject} (job {id}) is parked as failed after {}, the last one by {holder}. It is handed out again once it is requeued by \
+             `witness-server jobs requeue {id}` or a POST to /api/v1/jobs/{id}/requeue.",
+            counted(attempts as usize, "attempt")
+        ),
+        JobStatus::Idle => match job.waits_ms {
+            Some(left) => format!(
+                "{subject} (job {id}) lost its lease at attempt {attempts}, held by {holder}, and waits {} before it is handed out again.",
+                span(left)
+            ),
+            None => {
+                let before = store.idle_before(job, MAX_COUNTED)?;
+                let place = match before {
+                    0 => "is the next one to be handed out".to_owned(),
+                    MAX_COUNTED.. => format!("is queued behind more than {MAX_COUNTED} jobs"),
+                    _ => format!("is queued behind {}", counted(before, "job")),
+                };
+                let again = match attempts {
+                    0 => String::new(),
+                    _ => format!(
+                        " It was handed out {} before, to {holder} last.",
+                        counted(attempts as usize, "time")
+                    ),
+                };
+                let space = space(store, "No job is handed out");
+                format!("{subject} (job {id}) {place}; it waits for a prover.{again}{space}")
+            }
+        },
+        JobStatus::Done => format!("{subject} (job {id}) is done."),
+    })
+}
+
+fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, StoreError> {
+    let number = block.number;
+    let prover = block.proof.as_ref().and_then(|proof| proof.prover.as_deref());
+    let proven = match prover {
+        Some(prover) => format!("Block {number} is proven, by {prover}."),
+        None => format!("Block {number} is proven."),
+    };
+    let Some(Aggregate { first, last, status }) = &block.aggregate else {
+        return Ok(format!(
+            "{proven} It waits for a CreateProofBlocks operation that covers it, which is imported, or made by the server if it runs with `aggregate`.{}",
+            unproven_before(store, number)?
+        ));
+    };
+    if *status != AggregateStatus::Waiting
+        && let Some(job) = store.job_about(JobType::Aggregated, *first, *last)?
+    {
+        let subject = format!("The aggregate of the blocks {first} to {last}");
+        return Ok(format!(
+            "{proven} It waits for its aggregate. {}",
+            waits_for_proof(store, &subject, &job)?
+        ));
+    }
+    for other in (*first..=*last).take(MAX_LOOKED_AT) {
+        if !store.has_single_proof(other)? {
+            return Ok(format!(
+                "{proven} It waits for its aggregate, of the blocks {first} to {last}, which waits for the proof of block {other}."
+            ));
+        }
+    }
+    let before = store.last_block_in_queue(JobType::Aggregated)?;
+    Ok(format!(
+        "{proven} It waits for its aggregate, of the blocks {first} to {last}, which has no job yet; the last block of an aggregated job is block {before}."
+    ))
+}
+
+/// A sentence more when a block before this one, which is to be aggregated first, is not proven.
+fn unproven_before(store: &Store, number: u32) -> Result<String, StoreError> {
+    let first = store.last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
+    for other in (first..number).take(MAX_LOOKED_AT) {
+        if store.has_single_proof(other)? {
+            continue;
+        }
+        let dropped =
+            store.witness(other)?.is_some() && store.job_about(JobType::Single, other, other)?.is_none();
+        let why = match dropped {
+            true => format!(": its job was dropped, {} makes it again", retry(other)),
+            false => String::new(),
+        };
+        return Ok(format!(" Block {other} is to be aggregated before it, and is not proven{why}."));
+    }
+    Ok(String::new())
+}
+
+fn waits_for_execution(store: &Store, block: &BlockView) -> Result<String, StoreError> {
+    let number = block.number;
+    let range = match &block.aggregate {
+        Some(Aggregate { first, last, .. }) => {
+            format!("The aggregated proof of the blocks {first} to {last} is stored.")
+        }
+        None => "Its aggregated proof is stored.".to_owned(),
+    };
+    let published =
+        store.aggregated_operation_covering(AggregatedAction::PublishProofBlocksOnchain, number)?.is_some();
+    let left = if published {
+        "it is published, and waits for an ExecuteBlocks operation, which is imported when layer 1 has it"
+    } else {
+        "it waits for its PublishProofBlocksOnchain and ExecuteBlocks operations, which are imported when layer 1 has them"
+    };
+    Ok(format!("Block {number} is proven and aggregated: {left}. {range}"))
+}
+
+/// A sentence more when space is short.
+fn space(store: &Store, what: &str) -> String {
+    match store.check_space() {
+        Ok(()) => String::new(),
+        Err(error) => format!(" {what}, because {}.", error.to_string().trim_end_matches('.')),
+    }
+}
+
+/// `1 job`, `2 jobs`.
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// A span of time for people.
+fn span(ms: u64) -> String {
+    match ms {
+        0..10_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        10_000..120_000 => format!("{} s", ms / 1_000),
+        120_000..7_200_000 => format!("{} min", ms / 60_000),
+        7_200_000..172_800_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} days", ms / 86_400_000),
+    }
+}

@@ -1,0 +1,255 @@
+//! What is shown of a store, stage after stage.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::domain::{AggregatedActionType, job::JobType};
+use crate::store::testing::{
+    NOW, clock, commit_witness, operation, options, publish_next, put_block, put_genesis, witnessed,
+};
+use crate::store::{AggregatedAction, HeartbeatOutcome, Preference, Quarantine, Store};
+
+struct Folder {
+    _dir: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    store: Store,
+}
+
+/// A store with so many witnessed blocks.
+fn folder(blocks: u32) -> Folder {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let store = witnessed(dir.path(), &clock, blocks);
+    Folder { _dir: dir, clock, store }
+}
+
+impl Folder {
+    fn text(&self, number: u32) -> String {
+        Explanation::of(&self.store, number).unwrap().text
+    }
+
+    fn stage(&self, number: u32) -> Stage {
+        BlockView::of(&self.store, number).unwrap().unwrap().stage
+    }
+
+    /// Explains a block and asserts that the text holds the words.
+    fn says(&self, number: u32, words: &[&str]) {
+        let text = self.text(number);
+        for words in words {
+            assert!(text.contains(words), "{words:?} in: {text}");
+        }
+    }
+}
+
+fn quarantine(cause: &str) -> Option<Quarantine> {
+    let (op_index, op_kind) = (Some(3), Some("Transfer".to_owned()));
+    Some(Quarantine { op_index, op_kind, cause: cause.into(), at_ms: NOW })
+}
+
+#[test]
+fn blocks_that_are_not_imported_say_what_comes_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), options(&clock())).unwrap();
+    assert!(Explanation::of(&store, 1).unwrap().text.contains("neither is a genesis"));
+    put_genesis(&store);
+    let explained = Explanation::of(&store, 3).unwrap();
+    assert_eq!((explained.block, explained.stage), (3, None));
+    assert!(explained.text.contains("next block to be imported is block 1"), "{}", explained.text);
+    assert!(Explanation::of(&store, 1).unwrap().text.contains("it is the next one to be imported"));
+    assert!(Explanation::of(&store, 0).unwrap().text.contains("genesis"));
+}
+
+#[test]
+fn blocks_without_a_witness_say_which_block_they_wait_for() {
+    let f = folder(1);
+    for number in 2..=5 {
+        put_block(&f.store, number).unwrap();
+    }
+    assert_eq!(f.stage(4), Stage::Imported);
+    f.says(2, &["its witness is the next one to be built"]);
+    f.says(4, &["waits for the witness of block 3", "stored up to block 1", "2 blocks come before it"]);
+    f.store.set_quarantine(3, quarantine("the commitment differs.")).unwrap();
+    f.clock.advance(61_000);
+    assert_eq!(f.stage(3), Stage::Quarantined);
+    f.says(3, &["quarantined for 61 s: the commitment differs (operation 3, Transfer)", "/blocks/3/retry"]);
+    f.says(4, &["behind block 3, which is quarantined"]);
+    f.says(2, &["next one to be built"]);
+    let shown = BlockView::of(&f.store, 3).unwrap().unwrap().quarantine.unwrap();
+    assert_eq!((shown.operation, shown.at_ms), (Some(3), NOW));
+    assert!(f.store.free(3).unwrap());
+    assert!(!f.store.free(3).unwrap());
+    assert_eq!(f.stage(3), Stage::Imported);
+}
+
+#[test]
+fn jobs_say_who_has_them_and_what_is_before_them() {
+    let f = folder(3);
+    assert_eq!(f.stage(1), Stage::Witnessed);
+    f.says(1, &["gets its job as soon as"]);
+    for number in 1..=3 {
+        f.store.add_single_job(number).unwrap();
+    }
+    assert_eq!(f.stage(3), Stage::Queued);
+    f.says(1, &["job 1", "is the next one to be handed out"]);
+    f.says(2, &["queued behind 1 job;"]);
+    f.says(3, &["queued behind 2 jobs;"]);
+    f.store.claim("alice", Preference::default()).unwrap().unwrap();
+    f.clock.advance(40_000);
+    assert_eq!(f.store.heartbeat("alice", 1).unwrap(), HeartbeatOutcome::Renewed);
+    f.clock.advance(300);
+    assert_eq!(f.stage(1), Stage::Proving);
+    f.says(1, &["leased to alice for 40 s, at attempt 1", "last heartbeat was 0.3 s ago"]);
+    f.says(3, &["queued behind 1 job;"]);
+
+    let job = JobView::of(&f.store, 1).unwrap().unwrap();
+    assert_eq!((job.leased_since_ms, job.last_heartbeat_ms), (Some(NOW), Some(NOW + 40_000)));
+    assert_eq!((job.chunks, job.eta_ms), (Some(10), None));
+    let provers = ProverPage::of(&f.store, None, 10).provers;
+    assert_eq!(provers.len(), 1);
+    assert_eq!((provers[0].name.as_str(), &provers[0].jobs[..]), ("alice", &[1][..]));
+    assert_eq!((provers[0].first_seen_ms, provers[0].last_seen_ms), (NOW, NOW + 40_000));
+
+    // Attempts two and three are lost as well, and it is parked.
+    for _ in 0..3 {
+        f.clock.advance(60_000);
+        assert_eq!(f.store.expire().unwrap(), [1]);
+        f.store.claim("bob", Preference::default()).unwrap().unwrap();
+        if f.store.job(1).unwrap().unwrap().attempts == 3 {
+            f.clock.advance(60_000);
+            f.store.expire().unwrap();
+            break;
+        }
+        f.says(1, &["leased to bob", "at attempt 2"]);
+    }
+    f.says(1, &["parked as failed after 3 attempts", "the last one by bob", "/api/v1/jobs/1/requeue"]);
+    f.store.drop_job(2).unwrap();
+    f.says(2, &["no job: the job was dropped"]);
+}
+
+#[test]
+fn a_job_waits_after_a_lost_lease() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    witnessed(dir.path(), &clock, 1).add_single_job(1).unwrap();
+    crate::store::wait_until_closed(dir.path()).unwrap();
+    let mut options = options(&clock);
+    options.retry_backoff = std::time::Duration::from_secs(30);
+    let store = Store::open(dir.path(), options).unwrap();
+    store.claim("alice", Preference::default()).unwrap().unwrap();
+    clock.advance(60_000);
+    store.expire().unwrap();
+    clock.advance(5_000);
+    let text = Explanation::of(&store, 1).unwrap().text;
+    assert!(text.contains("lost its lease at attempt 1, held by alice, and waits 25 s"), "{text}");
+}
+
+#[test]
+fn proven_blocks_wait_for_their_aggregate_and_then_for_layer_one() {
+    let f = folder(3);
+    for number in 1..=3 {
+        f.store.add_single_job(number).unwrap();
+    }
+    publish_next(&f.store);
+    assert_eq!(f.stage(1), Stage::Proven);
+    f.says(1, &["proven, by prover", "waits for a CreateProofBlocks"]);
+    operation(&f.store, AggregatedAction::CreateProofBlocks, 1, 2);
+    f.says(1, &["of the blocks 1 to 2, which waits for the proof of block 2"]);
+    let range = |f: &Folder| BlockView::of(&f.store, 1).unwrap().unwrap().aggregate.unwrap();
+    assert_eq!(range(&f).status, block::AggregateStatus::Waiting);
+    publish_next(&f.store);
+    f.says(1, &["which has no job yet"]);
+    f.store.add_aggregated_job(1, 2).unwrap();
+    f.says(1, &["The aggregate of the blocks 1 to 2 (job 4) is the next one"]);
+    // The aggregate goes first.
+    f.says(3, &["queued behind 1 job;"]);
+    publish_next(&f.store);
+    assert_eq!((f.stage(1), f.stage(3)), (Stage::Aggregated, Stage::Queued));
+    assert_eq!(range(&f).status, block::AggregateStatus::Done);
+    f.says(2, &["aggregated: it waits for its PublishProofBlocksOnchain and ExecuteBlocks"]);
+    operation(&f.store, AggregatedAction::PublishProofBlocksOnchain, 1, 2);
+    f.says(2, &["it is published, and waits for an ExecuteBlocks"]);
+    operation(&f.store, AggregatedAction::ExecuteBlocks, 1, 2);
+    assert_eq!(f.stage(2), Stage::Verified);
+    f.says(2, &["is verified"]);
+    let view = BlockView::of(&f.store, 2).unwrap().unwrap();
+    assert_eq!(view.proof.unwrap().prover.as_deref(), Some("prover"));
+    assert_eq!((view.operations, view.chunks, view.witnessed_at_ms), (5, 10, Some(NOW)));
+}
+
+#[test]
+fn pages_of_blocks_go_either_way_and_end() {
+    let f = folder(5);
+    let page = |after, before, order, limit| {
+        let page = BlockPage::of(&f.store, after, before, order, limit).unwrap();
+        (page.blocks.iter().map(|block| block.number).collect::<Vec<_>>(), page.next)
+    };
+    assert_eq!(page(None, None, Order::Asc, 2), (vec![1, 2], Some(2)));
+    assert_eq!(page(Some(2), None, Order::Asc, 3), (vec![3, 4, 5], None));
+    assert_eq!(page(None, None, Order::Desc, 3), (vec![5, 4, 3], Some(3)));
+    assert_eq!(page(None, Some(3), Order::Desc, 3), (vec![2, 1], None));
+    assert_eq!(page(Some(1), Some(4), Order::Asc, 9), (vec![2, 3], None));
+    assert_eq!(page(Some(1), Some(4), Order::Desc, 1), (vec![3], Some(3)));
+    assert_eq!(page(Some(5), None, Order::Asc, 9), (vec![], None));
+    assert_eq!(page(Some(u32::MAX), None, Order::Desc, 9), (vec![], None));
+    assert_eq!(page(None, Some(0), Order::Asc, 9), (vec![], None));
+    assert_eq!(page(None, Some(u32::MAX), Order::Desc, 9).0.len(), 5);
+}
+
+#[test]
+fn pages_of_jobs_and_provers_end() {
+    let f = folder(3);
+    for number in 1..=3 {
+        f.store.add_single_job(number).unwrap();
+        f.store.claim(&format!("prover-{number}"), Preference::default()).unwrap().unwrap();
+    }
+    let page = JobPage::of(&f.store, Some(JobStatusName::InProgress), 0, 2).unwrap();
+    assert_eq!((page.jobs.len(), page.next), (2, Some(2)));
+    let page = JobPage::of(&f.store, None, 2, 2).unwrap();
+    assert_eq!((page.jobs.len(), page.next), (1, None));
+    let page = ProverPage::of(&f.store, None, 2);
+    assert_eq!(page.next.as_deref(), Some("prover-2"));
+    let page = ProverPage::of(&f.store, page.next.as_deref(), 2);
+    assert_eq!((page.provers[0].jobs.as_slice(), page.next), (&[3][..], None));
+    assert_eq!(f.store.job_about(JobType::Single, 2, 2).unwrap().unwrap().id, 2);
+}
+
+#[test]
+fn a_block_behind_the_witnesses_is_shown_before_its_witness_is_there() {
+    let f = folder(0);
+    put_block(&f.store, 1).unwrap();
+    let before = BlockView::of(&f.store, 1).unwrap().unwrap();
+    assert_eq!((before.stage, before.witnessed_at_ms), (Stage::Imported, None));
+    commit_witness(&f.store, 1).unwrap();
+    assert_eq!(f.stage(1), Stage::Witnessed);
+    assert!(BlockView::of(&f.store, 2).unwrap().is_none());
+}
+
+#[test]
+fn pages_of_operations_go_on_at_one_block_for_all_actions() {
+    let folder = folder(0);
+    let put = |action, first, last| {
+        folder.store.put_aggregated_operation(action, first, last, [0; 32], b"{}").unwrap();
+    };
+    for block in 1..=5 {
+        put(AggregatedAction::CommitBlocks, block, block);
+    }
+    put(AggregatedAction::CreateProofBlocks, 1, 2);
+    put(AggregatedAction::CreateProofBlocks, 3, 6);
+    put(AggregatedAction::ExecuteBlocks, 1, 4);
+    for limit in 1..=6 {
+        let (mut seen, mut after) = (Vec::new(), Some(0));
+        while let Some(start) = after {
+            let page = AggregatedOperationPage::of(&folder.store, None, start, limit).unwrap();
+            seen.extend(
+                page.aggregated_operations.into_iter().map(|shown| (shown.action, shown.first_block)),
+            );
+            after = page.next;
+        }
+        seen.sort();
+        use AggregatedActionType::{CommitBlocks, CreateProofBlocks, ExecuteBlocks};
+        let commits = (1..=5).map(|block| (CommitBlocks, block));
+        let others = [(CreateProofBlocks, 1), (CreateProofBlocks, 3), (ExecuteBlocks, 1)];
+        assert_eq!(seen, commits.chain(others).collect::<Vec<_>>(), "limit {limit}");
+    }
+}

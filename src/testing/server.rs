@@ -1,0 +1,275 @@
+//! A whole server inside a test.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::client::{Client, path};
+use crate::clock::ManualClock;
+use crate::config::{Config, Environment, Flags};
+use crate::domain::{
+    AccountMap, ImportedBlock, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse, WorkingOn,
+};
+use crate::sample_prover::{ProverOptions, SampleProver, sample_proof};
+use crate::server::auth::{Authenticator, CLIENT_SUBJECT};
+use crate::server::status::Status;
+use crate::service::{Service, store_options};
+use crate::store::{StoreOptions, wait_until_closed};
+
+/// Longest wait for something that is bound to happen, whatever the clock of the server says.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Life of [`TestServer::token`].
+const TOKEN_LIFE: Duration = Duration::from_secs(3600);
+/// Pause between two looks.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How a [`TestServer`] is to be; see [`TestServer::builder`].
+pub struct TestServerBuilder {
+    config: Config,
+    folder: Option<PathBuf>,
+    manual_clock: bool,
+    provers: usize,
+}
+
+impl TestServerBuilder {
+    /// Changes the configuration, which is the default one with port 0 for both addresses.
+    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Works in this folder, which stays, instead of a temporary one.
+    pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Time stands still for leases and time stamps until [`TestServer::advance`].
+    pub fn manual_clock(mut self) -> Self {
+        self.manual_clock = true;
+        self
+    }
+
+    /// Lets so many sample provers work from the start.
+    pub fn sample_provers(mut self, count: usize) -> Self {
+        self.provers = count;
+        self
+    }
+
+    /// Starts the server; it serves when this returns.
+    ///
+    /// # Panics
+    /// When it cannot start.
+    pub async fn start(self) -> TestServer {
+        let Self { mut config, folder, manual_clock, provers } = self;
+        let temporary = folder.is_none().then(|| tempfile::tempdir().unwrap());
+        let folder = folder.unwrap_or_else(|| temporary.as_ref().unwrap().path().into());
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let clock = manual_clock.then(|| Arc::new(ManualClock::new(u64::try_from(now_ms).unwrap())));
+        let service = serve(&config, &folder, clock.as_ref()).await;
+        // Provers and clients find the server again when it was restarted.
+        config.listen = service.address();
+        config.admin_listen = service.admin_address();
+        let client = Client::new(&service.url(), service.secret(), PATIENCE).unwrap();
+        let server = TestServer {
+            service: Some(service),
+            config,
+            folder,
+            clock,
+            client,
+            provers: Vec::new(),
+            _temporary: temporary,
+        };
+        (1..=provers).fold(server, |mut server, number| {
+            server.start_prover(&format!("sample-{number}"));
+            server
+        })
+    }
+}
+
+async fn serve(config: &Config, folder: &Path, clock: Option<&Arc<ManualClock>>) -> Service {
+    let mut options: StoreOptions = store_options(config);
+    if let Some(clock) = clock {
+        options.clock = clock.clone();
+    }
+    Service::start_with(config, folder, options).await.unwrap()
+}
+
+/// A server of its own for a test: in a temporary folder, on free ports of this machine, with a client that has its secret. Dropped, it
+/// is cut off: it is gone a moment later.
+///
+/// Everything here panics where it cannot go on, as tests do.
+pub struct TestServer {
+    /// `None` only while it is restarted.
+    service: Option<Service>,
+    config: Config,
+    folder: PathBuf,
+    clock: Option<Arc<ManualClock>>,
+    client: Client,
+    provers: Vec<(watch::Sender<bool>, JoinHandle<()>)>,
+    _temporary: Option<TempDir>,
+}
+
+impl TestServer {
+    /// A server with the default configuration, unless the builder is told otherwise.
+    ///
+    /// # Panics
+    /// Never: the default configuration is a good one.
+    pub fn builder() -> TestServerBuilder {
+        let none = Environment::from_pairs::<&str, &str>([]);
+        let mut config = Config::load(None, &none, &Flags::new()).unwrap();
+        config.listen.set_port(0);
+        config.admin_listen.set_port(0);
+        TestServerBuilder { config, folder: None, manual_clock: false, provers: 0 }
+    }
+
+    /// The server itself, with its workers and its store.
+    ///
+    /// # Panics
+    /// Never.
+    #[doc(hidden)]
+    pub fn service(&self) -> &Service {
+        self.service.as_ref().unwrap()
+    }
+
+    /// A client of the server, with its secret.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The base URL of the server.
+    pub fn url(&self) -> String {
+        self.service().url()
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.service().address()
+    }
+
+    /// A bearer token, good for an hour, for other clients than [`client`](Self::client).
+    ///
+    /// # Panics
+    /// When no token can be made.
+    pub fn token(&self) -> String {
+        Authenticator::new(self.service().secret()).mint(CLIENT_SUBJECT, TOKEN_LIFE).unwrap()
+    }
+
+    /// Where health and metrics are.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.service().admin_address()
+    }
+
+    /// The data folder.
+    pub fn data_dir(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How far everything is.
+    pub fn status(&self) -> Status {
+        Status::of(self.service().node().store()).unwrap()
+    }
+
+    /// Imports the genesis of a chain.
+    ///
+    /// # Panics
+    /// When it is refused; the same for the other imports.
+    pub async fn import_genesis(&self, genesis: &AccountMap) {
+        self.client.post(path::GENESIS, genesis).await.unwrap().success().unwrap();
+    }
+
+    /// Imports the next block of a chain.
+    pub async fn import_block(&self, block: &ImportedBlock) {
+        self.client.post(path::BLOCKS, block).await.unwrap().success().unwrap();
+    }
+
+    /// Asks for a job in the name of a prover; gives its id, or `None` when there is none for it.
+    pub async fn claim(&self, prover: &str) -> Option<i32> {
+        let aux_data = ProverInputRequestAuxData::default();
+        let request = ProverInputRequest { prover_name: prover.into(), aux_data };
+        let answer = self.client.get_with_body("/get_job", &request).await.unwrap().success().unwrap();
+        let job: ProverInputResponse = serde_json::from_slice(&answer).unwrap();
+        Some(job.job_id).filter(|id| *id != 0)
+    }
+
+    /// Sends a heartbeat in the name of a prover; whether it renewed the lease.
+    pub async fn heartbeat(&self, prover: &str, job_id: i32) -> bool {
+        let heartbeat = WorkingOn { prover_name: prover.into(), job_id };
+        self.client.post("/working_on", &heartbeat).await.unwrap().status.is_success()
+    }
+
+    /// Lets a sample prover work until the server is stopped. Its proofs have the right form, and prove nothing.
+    pub fn start_prover(&mut self, name: &str) {
+        let options = ProverOptions {
+            name: name.into(),
+            heartbeat_interval: self.config.prover.heartbeat_interval,
+            cycle_wait: self.config.prover.cycle_wait,
+            die_after_proof: false,
+            max_idle: None,
+        };
+        let prover = SampleProver::new(self.client.clone(), options, Arc::new(sample_proof));
+        let (running, stop) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            prover.run(stop).await.unwrap();
+        });
+        self.provers.push((running, task));
+    }
+
+    /// Lets time pass, by both of its clocks: leases end that were not renewed.
+    ///
+    /// # Panics
+    /// Without [`TestServerBuilder::manual_clock`].
+    pub fn advance(&self, time: Duration) {
+        let clock = self.clock.as_ref().expect("the server has a manual clock");
+        clock.advance(u64::try_from(time.as_millis()).unwrap());
+        self.service().node().ring();
+    }
+
+    /// Waits until the status is as expected; gives it.
+    ///
+    /// # Panics
+    /// When that takes a minute, with the status that there is.
+    pub async fn wait_until(&self, expected: impl Fn(&Status) -> bool) -> Status {
+        let waits = async {
+            loop {
+                let status = self.status();
+                if expected(&status) {
+                    return status;
+                }
+                tokio::time::sleep(LOOK_INTERVAL).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, waits).await;
+        waited.unwrap_or_else(|_| panic!("waited in vain: {:#?}", self.status()))
+    }
+
+    /// Stops the server and starts it again, on the same folder and the same addresses. Its provers go on.
+    pub async fn restart(&mut self) {
+        self.service.take().unwrap().stop().await;
+        wait_until_closed(&self.folder).unwrap();
+        self.service = Some(serve(&self.config, &self.folder, self.clock.as_ref()).await);
+    }
+
+    /// Stops provers and server, and waits for them.
+    pub async fn stop(mut self) {
+        for (running, task) in std::mem::take(&mut self.provers) {
+            running.send_replace(true);
+            task.await.unwrap();
+        }
+        self.service.take().unwrap().stop().await;
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.provers.iter().for_each(|(_, prover)| prover.abort());
+        if let Some(service) = self.service.take() {
+            service.cut();
+        }
+    }
+}
