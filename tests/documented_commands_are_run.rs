@@ -14,6 +14,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use support::{http, until};
 
@@ -79,6 +80,18 @@ impl Block {
     }
 }
 
+/// A port that nobody has, below those that systems give to whoever asks for any: it stays free until it is used.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % 1_000) as u16 * 10;
+    loop {
+        let port = 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 /// The machine on which the commands are typed.
 struct Machine {
     home: tempfile::TempDir,
@@ -110,9 +123,7 @@ impl Machine {
         let cargo = programs.join("cargo");
         fs::write(&cargo, script).unwrap();
         fs::set_permissions(cargo, fs::Permissions::from_mode(0o755)).unwrap();
-        // Held until both are known, so that they differ.
-        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = free.map(|listener| listener.local_addr().unwrap().port());
+        let ports = [free_port(), free_port()];
         Self { home, ports, variables: variables.to_vec(), server: None }
     }
 
@@ -229,6 +240,10 @@ fn the_workflows_for_pipelines_are_whole_and_their_steps_run() {
         let there = |line: &str| workflow.lines().any(|found| found == line);
         for line in ["on: [push]", "jobs:", "    runs-on: ubuntu-latest", "    steps:"] {
             assert!(there(line), "{line:?} is missing in\n{workflow}");
+        }
+        // The repository has packages beside this one; cargo wants to know which.
+        for line in workflow.lines().filter(|line| line.contains("cargo install")) {
+            assert!(line.ends_with(concat!(" ", env!("CARGO_PKG_NAME"))), "{line:?} names no package");
         }
         for command in workflow.lines().filter_map(|line| line.strip_prefix("      - run: witness-server ")) {
             Machine::new(&[]).run("docs/ci.md", &format!("witness-server {command}"));
