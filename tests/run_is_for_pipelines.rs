@@ -203,7 +203,7 @@ fn a_closed_standard_error_changes_no_exit_code() {
 }
 
 #[test]
-fn a_failure_of_the_run_and_of_its_report_are_both_told() {
+fn a_report_that_cannot_be_written_is_known_before_and_a_failure_shows_once() {
     let written = Written::new();
     let (sample, nowhere) = (sample_chain(), written.path("no/where.xml"));
     let error = run_badly(&["run", "--import", &sample, "--until", "imported", "--report", &nowhere], 1);

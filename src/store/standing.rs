@@ -1,4 +1,4 @@
-//! Where jobs stand among others: what operators ask, read from the indexes and the leases in memory.
+//! Where jobs stand among others: what operators ask, read from the indexes and the leases in memory, and what they have tried again.
 
 use std::collections::BTreeSet;
 
