@@ -158,8 +158,7 @@ function showBlocks(blocks, older) {
   $("older").onclick = () => showBefore(first);
   $("newest").disabled = shownBefore === null;
   $("chain-title").textContent = blocks.length ? `Chain, blocks ${range(first, blocks.at(-1).number)}` : "Chain: no block yet";
-  $("legend").replaceChildren(...STAGES.map((stage) =>
-    element("li", {}, [element("i", { class: stage }), `${stage} ${counts.get(stage)}`])));
+  for (const item of $("legend").children) item.lastChild.textContent = counts.get(item.firstChild.className);
 }
 
 function showBefore(number) {
