@@ -236,16 +236,9 @@ function fill(body, items, key, cellsOf, empty) {
 const text = (value, type = "") => element("td", { text: value ?? "", class: type });
 const number = (value) => text(value, "number");
 
-// How many of them are not in the table: the first of each status are.
-function showRest(jobs) {
-  const counts = status?.jobs;
-  const all = counts ? counts.idle + counts.in_progress + counts.failed : jobs.length;
-  const rest = all - jobs.length;
-  $("jobs-rest").textContent = rest > 0 ? `and ${rest} more: witness-server jobs list` : "";
-}
-
-function showJobs(jobs) {
-  showRest(jobs);
+// The first of each status are in the table.
+function showJobs(jobs, more) {
+  $("jobs-rest").textContent = more ? "and more: witness-server jobs list" : "";
   const buttons = (job) => {
     if (!token()) return [];
     const orders = [];
@@ -351,12 +344,18 @@ function rate(points, field, interval) {
   });
 }
 
-function showHistory({ interval_ms: interval, points }) {
-  const last = points.at(-1);
-  // Points are seconds old; what is verified meanwhile is proven and aggregated, too.
+let lastPoint = null;
+
+// A point is seconds old; what is verified meanwhile is proven and aggregated, too.
+function showProven() {
   const verified = status?.blocks.verified ?? 0;
-  put("proven", last && Math.max(last.proven, verified));
-  put("aggregated", last && Math.max(last.aggregated, verified));
+  put("proven", lastPoint && Math.max(lastPoint.proven, verified));
+  put("aggregated", lastPoint && Math.max(lastPoint.aggregated, verified));
+}
+
+function showHistory({ interval_ms: interval, points }) {
+  lastPoint = points.at(-1);
+  showProven();
   const values = (field) => points.map((point) => point[field]);
   plot("queue", points, [
     { name: "idle", style: "one", values: values("idle") },
@@ -385,7 +384,7 @@ async function refresh() {
   while (again && !document.hidden) {
     again = false;
     try {
-      const jobs = (state) => ask(`jobs?status=${state}&limit=${SHOWN_JOBS}`).then((page) => page.jobs);
+      const jobs = (state) => ask(`jobs?status=${state}&limit=${SHOWN_JOBS}`);
       const upTo = shownBefore === null ? "" : `&before=${shownBefore}`;
       const [blocks, proving, idle, failed, provers, rejected] = await Promise.all([
         ask(`blocks?order=desc&limit=${SHOWN_BLOCKS}${upTo}`),
@@ -396,7 +395,8 @@ async function refresh() {
         ask(`rejected_proofs?limit=${SHOWN_JOBS}`),
       ]);
       showBlocks(blocks.blocks.reverse(), blocks.next !== null);
-      showJobs([...failed, ...proving, ...idle]);
+      const pages = [failed, proving, idle];
+      showJobs(pages.flatMap((page) => page.jobs), pages.some((page) => page.next !== null));
       showProvers(provers.provers, provers.next !== null);
       showProblems(status?.blocks.quarantined ?? [], rejected.rejected_proofs);
       answered();
@@ -436,6 +436,7 @@ function listen() {
     status = JSON.parse(event.data);
     live(true, "live");
     showStatus(status);
+    showProven();
     wanted();
   });
   // The browser connects again by itself, unless the answer was no stream.
