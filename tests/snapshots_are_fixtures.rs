@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use support::{Server, run_badly, run_well};
@@ -47,6 +48,36 @@ fn a_loaded_snapshot_is_sound_and_goes_on() {
     drop(server);
     let error = run_badly(&["snapshot", "load", &image, "--data-dir", &data], 4);
     assert!(error.contains("not empty"), "{error}");
+}
+
+#[test]
+fn a_snapshot_goes_through_a_pipe_and_a_pipe_stays_one() {
+    let root = tempfile::tempdir().unwrap();
+    let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+    let (data, pipe) = (path("data"), path("pipe"));
+    let chain = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain");
+    run_well(&["import", "--data-dir", &data, chain.to_str().unwrap()]);
+    let witness_server = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+        command.args(args).env_clear();
+        command
+    };
+    let exported = |folder: &str| run_well(&["export", "--data-dir", folder, "block", "8"]);
+
+    let mut save = witness_server(&["snapshot", "save", "--data-dir", &data, "-"]);
+    let mut save = save.stdout(Stdio::piped()).spawn().unwrap();
+    let mut load = witness_server(&["snapshot", "load", "-", "--data-dir", &path("by-dash")]);
+    assert!(load.stdin(save.stdout.take().unwrap()).status().unwrap().success());
+    assert!(save.wait().unwrap().success());
+    assert_eq!(exported(&path("by-dash")), exported(&data));
+
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut load =
+        witness_server(&["snapshot", "load", &pipe, "--data-dir", &path("by-pipe")]).spawn().unwrap();
+    run_well(&["snapshot", "save", "--force", "--data-dir", &data, &pipe]);
+    assert!(load.wait().unwrap().success());
+    assert_eq!(exported(&path("by-pipe")), exported(&data));
+    assert!(!fs::metadata(&pipe).unwrap().is_file());
 }
 
 #[test]

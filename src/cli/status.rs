@@ -5,6 +5,7 @@ use std::{fmt::Write as _, path::Path};
 use clap::Args;
 use serde_json::Value;
 
+use super::table::text;
 use super::{CliError, Target, TargetArgs, client, folder, runtime, show};
 use crate::{client::path, config::Config, server::status::Status};
 
@@ -67,9 +68,7 @@ fn flatten(name: &str, value: &Value, rows: &mut Vec<(String, String)>) {
                 flatten(&below(&index.to_string()), item, rows);
             }
         }
-        Value::Null => rows.push((name.to_owned(), "-".to_owned())),
-        Value::String(text) => rows.push((name.to_owned(), text.clone())),
-        Value::Bool(_) | Value::Number(_) => rows.push((name.to_owned(), value.to_string())),
+        value => rows.push((name.to_owned(), text(value))),
     }
 }
 
@@ -82,9 +81,10 @@ mod tests {
 
     #[test]
     fn lines_name_each_value() {
-        let status = json!({"blocks": {"last": 8, "quarantined": [{"reason": "root"}]}, "head": null});
+        let status =
+            json!({"blocks": {"last": 8, "quarantined": [{"reason": "root\u{1b}[2J"}]}, "head": null});
         let expected = "blocks.last                  8\n\
-                        blocks.quarantined.0.reason  root\n\
+                        blocks.quarantined.0.reason  root?[2J\n\
                         head                         -\n";
         assert_eq!(lines(&status), expected);
     }

@@ -52,6 +52,37 @@ fn an_aggregated_job_holds_the_proofs_of_its_range_and_waits_for_all_of_them() {
 }
 
 #[test]
+fn dropped_jobs_come_back_where_the_queue_is_past_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = witnessed(dir.path(), &clock(), 6);
+    (1..=5).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
+    store.drop_job(2).unwrap();
+    // 1 has its job, 6 has its turn yet to come.
+    for (number, retried) in [(1, false), (2, true), (2, false), (6, false)] {
+        assert_eq!(store.retry(number).unwrap(), retried, "{number}");
+    }
+    assert!(matches!(store.retry(7), Err(StoreError::NotFound { .. })));
+    (1..=5).for_each(|_| publish_next(&store));
+    for first in [1, 3, 5] {
+        operation(&store, AggregatedAction::CreateProofBlocks, first, first + 1);
+    }
+    let AddJob::Added(id) = store.add_aggregated_job(1, 2).unwrap() else { panic!("no job") };
+    assert!(!store.retry(3).unwrap(), "it would be in the queue before its turn");
+    store.add_aggregated_job(3, 4).unwrap();
+    store.drop_job(id).unwrap();
+    for (number, retried) in [(2, true), (1, false), (3, false), (5, false)] {
+        assert_eq!(store.retry(number).unwrap(), retried, "{number}");
+    }
+    let job = store.claim("p", Preference::default()).unwrap().unwrap();
+    assert_eq!((job.job_type, job.first, job.last), (JobType::Aggregated, 3, 4));
+    let job = store.claim("q", Preference::default()).unwrap().unwrap();
+    assert_eq!((job.job_type, job.first, job.last), (JobType::Aggregated, 1, 2));
+    store.publish_aggregated(proof(job.id, 1, 2)).unwrap();
+    assert!(!store.retry(1).unwrap());
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
 fn jobs_go_out_by_priority_and_preference() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 2);

@@ -6,7 +6,7 @@ use super::batch::Table;
 use super::error::StoreError;
 use super::jobs::JobRecord;
 use super::keys::index;
-use super::{AddJob, Store};
+use super::{AddJob, AggregatedAction, AggregatedOperationRecord, Store};
 use crate::domain::job::JobType;
 
 /// A prover's claim on a job, as shown.
@@ -46,21 +46,41 @@ impl Store {
         shown.collect()
     }
 
-    /// Lets a block be tried again that does not go on by itself: one that is quarantined, or that is witnessed and not proven, and whose job was
-    /// dropped. Whether it was one; durable on return.
+    /// Lets a block be tried again that does not go on by itself: one that is quarantined, or whose job, or the aggregated job that covers it,
+    /// was dropped. Whether it was one; durable on return.
     pub fn retry(&self, number: u32) -> Result<bool, StoreError> {
         if self.free(number)? {
             return Ok(true);
         }
-        // One behind the queue has its turn yet to come: with its job made now, those before it would be passed over.
+        let made = number > self.last_verified_block()?
+            && (self.add_dropped_single_job(number)? || self.add_dropped_aggregated_job(number)?);
+        if made {
+            self.sync()?;
+        }
+        Ok(made)
+    }
+
+    // What is behind the queue has its turn yet to come: with its job made now, those before it would be passed over.
+
+    fn add_dropped_single_job(&self, number: u32) -> Result<bool, StoreError> {
         let queued = number <= self.last_block_in_queue(JobType::Single)?;
-        let done = number <= self.last_verified_block()? || self.has_single_proof(number)?;
-        if done || !queued || self.witness(number)?.is_none() {
+        if !queued || self.has_single_proof(number)? || self.witness(number)?.is_none() {
             return Ok(false);
         }
-        let made = matches!(self.add_single_job(number)?, AddJob::Added(_));
-        self.sync()?;
-        Ok(made)
+        Ok(matches!(self.add_single_job(number)?, AddJob::Added(_)))
+    }
+
+    fn add_dropped_aggregated_job(&self, number: u32) -> Result<bool, StoreError> {
+        let range = self.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, number)?;
+        let Some(AggregatedOperationRecord { first, last, .. }) = range else { return Ok(false) };
+        let queued = last <= self.last_block_in_queue(JobType::Aggregated)?;
+        if !queued || self.has_aggregated_proof(first, last)? {
+            return Ok(false);
+        }
+        match self.add_aggregated_job(first, last) {
+            Err(StoreError::MissingProof { .. }) => Ok(false),
+            added => Ok(matches!(added?, AddJob::Added(_))),
+        }
     }
 
     /// How long a lease lives without a heartbeat, in milliseconds.

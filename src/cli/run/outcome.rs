@@ -53,3 +53,26 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_is_told_with_what_could_not_be_written() {
+        let outcome = |reason: Option<&str>| Outcome {
+            until: Stage::Proven,
+            blocks: Vec::new(),
+            elapsed: Duration::ZERO,
+            shortfall: reason.map(|reason| Shortfall { at: None, reason: reason.to_owned() }),
+        };
+        let unwritten = || Err(CliError::Failed("the report is not written".to_owned()));
+        let text = |verdict: Result<(), CliError>| verdict.unwrap_err().to_string();
+        assert!(outcome(None).verdict(Ok(())).is_ok());
+        assert!(text(outcome(None).verdict(unwritten())).contains("the report is not written"));
+        assert!(text(outcome(Some("time is up")).verdict(Ok(()))).contains("time is up"));
+        let both = text(outcome(Some("time is up")).verdict(unwritten()));
+        assert!(both.contains("time is up; and ") && both.contains("the report is not written"), "{both}");
+    }
+}

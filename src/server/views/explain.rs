@@ -224,6 +224,12 @@ fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, Store
         }
     }
     let before = store.last_block_in_queue(JobType::Aggregated)?;
+    if *last <= before {
+        return Ok(format!(
+            "{proven} It waits for its aggregate, of the blocks {first} to {last}, the job of which was dropped. {} makes it again.",
+            retry(number)
+        ));
+    }
     Ok(format!(
         "{proven} It waits for its aggregate, of the blocks {first} to {last}, which has no job yet; the last block of an aggregated job is block {before}."
     ))

@@ -178,6 +178,23 @@ fn proven_blocks_wait_for_their_aggregate_and_then_for_layer_one() {
 }
 
 #[test]
+fn an_aggregate_whose_job_was_dropped_says_how_it_comes_back() {
+    let f = folder(4);
+    for number in 1..=4 {
+        f.store.add_single_job(number).unwrap();
+    }
+    (1..=4).for_each(|_| publish_next(&f.store));
+    for first in [1, 3] {
+        operation(&f.store, AggregatedAction::CreateProofBlocks, first, first + 1);
+        f.store.add_aggregated_job(first, first + 1).unwrap();
+    }
+    f.store.drop_job(5).unwrap();
+    f.says(2, &["of the blocks 1 to 2, the job of which was dropped", "`witness-server blocks retry 2`"]);
+    assert!(f.store.retry(2).unwrap());
+    f.says(2, &["The aggregate of the blocks 1 to 2 (job 7)"]);
+}
+
+#[test]
 fn pages_of_blocks_go_either_way_and_end() {
     let f = folder(5);
     let page = |after, before, order, limit| {
