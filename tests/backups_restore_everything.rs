@@ -441,7 +441,7 @@ fn of_format_1_is_read_by_every_later_version() {
     assert!(proofs.iter().all(|proof| proof.prover.as_deref() == Some("ada")));
     for proof in &proofs {
         let expected = sample_single_proof(&chain.input(proof.first.into()), proof.first.into());
-        assert!(store.read_body(&proof.body).unwrap() == serde_json::to_vec(&expected).unwrap());
+        assert!(store.read_blob(&proof.body).unwrap() == serde_json::to_vec(&expected).unwrap());
     }
     assert!(store.has_aggregated_proof(1, 4).unwrap());
     let operations = |action| {

@@ -139,7 +139,7 @@ fn remove_a_witness(folder: &Path) {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
     let body = store.witness(4).unwrap().unwrap().body;
     drop(store);
-    let zksync_witness_server::store::BodyRef::File { id, .. } = body else { panic!("a small witness") };
+    let zksync_witness_server::store::BlobRef::File { id, .. } = body else { panic!("a small witness") };
     let file = fs::read_dir(folder.join("blobs")).unwrap().map(|entry| entry.unwrap().path());
     let name = format!("{id:016x}-");
     let file = { file }.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&name)).unwrap();

@@ -30,7 +30,7 @@ use dice::Dice;
 use disk::Disk;
 use power::Power;
 use zksync_witness_server::store::{
-    AccountChange, AccountState, BodyKind, BodyLabel, GenesisEnd, NewBlock, NewProof, Preference, Store,
+    AccountChange, AccountState, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store,
     StoreOptions, WitnessCommit,
 };
 use zksync_witness_server::tree::source::{Change, TreeDelta};
@@ -90,7 +90,7 @@ fn genesis(store: &Store) {
     let Some(load) = store.load_genesis([8; 32], 512).unwrap() else { return };
     let accounts = (0..ACCOUNTS).map(|id| (id, account(id, 0), vec![(TOKEN, balance(id, 0))]));
     load.add(accounts, (0..ACCOUNTS).map(|id| (node_key(id), node(id, 0))).collect()).unwrap();
-    let body = store.prepare_body(BodyLabel::block(BodyKind::Genesis, 0), b"{}").unwrap();
+    let body = store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}").unwrap();
     let roots = (ROOTS.to_vec(), 0u32.to_be_bytes().to_vec());
     load.finish(GenesisEnd { body, root: [0; 32], accounts: ACCOUNTS.into(), tree: vec![], roots }).unwrap();
 }

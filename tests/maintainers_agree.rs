@@ -33,7 +33,7 @@ fn check_all(node: &Node) {
     for (number, expected) in (1u32..).zip(&chain.expected) {
         wait_for_witness(node, number);
         let record = node.store().witness(number).unwrap().unwrap();
-        let witness = node.store().read_body(&record.body).unwrap();
+        let witness = node.store().read_blob(&record.body).unwrap();
         assert!(witness == vectors::read(expected), "block {number} differs");
     }
 }

@@ -7,7 +7,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use zksync_witness_server::store::{BodyKind, BodyLabel, GenesisEnd, Store, StoreOptions};
+use zksync_witness_server::store::{BlobKind, BlobLabel, GenesisEnd, Store, StoreOptions};
 use zksync_witness_server::testing::TestServer;
 
 const READERS: usize = 64;
@@ -48,7 +48,7 @@ fn many_slow_readers_of_a_large_body() {
     let body = body();
     let load = store.load_genesis([0; 32], 1).unwrap().unwrap();
     let end = GenesisEnd {
-        body: store.prepare_body(BodyLabel::block(BodyKind::Genesis, 0), &body).unwrap(),
+        body: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), &body).unwrap(),
         root: [0; 32],
         accounts: 0,
         tree: Vec::new(),

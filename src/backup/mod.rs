@@ -1,6 +1,6 @@
 //! Backups: everything of a store that nothing else can be derived from, in one file.
 //!
-//! A backup shows [one moment](crate::store::Snapshot), whatever is imported and published while it is written. It is written and read
+//! A backup shows [one moment](crate::store::ReadView), whatever is imported and published while it is written. It is written and read
 //! entry by entry; no more than one entry is in memory. Left out is what follows from the rest: the account tree, witnesses, jobs of
 //! unproven blocks (with their attempts), times of import; and the rejected proofs, which nothing refers to.
 //!

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::entry::{About, Counts, FORMAT, Head, Kind, NoMeta, OperationMeta, ProofMeta, file_head};
 use crate::domain::job::JobType;
 use crate::store::{
-    AggregatedAction, AggregatedOperationRecord, BodyReader, ProofRecord, Snapshot, StoreError,
+    AggregatedAction, AggregatedOperationRecord, BlobReader, ProofRecord, ReadView, StoreError,
 };
 
 /// Records that are looked up at a time; each may hold a small body.
@@ -18,7 +18,7 @@ const PAGE: usize = 64;
 ///
 /// An error of the store comes as the inner error of the `io::Error`, and again at every further read.
 pub struct BackupSource {
-    snapshot: Snapshot,
+    snapshot: ReadView,
     next: Next,
     /// Bytes that come first.
     pending: Cursor<Vec<u8>>,
@@ -55,7 +55,7 @@ enum Next {
 
 impl BackupSource {
     /// A backup of the snapshot; nothing is read yet.
-    pub fn new(snapshot: Snapshot) -> Self {
+    pub fn new(snapshot: ReadView) -> Self {
         Self {
             snapshot,
             next: Next::About,
@@ -110,7 +110,7 @@ impl BackupSource {
                         continue;
                     };
                     let AggregatedOperationRecord { first, last, stored_at_ms, body, .. } = operation;
-                    let body = self.snapshot.open_body(&body)?;
+                    let body = self.snapshot.open_blob(&body)?;
                     let meta = OperationMeta { stored_at_ms };
                     self.begin(Kind::AggregatedOperation, (first, last), &meta, Some(body))?;
                 }
@@ -132,7 +132,7 @@ impl BackupSource {
                         JobType::Aggregated => Kind::AggregatedProof,
                     };
                     let ProofRecord { first, last, prover, stored_at_ms, body } = proof;
-                    let body = self.snapshot.open_body(&body)?;
+                    let body = self.snapshot.open_blob(&body)?;
                     self.begin(kind, (first, last), &ProofMeta { prover, stored_at_ms }, Some(body))?;
                 }
                 Next::End => {
@@ -153,7 +153,7 @@ impl BackupSource {
         kind: Kind,
         (first, last): (u32, u32),
         meta: &impl Serialize,
-        body: Option<BodyReader>,
+        body: Option<BlobReader>,
     ) -> Result<(), StoreError> {
         let meta = serde_json::to_vec(meta).map_err(|error| StoreError::Index(error.to_string()))?;
         let (raw_len, frame_len) = body.as_ref().map_or((0, 0), |body| (body.raw_len(), body.frame_len()));

@@ -15,7 +15,7 @@ use super::rig::{self, Server};
 use super::{Bound, Figure, Options};
 use crate::domain::job::JobType;
 use crate::store::{
-    AddJob, BodyKind, BodyLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
+    AddJob, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
     WitnessCommit,
 };
 use crate::tree::TreeDelta;
@@ -74,7 +74,7 @@ fn filled(scratch: &PathBuf, history: u32) -> anyhow::Result<(TempDir, Arc<Node>
     let store = Store::open(folder.path(), StoreOptions { history: 1, ..StoreOptions::default() })?;
     let genesis = store.load_genesis([0; 32], 1)?.context("there is no genesis yet")?;
     genesis.finish(GenesisEnd {
-        body: store.prepare_body(BodyLabel::block(BodyKind::Genesis, 0), b"{}")?,
+        body: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}")?,
         root: [0; 32],
         accounts: 0,
         tree: Vec::new(),

@@ -46,7 +46,7 @@ pub fn take(store: &Store, number: u32) -> Result<Bundle, TakeError> {
     let signatures = outcomes.iter().map(|outcome| SignatureCheck::try_from(*outcome));
     let signatures: Vec<SignatureCheck> =
         signatures.collect::<Result<_, _>>().map_err(|_| corrupt("the signature outcome"))?;
-    let witness = store.witness(number)?.map(|witness| store.read_body(&witness.body)).transpose()?;
+    let witness = store.witness(number)?.map(|witness| store.read_blob(&witness.body)).transpose()?;
     let proof = proof(store, number)?;
 
     let before = store.tree_before(number, |view| before(view, &imported, &signatures))??;
@@ -87,7 +87,7 @@ fn proof(store: &Store, number: u32) -> Result<Option<(ProofRecord, Vec<u8>)>, S
     let previous = number.saturating_sub(1);
     let next = store.proofs(JobType::Single, Some((previous, previous)), 1)?.pop();
     let Some(record) = next.filter(|record| record.first == number) else { return Ok(None) };
-    let json = store.read_body(&record.body)?;
+    let json = store.read_blob(&record.body)?;
     Ok(Some((record, json)))
 }
 

@@ -113,12 +113,12 @@ fn from_folder(item: Item, folder: &Path, config: &Config) -> Result<Vec<u8>, Cl
     let store = folder::open_existing(config, folder)?;
     let found = match item {
         Item::Witness { block } => {
-            store.witness(block)?.map(|witness| store.read_body(&witness.body)).transpose()?
+            store.witness(block)?.map(|witness| store.read_blob(&witness.body)).transpose()?
         }
         Item::Job { id } => {
             let data = u32::try_from(id).ok().map(|id| store.job_data(id)).transpose()?.flatten();
             let whole = |data: JobData| {
-                let body = store.read_body(&data.body)?;
+                let body = store.read_blob(&data.body)?;
                 Ok::<_, StoreError>([data.prefix, body, data.suffix].concat())
             };
             data.map(whole).transpose()?

@@ -161,7 +161,7 @@ pub enum ApiError {
     #[error(
         "space is short: {free} bytes are free for the data folder and {floor} are to stay free; free some, then repeat"
     )]
-    LowSpace {
+    InsufficientStorage {
         /// Bytes that are free.
         free: u64,
         /// Bytes that are to stay free.
@@ -239,7 +239,7 @@ impl ApiError {
             Self::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             Self::Overlap(_) => (StatusCode::CONFLICT, "overlap"),
             Self::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
-            Self::LowSpace { .. } => (StatusCode::INSUFFICIENT_STORAGE, "low_space"),
+            Self::InsufficientStorage { .. } => (StatusCode::INSUFFICIENT_STORAGE, "low_space"),
             Self::ImportRefused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "import_refused"),
             Self::NotQuarantined { .. } => (StatusCode::CONFLICT, "not_quarantined"),
             Self::NoOperator => (StatusCode::FORBIDDEN, "no_operator"),

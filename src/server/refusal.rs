@@ -22,7 +22,7 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound { what } => Self::NotFound { what },
             StoreError::TooLarge { .. } => Self::BadParameter(error.to_string()),
             StoreError::DiskFull => Self::DiskFull,
-            StoreError::LowSpace { free, floor } => Self::LowSpace { free, floor },
+            StoreError::InsufficientStorage { free, floor } => Self::InsufficientStorage { free, floor },
             StoreError::Interrupted | StoreError::SnapshotEnded => {
                 Self::Unavailable { reason: error.to_string() }
             }

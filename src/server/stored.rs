@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::{Span, error};
 
 use super::{encoding::Coding, error::ApiError};
-use crate::store::{BodyReader, BodyRef, Store};
+use crate::store::{BlobReader, BlobRef, Store};
 
 /// Bytes that are read at a time. With a quarter of it the hand-over between threads costs more than decompression.
 const PART_BYTES: usize = 512 << 10;
@@ -25,7 +25,7 @@ const PART_BYTES: usize = 512 << 10;
 /// JSON of which the middle is a stored body: `head ‖ body ‖ tail`.
 pub struct StoredJson {
     head: Vec<u8>,
-    body: BodyReader,
+    body: BlobReader,
     tail: Vec<u8>,
 }
 
@@ -36,12 +36,12 @@ impl StoredJson {
     ///
     /// # Errors
     /// When the body is missing or damaged.
-    pub fn open(store: &Store, head: Vec<u8>, body: &BodyRef, tail: Vec<u8>) -> Result<Self, ApiError> {
-        Ok(Self { head, body: store.open_body(body)?, tail })
+    pub fn open(store: &Store, head: Vec<u8>, body: &BlobRef, tail: Vec<u8>) -> Result<Self, ApiError> {
+        Ok(Self { head, body: store.open_blob(body)?, tail })
     }
 
     /// Nothing but the body, which is open already.
-    pub fn whole(body: BodyReader) -> Self {
+    pub fn whole(body: BlobReader) -> Self {
         Self { head: Vec::new(), body, tail: Vec::new() }
     }
 
@@ -150,7 +150,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::store::{BodyKind, BodyLabel, PreparedBody, StoreOptions};
+    use crate::store::{BlobKind, BlobLabel, PreparedBlob, StoreOptions};
 
     const HEAD: &[u8] = b"{\"data\":";
 
@@ -166,14 +166,14 @@ mod tests {
     struct Stored {
         folder: tempfile::TempDir,
         store: Store,
-        body: PreparedBody,
+        body: PreparedBlob,
     }
 
     impl Stored {
         fn new(content: &[u8]) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
-            let body = store.prepare_body(BodyLabel::block(BodyKind::Witness, 1), content).unwrap();
+            let body = store.prepare_blob(BlobLabel::block(BlobKind::Witness, 1), content).unwrap();
             Self { folder, store, body }
         }
 

@@ -7,22 +7,25 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::aggregated_operations::AggregatedOperationRecord;
-use super::blocks::{BlockRow, Quarantine};
-use super::body::{BodyLabel, BodyRef};
-use super::body_header::{HEADER, Header, MAGIC, parse_header};
-use super::body_reader::BodyReader;
-use super::body_writer::BodyWriter;
-use super::delta::DeltaRow;
-use super::genesis::GenesisRow;
-use super::genesis_load::ProgressRow;
-use super::jobs::{JobCounts, JobRow};
-use super::journal_scan::{self, Replay};
-use super::open::Parameters;
-use super::proofs::ProofRow;
-use super::rejected::RejectedRow;
-use super::witnesses::WitnessRow;
-use super::{AccountState, BodyKind, codec, keys};
+use crate::store::chain::accounts::AccountState;
+use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
+use crate::store::chain::blocks::{BlockRow, Quarantine};
+use crate::store::chain::change_log::ChangeRow;
+use crate::store::chain::genesis::GenesisRow;
+use crate::store::chain::genesis_load::ProgressRow;
+use crate::store::chain::witnesses::WitnessRow;
+use crate::store::durable::blob_header::{HEADER, Header, MAGIC, parse_header};
+use crate::store::durable::blob_reader::BlobReader;
+use crate::store::durable::blob_writer::BlobWriter;
+use crate::store::durable::blobs::BlobKind;
+use crate::store::durable::blobs::{BlobLabel, BlobRef};
+use crate::store::durable::journal_scan;
+use crate::store::durable::journal_scan::Replay;
+use crate::store::kv::{codec, keys};
+use crate::store::open::Parameters;
+use crate::store::queue::jobs::{JobCounts, JobRow};
+use crate::store::queue::proofs::ProofRow;
+use crate::store::queue::rejected::RejectedRow;
 use crate::tree::source::TreeDelta;
 
 /// Bytes of a decompressed body that are looked at: a short frame may stand for very much.
@@ -36,7 +39,7 @@ const RECORDS: &[fn(&[u8])] = &[
     record::<BlockRow>,
     record::<Quarantine>,
     record::<AccountState>,
-    record::<DeltaRow>,
+    record::<ChangeRow>,
     record::<TreeDelta>,
     record::<WitnessRow>,
     record::<JobRow>,
@@ -71,7 +74,7 @@ pub fn body(bytes: &[u8]) {
     let Some((raw_len, rest)) = bytes.split_first_chunk::<4>() else { return };
     let raw_len = u64::from(u32::from_le_bytes(*raw_len));
     file_header(rest);
-    let mut reader = BodyReader::inline(rest.to_vec(), raw_len).into_decoder().expect("zstd works");
+    let mut reader = BlobReader::inline(rest.to_vec(), raw_len).into_decoder().expect("zstd works");
     let (mut part, mut length) = ([0; 4096], 0);
     let whole = loop {
         match std::io::Read::read(&mut reader, &mut part) {
@@ -127,20 +130,20 @@ pub fn journal(bytes: &[u8]) {
 
 /// Inputs of [`journal`]: an entry of each form.
 pub fn journal_seeds() -> Vec<Vec<u8>> {
-    use super::journal_scan::form;
+    use crate::store::durable::journal_scan::form;
     let content = *b"a frame";
     let hash = *blake3::hash(&content).as_bytes();
     let entry = |kind, number, form, content: &[u8]| {
-        let label = BodyLabel::block(kind, number);
+        let label = BlobLabel::block(kind, number);
         let len = content.len() as u64;
         [Header { label, form, raw_len: 5, len, hash }.bytes(), content.to_vec()].concat()
     };
     let forms = [
-        entry(BodyKind::Genesis, 0, form::INLINE, &content),
-        entry(BodyKind::Block, 1, form::INLINE, &content),
-        entry(BodyKind::Block, 2, form::FILE, &300u64.to_le_bytes()),
-        entry(BodyKind::Block, 2, form::WITHDRAWN, &[]),
-        entry(BodyKind::Block, 0, form::REVERT, &[]),
+        entry(BlobKind::Genesis, 0, form::INLINE, &content),
+        entry(BlobKind::Block, 1, form::INLINE, &content),
+        entry(BlobKind::Block, 2, form::FILE, &300u64.to_le_bytes()),
+        entry(BlobKind::Block, 2, form::WITHDRAWN, &[]),
+        entry(BlobKind::Block, 0, form::REVERT, &[]),
     ];
     let all = forms.concat();
     let mut seeds = vec![[&[0][..], &all].concat(), [&[1][..], &all, b"between", &all].concat()];
@@ -150,11 +153,11 @@ pub fn journal_seeds() -> Vec<Vec<u8>> {
 
 /// Inputs of [`body`]: frames of these contents, as they are stored, and a file's header.
 pub fn body_seeds(contents: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let label = BodyLabel::range(BodyKind::JobData, 1, 2);
+    let label = BlobLabel::range(BlobKind::JobData, 1, 2);
     let header = Header { label, form: 0, raw_len: 5, len: 3, hash: [7; 32] };
     let mut seeds = vec![[&[0; 4][..], &header.bytes()].concat()];
     for content in contents {
-        let compressed = BodyWriter::compress(BodyKind::Witness, content).expect("zstd works");
+        let compressed = BlobWriter::compress(BlobKind::Witness, content).expect("zstd works");
         let length = u32::try_from(content.len()).expect("a short body");
         seeds.push([&length.to_le_bytes()[..], &compressed.frame].concat());
     }
@@ -163,10 +166,10 @@ pub fn body_seeds(contents: &[Vec<u8>]) -> Vec<Vec<u8>> {
 
 /// Inputs of [`records`]: one of each kind.
 pub fn record_seeds() -> Vec<Vec<u8>> {
-    let inline = || BodyRef::Inline { frame: vec![1, 2, 3], raw_len: 9 };
-    let file = || BodyRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };
+    let inline = || BlobRef::Inline { frame: vec![1, 2, 3], raw_len: 9 };
+    let file = || BlobRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };
     let payloads = [
-        codec::body_bytes("", &super::open::PARAMETERS),
+        codec::body_bytes("", &crate::store::open::PARAMETERS),
         codec::body_bytes(
             "",
             &GenesisRow { root: [1; 32], content_hash: [2; 32], accounts: 3, body: inline() },
@@ -190,7 +193,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
             &Quarantine { op_index: Some(3), op_kind: Some("Swap".into()), cause: "c".into(), at_ms: 5 },
         ),
         codec::body_bytes("", &AccountState { nonce: 300, pub_key_hash: [1; 20], address: [2; 20] }),
-        codec::body_bytes("", &DeltaRow { number: 1, root: [1; 32], delta: inline() }),
+        codec::body_bytes("", &ChangeRow { number: 1, root: [1; 32], delta: inline() }),
         codec::body_bytes(
             "",
             &TreeDelta { changes: vec![crate::tree::Change { key: vec![1], old: None, new: Some(vec![2]) }] },
@@ -209,7 +212,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
                 holder: Some("p".into()),
                 created_at_ms: 3,
                 updated_at_ms: 4,
-                data: super::jobs::JobDataRef::Body(inline()),
+                data: crate::store::queue::jobs::JobDataRef::Body(inline()),
             },
         ),
         codec::body_bytes("", &JobCounts { idle: 1, in_progress: 2, done: 3, failed: 4 }),
@@ -220,7 +223,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
         codec::body_bytes(
             "",
             &AggregatedOperationRecord {
-                action: super::AggregatedAction::ExecuteBlocks,
+                action: crate::store::chain::aggregated_operations::AggregatedAction::ExecuteBlocks,
                 first: 1,
                 last: 2,
                 content_hash: [4; 32],

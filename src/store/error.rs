@@ -49,7 +49,7 @@ pub enum StoreError {
     #[error(
         "space is short: {free} bytes are free for the data folder and {floor} are to stay free (min_free_bytes): free some space, then repeat"
     )]
-    LowSpace {
+    InsufficientStorage {
         /// Bytes that are free.
         free: u64,
         /// Bytes that are to stay free.
@@ -124,14 +124,14 @@ pub enum StoreError {
 
 impl StoreError {
     /// For `map_err` over file operations; a full disk is told apart.
-    pub(super) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> StoreError {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> StoreError {
         let what = what.into();
         move |source| {
             if is_full(&source) { StoreError::DiskFull } else { StoreError::Io { what, source } }
         }
     }
 
-    pub(super) fn corrupt(what: impl Into<String>) -> StoreError {
+    pub(crate) fn corrupt(what: impl Into<String>) -> StoreError {
         StoreError::Corrupt { what: what.into() }
     }
 }

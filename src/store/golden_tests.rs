@@ -1,21 +1,22 @@
 //! The bytes of every stored record: they must not change, or existing folders cannot be read.
 
+use crate::store::kv::codec;
 use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::blocks::BlockRow;
-use super::delta::DeltaRow;
-use super::genesis::GenesisRow;
-use super::genesis_load::ProgressRow;
-use super::jobs::{JobDataRef, JobRow};
-use super::open::PARAMETERS;
-use super::proofs::ProofRow;
-use super::rejected::RejectedRow;
-use super::witnesses::WitnessRow;
 use super::*;
 use crate::domain::job::{JobStatus, JobType};
+use crate::store::chain::blocks::BlockRow;
+use crate::store::chain::change_log::ChangeRow;
+use crate::store::chain::genesis::GenesisRow;
+use crate::store::chain::genesis_load::ProgressRow;
+use crate::store::chain::witnesses::WitnessRow;
+use crate::store::open::PARAMETERS;
+use crate::store::queue::jobs::{JobDataRef, JobRow};
+use crate::store::queue::proofs::ProofRow;
+use crate::store::queue::rejected::RejectedRow;
 use crate::tree::source::{Change, TreeDelta};
 
 fn frozen<T: Serialize + DeserializeOwned + PartialEq + Debug>(record: T, golden: &str) {
@@ -26,8 +27,8 @@ fn frozen<T: Serialize + DeserializeOwned + PartialEq + Debug>(record: T, golden
 
 #[test]
 fn records_are_frozen() {
-    let file = BodyRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };
-    let inline = BodyRef::Inline { frame: vec![1, 2, 3], raw_len: 9 };
+    let file = BlobRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };
+    let inline = BlobRef::Inline { frame: vec![1, 2, 3], raw_len: 9 };
     let quarantine =
         Quarantine { op_index: Some(3), op_kind: Some("Swap".into()), cause: "c".into(), at_ms: 5 };
     let job = JobRow {
@@ -92,7 +93,7 @@ fn records_are_frozen() {
         "01fb2c0101010101010101010101010101010101010101010202020202020202020202020202020202020202a66b3ed8",
     );
     frozen(
-        DeltaRow { number: 1, root: [1; 32], delta: inline.clone() },
+        ChangeRow { number: 1, root: [1; 32], delta: inline.clone() },
         "010101010101010101010101010101010101010101010101010101010101010101010003010203097752cbb9",
     );
     frozen(TreeDelta { changes: vec![change] }, "01010101000101020c14140f");

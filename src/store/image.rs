@@ -12,10 +12,11 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::StoreError;
-use super::open::{FolderLock, wait_until_closed};
-use super::replace::{PARTS, is_unfinished};
-use super::{Store, folder};
+use crate::store::Store;
+use crate::store::durable::folder;
+use crate::store::error::StoreError;
+use crate::store::open::{FolderLock, wait_until_closed};
+use crate::store::recovery::replace::{PARTS, is_unfinished};
 
 /// Version of the layout of the file.
 const FORMAT: u32 = 1;

@@ -75,112 +75,56 @@
 //!
 //! Three, always taken in this order: `chain` (imports), `tree` (witnesses), `queue` (jobs and proofs).
 
-mod account_tree;
-mod accounts;
-mod aggregated_operations;
-mod batch;
-mod blocks;
-mod body;
-mod body_header;
-mod body_label;
-mod body_reader;
-mod body_writer;
-mod check;
-mod codec;
-mod commit;
-mod db;
+mod chain;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 #[allow(clippy::expect_used)]
 pub mod decoders;
-mod delta;
-#[cfg(test)]
-mod disk_tests;
+mod durable;
 mod error;
-mod finding;
-mod folder;
-mod genesis;
-mod genesis_load;
-#[cfg(test)]
-mod genesis_tests;
 #[cfg(test)]
 mod golden_tests;
 pub mod image;
-mod index;
-mod index_snapshot;
-mod inspect;
-#[cfg(test)]
-mod inspect_tests;
-mod job_data;
-mod jobs;
-mod journal;
-mod journal_scan;
-#[cfg(test)]
-mod journal_tests;
-mod kept;
-mod keys;
-#[cfg(test)]
-mod lease_tests;
-mod leases;
-mod measure;
+mod kv;
 mod open;
-mod proofs;
 mod queue;
-#[cfg(test)]
-mod queue_model_tests;
-#[cfg(test)]
-mod queue_tests;
-mod rejected;
-mod replace;
-mod retention;
-mod revert;
-#[cfg(test)]
-mod revert_tests;
-mod salvage;
-mod scan;
-mod snapshot;
-mod space;
-#[cfg(test)]
-mod space_tests;
-mod standing;
+mod recovery;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod tree_before;
-mod witnesses;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use accounts::{AccountChange, AccountState};
-pub use aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
-pub use blocks::{BlockRecord, NewBlock, Quarantine};
-pub use body::{BodyKind, BodyLabel, BodyRef, PreparedBody};
-pub use body_reader::BodyReader;
-pub use body_writer::BodyWriter;
+pub use chain::accounts::{AccountChange, AccountState};
+pub use chain::aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
+pub use chain::blocks::{BlockRecord, NewBlock, Quarantine};
+pub use chain::genesis::GenesisRecord;
+pub use chain::genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
+pub use chain::read_view::ReadView;
+pub use chain::revert::RevertReport;
+pub use chain::witnesses::{NewWitness, WitnessCommit, WitnessRecord};
+pub use durable::blob_reader::BlobReader;
+pub use durable::blob_writer::BlobWriter;
+pub use durable::blobs::{BlobKind, BlobLabel, BlobRef, PreparedBlob};
+pub use durable::folder_size::StoreBytes;
+pub use durable::free_space::{ManualSpace, SpaceProbe, SpaceState, SystemSpace};
 pub use error::StoreError;
-pub use finding::{Finding, Severity};
-pub use genesis::GenesisRecord;
-pub use genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
-pub use inspect::Inspection;
-pub use job_data::{AddJob, JobData};
-pub use jobs::{JobCounts, JobRecord};
-pub use measure::StoreBytes;
 pub use open::{FolderLock, StoreOptions, wait_until_closed};
-pub use proofs::{KeptProof, NewProof, ProofRecord, PublishError};
-pub use queue::{ClaimedJob, HeartbeatOutcome, Preference};
-pub use rejected::{RejectedProof, RejectedRecord};
-pub use replace::Replacement;
-pub use retention::DropReport;
-pub use revert::RevertReport;
-pub use salvage::{Published, Salvage, Source};
-pub use snapshot::Snapshot;
-pub use space::{ManualSpace, SpaceProbe, SpaceState, SystemSpace};
-pub use standing::LeaseRecord;
-pub use witnesses::{NewWitness, WitnessCommit, WitnessRecord};
+pub use queue::claims::{ClaimedJob, HeartbeatOutcome, Preference};
+pub use queue::job_data::{AddJob, JobData};
+pub use queue::jobs::{JobCounts, JobRecord};
+pub use queue::proofs::{KeptProof, NewProof, ProofRecord, PublishError};
+pub use queue::rejected::{RejectedProof, RejectedRecord};
+pub use queue::retention::DropReport;
+pub use queue::standing::LeaseRecord;
+pub use recovery::finding::{Finding, Severity};
+pub use recovery::inspect::Inspection;
+pub use recovery::replace::Replacement;
+pub use recovery::salvage::{Published, Salvage, Source};
 
 use crate::clock::Clock;
 use crate::domain::job::LeasePolicy;
@@ -189,21 +133,21 @@ use crate::metrics::Metrics;
 /// An open data folder.
 pub struct Store {
     dir: PathBuf,
-    db: Arc<db::Db>,
-    bodies: body::Bodies,
+    kv: Arc<kv::records::Kv>,
+    blobs: durable::blobs::Blobs,
     /// `None` in a folder that is only looked at.
-    journal: Option<journal::Journal>,
-    committer: commit::Committer,
+    journal: Option<durable::journal::Journal>,
+    committer: durable::group_commit::Committer,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
-    space: space::Space,
+    space: durable::free_space::Space,
     history: u32,
     policy: LeasePolicy,
     max_rejected: u32,
     chain: Mutex<()>,
     tree: Mutex<()>,
-    queue: Mutex<leases::Leases>,
-    snapshots: snapshot::Snapshots,
+    queue: Mutex<queue::leases::Leases>,
+    read_views: chain::read_view::ReadViews,
     /// `None` in a folder that is only looked at and has no such file.
     _lock: Option<File>,
 }
@@ -247,64 +191,64 @@ impl Store {
     /// Whether there is space to begin something new: to be asked before that costs anything.
     ///
     /// # Errors
-    /// [`StoreError::LowSpace`].
+    /// [`StoreError::InsufficientStorage`].
     pub fn check_space(&self) -> Result<(), StoreError> {
         self.space().check()
     }
 
     /// Returns when everything that was written before this call is durable. Callers at the same time share one flush.
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.committer.sync(&self.db, &self.bodies, self.journal.as_ref(), &self.metrics)
+        self.committer.sync(&self.kv, &self.blobs, self.journal.as_ref(), &self.metrics)
     }
 
     /// Compresses a body and makes it durable. It has no owner yet: dropped, it is gone.
-    pub fn prepare_body(&self, label: BodyLabel, bytes: &[u8]) -> Result<PreparedBody, StoreError> {
-        self.bodies.keep(label, BodyWriter::compress(label.kind, bytes)?)
+    pub fn prepare_blob(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {
+        self.blobs.keep(label, BlobWriter::compress(label.kind, bytes)?)
     }
 
-    /// As [`Store::prepare_body`], of what `write` writes: it is compressed at once and never there as a whole.
-    pub fn write_body(
+    /// As [`Store::prepare_blob`], of what `write` writes: it is compressed at once and never there as a whole.
+    pub fn write_blob(
         &self,
-        label: BodyLabel,
-        write: impl FnOnce(&mut BodyWriter) -> io::Result<()>,
-    ) -> Result<PreparedBody, StoreError> {
-        let mut writer = self.begin_body(label.kind)?;
+        label: BlobLabel,
+        write: impl FnOnce(&mut BlobWriter) -> io::Result<()>,
+    ) -> Result<PreparedBlob, StoreError> {
+        let mut writer = self.begin_blob(label.kind)?;
         write(&mut writer).map_err(StoreError::io("compressing a body"))?;
-        self.keep_body(label, writer)
+        self.keep_blob(label, writer)
     }
 
     /// A body to be written piece by piece, and then kept.
-    pub fn begin_body(&self, kind: BodyKind) -> Result<BodyWriter, StoreError> {
-        BodyWriter::new(kind, None).map_err(StoreError::io("compressing a body"))
+    pub fn begin_blob(&self, kind: BlobKind) -> Result<BlobWriter, StoreError> {
+        BlobWriter::new(kind, None).map_err(StoreError::io("compressing a body"))
     }
 
     /// Makes a body that was written durable. It has no owner yet: dropped, it is gone.
-    pub fn keep_body(&self, label: BodyLabel, writer: BodyWriter) -> Result<PreparedBody, StoreError> {
-        self.bodies.keep(label, writer.finish().map_err(StoreError::io("compressing a body"))?)
+    pub fn keep_blob(&self, label: BlobLabel, writer: BlobWriter) -> Result<PreparedBlob, StoreError> {
+        self.blobs.keep(label, writer.finish().map_err(StoreError::io("compressing a body"))?)
     }
 
     /// A whole body, checked against its hash.
-    pub fn read_body(&self, body: &BodyRef) -> Result<Vec<u8>, StoreError> {
-        self.open_body(body)?.bytes()
+    pub fn read_blob(&self, body: &BlobRef) -> Result<Vec<u8>, StoreError> {
+        self.open_blob(body)?.bytes()
     }
 
     /// A body to pass on as it is stored, or to decompress while reading; its file is checked against its hash first.
-    pub fn open_body(&self, body: &BodyRef) -> Result<BodyReader, StoreError> {
-        self.bodies.open_body(body)
+    pub fn open_blob(&self, body: &BlobRef) -> Result<BlobReader, StoreError> {
+        self.blobs.open_blob(body)
     }
 
     /// To be called by every operation that writes, before it takes its lock: after a failed write, starts from what is on
     /// disk, once there is space.
     fn ready(&self) -> Result<(), StoreError> {
-        if !self.db.is_broken() {
+        if !self.kv.is_broken() {
             return Ok(());
         }
         let _chain = self.lock_chain();
         let _tree = self.lock_tree();
         let mut leases = self.lock_queue();
-        if self.db.is_broken() {
-            self.snapshots.end();
-            self.db.reopen()?;
+        if self.kv.is_broken() {
+            self.read_views.end();
+            self.kv.reopen()?;
             self.committer.forget_unlinks();
             self.recover(&mut leases)?;
             self.settle_journal()?;
@@ -315,30 +259,30 @@ impl Store {
     /// Before its transaction: an entry of the journal, which the transaction's end is to be told.
     fn journalled(
         &self,
-        label: BodyLabel,
-        body: &PreparedBody,
-    ) -> Result<Option<journal::Pending<'_>>, StoreError> {
+        label: BlobLabel,
+        body: &PreparedBlob,
+    ) -> Result<Option<durable::journal::Pending<'_>>, StoreError> {
         self.journal.as_ref().map(|journal| journal.append(label, body.body())).transpose()
     }
 
     /// As [`Self::apply`], of a batch about which the journal has an entry.
     fn apply_journalled(
         &self,
-        mut batch: batch::Batch,
-        entry: Option<journal::Pending<'_>>,
+        mut batch: kv::batch::Batch,
+        entry: Option<durable::journal::Pending<'_>>,
     ) -> Result<(), StoreError> {
         let Some(entry) = entry else { return self.apply(batch) };
         entry.apply(|end| {
-            batch.put(batch::Table::Meta, keys::meta::JOURNAL_END, &end)?;
+            batch.put(kv::batch::Table::Meta, kv::keys::meta::JOURNAL_END, &end)?;
             self.apply(batch)
         })
     }
 
     /// Finishes what was interrupted, and takes up the stored leases.
-    fn recover(&self, leases: &mut leases::Leases) -> Result<(), StoreError> {
+    fn recover(&self, leases: &mut queue::leases::Leases) -> Result<(), StoreError> {
         self.wipe_lost_genesis()?;
-        delta::ACCOUNTS.apply_pending(&self.db, &self.bodies)?;
-        delta::TREE.apply_pending(&self.db, &self.bodies)?;
+        chain::change_log::ACCOUNTS.apply_pending(&self.kv, &self.blobs)?;
+        chain::change_log::TREE.apply_pending(&self.kv, &self.blobs)?;
         self.resume_revert(leases)?;
         self.load_leases(leases)
     }
@@ -347,13 +291,13 @@ impl Store {
     /// index anew meanwhile, and then it may be gone.
     fn sync_generation(&self, generation: u64) -> Result<(), StoreError> {
         self.sync()?;
-        if self.db.generation() == generation { Ok(()) } else { Err(StoreError::Interrupted) }
+        if self.kv.generation() == generation { Ok(()) } else { Err(StoreError::Interrupted) }
     }
 
     /// Does all writes of the batch or none; durable after the next sync.
-    fn apply(&self, batch: batch::Batch) -> Result<(), StoreError> {
-        self.snapshots.note(&batch);
-        let released = self.db.apply(batch)?;
+    fn apply(&self, batch: kv::batch::Batch) -> Result<(), StoreError> {
+        self.read_views.note(&batch);
+        let released = self.kv.apply(batch)?;
         self.committer.unlink_later(released);
         Ok(())
     }
@@ -361,14 +305,14 @@ impl Store {
     /// Lets the n-th write from now on fail, counted from 1; gives how many were left to go until then. 0 is for none.
     #[cfg(test)]
     pub(crate) fn fail_write(&self, n: u64) -> u64 {
-        self.db.fault.swap(n, std::sync::atomic::Ordering::SeqCst)
+        self.kv.fault.swap(n, std::sync::atomic::Ordering::SeqCst)
     }
 
     /// Puts or removes an entry as it is, behind the back of everything; gives what was there.
     #[cfg(test)]
     pub(crate) fn tamper(&self, table: &str, key: &[u8], sealed: Option<&[u8]>) -> Option<Vec<u8>> {
-        let table = *batch::Table::ALL.iter().find(|known| known.name() == table).unwrap();
-        self.db.tamper(table, key, sealed)
+        let table = *kv::batch::Table::ALL.iter().find(|known| known.name() == table).unwrap();
+        self.kv.tamper(table, key, sealed)
     }
 
     fn lock_chain(&self) -> MutexGuard<'_, ()> {
@@ -383,5 +327,5 @@ impl Store {
 /// A value as an entry of the index.
 #[cfg(test)]
 pub(crate) fn sealed(value: &[u8]) -> Vec<u8> {
-    codec::seal_raw(value)
+    kv::codec::seal_raw(value)
 }

@@ -8,22 +8,23 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Store;
-use super::batch::{Batch, Table};
-use super::body::{Bodies, file_id};
-use super::commit::Committer;
-use super::db::Db;
-use super::error::StoreError;
-use super::folder;
-use super::index;
-use super::journal::Journal;
-use super::keys::{self, meta};
-use super::leases::Leases;
-use super::snapshot::Snapshots;
-use super::space::{Space, SpaceProbe, SystemSpace};
-use super::{kept, replace};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::job::LeasePolicy;
+use crate::store::Store;
+use crate::store::chain::read_view::ReadViews;
+use crate::store::durable::blobs::{Blobs, file_id};
+use crate::store::durable::folder;
+use crate::store::durable::free_space::{Space, SpaceProbe, SystemSpace};
+use crate::store::durable::group_commit::Committer;
+use crate::store::durable::journal::Journal;
+use crate::store::error::StoreError;
+use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::keys;
+use crate::store::kv::keys::meta;
+use crate::store::kv::records::Kv;
+use crate::store::kv::sled_db;
+use crate::store::queue::leases::Leases;
+use crate::store::recovery::{journal_items, replace};
 
 /// How a store works.
 #[derive(Clone, Debug)]
@@ -70,13 +71,13 @@ impl Default for StoreOptions {
 
 /// What the folder was made with. Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Parameters {
+pub(crate) struct Parameters {
     format: u32,
     account_tree_depth: u32,
     balance_tree_depth: u32,
 }
 
-pub(super) const PARAMETERS: Parameters =
+pub(crate) const PARAMETERS: Parameters =
     Parameters { format: 1, account_tree_depth: 32, balance_tree_depth: 32 };
 
 impl Parameters {
@@ -94,33 +95,33 @@ impl Store {
         if !dir.join("index").exists() && !is_new(dir)? {
             return Err(StoreError::corrupt("its index is missing"));
         }
-        let db = Db::open(&dir.join("index"), options.cache_bytes, options.flush_every_ms)?;
-        check_parameters(dir, &db)?;
-        let journal = kept::open_journal(&dir.join("journal"), &db)?;
-        let known = |id| db.contains(Table::Bodies, &keys::body(id));
-        let (bodies, swept) = Bodies::open(&dir.join("blobs"), known)?;
+        let kv = Kv::open(&dir.join("index"), options.cache_bytes, options.flush_every_ms)?;
+        check_parameters(dir, &kv)?;
+        let journal = journal_items::open_journal(&dir.join("journal"), &kv)?;
+        let known = |id| kv.contains(Table::Blobs, &keys::body(id));
+        let (blobs, swept) = Blobs::open(&dir.join("blobs"), known)?;
         if swept > 0 {
             tracing::info!(swept, "removed body files that a crash left behind");
         }
-        let store = Self::assemble(dir, db, bodies, Some(journal), options, Some(lock));
+        let store = Self::assemble(dir, kv, blobs, Some(journal), options, Some(lock));
         store.recover(&mut store.lock_queue())?;
         store.settle_journal()?;
         Ok(store)
     }
 
     /// A store of its parts; nothing is read or written.
-    pub(super) fn assemble(
+    pub(crate) fn assemble(
         dir: &Path,
-        db: Db,
-        bodies: Bodies,
+        kv: Kv,
+        blobs: Blobs,
         journal: Option<Journal>,
         options: StoreOptions,
         lock: Option<File>,
     ) -> Self {
         Self {
             dir: dir.into(),
-            db: Arc::new(db),
-            bodies,
+            kv: Arc::new(kv),
+            blobs,
             journal,
             committer: Committer::default(),
             metrics: Arc::default(),
@@ -136,7 +137,7 @@ impl Store {
             chain: Mutex::new(()),
             tree: Mutex::new(()),
             queue: Mutex::new(Leases::default()),
-            snapshots: Snapshots::default(),
+            read_views: ReadViews::default(),
             _lock: lock,
         }
     }
@@ -159,12 +160,12 @@ impl FolderLock {
 
 /// Returns when the index of a store that was dropped is closed, which may be a moment later.
 pub fn wait_until_closed(dir: &Path) -> Result<(), StoreError> {
-    let db = dir.join("index").join("db");
-    if db.exists() { index::wait_until_free(&db) } else { Ok(()) }
+    let kv = dir.join("index").join("db");
+    if kv.exists() { sled_db::wait_until_free(&kv) } else { Ok(()) }
 }
 
 /// One process for each folder. The lock goes with the process, however it ends.
-pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, StoreError> {
     let unusable = |source| StoreError::Folder { dir: dir.into(), source };
     folder::make(dir).map_err(unusable)?;
     let mut open = OpenOptions::new();
@@ -197,8 +198,8 @@ fn is_new(dir: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-pub(super) fn check_parameters(dir: &Path, db: &Db) -> Result<(), StoreError> {
-    match db.get::<Parameters>(Table::Meta, meta::PARAMETERS)? {
+pub(crate) fn check_parameters(dir: &Path, kv: &Kv) -> Result<(), StoreError> {
+    match kv.get::<Parameters>(Table::Meta, meta::PARAMETERS)? {
         Some(found) if found == PARAMETERS => Ok(()),
         Some(found) => Err(StoreError::Format {
             dir: dir.into(),
@@ -212,8 +213,8 @@ pub(super) fn check_parameters(dir: &Path, db: &Db) -> Result<(), StoreError> {
         None => {
             let mut batch = Batch::new();
             batch.put(Table::Meta, meta::PARAMETERS, &PARAMETERS)?;
-            db.apply(batch)?;
-            db.flush()
+            kv.apply(batch)?;
+            kv.flush()
         }
     }
 }

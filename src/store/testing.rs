@@ -54,7 +54,7 @@ pub fn put_genesis(store: &Store) {
 /// The end of a genesis of so many accounts.
 pub fn genesis_end(store: &Store, accounts: u64) -> GenesisEnd {
     GenesisEnd {
-        body: store.prepare_body(BodyLabel::block(BodyKind::Genesis, 0), b"{}").unwrap(),
+        body: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}").unwrap(),
         root: [9; 32],
         accounts,
         tree: vec![],

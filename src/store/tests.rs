@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 
-use super::batch::{Batch, Table};
-use super::delta::{ACCOUNTS, DeltaLog, TREE};
 use super::testing::*;
 use super::*;
+use crate::store::chain::change_log::{ACCOUNTS, ChangeLog, TREE};
+use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::keys;
 use crate::tree::source::{Change, TreeDelta};
 
 #[test]
@@ -43,10 +44,10 @@ fn a_folder_that_cannot_be_made_or_read_is_a_clear_error() {
     let store = open(dir.path());
     put_genesis(&store);
     drop(store);
-    let db = dir.path().join("index/db");
-    let mut bytes = fs::read(&db).unwrap();
+    let kv = dir.path().join("index/db");
+    let mut bytes = fs::read(&kv).unwrap();
     bytes.iter_mut().for_each(|byte| *byte = !*byte);
-    fs::write(&db, bytes).unwrap();
+    fs::write(&kv, bytes).unwrap();
     // Whatever sled makes of it: no panic.
     let _ = Store::open(dir.path(), StoreOptions::default());
 }
@@ -143,15 +144,15 @@ fn witnesses_move_the_tree_on_and_the_history_stays_bounded() {
         assert_eq!(source.get(b"root").unwrap(), Some(n.to_string().into_bytes()));
     }
     assert!(matches!(commit_witness(&store, 7), Err(StoreError::NotFound { .. })));
-    assert_eq!(TREE.oldest_target(&store.db).unwrap(), 3);
-    assert_eq!(ACCOUNTS.oldest_target(&store.db).unwrap(), 3);
-    // Twelve large bodies: six blocks, six witnesses. A refused witness leaves no file.
+    assert_eq!(TREE.oldest_target(&store.kv).unwrap(), 3);
+    assert_eq!(ACCOUNTS.oldest_target(&store.kv).unwrap(), 3);
+    // Twelve large blobs: six blocks, six witnesses. A refused witness leaves no file.
     assert_eq!(files(dir.path()), 12);
     drop((store, source));
     let store = open(dir.path());
     let witness = store.witness(6).unwrap().unwrap();
     assert_eq!((witness.operations, store.tree_head().unwrap()), (10, 6));
-    assert_eq!(store.read_body(&witness.body).unwrap(), witness_json(6));
+    assert_eq!(store.read_blob(&witness.body).unwrap(), witness_json(6));
     assert!(store.block(6).unwrap().unwrap().witnessed);
 }
 
@@ -169,7 +170,7 @@ fn a_witness_can_be_replaced_and_its_old_file_goes() {
     store.put_witness(1, again).unwrap();
     assert_eq!(files(dir.path()), before);
     let witness = store.witness(1).unwrap().unwrap();
-    assert_eq!(store.read_body(&witness.body).unwrap(), witness_json(2));
+    assert_eq!(store.read_blob(&witness.body).unwrap(), witness_json(2));
     assert_eq!(witness.operations, 11);
 }
 
@@ -180,8 +181,8 @@ fn a_change_that_was_recorded_but_not_applied_is_applied_at_the_next_start() {
     put_genesis(&store);
     put_block(&store, 1).unwrap();
     // As a crash leaves it after the transaction of block 1's witness.
-    let label = BodyLabel::block(BodyKind::TreeDelta, 1);
-    let body = store.prepare_body(label, &DeltaLog::encode(&delta(1)).unwrap()).unwrap();
+    let label = BlobLabel::block(BlobKind::TreeDelta, 1);
+    let body = store.prepare_blob(label, &ChangeLog::encode(&delta(1)).unwrap()).unwrap();
     let mut batch = Batch::new();
     TREE.record(&mut batch, 1, [1; 32], body).unwrap();
     store.apply(batch).unwrap();
@@ -229,7 +230,7 @@ fn many_writers_share_flushes_and_all_are_durable() {
     });
     drop(store);
     let store = open(dir.path());
-    assert_eq!(store.db.range_raw(Table::Rejected, &[0], &[1], 500).unwrap().len(), 160);
+    assert_eq!(store.kv.range_raw(Table::Rejected, &[0], &[1], 500).unwrap().len(), 160);
 }
 
 proptest::proptest! {

@@ -7,7 +7,7 @@ use super::tree_check;
 use crate::crypto::fr;
 use crate::domain::job::JobType;
 use crate::domain::{AggregatedProof, ImportedBlock, SingleProof};
-use crate::store::{BodyKind, BodyLabel, Finding, Inspection, ProofRecord, Store, StoreError};
+use crate::store::{BlobKind, BlobLabel, Finding, Inspection, ProofRecord, Store, StoreError};
 
 /// What a long check is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Check<'_> {
     fn block(&mut self, number: u32, ledger: &mut Ledger<'_>) -> Option<[u8; 32]> {
         let record = self.store.block(number).ok()??;
         let body = self.store.block_body(number).ok()??;
-        let place = BodyLabel::block(BodyKind::Block, number).to_string();
+        let place = BlobLabel::block(BlobKind::Block, number).to_string();
         let Ok(imported) = serde_json::from_slice::<ImportedBlock>(&body) else {
             self.expect(&place, false, || "its body is no block".into());
             return None;
@@ -147,7 +147,7 @@ impl Check<'_> {
     fn proof(&self, job_type: JobType, proof: &ProofRecord) -> Option<Finding> {
         let (first, last) = (proof.first, proof.last);
         // One that cannot be read was found already.
-        let json = self.store.read_body(&proof.body).ok()?;
+        let json = self.store.read_blob(&proof.body).ok()?;
         let good = match job_type {
             JobType::Single => serde_json::from_slice::<SingleProof>(&json)
                 .is_ok_and(|proof| proofs::check_single(self.store, first, &proof).is_ok()),

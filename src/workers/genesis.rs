@@ -20,7 +20,7 @@ use super::import::{ImportError, Imported};
 use crate::crypto::fr;
 use crate::domain::{Account, AccountId, AccountMap, to_u128};
 use crate::store::{
-    AccountState, BodyKind, BodyLabel, BodyWriter, GenesisEnd, GenesisLoad, Store, StoreError,
+    AccountState, BlobKind, BlobLabel, BlobWriter, GenesisEnd, GenesisLoad, Store, StoreError,
 };
 use crate::tree::AccountHeader;
 use crate::tree::build::{Finished, InitialAccount, Records, TreeBuilder};
@@ -70,7 +70,7 @@ fn at_pace(
     let Some(mut load) = store.load_genesis(content_hash, builder.part_size())? else {
         return Ok(Imported::AlreadyThere);
     };
-    let form = store.keep_body(BodyLabel::block(BodyKind::Genesis, 0), form)?;
+    let form = store.keep_blob(BlobLabel::block(BlobKind::Genesis, 0), form)?;
     let done = accounts.partition_point(|(id, _)| *id < load.done());
     if done > 0 {
         info!(accounts = done, of = accounts.len(), "going on with an interrupted import of the genesis");
@@ -158,9 +158,9 @@ fn canonical(
     store: &Store,
     body: &[u8],
     accounts: &Accounts<'_>,
-) -> Result<([u8; 32], BodyWriter), ImportError> {
+) -> Result<([u8; 32], BlobWriter), ImportError> {
     let mut hasher = blake3::Hasher::new();
-    let mut form = store.begin_body(BodyKind::Genesis)?;
+    let mut form = store.begin_blob(BlobKind::Genesis)?;
     let mut put = |bytes: &[u8]| {
         hasher.update(bytes);
         let written = form.write_all(bytes);

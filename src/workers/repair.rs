@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::doctor::{self, Progress, Stage};
 use super::rebuild::{Rebuild, RebuildReport};
 use crate::store::{
-    BodyKind, BodyLabel, Finding, Inspection, KeptProof, Replacement, Salvage, Severity, Source, Store,
+    BlobKind, BlobLabel, Finding, Inspection, KeptProof, Replacement, Salvage, Severity, Source, Store,
     StoreError, StoreOptions,
 };
 
@@ -90,21 +90,21 @@ fn fill(
 ) -> Result<(RebuildReport, Vec<String>), StoreError> {
     let mut filling = Filling { rebuild: Rebuild::new(fresh)?, salvage, lost: Vec::new() };
     let accounts = |done: usize, of: usize| progress(Stage::Accounts, done as u64, of as u64);
-    filling.each(BodyKind::Genesis, |rebuild, _, body| rebuild.genesis(&body, &accounts))?;
-    let of = salvage.of_kind(BodyKind::Block).last().map_or(0, |(label, _)| label.last);
-    filling.each(BodyKind::Block, |rebuild, source, body| {
+    filling.each(BlobKind::Genesis, |rebuild, _, body| rebuild.genesis(&body, &accounts))?;
+    let of = salvage.of_kind(BlobKind::Block).last().map_or(0, |(label, _)| label.last);
+    filling.each(BlobKind::Block, |rebuild, source, body| {
         let number = source.label().first;
         progress(Stage::Blocks, number.into(), of.into());
         rebuild.block(number, &body)
     })?;
-    filling.each(BodyKind::AggregatedOperation, |rebuild, source, body| {
-        let BodyLabel { first, last, .. } = source.label();
+    filling.each(BlobKind::AggregatedOperation, |rebuild, source, body| {
+        let BlobLabel { first, last, .. } = source.label();
         rebuild.aggregated_operation(first, last, &body)
     })?;
-    filling.each(BodyKind::SingleProof, |rebuild, source, body| {
+    filling.each(BlobKind::SingleProof, |rebuild, source, body| {
         rebuild.proof(&kept_proof(fresh, source, body))
     })?;
-    filling.each(BodyKind::AggregatedProof, |rebuild, source, body| {
+    filling.each(BlobKind::AggregatedProof, |rebuild, source, body| {
         rebuild.aggregated_proof(&kept_proof(fresh, source, body))
     })?;
     let Filling { rebuild, lost, .. } = filling;
@@ -117,7 +117,7 @@ fn fill(
 }
 
 fn kept_proof(fresh: &Store, source: &Source, json: Vec<u8>) -> KeptProof {
-    let BodyLabel { first, last, .. } = source.label();
+    let BlobLabel { first, last, .. } = source.label();
     // Only the index knows by whom and when; else it is as if it came now.
     let (prover, stored_at_ms) = source.published().unwrap_or_else(|| (None, fresh.now_ms()));
     KeptProof { first, last, prover, stored_at_ms, json }
@@ -133,12 +133,12 @@ impl<'a> Filling<'a> {
     /// Puts every item of a kind: the first version that is taken, of operations each.
     fn each(
         &mut self,
-        kind: BodyKind,
+        kind: BlobKind,
         put: impl Fn(&mut Rebuild<'a>, &Source, Vec<u8>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         for (label, versions) in self.salvage.of_kind(kind) {
             // Several operations may be about the same blocks; of anything else one version is the right one.
-            let all = kind == BodyKind::AggregatedOperation;
+            let all = kind == BlobKind::AggregatedOperation;
             let mut lost = Vec::new();
             for version in versions {
                 match self.version(version, &put)? {

@@ -192,7 +192,7 @@ impl Check<'_> {
             let stored = self.store.aggregated_operation_covering(action, *last).unwrap();
             let same = stored.as_ref().is_some_and(|stored| {
                 (stored.first, stored.last) == (*first, *last)
-                    && self.store.read_body(&stored.body).is_ok_and(|body| body == *json)
+                    && self.store.read_blob(&stored.body).is_ok_and(|body| body == *json)
             });
             let optional = stored.is_none() && acknowledged.is_none_or(|at| at > self.until);
             self.expect(same || optional, || format!("{action:?} of {first} to {last} is {stored:?}"));

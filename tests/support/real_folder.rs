@@ -133,20 +133,20 @@ pub fn contents(store: &Store) -> (Contents, usize) {
     for block in 1..=BLOCKS + 2 {
         put(format!("block {block}"), store.block_body(block));
         let witness =
-            store.witness(block).and_then(|row| row.map(|row| store.read_body(&row.body)).transpose());
+            store.witness(block).and_then(|row| row.map(|row| store.read_blob(&row.body)).transpose());
         put(format!("witness {block}"), witness);
         put(format!("proof {block}"), store.single_proof(block));
         for last in block..=BLOCKS + 2 {
             put(format!("aggregated proof {block} {last}"), store.aggregated_proof(block, last));
         }
         let covering = store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, block);
-        let operation = covering.and_then(|row| row.map(|row| store.read_body(&row.body)).transpose());
+        let operation = covering.and_then(|row| row.map(|row| store.read_blob(&row.body)).transpose());
         put(format!("operation {block}"), operation);
     }
     for id in 1..=30 {
         let job = store.job(id).and_then(|job| match (job, store.job_data(id)?) {
             (Some(job), Some(data)) => {
-                let body = store.read_body(&data.body)?;
+                let body = store.read_blob(&data.body)?;
                 let name = format!("{:?} job {} {}", job.job_type, job.first, job.last);
                 Ok(Some((name, [data.prefix, body, data.suffix].concat())))
             }

@@ -50,5 +50,5 @@ fn proven_range(store: &Store) -> Result<Option<ProvenRange>, StoreError> {
         return Ok(None);
     };
     let Some(proof) = store.aggregated_proof(operation.first, operation.last)? else { return Ok(None) };
-    Ok(Some((store.read_body(&operation.body)?, proof)))
+    Ok(Some((store.read_blob(&operation.body)?, proof)))
 }

@@ -1,0 +1,141 @@
+//! Aggregated operations: what was decided or done about ranges of blocks. Operations of one action do not overlap.
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
+use crate::store::error::StoreError;
+use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::{codec, keys};
+use crate::store::{PutOutcome, Store};
+
+/// What an operation does with its blocks. Stored by number: frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum AggregatedAction {
+    /// The blocks are committed.
+    CommitBlocks,
+    /// Their proofs are to be aggregated.
+    CreateProofBlocks,
+    /// The aggregated proof is published.
+    PublishProofBlocksOnchain,
+    /// The blocks are executed: verified, in the words of the protocol.
+    ExecuteBlocks,
+}
+
+impl AggregatedAction {
+    /// Every action, in the order in which blocks go through them.
+    pub const ALL: [Self; 4] =
+        [Self::CommitBlocks, Self::CreateProofBlocks, Self::PublishProofBlocksOnchain, Self::ExecuteBlocks];
+}
+
+/// A stored operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AggregatedOperationRecord {
+    /// What it does.
+    pub action: AggregatedAction,
+    /// First block.
+    pub first: u32,
+    /// Last block.
+    pub last: u32,
+    /// Hash that tells one operation from another of that range.
+    pub content_hash: [u8; 32],
+    /// When it was stored, in milliseconds since 1970.
+    pub stored_at_ms: u64,
+    /// Where its JSON is; see [`Store::read_blob`].
+    pub body: BlobRef,
+}
+
+impl Store {
+    /// Stores an operation; durable on return. The same again is fine; one that overlaps another of its action is
+    /// [`StoreError::Conflict`]; too little space [`StoreError::InsufficientStorage`].
+    pub fn put_aggregated_operation(
+        &self,
+        action: AggregatedAction,
+        first: u32,
+        last: u32,
+        content_hash: [u8; 32],
+        body: &[u8],
+    ) -> Result<PutOutcome, StoreError> {
+        if first == 0 || first > last {
+            return Err(StoreError::Conflict {
+                what: format!("itself: {first} to {last} is no range of blocks"),
+            });
+        }
+        self.ready()?;
+        let _chain = self.lock_chain();
+        // Of those that end at or after our first block, the next one is the only that can overlap without others doing so.
+        if let Some(other) = self.operation_ending_from(action, first)?
+            && other.first <= last
+        {
+            if (other.first, other.last, other.content_hash) != (first, last, content_hash) {
+                let AggregatedOperationRecord { first, last, .. } = other;
+                return Err(StoreError::Conflict {
+                    what: format!("the stored {action:?} of {first} to {last}"),
+                });
+            }
+            self.sync()?;
+            return Ok(PutOutcome::AlreadyThere);
+        }
+        self.check_space()?;
+        let label = BlobLabel::range(BlobKind::AggregatedOperation, first, last);
+        let body = self.prepare_blob(label, body)?;
+        let entry = self.journalled(label, &body)?;
+        let mut batch = Batch::new();
+        let stored_at_ms = self.clock.wall_ms();
+        let body = batch.adopt(body);
+        let record = AggregatedOperationRecord { action, first, last, content_hash, stored_at_ms, body };
+        batch.put(Table::AggregatedOperations, &keys::operation(action as u8, last), &record)?;
+        self.apply_journalled(batch, entry)?;
+        self.sync()?;
+        Ok(PutOutcome::Stored)
+    }
+
+    /// The operation of an action whose range holds the block.
+    pub fn aggregated_operation_covering(
+        &self,
+        action: AggregatedAction,
+        block: u32,
+    ) -> Result<Option<AggregatedOperationRecord>, StoreError> {
+        Ok(self.operation_ending_from(action, block)?.filter(|record| record.first <= block))
+    }
+
+    /// The last block of any operation of an action; 0 when there is none.
+    pub fn last_block_of(&self, action: AggregatedAction) -> Result<u32, StoreError> {
+        let (from, to) = (keys::operation(action as u8, 0), end(action));
+        let last = self.kv.range_raw_back(Table::AggregatedOperations, &from, &to, 1)?;
+        Ok(last.first().and_then(|(key, _)| keys::tail_number(key)).unwrap_or(0))
+    }
+
+    /// The last verified block, which is the last executed one: where witnesses start.
+    pub fn last_verified_block(&self) -> Result<u32, StoreError> {
+        self.last_block_of(AggregatedAction::ExecuteBlocks)
+    }
+
+    /// Up to `limit` operations of an action that end after a block, by their blocks.
+    pub fn aggregated_operations(
+        &self,
+        action: AggregatedAction,
+        after_block: u32,
+        limit: usize,
+    ) -> Result<Vec<AggregatedOperationRecord>, StoreError> {
+        let Some(start) = after_block.checked_add(1) else { return Ok(Vec::new()) };
+        let from = keys::operation(action as u8, start);
+        let rows = self.kv.range_raw(Table::AggregatedOperations, &from, &end(action), limit)?;
+        rows.iter().map(|(_, row)| codec::from_body_bytes("an aggregated operation", row)).collect()
+    }
+
+    fn operation_ending_from(
+        &self,
+        action: AggregatedAction,
+        block: u32,
+    ) -> Result<Option<AggregatedOperationRecord>, StoreError> {
+        let from = keys::operation(action as u8, block);
+        let rows = self.kv.range_raw(Table::AggregatedOperations, &from, &end(action), 1)?;
+        rows.first().map(|(_, row)| codec::from_body_bytes("an aggregated operation", row)).transpose()
+    }
+}
+
+/// The end of the keys of an action.
+pub(crate) fn end(action: AggregatedAction) -> [u8; 6] {
+    let [a, b, c, d, e] = keys::operation(action as u8, u32::MAX);
+    [a, b, c, d, e, 0]
+}

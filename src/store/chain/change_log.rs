@@ -1,0 +1,181 @@
+//! Change logs: how a table that is too large for one transaction moves from block to block without ever being torn.
+//!
+//! The change of block n is first recorded (one transaction with whatever belongs to the block, then a sync), and only then
+//! applied to the table in batches. Its entries are absolute values, so applying again is harmless: the next start
+//! redoes what is recorded but not marked as applied. The old values stay in the log for as long as a revert may need them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::durable::blobs::{BlobRef, Blobs, PreparedBlob};
+use crate::store::error::StoreError;
+use crate::store::kv::batch::{Batch, MAX_BATCH_BYTES, Table};
+use crate::store::kv::codec;
+use crate::store::kv::keys;
+use crate::store::kv::keys::meta;
+use crate::store::kv::records::Kv;
+use crate::tree::source::TreeDelta;
+
+/// Well below what is safe: readers wait while a transaction is written.
+const APPLY_BYTES: usize = MAX_BATCH_BYTES / 3;
+
+/// A log and the table it moves.
+#[derive(Debug)]
+pub(crate) struct ChangeLog {
+    pub log: Table,
+    pub target: Table,
+    pub head_key: &'static [u8],
+    pub applied_key: &'static [u8],
+}
+
+/// Plain accounts, by imported block.
+pub(crate) const ACCOUNTS: ChangeLog = ChangeLog {
+    log: Table::AccountUpdates,
+    target: Table::Accounts,
+    head_key: meta::HEAD,
+    applied_key: meta::ACCOUNTS_APPLIED,
+};
+
+/// The account tree, by witnessed block.
+pub(crate) const TREE: ChangeLog = ChangeLog {
+    log: Table::TreeUpdates,
+    target: Table::AccountTree,
+    head_key: meta::TREE_HEAD,
+    applied_key: meta::TREE_APPLIED,
+};
+
+/// One entry of a log. Stored: frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChangeRow {
+    pub number: u32,
+    pub root: [u8; 32],
+    pub delta: BlobRef,
+}
+
+impl ChangeLog {
+    /// The last recorded block.
+    pub fn head(&self, kv: &Kv) -> Result<u32, StoreError> {
+        kv.meta_number(self.head_key)
+    }
+
+    /// The root after block `number`, while it is in the log.
+    pub fn root(&self, kv: &Kv, number: u32) -> Result<Option<[u8; 32]>, StoreError> {
+        Ok(kv.get::<ChangeRow>(self.log, &keys::number(number))?.map(|row| row.root))
+    }
+
+    /// The delta as the bytes of a body.
+    pub fn encode(delta: &TreeDelta) -> Result<Vec<u8>, StoreError> {
+        codec::body_bytes("the change of a block", delta)
+    }
+
+    /// Puts the change of block `number` and the new head into the batch.
+    pub fn record(
+        &self,
+        batch: &mut Batch,
+        number: u32,
+        root: [u8; 32],
+        delta: PreparedBlob,
+    ) -> Result<(), StoreError> {
+        let row = ChangeRow { number, root, delta: batch.adopt(delta) };
+        batch.put(self.log, &keys::number(number), &row)?;
+        batch.put(Table::Meta, self.head_key, &number)
+    }
+
+    /// Brings the table up to the recorded head.
+    pub fn apply_pending(&self, kv: &Kv, blobs: &Blobs) -> Result<(), StoreError> {
+        for number in kv.meta_number(self.applied_key)?.saturating_add(1)..=self.head(kv)? {
+            let delta = self.read(kv, blobs, number)?;
+            self.apply(kv, number, &delta)?;
+        }
+        Ok(())
+    }
+
+    /// Applies the recorded change of block `number`, the next one.
+    pub fn apply(&self, kv: &Kv, number: u32, delta: &TreeDelta) -> Result<(), StoreError> {
+        self.write(kv, delta.changes.iter().map(|change| (&change.key, &change.new)))?;
+        let mut batch = Batch::new();
+        batch.put(Table::Meta, self.applied_key, &number)?;
+        kv.apply(batch).map(|_| ())
+    }
+
+    /// Takes the change of block `number`, the head, back out of the table. The log entry stays until the batch of
+    /// [`Self::forget_head`], so a killed undo is simply done again.
+    pub fn undo(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<(), StoreError> {
+        let delta = self.read(kv, blobs, number)?;
+        self.write(kv, delta.changes.iter().map(|change| (&change.key, &change.old)))
+    }
+
+    /// Drops the entry of the head and moves the head back by one.
+    pub fn forget_head(&self, kv: &Kv, batch: &mut Batch, number: u32) -> Result<(), StoreError> {
+        if let Some(row) = kv.get::<ChangeRow>(self.log, &keys::number(number))? {
+            batch.release(row.delta);
+        }
+        batch.remove(self.log, &keys::number(number));
+        batch.put(Table::Meta, self.head_key, &number.saturating_sub(1))?;
+        batch.put(Table::Meta, self.applied_key, &number.saturating_sub(1))
+    }
+
+    /// Drops entries of blocks up to `last`, a few at a time.
+    pub fn trim(&self, kv: &Kv, batch: &mut Batch, last: u32) -> Result<(), StoreError> {
+        let end = keys::number(last.saturating_add(1));
+        for (key, row) in kv.range_raw(self.log, &keys::number(0), &end, 16)? {
+            let row: ChangeRow = codec::from_body_bytes(self.log.name(), &row)?;
+            batch.release(row.delta);
+            batch.remove(self.log, &key);
+        }
+        Ok(())
+    }
+
+    /// The oldest block that a revert can go to: the one before the oldest entry.
+    pub fn oldest_target(&self, kv: &Kv) -> Result<u32, StoreError> {
+        let first = kv.range_raw(self.log, &keys::number(0), &[0xff; 5], 1)?;
+        match first.first().and_then(|(key, _)| keys::head_number(key)) {
+            Some(number) => Ok(number.saturating_sub(1)),
+            None => self.head(kv),
+        }
+    }
+
+    /// Length of the change of block `number`, in bytes.
+    pub fn change_len(&self, kv: &Kv, number: u32) -> Result<u64, StoreError> {
+        Ok(self.row(kv, number)?.delta.raw_len())
+    }
+
+    /// The change of block `number`.
+    pub fn read(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<TreeDelta, StoreError> {
+        let row = self.row(kv, number)?;
+        let bytes = blobs.open_blob(&row.delta)?.bytes()?;
+        codec::from_body_bytes(&format!("the change of block {number}"), &bytes)
+    }
+
+    fn row(&self, kv: &Kv, number: u32) -> Result<ChangeRow, StoreError> {
+        let missing =
+            || StoreError::corrupt(format!("block {number} is missing in the table `{}`", self.log.name()));
+        kv.get(self.log, &keys::number(number))?.ok_or_else(missing)
+    }
+
+    fn write<'a>(
+        &self,
+        kv: &Kv,
+        entries: impl Iterator<Item = (&'a Vec<u8>, &'a Option<Vec<u8>>)>,
+    ) -> Result<(), StoreError> {
+        load(kv, self.target, entries.map(|(key, value)| (key.as_slice(), value.as_deref())))
+    }
+}
+
+/// Writes many entries of one table in transactions of a safe size.
+pub(crate) fn load<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+    kv: &Kv,
+    table: Table,
+    entries: impl Iterator<Item = (K, Option<V>)>,
+) -> Result<(), StoreError> {
+    let mut batch = Batch::new();
+    for (key, value) in entries {
+        match value {
+            Some(value) => batch.put_raw(table, key.as_ref(), value.as_ref()),
+            None => batch.remove(table, key.as_ref()),
+        }
+        if batch.bytes() >= APPLY_BYTES {
+            kv.apply(std::mem::take(&mut batch))?;
+        }
+    }
+    kv.apply(batch).map(|_| ())
+}

@@ -1,0 +1,91 @@
+//! What a body is about, as its file says, and the journal.
+
+/// What a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum BlobKind {
+    /// The genesis accounts, as JSON.
+    Genesis = 1,
+    /// A block with its account updates, as JSON.
+    Block = 2,
+    /// What was learned while importing a block.
+    BlockExtra = 3,
+    /// The change of the accounts by a block.
+    AccountDelta = 4,
+    /// The change of the account tree by a block.
+    TreeDelta = 5,
+    /// A witness, as JSON.
+    Witness = 6,
+    /// The data of an aggregated job, as JSON.
+    JobData = 7,
+    /// A single proof, as JSON.
+    SingleProof = 8,
+    /// An aggregated proof, as JSON.
+    AggregatedProof = 9,
+    /// An aggregated operation, as JSON.
+    AggregatedOperation = 10,
+    /// A proof that was not accepted.
+    RejectedProof = 11,
+}
+
+impl BlobKind {
+    const ALL: [BlobKind; 11] = [
+        BlobKind::Genesis,
+        BlobKind::Block,
+        BlobKind::BlockExtra,
+        BlobKind::AccountDelta,
+        BlobKind::TreeDelta,
+        BlobKind::Witness,
+        BlobKind::JobData,
+        BlobKind::SingleProof,
+        BlobKind::AggregatedProof,
+        BlobKind::AggregatedOperation,
+        BlobKind::RejectedProof,
+    ];
+
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+}
+
+/// What a body is and which blocks it belongs to: enough to rebuild the index from the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlobLabel {
+    /// What it is.
+    pub kind: BlobKind,
+    /// The first block it is about; 0 for none.
+    pub first: u32,
+    /// The last block it is about.
+    pub last: u32,
+}
+
+impl BlobLabel {
+    /// A body about one block.
+    pub fn block(kind: BlobKind, number: u32) -> Self {
+        Self { kind, first: number, last: number }
+    }
+
+    /// A body about a range of blocks.
+    pub fn range(kind: BlobKind, first: u32, last: u32) -> Self {
+        Self { kind, first, last }
+    }
+}
+
+impl std::fmt::Display for BlobLabel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kind, first, last } = self;
+        match kind {
+            BlobKind::Genesis => write!(f, "genesis"),
+            BlobKind::Block => write!(f, "block {first}"),
+            BlobKind::BlockExtra => write!(f, "signature outcomes of block {first}"),
+            BlobKind::AccountDelta => write!(f, "account changes of block {first}"),
+            BlobKind::TreeDelta => write!(f, "tree changes of block {first}"),
+            BlobKind::Witness => write!(f, "witness of block {first}"),
+            BlobKind::JobData => write!(f, "data of the aggregated job of {first} to {last}"),
+            BlobKind::SingleProof => write!(f, "proof of block {first}"),
+            BlobKind::AggregatedProof => write!(f, "aggregated proof of {first} to {last}"),
+            BlobKind::AggregatedOperation => write!(f, "aggregated operation of {first} to {last}"),
+            BlobKind::RejectedProof => write!(f, "rejected proof"),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Reading a body part by part: however large it is, and however slow its reader, little of it is in memory.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+
+use crate::store::error::StoreError;
+
+/// Bytes of the frame that are read from its file at a time.
+const READ_BYTES: usize = 32 << 10;
+/// Nothing is allocated up front beyond this, whatever a header says.
+const PREALLOCATE: u64 = 64 << 20;
+
+/// An open body: one zstd frame that equalled its hash when it was opened. An open file stays readable when the body is dropped.
+///
+/// Should the file change after that, its last bytes are not given: it is hashed once more as it is read, so that reading ends in an
+/// error instead of wrong bytes, here or at whoever was given the frame.
+#[derive(Debug)]
+pub struct BlobReader {
+    frame: Frame,
+    frame_len: u64,
+    raw_len: u64,
+}
+
+#[derive(Debug)]
+enum Frame {
+    Inline(Cursor<Vec<u8>>),
+    /// Stands at the beginning of the frame.
+    File(Box<BufReader<Hashed>>),
+}
+
+/// The frame within its file, which must have this hash.
+#[derive(Debug)]
+struct Hashed {
+    file: File,
+    left: u64,
+    hasher: blake3::Hasher,
+    hash: [u8; 32],
+}
+
+impl Read for Hashed {
+    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+        let wanted = part.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let read = self.file.read(&mut part[..wanted])?;
+        if read == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "its file was cut short"));
+        }
+        self.hasher.update(&part[..read]);
+        self.left -= read as u64;
+        if self.left == 0 && self.hasher.finalize() != self.hash {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its file was changed"));
+        }
+        Ok(read)
+    }
+}
+
+impl BlobReader {
+    pub(crate) fn inline(frame: Vec<u8>, raw_len: u64) -> Self {
+        Self { frame_len: frame.len() as u64, frame: Frame::Inline(Cursor::new(frame)), raw_len }
+    }
+
+    pub(crate) fn file(file: File, hash: [u8; 32], frame_len: u64, raw_len: u64) -> Self {
+        let hashed = Hashed { file, left: frame_len, hasher: blake3::Hasher::new(), hash };
+        Self {
+            frame: Frame::File(Box::new(BufReader::with_capacity(READ_BYTES, hashed))),
+            frame_len,
+            raw_len,
+        }
+    }
+
+    /// Length of the zstd frame in bytes.
+    pub fn frame_len(&self) -> u64 {
+        self.frame_len
+    }
+
+    /// Length of the body in bytes, uncompressed.
+    pub fn raw_len(&self) -> u64 {
+        self.raw_len
+    }
+
+    /// The zstd frame, to be passed on as it is.
+    pub fn into_frame(self) -> impl Read + Send + 'static {
+        self.frame.take(self.frame_len)
+    }
+
+    /// The body, decompressed as it is read; an error at its end if that is not as recorded.
+    ///
+    /// # Errors
+    /// When zstd cannot work.
+    pub fn into_decoder(self) -> io::Result<impl Read + Send + 'static> {
+        let decoder = zstd::stream::Decoder::with_buffer(self.frame.take(self.frame_len))?.single_frame();
+        Ok(Exactly { decoder, left: self.raw_len })
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`].
+    pub fn bytes(self) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = Vec::with_capacity(usize::try_from(self.raw_len.min(PREALLOCATE)).unwrap_or(0));
+        let read = self.into_decoder().and_then(|mut decoder| decoder.read_to_end(&mut bytes));
+        read.map_err(|error| StoreError::corrupt(format!("a body does not decompress ({error})")))?;
+        Ok(bytes)
+    }
+}
+
+impl Read for Frame {
+    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Inline(frame) => frame.read(part),
+            Self::File(file) => file.read(part),
+        }
+    }
+}
+
+impl BufRead for Frame {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self {
+            Self::Inline(frame) => frame.fill_buf(),
+            Self::File(file) => file.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        match self {
+            Self::Inline(frame) => frame.consume(count),
+            Self::File(file) => file.consume(count),
+        }
+    }
+}
+
+/// A decoder that must give so many bytes and then end. The last ones are given only when the frame was read to its end, so that all of
+/// it was hashed.
+struct Exactly<R> {
+    decoder: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Exactly<R> {
+    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+        let wanted = part.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let read = self.decoder.read(&mut part[..wanted])?;
+        if read == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than recorded"));
+        }
+        self.left -= read as u64;
+        // Reads what is left of the frame.
+        if self.left == 0 && self.decoder.read(&mut [0])? != 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is longer than recorded"));
+        }
+        Ok(read)
+    }
+}

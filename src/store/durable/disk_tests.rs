@@ -1,0 +1,198 @@
+//! Kills and full disks.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use crate::domain::job::{JobStatus, JobType};
+use crate::store::testing::*;
+use crate::store::*;
+use crate::testing::on_small_disk;
+
+/// What a kill at this moment leaves behind: the files as the system has them.
+fn killed(dir: &Path) -> tempfile::TempDir {
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let target = to.join(entry.file_name());
+            match entry.file_type().unwrap().is_dir() {
+                true => copy(&entry.path(), &target),
+                // A file that vanishes meanwhile was on its way out.
+                false => drop(fs::copy(entry.path(), target)),
+            }
+        }
+    }
+    let copied = tempfile::tempdir().unwrap();
+    copy(dir, copied.path());
+    copied
+}
+
+#[test]
+fn what_is_acknowledged_is_there_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put_genesis(&store);
+    for n in 1..=5 {
+        put_block(&store, n).unwrap();
+        let copy = killed(dir.path());
+        let after = open(copy.path());
+        assert_eq!((after.head().unwrap(), after.tree_head().unwrap()), (n, n - 1));
+        assert_eq!(after.account(0).unwrap(), Some(account(n)));
+        assert_eq!(after.check_everything().unwrap(), Vec::<String>::new());
+
+        commit_witness(&store, n).unwrap();
+        let copy = killed(dir.path());
+        let after = open(copy.path());
+        assert_eq!(after.tree_head().unwrap(), n);
+        assert_eq!(after.tree_source().get(b"root").unwrap(), Some(n.to_string().into_bytes()));
+        assert_eq!(after.check_everything().unwrap(), Vec::<String>::new());
+
+        store.add_single_job(n).unwrap();
+        publish_next(&store);
+        let copy = killed(dir.path());
+        let after = open(copy.path());
+        assert_eq!(after.single_proof(n).unwrap(), Some(proof_json(n)));
+        assert_eq!(after.job(n).unwrap().unwrap().status, JobStatus::Done);
+        assert_eq!(after.check_everything().unwrap(), Vec::<String>::new());
+    }
+    store.revert(3).unwrap();
+    let copy = killed(dir.path());
+    let after = open(copy.path());
+    assert_eq!((after.head().unwrap(), after.tree_head().unwrap()), (3, 3));
+    assert_eq!(after.check_everything().unwrap(), Vec::<String>::new());
+}
+
+/// Does it, and once more if it fails.
+fn retried<T, E: std::fmt::Debug>(run: impl Fn() -> Result<T, E>) -> T {
+    run().or_else(|_| run()).unwrap()
+}
+
+fn published(store: &Store) {
+    let job = retried(|| store.claim("p", Preference::default())).unwrap();
+    let json = proof_json(job.last);
+    let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
+    retried(|| {
+        let result = match job.job_type {
+            JobType::Single => store.publish_single(proof),
+            JobType::Aggregated => store.publish_aggregated(proof),
+        };
+        match result {
+            // The first try had stored it, only its sync failed.
+            Err(PublishError::Duplicate { .. }) => Ok(()),
+            other => other,
+        }
+    });
+}
+
+/// Whichever write fails, repeating the operation is all it takes.
+#[test]
+fn any_write_can_fail_once() {
+    for fault in 1.. {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        put_genesis(&store);
+        store.kv.fault.store(fault, Ordering::SeqCst);
+        let grow = |n| {
+            retried(|| put_block(&store, n));
+            retried(|| commit_witness(&store, n));
+            retried(|| store.add_single_job(n));
+        };
+        (1..=3).for_each(grow);
+        (1..=3).for_each(|_| published(&store));
+        retried(|| {
+            let action = AggregatedAction::CreateProofBlocks;
+            store.put_aggregated_operation(action, 1, 2, [0; 32], b"{}")
+        });
+        retried(|| store.add_aggregated_job(1, 2));
+        published(&store);
+        retried(|| store.revert(1));
+        assert_eq!((store.head().unwrap(), store.tree_head().unwrap()), (1, 1));
+        (2..=3).for_each(grow);
+        retried(|| store.claim("q", Preference::default())).unwrap();
+        retried(|| store.release("q"));
+        let id = store.jobs(Some(JobStatus::Idle), 0, 1).unwrap()[0].id;
+        retried(|| store.requeue(id));
+        assert_eq!(store.account(0).unwrap(), Some(account(3)));
+        assert_eq!(store.tree_source().get(b"root").unwrap(), Some(b"3".to_vec()));
+        assert_eq!(store.single_proof(1).unwrap(), Some(proof_json(1)));
+        let counts = JobCounts { idle: 2, in_progress: 0, done: 1, failed: 0 };
+        assert_eq!(store.counts().unwrap(), counts, "write {fault}");
+        assert_eq!(store.check_everything().unwrap(), Vec::<String>::new(), "write {fault}");
+        if store.kv.fault.load(Ordering::SeqCst) > 0 {
+            assert!(fault > 40, "{fault}");
+            return;
+        }
+        assert_eq!(store.kv.generation(), 1, "write {fault}");
+    }
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on() {
+    let name = "store::disk_tests::a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on";
+    let Some(parent) = on_small_disk(name, 24) else { return };
+    // First the bodies meet the full disk, then the index, which has no bodies to write.
+    for blobs in [true, false] {
+        let dir = parent.join(format!("data-{blobs}"));
+        let store = open(&dir);
+        put_genesis(&store);
+        put_block(&store, 1).unwrap();
+        commit_witness(&store, 1).unwrap();
+        store.add_single_job(1).unwrap();
+        let mut next = 2;
+        let write = |n: u32| -> Result<(), StoreError> {
+            if blobs {
+                put_block(&store, n)?;
+                return commit_witness(&store, n);
+            }
+            let cause = hex::encode(noise(n, 400));
+            let quarantine = Quarantine { op_index: None, op_kind: None, cause, at_ms: n.into() };
+            store.set_quarantine(1, Some(quarantine))?;
+            store.reject(RejectedProof {
+                job_id: n,
+                prover: None,
+                reason: "r".repeat(900),
+                at_ms: 0,
+                body: vec![],
+            })?;
+            store.sync()
+        };
+        let mut chunk = 1 << 20;
+        let ballast = parent.join("ballast");
+        let mut file = fs::File::create(&ballast).unwrap();
+        while chunk > 0 {
+            if std::io::Write::write_all(&mut file, &vec![1; chunk]).is_err() {
+                chunk /= 2;
+            }
+        }
+        drop(file);
+        let error = loop {
+            match write(next) {
+                Ok(()) => next += 1,
+                Err(error) => break error,
+            }
+        };
+        eprintln!("step {next}: {error}");
+        assert!(matches!(error, StoreError::DiskFull), "{error:?}");
+        for _ in 0..5 {
+            let started = std::time::Instant::now();
+            let again = write(next);
+            eprintln!("{again:?} after {:?}; reads: {:?}", started.elapsed(), store.job(1).is_ok());
+        }
+        assert_eq!(store.block_body(1).unwrap().unwrap(), noise(1, 5_000));
+        fs::remove_file(&ballast).unwrap();
+        for n in next..next + 10 {
+            write(n).unwrap();
+        }
+        publish_next(&store);
+        assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+        drop(store);
+        let store = open(&dir);
+        if blobs {
+            assert_eq!(store.tree_head().unwrap(), next + 9);
+        } else {
+            assert_eq!(store.rejected(None, 1).unwrap()[0].job_id, next + 9);
+        }
+        assert_eq!(store.single_proof(1).unwrap(), Some(proof_json(1)));
+        assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,52 @@
+//! Sizes of the parts of the data folder.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::store::error::StoreError;
+
+/// Sizes of the parts of the data folder, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreBytes {
+    /// Small records.
+    pub index: u64,
+    /// Large bodies.
+    pub blobs: u64,
+    /// What cannot be made again, once more.
+    pub journal: u64,
+}
+
+impl StoreBytes {
+    /// Adds up the sizes of all files of a data folder, one by one: not for every request.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn of(dir: &Path) -> Result<Self, StoreError> {
+        let of = |part| size(&dir.join(part)).map_err(StoreError::io("measuring the data folder"));
+        Ok(Self { index: of("index")?, blobs: of("blobs")?, journal: of("journal")? })
+    }
+
+    /// All parts together.
+    pub fn total(self) -> u64 {
+        self.index.saturating_add(self.blobs).saturating_add(self.journal)
+    }
+}
+
+/// What is removed meanwhile counts as nothing, as does a folder that is not there.
+fn size(path: &Path) -> io::Result<u64> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let mut sum = 0_u64;
+    for entry in entries {
+        let entry = entry?;
+        let found = match entry.metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            found => found?,
+        };
+        sum = sum.saturating_add(if found.is_dir() { size(&entry.path())? } else { found.len() });
+    }
+    Ok(sum)
+}

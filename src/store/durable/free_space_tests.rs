@@ -1,0 +1,222 @@
+//! Space: what is dropped is given back, and below the floor nothing new begins.
+
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::clock::ManualClock;
+use crate::domain::job::JobStatus;
+use crate::store::kv::batch::Table;
+use crate::store::testing::*;
+use crate::store::*;
+
+/// Blocks of a tenth.
+const BLOCKS: u32 = 40;
+/// What sled's file grows by.
+const SEGMENT: u64 = 512 << 10;
+/// Blocks that are aggregated and verified together.
+const RANGE: u32 = 10;
+/// Verified blocks whose witnesses and jobs are kept.
+const KEPT: u32 = 10;
+/// A witness as stored: it does not compress any more.
+const WITNESS_BYTES: usize = 60_000;
+
+/// Bytes on the disk, by the system's count.
+fn taken(path: &Path) -> u64 {
+    let meta = path.symlink_metadata().unwrap();
+    let below = if meta.is_dir() {
+        std::fs::read_dir(path).unwrap().map(|entry| taken(&entry.unwrap().path())).sum()
+    } else {
+        0
+    };
+    below + meta.blocks() * 512
+}
+
+/// Bytes of all keys and records.
+fn live_in_index(store: &Store) -> u64 {
+    let of_table = |table: &Table| {
+        let entries = store.kv.range_raw(*table, &[], &[0xff; 64], usize::MAX).unwrap();
+        entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>()
+    };
+    Table::ALL.iter().map(of_table).sum()
+}
+
+fn with_large_witness(store: &Store, number: u32) {
+    let witness = store.prepare_witness(number, 10, |out| out.write_all(&noise(number, WITNESS_BYTES)));
+    let delta = delta(number);
+    let commit = WitnessCommit { number, witness: Some(witness.unwrap()), delta: &delta, root: [1; 32] };
+    store.commit_witness(commit).unwrap();
+}
+
+/// Takes the next job through heartbeats that are all recorded, a lease that ends, and a rejected proof, to its proof.
+fn prove(store: &Store, clock: &ManualClock) {
+    for attempt in 0..2 {
+        let job = store.claim("prover", Preference::default()).unwrap().unwrap();
+        for _ in 0..8 {
+            clock.advance(8_000);
+            assert_eq!(store.heartbeat("prover", job.id).unwrap(), HeartbeatOutcome::Renewed);
+        }
+        if attempt == 0 {
+            let body = noise(job.id, 3_000);
+            let reason = "malformed".to_owned();
+            store.reject(RejectedProof { job_id: job.id, prover: None, reason, at_ms: 0, body }).unwrap();
+            clock.advance(60_000);
+            assert_eq!(store.expire().unwrap(), [job.id]);
+            store.requeue(job.id).unwrap();
+        } else {
+            store.release("prover").unwrap();
+        }
+    }
+    publish_next(store);
+}
+
+/// Blocks from import to retention.
+fn grow(store: &Store, clock: &ManualClock, blocks: std::ops::RangeInclusive<u32>) {
+    for number in blocks {
+        put_block(store, number).unwrap();
+        with_large_witness(store, number);
+        store.add_single_job(number).unwrap();
+        prove(store, clock);
+        if number % RANGE == 0 {
+            let first = number - RANGE + 1;
+            operation(store, AggregatedAction::CreateProofBlocks, first, number);
+            store.add_aggregated_job(first, number).unwrap();
+            prove(store, clock);
+            operation(store, AggregatedAction::ExecuteBlocks, first, number);
+            store.drop_verified(KEPT).unwrap();
+        }
+    }
+}
+
+/// The folder is in memory where that can be: thousands of syncs are not what this is about.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+/// Everything is written, dropped and reverted ten times over: the same state must take the same space.
+#[test]
+fn the_same_state_takes_the_same_space_however_often_it_is_written() {
+    let (dir, clock) = (folder(), clock());
+    let open = || Store::open(dir.path(), StoreOptions { history: BLOCKS, ..options(&clock) }).unwrap();
+    let mut store = open();
+    put_genesis(&store);
+    let (mut folders, mut indexes) = (Vec::new(), Vec::new());
+    for tenth in 0..10 {
+        grow(&store, &clock, 1..=BLOCKS);
+        store.sync().unwrap();
+        folders.push(taken(dir.path()));
+        indexes.push(taken(&dir.path().join("index")));
+        println!(
+            "tenth {tenth}: {} in all, {} of it the index, {} live in it",
+            folders[tenth],
+            indexes[tenth],
+            live_in_index(&store)
+        );
+        store.revert(0).unwrap();
+        if tenth == 5 {
+            drop(store);
+            store = open();
+        }
+    }
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+    // A few segments of the index more or less, whenever it was cleaned last.
+    let most = |sizes: &[u64]| sizes.iter().copied().max().unwrap();
+    assert!(most(&folders[5..]) <= most(&folders[..5]) + 2 * SEGMENT, "{folders:?}");
+    assert!(most(&indexes) <= 4 * live_in_index(&store) + 8 * SEGMENT, "{indexes:?}");
+}
+
+/// A chain that goes on: beyond what is kept for ever, it takes no more space after ten times the retained volume.
+#[test]
+fn a_long_chain_takes_the_space_of_what_is_kept() {
+    let (dir, clock) = (folder(), clock());
+    let store = Store::open(dir.path(), StoreOptions { history: 20, ..options(&clock) }).unwrap();
+    put_genesis(&store);
+    let (index, blobs) = (dir.path().join("index"), dir.path().join("blobs"));
+    for tenth in 0..10 {
+        grow(&store, &clock, tenth * BLOCKS + 1..=(tenth + 1) * BLOCKS);
+        store.sync().unwrap();
+        let live = live_in_index(&store);
+        println!("tenth {tenth}: bodies {}, index {}, {live} live in it", taken(&blobs), taken(&index));
+        assert!(taken(&index) <= 4 * live + 8 * SEGMENT, "{} for {live}", taken(&index));
+        // One file a block is kept; witnesses, changes of accounts and tree, job data are of the last blocks.
+        let files = files(dir.path()) as u32;
+        assert!(files <= (tenth + 1) * BLOCKS + 2 * KEPT + 2 * 20 + 8, "{files} files");
+    }
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+    assert!((1..=10 * BLOCKS).all(|block| store.single_proof(block).unwrap() == Some(proof_json(block))));
+    let kept: Vec<u32> = (1..=10 * BLOCKS).filter(|block| store.witness(*block).unwrap().is_some()).collect();
+    assert_eq!(kept, (10 * BLOCKS - KEPT + 1..=10 * BLOCKS).collect::<Vec<_>>());
+}
+
+fn low(error: &StoreError) -> bool {
+    matches!(error, StoreError::InsufficientStorage { free: 99, floor: 100 })
+}
+
+#[test]
+fn below_the_floor_nothing_begins_and_everything_ends() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let space = Arc::new(ManualSpace::new(1_000));
+    let options = StoreOptions { min_free_bytes: 100, space: space.clone(), ..options(&clock) };
+    let store = Store::open(dir.path(), options).unwrap();
+    let free = |bytes| {
+        space.set(bytes);
+        clock.advance(1_000);
+    };
+    free(99);
+    assert!(low(&store.load_genesis(GENESIS_HASH, 1).err().unwrap()));
+    free(1_000);
+    put_genesis(&store);
+    for number in 1..=2 {
+        put_block(&store, number).unwrap();
+        commit_witness(&store, number).unwrap();
+        store.add_single_job(number).unwrap();
+    }
+    let [first, second] = [1, 2].map(|_| store.claim("prover", Preference::default()).unwrap().unwrap());
+
+    free(99);
+    assert_eq!(store.space(), SpaceState { free_bytes: Some(99), min_free_bytes: 100, low: true });
+    assert!(low(&put_block(&store, 3).unwrap_err()));
+    // What is there already is told as before.
+    assert_eq!(put_block(&store, 2).unwrap(), PutOutcome::AlreadyThere);
+    assert!(store.load_genesis(GENESIS_HASH, 1).unwrap().is_none());
+    let action = AggregatedAction::CommitBlocks;
+    assert!(low(&store.put_aggregated_operation(action, 1, 1, [0; 32], b"{}").unwrap_err()));
+    assert!(low(&store.claim("other", Preference::default()).unwrap_err()));
+    // What a prover is at comes to its end.
+    assert_eq!(store.heartbeat("prover", first.id).unwrap(), HeartbeatOutcome::Renewed);
+    store.publish_single(proof(first.id, 1, 1)).unwrap();
+    assert_eq!(store.release("prover").unwrap(), [second.id]);
+    store.publish_single(proof(second.id, 2, 2)).unwrap();
+    assert_eq!(store.counts().unwrap().done, 2);
+    assert_eq!(store.jobs(Some(JobStatus::Done), 0, 10).unwrap().len(), 2);
+
+    free(106);
+    put_block(&store, 3).unwrap();
+    commit_witness(&store, 3).unwrap();
+    store.put_aggregated_operation(action, 1, 1, [0; 32], b"{}").unwrap();
+    store.add_single_job(3).unwrap();
+    assert!(store.claim("other", Preference::default()).unwrap().is_some());
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_genesis_stops_at_the_floor_and_goes_on_where_it_was() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let space = Arc::new(ManualSpace::new(1_000));
+    let options = StoreOptions { min_free_bytes: 100, space: space.clone(), ..options(&clock) };
+    let store = Store::open(dir.path(), options).unwrap();
+    let mut load = store.load_genesis(GENESIS_HASH, 1).unwrap().unwrap();
+    load.add([(0, account(0), vec![(0, 1_000)])], vec![]).unwrap();
+    space.set(99);
+    clock.advance(1_000);
+    assert!(low(&load.mark(1).unwrap_err()));
+    drop(load);
+    space.set(1_000);
+    clock.advance(1_000);
+    let load = store.load_genesis(GENESIS_HASH, 1).unwrap().unwrap();
+    assert_eq!(load.done(), 1);
+    load.finish(genesis_end(&store, 1)).unwrap();
+    assert_eq!(store.account(0).unwrap(), Some(account(0)));
+}

@@ -1,0 +1,88 @@
+//! Giving space back: witnesses and jobs of blocks that are verified. Proofs are kept, and so are the blocks.
+
+use crate::domain::job::{JobStatus, JobType};
+use crate::store::Store;
+use crate::store::chain::witnesses::WitnessRow;
+use crate::store::error::StoreError;
+use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::codec;
+use crate::store::kv::keys;
+use crate::store::kv::keys::index;
+use crate::store::queue::jobs::JobRow;
+
+/// Records looked at in one step, and removed in one transaction.
+const PAGE: usize = 100;
+
+/// What was dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DropReport {
+    /// Witnesses.
+    pub witnesses: u32,
+    /// Jobs that were done, of both types.
+    pub jobs: u32,
+}
+
+impl Store {
+    /// Drops witnesses and finished jobs of verified blocks, except for the last `keep` of them. A witness whose job is not done
+    /// stays, and so does the last job of each type, from which the next one follows.
+    pub fn drop_verified(&self, keep: u32) -> Result<DropReport, StoreError> {
+        let Some(last) = self.last_verified_block()?.checked_sub(keep) else {
+            return Ok(DropReport::default());
+        };
+        let report = DropReport {
+            witnesses: self.drop_witnesses(last)?,
+            jobs: self.drop_done_jobs(JobType::Single, last)?
+                + self.drop_done_jobs(JobType::Aggregated, last)?,
+        };
+        if report != DropReport::default() {
+            self.sync()?;
+        }
+        Ok(report)
+    }
+
+    fn drop_witnesses(&self, last: u32) -> Result<u32, StoreError> {
+        self.ready()?;
+        let (mut from, to) = (keys::number(0).to_vec(), keys::number(last.saturating_add(1)));
+        let mut dropped = 0;
+        loop {
+            // Provers and maintainers get their turn between two pages.
+            let _tree = self.lock_tree();
+            let _queue = self.lock_queue();
+            let page = self.kv.range_raw(Table::Witnesses, &from, &to, PAGE)?;
+            let Some((end, _)) = page.last() else { return Ok(dropped) };
+            from = [end.as_slice(), &[0]].concat();
+            let mut batch = Batch::new();
+            for (key, row) in page {
+                let number = keys::head_number(&key).unwrap_or(0);
+                let job = self.job_of_range(JobType::Single, number, number)?;
+                let job = job.map(|id| self.job_row(id)).transpose()?.flatten();
+                if job.is_none_or(|job| job.status == JobStatus::Done) {
+                    let row: WitnessRow = codec::from_body_bytes("a witness", &row)?;
+                    batch.release(row.body);
+                    batch.remove(Table::Witnesses, &key);
+                    dropped += 1;
+                }
+            }
+            self.apply(batch)?;
+        }
+    }
+
+    fn drop_done_jobs(&self, job_type: JobType, last: u32) -> Result<u32, StoreError> {
+        self.ready()?;
+        let last = last.min(self.last_block_in_queue(job_type)?.saturating_sub(1));
+        let (mut from, to) = (index::ranges(job_type), index::ranges_after(job_type, last));
+        let mut dropped = 0;
+        loop {
+            let mut leases = self.lock_queue();
+            let page = self.kv.range_raw(Table::JobIndex, &from, &to, PAGE)?;
+            let Some((end, _)) = page.last() else { return Ok(dropped) };
+            from = [end.as_slice(), &[0]].concat();
+            let mut rows: Vec<JobRow> = Vec::new();
+            for id in page.iter().filter_map(|(key, _)| keys::tail_number(key)) {
+                rows.extend(self.job_row(id)?.filter(|row| row.status == JobStatus::Done));
+            }
+            dropped += u32::try_from(rows.len()).unwrap_or(u32::MAX);
+            self.remove_jobs(&mut leases, rows)?;
+        }
+    }
+}
