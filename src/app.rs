@@ -4,8 +4,8 @@ use tracing::debug;
 
 use crate::{
     cli::{
-        Cli, CliError, Command, backup, bench, blocks, check, completions, demo, doctor, explain, export,
-        health, import, jobs, provers, restore, revert, run, serve, snapshot, status, token, top, witness,
+        Cli, CliError, Command, backup, blocks, check, completions, demo, doctor, explain, export, health,
+        import, jobs, provers, restore, revert, run, serve, snapshot, status, token, top, witness,
     },
     config::{Config, Environment, Origin},
     crypto::rescue,
@@ -20,8 +20,8 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
     let flags = cli.flags()?;
     let config = Config::load(cli.global.config.as_deref(), &Environment::of_process(), &flags)?;
     // The lines of these are their output; their log speaks up only when something is wrong, unless asked for more.
-    let quiet = matches!(cli.command, Command::Demo(_) | Command::Run(_) | Command::Bench(_))
-        && *config.origin("log") == Origin::Default;
+    let quiet =
+        matches!(cli.command, Command::Demo(_) | Command::Run(_)) && *config.origin("log") == Origin::Default;
     logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
     if let Some(engine) = config.engine {
         rescue::force_engine(engine)?;
@@ -50,6 +50,5 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Snapshot(args) => snapshot::run(&args, &config),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
-        Command::Bench(args) => bench::run(&args),
     }
 }

@@ -38,8 +38,6 @@
 
 pub mod app;
 pub mod backup;
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-pub mod bench;
 pub mod bundle;
 pub mod chain_folder;
 pub mod cli;
@@ -48,6 +46,8 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+pub mod invented_chain;
 pub mod logging;
 pub mod metrics;
 pub mod sample_prover;

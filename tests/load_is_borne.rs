@@ -1,10 +1,12 @@
-//! `bench load` with the real binary: it bears a short load, loses nothing, and leaves no connection behind.
+//! The load test with the real binary: a short load is handled, nothing is lost, and no connection stays open.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
+#[path = "../benches/load/mod.rs"]
+#[allow(dead_code, reason = "the benchmark uses the rest")]
+mod load;
 
-use serde_json::Value;
+use std::time::Duration;
 
 const CONNECTIONS: u64 = 20;
 
@@ -12,10 +14,17 @@ const CONNECTIONS: u64 = 20;
 fn a_short_load_is_borne_and_nothing_is_left_open() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let connections = CONNECTIONS.to_string();
-    let line = ["bench", "load", "--connections", &connections, "--duration", "6s", "--json", "--data-dir"];
-    let line = [&line[..], &[data.to_str().unwrap()][..]].concat();
-    let report: Value = serde_json::from_slice(&support::run_well(&line)).unwrap();
+    let options = load::LoadOptions {
+        connections: CONNECTIONS as usize,
+        duration: Duration::from_secs(6),
+        heartbeat_interval: Duration::ZERO,
+        data_dir: Some(data.clone()),
+        scratch: folder.path().into(),
+        server: env!("CARGO_BIN_EXE_witness-server").into(),
+    };
+    let report = load::run(options.clone()).unwrap();
+    assert_eq!(report.complaint(), None);
+    let report = report.json();
 
     assert_eq!((report["connections"].as_u64(), report["unexpected"].as_u64()), (Some(CONNECTIONS), Some(0)));
     for kind in ["get_job", "working_on", "publish", "import"] {
@@ -45,6 +54,5 @@ fn a_short_load_is_borne_and_nothing_is_left_open() {
     assert!(data.join("index").is_dir(), "a named data folder is kept");
 
     // It is not used a second time.
-    let error = support::run_badly(&line, 1);
-    assert!(error.contains("holds something already"), "{error}");
+    load::run(options).err().expect("the folder is not empty");
 }

@@ -7,7 +7,6 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod backup;
-pub mod bench;
 pub mod blocks;
 pub mod check;
 pub mod completions;
@@ -22,7 +21,6 @@ pub mod import;
 pub mod in_process;
 mod input;
 pub mod jobs;
-pub mod load;
 mod output;
 mod progress;
 pub mod provers;
@@ -138,8 +136,6 @@ pub enum Command {
     Demo(demo::DemoArgs),
     /// Take a chain folder through the whole system, with sample provers, for a pipeline: exit code, JUnit, summary
     Run(run::RunArgs),
-    /// Measure this machine: ratios against named baselines, each with the bound it is held against
-    Bench(bench::BenchArgs),
     /// Print the completions for a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page, or write all of them into a folder
@@ -178,11 +174,7 @@ impl Cli {
             Command::Demo(args) => args.folder.add_flags(&mut flags),
             Command::Run(args) => args.folder.add_flags(&mut flags),
             Command::Snapshot(args) => args.add_flags(&mut flags),
-            Command::Bench(_)
-            | Command::Check(_)
-            | Command::Completions(_)
-            | Command::Health(_)
-            | Command::Man(_) => {}
+            Command::Check(_) | Command::Completions(_) | Command::Health(_) | Command::Man(_) => {}
         }
         Ok(flags)
     }
@@ -278,10 +270,6 @@ mod tests {
             "demo --data-dir D --log-format json",
             "run --import CHAIN --until proven",
             "run --import CHAIN --until verified --block 7 --timeout 10m --provers 4 --report junit.xml --summary summary.json",
-            "bench",
-            "bench engines chain --full --json --plots D",
-            "bench load --connections 500 --duration 60s --data-dir D --json",
-            "bench load --duration 1h --heartbeat-interval 100ms",
         ] {
             let line = format!("witness-server {line}");
             assert!(Cli::try_parse_from(line.split_whitespace()).is_ok(), "{line}");
@@ -319,11 +307,6 @@ mod tests {
             "run --import CHAIN --until done",
             "run --import CHAIN --until proven --block 0",
             "run --import CHAIN --until proven --timeout 0s",
-            "bench nothing",
-            "bench --large 10",
-            "bench load --connections 0",
-            "bench load --duration 5",
-            "bench engines load",
         ] {
             let line = format!("witness-server {line}");
             assert!(Cli::try_parse_from(line.split_whitespace()).is_err(), "{line}");

@@ -48,9 +48,15 @@ pub mod plonk;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod server;
 
-pub use crate::bench::ChainBuilder;
+mod naive_tree;
+
+pub use crate::invented_chain::ChainBuilder;
 #[doc(hidden)]
-pub use crate::bench::{Memory, NaiveAccountTree};
+pub use crate::invented_chain::Memory;
+#[doc(hidden)]
+pub use naive_tree::NaiveAccountTree;
+#[doc(hidden)]
+pub mod naive_signature;
 pub use server::{TestServer, TestServerBuilder};
 #[doc(hidden)]
 pub use small_disk::on_small_disk;

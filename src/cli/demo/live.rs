@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::bench::ChainBuilder;
 use crate::cli::in_process::{REQUEST_TIMEOUT, Signals, layer_one, prover};
 use crate::cli::{CliError, show};
 use crate::client::{Client, path};
 use crate::config::Config;
+use crate::invented_chain::ChainBuilder;
 use crate::sample_prover::{Job, Refused, Work, sample_proof};
 use crate::service::Service;
 

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::bench::naive_signature;
 use crate::domain::{AccountId, Address, AmountError, PubKeyHash, TokenId};
+use crate::testing::naive_signature;
 use num_bigint::BigUint;
 use serde_json::{Value, json};
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ledger::Found;
+use super::server_process::Footprint;
 use super::tally::{Counts, Event, Kind, Summary};
-use crate::bench::server_process::Footprint;
 
 /// A look at the server at some time.
 #[derive(Clone, Copy, Debug, Serialize)]

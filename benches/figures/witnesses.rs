@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
+use super::figure::{Bound, Figure};
+use super::options::Options;
 use super::timing::{Times, time};
-use super::{Bound, ChainBuilder, Figure, Memory, NaiveAccountTree, Options, engines, mixed, naive_witness};
-use crate::crypto::rescue;
-use crate::domain::Block;
-use crate::store::{Store, StoreOptions};
-use crate::tree::build::InitialAccount;
-use crate::tree::{AccountTree, TreeView};
-use crate::witness::{self, ProverData, check_signatures};
-use crate::workers::state::InTree;
+use super::{engines, mixed, naive_witness};
+use zksync_witness_server::crypto::rescue;
+use zksync_witness_server::domain::Block;
+use zksync_witness_server::store::{Store, StoreOptions};
+use zksync_witness_server::testing::{ChainBuilder, Memory, NaiveAccountTree};
+use zksync_witness_server::tree::build::InitialAccount;
+use zksync_witness_server::tree::{AccountTree, TreeView};
+use zksync_witness_server::witness::{self, ProverData, check_signatures};
+use zksync_witness_server::workers::state::InTree;
 
 /// Permutations of a leaf update without those of the balance leaf: 32 in the balance tree, 3 in the account leaf, 32 in the account
 /// tree. With it there are 68, so the floor is a little low.

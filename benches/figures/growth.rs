@@ -4,10 +4,13 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::figure::{Bound, Figure};
+use super::options::Options;
 use super::plot::{Plot, Series};
 use super::timing::Times;
-use super::{Bound, ChainBuilder, Figure, Options, rig, start};
-use crate::workers::Node;
+use super::{rig, start};
+use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::workers::Node;
 
 /// Accounts that can send; more would only cost time for keys.
 const SIGNERS: u32 = 100;

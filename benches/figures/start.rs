@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::rig::SECRET;
-use super::server_process::{Footprint, ServerProcess};
-use crate::client::Client;
-use crate::config::Secret;
-use crate::domain::{ProverInputRequest, ProverInputRequestAuxData};
+use super::server_process::{Footprint, SECRET, ServerProcess};
+use zksync_witness_server::client::Client;
+use zksync_witness_server::config::Secret;
+use zksync_witness_server::domain::{ProverInputRequest, ProverInputRequestAuxData};
 
 /// What a start came to.
 #[derive(Clone, Copy, Debug)]

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::World;
 use super::tally::{Event, Kind};
 use super::wire::{Reading, Reply, Wire};
-use crate::crypto::{Fr, fr};
-use crate::domain::{
+use zksync_witness_server::crypto::{Fr, fr};
+use zksync_witness_server::domain::{
     AggregatedProof, BlockNumber, JobRequestData, JobResultData, ProverInputResponse, ProverOutputRequest,
     SingleProof, SingleProofParts,
 };
@@ -41,8 +41,8 @@ impl Templates {
     /// None that can happen.
     pub fn new() -> anyhow::Result<Self> {
         let input = fr::from_u64(0);
-        let single = crate::domain::sample_single_proof(&input, 1).parse()?;
-        Ok(Self { single, aggregated: crate::domain::sample_aggregated_proof(&[], 1) })
+        let single = zksync_witness_server::domain::sample_single_proof(&input, 1).parse()?;
+        Ok(Self { single, aggregated: zksync_witness_server::domain::sample_aggregated_proof(&[], 1) })
     }
 
     fn single(&self, input: Fr, serial: u64) -> SingleProof {

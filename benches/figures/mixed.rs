@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 
-use crate::cli::demo::chain;
-use crate::domain::{AccountMap, Block, ImportedBlock, to_u128};
-use crate::tree::build::InitialAccount;
-use crate::tree::{AccountHeader, AccountTree};
-use crate::witness::{Cause, WitnessError, check_signatures, plan};
-use crate::workers::state::InTree;
+use zksync_witness_server::domain::{AccountMap, Block, ImportedBlock, to_u128};
+use zksync_witness_server::tree::build::InitialAccount;
+use zksync_witness_server::tree::{AccountHeader, AccountTree};
+use zksync_witness_server::witness::{Cause, WitnessError, check_signatures, plan};
+use zksync_witness_server::workers::state::InTree;
 
+/// The sample chain's genesis and first block.
+const GENESIS: &[u8] = include_bytes!("../../data/sample-chain/genesis.json");
+const FIRST_BLOCK: &[u8] = include_bytes!("../../data/sample-chain/blocks/000001.json");
 /// The first account id that the sample chain leaves alone.
 const OTHERS: u32 = 1_000;
 /// What each other account has.
@@ -21,7 +23,7 @@ const BALANCE: u128 = 1_000_000_000_000_000_000;
 /// # Errors
 /// When the sample chain cannot be read.
 pub fn accounts(others: u32) -> anyhow::Result<Vec<InitialAccount>> {
-    let map: AccountMap = serde_json::from_slice(chain::GENESIS)?;
+    let map: AccountMap = serde_json::from_slice(GENESIS)?;
     let mut accounts = BTreeMap::new();
     for (id, account) in &map {
         let balances = account.balances.iter().map(|(token, balance)| Ok((token.0, to_u128(balance)?)));
@@ -47,7 +49,7 @@ pub fn accounts(others: u32) -> anyhow::Result<Vec<InitialAccount>> {
 /// # Errors
 /// When the block does not fit.
 pub fn block(tree: &AccountTree<'_>, chunks: usize) -> anyhow::Result<Block> {
-    let imported: ImportedBlock = serde_json::from_slice(chain::BLOCKS[0])?;
+    let imported: ImportedBlock = serde_json::from_slice(FIRST_BLOCK)?;
     let mut block = imported.block;
     block.block_chunks_size = chunks;
     seal(&mut block, tree)?;

@@ -3,8 +3,11 @@
 use std::fs;
 use std::time::Instant;
 
-use super::{Bound, ChainBuilder, Figure, Options, rig, witnesses};
-use crate::chain_folder::ChainFolder;
+use super::figure::{Bound, Figure};
+use super::options::Options;
+use super::{rig, witnesses};
+use zksync_witness_server::chain_folder::ChainFolder;
+use zksync_witness_server::testing::ChainBuilder;
 
 const CHUNKS: usize = 26;
 const TRANSFERS: u32 = 13;

@@ -76,6 +76,7 @@ pub fn in_turns(
 }
 
 #[cfg(test)]
+#[allow(unused_imports, dead_code, reason = "a benchmark has no test harness; tests/ runs these")]
 mod tests {
     use super::*;
 

@@ -12,20 +12,19 @@ use hyper::{Request, StatusCode, header};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
-use super::ChainBuilder;
-use crate::config::{Config, Environment, Flags, Secret};
-use crate::server::auth::{Authenticator, CLIENT_SUBJECT};
-use crate::server::listen::{self, ListenLimits};
-use crate::server::routes::{self, Limits};
-use crate::store::{Store, StoreOptions};
-use crate::workers::{Node, NodeOptions};
+use super::server_process::SECRET;
+use zksync_witness_server::config::{Config, Environment, Flags, Secret};
+use zksync_witness_server::server::auth::{Authenticator, CLIENT_SUBJECT};
+use zksync_witness_server::server::listen::{self, ListenLimits};
+use zksync_witness_server::server::routes::{self, Limits};
+use zksync_witness_server::store::{Store, StoreOptions};
+use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::workers::{Node, NodeOptions};
 
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// Life of a token.
-pub const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
-/// The secret of a server that nobody else reaches.
-pub const SECRET: &str = "only for this measurement";
+const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// A node on a new data folder with the genesis of `chain`, its workers running.
 ///

@@ -160,6 +160,7 @@ impl Tally {
 }
 
 #[cfg(test)]
+#[allow(unused_imports, dead_code, reason = "a benchmark has no test harness; tests/ runs these")]
 mod tests {
     use super::*;
 

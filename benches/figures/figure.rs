@@ -82,6 +82,7 @@ impl fmt::Display for Figure {
 }
 
 #[cfg(test)]
+#[allow(unused_imports, dead_code, reason = "a benchmark has no test harness; tests/ runs these")]
 mod tests {
     use super::*;
 

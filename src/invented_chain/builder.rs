@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
-use super::Memory;
+use super::memory::Memory;
 use crate::crypto::Fr;
 use crate::crypto::signature::{PrivateKey, pub_key_hash};
 use crate::domain::{

@@ -11,15 +11,16 @@ use axum::Router;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+use super::figure::{Bound, Figure};
+use super::options::Options;
 use super::rig::{self, Server};
-use super::{Bound, Figure, Options};
-use crate::domain::job::JobType;
-use crate::store::{
+use zksync_witness_server::domain::job::JobType;
+use zksync_witness_server::store::{
     AddJob, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
     WitnessCommit,
 };
-use crate::tree::TreeDelta;
-use crate::workers::{Node, NodeOptions};
+use zksync_witness_server::tree::TreeDelta;
+use zksync_witness_server::workers::{Node, NodeOptions};
 
 /// Connections at a time, each a prover.
 const CONNECTIONS: usize = 64;

@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 use super::World;
 use super::tally::Kind;
 use super::wire::{Reading, Reply, Wire};
-use crate::bench::ChainBuilder;
-use crate::domain::{AggregatedOperation, Block};
-use crate::server::path;
+use zksync_witness_server::domain::{AggregatedOperation, Block};
+use zksync_witness_server::server::path;
+use zksync_witness_server::testing::ChainBuilder;
 
 /// Size of a block in chunks, and its transfers: a job's data is some 300 kB of JSON.
 const CHUNKS: usize = 10;

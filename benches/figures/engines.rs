@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use super::figure::{Bound, Figure};
+use super::options::Options;
 use super::timing::{Times, in_turns, time};
-use super::{Bound, Figure, Options, naive_signature};
-use crate::crypto::fr;
-use crate::crypto::rescue::{self, Engine, State};
-use crate::crypto::signature::{self, Claim};
+use zksync_witness_server::crypto::fr;
+use zksync_witness_server::crypto::rescue::{self, Engine, State};
+use zksync_witness_server::crypto::signature::{self, Claim};
+use zksync_witness_server::testing::naive_signature;
 
 /// States of a batch.
 pub const STATES: u64 = 1000;

@@ -105,6 +105,7 @@ fn tick(least: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(unused_imports, dead_code, reason = "a benchmark has no test harness; tests/ runs these")]
 mod tests {
     use super::*;
 

@@ -7,10 +7,12 @@ use anyhow::ensure;
 use axum::{Router, routing::get};
 use bytes::Bytes;
 
+use super::figure::{Bound, Figure};
+use super::options::Options;
 use super::rig::{self, Server};
 use super::timing::Times;
-use super::{Bound, ChainBuilder, Figure, Options};
-use crate::workers::Node;
+use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::workers::Node;
 
 const PROVER: &str = "bench";
 /// Requests in a measurement, for each repetition.

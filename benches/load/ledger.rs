@@ -7,8 +7,8 @@ use hyper::{Method, StatusCode};
 
 use super::World;
 use super::wire::{Reading, Wire};
-use crate::domain::Block;
-use crate::server::path;
+use zksync_witness_server::domain::Block;
+use zksync_witness_server::server::path;
 
 /// Connections that look at the same time.
 const LOOKERS: usize = 16;
@@ -135,9 +135,10 @@ async fn look(mut wire: Wire, share: Vec<(String, blake3::Hash)>) -> anyhow::Res
 }
 
 #[cfg(test)]
+#[allow(unused_imports, dead_code, reason = "a benchmark has no test harness; tests/ runs these")]
 mod tests {
     use super::*;
-    use crate::bench::ChainBuilder;
+    use zksync_witness_server::testing::ChainBuilder;
 
     #[test]
     fn ranges_are_executed_in_order_and_once() {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::naive_tree::NaiveAccountTree;
+use super::figure::{Bound, Figure};
+use super::options::Options;
 use super::timing::{Times, time};
-use super::{Bound, Figure, Options};
-use crate::crypto::Fr;
-use crate::tree::AccountHeader;
-use crate::tree::build::{InitialAccount, TreeBuilder};
+use zksync_witness_server::crypto::Fr;
+use zksync_witness_server::testing::NaiveAccountTree;
+use zksync_witness_server::tree::AccountHeader;
+use zksync_witness_server::tree::build::{InitialAccount, TreeBuilder};
 
 /// Accounts that are hashed together.
 const TOGETHER: usize = 4096;

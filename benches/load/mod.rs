@@ -21,6 +21,9 @@ pub mod feeder;
 pub mod ledger;
 pub mod prover;
 pub mod report;
+#[path = "../common/server_process.rs"]
+#[allow(dead_code, reason = "two benchmarks share it, and each uses a part")]
+pub mod server_process;
 #[allow(clippy::expect_used)]
 pub mod tally;
 pub mod wire;
@@ -34,18 +37,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use tokio::task::JoinSet;
 
-use super::ChainBuilder;
-use super::rig::{self, SECRET, TOKEN_TTL};
-use super::server_process::ServerProcess;
-use crate::config::Secret;
-use crate::server::auth::{Authenticator, CLIENT_SUBJECT};
-use crate::store::StoreBytes;
 use ledger::Ledger;
 use prover::{Prover, Templates};
 use report::{Report, Sample};
+use server_process::{SECRET, ServerProcess};
 use tally::Tally;
 use wire::Wire;
+use zksync_witness_server::config::Secret;
+use zksync_witness_server::server::auth::{Authenticator, CLIENT_SUBJECT};
+use zksync_witness_server::store::StoreBytes;
+use zksync_witness_server::testing::ChainBuilder;
 
+/// Life of a token.
+const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Accounts of the chain, and those of them that send.
 const ACCOUNTS: u32 = 64;
 const SIGNERS: u32 = 16;
@@ -136,7 +140,8 @@ pub fn run(options: LoadOptions) -> anyhow::Result<Report> {
     ];
     let start = || ServerProcess::start(&options.server, &folder, Some(&log), &arguments);
     let mut server = start()?;
-    let runtime = rig::runtime()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting a runtime")?;
     let chain = ChainBuilder::new(ACCOUNTS, SIGNERS);
     let world = |server: &ServerProcess, end, options: LoadOptions, ledger| -> anyhow::Result<World> {
         let address = server.url().strip_prefix("http://").context("the address of the server")?;

@@ -1,0 +1,66 @@
+//! The figures of this program on this machine, as ratios against named baselines measured in the same run.
+//!
+//! - **franklin**: franklin-crypto's own Rescue permutation, one state after the other.
+//! - **naive**: the reference's method in a few lines: each leaf update and each fee rehashes its path
+//!   with franklin, paths are read from the tree of that moment, and signatures are checked one by one
+//!   over franklin-crypto. Both sides must give the same roots and paths.
+//! - **floor**: `leaf updates × 67 × time of a permutation in a batch ÷ cores`, the cost of the hashes
+//!   of a block alone.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`options`] | what to measure, at which size |
+//! | [`figure`] | a measured value with its bound; table and JSON |
+//! | [`timing`] | repeated measurements, their median and spread |
+//! | [`naive_witness`] | the naive baseline of a whole witness |
+//! | [`mixed`] | a block of every kind of operation on a tree of any size |
+//! | [`engines`] | permutations, signature checks |
+//! | [`witnesses`] | witnesses of a full, a mixed and a nearly empty block |
+//! | [`genesis`] | trees built from nothing |
+//! | [`growth`], [`plot`] | cost of a block by accounts and by chunks |
+//! | [`start`] | start time and memory of a server |
+//! | [`rig`] | data folders and a server to measure on |
+//! | [`delivery`] | job data over HTTP, latency from witness to job |
+//! | [`queue`] | leases and heartbeats with and without history |
+//! | [`chain`] | import of a chain until all jobs are queued |
+
+mod chain;
+mod delivery;
+mod engines;
+pub mod figure;
+mod genesis;
+mod growth;
+mod mixed;
+mod naive_witness;
+pub mod options;
+mod plot;
+mod queue;
+mod rig;
+#[path = "../common/server_process.rs"]
+#[allow(dead_code, reason = "two benchmarks share it, and each uses a part")]
+mod server_process;
+mod start;
+mod timing;
+mod witnesses;
+
+use figure::Figure;
+use options::{Options, Part};
+
+/// Measures the given parts and passes each figure to `report` as soon as it is measured.
+///
+/// # Errors
+/// When a data folder cannot be used, or when two ways to one result disagree.
+pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
+    for part in &options.parts {
+        match part {
+            Part::Engines => engines::run(options, report)?,
+            Part::Witnesses => witnesses::run(options, report)?,
+            Part::Genesis => genesis::run(options, report)?,
+            Part::Delivery => delivery::run(options, report)?,
+            Part::Queue => queue::run(options, report)?,
+            Part::Chain => chain::run(options, report)?,
+            Part::Growth => growth::run(options, report)?,
+        }
+    }
+    Ok(())
+}
