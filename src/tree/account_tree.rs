@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::leaf::{self, AccountHeader, EMPTY_ACCOUNT, EMPTY_BALANCE};
 use super::levels::{Forest, History, LeafId};
 use super::record::{self, AccountLeaf, Roots, TreeId};
-use super::source::{Change, SourceError, TreeDelta, TreeSource};
+use super::source::{Change, ChangeSet, SourceError, TreeSource};
 use super::{TreeView, USED_SUBTREE_DEPTH};
 use crate::crypto::Fr;
 
@@ -243,7 +243,7 @@ impl Versions {
     }
 
     /// What the updates of the versions after `from` and up to `to` change in the stored tree.
-    pub fn delta(&self, from: Version, to: Version) -> TreeDelta {
+    pub fn delta(&self, from: Version, to: Version) -> ChangeSet {
         let mut changes = Vec::new();
         let mut push = |key: Vec<u8>, old: Option<Vec<u8>>, new: Option<Vec<u8>>| {
             if old != new {
@@ -265,7 +265,7 @@ impl Versions {
         push(record::ROOTS.to_vec(), roots(from), roots(to));
         changes.extend(self.balances.changes(from, to));
         changes.extend(self.accounts.changes(from, to));
-        TreeDelta { changes }
+        ChangeSet { changes }
     }
 }
 

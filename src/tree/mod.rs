@@ -48,7 +48,7 @@ pub mod view;
 pub use account_tree::{AccountTree, LeafUpdate, TreeError, Version, Versions};
 pub use leaf::AccountHeader;
 pub use partial::{PartialTree, Parts, PartsError};
-pub use source::{Change, SourceError, TreeDelta, TreeSource};
+pub use source::{Change, ChangeSet, SourceError, TreeSource};
 pub use view::TreeView;
 
 /// Depth of the account tree (spec 01 §1).

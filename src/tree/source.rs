@@ -37,7 +37,7 @@ pub struct Change {
 ///
 /// A key occurs once, so the order of the changes does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TreeDelta {
+pub struct ChangeSet {
     /// The changed entries.
     pub changes: Vec<Change>,
 }

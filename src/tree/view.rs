@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::source::{SourceError, TreeDelta, TreeSource};
+use super::source::{ChangeSet, SourceError, TreeSource};
 
 type Entry = (Vec<u8>, Vec<u8>);
 
@@ -12,15 +12,15 @@ type Entry = (Vec<u8>, Vec<u8>);
 #[derive(Debug, Default)]
 pub struct Overlay(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 
-impl From<&TreeDelta> for Overlay {
-    fn from(delta: &TreeDelta) -> Self {
+impl From<&ChangeSet> for Overlay {
+    fn from(delta: &ChangeSet) -> Self {
         Self(delta.changes.iter().map(|change| (change.key.clone(), change.new.clone())).collect())
     }
 }
 
 impl Overlay {
     /// Takes a block back: what it changed has the values from before it. To be called from the last block on backwards.
-    pub fn undo(&mut self, delta: TreeDelta) {
+    pub fn undo(&mut self, delta: ChangeSet) {
         self.0.extend(delta.changes.into_iter().map(|change| (change.key, change.old)));
     }
 }
