@@ -28,8 +28,8 @@ pub(crate) fn le_bits_to_fr(bits: &[bool]) -> Fr {
     })
 }
 
-/// Splits the bits into groups of 253 (the last may be shorter) and packs each into a field element,
-/// first bit least significant.
+/// Splits the bits into groups of 253 (the last may be shorter) and packs each into a field
+/// element, first bit least significant.
 pub fn multipack(bits: &[bool]) -> Vec<Fr> {
     bits.chunks(CAPACITY).map(pack).collect()
 }

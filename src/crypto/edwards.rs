@@ -1,9 +1,9 @@
 //! The curve of layer 2 keys, `-x² + y² = 1 + d·x²·y²` over [`Fr`]
 //! (docs/protocol/01-primitives.md §8.1).
 //!
-//! Its group has order 8·s with a prime s, the modulus of [`Fs`]. Since -1 is a square and d is not,
-//! the addition law used here holds for all pairs of points, including the neutral point. Nothing
-//! runs in constant time.
+//! Its group has order 8·s with a prime s, the modulus of [`Fs`]. Since -1 is a square and d is
+//! not, the addition law used here holds for all pairs of points, including the neutral point.
+//! Nothing runs in constant time.
 
 use super::{Fr, fr, montgomery::Element};
 use franklin_crypto::{
@@ -54,7 +54,8 @@ pub(super) struct Affine {
 
 impl Affine {
     /// Unpacks y, little-endian, with the parity of x in the top bit. Returns `None` if y is not
-    /// below r or is not the y of a point. As in the reference, x = 0 is accepted with either parity.
+    /// below r or is not the y of a point. As in the reference, x = 0 is accepted with either
+    /// parity.
     pub(super) fn unpack(packed: &[u8; 32]) -> Option<Self> {
         let mut bytes = *packed;
         bytes.reverse();
@@ -200,8 +201,8 @@ impl Point {
         let (sum, difference) = (b.add(&a), b.sub(&a));
         let e = self.x.add(&self.y).square().sub(&sum);
         let f = z.add(&z).sub(&difference);
-        // F and H have the opposite of their usual signs. This negates all coordinates, which leaves the
-        // point the same.
+        // F and H have the opposite of their usual signs. This negates all coordinates, which
+        // leaves the point the same.
         Self::of_factors(&e, &f, &difference, &sum)
     }
 

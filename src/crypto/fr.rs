@@ -43,12 +43,12 @@ pub fn to_hex(value: &Fr) -> String {
     hex::encode(to_bytes(value))
 }
 
-/// Parses hex as the reference does: an optional `0x` is dropped, short input is padded with zeros on
-/// the left, and of long input only the low 32 bytes count.
+/// Parses hex as the reference does: an optional `0x` is dropped, short input is padded with zeros
+/// on the left, and of long input only the low 32 bytes count.
 ///
 /// # Errors
-/// [`FrError::Hex`] if a digit is not hex or the number of digits is odd, [`FrError::NotInField`] if
-/// the value is not below the modulus.
+/// [`FrError::Hex`] if a digit is not hex or the number of digits is odd, [`FrError::NotInField`]
+/// if the value is not below the modulus.
 pub fn from_hex(text: &str) -> Result<Fr, FrError> {
     let digits = hex::decode(text.strip_prefix("0x").unwrap_or(text))?;
     let low = &digits[digits.len().saturating_sub(32)..];
@@ -84,7 +84,8 @@ fn from_short_bytes<const N: usize>(short: &[u8; N]) -> Fr {
     from_bytes(&bytes).unwrap_or_else(|_| Fr::zero())
 }
 
-/// The JSON form of an [`Fr`], for `#[serde(with = "…")]`: written by [`to_hex`], read by [`from_hex`].
+/// The JSON form of an [`Fr`], for `#[serde(with = "…")]`: written by [`to_hex`], read by
+/// [`from_hex`].
 pub mod serde_fr {
     use super::Fr;
     use serde::{Deserializer, Serializer, de};

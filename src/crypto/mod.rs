@@ -1,5 +1,6 @@
 //! The primitives of zkSync Lite: the field, the Rescue hash, float packing and the MuSig-Rescue
-//! signature (docs/protocol/01-primitives.md). This module knows no accounts, transactions or blocks.
+//! signature (docs/protocol/01-primitives.md). This module knows no accounts, transactions or
+//! blocks.
 //!
 //! | module | contents |
 //! | --- | --- |

@@ -1,8 +1,8 @@
 //! Arithmetic modulo r without allocation and with late reductions, for the hash and the curve.
 //!
-//! An [`Element`] holds `value·2^256` modulo r, like [`Fr`], but is only kept below `2r`. This avoids
-//! most final subtractions: as `4r < 2^256`, the Montgomery product of two such numbers is below `2r`
-//! again.
+//! An [`Element`] holds `value·2^256` modulo r, like [`Fr`], but is only kept below `2r`. This
+//! avoids most final subtractions: as `4r < 2^256`, the Montgomery product of two such numbers is
+//! below `2r` again.
 
 use super::Fr;
 use franklin_crypto::bellman::pairing::{
@@ -53,8 +53,8 @@ impl Element {
     #[inline(always)]
     pub(super) fn square(&self) -> Self {
         let [a, b, c, d] = self.0;
-        // Each limb times itself and times twice the limbs above it. Twice a number below 2r fits into
-        // four limbs.
+        // Each limb times itself and times twice the limbs above it. Twice a number below 2r fits
+        // into four limbs.
         let (c2, d2) = (c << 1 | b >> 63, d << 1 | c >> 63);
         let (s0, carry) = a.carrying_mul_add(a, 0, 0);
         let (s1, carry) = a.carrying_mul_add(b << 1, 0, carry);
@@ -92,8 +92,8 @@ impl Element {
             let square = power.square();
             if bit { square.mul(self) } else { square }
         });
-        // Invariants: root² = self·excess; the order of the excess divides 2^bound; the order of the
-        // generator is 2^bound.
+        // Invariants: root² = self·excess; the order of the excess divides 2^bound; the order of
+        // the generator is 2^bound.
         let mut root = self.mul(&power);
         let mut generator = root_of_unity;
         let mut bound = TWO_ADICITY;
@@ -116,8 +116,8 @@ impl Element {
         Some(root)
     }
 
-    /// Returns `Σ values[i]·factors[i] + summand` with a single reduction. Factors and summand must be
-    /// below r.
+    /// Returns `Σ values[i]·factors[i] + summand` with a single reduction. Factors and summand must
+    /// be below r.
     #[inline(always)]
     pub(super) fn linear(values: &[Self; 3], factors: &[Self; 3], summand: &Self) -> Self {
         let [a, b, c] = [0, 1, 2].map(|i| product(&values[i].0, &factors[i].0));
@@ -158,8 +158,8 @@ fn product(a: &[u64; 4], b: &[u64; 4]) -> [u64; 8] {
 
 /// Returns `t / 2^256` modulo r, below `t / 2^256 + (1 + 2^-63)·r` (Montgomery reduction).
 ///
-/// Each of four steps adds a multiple of r that clears the lowest limb and moves the other limbs down
-/// by one. The high half of t is added at the end, so that carries run through fewer limbs.
+/// Each of four steps adds a multiple of r that clears the lowest limb and moves the other limbs
+/// down by one. The high half of t is added at the end, so that carries run through fewer limbs.
 ///
 /// The first two steps use [`FRIENDLY`], which needs no factor to be computed. They leave less than
 /// `2^64·FRIENDLY + FRIENDLY + 2^128`, five limbs. The other two add multiples below `2^64·r`, which
@@ -173,9 +173,9 @@ fn reduce([a, b, c, d, high @ ..]: [u64; 8]) -> [u64; 4] {
     add(&[a, b, c, d], &high)
 }
 
-/// Returns `sum + a·b`, which must be below `2^320`. The low halves of the products are added in one
-/// chain of carries and the high halves in another; adding product by product takes twice as many
-/// instructions.
+/// Returns `sum + a·b`, which must be below `2^320`. The low halves of the products are added in
+/// one chain of carries and the high halves in another; adding product by product takes twice as
+/// many instructions.
 #[inline(always)]
 fn add_multiple([s0, s1, s2, s3, s4]: [u64; 5], a: &[u64; 4], b: u64) -> [u64; 5] {
     let [(l0, h0), (l1, h1), (l2, h2), (l3, h3)] = a.map(|a| a.carrying_mul(b, 0));

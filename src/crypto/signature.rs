@@ -2,8 +2,8 @@
 //! with a Rescue challenge, known as MuSig-Rescue with a single signer
 //! (docs/protocol/01-primitives.md §8).
 //!
-//! A packed public key has 32 bytes. A packed signature is the packed point R (32 bytes), then S as 32
-//! bytes little-endian.
+//! A packed public key has 32 bytes. A packed signature is the packed point R (32 bytes), then S as
+//! 32 bytes little-endian.
 
 use super::{
     Fr, bits,
@@ -17,8 +17,8 @@ use franklin_crypto::{
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// Length of the longest message that can be signed, in bytes. Shorter messages are padded with zeros
-/// to this length.
+/// Length of the longest message that can be signed, in bytes. Shorter messages are padded with
+/// zeros to this length.
 pub const MAX_MESSAGE_BYTES: usize = 92;
 
 /// A signature to check, with its key and message.
@@ -58,8 +58,8 @@ pub fn verify_batch(claims: &[Claim<'_>]) -> Vec<Option<[u8; 20]>> {
     parsed.iter().map(verify).collect()
 }
 
-/// Returns true if a packed key is the neutral point. The validity of its signatures does not depend
-/// on the message; under any other key, a signature is valid for one challenge only.
+/// Returns true if a packed key is the neutral point. The validity of its signatures does not
+/// depend on the message; under any other key, a signature is valid for one challenge only.
 pub(crate) fn is_neutral(pub_key: &[u8; 32]) -> bool {
     // y = 1, and x = 0 with either parity.
     pub_key[0] == 1 && pub_key[1..31].iter().all(|byte| *byte == 0) && pub_key[31] & 0x7f == 0
@@ -100,8 +100,8 @@ fn rescue_hash_tx_msg(message: &[u8]) -> [u8; 32] {
     le_bytes(&rescue::hash_elements(&message_elements(message)))
 }
 
-/// Returns the hash of two orders in the signed message of a swap: 248 bits of the Rescue hash of the
-/// bytes of the orders, each byte bit-reversed.
+/// Returns the hash of two orders in the signed message of a swap: 248 bits of the Rescue hash of
+/// the bytes of the orders, each byte bit-reversed.
 pub(crate) fn rescue_hash_orders(orders: &[u8; 178]) -> [u8; 31] {
     let hash = le_bytes(&rescue::hash_bits(&bits::be_bits(orders)));
     std::array::from_fn(|i| hash[i].reverse_bits())
@@ -112,16 +112,16 @@ pub(crate) fn rescue_hash_orders(orders: &[u8; 178]) -> [u8; 31] {
 pub struct PrivateKey(Fs);
 
 impl PrivateKey {
-    /// Returns the key with the given big-endian value, or `None` if the value is not below the group
-    /// order.
+    /// Returns the key with the given big-endian value, or `None` if the value is not below the
+    /// group order.
     fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
         let mut repr = FsRepr::default();
         repr.read_be(&bytes[..]).ok()?;
         Fs::from_repr(repr).ok().map(Self)
     }
 
-    /// Derives a key from a seed of any length: SHA-256, at least twice, until the value is below the
-    /// group order.
+    /// Derives a key from a seed of any length: SHA-256, at least twice, until the value is below
+    /// the group order.
     pub fn from_seed(seed: &[u8]) -> Self {
         let mut candidate: [u8; 32] = Sha256::digest(seed).into();
         loop {

@@ -98,7 +98,7 @@ pub fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
 impl Hashed {
     /// What the block changes in the stored tree.
     pub fn delta(&self) -> ChangeSet {
-        self.versions.delta(self.plan.before, self.plan.last)
+        self.versions.change_set(self.plan.before, self.plan.last)
     }
 
     /// Puts the witness together, on all cores. Where only its JSON is wanted, [`Hashed::write_json`] needs less memory.

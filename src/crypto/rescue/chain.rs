@@ -1,4 +1,5 @@
-//! The addition chain of the inverse S-box: `x^(1/5)` in 301 multiplications, 250 of them squarings.
+//! The addition chain of the inverse S-box: `x^(1/5)` in 301 multiplications, 250 of them
+//! squarings.
 //!
 //! Found by a randomized search over sets of powers: sixteen multiplications make a table of powers
 //! of x, then the exponent is read in windows, each of which is an entry of the table.

@@ -1,5 +1,5 @@
-//! The engine in use: the best implementation of the permutation that this processor can run, unless
-//! another one is forced.
+//! The engine in use: the best implementation of the permutation that this processor can run,
+//! unless another one is forced.
 
 use super::ifma;
 use std::{
@@ -63,8 +63,8 @@ impl FromStr for Engine {
     }
 }
 
-/// Index in [`Engine::ALL`] of the engine that [`force_engine`] chose; out of range before its first
-/// call.
+/// Index in [`Engine::ALL`] of the engine that [`force_engine`] chose; out of range before its
+/// first call.
 static FORCED: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 /// Returns the engine in use: the forced one, else the best one that this processor can run.

@@ -135,8 +135,8 @@ fn permute_eight(states: &mut [State]) {
 fn permute_packed<const N: usize>(states: &mut [State]) {
     let Parameters { packed_matrix, packed_constants, unscale, .. } = &*PARAMETERS;
     let matrix = packed_matrix.map(|entry| Lanes(entry.map(vector)));
-    // A lane with cell i reads the lane with cell i + d of the same state; the last two lanes hold no
-    // cell and read themselves.
+    // A lane with cell i reads the lane with cell i + d of the same state; the last two lanes hold
+    // no cell and read themselves.
     let next = |d: usize| {
         vector(array::from_fn(
             |lane| if lane < 6 { (lane / 3 * 3 + (lane + d) % 3) as u64 } else { lane as u64 },
@@ -250,9 +250,9 @@ fn add_product(columns: &mut [__m512i; 2 * LIMBS], a: &Lanes, b: &Lanes) {
 /// [`FRIENDLY`], whose lowest limb is -1 and need not be multiplied. A fifth such step would exceed
 /// the limbs, so the last step adds a multiple of r itself.
 ///
-/// If a single set of numbers is in flight (`SETS` is 1), the added terms are summed separately from
-/// the columns, which shortens the chain of dependent instructions. With more sets the processor is
-/// busy anyway, and fewer instructions matter more.
+/// If a single set of numbers is in flight (`SETS` is 1), the added terms are summed separately
+/// from the columns, which shortens the chain of dependent instructions. With more sets the
+/// processor is busy anyway, and fewer instructions matter more.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline]
 fn reduce<const SETS: usize>(columns: [__m512i; 2 * LIMBS]) -> Lanes {

@@ -3,8 +3,8 @@
 //! which makes the code a quarter shorter.
 //!
 //! # Safety
-//! The only unsafe code is the call of a function that needs BMI2. It takes a [`Mulx`], which exists
-//! only where the processor has BMI2.
+//! The only unsafe code is the call of a function that needs BMI2. It takes a [`Mulx`], which
+//! exists only where the processor has BMI2.
 
 use super::{
     parameters::State,

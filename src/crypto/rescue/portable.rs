@@ -1,5 +1,5 @@
-//! The permutation in plain Rust: fixed-size arithmetic, no allocation. The three cells are computed
-//! side by side, so that the processor overlaps their independent multiplications.
+//! The permutation in plain Rust: fixed-size arithmetic, no allocation. The three cells are
+//! computed side by side, so that the processor overlaps their independent multiplications.
 
 use super::{
     chain,
