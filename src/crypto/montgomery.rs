@@ -162,8 +162,8 @@ fn product(a: &[u64; 4], b: &[u64; 4]) -> [u64; 8] {
 /// down by one. The high half of t is added at the end, so that carries run through fewer limbs.
 ///
 /// The first two steps use [`FRIENDLY`], which needs no factor to be computed. They leave less than
-/// `2^64·FRIENDLY + FRIENDLY + 2^128`, five limbs. The other two add multiples below `2^64·r`, which
-/// leave less than 2r and then less than `(1 + 2^-63)·r`.
+/// `2^64·FRIENDLY + FRIENDLY + 2^128`, five limbs. The other two add multiples below `2^64·r`,
+/// which leave less than 2r and then less than `(1 + 2^-63)·r`.
 #[inline(always)]
 fn reduce([a, b, c, d, high @ ..]: [u64; 8]) -> [u64; 4] {
     let [a, b, c, d, e] = add_multiple([b, c, d, 0, 0], &FRIENDLY, a);

@@ -3,15 +3,14 @@
 //!
 //! A block takes one call: [`AccountTree::apply`] applies all leaf updates of the block, in order,
 //! and returns [`Versions`], from which the root and any Merkle path of each *version* can be read.
-//! Version
-//! `v` is the state after the first `v` steps of the block.
+//! Version `v` is the state after the first `v` steps of the block.
 //!
 //! # Why a whole block at a time
 //!
 //! No leaf update depends on a hash, so all hashes of one level in all versions are independent.
-//! `forest` computes them level by level, one batch for each level, over all cores. A leaf update costs
-//! 1 permutation in the balance leaf, 32 in the balance tree, 3 in the account leaf and 32 in the
-//! account tree: 68 in total. Updates with the same version (the fees of a block) share their
+//! `forest` computes them level by level, one batch for each level, over all cores. A leaf update
+//! costs 1 permutation in the balance leaf, 32 in the balance tree, 3 in the account leaf and 32 in
+//! the account tree: 68 in total. Updates with the same version (the fees of a block) share their
 //! common ancestors, and an update that changes nothing costs nothing. A new leaf costs up to 32
 //! permutations more, see below.
 //!
@@ -28,8 +27,7 @@
 //! ([`record`]). The nodes of a chain of single children are not stored: above an existing leaf, a
 //! missing record means that the sibling is empty. Only if a new leaf splits such a chain is the
 //! hash of a node in its middle needed; `subtree` computes it again, also in batches. So `n` leaves
-//! have
-//! `n - 1` node records, and opening a tree of any size reads one record and hashes nothing.
+//! have `n - 1` node records, and opening a tree of any size reads one record and hashes nothing.
 //!
 //! | module | contents |
 //! | --- | --- |
