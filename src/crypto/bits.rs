@@ -11,7 +11,7 @@ use franklin_crypto::bellman::pairing::{
 pub(crate) const CAPACITY: usize = 253;
 
 /// Returns the bits of the bytes in order, most significant bit of each byte first.
-pub fn be_bits(bytes: &[u8]) -> Vec<bool> {
+pub(crate) fn be_bits(bytes: &[u8]) -> Vec<bool> {
     bytes.iter().flat_map(|byte| (0..8).rev().map(move |i| byte >> i & 1 == 1)).collect()
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn le_bits_to_fr(bits: &[bool]) -> Fr {
 
 /// Splits the bits into groups of 253 (the last may be shorter) and packs each into a field
 /// element, first bit least significant.
-pub fn multipack(bits: &[bool]) -> Vec<Fr> {
+pub(crate) fn multipack(bits: &[bool]) -> Vec<Fr> {
     bits.chunks(CAPACITY).map(pack).collect()
 }
 

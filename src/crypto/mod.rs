@@ -5,14 +5,14 @@
 //! | module | contents |
 //! | --- | --- |
 //! | [`fr`] | field elements as bytes, hex and JSON |
-//! | [`bits`] | bit order, packing of bits into field elements |
+//! | `bits` | bit order, packing of bits into field elements |
 //! | [`packed_float`] | amounts and fees as mantissa and exponent |
 //! | [`rescue`] | the hash, alone and in batches |
 //! | [`signature`] | keys, signatures, hashes of signed messages |
 //! | `montgomery` | fast arithmetic in the field |
 //! | `edwards` | the curve of the keys |
 
-pub mod bits;
+pub(crate) mod bits;
 mod edwards;
 pub mod fr;
 mod montgomery;

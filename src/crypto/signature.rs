@@ -19,7 +19,7 @@ use std::fmt;
 
 /// Length of the longest message that can be signed, in bytes. Shorter messages are padded with
 /// zeros to this length.
-pub const MAX_MESSAGE_BYTES: usize = 92;
+pub(crate) const MAX_MESSAGE_BYTES: usize = 92;
 
 /// A signature to check, with its key and message.
 #[derive(Debug, Clone, Copy)]
@@ -32,16 +32,17 @@ pub struct Claim<'a> {
     pub message: &'a [u8],
 }
 
-/// Checks a signature over the Rescue hash of a message. Returns the hash of the public key
-/// ([`pub_key_hash`]) if the signature is valid. Returns `None` if it is not, if a point or S is
-/// malformed, if a point is outside the prime-order subgroup, or if the message is longer than
-/// [`MAX_MESSAGE_BYTES`].
-pub fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
+/// Checks one signature as [`verify_batch`] does.
+pub(crate) fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
     verify_batch(&[Claim { pub_key, signature, message }]).pop().flatten()
 }
 
-/// Returns [`verify`] of each claim, computed on this thread. All claims are hashed together, which
-/// costs less than one call for each.
+/// Checks each signature over the Rescue hash of its message, on this thread. Returns the hash of
+/// the public key ([`pub_key_hash`]) if the signature is valid. Returns `None` if it is not, if a
+/// point or S is malformed, if a point is outside the prime-order subgroup, or if the message is
+/// longer than 92 bytes.
+///
+/// All claims are hashed together, which costs less than one call for each.
 pub fn verify_batch(claims: &[Claim<'_>]) -> Vec<Option<[u8; 20]>> {
     let parsed: Vec<Option<Parsed>> = claims.iter().map(Parsed::of).collect();
     let hashes = challenges_and_key_hashes(&parsed.iter().flatten().collect::<Vec<&Parsed>>());
@@ -140,7 +141,7 @@ impl PrivateKey {
     /// Signs the Rescue hash of the message. The same key and message give the same signature.
     ///
     /// # Panics
-    /// If the message is longer than [`MAX_MESSAGE_BYTES`].
+    /// If the message is longer than 92 bytes.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         let hash = rescue_hash_tx_msg(message);
         let nonce = self.nonce(&hash);

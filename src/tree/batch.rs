@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::crypto::{Fr, rescue};
 
 /// Hashes each pair of children, over all cores.
-pub fn compress_all(pairs: &[[Fr; 2]]) -> Vec<Fr> {
+pub(crate) fn compress_all(pairs: &[[Fr; 2]]) -> Vec<Fr> {
     in_parallel(pairs, rescue::compress_batch)
 }
 

@@ -3,7 +3,7 @@
 //! The account tree is built in *parts*: subtrees over 2^11 neighbouring ids. A part returns all of
 //! its records at once and only its root is kept, so memory does not grow with the number of
 //! accounts. The nodes above the parts are hashed last ([`TreeBuilder::finish`]). The root of a
-//! part follows from a few of its records ([`TreeBuilder::resume`]), so an interrupted build
+//! part follows from a few of its records (`TreeBuilder::resume`), so an interrupted build
 //! continues after the parts that are stored, and hashes almost nothing twice.
 //!
 //! # Cost

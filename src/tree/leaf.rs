@@ -51,7 +51,7 @@ impl AccountHeader {
 }
 
 /// Hashes account leaves; three permutations each.
-pub fn account_leaf_hashes(leaves: &[AccountLeaf]) -> Vec<Fr> {
+pub(crate) fn account_leaf_hashes(leaves: &[AccountLeaf]) -> Vec<Fr> {
     let zero = fr::from_u64(0);
     let roots: Vec<[Fr; 2]> = leaves.iter().map(|leaf| [leaf.balance_root, zero]).collect();
     let state_roots = compress_all(&roots);
@@ -61,7 +61,7 @@ pub fn account_leaf_hashes(leaves: &[AccountLeaf]) -> Vec<Fr> {
 }
 
 /// Hashes balance leaves (docs/protocol/01-primitives.md §5.2); one permutation each.
-pub fn balance_leaf_hashes(balances: &[u128]) -> Vec<Fr> {
+pub(crate) fn balance_leaf_hashes(balances: &[u128]) -> Vec<Fr> {
     let elements: Vec<[Fr; 1]> = balances.iter().map(|balance| [fr::from_u128(*balance)]).collect();
     in_parallel(&elements, rescue::hash_batch)
 }

@@ -35,9 +35,9 @@
 //! | [`source`] | the ordered byte map that holds a tree, and the change set of a block |
 //! | [`record`] | keys and values in that map |
 //! | [`view`] | a source below the change sets of blocks that are not yet applied to it |
-//! | [`leaf`] | account and balance leaves, hashes of empty subtrees |
+//! | `leaf` | account and balance leaves, hashes of empty subtrees |
 //! | `history` | the values of a leaf or node by version |
-//! | [`batch`] | batches of hashes over all cores |
+//! | `batch` | batches of hashes over all cores |
 //! | `forest` | every version of every touched node of several trees |
 //! | `subtree` | hashes of nodes that are not stored |
 //! | `account_tree` | reads leaves, applies a block |
@@ -48,12 +48,12 @@
 //! | `error` | the errors of reading and updating a tree |
 
 mod account_tree;
-pub mod batch;
+pub(crate) mod batch;
 pub mod build;
 mod error;
 mod forest;
 mod history;
-pub mod leaf;
+pub(crate) mod leaf;
 mod multiproof;
 mod partial;
 pub mod record;

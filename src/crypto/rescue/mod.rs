@@ -2,8 +2,8 @@
 //! (docs/protocol/01-primitives.md §3).
 //!
 //! Nearly all the time of building a witness is spent here, so callers with several independent
-//! hashes to compute should pass them together: [`compress_batch`], [`hash_batch`],
-//! [`permute_batch`]. Everything runs on the current thread; the caller spreads batches over cores.
+//! hashes to compute should pass them together: `compress_batch`, `hash_batch`, `permute_batch`.
+//! Everything runs on the current thread; the caller spreads batches over cores.
 //!
 //! | module | contents |
 //! | --- | --- |
