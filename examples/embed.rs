@@ -7,8 +7,8 @@
 
 use std::path::Path;
 
+use zksync_witness_server::api::paths;
 use zksync_witness_server::chain_folder::ChainFolder;
-use zksync_witness_server::client::path;
 use zksync_witness_server::testing::TestServer;
 
 #[tokio::main]
@@ -19,9 +19,9 @@ async fn main() -> anyhow::Result<()> {
 
     // The chain under test; here the sample chain's first block.
     let chain = ChainFolder::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain"))?;
-    client.post_bytes(path::GENESIS, chain.genesis().read()?).await?.success()?;
+    client.post_bytes(paths::GENESIS, chain.genesis().read()?).await?.success()?;
     for block in &chain.blocks()[..1] {
-        client.post_bytes(path::BLOCKS, block.file.read()?).await?.success()?;
+        client.post_bytes(paths::BLOCKS, block.file.read()?).await?.success()?;
     }
 
     // A prover within this process. Yours connects to `server.url()`.
@@ -29,8 +29,8 @@ async fn main() -> anyhow::Result<()> {
     server.wait_until(|status| status.jobs.done == 1).await;
 
     // Both are there for the asking.
-    let witness = client.get(&path::witness(1)).await?.success()?;
-    let proof = client.get(&path::proof(1)).await?.success()?;
+    let witness = client.get(&paths::witness(1)).await?.success()?;
+    let proof = client.get(&paths::proof(1)).await?.success()?;
     println!("block 1: a witness of {} bytes, a proof of {} bytes", witness.len(), proof.len());
     server.stop().await;
     Ok(())

@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use zksync_witness_server::api::paths;
 use zksync_witness_server::chain_folder::ChainFolder;
-use zksync_witness_server::client::{Client, path};
+use zksync_witness_server::client::Client;
 use zksync_witness_server::config::{Config, Environment, Flags, secret};
 
 #[tokio::main]
@@ -22,13 +23,13 @@ async fn main() -> anyhow::Result<()> {
     let client = Client::new(&config.url, &secret::for_client(&config)?, Duration::from_secs(600))?;
 
     let chain = ChainFolder::open(folder.as_ref())?;
-    client.post_bytes(path::GENESIS, chain.genesis().read()?).await?.success()?;
+    client.post_bytes(paths::GENESIS, chain.genesis().read()?).await?.success()?;
     for block in chain.blocks() {
-        client.post_bytes(path::BLOCKS, block.file.read()?).await?.success()?;
+        client.post_bytes(paths::BLOCKS, block.file.read()?).await?.success()?;
         println!("block {}", block.number);
     }
     for operation in chain.aggregated_operations() {
-        client.post_bytes(path::AGGREGATED_OPERATIONS, operation.read()?).await?.success()?;
+        client.post_bytes(paths::AGGREGATED_OPERATIONS, operation.read()?).await?.success()?;
         println!("{}", operation.path().display());
     }
     Ok(())

@@ -20,11 +20,11 @@ use serde::Serialize;
 use tokio_rustls::rustls;
 
 use crate::{
-    config::Secret,
-    server::{
-        auth::{Authenticator, CLIENT_SUBJECT, MintError, REQUEST_TTL},
-        error::ErrorBody,
+    api::{
+        problems::Problem,
+        tokens::{Authenticator, CLIENT_SUBJECT, MintError, REQUEST_TTL},
     },
+    config::Secret,
     tls::{self, TlsError},
 };
 
@@ -37,8 +37,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Silence on a connection after which the system asks whether the other side is still there, so that a long wait for an answer
 /// ends when its server is gone.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-
-pub use crate::server::path;
 
 /// How the client proves that it may ask.
 #[derive(Clone)]
@@ -116,7 +114,7 @@ pub enum ClientError {
         /// The status.
         status: StatusCode,
         /// Code and sentence, as far as the server gave them.
-        body: Box<ErrorBody>,
+        body: Box<Problem>,
     },
     /// No token could be made.
     #[error(transparent)]
@@ -145,10 +143,10 @@ impl Answer {
         if self.status.is_success() {
             return Ok(self.body);
         }
-        let body = serde_json::from_slice(&self.body).unwrap_or_else(|_| ErrorBody {
+        let body = serde_json::from_slice(&self.body).unwrap_or_else(|_| Problem {
             code: String::new(),
             message: String::from_utf8_lossy(&self.body).chars().take(200).collect(),
-            ..ErrorBody::default()
+            ..Problem::default()
         });
         if self.status == StatusCode::UNAUTHORIZED {
             return Err(ClientError::Unauthorized { url: self.url, message: body.message });

@@ -17,7 +17,7 @@
 //! 5. The [store] keeps all of it: small records in sled, large bodies in checksummed files.
 //! 6. A [backup] is what the rest can be derived from; [`workers::rebuild`] makes a store of it.
 //! 7. A [bundle] is one block with all that its witness follows from, to be replayed elsewhere.
-//! 8. Operators look by [`server::views`]: as JSON over HTTP, on the dashboard (`server/dashboard`), and in a terminal by [`cli`], there also without
+//! 8. Operators look by [`report`]: as JSON over HTTP, on the dashboard (`server/dashboard`), and in a terminal by [`cli`], there also without
 //!    a server. A node counts in [`metrics`].
 //!
 //! # Layers
@@ -36,6 +36,7 @@
 //! With the feature `testing`, the module `testing` has a whole server for a test, on a temporary folder, free ports and a clock of its own;
 //! `examples/embed.rs` embeds one.
 
+pub mod api;
 pub mod app;
 pub mod backup;
 pub mod bundle;
@@ -50,6 +51,7 @@ pub mod domain;
 pub mod invented_chain;
 pub mod logging;
 pub mod metrics;
+pub mod report;
 pub mod sample_prover;
 pub mod server;
 pub mod service;

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use crate::api::paths;
 use crate::client::{Client, ClientError};
 use crate::crypto::{Fr, fr};
 use crate::domain::{
@@ -131,7 +132,7 @@ impl SampleProver {
         };
         // Frees what this prover holds; a server that is gone finds out by itself.
         let goodbye = ProverStopped { prover_name: self.options.name.clone() };
-        if let Err(error) = self.client.post("/stopped", &goodbye).await {
+        if let Err(error) = self.client.post(paths::STOPPED, &goodbye).await {
             debug!(%error, "the server could not be told that this prover stops");
         }
         outcome
@@ -142,7 +143,7 @@ impl SampleProver {
             prover_name: self.options.name.clone(),
             aux_data: ProverInputRequestAuxData::default(),
         };
-        let body = self.client.get_with_body("/get_job", &request).await?.success()?;
+        let body = self.client.get_with_body(paths::GET_JOB, &request).await?.success()?;
         let response: ProverInputResponse = serde_json::from_slice(&body)?;
         Ok(response.data.map(|data| Job {
             id: response.job_id,
@@ -190,7 +191,7 @@ impl SampleProver {
 
     async fn heartbeat(&self, job_id: i32) {
         let message = WorkingOn { job_id, prover_name: self.options.name.clone() };
-        if let Err(error) = self.client.post("/working_on", &message).await {
+        if let Err(error) = self.client.post(paths::WORKING_ON, &message).await {
             debug!(job = job_id, %error, "a heartbeat did not arrive");
         }
     }
@@ -202,7 +203,7 @@ impl SampleProver {
     ) -> Result<bool, Refused> {
         let mut retry = FIRST_RETRY;
         loop {
-            let answer = self.client.post("/publish", output).await;
+            let answer = self.client.post(paths::PUBLISH, output).await;
             match answer.and_then(|answer| answer.success()) {
                 Ok(_) => {
                     info!(job = output.job_id, block = output.first_block.0, "proof published");

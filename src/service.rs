@@ -13,13 +13,13 @@ use tracing::{info, warn};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    api::tokens::{Authenticator, OperatorToken},
     config::{
         Config, Secret,
         secret::{self, SecretError, ServerSecret},
     },
     server::{
         admin,
-        auth::Authenticator,
         listen::{self, BindError, ListenLimits},
         monitor::Monitor,
         routes::{self, Limits},
@@ -129,7 +129,7 @@ impl Service {
         let store = Arc::new(Store::open(folder, options)?);
         // After the folder is there and ours: a generated secret is kept in it.
         let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
-        let operator = secret::for_operator(config)?;
+        let operator = secret::for_operator(config)?.as_ref().map(OperatorToken::new);
         let listener = listen::bind(config.listen).await?;
         let admin_listener = listen::bind(config.admin_listen).await?;
         let address = listener.local_addr().map_err(StartError::Address)?;

@@ -11,10 +11,10 @@ use std::{
 
 use axum::{Router, body::Bytes, http::Uri, middleware::from_fn_with_state, routing};
 use zksync_witness_server::{
-    client::path,
+    api::{paths, tokens::Authenticator},
     config::Secret,
     server::{
-        auth::{Authenticator, require_token},
+        auth::require_token,
         error::ApiError,
         listen::{ListenLimits, bind, serve},
     },
@@ -37,11 +37,11 @@ async fn start() -> (String, Seen) {
     };
     let auth = Arc::new(Authenticator::new(&Secret::new("s").unwrap()));
     let router = Router::new()
-        .route(path::GENESIS, routing::post(record.clone()))
-        .route(path::BLOCKS, routing::post(record.clone()))
-        .route(path::AGGREGATED_OPERATIONS, routing::post(record))
-        .route(path::STATUS, routing::get(|| async { "{\"blocks\":{\"last\":2}}" }))
-        .route(&path::witness(1), routing::get(|| async { "{\"exact\":  1}" }))
+        .route(paths::GENESIS, routing::post(record.clone()))
+        .route(paths::BLOCKS, routing::post(record.clone()))
+        .route(paths::AGGREGATED_OPERATIONS, routing::post(record))
+        .route(paths::STATUS, routing::get(|| async { "{\"blocks\":{\"last\":2}}" }))
+        .route(&paths::witness(1), routing::get(|| async { "{\"exact\":  1}" }))
         .fallback(|| async { ApiError::NotFound { what: "that".to_owned() } })
         .layer(from_fn_with_state(auth, require_token));
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -83,8 +83,12 @@ async fn import_posts_everything_in_order_and_stops_at_the_first_refusal() {
     let line = format!("import --url {url} {}", root.display());
     let output = run(words(&line), "s").await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let expected =
-        [(path::GENESIS, "{}"), (path::BLOCKS, "1"), (path::BLOCKS, "2"), (path::AGGREGATED_OPERATIONS, "3")];
+    let expected = [
+        (paths::GENESIS, "{}"),
+        (paths::BLOCKS, "1"),
+        (paths::BLOCKS, "2"),
+        (paths::AGGREGATED_OPERATIONS, "3"),
+    ];
     assert_eq!(*seen.lock().unwrap(), expected.map(|(route, body)| (route.to_owned(), body.to_owned())));
 
     fs::write(root.join("blocks/000001.json"), "\"late\"").unwrap();

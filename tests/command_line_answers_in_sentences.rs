@@ -5,9 +5,9 @@
 use std::process::Command;
 
 use zksync_witness_server::{
+    api::tokens::Authenticator,
     config::Secret,
     crypto::rescue::{self, Engine},
-    server::auth::Authenticator,
 };
 
 struct Outcome {

@@ -13,7 +13,7 @@ use jwt_compact::{
 };
 use serde_json::{Value, json};
 use support::{SECRET, Server, http, http_with, token};
-use zksync_witness_server::{config::Secret, server::auth::Authenticator};
+use zksync_witness_server::{api::tokens::Authenticator, config::Secret};
 
 const ROUTES: [(&str, &str); 35] = [
     ("GET", "/status"),

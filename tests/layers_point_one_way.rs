@@ -21,14 +21,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("tree", &["crypto", "domain"]),
     ("witness", &["crypto", "domain", "tree"]),
     ("store", &["crypto", "domain", "tree", "clock", "metrics"]),
+    ("api", &["config", "domain"]),
     ("workers", &["crypto", "domain", "tree", "witness", "store", "clock", "config"]),
     ("backup", &["domain", "store", "workers"]),
     ("bundle", &["crypto", "domain", "tree", "witness", "store", "workers"]),
-    ("server", &["crypto", "domain", "store", "workers", "backup", "bundle", "clock", "config", "metrics"]),
-    ("client", &["domain", "config", "server", "tls"]),
+    ("report", &["api", "domain", "store", "workers"]),
+    (
+        "server",
+        &[
+            "api", "crypto", "domain", "store", "workers", "backup", "bundle", "report", "clock", "config",
+            "metrics",
+        ],
+    ),
+    ("client", &["api", "config", "tls"]),
     ("chain_folder", &["domain"]),
-    ("service", &["store", "workers", "server", "config", "tls"]),
-    ("sample_prover", &["crypto", "domain", "client"]),
+    ("service", &["api", "store", "workers", "server", "config", "tls"]),
+    ("sample_prover", &["api", "crypto", "domain", "client"]),
 ];
 const TOP: &[&str] = &["app", "bench", "cli", "main", "lib", "testing"];
 

@@ -18,7 +18,8 @@ use serde_json::Value;
 use support::{SECRET, Server, chain, http, run_badly, run_well};
 use tokio::sync::watch;
 use zksync_witness_server::{
-    client::{Client, path},
+    api::paths,
+    client::Client,
     config::Secret,
     sample_prover::{ProverOptions, SampleProver, sample_proof},
 };
@@ -101,7 +102,7 @@ async fn imports_proofs_and_exports_go_through() {
     let client = certificates.client(url);
     let proofs = SampleProver::new(client.clone(), options, Arc::new(sample_proof)).run(stop).await.unwrap();
     assert_eq!(proofs, 1);
-    client.get(&path::proof(1)).await.unwrap().success().unwrap();
+    client.get(&paths::proof(1)).await.unwrap().success().unwrap();
     let witness = run_well(&["export", "--url", url, "--set", &trust, "witness", "1"]);
     let expected = support::unpacked(&chain("deposit").join("expected/000001.prover_data.json.zst"));
     assert!(witness == expected);

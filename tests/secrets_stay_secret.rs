@@ -9,8 +9,8 @@ use std::{fs, process::Command, time::Duration};
 use serde_json::json;
 use support::{Server, chain, genesis, http, http_with};
 use zksync_witness_server::{
+    api::tokens::Authenticator,
     config::{Config, Environment, Flags, Secret},
-    server::auth::Authenticator,
 };
 
 const MARKER: &str = "marker-of-the-secret-that-nobody-may-read";

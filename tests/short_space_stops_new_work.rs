@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::{Answer, SECRET, block, genesis, http, input_of, token, until};
+use zksync_witness_server::api::tokens::Authenticator;
 use zksync_witness_server::clock::ManualClock;
 use zksync_witness_server::config::{Config, Environment, Flags, Secret};
 use zksync_witness_server::domain::sample_single_proof;
-use zksync_witness_server::server::auth::Authenticator;
 use zksync_witness_server::server::listen::{self, ListenLimits};
 use zksync_witness_server::server::{
     admin,

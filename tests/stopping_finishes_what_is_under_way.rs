@@ -15,7 +15,8 @@ use std::{
 use serde_json::{Value, json};
 use support::{SECRET, Server, block, chain, genesis, input_of, run_well, token, until};
 use zksync_witness_server::{
-    client::{Client, ClientError, path},
+    api::paths,
+    client::{Client, ClientError},
     config::Secret,
     domain::sample_single_proof,
 };
@@ -107,12 +108,12 @@ async fn under_load_every_answer_is_kept_and_the_rest_is_refused_as_a_whole() {
     let server = Server::start(folder.path(), &[]);
     let client = Client::new(&server.url, &Secret::new(SECRET).unwrap(), Duration::from_secs(30)).unwrap();
     let (genesis, blocks) = sample();
-    client.post_bytes(path::GENESIS, genesis).await.unwrap().success().unwrap();
+    client.post_bytes(paths::GENESIS, genesis).await.unwrap().success().unwrap();
     let (imported, claimed) = (AtomicU32::new(0), AtomicU32::new(0));
     let stopping = AtomicBool::new(false);
     let import = async {
         for block in &blocks {
-            match client.post_bytes(path::BLOCKS, block.clone()).await {
+            match client.post_bytes(paths::BLOCKS, block.clone()).await {
                 Ok(answer) => drop(answer.success().unwrap()),
                 Err(error) => return assert!(matches!(error, ClientError::Unreachable { .. }), "{error}"),
             }
@@ -153,7 +154,7 @@ async fn under_load_every_answer_is_kept_and_the_rest_is_refused_as_a_whole() {
         "{imported} acknowledged, {head} there"
     );
     for number in 1..=imported {
-        server.get(&path::block(u32::try_from(number).unwrap())).accepted();
+        server.get(&paths::block(u32::try_from(number).unwrap())).accepted();
     }
     let jobs = server.get("/api/v1/jobs?status=in_progress").accepted().json();
     let held = jobs["jobs"].as_array().unwrap().iter().filter(|job| job["holder"].is_string()).count();
@@ -166,14 +167,14 @@ fn what_does_not_finish_is_cut_when_the_time_is_over() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &["--set", "shutdown_timeout=500ms"]);
     let genesis = String::from_utf8(genesis("deposit")).unwrap();
-    let mut never = almost(&server, path::GENESIS, &genesis);
+    let mut never = almost(&server, paths::GENESIS, &genesis);
     server.signal("-TERM");
     assert_eq!(server.end(), Some(0));
     let mut answer = String::new();
     let _ = never.read_to_string(&mut answer);
     assert_eq!(answer, "");
     let server = Server::start(folder.path(), &[]);
-    server.get(path::GENESIS).refused(404, "genesis");
+    server.get(paths::GENESIS).refused(404, "genesis");
 }
 
 #[test]

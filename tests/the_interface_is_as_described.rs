@@ -12,7 +12,7 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 use serde_json::{Value, json};
 use support::{Server, http, input_of, run_well, token};
 use tempfile::TempDir;
-use zksync_witness_server::{domain::sample_single_proof, server::path};
+use zksync_witness_server::{api::paths, domain::sample_single_proof};
 
 const OPERATOR: &str = "operator-of-the-contract";
 
@@ -46,7 +46,7 @@ fn server() -> (TempDir, Server) {
 }
 
 fn document(url: &str, token: Option<&str>) -> Value {
-    http(url, "GET", path::OPENAPI, token, "").accepted().json()
+    http(url, "GET", paths::OPENAPI, token, "").accepted().json()
 }
 
 /// Every operation of a document: method and path.
@@ -107,14 +107,14 @@ fn what_is_described_is_there() {
         }
         // What the client commands ask for.
         let described = |method: &str, path: &str| all.iter().any(|(m, p, _)| m == method && p == path);
-        for path in [path::STATUS, path::BLOCKS, path::AGGREGATED_OPERATIONS, "/api/v1/jobs/{id}"] {
+        for path in [paths::STATUS, paths::BLOCKS, paths::AGGREGATED_OPERATIONS, "/api/v1/jobs/{id}"] {
             assert!(described("GET", path), "{path}");
         }
         let here = token.is_some();
-        for path in [path::GENESIS, path::BLOCKS, path::AGGREGATED_OPERATIONS] {
+        for path in [paths::GENESIS, paths::BLOCKS, paths::AGGREGATED_OPERATIONS] {
             assert_eq!(described("POST", path), here, "{path}");
         }
-        for path in [path::BACKUP, "/api/v1/blocks/{number}/bundle", "/api/v1/jobs/{id}/data"] {
+        for path in [paths::BACKUP, "/api/v1/blocks/{number}/bundle", "/api/v1/jobs/{id}/data"] {
             assert_eq!(described("GET", path), here, "{path}");
         }
     }
@@ -169,7 +169,7 @@ fn schemathesis_finds_no_mismatch() {
             .arg(&settings)
             .args([
                 "run",
-                &format!("{url}{}", path::OPENAPI),
+                &format!("{url}{}", paths::OPENAPI),
                 "--header",
                 &format!("Authorization: Bearer {token}"),
             ])

@@ -13,8 +13,8 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
 use super::server_process::SECRET;
+use zksync_witness_server::api::tokens::{Authenticator, CLIENT_SUBJECT};
 use zksync_witness_server::config::{Config, Environment, Flags, Secret};
-use zksync_witness_server::server::auth::{Authenticator, CLIENT_SUBJECT};
 use zksync_witness_server::server::listen::{self, ListenLimits};
 use zksync_witness_server::server::routes::{self, Limits};
 use zksync_witness_server::store::{Store, StoreOptions};

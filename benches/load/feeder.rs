@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use super::World;
 use super::tally::Kind;
 use super::wire::{Reading, Reply, Wire};
+use zksync_witness_server::api::paths;
 use zksync_witness_server::domain::{AggregatedOperation, Block};
-use zksync_witness_server::server::path;
 use zksync_witness_server::testing::ChainBuilder;
 
 /// Size of a block in chunks, and its transfers: a job's data is some 300 kB of JSON.
@@ -51,7 +51,7 @@ pub async fn import(world: Arc<World>, mut chain: ChainBuilder) -> anyhow::Resul
         }
         let (block, json) = blocks.recv().await.context("no more blocks are made")?;
         let number = block.block_number.0;
-        let reply = post(&world, &mut wire, Kind::Import, path::BLOCKS, json.clone()).await?;
+        let reply = post(&world, &mut wire, Kind::Import, paths::BLOCKS, json.clone()).await?;
         let Some(reply) = reply else { break };
         if reply.status != StatusCode::OK || outcome(&reply)? != "stored" {
             bail!("block {number}: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
@@ -74,7 +74,7 @@ pub async fn execute(world: Arc<World>) -> anyhow::Result<()> {
             continue;
         };
         let operation = serde_json::to_vec(&AggregatedOperation::ExecuteBlocks { blocks })?;
-        let reply = post(&world, &mut wire, Kind::Operation, path::AGGREGATED_OPERATIONS, operation).await?;
+        let reply = post(&world, &mut wire, Kind::Operation, paths::AGGREGATED_OPERATIONS, operation).await?;
         let Some(reply) = reply else { break };
         if reply.status != StatusCode::OK {
             bail!("ExecuteBlocks: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
@@ -90,7 +90,7 @@ pub async fn execute(world: Arc<World>) -> anyhow::Result<()> {
 pub async fn genesis(world: &World, chain: &ChainBuilder) -> anyhow::Result<()> {
     let reply = world
         .wire()?
-        .ask(Method::POST, path::GENESIS, serde_json::to_vec(&chain.genesis())?, Reading::Fast)
+        .ask(Method::POST, paths::GENESIS, serde_json::to_vec(&chain.genesis())?, Reading::Fast)
         .await?;
     if reply.status != StatusCode::OK {
         bail!("the genesis: {} {}", reply.status, String::from_utf8_lossy(&reply.body));

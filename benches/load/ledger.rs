@@ -7,8 +7,8 @@ use hyper::{Method, StatusCode};
 
 use super::World;
 use super::wire::{Reading, Wire};
+use zksync_witness_server::api::paths;
 use zksync_witness_server::domain::Block;
-use zksync_witness_server::server::path;
 
 /// Connections that look at the same time.
 const LOOKERS: usize = 16;
@@ -103,10 +103,10 @@ impl Ledger {
             aggregated_proofs: aggregated.len(),
             ..Found::default()
         };
-        let blocks = (1..).zip(blocks).map(|(number, hash)| (path::block(number), hash));
-        let proofs = proofs.into_iter().map(|(number, hash)| (path::proof(number), hash));
+        let blocks = (1..).zip(blocks).map(|(number, hash)| (paths::block(number), hash));
+        let proofs = proofs.into_iter().map(|(number, hash)| (paths::proof(number), hash));
         let aggregated =
-            aggregated.into_iter().map(|((first, last), hash)| (path::aggregated_proof(first, last), hash));
+            aggregated.into_iter().map(|((first, last), hash)| (paths::aggregated_proof(first, last), hash));
         let all: Vec<(String, blake3::Hash)> = blocks.chain(proofs).chain(aggregated).collect();
         let mut lookers = tokio::task::JoinSet::new();
         for share in all.chunks(all.len().div_ceil(LOOKERS).max(1)) {

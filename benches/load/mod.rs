@@ -43,8 +43,8 @@ use report::{Report, Sample};
 use server_process::{SECRET, ServerProcess};
 use tally::Tally;
 use wire::Wire;
+use zksync_witness_server::api::tokens::{Authenticator, CLIENT_SUBJECT};
 use zksync_witness_server::config::Secret;
-use zksync_witness_server::server::auth::{Authenticator, CLIENT_SUBJECT};
 use zksync_witness_server::store::StoreBytes;
 use zksync_witness_server::testing::ChainBuilder;
 

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::file::{self, FileError};
 use crate::crypto::{Fr, fr};
-use crate::tree::{AccountHeader, AccountLeaf, Multiproof, TreeId};
+use crate::tree::record::{AccountLeaf, TreeId};
+use crate::tree::{AccountHeader, Parts};
 
 /// A block with all that its witness follows from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -125,7 +126,7 @@ impl Bundle {
 }
 
 impl Before {
-    pub(super) fn new(root: Fr, proof: &Multiproof) -> Self {
+    pub(super) fn new(root: Fr, parts: &Parts) -> Self {
         let account = |(id, leaf): (&u32, &Option<AccountLeaf>)| Account {
             id: *id,
             leaf: leaf.map(|AccountLeaf { header, balance_root }| Leaf {
@@ -135,36 +136,36 @@ impl Before {
                 balance_root,
             }),
         };
-        let balances = proof.balances.iter().map(|((account, token), balance)| Balance {
+        let balances = parts.balances.iter().map(|((account, token), balance)| Balance {
             account: *account,
             token: *token,
             balance: balance.to_string(),
         });
-        let nodes = proof.nodes.iter().map(|((tree, level, index), hash)| Node {
+        let nodes = parts.nodes.iter().map(|((tree, level, index), hash)| Node {
             account: match tree {
                 TreeId::Accounts => None,
                 TreeId::Balances(account) => Some(*account),
             },
-            level: *level as u8,
+            level: *level,
             index: *index,
             hash: *hash,
         });
         Self {
             root,
-            accounts: proof.accounts.iter().map(account).collect(),
+            accounts: parts.accounts.iter().map(account).collect(),
             balances: balances.collect(),
             nodes: nodes.collect(),
         }
     }
 
-    /// Decodes leaves and nodes. The error names the first that is malformed or occurs twice.
-    pub(super) fn multiproof(&self) -> Result<Multiproof, String> {
+    /// As the tree takes it. The error says what is no leaf or no node.
+    pub(super) fn parts(&self) -> Result<Parts, String> {
         let bytes = |text: &str, what: String| {
             let mut bytes = [0; 20];
             hex::decode_to_slice(text, &mut bytes).map_err(|error| format!("{what}: {error}"))?;
             Ok::<_, String>(bytes)
         };
-        let mut proof = Multiproof::default();
+        let mut parts = Parts::default();
         for Account { id, leaf } in &self.accounts {
             let leaf = match leaf {
                 None => None,
@@ -177,19 +178,19 @@ impl Before {
                     balance_root: leaf.balance_root,
                 }),
             };
-            once(&mut proof.accounts, *id, leaf)?;
+            once(&mut parts.accounts, *id, leaf)?;
         }
         for Balance { account, token, balance } in &self.balances {
             let amount = balance
                 .parse()
                 .map_err(|error| format!("balance of account {account} in token {token}: {error}"))?;
-            once(&mut proof.balances, (*account, *token), amount)?;
+            once(&mut parts.balances, (*account, *token), amount)?;
         }
         for Node { account, level, index, hash } in &self.nodes {
             let tree = account.map_or(TreeId::Accounts, TreeId::Balances);
-            once(&mut proof.nodes, (tree, usize::from(*level), *index), *hash)?;
+            once(&mut parts.nodes, (tree, *level, *index), *hash)?;
         }
-        Ok(proof)
+        Ok(parts)
     }
 }
 

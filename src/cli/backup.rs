@@ -12,8 +12,8 @@ use super::output::{Output, is_stdout, is_stream, occupied, unwritable};
 use super::restore::{backup_error, describe};
 use super::{CliError, Stages, Target, TargetArgs, client, folder, runtime, show, tell};
 use crate::{
+    api::paths,
     backup::{self, BackupError, BackupSource, Kind},
-    client::path,
     config::Config,
 };
 
@@ -51,7 +51,7 @@ pub fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
                 let (send, receive) = channel(PARTS);
                 let writing = tokio::task::spawn_blocking(move || out.write(Parts::new(receive)));
                 let take = async |part| send.send(part).await.is_ok();
-                let received = client.get_parts(path::BACKUP, take).await;
+                let received = client.get_parts(paths::BACKUP, take).await;
                 // Without the end of the backup the writer sees that it was cut short, and removes what it wrote.
                 drop(send);
                 let written = writing.await.map_err(|error| CliError::Failed(error.to_string()))?;

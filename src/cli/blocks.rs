@@ -7,9 +7,9 @@ use super::source::{Source, now_ms};
 use super::table::{Table, age, entries, range, text};
 use super::{CliError, TargetArgs, show};
 use crate::{
-    client::path,
+    api::{paths, views::Order},
     config::Config,
-    server::views::{BlockPage, Order},
+    report,
 };
 
 /// Arguments of `blocks`.
@@ -63,13 +63,13 @@ pub fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
         true => (Order::Asc, "asc", "--after"),
         false => (Order::Desc, "desc", "--before"),
     };
-    let mut route = format!("{}?order={name}&limit={limit}", path::BLOCKS);
+    let mut route = format!("{}?order={name}&limit={limit}", paths::BLOCKS);
     for (bound, value) in [("after", after), ("before", before)] {
         if let Some(value) = value {
             route.push_str(&format!("&{bound}={value}"));
         }
     }
-    let page = source.read(&route, |store| BlockPage::of(store, *after, *before, order, *limit as usize))?;
+    let page = source.read(&route, |store| report::blocks(store, *after, *before, order, *limit as usize))?;
     if args.json {
         return show(&page.to_string());
     }
@@ -82,7 +82,7 @@ pub fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
 
 fn retry(source: &Source, number: u32) -> Result<(), CliError> {
     let mut retried = true;
-    source.change(&format!("{}/retry", path::block(number)), |store| {
+    source.change(&paths::retry(number), |store| {
         retried = store.retry(number)?;
         Ok(())
     })?;

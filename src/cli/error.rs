@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use hyper::StatusCode;
 
 use crate::{
+    api::tokens::MintError,
     chain_folder::ChainFolderError,
     client::ClientError,
     config::{ConfigError, secret::SecretError},
     crypto::rescue::EngineUnavailable,
     logging::LogError,
-    server::{auth::MintError, listen::BindError},
+    server::listen::BindError,
     tls::TlsError,
     workers::verification::KeysError,
 };

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::source::Source;
 use super::table::text;
 use super::{CliError, TargetArgs, show};
-use crate::{client::path, config::Config, server::views::Explanation};
+use crate::{api::paths, config::Config, report};
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -38,8 +38,8 @@ pub enum Item {
 pub fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     let source = Source::open(&args.target, config)?;
     let Item::Block { number, json } = &args.item;
-    let route = format!("{}/explain", path::block(*number));
-    let explanation = source.read(&route, |store| Explanation::of(store, *number))?;
+    let route = paths::explain(*number);
+    let explanation = source.read(&route, |store| report::explain(store, *number))?;
     if *json {
         return show(&explanation.to_string());
     }

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::{CliError, Target, TargetArgs, client, folder, runtime, write_output};
 use crate::{
+    api::paths,
     bundle::{self, TakeError},
-    client::path,
     config::Config,
     store::{JobData, StoreError},
 };
@@ -68,12 +68,12 @@ impl Item {
     /// The route that serves the item.
     fn route(self) -> String {
         match self {
-            Self::Witness { block } => path::witness(block),
-            Self::Job { id } => path::job_data(id),
-            Self::Proof { block } => path::proof(block),
-            Self::AggregatedProof { first, last } => path::aggregated_proof(first, last),
-            Self::Block { block } => path::block(block),
-            Self::Bundle { block } => path::bundle(block),
+            Self::Witness { block } => paths::witness(block),
+            Self::Job { id } => paths::job_data(id),
+            Self::Proof { block } => paths::proof(block),
+            Self::AggregatedProof { first, last } => paths::aggregated_proof(first, last),
+            Self::Block { block } => paths::block(block),
+            Self::Bundle { block } => paths::bundle(block),
         }
     }
 }

@@ -10,8 +10,9 @@ use tracing::warn;
 
 use super::{CliError, Progress, Target, TargetArgs, client, folder, runtime, show};
 use crate::{
+    api::paths,
     chain_folder::{ChainFile, ChainFolder},
-    client::{Answer, Client, path},
+    client::{Answer, Client},
     config::Config,
     workers::{ImportError, Imported},
 };
@@ -57,7 +58,7 @@ fn into_folder(chain: &ChainFolder, folder: &Path, config: &Config) -> Result<()
     drop(accounts);
     import_rest(chain, |route, file| {
         take(file, |json| match route {
-            path::BLOCKS => node.import_block(json).map(warn_of_quarantine),
+            paths::BLOCKS => node.import_block(json).map(warn_of_quarantine),
             _ => node.import_aggregated_operation(json).map(drop),
         })
     })
@@ -82,8 +83,8 @@ fn stopped(file: &ChainFile, cause: CliError) -> CliError {
 
 /// What comes after the genesis, each with its route: blocks, then aggregated operations, which refer to blocks.
 fn rest(chain: &ChainFolder) -> impl Iterator<Item = (&'static str, &ChainFile)> {
-    let blocks = chain.blocks().iter().map(|block| (path::BLOCKS, &block.file));
-    blocks.chain(chain.aggregated_operations().iter().map(|file| (path::AGGREGATED_OPERATIONS, file)))
+    let blocks = chain.blocks().iter().map(|block| (paths::BLOCKS, &block.file));
+    blocks.chain(chain.aggregated_operations().iter().map(|file| (paths::AGGREGATED_OPERATIONS, file)))
 }
 
 fn import_rest(
@@ -101,7 +102,7 @@ fn import_rest(
 
 fn into_server(chain: &ChainFolder, client: &Client) -> Result<(), CliError> {
     let runtime = runtime()?;
-    runtime.block_on(send(client, path::GENESIS, chain.genesis()))?;
+    runtime.block_on(send(client, paths::GENESIS, chain.genesis()))?;
     import_rest(chain, |route, file| runtime.block_on(send(client, route, file)))
 }
 
@@ -110,7 +111,7 @@ fn into_server(chain: &ChainFolder, client: &Client) -> Result<(), CliError> {
 /// # Errors
 /// [`CliError::ImportStopped`], [`CliError::ChainFolder`].
 pub(super) async fn send_all(chain: &ChainFolder, client: &Client) -> Result<(), CliError> {
-    send(client, path::GENESIS, chain.genesis()).await?;
+    send(client, paths::GENESIS, chain.genesis()).await?;
     for (route, file) in rest(chain) {
         send(client, route, file).await?;
     }
@@ -123,7 +124,7 @@ async fn send(client: &Client, route: &'static str, file: &ChainFile) -> Result<
     let json = read.map_err(|error| stopped(file, CliError::Failed(error.to_string())))?;
     let json = json.map_err(|error| stopped(file, error.into()))?;
     let posted = match route {
-        path::GENESIS => client.with_timeout(GENESIS_TIMEOUT).post_bytes(route, json).await,
+        paths::GENESIS => client.with_timeout(GENESIS_TIMEOUT).post_bytes(route, json).await,
         _ => client.post_bytes(route, json).await,
     };
     posted.and_then(Answer::success).map(drop).map_err(|cause| stopped(file, cause.into()))

@@ -11,15 +11,15 @@ use super::source::{Source, now_ms};
 use super::table::{Table, age, entries, range, span_of, text};
 use super::{CliError, TargetArgs, show};
 use crate::{
+    api::{paths, views::PAGE},
     config::Config,
-    server::views::{JobPage, JobStatusName, JobView, PAGE},
+    domain::job::JobStatus,
+    report,
     store::{Store, StoreError},
 };
 
 /// Time between two looks of `jobs watch`.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
-/// Where jobs are listed.
-const JOBS: &str = "/api/v1/jobs";
 
 /// Arguments of `jobs`.
 #[derive(Debug, Args)]
@@ -93,7 +93,7 @@ pub enum StatusArg {
     Failed,
 }
 
-impl From<StatusArg> for JobStatusName {
+impl From<StatusArg> for JobStatus {
     fn from(status: StatusArg) -> Self {
         match status {
             StatusArg::Idle => Self::Idle,
@@ -117,10 +117,10 @@ pub fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
     let source = Source::open(&args.target, config)?;
     match &args.action {
         Action::List { status, after, limit, json } => {
-            let status = status.map(JobStatusName::from);
+            let status = status.map(JobStatus::from);
             let filter = status.map(|status| format!("&status={}", status.name())).unwrap_or_default();
-            let route = format!("{JOBS}?after={after}&limit={limit}{filter}");
-            let page = source.read(&route, |store| JobPage::of(store, status, *after, *limit as usize))?;
+            let route = format!("{}?after={after}&limit={limit}{filter}", paths::JOBS);
+            let page = source.read(&route, |store| report::jobs(store, status, *after, *limit as usize))?;
             if *json { show(&page.to_string()) } else { show(&list(&page, now_ms())) }
         }
         Action::Show { id, json } => {
@@ -145,7 +145,7 @@ pub fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
 }
 
 fn job(source: &Source, id: u32) -> Result<Value, CliError> {
-    match source.read(&format!("{JOBS}/{id}"), |store| JobView::of(store, id))? {
+    match source.read(&paths::job(id), |store| report::job(store, id))? {
         Value::Null => Err(CliError::NotFound(format!("there is no job {id}"))),
         job => Ok(job),
     }
@@ -160,7 +160,7 @@ fn change(
     if matches!(source, Source::Folder(_)) {
         job(source, id)?;
     }
-    source.change(&format!("{JOBS}/{id}/{what}"), change)
+    source.change(&format!("{}/{what}", paths::job(id)), change)
 }
 
 /// A page of jobs as a table.
@@ -221,7 +221,7 @@ fn watch(source: &Source, json: bool) -> Result<(), CliError> {
         let open = open_jobs(source)?;
         let gone: Vec<i64> = known.keys().filter(|id| !open.contains_key(id)).copied().collect();
         let ended = gone.into_iter().map(|id| {
-            let found = source.read(&format!("{JOBS}/{id}"), |_| Ok(Value::Null));
+            let found = source.read(&paths::job(id), |_| Ok(Value::Null));
             (
                 id,
                 match found {
@@ -269,11 +269,11 @@ fn watch(source: &Source, json: bool) -> Result<(), CliError> {
 /// All jobs that are not done, by id.
 fn open_jobs(source: &Source) -> Result<BTreeMap<i64, Value>, CliError> {
     let mut open = BTreeMap::new();
-    for status in [JobStatusName::Idle, JobStatusName::InProgress, JobStatusName::Failed] {
+    for status in [JobStatus::Idle, JobStatus::InProgress, JobStatus::Failed] {
         let mut after = 0;
         loop {
-            let route = format!("{JOBS}?status={}&after={after}&limit=1000", status.name());
-            let page = source.read(&route, |store| JobPage::of(store, Some(status), after, 1000))?;
+            let route = format!("{}?status={}&after={after}&limit=1000", paths::JOBS, status.name());
+            let page = source.read(&route, |store| report::jobs(store, Some(status), after, 1000))?;
             let jobs = entries(&page, "jobs");
             open.extend(jobs.iter().filter_map(|job| Some((job["id"].as_i64()?, job.clone()))));
             match page["next"].as_u64().and_then(|next| u32::try_from(next).ok()) {

@@ -8,8 +8,9 @@ use super::source::{Source, now_ms};
 use super::table::{Table, age, entries, text};
 use super::{CliError, TargetArgs, show};
 use crate::{
+    api::{paths, views::PAGE},
     config::Config,
-    server::views::{PAGE, ProverPage},
+    report,
 };
 
 /// Arguments of `provers`.
@@ -36,11 +37,11 @@ pub struct ProversArgs {
 pub fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
     let source = Source::open(&args.target, config)?;
     let ProversArgs { after, limit, .. } = args;
-    let mut route = format!("/api/v1/provers?limit={limit}");
+    let mut route = format!("{}?limit={limit}", paths::PROVERS);
     if let Some(after) = after {
         route.push_str(&format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC)));
     }
-    let page = source.read(&route, |store| Ok(ProverPage::of(store, after.as_deref(), *limit as usize)))?;
+    let page = source.read(&route, |store| Ok(report::holders(store, after.as_deref(), *limit as usize)))?;
     if args.json {
         return show(&page.to_string());
     }

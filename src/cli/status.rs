@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::table::text;
 use super::{CliError, Target, TargetArgs, client, folder, runtime, show};
-use crate::{client::path, config::Config, server::status::Status};
+use crate::{api::paths, config::Config, report};
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub fn run(args: &StatusArgs, config: &Config) -> Result<(), CliError> {
         Target::Folder(folder) => of_folder(&folder, config)?,
         Target::Server(url) => {
             let client = client(config, &url)?;
-            let body = runtime()?.block_on(client.get(path::STATUS))?.success()?;
+            let body = runtime()?.block_on(client.get(paths::STATUS))?.success()?;
             serde_json::from_slice(&body).map_err(|error| {
                 CliError::Failed(format!(
                     "the status of {url} is not JSON: {error}; check that the URL is right"
@@ -41,7 +41,7 @@ pub fn run(args: &StatusArgs, config: &Config) -> Result<(), CliError> {
 }
 
 fn of_folder(folder: &Path, config: &Config) -> Result<Value, CliError> {
-    let status = Status::of(&*folder::open_existing(config, folder)?)?;
+    let status = report::status(&*folder::open_existing(config, folder)?)?;
     serde_json::to_value(status)
         .map_err(|error| CliError::Failed(format!("the status cannot be shown: {error}")))
 }

@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::{CliError, DataDirArgs, show};
 use crate::{
+    api::tokens::{Authenticator, CLIENT_SUBJECT},
     config::{Config, secret},
-    server::auth::{Authenticator, CLIENT_SUBJECT},
 };
 
 const EXAMPLE: &str = "\

@@ -17,13 +17,16 @@
 //! [`LeasePolicy::backoff_ms`], twice as long after each attempt. A job that was given back does not wait.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// What is to be proven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// What is to be proven. JSON has the names of the prover protocol; records store the position of the variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub enum JobType {
     /// One block.
+    #[serde(rename = "SINGLE_PROOF")]
     Single,
     /// The proofs of a range of blocks.
+    #[serde(rename = "AGGREGATED_PROOF")]
     Aggregated,
 }
 
@@ -45,17 +48,30 @@ impl JobType {
     }
 }
 
-/// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// Status of a job. Records store the position of the variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum JobStatus {
-    /// Waits for a prover.
+    /// It waits for a prover.
     Idle,
-    /// A prover has it.
+    /// A prover holds it.
     InProgress,
     /// Its proof is stored.
     Done,
-    /// Handed out as often as allowed without a proof; waits for an operator.
+    /// It used up its attempts and waits for an operator.
     Failed,
+}
+
+impl JobStatus {
+    /// Returns the name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            JobStatus::Idle => "idle",
+            JobStatus::InProgress => "in_progress",
+            JobStatus::Done => "done",
+            JobStatus::Failed => "failed",
+        }
+    }
 }
 
 /// A prover's claim on a job.

@@ -20,9 +20,11 @@ use super::{
     monitor::Monitor,
     observe::observe,
     routes::{self, Limits},
-    views::Readiness,
 };
-use crate::{config::Secret, workers::Node};
+use crate::{
+    api::{paths, tokens::OperatorToken, views::Readiness},
+    workers::Node,
+};
 
 /// The routes of the admin listener.
 ///
@@ -30,7 +32,7 @@ use crate::{config::Secret, workers::Node};
 pub fn router(
     node: Arc<Node>,
     monitor: Monitor,
-    operator: Option<Secret>,
+    operator: Option<OperatorToken>,
     limits: Limits,
     loopback: bool,
 ) -> Router {
@@ -38,9 +40,9 @@ pub fn router(
     let exporter = Arc::new(Exporter::new(node.clone(), monitor.clone()));
     let routes = routes::admin_routes(node.clone(), monitor, operator, limits);
     Router::new()
-        .route("/metrics", get(metrics::metrics).with_state(exporter))
-        .route("/healthz", get(|| async { "alive" }))
-        .route("/readyz", get(ready))
+        .route(paths::METRICS, get(metrics::metrics).with_state(exporter))
+        .route(paths::HEALTHZ, get(|| async { "alive" }))
+        .route(paths::READYZ, get(ready))
         .with_state(node)
         .merge(dashboard::router())
         .merge(routes)

@@ -8,23 +8,22 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use super::{auth::AuthError, observe};
+use super::observe;
+use crate::api::{
+    problems::{self, Problem},
+    tokens::TokenError,
+};
 
 /// Seconds after which a client that gets 503 may try again.
 const RETRY_AFTER: &str = "5";
-
-/// The media type of problems.
-pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// No token, or not a good one.
     #[error("{0}")]
-    Unauthorized(AuthError),
+    Unauthorized(TokenError),
     /// The body is absent.
     #[error("this route needs a JSON body")]
     MissingBody,
@@ -175,41 +174,15 @@ pub enum ApiError {
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The body of every error: a problem of RFC 9457, with extensions.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ErrorBody {
-    /// `about:blank`: the code says what kind of problem it is.
-    #[serde(default)]
-    pub r#type: String,
-    /// The words of the status.
-    #[serde(default)]
-    pub title: String,
-    /// The status.
-    #[serde(default)]
-    pub status: u16,
-    /// A sentence for people.
-    #[serde(default)]
-    pub detail: String,
-    /// Stable and meant for programs, such as `unknown_job`.
-    pub code: String,
-    /// The same as `detail`, for clients that know no other.
-    pub message: String,
-    /// The id of the request, as in the header `x-request-id` and in the log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-}
-
-impl ErrorBody {
-    fn new(status: StatusCode, code: &str, detail: String) -> Self {
-        Self {
-            r#type: "about:blank".to_owned(),
-            title: status.canonical_reason().unwrap_or_default().to_owned(),
-            status: status.as_u16(),
-            message: detail.clone(),
-            detail,
-            code: code.to_owned(),
-            request_id: observe::current_id(),
-        }
+fn problem(status: StatusCode, code: &str, detail: String) -> Problem {
+    Problem {
+        r#type: "about:blank".to_owned(),
+        title: status.canonical_reason().unwrap_or_default().to_owned(),
+        status: status.as_u16(),
+        message: detail.clone(),
+        detail,
+        code: code.to_owned(),
+        request_id: observe::current_id(),
     }
 }
 
@@ -284,8 +257,8 @@ impl IntoResponse for ApiError {
         if let Self::Storage(cause) | Self::Internal(cause) = &self {
             tracing::error!(code, cause = cause.as_ref() as &dyn std::error::Error, "request failed");
         }
-        let mut response = (status, Json(ErrorBody::new(status, code, self.to_string()))).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
+        let mut response = (status, Json(problem(status, code, self.to_string()))).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(problems::CONTENT_TYPE));
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -303,7 +276,7 @@ mod tests {
 
     use super::*;
 
-    async fn answer(error: ApiError) -> (StatusCode, ErrorBody) {
+    async fn answer(error: ApiError) -> (StatusCode, Problem) {
         let response = error.into_response();
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();

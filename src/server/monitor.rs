@@ -20,12 +20,10 @@ use tokio::{
 };
 use tracing::{debug, error};
 
-use super::{
-    error::ApiError,
-    status::{Status, StorageStatus},
-    views::{HistoryPoint, HistoryView},
-};
+use super::error::ApiError;
 use crate::{
+    api::views::{HistoryPoint, HistoryView, Status, StorageStatus},
+    report,
     store::{AggregatedAction, Store, StoreBytes, StoreError},
     workers::Node,
 };
@@ -100,7 +98,7 @@ impl Monitor {
         let store = node.store();
         let since_ms = store.now_ms().saturating_sub(store.gone_timeout_ms());
         let seen = node.provers().all().into_iter().filter(|(_, seen)| seen.last_ms >= since_ms);
-        let mut status = Status::with_seen(store, seen.map(|(name, _)| name))?;
+        let mut status = report::status_with_seen(store, seen.map(|(name, _)| name))?;
         status.storage = self.bytes().map(StorageStatus::from);
         Ok(status)
     }

@@ -16,9 +16,9 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{
-    error::{ErrorBody, PROBLEM},
-    path,
+use crate::api::{
+    paths,
+    problems::{self, Problem},
 };
 
 /// Who asks here.
@@ -41,7 +41,7 @@ pub fn served<S: Clone + Send + Sync + 'static>(
     let answer = move || async move {
         ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
     };
-    router.route(path::OPENAPI, get(answer))
+    router.route(paths::OPENAPI, get(answer))
 }
 
 /// What is the same for every operation, and what the routes do not say of themselves.
@@ -61,7 +61,7 @@ fn complete(document: &mut OpenApi, listener: Listener) {
         .build();
     let components = document.components.get_or_insert_with(Components::new);
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(token)).build();
-    components.schemas.insert(ErrorBody::name().into_owned(), ErrorBody::schema());
+    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
     components.add_security_scheme("token", SecurityScheme::Http(scheme));
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
@@ -75,9 +75,11 @@ fn complete(document: &mut OpenApi, listener: Listener) {
             let needs_token = listener == Listener::Main || method == HttpMethod::Post;
             operation.security =
                 needs_token.then(|| vec![SecurityRequirement::new("token", Vec::<String>::new())]);
-            let schema = RefOr::Ref(Ref::from_schema_name(ErrorBody::name()));
+            let schema = RefOr::Ref(Ref::from_schema_name(Problem::name()));
             let content = ContentBuilder::new().schema(Some(schema)).build();
-            let problem = ResponseBuilder::new().description("What went wrong.").content(PROBLEM, content);
+            let problem = ResponseBuilder::new()
+                .description("What went wrong.")
+                .content(problems::CONTENT_TYPE, content);
             operation.responses.responses.insert("default".to_owned(), problem.build().into());
         }
     }

@@ -2,16 +2,11 @@
 
 use super::error::ApiError;
 use crate::{
+    api::views::wire_id,
     bundle::TakeError,
-    domain::H256,
     store::{PublishError, StoreError},
     workers::{ImportError, PublishRefused, state::UpdateError, verification::TooManyWaiting},
 };
-
-/// A job id as the protocol has it.
-pub fn wire_id(id: u32) -> i32 {
-    i32::try_from(id).unwrap_or(i32::MAX)
-}
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
@@ -98,9 +93,4 @@ impl From<TooManyWaiting> for ApiError {
     fn from(refused: TooManyWaiting) -> Self {
         Self::Unavailable { reason: refused.to_string() }
     }
-}
-
-/// 32 stored bytes as the protocol writes hashes: 0x and 64 digits.
-pub fn hash(bytes: [u8; 32]) -> String {
-    H256(bytes).to_string()
 }

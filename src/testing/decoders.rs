@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::api::problems::Problem;
+use crate::api::tokens::Authenticator;
 use crate::chain_folder;
 use crate::config::{Config, Secret};
 use crate::crypto::{fr, packed_float};
@@ -24,9 +26,7 @@ use crate::domain::{
     PrecomputedSampleProofs, ProverInputRequest, ProverInputResponse, ProverOutputRequest, ProverStopped,
     RequiredReplicasInput, RequiredReplicasOutput, SingleProof, WorkingOn, ZkSyncOp, to_u128,
 };
-use crate::server::auth::Authenticator;
 use crate::server::encoding::Coding;
-use crate::server::error::ErrorBody;
 use crate::store::decoders as stored;
 use crate::tree::{AccountHeader, record};
 use crate::witness::{State, StateError, assemble, check_signatures, checked_forms, plan};
@@ -180,7 +180,7 @@ fn prover_messages(bytes: &[u8]) {
     json::<RequiredReplicasInput>(bytes);
     json::<RequiredReplicasOutput>(bytes);
     json::<PrecomputedSampleProofs>(bytes);
-    json::<ErrorBody>(bytes);
+    json::<Problem>(bytes);
     json::<ProverOutputRequest>(bytes);
     if let Ok(job) = serde_json::from_slice::<ProverInputResponse>(bytes) {
         let written = serde_json::to_vec(&job).expect("what was read can be written");
@@ -230,20 +230,31 @@ fn public_data(bytes: &[u8]) {
         legacy.public_data().expect("what was read can be written");
     }
     if let Some(amount) = packed_float::unpack_amount(bytes) {
-        let packed = packed_float::pack_amount(amount).expect("an unpacked amount can be packed");
-        assert_eq!(packed_float::unpack_amount(&packed), Some(amount));
+        assert!(packed_float::is_amount_packable(amount));
     }
     if let Some(fee) = packed_float::unpack_fee(bytes) {
-        let packed = packed_float::pack_fee(fee).expect("an unpacked fee can be packed");
-        assert_eq!(packed_float::unpack_fee(&packed), Some(fee));
+        assert!(packed_float::is_fee_packable(fee));
     }
     if let Some(value) = bytes.first_chunk().map(|bytes| u128::from_be_bytes(*bytes)) {
-        if let Ok(packed) = packed_float::pack_amount(value) {
-            assert!(packed_float::unpack_amount(&packed).is_some_and(|packed| packed <= value));
-        }
-        if let Ok(packed) = packed_float::pack_fee(value) {
-            assert!(packed_float::unpack_fee(&packed).is_some_and(|packed| packed <= value));
-        }
+        use packed_float::{pack_amount, pack_amount_up, pack_fee, pack_fee_up, unpack_amount, unpack_fee};
+        packs_around(value, pack_amount, pack_amount_up, unpack_amount);
+        packs_around(value, pack_fee, pack_fee_up, unpack_fee);
+    }
+}
+
+/// Rounded down it is not more, rounded up it is not less.
+fn packs_around<const N: usize, E>(
+    value: u128,
+    down: impl Fn(u128) -> Result<[u8; N], E>,
+    up: impl Fn(u128) -> Result<[u8; N], E>,
+    unpack: impl Fn(&[u8]) -> Option<u128>,
+) {
+    if let Ok(packed) = down(value) {
+        assert!(unpack(&packed).is_some_and(|packed| packed <= value));
+    }
+    if let Ok(packed) = up(value) {
+        // Above the largest number of 128 bits there is nothing to unpack to.
+        assert!(unpack(&packed).is_none_or(|packed| packed >= value));
     }
 }
 

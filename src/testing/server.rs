@@ -9,15 +9,16 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::client::{Client, path};
+use crate::api::paths;
+use crate::api::tokens::{Authenticator, CLIENT_SUBJECT};
+use crate::api::views::Status;
+use crate::client::Client;
 use crate::clock::ManualClock;
 use crate::config::{Config, Environment, Flags};
 use crate::domain::{
     AccountMap, ImportedBlock, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse, WorkingOn,
 };
 use crate::sample_prover::{ProverOptions, SampleProver, sample_proof};
-use crate::server::auth::{Authenticator, CLIENT_SUBJECT};
-use crate::server::status::Status;
 use crate::service::{Service, store_options};
 use crate::store::{StoreOptions, wait_until_closed};
 
@@ -172,7 +173,7 @@ impl TestServer {
 
     /// How far everything is.
     pub fn status(&self) -> Status {
-        Status::of(self.service().node().store()).unwrap()
+        crate::report::status(self.service().node().store()).unwrap()
     }
 
     /// Imports the genesis of a chain.
@@ -180,12 +181,12 @@ impl TestServer {
     /// # Panics
     /// When it is refused; the same for the other imports.
     pub async fn import_genesis(&self, genesis: &AccountMap) {
-        self.client.post(path::GENESIS, genesis).await.unwrap().success().unwrap();
+        self.client.post(paths::GENESIS, genesis).await.unwrap().success().unwrap();
     }
 
     /// Imports the next block of a chain.
     pub async fn import_block(&self, block: &ImportedBlock) {
-        self.client.post(path::BLOCKS, block).await.unwrap().success().unwrap();
+        self.client.post(paths::BLOCKS, block).await.unwrap().success().unwrap();
     }
 
     /// Asks for a job in the name of a prover; gives its id, or `None` when there is none for it.

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
+use zksync_witness_server::api::tokens::Authenticator;
 use zksync_witness_server::config::Secret;
 use zksync_witness_server::crypto::{Fr, fr};
 use zksync_witness_server::domain::{
     AggregatedOperation, BlockNumber, JobRequestData, JobResultData, ProverInputResponse, ProverOutputRequest,
 };
-use zksync_witness_server::server::auth::Authenticator;
 use zksync_witness_server::store::AggregatedAction;
 
 use crate::dice::Dice;

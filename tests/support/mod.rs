@@ -12,10 +12,10 @@ use std::{
 
 use serde_json::{Value, json};
 use zksync_witness_server::{
+    api::tokens::Authenticator,
     config::Secret,
     crypto::Fr,
     domain::{H256, public_input},
-    server::auth::Authenticator,
 };
 
 pub const SECRET: &str = "secret of the tests";

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::api::paths;
 use crate::cli::in_process::{REQUEST_TIMEOUT, Signals, layer_one, prover};
 use crate::cli::{CliError, show};
-use crate::client::{Client, path};
+use crate::client::Client;
 use crate::config::Config;
 use crate::invented_chain::ChainBuilder;
 use crate::sample_prover::{Job, Refused, Work, sample_proof};
@@ -68,10 +69,10 @@ async fn blocks(client: Client, mut stopped: watch::Receiver<bool>) -> Result<()
     let builder = || ChainBuilder::new(ACCOUNTS.0, ACCOUNTS.1);
     let built = tokio::task::spawn_blocking(builder).await;
     let mut chain = built.map_err(|error| CliError::Failed(error.to_string()))?;
-    client.post(path::GENESIS, &chain.genesis()).await?.success()?;
+    client.post(paths::GENESIS, &chain.genesis()).await?.success()?;
     for size in SIZES.into_iter().cycle() {
         let block = chain.next_block(size);
-        client.post(path::BLOCKS, &block).await?.success()?;
+        client.post(paths::BLOCKS, &block).await?.success()?;
         tokio::select! {
             () = tokio::time::sleep(BLOCK_INTERVAL) => {}
             // Told, or nobody is there to tell.

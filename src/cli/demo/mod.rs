@@ -13,7 +13,8 @@ use clap::Args;
 
 use super::in_process::{self, Cast, DataFolder, End, REQUEST_TIMEOUT, Stage, Stages};
 use super::{CliError, DataDirArgs, runtime, show};
-use crate::client::{Client, path};
+use crate::api::paths;
+use crate::client::Client;
 use crate::config::{Config, Flags};
 use crate::service::Service;
 
@@ -89,9 +90,9 @@ async fn drive(config: &Config, service: &Service, url: &str) -> Result<String, 
 
 /// Sends the sample chain as an importer would.
 async fn import(client: Client) -> Result<(), CliError> {
-    client.post_bytes(path::GENESIS, chain::GENESIS).await?.success()?;
+    client.post_bytes(paths::GENESIS, chain::GENESIS).await?.success()?;
     for block in chain::BLOCKS {
-        client.post_bytes(path::BLOCKS, block).await?.success()?;
+        client.post_bytes(paths::BLOCKS, block).await?.success()?;
     }
     Ok(())
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::api::paths;
 use crate::cli::CliError;
-use crate::client::{Client, path};
+use crate::client::Client;
 use crate::domain::{AggregatedOperation, AggregatedProof};
 use crate::store::{AggregatedAction, Store, StoreError};
 
@@ -31,7 +32,7 @@ pub async fn run(client: Client, store: Arc<Store>, stopped: watch::Receiver<boo
                     AggregatedOperation::PublishProofBlocksOnchain { blocks: blocks.clone(), proof };
                 let execute = AggregatedOperation::ExecuteBlocks { blocks };
                 for operation in [publish, execute] {
-                    client.post(path::AGGREGATED_OPERATIONS, &operation).await?.success()?;
+                    client.post(paths::AGGREGATED_OPERATIONS, &operation).await?.success()?;
                 }
             }
         }

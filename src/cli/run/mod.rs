@@ -20,7 +20,7 @@ use super::{CliError, DataDirArgs, duration, import, runtime, show, tell, write_
 use crate::chain_folder::ChainFolder;
 use crate::client::Client;
 use crate::config::{Config, Origin};
-use crate::server::views::Explanation;
+use crate::report;
 use crate::service::Service;
 use brought::{Aggregated, Brought};
 use outcome::{Outcome, Shortfall};
@@ -212,7 +212,7 @@ fn shortfall(
         }
         End::TimedOut => {
             let waits = match first_missing {
-                Some((block, _)) => match Explanation::of(service.node().store(), block) {
+                Some((block, _)) => match report::explain(service.node().store(), block) {
                     Ok(explanation) => explanation.text,
                     Err(error) => error.to_string(),
                 },

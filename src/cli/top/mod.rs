@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::source::{Source, now_ms};
 use super::{CliError, show};
 use crate::{
-    client::path,
+    api::paths,
     config::{Config, Flags},
 };
 use frame::Frame;
@@ -76,7 +76,7 @@ fn look(source: &Source, url: &str) -> Result<Frame, CliError> {
     Ok(Frame {
         url: url.to_owned(),
         now_ms: now_ms(),
-        status: get(path::STATUS)?,
+        status: get(paths::STATUS)?,
         working: get(&format!("/api/v1/jobs?status=in_progress&limit={ROWS}"))?,
         failed: get(&format!("/api/v1/jobs?status=failed&limit={ROWS}"))?,
         provers: if_there(&format!("/api/v1/provers?limit={ROWS}"))?,

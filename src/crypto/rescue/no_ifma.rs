@@ -1,8 +1,8 @@
-//! Stands in for the engine `ifma` on processors other than x86-64, which never have it.
+//! Stands for the engine `ifma` on processors other than x86-64, where it never exists.
 
-use super::parameters::State;
+use super::State;
 
-/// Proof that this processor has the instructions: a type without values.
+/// Has no value.
 #[derive(Clone, Copy)]
 pub(super) enum Ifma {}
 

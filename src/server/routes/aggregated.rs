@@ -10,11 +10,13 @@ use utoipa::IntoParams;
 
 use super::{Shared, path_of, query_of, stored_json};
 use crate::{
-    domain::AggregatedActionType,
-    server::{
-        error::ApiError,
+    api::{
+        paths,
         views::{AggregatedOperationPage, page_size},
     },
+    domain::AggregatedActionType,
+    report,
+    server::error::ApiError,
 };
 
 /// Which operations to list.
@@ -33,19 +35,20 @@ pub struct Filter {
 }
 
 /// Aggregated operations, by action and block.
-#[utoipa::path(get, path = "/api/v1/aggregated_operations", params(Filter), responses((status = OK, body = AggregatedOperationPage)))]
+#[utoipa::path(get, path = paths::AGGREGATED_OPERATIONS, params(Filter), responses((status = OK, body = AggregatedOperationPage)))]
 pub async fn operations(
     State(api): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<AggregatedOperationPage>, ApiError> {
     let Filter { action, after, limit } = query_of(filter)?;
     let limit = page_size(limit);
-    let page = api.blocking(move |node| Ok(AggregatedOperationPage::of(node.store(), action, after, limit)?));
+    let page =
+        api.blocking(move |node| Ok(report::aggregated_operations(node.store(), action, after, limit)?));
     page.await.map(Json)
 }
 
 /// The aggregated proof of a range of blocks, as published.
-#[utoipa::path(get, path = "/api/v1/aggregated_proofs/{first}/{last}", params(RangePath), responses((status = OK, body = Value)))]
+#[utoipa::path(get, path = paths::AGGREGATED_PROOF, params(RangePath), responses((status = OK, body = Value)))]
 pub async fn proof(
     State(api): Shared,
     range: Result<Path<RangePath>, PathRejection>,

@@ -4,12 +4,13 @@ use axum::{extract::State, response::Response};
 
 use super::Shared;
 use crate::{
+    api::paths,
     backup::BackupSource,
     server::{error::ApiError, stored},
 };
 
 /// A backup as of the moment of the request. It ends with a hash of all of it: an answer that was cut off is not taken for whole.
-#[utoipa::path(get, path = "/api/v1/backup", responses((status = OK, content_type = "application/octet-stream", body = [u8])))]
+#[utoipa::path(get, path = paths::BACKUP, responses((status = OK, content_type = "application/octet-stream", body = [u8])))]
 pub async fn backup(State(api): Shared) -> Result<Response, ApiError> {
     let snapshot = api.blocking(|node| Ok(node.store().snapshot()?)).await?;
     Ok(stored::streamed(BackupSource::new(snapshot), "application/octet-stream"))

@@ -12,12 +12,14 @@ use tracing::info;
 use utoipa::IntoParams;
 
 use super::{Shared, path_of, query_of, stored_json};
-use crate::bundle::{self, TakeError};
-use crate::server::{
-    error::ApiError,
-    path,
-    stored::StoredJson,
-    views::{BlockOutcome, BlockPage, Explanation, Order, page_size},
+use crate::{
+    api::{
+        paths,
+        views::{BlockOutcome, BlockPage, Explanation, Order, page_size},
+    },
+    bundle::{self, TakeError},
+    report,
+    server::{error::ApiError, stored::StoredJson},
 };
 
 /// A block.
@@ -32,7 +34,7 @@ pub struct BlockPath {
 type Number = Result<Path<BlockPath>, PathRejection>;
 
 /// The genesis, as imported.
-#[utoipa::path(get, path = path::GENESIS, responses((status = OK, body = Value)))]
+#[utoipa::path(get, path = paths::GENESIS, responses((status = OK, body = Value)))]
 pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response, ApiError> {
     let body = api.blocking(|node| Ok(node.store().open_genesis()?)).await?;
     let missing = || ApiError::NotFound { what: "the genesis".to_owned() };
@@ -40,7 +42,7 @@ pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response,
 }
 
 /// A block and its account updates, as imported.
-#[utoipa::path(get, path = "/api/v1/blocks/{number}", params(BlockPath), responses((status = OK, body = Value)))]
+#[utoipa::path(get, path = paths::BLOCK, params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
     let body = api.blocking(move |node| Ok(node.store().open_block(number)?)).await?;
@@ -49,7 +51,7 @@ pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Re
 }
 
 /// The witness of a block, as provers get it.
-#[utoipa::path(get, path = "/api/v1/blocks/{number}/witness", params(BlockPath), responses((status = OK, body = Value)))]
+#[utoipa::path(get, path = paths::WITNESS, params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
     let witness = api.blocking(move |node| {
@@ -61,7 +63,7 @@ pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> 
 }
 
 /// The proof of a block, as published.
-#[utoipa::path(get, path = "/api/v1/blocks/{number}/proof", params(BlockPath), responses((status = OK, body = Value)))]
+#[utoipa::path(get, path = paths::PROOF, params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
     let proof = api.blocking(move |node| Ok(node.store().single_proof(number)?)).await?;
@@ -69,7 +71,7 @@ pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiEr
 }
 
 /// A block with all that its witness follows from, as a file for `check bundle`.
-#[utoipa::path(get, path = "/api/v1/blocks/{number}/bundle", params(BlockPath),
+#[utoipa::path(get, path = paths::BUNDLE, params(BlockPath),
     responses((status = OK, content_type = "application/octet-stream", body = [u8])))]
 pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
@@ -100,25 +102,25 @@ pub struct Filter {
 }
 
 /// Blocks and how far they are.
-#[utoipa::path(get, path = path::BLOCKS, params(Filter), responses((status = OK, body = BlockPage)))]
+#[utoipa::path(get, path = paths::BLOCKS, params(Filter), responses((status = OK, body = BlockPage)))]
 pub async fn list(
     State(api): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<BlockPage>, ApiError> {
     let Filter { after, before, limit, order } = query_of(filter)?;
     let limit = page_size(limit);
-    api.blocking(move |node| Ok(BlockPage::of(node.store(), after, before, order, limit)?)).await.map(Json)
+    api.blocking(move |node| Ok(report::blocks(node.store(), after, before, order, limit)?)).await.map(Json)
 }
 
 /// Why a block is not proven yet.
-#[utoipa::path(get, path = "/api/v1/blocks/{number}/explain", params(BlockPath), responses((status = OK, body = Explanation)))]
+#[utoipa::path(get, path = paths::EXPLAIN, params(BlockPath), responses((status = OK, body = Explanation)))]
 pub async fn explain(State(api): Shared, number: Number) -> Result<Json<Explanation>, ApiError> {
     let BlockPath { number } = path_of(number)?;
-    api.blocking(move |node| Ok(Explanation::of(node.store(), number)?)).await.map(Json)
+    api.blocking(move |node| Ok(report::explain(node.store(), number)?)).await.map(Json)
 }
 
 /// Tries a block again that is quarantined, or whose job was dropped.
-#[utoipa::path(post, path = "/api/v1/blocks/{number}/retry", params(BlockPath), responses((status = OK, body = BlockOutcome)))]
+#[utoipa::path(post, path = paths::RETRY, params(BlockPath), responses((status = OK, body = BlockOutcome)))]
 pub async fn retry(State(api): Shared, number: Number) -> Result<Json<BlockOutcome>, ApiError> {
     let BlockPath { number } = path_of(number)?;
     if !api.blocking(move |node| Ok(node.retry(number)?)).await? {

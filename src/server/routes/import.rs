@@ -7,8 +7,13 @@ use tracing::info;
 
 use super::Shared;
 use crate::{
+    api::{
+        paths,
+        views::{ImportOutcome, ImportOutcomeName},
+    },
     clock::Countdown,
-    server::{error::ApiError, path, views::ImportOutcome},
+    server::error::ApiError,
+    workers::Imported,
 };
 
 /// Time between two lines of the log about an import under way.
@@ -16,7 +21,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Imports the state before block 1. The answer comes when all of it is stored, for a large one after many minutes; a client that gives
 /// up meanwhile does not stop the import.
-#[utoipa::path(post, path = path::GENESIS, request_body(content = Value, description = "The accounts before block 1, by id (spec 02 §7)"),
+#[utoipa::path(post, path = paths::GENESIS, request_body(content = Value, description = "The accounts before block 1, by id"),
     responses((status = OK, body = ImportOutcome)))]
 pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.genesis).await?)?;
@@ -28,27 +33,36 @@ pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcom
     };
     let imported = api.blocking(move |node| Ok(node.import_genesis(&body, &progress)?)).await?;
     info!(outcome = ?imported, "genesis imported");
-    Ok(Json(ImportOutcome::new(None, imported)))
+    Ok(Json(outcome_of(None, imported)))
 }
 
 /// Imports the next block.
-#[utoipa::path(post, path = path::BLOCKS, request_body(content = Value, description = "`{\"block\": …, \"accounts_updated\": …}` (spec 02 §6, §7)"),
+#[utoipa::path(post, path = paths::BLOCKS, request_body(content = Value, description = "`{\"block\": …, \"accounts_updated\": …}`"),
     responses((status = OK, body = ImportOutcome)))]
 pub async fn block(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.block).await?)?;
     let (number, imported) = api.blocking(move |node| Ok(node.import_block(&body)?)).await?;
     info!(block = number, outcome = ?imported, "block imported");
-    Ok(Json(ImportOutcome::new(Some(number), imported)))
+    Ok(Json(outcome_of(Some(number), imported)))
 }
 
 /// Imports an aggregated operation.
-#[utoipa::path(post, path = path::AGGREGATED_OPERATIONS, request_body(content = Value, description = "An aggregated operation (spec 02 §9)"),
+#[utoipa::path(post, path = paths::AGGREGATED_OPERATIONS, request_body(content = Value, description = "An aggregated operation"),
     responses((status = OK, body = ImportOutcome)))]
 pub async fn aggregated_operation(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.operation).await?)?;
     let imported = api.blocking(move |node| Ok(node.import_aggregated_operation(&body)?)).await?;
     info!(outcome = ?imported, "aggregated operation imported");
-    Ok(Json(ImportOutcome::new(None, imported)))
+    Ok(Json(outcome_of(None, imported)))
+}
+
+fn outcome_of(block: Option<u32>, imported: Imported) -> ImportOutcome {
+    let (outcome, reason) = match imported {
+        Imported::Stored => (ImportOutcomeName::Stored, None),
+        Imported::AlreadyThere => (ImportOutcomeName::AlreadyThere, None),
+        Imported::Quarantined(reason) => (ImportOutcomeName::Quarantined, Some(reason)),
+    };
+    ImportOutcome { outcome, block, reason }
 }
 
 fn not_empty(body: Vec<u8>) -> Result<Vec<u8>, ApiError> {

@@ -11,10 +11,14 @@ use tracing::info;
 use utoipa::IntoParams;
 
 use super::{Shared, path_of, query_of};
-use crate::server::{
-    error::ApiError,
-    stored::StoredJson,
-    views::{JobOutcome, JobPage, JobStatusName, JobView, page_size},
+use crate::{
+    api::{
+        paths,
+        views::{JobOutcome, JobPage, JobView, page_size},
+    },
+    domain::job::JobStatus,
+    report,
+    server::{error::ApiError, stored::StoredJson},
 };
 
 /// A job.
@@ -34,7 +38,7 @@ type Id = Result<Path<JobPath>, PathRejection>;
 #[into_params(parameter_in = Query)]
 pub struct Filter {
     /// Only those of this status.
-    status: Option<JobStatusName>,
+    status: Option<JobStatus>,
     /// Only those with a larger id.
     #[serde(default)]
     #[param(maximum = 4294967295u64)]
@@ -45,28 +49,27 @@ pub struct Filter {
 }
 
 /// Lists jobs by id; `next` is the `after` of the next page, if there may be one.
-#[utoipa::path(get, path = "/api/v1/jobs", params(Filter), responses((status = OK, body = JobPage)))]
+#[utoipa::path(get, path = paths::JOBS, params(Filter), responses((status = OK, body = JobPage)))]
 pub async fn list(
     State(api): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<JobPage>, ApiError> {
     let Filter { status, after, limit } = query_of(filter)?;
     let limit = page_size(limit);
-    api.blocking(move |node| Ok(JobPage::of_node(node, status, after, limit)?)).await.map(Json)
+    api.blocking(move |node| Ok(report::jobs_with_estimates(node, status, after, limit)?)).await.map(Json)
 }
 
 /// One job.
-#[utoipa::path(get, path = "/api/v1/jobs/{id}", params(JobPath), responses((status = OK, body = JobView)))]
+#[utoipa::path(get, path = paths::JOB, params(JobPath), responses((status = OK, body = JobView)))]
 pub async fn job(State(api): Shared, id: Id) -> Result<Json<JobView>, ApiError> {
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
-    let job =
-        api.blocking(move |node| Ok(node.store().job(id)?.map(|job| JobView::of_node(node, job)))).await?;
+    let job = api.blocking(move |node| Ok(report::job_with_estimate(node, id)?)).await?;
     job.map(Json).ok_or(ApiError::UnknownJob { job_id })
 }
 
 /// The data of a job, as a prover gets it.
-#[utoipa::path(get, path = "/api/v1/jobs/{id}/data", params(JobPath), responses((status = OK, body = Value)))]
+#[utoipa::path(get, path = paths::JOB_DATA, params(JobPath), responses((status = OK, body = Value)))]
 pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Response, ApiError> {
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
@@ -78,7 +81,7 @@ pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Resp
 }
 
 /// Gives a job another chance.
-#[utoipa::path(post, path = "/api/v1/jobs/{id}/requeue", params(JobPath), responses((status = OK, body = JobOutcome)))]
+#[utoipa::path(post, path = paths::REQUEUE, params(JobPath), responses((status = OK, body = JobOutcome)))]
 pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
@@ -94,7 +97,7 @@ pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, Api
 }
 
 /// Removes a job.
-#[utoipa::path(post, path = "/api/v1/jobs/{id}/drop", params(JobPath), responses((status = OK, body = JobOutcome)))]
+#[utoipa::path(post, path = paths::DROP, params(JobPath), responses((status = OK, body = JobOutcome)))]
 pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;

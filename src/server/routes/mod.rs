@@ -24,7 +24,7 @@ use tracing::Span;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::{Authenticator, require_operator, require_token},
+    auth::{require_operator, require_token},
     body::{self, BodyTimeouts},
     error::ApiError,
     gate::{self, Gate},
@@ -32,12 +32,14 @@ use super::{
     monitor::Monitor,
     observe::observe,
     openapi::{self, Listener},
-    status::Status,
-    views::{HistoryView, OperatorView},
 };
 use crate::{
-    config::{BodyLimits, Config, RequestLimits, Secret},
-    server::path,
+    api::{
+        paths,
+        tokens::{Authenticator, OperatorToken},
+        views::{HistoryView, OperatorView, Status},
+    },
+    config::{BodyLimits, Config, RequestLimits},
     workers::Node,
 };
 
@@ -94,12 +96,14 @@ pub fn router_with(
     let measured = node.store().metrics().clone();
     let gate = |requests| from_fn_with_state(Gate::new(requests, wait), gate::pass);
     let messages = Router::new()
-        .route("/working_on", post(prover::working_on))
-        .route("/stopped", post(prover::stopped))
-        .route("/api/internal/prover/replicas", post(prover::replicas))
+        .route(paths::WORKING_ON, post(prover::working_on))
+        .route(paths::STOPPED, post(prover::stopped))
+        .route(paths::REPLICAS, post(prover::replicas))
         .route_layer(gate(requests.message));
-    let claims = Router::new().route("/get_job", get(prover::get_job)).route_layer(gate(requests.get_job));
-    let proofs = Router::new().route("/publish", post(prover::publish)).route_layer(gate(requests.publish));
+    let claims =
+        Router::new().route(paths::GET_JOB, get(prover::get_job)).route_layer(gate(requests.get_job));
+    let proofs =
+        Router::new().route(paths::PUBLISH, post(prover::publish)).route_layer(gate(requests.publish));
     let imports = OpenApiRouter::new()
         .routes(routes!(import::genesis))
         .routes(routes!(import::block))
@@ -121,7 +125,7 @@ pub fn router_with(
         .route_layer(gate(requests.operator.min(BUNDLES)));
     let described = imports.merge(operators).merge(bundles);
     openapi::served(described, Listener::Main)
-        .route("/status", get(|| async { "alive" }))
+        .route(paths::ALIVE, get(|| async { "alive" }))
         .merge(messages)
         .merge(claims)
         .merge(proofs)
@@ -161,12 +165,12 @@ fn steering() -> OpenApiRouter<Arc<Api>> {
 pub(super) fn admin_routes(
     node: Arc<Node>,
     monitor: Monitor,
-    operator: Option<Secret>,
+    operator: Option<OperatorToken>,
     limits: Limits,
 ) -> Router {
     let Limits { bodies, timeouts, requests, wait } = limits;
     let enabled = operator.is_some();
-    let steering = steering().route_layer(from_fn_with_state(operator.map(Arc::new), require_operator));
+    let steering = steering().route_layer(from_fn_with_state(operator, require_operator));
     let described = reads()
         .merge(steering)
         .routes(routes!(operator_view))
@@ -177,20 +181,20 @@ pub(super) fn admin_routes(
 }
 
 /// How far everything is.
-#[utoipa::path(get, path = path::STATUS, responses((status = OK, body = Status)))]
+#[utoipa::path(get, path = paths::STATUS, responses((status = OK, body = Status)))]
 async fn status(State(api): Shared) -> Result<Json<Status>, ApiError> {
     let monitor = api.monitor.clone();
     api.blocking(move |node| Ok(monitor.status(node)?)).await.map(Json)
 }
 
 /// The last hour.
-#[utoipa::path(get, path = "/api/v1/history", responses((status = OK, body = HistoryView)))]
+#[utoipa::path(get, path = paths::HISTORY, responses((status = OK, body = HistoryView)))]
 async fn history(State(api): Shared) -> Json<HistoryView> {
     Json(api.monitor.history())
 }
 
 /// Every change, as it happens: events `change` with the status as JSON, first of all with that of now.
-#[utoipa::path(get, path = "/api/v1/events", responses((status = OK, content_type = "text/event-stream", body = String)))]
+#[utoipa::path(get, path = paths::EVENTS, responses((status = OK, content_type = "text/event-stream", body = String)))]
 async fn events(State(api): Shared) -> Result<Response, ApiError> {
     let listener = api.monitor.listen()?;
     let monitor = api.monitor.clone();
@@ -199,7 +203,7 @@ async fn events(State(api): Shared) -> Result<Response, ApiError> {
 }
 
 /// Whether this listener lets operators do anything.
-#[utoipa::path(get, path = "/api/v1/operator", responses((status = OK, body = OperatorView)))]
+#[utoipa::path(get, path = paths::OPERATOR, responses((status = OK, body = OperatorView)))]
 async fn operator_view(Extension(operator): Extension<OperatorView>) -> Json<OperatorView> {
     Json(operator)
 }

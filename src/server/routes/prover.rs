@@ -13,6 +13,7 @@ use tracing::{Instrument, Span, debug, info, info_span, warn};
 
 use super::{Api, Shared};
 use crate::{
+    api::views::wire_id,
     domain::{
         ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse, ProverOutputRequest,
         ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, WorkingOn,
@@ -20,7 +21,6 @@ use crate::{
     server::{
         error::{ApiError, parse_json},
         gate,
-        refusal::wire_id,
         stored::StoredJson,
     },
     store::{HeartbeatOutcome, JobRecord, Preference},

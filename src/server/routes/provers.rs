@@ -8,9 +8,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Shared, query_of};
-use crate::server::{
-    error::ApiError,
-    views::{ProverPage, page_size},
+use crate::{
+    api::{
+        paths,
+        views::{ProverPage, page_size},
+    },
+    report,
+    server::error::ApiError,
 };
 
 /// Which provers to list.
@@ -25,12 +29,12 @@ pub struct Names {
 }
 
 /// The provers that were seen in this run, and those that hold jobs.
-#[utoipa::path(get, path = "/api/v1/provers", params(Names), responses((status = OK, body = ProverPage)))]
+#[utoipa::path(get, path = paths::PROVERS, params(Names), responses((status = OK, body = ProverPage)))]
 pub async fn list(
     State(api): Shared,
     names: Result<Query<Names>, QueryRejection>,
 ) -> Result<Json<ProverPage>, ApiError> {
     let Names { after, limit } = query_of(names)?;
     let limit = page_size(limit);
-    api.blocking(move |node| Ok(ProverPage::of_node(node, after.as_deref(), limit))).await.map(Json)
+    api.blocking(move |node| Ok(report::provers(node, after.as_deref(), limit))).await.map(Json)
 }

@@ -9,9 +9,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Shared, path_of, query_of, stored_json};
-use crate::server::{
-    error::ApiError,
-    views::{RejectedProofPage, page_size},
+use crate::{
+    api::{
+        paths,
+        views::{RejectedProofPage, page_size},
+    },
+    report,
+    server::error::ApiError,
 };
 
 /// Which rejected proofs to list.
@@ -27,14 +31,14 @@ pub struct Newest {
 }
 
 /// Proofs that were not accepted, the newest first.
-#[utoipa::path(get, path = "/api/v1/rejected_proofs", params(Newest), responses((status = OK, body = RejectedProofPage)))]
+#[utoipa::path(get, path = paths::REJECTED_PROOFS, params(Newest), responses((status = OK, body = RejectedProofPage)))]
 pub async fn list(
     State(api): Shared,
     newest: Result<Query<Newest>, QueryRejection>,
 ) -> Result<Json<RejectedProofPage>, ApiError> {
     let Newest { before, limit } = query_of(newest)?;
     let limit = page_size(limit);
-    api.blocking(move |node| Ok(RejectedProofPage::of(node.store(), before, limit)?)).await.map(Json)
+    api.blocking(move |node| Ok(report::rejected_proofs(node.store(), before, limit)?)).await.map(Json)
 }
 
 /// A rejected proof.
@@ -47,7 +51,7 @@ pub struct RejectedPath {
 }
 
 /// What was published as a proof and not accepted.
-#[utoipa::path(get, path = "/api/v1/rejected_proofs/{number}", params(RejectedPath), responses((status = OK, body = Value)))]
+#[utoipa::path(get, path = paths::REJECTED_PROOF, params(RejectedPath), responses((status = OK, body = Value)))]
 pub async fn proof(
     State(api): Shared,
     number: Result<Path<RejectedPath>, PathRejection>,

@@ -1,43 +1,28 @@
 //! Why a block is not proven yet, in one paragraph.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-use super::block::{Aggregate, AggregateStatus, BlockView, QuarantineView, Stage};
+use super::block::block;
 use crate::{
+    api::views::{Aggregate, AggregateStatus, BlockView, Explanation, QuarantineView, Stage},
     domain::job::{JobStatus, JobType},
     store::{AggregatedAction, JobRecord, Store, StoreError},
 };
 
-/// Jobs that are counted before a job; beyond that it says "more than".
+/// Jobs ahead of a job are counted up to this number; beyond it the text says "more than".
 const MAX_COUNTED: usize = 1_000;
-/// Blocks of a range that are looked at for one without a proof.
-const MAX_LOOKED_AT: usize = 1_000;
+/// Maximum number of blocks of a range that are searched for one without a proof.
+const MAX_SEARCHED: usize = 1_000;
 
-/// What a block waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Explanation {
-    /// The block.
-    pub block: u32,
-    /// How far it is; null when it is not imported.
-    pub stage: Option<Stage>,
-    /// One paragraph.
-    pub text: String,
-}
-
-impl Explanation {
-    /// Explains a block of a store, be it imported or not.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn of(store: &Store, number: u32) -> Result<Self, StoreError> {
-        let block = BlockView::of(store, number)?;
-        let text = match &block {
-            None => not_imported(store, number)?,
-            Some(block) => waits(store, block)?,
-        };
-        Ok(Self { block: number, stage: block.map(|block| block.stage), text })
-    }
+/// Explains what a block waits for, imported or not.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn explain(store: &Store, number: u32) -> Result<Explanation, StoreError> {
+    let block = block(store, number)?;
+    let text = match &block {
+        None => not_imported(store, number)?,
+        Some(block) => waits(store, block)?,
+    };
+    Ok(Explanation { block: number, stage: block.map(|block| block.stage), text })
 }
 
 fn not_imported(store: &Store, number: u32) -> Result<String, StoreError> {
@@ -216,7 +201,7 @@ fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, Store
             waits_for_proof(store, &subject, &job)?
         ));
     }
-    for other in (*first..=*last).take(MAX_LOOKED_AT) {
+    for other in (*first..=*last).take(MAX_SEARCHED) {
         if !store.has_single_proof(other)? {
             return Ok(format!(
                 "{proven} It waits for its aggregate, of the blocks {first} to {last}, which waits for the proof of block {other}."
@@ -238,7 +223,7 @@ fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, Store
 /// A sentence more when a block before this one, which is to be aggregated first, is not proven.
 fn unproven_before(store: &Store, number: u32) -> Result<String, StoreError> {
     let first = store.last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
-    for other in (first..number).take(MAX_LOOKED_AT) {
+    for other in (first..number).take(MAX_SEARCHED) {
         if store.has_single_proof(other)? {
             continue;
         }

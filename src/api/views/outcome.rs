@@ -1,50 +1,36 @@
-//! What became of what was asked for.
+//! Outcomes of requests that change something.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::workers::Imported;
-
-/// What became of an import.
+/// Outcome of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImportOutcome {
-    /// In one word.
+    /// The outcome.
     pub outcome: ImportOutcomeName,
-    /// Number of the block.
+    /// Number of the imported block.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub block: Option<u32>,
-    /// Why a block is quarantined.
+    /// Reason why the block is quarantined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub reason: Option<String>,
 }
 
-/// What became of an import, in one word.
+/// Outcome of an import, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportOutcomeName {
-    /// It is stored now.
+    /// It was stored.
     Stored,
     /// The same was stored before.
     AlreadyThere,
-    /// The block is stored, and cannot be witnessed.
+    /// The block was stored, and no witness can be built for it.
     Quarantined,
 }
 
-impl ImportOutcome {
-    /// Of an import, of a block if it was one.
-    pub fn new(block: Option<u32>, imported: Imported) -> Self {
-        let (outcome, reason) = match imported {
-            Imported::Stored => (ImportOutcomeName::Stored, None),
-            Imported::AlreadyThere => (ImportOutcomeName::AlreadyThere, None),
-            Imported::Quarantined(reason) => (ImportOutcomeName::Quarantined, Some(reason)),
-        };
-        Self { outcome, block, reason }
-    }
-}
-
-/// What an operator did to a job.
+/// Outcome of an operator's request about a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobOutcome {
     /// The job.
@@ -53,7 +39,7 @@ pub struct JobOutcome {
     pub outcome: String,
 }
 
-/// What an operator did to a block.
+/// Outcome of an operator's request about a block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BlockOutcome {
     /// The block.
@@ -62,18 +48,18 @@ pub struct BlockOutcome {
     pub outcome: String,
 }
 
-/// Whether operators can do anything on this listener.
+/// Capabilities of operators on the admin listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorView {
-    /// Whether an operator token is configured.
+    /// True if an operator token is configured, so that requests can change something.
     pub enabled: bool,
 }
 
-/// Whether the server is fit for work.
+/// Readiness of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
-    /// Whether there is no reason against it.
+    /// True if `reasons` is empty.
     pub ready: bool,
-    /// Each reason why it is not.
+    /// Reasons why the server is not ready for work.
     pub reasons: Vec<String>,
 }

@@ -1,14 +1,14 @@
-//! How far the chain was and how long the queue, over time.
+//! Progress of the chain and length of the queue over time.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::server::status::Status;
+use super::status::Status;
 
-/// What was the case at a moment.
+/// Progress at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HistoryPoint {
-    /// The moment.
+    /// The time.
     pub at_ms: u64,
     /// The last imported block.
     pub imported: u32,
@@ -22,14 +22,14 @@ pub struct HistoryPoint {
     pub verified: u32,
     /// Jobs that wait for a prover.
     pub idle: u64,
-    /// Jobs that provers have.
+    /// Jobs that provers hold.
     pub in_progress: u64,
-    /// Jobs that are parked.
+    /// Failed jobs.
     pub failed: u64,
 }
 
 impl HistoryPoint {
-    /// The point of a status; up to which blocks there are proofs it does not say.
+    /// Returns the point of a status; `proven` and `aggregated` are not part of it.
     pub fn of(status: &Status, at_ms: u64, proven: u32, aggregated: u32) -> Self {
         Self {
             at_ms,
@@ -45,11 +45,11 @@ impl HistoryPoint {
     }
 }
 
-/// The last hour, at most.
+/// Progress over at most the last hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HistoryView {
     /// Time between two points.
     pub interval_ms: u64,
-    /// The oldest first.
+    /// Points, oldest first.
     pub points: Vec<HistoryPoint>,
 }

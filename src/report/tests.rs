@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::api::views::{AggregateStatus, Order, Stage};
 use crate::clock::ManualClock;
-use crate::domain::{AggregatedActionType, job::JobType};
+use crate::domain::{
+    AggregatedActionType,
+    job::{JobStatus, JobType},
+};
 use crate::store::testing::{
     NOW, clock, commit_witness, operation, options, publish_next, put_block, put_genesis, witnessed,
 };
@@ -26,11 +30,11 @@ fn folder(blocks: u32) -> Folder {
 
 impl Folder {
     fn text(&self, number: u32) -> String {
-        Explanation::of(&self.store, number).unwrap().text
+        explain(&self.store, number).unwrap().text
     }
 
     fn stage(&self, number: u32) -> Stage {
-        BlockView::of(&self.store, number).unwrap().unwrap().stage
+        block(&self.store, number).unwrap().unwrap().stage
     }
 
     /// Explains a block and asserts that the text holds the words.
@@ -51,13 +55,13 @@ fn quarantine(cause: &str) -> Option<Quarantine> {
 fn blocks_that_are_not_imported_say_what_comes_first() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), options(&clock())).unwrap();
-    assert!(Explanation::of(&store, 1).unwrap().text.contains("neither is a genesis"));
+    assert!(explain(&store, 1).unwrap().text.contains("neither is a genesis"));
     put_genesis(&store);
-    let explained = Explanation::of(&store, 3).unwrap();
+    let explained = explain(&store, 3).unwrap();
     assert_eq!((explained.block, explained.stage), (3, None));
     assert!(explained.text.contains("next block to be imported is block 1"), "{}", explained.text);
-    assert!(Explanation::of(&store, 1).unwrap().text.contains("it is the next one to be imported"));
-    assert!(Explanation::of(&store, 0).unwrap().text.contains("genesis"));
+    assert!(explain(&store, 1).unwrap().text.contains("it is the next one to be imported"));
+    assert!(explain(&store, 0).unwrap().text.contains("genesis"));
 }
 
 #[test]
@@ -75,7 +79,7 @@ fn blocks_without_a_witness_say_which_block_they_wait_for() {
     f.says(3, &["quarantined for 61 s: the commitment differs (operation 3, Transfer)", "/blocks/3/retry"]);
     f.says(4, &["behind block 3, which is quarantined"]);
     f.says(2, &["next one to be built"]);
-    let shown = BlockView::of(&f.store, 3).unwrap().unwrap().quarantine.unwrap();
+    let shown = block(&f.store, 3).unwrap().unwrap().quarantine.unwrap();
     assert_eq!((shown.operation, shown.at_ms), (Some(3), NOW));
     assert!(f.store.free(3).unwrap());
     assert!(!f.store.free(3).unwrap());
@@ -102,10 +106,10 @@ fn jobs_say_who_has_them_and_what_is_before_them() {
     f.says(1, &["leased to alice for 40 s, at attempt 1", "last heartbeat was 0.3 s ago"]);
     f.says(3, &["queued behind 1 job;"]);
 
-    let job = JobView::of(&f.store, 1).unwrap().unwrap();
+    let job = job(&f.store, 1).unwrap().unwrap();
     assert_eq!((job.leased_since_ms, job.last_heartbeat_ms), (Some(NOW), Some(NOW + 40_000)));
     assert_eq!((job.chunks, job.eta_ms), (Some(10), None));
-    let provers = ProverPage::of(&f.store, None, 10).provers;
+    let provers = holders(&f.store, None, 10).provers;
     assert_eq!(provers.len(), 1);
     assert_eq!((provers[0].name.as_str(), &provers[0].jobs[..]), ("alice", &[1][..]));
     assert_eq!((provers[0].first_seen_ms, provers[0].last_seen_ms), (NOW, NOW + 40_000));
@@ -140,7 +144,7 @@ fn a_job_waits_after_a_lost_lease() {
     clock.advance(60_000);
     store.expire().unwrap();
     clock.advance(5_000);
-    let text = Explanation::of(&store, 1).unwrap().text;
+    let text = explain(&store, 1).unwrap().text;
     assert!(text.contains("lost its lease at attempt 1, held by alice, and waits 25 s"), "{text}");
 }
 
@@ -155,8 +159,8 @@ fn proven_blocks_wait_for_their_aggregate_and_then_for_layer_one() {
     f.says(1, &["proven, by prover", "waits for a CreateProofBlocks"]);
     operation(&f.store, AggregatedAction::CreateProofBlocks, 1, 2);
     f.says(1, &["of the blocks 1 to 2, which waits for the proof of block 2"]);
-    let range = |f: &Folder| BlockView::of(&f.store, 1).unwrap().unwrap().aggregate.unwrap();
-    assert_eq!(range(&f).status, block::AggregateStatus::Waiting);
+    let range = |f: &Folder| block(&f.store, 1).unwrap().unwrap().aggregate.unwrap();
+    assert_eq!(range(&f).status, AggregateStatus::Waiting);
     publish_next(&f.store);
     f.says(1, &["which has no job yet"]);
     f.store.add_aggregated_job(1, 2).unwrap();
@@ -165,14 +169,14 @@ fn proven_blocks_wait_for_their_aggregate_and_then_for_layer_one() {
     f.says(3, &["queued behind 1 job;"]);
     publish_next(&f.store);
     assert_eq!((f.stage(1), f.stage(3)), (Stage::Aggregated, Stage::Queued));
-    assert_eq!(range(&f).status, block::AggregateStatus::Done);
+    assert_eq!(range(&f).status, AggregateStatus::Done);
     f.says(2, &["aggregated: it waits for its PublishProofBlocksOnchain and ExecuteBlocks"]);
     operation(&f.store, AggregatedAction::PublishProofBlocksOnchain, 1, 2);
     f.says(2, &["it is published, and waits for an ExecuteBlocks"]);
     operation(&f.store, AggregatedAction::ExecuteBlocks, 1, 2);
     assert_eq!(f.stage(2), Stage::Verified);
     f.says(2, &["is verified"]);
-    let view = BlockView::of(&f.store, 2).unwrap().unwrap();
+    let view = block(&f.store, 2).unwrap().unwrap();
     assert_eq!(view.proof.unwrap().prover.as_deref(), Some("prover"));
     assert_eq!((view.operations, view.chunks, view.witnessed_at_ms), (5, 10, Some(NOW)));
 }
@@ -198,7 +202,7 @@ fn an_aggregate_whose_job_was_dropped_says_how_it_comes_back() {
 fn pages_of_blocks_go_either_way_and_end() {
     let f = folder(5);
     let page = |after, before, order, limit| {
-        let page = BlockPage::of(&f.store, after, before, order, limit).unwrap();
+        let page = blocks(&f.store, after, before, order, limit).unwrap();
         (page.blocks.iter().map(|block| block.number).collect::<Vec<_>>(), page.next)
     };
     assert_eq!(page(None, None, Order::Asc, 2), (vec![1, 2], Some(2)));
@@ -220,13 +224,13 @@ fn pages_of_jobs_and_provers_end() {
         f.store.add_single_job(number).unwrap();
         f.store.claim(&format!("prover-{number}"), Preference::default()).unwrap().unwrap();
     }
-    let page = JobPage::of(&f.store, Some(JobStatusName::InProgress), 0, 2).unwrap();
+    let page = jobs(&f.store, Some(JobStatus::InProgress), 0, 2).unwrap();
     assert_eq!((page.jobs.len(), page.next), (2, Some(2)));
-    let page = JobPage::of(&f.store, None, 2, 2).unwrap();
+    let page = jobs(&f.store, None, 2, 2).unwrap();
     assert_eq!((page.jobs.len(), page.next), (1, None));
-    let page = ProverPage::of(&f.store, None, 2);
+    let page = holders(&f.store, None, 2);
     assert_eq!(page.next.as_deref(), Some("prover-2"));
-    let page = ProverPage::of(&f.store, page.next.as_deref(), 2);
+    let page = holders(&f.store, page.next.as_deref(), 2);
     assert_eq!((page.provers[0].jobs.as_slice(), page.next), (&[3][..], None));
     assert_eq!(f.store.job_about(JobType::Single, 2, 2).unwrap().unwrap().id, 2);
 }
@@ -235,11 +239,11 @@ fn pages_of_jobs_and_provers_end() {
 fn a_block_behind_the_witnesses_is_shown_before_its_witness_is_there() {
     let f = folder(0);
     put_block(&f.store, 1).unwrap();
-    let before = BlockView::of(&f.store, 1).unwrap().unwrap();
+    let before = block(&f.store, 1).unwrap().unwrap();
     assert_eq!((before.stage, before.witnessed_at_ms), (Stage::Imported, None));
     commit_witness(&f.store, 1).unwrap();
     assert_eq!(f.stage(1), Stage::Witnessed);
-    assert!(BlockView::of(&f.store, 2).unwrap().is_none());
+    assert!(block(&f.store, 2).unwrap().is_none());
 }
 
 #[test]
@@ -257,7 +261,7 @@ fn pages_of_operations_go_on_at_one_block_for_all_actions() {
     for limit in 1..=6 {
         let (mut seen, mut after) = (Vec::new(), Some(0));
         while let Some(start) = after {
-            let page = AggregatedOperationPage::of(&folder.store, None, start, limit).unwrap();
+            let page = aggregated_operations(&folder.store, None, start, limit).unwrap();
             seen.extend(
                 page.aggregated_operations.into_iter().map(|shown| (shown.action, shown.first_block)),
             );

@@ -1,0 +1,16 @@
+//! The HTTP interface as data: what the server, the client and the command line share.
+//!
+//! | module | contents |
+//! | --- | --- |
+//! | [`paths`] | the path of each route |
+//! | [`problems`] | the body of an error response (RFC 9457) |
+//! | [`tokens`] | minting and checking of bearer tokens, their leeway |
+//! | [`views`] | the JSON of `/api/v1` |
+//!
+//! Nothing here reads a store or opens a connection: [`report`](crate::report) builds the views,
+//! [`server`](crate::server) and [`client`](crate::client) carry them.
+
+pub mod paths;
+pub mod problems;
+pub mod tokens;
+pub mod views;

@@ -1,0 +1,56 @@
+//! A job of the queue.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::job::{JobStatus, JobType};
+
+/// A proving job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobView {
+    /// Its id, from 1.
+    pub id: i32,
+    /// What is to be proven.
+    pub r#type: JobType,
+    /// Its status.
+    pub status: JobStatus,
+    /// Priority; lower is claimed first.
+    pub priority: u8,
+    /// First block.
+    pub first_block: u32,
+    /// Last block; the same as `first_block` for a single proof.
+    pub last_block: u32,
+    /// Size of the block in chunks; null for an aggregated proof.
+    pub chunks: Option<u32>,
+    /// Number of claims since it was created or requeued.
+    pub attempts: u32,
+    /// The prover that holds it, or held it last.
+    pub holder: Option<String>,
+    /// Time of its creation.
+    pub created_at_ms: u64,
+    /// Time when its status or lease last changed.
+    pub updated_at_ms: u64,
+    /// Milliseconds until an idle job whose lease ended can be claimed again.
+    pub waits_ms: Option<u64>,
+    /// Time when a job in progress was claimed; null if that was before the server started.
+    pub leased_since_ms: Option<u64>,
+    /// Time of the last heartbeat for a job in progress.
+    pub last_heartbeat_ms: Option<u64>,
+    /// Estimated milliseconds until the proof of a job in progress, from proofs of jobs of the same size since the server
+    /// started; null if there are none.
+    pub eta_ms: Option<u64>,
+}
+
+/// A page of jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobPage {
+    /// Jobs, ordered by id.
+    pub jobs: Vec<JobView>,
+    /// The `after` of the next page; null on the last page.
+    pub next: Option<u32>,
+}
+
+/// Returns the id of a job as the prover protocol represents it.
+pub fn wire_id(id: u32) -> i32 {
+    i32::try_from(id).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,29 @@
+//! The JSON of `/api/v1`: answers of the routes, which the dashboard and the command line show.
+//!
+//! Times are in milliseconds since 1970; an absent value is null. [`report`](crate::report) builds them.
+
+mod aggregated;
+mod block;
+mod history;
+mod job;
+mod outcome;
+mod page;
+mod prover;
+mod rejected;
+mod status;
+
+pub use aggregated::{AggregatedOperationPage, AggregatedOperationView};
+pub use block::{
+    Aggregate, AggregateStatus, BlockJob, BlockPage, BlockProof, BlockView, Explanation, Order,
+    QuarantineView, Stage,
+};
+pub use history::{HistoryPoint, HistoryView};
+pub use job::{JobPage, JobView, wire_id};
+pub use outcome::{BlockOutcome, ImportOutcome, ImportOutcomeName, JobOutcome, OperatorView, Readiness};
+pub use page::{MAX_PAGE, PAGE, page_size};
+pub use prover::{ProverPage, ProverView};
+pub use rejected::{RejectedProofPage, RejectedProofView};
+pub use status::{
+    BlockNumbers, GenesisStatus, JobTotals, OperationNumbers, QuarantinedBlock, SpaceStatus, Status,
+    StorageStatus,
+};

@@ -1,0 +1,11 @@
+//! Sizes of pages of lists.
+
+/// Entries of a page if the request has no `limit`.
+pub const PAGE: usize = 100;
+/// Maximum number of entries of a page.
+pub const MAX_PAGE: usize = 1000;
+
+/// Returns the number of entries of a page for the `limit` of a request.
+pub fn page_size(limit: Option<u32>) -> usize {
+    limit.map_or(PAGE, |limit| limit as usize).clamp(1, MAX_PAGE)
+}

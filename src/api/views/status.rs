@@ -1,0 +1,114 @@
+//! State of a data folder: the answer of `/api/v1/status`, also printed by `status --data-dir`.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::block::QuarantineView;
+
+/// State of a data folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// The genesis, once it is imported.
+    pub genesis: Option<GenesisStatus>,
+    /// Progress of the blocks.
+    pub blocks: BlockNumbers,
+    /// Numbers of jobs.
+    pub jobs: JobTotals,
+    /// The last block of each action of aggregated operations; 0 for none.
+    pub aggregated_operations: OperationNumbers,
+    /// Space of the file system.
+    pub space: SpaceStatus,
+    /// Sizes of the parts of the data folder, measured from time to time; null until the first measurement, and for a
+    /// folder that no server uses.
+    pub storage: Option<StorageStatus>,
+    /// Number of provers that sent a request within `gone_timeout`, or hold a job.
+    pub provers: u64,
+}
+
+/// Sizes of the parts of the data folder, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StorageStatus {
+    /// The sled database.
+    pub index_bytes: u64,
+    /// Blocks, witnesses and proofs.
+    pub blobs_bytes: u64,
+    /// The second copy of everything that cannot be derived.
+    pub journal_bytes: u64,
+}
+
+/// Space of the file system of the data folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SpaceStatus {
+    /// Free bytes; null if the system does not report them.
+    pub free_bytes: Option<u64>,
+    /// Bytes that are to stay free; 0 if there is no floor.
+    pub min_free_bytes: u64,
+    /// True if imports, claims and witnesses are stopped because `free_bytes` is below the floor.
+    pub low: bool,
+}
+
+/// The genesis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GenesisStatus {
+    /// Root before block 1: 0x and 64 hex digits.
+    pub root: String,
+    /// Number of accounts.
+    pub accounts: u64,
+}
+
+/// Progress of the blocks by number; 0 for none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BlockNumbers {
+    /// The last imported block.
+    pub head: u32,
+    /// The last block in the stored account tree; witnesses exist up to it.
+    pub witnessed: u32,
+    /// The last executed block.
+    pub verified: u32,
+    /// The first quarantined blocks. The blocks after the first of them wait.
+    pub quarantined: Vec<QuarantinedBlock>,
+}
+
+/// A quarantined block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QuarantinedBlock {
+    /// Block number.
+    pub block: u32,
+    /// The reason.
+    #[serde(flatten)]
+    pub quarantine: QuarantineView,
+}
+
+/// Numbers of jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobTotals {
+    /// Jobs that wait for a prover.
+    pub idle: u64,
+    /// Jobs that a prover holds.
+    pub in_progress: u64,
+    /// Jobs that are proven.
+    pub done: u64,
+    /// Jobs that used up their attempts and wait for an operator.
+    pub failed: u64,
+    /// Jobs that are not done, as reported to the scaler.
+    pub pending: u64,
+    /// The last block with a single job.
+    pub last_single_block: u32,
+    /// The last block in an aggregated job.
+    pub last_aggregated_block: u32,
+}
+
+/// The last block of each action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OperationNumbers {
+    /// Committed.
+    pub commit_blocks: u32,
+    /// To be aggregated.
+    pub create_proof_blocks: u32,
+    /// Aggregated proof published.
+    pub publish_proof_blocks_onchain: u32,
+    /// Executed.
+    pub execute_blocks: u32,
+}

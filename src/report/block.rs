@@ -1,0 +1,124 @@
+//! Blocks of a data folder.
+
+use crate::{
+    api::views::{
+        Aggregate, AggregateStatus, BlockJob, BlockPage, BlockProof, BlockView, Order, QuarantineView, Stage,
+        wire_id,
+    },
+    domain::{
+        H256,
+        job::{JobStatus, JobType},
+    },
+    store::{AggregatedAction, BlockRecord, JobRecord, Quarantine, Store, StoreError},
+    workers::import::operations,
+};
+
+impl From<Quarantine> for QuarantineView {
+    fn from(quarantine: Quarantine) -> Self {
+        let Quarantine { op_index: operation, op_kind: kind, cause: reason, at_ms } = quarantine;
+        Self { reason, operation, kind, at_ms }
+    }
+}
+
+impl From<JobRecord> for BlockJob {
+    fn from(job: JobRecord) -> Self {
+        let JobRecord { id, status, attempts, holder, updated_at_ms, .. } = job;
+        Self { id: wire_id(id), status, attempts, holder, updated_at_ms }
+    }
+}
+
+/// Returns a block; `None` if it is not imported.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn block(store: &Store, number: u32) -> Result<Option<BlockView>, StoreError> {
+    view(store, number, store.last_verified_block()?)
+}
+
+/// Returns up to `limit` blocks with a number above `after` and below `before`.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn blocks(
+    store: &Store,
+    after: Option<u32>,
+    before: Option<u32>,
+    order: Order,
+    limit: usize,
+) -> Result<BlockPage, StoreError> {
+    let head = store.head()?;
+    let first = after.unwrap_or(0).saturating_add(1);
+    let last = before.map_or(head, |before| before.saturating_sub(1)).min(head);
+    let limit = limit.max(1);
+    let numbers: Vec<u32> = match order {
+        Order::Asc => (first..=last).take(limit).collect(),
+        Order::Desc => (first..=last).rev().take(limit).collect(),
+    };
+    let end = if order == Order::Asc { last } else { first };
+    let next = numbers.last().copied().filter(|number| *number != end);
+    let verified = store.last_verified_block()?;
+    let mut blocks = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        // A block may have been reverted since `head` was read.
+        blocks.extend(view(store, number, verified)?);
+    }
+    Ok(BlockPage { blocks, next })
+}
+
+fn view(store: &Store, number: u32, verified: u32) -> Result<Option<BlockView>, StoreError> {
+    let Some(block) = store.block(number)? else { return Ok(None) };
+    let job = store.job_about(JobType::Single, number, number)?.map(BlockJob::from);
+    let proof = store.proof_record(JobType::Single, number, number)?;
+    let aggregate = aggregate(store, number)?;
+    let witness = if block.witnessed { store.witness(number)? } else { None };
+    Ok(Some(BlockView {
+        number,
+        stage: stage(&block, job.as_ref(), proof.is_some(), aggregate.as_ref(), verified),
+        chunks: block.chunks,
+        operations: operations(&block),
+        root: H256(block.root).to_string(),
+        imported_at_ms: block.imported_at_ms,
+        witnessed_at_ms: witness.map(|witness| witness.stored_at_ms),
+        job,
+        proof: proof.map(|proof| BlockProof { prover: proof.prover, stored_at_ms: proof.stored_at_ms }),
+        aggregate,
+        quarantine: block.quarantine.map(Into::into),
+    }))
+}
+
+fn stage(
+    block: &BlockRecord,
+    job: Option<&BlockJob>,
+    proven: bool,
+    aggregate: Option<&Aggregate>,
+    verified: u32,
+) -> Stage {
+    let aggregated = aggregate.is_some_and(|range| range.status == AggregateStatus::Done);
+    match job.map(|job| job.status) {
+        _ if block.number <= verified => Stage::Verified,
+        _ if block.quarantine.is_some() => Stage::Quarantined,
+        _ if aggregated => Stage::Aggregated,
+        _ if proven => Stage::Proven,
+        Some(JobStatus::InProgress) => Stage::Proving,
+        Some(_) => Stage::Queued,
+        None if block.witnessed => Stage::Witnessed,
+        None => Stage::Imported,
+    }
+}
+
+/// Returns the range in which a block is to be aggregated.
+fn aggregate(store: &Store, number: u32) -> Result<Option<Aggregate>, StoreError> {
+    let operation = store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, number)?;
+    let Some(operation) = operation else { return Ok(None) };
+    let (first, last) = (operation.first, operation.last);
+    let job = store.job_about(JobType::Aggregated, first, last)?;
+    let status = match job.map(|job| job.status) {
+        _ if store.has_aggregated_proof(first, last)? => AggregateStatus::Done,
+        None => AggregateStatus::Waiting,
+        Some(JobStatus::Idle) => AggregateStatus::Idle,
+        Some(JobStatus::InProgress) => AggregateStatus::InProgress,
+        Some(JobStatus::Failed) => AggregateStatus::Failed,
+        Some(JobStatus::Done) => AggregateStatus::Done,
+    };
+    Ok(Some(Aggregate { first, last, status }))
+}

@@ -1,0 +1,88 @@
+//! Jobs of a data folder.
+
+use crate::{
+    api::views::{JobPage, JobView, wire_id},
+    domain::job::JobStatus,
+    store::{JobRecord, Store, StoreError},
+    workers::Node,
+};
+
+fn view(job: JobRecord, usual_ms: Option<u64>, now_ms: u64) -> JobView {
+    let since = job.leased_since_ms;
+    let left = |usual: u64| Some(usual.saturating_sub(now_ms.saturating_sub(since?)));
+    JobView {
+        eta_ms: usual_ms.and_then(left),
+        id: wire_id(job.id),
+        r#type: job.job_type,
+        status: job.status,
+        priority: job.job_type.priority(),
+        first_block: job.first,
+        last_block: job.last,
+        chunks: job.chunks,
+        attempts: job.attempts,
+        holder: job.holder,
+        created_at_ms: job.created_at_ms,
+        updated_at_ms: job.updated_at_ms,
+        waits_ms: job.waits_ms,
+        leased_since_ms: job.leased_since_ms,
+        last_heartbeat_ms: job.last_heartbeat_ms,
+    }
+}
+
+fn estimated(node: &Node, job: JobRecord) -> JobView {
+    let usual = node.provers().usual_ms(job.job_type, job.size());
+    view(job, usual, node.store().now_ms())
+}
+
+/// Returns a job without an estimate; `None` if it does not exist.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn job(store: &Store, id: u32) -> Result<Option<JobView>, StoreError> {
+    Ok(store.job(id)?.map(|job| view(job, None, 0)))
+}
+
+/// Returns a job of a running node with an estimate; `None` if it does not exist.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn job_with_estimate(node: &Node, id: u32) -> Result<Option<JobView>, StoreError> {
+    Ok(node.store().job(id)?.map(|job| estimated(node, job)))
+}
+
+/// Returns up to `limit` jobs with an id above `after`, of all statuses or of one, without estimates.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn jobs(
+    store: &Store,
+    status: Option<JobStatus>,
+    after: u32,
+    limit: usize,
+) -> Result<JobPage, StoreError> {
+    page(store, status, after, limit, |job| view(job, None, 0))
+}
+
+/// Returns the same page as [`jobs`] of a running node, with estimates.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn jobs_with_estimates(
+    node: &Node,
+    status: Option<JobStatus>,
+    after: u32,
+    limit: usize,
+) -> Result<JobPage, StoreError> {
+    page(node.store(), status, after, limit, |job| estimated(node, job))
+}
+
+fn page(
+    store: &Store,
+    status: Option<JobStatus>,
+    after: u32,
+    limit: usize,
+    view: impl Fn(JobRecord) -> JobView,
+) -> Result<JobPage, StoreError> {
+    let (jobs, next) = store.job_page(status, after, limit)?;
+    Ok(JobPage { jobs: jobs.into_iter().map(view).collect(), next })
+}

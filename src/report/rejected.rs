@@ -1,0 +1,29 @@
+//! Rejected proofs of a data folder.
+
+use crate::{
+    api::views::{RejectedProofPage, RejectedProofView, wire_id},
+    store::{RejectedRecord, Store, StoreError},
+};
+
+impl From<RejectedRecord> for RejectedProofView {
+    fn from(record: RejectedRecord) -> Self {
+        let RejectedRecord { number, job_id, prover, reason, at_ms, length } = record;
+        Self { number, job_id: wire_id(job_id), prover, reason, at_ms, length }
+    }
+}
+
+/// Returns up to `limit` rejected proofs, all or those with a number below `before`.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn rejected_proofs(
+    store: &Store,
+    before: Option<u32>,
+    limit: usize,
+) -> Result<RejectedProofPage, StoreError> {
+    let mut rejected = store.rejected(before, limit.saturating_add(1))?;
+    let more = rejected.len() > limit;
+    rejected.truncate(limit);
+    let next = rejected.last().filter(|_| more).map(|last| last.number);
+    Ok(RejectedProofPage { rejected_proofs: rejected.into_iter().map(Into::into).collect(), next })
+}

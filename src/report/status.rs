@@ -1,0 +1,74 @@
+//! State of a data folder.
+
+use crate::{
+    api::views::{
+        BlockNumbers, GenesisStatus, JobTotals, OperationNumbers, QuarantinedBlock, SpaceStatus, Status,
+        StorageStatus,
+    },
+    domain::{H256, job::JobType},
+    store::{AggregatedAction, JobCounts, SpaceState, Store, StoreBytes, StoreError},
+};
+
+/// Maximum number of quarantined blocks in the view; the first one is what an operator has to look at.
+const MAX_QUARANTINED: usize = 100;
+
+impl From<StoreBytes> for StorageStatus {
+    fn from(StoreBytes { index, blobs, journal }: StoreBytes) -> Self {
+        Self { index_bytes: index, blobs_bytes: blobs, journal_bytes: journal }
+    }
+}
+
+/// Returns the state of a store.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn status(store: &Store) -> Result<Status, StoreError> {
+    status_with_seen(store, std::iter::empty())
+}
+
+/// Returns the state of a store; `seen` are names of provers that count beside those that hold jobs.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn status_with_seen(store: &Store, seen: impl Iterator<Item = String>) -> Result<Status, StoreError> {
+    let mut provers = store.holders();
+    provers.extend(seen);
+    let genesis = store.genesis()?;
+    let JobCounts { idle, in_progress, done, failed } = store.counts()?;
+    let quarantined = store.quarantined(MAX_QUARANTINED)?.into_iter();
+    let quarantined =
+        quarantined.map(|(block, quarantine)| QuarantinedBlock { block, quarantine: quarantine.into() });
+    let SpaceState { free_bytes, min_free_bytes, low } = store.space();
+    let last = |action| store.last_block_of(action);
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        genesis: genesis.map(|genesis| GenesisStatus {
+            root: H256(genesis.root).to_string(),
+            accounts: genesis.accounts,
+        }),
+        blocks: BlockNumbers {
+            head: store.head()?,
+            witnessed: store.tree_head()?,
+            verified: store.last_verified_block()?,
+            quarantined: quarantined.collect(),
+        },
+        jobs: JobTotals {
+            idle,
+            in_progress,
+            done,
+            failed,
+            pending: store.pending_jobs()?,
+            last_single_block: store.last_block_in_queue(JobType::Single)?,
+            last_aggregated_block: store.last_block_in_queue(JobType::Aggregated)?,
+        },
+        aggregated_operations: OperationNumbers {
+            commit_blocks: last(AggregatedAction::CommitBlocks)?,
+            create_proof_blocks: last(AggregatedAction::CreateProofBlocks)?,
+            publish_proof_blocks_onchain: last(AggregatedAction::PublishProofBlocksOnchain)?,
+            execute_blocks: last(AggregatedAction::ExecuteBlocks)?,
+        },
+        space: SpaceStatus { free_bytes, min_free_bytes, low },
+        storage: None,
+        provers: provers.len() as u64,
+    })
+}
