@@ -33,7 +33,7 @@ use zksync_witness_server::store::{
     AccountChange, AccountState, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store,
     StoreOptions, WitnessCommit,
 };
-use zksync_witness_server::tree::source::{Change, TreeDelta};
+use zksync_witness_server::tree::source::{Change, ChangeSet};
 
 const ACCOUNTS: u32 = 2000;
 const TOKEN: u32 = 3;
@@ -124,7 +124,7 @@ fn witness(store: &Store, number: u32) {
     let root = |number: u32| Some(number.to_be_bytes().to_vec());
     changes.push(Change { key: ROOTS.to_vec(), old: root(number - 1), new: root(number) });
     let witness = Some(store.prepare_witness(number, 10, |out| out.write_all(&block_body(number))).unwrap());
-    let delta = TreeDelta { changes };
+    let delta = ChangeSet { changes };
     store.commit_witness(WitnessCommit { number, witness, delta: &delta, root: [number as u8; 32] }).unwrap();
 }
 

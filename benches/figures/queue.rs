@@ -19,7 +19,7 @@ use zksync_witness_server::store::{
     AddJob, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
     WitnessCommit,
 };
-use zksync_witness_server::tree::TreeDelta;
+use zksync_witness_server::tree::ChangeSet;
 use zksync_witness_server::workers::{Node, NodeOptions};
 
 /// Connections at a time, each a prover.
@@ -104,7 +104,7 @@ fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
         quarantine: None,
     })?;
     let witness = Some(store.prepare_witness(number, 26, |out| out.write_all(b"{}"))?);
-    let delta = TreeDelta::default();
+    let delta = ChangeSet::default();
     store.commit_witness(WitnessCommit { number, witness, delta: &delta, root: [0; 32] })?;
     match store.add_single_job(number)? {
         AddJob::Added(id) | AddJob::Exists(id) => Ok(id),

@@ -245,7 +245,7 @@ impl Lines {
     }
 
     fn root_before(&mut self, before: &Before) -> Option<Arc<PartialTree>> {
-        let tree = before.parts().and_then(|parts| PartialTree::new(parts).map_err(|e| e.to_string()));
+        let tree = before.multiproof().and_then(|proof| PartialTree::new(proof).map_err(|e| e.to_string()));
         let tree = match tree {
             Ok(tree) => tree,
             Err(error) => {
@@ -258,8 +258,8 @@ impl Lines {
             self.fails(Check::RootBefore, format!("the paths lead to {computed}, the bundle says {before}"));
             return None;
         }
-        let parts = tree.parts();
-        let (accounts, balances, nodes) = (parts.accounts.len(), parts.balances.len(), parts.nodes.len());
+        let proof = tree.multiproof();
+        let (accounts, balances, nodes) = (proof.accounts.len(), proof.balances.len(), proof.nodes.len());
         let detail =
             format!("{before} follows from {accounts} accounts, {balances} balances and {nodes} nodes");
         self.holds(Check::RootBefore, detail);

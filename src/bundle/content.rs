@@ -7,8 +7,7 @@ use serde_json::value::RawValue;
 
 use super::file::{self, FileError};
 use crate::crypto::{Fr, fr};
-use crate::tree::record::{AccountLeaf, TreeId};
-use crate::tree::{AccountHeader, Parts};
+use crate::tree::{AccountHeader, AccountLeaf, Multiproof, TreeId};
 
 /// A block with all that its witness follows from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -126,7 +125,7 @@ impl Bundle {
 }
 
 impl Before {
-    pub(super) fn new(root: Fr, parts: &Parts) -> Self {
+    pub(super) fn new(root: Fr, proof: &Multiproof) -> Self {
         let account = |(id, leaf): (&u32, &Option<AccountLeaf>)| Account {
             id: *id,
             leaf: leaf.map(|AccountLeaf { header, balance_root }| Leaf {
@@ -136,36 +135,36 @@ impl Before {
                 balance_root,
             }),
         };
-        let balances = parts.balances.iter().map(|((account, token), balance)| Balance {
+        let balances = proof.balances.iter().map(|((account, token), balance)| Balance {
             account: *account,
             token: *token,
             balance: balance.to_string(),
         });
-        let nodes = parts.nodes.iter().map(|((tree, level, index), hash)| Node {
+        let nodes = proof.nodes.iter().map(|((tree, level, index), hash)| Node {
             account: match tree {
                 TreeId::Accounts => None,
                 TreeId::Balances(account) => Some(*account),
             },
-            level: *level,
+            level: *level as u8,
             index: *index,
             hash: *hash,
         });
         Self {
             root,
-            accounts: parts.accounts.iter().map(account).collect(),
+            accounts: proof.accounts.iter().map(account).collect(),
             balances: balances.collect(),
             nodes: nodes.collect(),
         }
     }
 
-    /// As the tree takes it. The error says what is no leaf or no node.
-    pub(super) fn parts(&self) -> Result<Parts, String> {
+    /// Decodes leaves and nodes. The error names the first that is malformed or occurs twice.
+    pub(super) fn multiproof(&self) -> Result<Multiproof, String> {
         let bytes = |text: &str, what: String| {
             let mut bytes = [0; 20];
             hex::decode_to_slice(text, &mut bytes).map_err(|error| format!("{what}: {error}"))?;
             Ok::<_, String>(bytes)
         };
-        let mut parts = Parts::default();
+        let mut proof = Multiproof::default();
         for Account { id, leaf } in &self.accounts {
             let leaf = match leaf {
                 None => None,
@@ -178,19 +177,19 @@ impl Before {
                     balance_root: leaf.balance_root,
                 }),
             };
-            once(&mut parts.accounts, *id, leaf)?;
+            once(&mut proof.accounts, *id, leaf)?;
         }
         for Balance { account, token, balance } in &self.balances {
             let amount = balance
                 .parse()
                 .map_err(|error| format!("balance of account {account} in token {token}: {error}"))?;
-            once(&mut parts.balances, (*account, *token), amount)?;
+            once(&mut proof.balances, (*account, *token), amount)?;
         }
         for Node { account, level, index, hash } in &self.nodes {
             let tree = account.map_or(TreeId::Accounts, TreeId::Balances);
-            once(&mut parts.nodes, (tree, *level, *index), *hash)?;
+            once(&mut proof.nodes, (tree, usize::from(*level), *index), *hash)?;
         }
-        Ok(parts)
+        Ok(proof)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::crypto::{fr, rescue};
 use crate::domain::job::JobType;
 use crate::domain::{AccountUpdate, ImportedBlock};
 use crate::store::{ProofRecord, Quarantine, Store, StoreError};
-use crate::tree::{AccountTree, Parts, TreeError, TreeView};
+use crate::tree::{AccountTree, Multiproof, TreeError, TreeView};
 use crate::witness::{SignatureCheck, WitnessError, plan};
 use crate::workers::state::InTree;
 
@@ -114,8 +114,8 @@ fn before(
         recorder.note(account.0, token);
     }
     let (accounts, balances) = recorder.into_reads();
-    let parts = Parts::take(view, &accounts, &balances)?;
-    Ok(Before::new(tree.root(), &parts))
+    let proof = Multiproof::read(view, &accounts, &balances)?;
+    Ok(Before::new(tree.root(), &proof))
 }
 
 /// The root before the block, as 64 hex digits.

@@ -142,7 +142,7 @@ fn what_is_altered_behind_the_checksums_is_found_at_its_place() {
     fails(&altered(node), Check::RootBefore, "lead to");
     let stray = json!({"account": null, "level": 3, "index": 99_999, "hash": "0".repeat(64)});
     let stray = |json: &mut Value| json["before"]["nodes"].as_array_mut().unwrap().push(stray);
-    fails(&altered(stray), Check::RootBefore, "is beside no path");
+    fails(&altered(stray), Check::RootBefore, "is not next to a path");
     let root = |json: &mut Value| json["before"]["root"] = json!("0".repeat(64));
     fails(&altered(root), Check::RootBefore, "the bundle says 0000");
     let outcomes = |json: &mut Value| json["signature_outcomes"] = json!("07");
@@ -175,19 +175,19 @@ fn a_leaf_that_is_left_out_is_not_taken_for_an_empty_one() {
     // With its path: the other paths still lead to the root, by the hash of what is left out.
     let (_dir, store, _) = witnessed();
     let bundle = take(&store, 2).unwrap();
-    let parts = bundle.before.parts().unwrap();
-    let tree = crate::tree::PartialTree::new(parts.clone()).unwrap();
+    let proof = bundle.before.multiproof().unwrap();
+    let tree = crate::tree::PartialTree::new(proof.clone()).unwrap();
     let view = crate::tree::TreeView::new(Arc::new(tree));
     let fee_account: Value = serde_json::from_str(bundle.imported.get()).unwrap();
     let fee_account = fee_account["block"]["fee_account"].as_u64().unwrap() as u32;
     let less = |balances: &std::collections::BTreeSet<(u32, u32)>| {
-        let accounts = parts.accounts.keys().copied().collect();
-        let parts = crate::tree::Parts::take(&view, &accounts, balances).unwrap();
+        let accounts = proof.accounts.keys().copied().collect();
+        let proof = crate::tree::Multiproof::read(&view, &accounts, balances).unwrap();
         let mut bundle = bundle.clone();
-        bundle.before = Before::new(bundle.before.root, &parts);
+        bundle.before = Before::new(bundle.before.root, &proof);
         check(&bundle.to_file().unwrap()).unwrap()
     };
-    let all: std::collections::BTreeSet<_> = parts.balances.keys().copied().collect();
+    let all: std::collections::BTreeSet<_> = proof.balances.keys().copied().collect();
     assert!(less(&all).holds);
     for left_out in &all {
         let report = less(&all.iter().copied().filter(|key| key != left_out).collect());

@@ -1,4 +1,5 @@
-//! Bit order conventions (specification 01 §4) and packing of bits into field elements (§3.5).
+//! Bit order (docs/protocol/01-primitives.md §4) and packing of bits into field elements
+//! (docs/protocol/01-primitives.md §3.5).
 
 use super::Fr;
 use franklin_crypto::bellman::pairing::{
@@ -6,23 +7,16 @@ use franklin_crypto::bellman::pairing::{
     ff::{Field, PrimeField, PrimeFieldRepr},
 };
 
-/// How many bits always fit a field element.
-pub const CAPACITY: usize = 253;
+/// Number of bits that fit into every field element.
+pub(crate) const CAPACITY: usize = 253;
 
-/// The bits of the bytes in order, most significant bit of each byte first.
-pub fn be_bits(bytes: &[u8]) -> Vec<bool> {
+/// Returns the bits of the bytes in order, most significant bit of each byte first.
+pub(crate) fn be_bits(bytes: &[u8]) -> Vec<bool> {
     bytes.iter().flat_map(|byte| (0..8).rev().map(move |i| byte >> i & 1 == 1)).collect()
 }
 
-/// Appends the low `width` bits of the value, least significant first; beyond the value they are zeros.
-pub fn append_le_bits(bits: &mut Vec<bool>, value: &Fr, width: usize) {
-    let repr = value.into_repr();
-    let limbs = repr.as_ref();
-    bits.extend((0..width).map(|i| limbs.get(i / 64).is_some_and(|limb| limb >> (i % 64) & 1 == 1)));
-}
-
-/// `Σ bits[i]·2^i` in the field, so reduced modulo r if there are more bits than fit.
-pub fn le_bits_to_fr(bits: &[bool]) -> Fr {
+/// Returns `Σ bits[i]·2^i` in the field. More bits than fit are reduced modulo r.
+pub(crate) fn le_bits_to_fr(bits: &[bool]) -> Fr {
     let mut shift = FrRepr::from(1);
     shift.shl(CAPACITY as u32);
     // 2^253 is below the modulus.
@@ -34,19 +28,19 @@ pub fn le_bits_to_fr(bits: &[bool]) -> Fr {
     })
 }
 
-/// Splits the bits into groups of [`CAPACITY`] (the last may be shorter) and makes each a field element,
-/// first bit least significant.
-pub fn multipack(bits: &[bool]) -> Vec<Fr> {
+/// Splits the bits into groups of 253 (the last may be shorter) and packs each into a field
+/// element, first bit least significant.
+pub(crate) fn multipack(bits: &[bool]) -> Vec<Fr> {
     bits.chunks(CAPACITY).map(pack).collect()
 }
 
-/// At most [`CAPACITY`] bits as a field element.
+/// Packs at most [`CAPACITY`] bits into a field element.
 fn pack(bits: &[bool]) -> Fr {
     let mut repr = FrRepr::default();
     for (limb, bits) in repr.as_mut().iter_mut().zip(bits.chunks(64)) {
         *limb = bits.iter().rev().fold(0, |limb, bit| limb << 1 | u64::from(*bit));
     }
-    // 253 bits are below the modulus, so there is always a value.
+    // 253 bits are below the modulus, so this is never an error.
     Fr::from_repr(repr).unwrap_or_else(|_| Fr::zero())
 }
 
@@ -63,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_little_endian_and_253_long() {
+    fn groups_are_little_endian_and_have_253_bits() {
         let mut bits = vec![false; 255];
         bits[1] = true;
         bits[252] = true;
@@ -75,17 +69,16 @@ mod tests {
     }
 
     #[test]
-    fn values_become_bits_and_back() {
-        let mut value = Fr::zero();
-        value.sub_assign(&Fr::one());
-        let mut bits = vec![];
-        append_le_bits(&mut bits, &value, 256);
-        assert_eq!(bits.len(), 256);
-        assert_eq!(bits[254..], [false, false]);
-        assert_eq!(le_bits_to_fr(&bits), value);
-        bits.truncate(0);
-        append_le_bits(&mut bits, &fr::from_u64(0b1101), 3);
-        assert_eq!(bits, [true, false, true]);
+    fn bits_of_a_value_give_the_value() {
+        let mut greatest = Fr::zero();
+        greatest.sub_assign(&Fr::one());
+        for value in [greatest, fr::from_u64(0b1101), Fr::zero()] {
+            let mut bits = be_bits(&fr::to_bytes(&value));
+            bits.reverse();
+            assert_eq!(bits[254..], [false, false]);
+            assert_eq!(le_bits_to_fr(&bits), value);
+        }
+        assert_eq!(le_bits_to_fr(&[true, false, true]), fr::from_u64(5));
     }
 
     #[test]

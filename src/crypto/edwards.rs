@@ -1,8 +1,9 @@
-//! The curve of layer 2 keys, `-x² + y² = 1 + d·x²·y²` over Fr (specification 01 §8.1).
+//! The curve of layer 2 keys, `-x² + y² = 1 + d·x²·y²` over [`Fr`]
+//! (docs/protocol/01-primitives.md §8.1).
 //!
-//! Its group has order 8·s with a prime s, the modulus of [`Fs`]. Since -1 is a square and d is not, the
-//! addition law used here holds for all pairs of points, the neutral one included. Nothing runs in constant
-//! time.
+//! Its group has order 8·s with a prime s, the modulus of [`Fs`]. Since -1 is a square and d is
+//! not, the addition law used here holds for all pairs of points, including the neutral point.
+//! Nothing runs in constant time.
 
 use super::{Fr, fr, montgomery::Element};
 use franklin_crypto::{
@@ -11,14 +12,14 @@ use franklin_crypto::{
 };
 use std::{array, sync::LazyLock};
 
-/// Digits of 4 bits in a scalar below s, which has 251 bits.
+/// Number of 4-bit digits of a scalar below s, which has 251 bits.
 const DIGITS: usize = 63;
 
 /// Constants of the curve.
 struct Curve {
     d: Fr,
     twice_d: Element,
-    /// `digit·16^place` times the generator, for every place and digit.
+    /// `digit·16^place` times the generator, by place and digit.
     generator_multiples: Vec<[Addend; 16]>,
 }
 
@@ -44,7 +45,7 @@ static CURVE: LazyLock<Curve> = LazyLock::new(|| {
     Curve { d, twice_d, generator_multiples }
 });
 
-/// A point by its coordinates.
+/// A point in affine coordinates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Affine {
     pub(super) x: Fr,
@@ -52,8 +53,9 @@ pub(super) struct Affine {
 }
 
 impl Affine {
-    /// Unpacks y, little-endian, with the parity of x in the top bit. None if y is not below r or no x fits
-    /// it. As in the reference, x = 0 goes with either parity.
+    /// Unpacks y, little-endian, with the parity of x in the top bit. Returns `None` if y is not
+    /// below r or is not the y of a point. As in the reference, x = 0 is accepted with either
+    /// parity.
     pub(super) fn unpack(packed: &[u8; 32]) -> Option<Self> {
         let mut bytes = *packed;
         bytes.reverse();
@@ -76,7 +78,7 @@ impl Affine {
         Some(Self { x, y })
     }
 
-    /// The inverse of [`Self::unpack`].
+    /// Packs the point into the bytes that [`Self::unpack`] reads.
     pub(super) fn pack(&self) -> [u8; 32] {
         let mut bytes = fr::to_bytes(&self.y);
         bytes[0] |= u8::from(is_odd(&self.x)) << 7;
@@ -89,7 +91,7 @@ fn is_odd(x: &Fr) -> bool {
     fr::to_bytes(x)[31] & 1 == 1
 }
 
-/// A point as x/z, y/z with `t = x·y/z`.
+/// A point in extended coordinates: the affine ones are x/z and y/z, and `t = x·y/z`.
 #[derive(Clone, Copy)]
 pub(super) struct Point {
     x: Element,
@@ -98,7 +100,7 @@ pub(super) struct Point {
     z: Element,
 }
 
-/// A point prepared to be added.
+/// A point in the form in which it is added to others.
 #[derive(Clone, Copy)]
 struct Addend {
     y_plus_x: Element,
@@ -116,7 +118,6 @@ impl From<&Affine> for Point {
     }
 }
 
-/// Whether both are the same point.
 impl PartialEq for Point {
     fn eq(&self, other: &Self) -> bool {
         self.x.mul(&other.z) == other.x.mul(&self.z) && self.y.mul(&other.z) == other.y.mul(&self.z)
@@ -128,19 +129,19 @@ impl Point {
         Self::from(&Affine { x: Fr::zero(), y: Fr::one() })
     }
 
-    /// The generator times a scalar.
+    /// Returns the generator times a scalar.
     pub(super) fn generator_times(scalar: &Fs) -> Self {
         digits(scalar.into_repr().as_ref())
             .zip(&CURVE.generator_multiples)
             .fold(Self::neutral(), |sum, (digit, multiples)| sum.plus(&multiples[digit]))
     }
 
-    /// The point times a scalar.
+    /// Returns the point times a scalar.
     pub(super) fn times(&self, scalar: &Fs) -> Self {
         self.times_integer(scalar.into_repr().as_ref())
     }
 
-    /// Whether the point is in the subgroup of order s.
+    /// Returns true if the point is in the subgroup of order s.
     pub(super) fn is_in_subgroup(&self) -> bool {
         self.times_integer(Fs::char().as_ref()) == Self::neutral()
     }
@@ -167,7 +168,7 @@ impl Point {
         })
     }
 
-    /// 0 to 15 times the point.
+    /// Returns the point times 0 to 15.
     fn multiples(&self, twice_d: &Element) -> [Addend; 16] {
         let addend = self.addend(twice_d);
         let mut multiple = Self::neutral();
@@ -200,7 +201,8 @@ impl Point {
         let (sum, difference) = (b.add(&a), b.sub(&a));
         let e = self.x.add(&self.y).square().sub(&sum);
         let f = z.add(&z).sub(&difference);
-        // Two factors have their usual sign turned, and with it all coordinates: the point is the same.
+        // F and H have the opposite of their usual signs. This negates all coordinates, which
+        // leaves the point the same.
         Self::of_factors(&e, &f, &difference, &sum)
     }
 
@@ -209,7 +211,7 @@ impl Point {
     }
 }
 
-/// The digits of an integer below `2^252`, least significant first.
+/// Returns the 4-bit digits of an integer below `2^252`, least significant first.
 fn digits(limbs: &[u64]) -> impl DoubleEndedIterator<Item = usize> {
     (0..DIGITS).map(|i| (limbs[i / 16] >> (4 * (i % 16)) & 15) as usize)
 }

@@ -1,4 +1,4 @@
-//! Field elements as integers, bytes, hex and JSON (specification 01 §2).
+//! Field elements as integers, bytes, hex and JSON (docs/protocol/01-primitives.md §2).
 
 use franklin_crypto::bellman::pairing::{
     bn256::{Fr, FrRepr},
@@ -6,10 +6,10 @@ use franklin_crypto::bellman::pairing::{
 };
 use thiserror::Error;
 
-/// Why bytes or text are not a field element.
+/// Returned when bytes or text are not a field element.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum FrError {
-    /// The integer is the field modulus or greater.
+    /// The value is not below the modulus.
     #[error("not a field element: the value is not below the modulus")]
     NotInField,
     /// The text is not an even number of hex digits.
@@ -17,7 +17,7 @@ pub enum FrError {
     Hex(#[from] hex::FromHexError),
 }
 
-/// The value as 32 big-endian bytes.
+/// Returns the value as 32 big-endian bytes.
 pub fn to_bytes(value: &Fr) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (chunk, limb) in bytes.rchunks_exact_mut(8).zip(value.into_repr().as_ref()) {
@@ -26,7 +26,7 @@ pub fn to_bytes(value: &Fr) -> [u8; 32] {
     bytes
 }
 
-/// The field element whose value is these 32 big-endian bytes.
+/// Returns the field element with the value of 32 big-endian bytes.
 ///
 /// # Errors
 /// [`FrError::NotInField`] if the value is not below the modulus.
@@ -38,16 +38,17 @@ pub fn from_bytes(bytes: &[u8; 32]) -> Result<Fr, FrError> {
     Fr::from_repr(repr).map_err(|_| FrError::NotInField)
 }
 
-/// The value as 64 lower-case hex digits without prefix, the form of all JSON.
+/// Returns the value as 64 lower-case hex digits without prefix, as in all JSON.
 pub fn to_hex(value: &Fr) -> String {
     hex::encode(to_bytes(value))
 }
 
-/// Reads hex the way the reference does: an optional `0x` is dropped, short input is padded with zeros on the
-/// left, of long input only the low 32 bytes count.
+/// Parses hex as the reference does: an optional `0x` is dropped, short input is padded with zeros
+/// on the left, and of long input only the low 32 bytes count.
 ///
 /// # Errors
-/// [`FrError`] if the digits are not hex or odd in number, or the value is not below the modulus.
+/// [`FrError::Hex`] if a digit is not hex or the number of digits is odd, [`FrError::NotInField`]
+/// if the value is not below the modulus.
 pub fn from_hex(text: &str) -> Result<Fr, FrError> {
     let digits = hex::decode(text.strip_prefix("0x").unwrap_or(text))?;
     let low = &digits[digits.len().saturating_sub(32)..];
@@ -56,25 +57,25 @@ pub fn from_hex(text: &str) -> Result<Fr, FrError> {
     from_bytes(&bytes)
 }
 
-/// The integer as a field element.
+/// Returns an integer as a field element.
 pub fn from_u64(value: u64) -> Fr {
     from_u128(value.into())
 }
 
-/// The integer as a field element.
+/// Returns an integer as a field element.
 pub fn from_u128(value: u128) -> Fr {
     from_short_bytes(&value.to_be_bytes())
 }
 
-/// The big-endian integer value of an Ethereum address or a public key hash.
-pub fn from_address(address: &[u8; 20]) -> Fr {
+/// Returns the big-endian integer value of an Ethereum address or a public key hash.
+pub(crate) fn from_address(address: &[u8; 20]) -> Fr {
     from_short_bytes(address)
 }
 
-/// The big-endian integer value of fewer than 32 bytes, which is always below the modulus.
+/// Returns the big-endian integer value of fewer than 32 bytes, which is always below the modulus.
 fn from_short_bytes<const N: usize>(short: &[u8; N]) -> Fr {
     const { assert!(N < 32) };
-    // Most numbers of a witness: spares the change of form.
+    // Most numbers of a witness are zero, and zero needs no conversion to Montgomery form.
     if *short == [0; N] {
         return Fr::zero();
     }
@@ -83,16 +84,17 @@ fn from_short_bytes<const N: usize>(short: &[u8; N]) -> Fr {
     from_bytes(&bytes).unwrap_or_else(|_| Fr::zero())
 }
 
-/// For `#[serde(with = "…")]` on an [`Fr`]: 64 hex digits out, whatever [`from_hex`] takes in.
+/// The JSON form of an [`Fr`], for `#[serde(with = "…")]`: written by [`to_hex`], read by
+/// [`from_hex`].
 pub mod serde_fr {
     use super::Fr;
     use serde::{Deserializer, Serializer, de};
     use std::fmt;
 
-    /// Writes [`super::to_hex`].
+    /// Writes the value by [`super::to_hex`].
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// Returns the errors of the serializer.
     pub fn serialize<S: Serializer>(value: &Fr, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::to_hex(value))
     }
@@ -100,7 +102,7 @@ pub mod serde_fr {
     /// Reads a string by [`super::from_hex`].
     ///
     /// # Errors
-    /// Those of the deserializer, and of [`super::from_hex`].
+    /// Returns the errors of the deserializer and of [`super::from_hex`].
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fr, D::Error> {
         deserializer.deserialize_str(HexVisitor)
     }
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn hex_is_read_leniently_but_never_reduced() {
+    fn hex_is_parsed_leniently_but_never_reduced() {
         let two = from_u64(2);
         for text in ["02", "0x02", "0002", &format!("ffff{:064x}", 2), &format!("0x{:064X}", 2)] {
             assert_eq!(from_hex(text).unwrap(), two, "{text}");

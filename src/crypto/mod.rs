@@ -1,15 +1,18 @@
-//! The primitives of zkSync Lite: the field, the Rescue hash, float packing and the MuSig-Rescue signature
-//! (specification part 1). Nothing here knows accounts, transactions or blocks.
+//! The primitives of zkSync Lite: the field, the Rescue hash, float packing and the MuSig-Rescue
+//! signature (docs/protocol/01-primitives.md). This module knows no accounts, transactions or
+//! blocks.
 //!
-//! | module | what |
+//! | module | contents |
 //! | --- | --- |
 //! | [`fr`] | field elements as bytes, hex and JSON |
-//! | [`bits`] | bit order conventions, packing of bits into field elements |
+//! | `bits` | bit order, packing of bits into field elements |
 //! | [`packed_float`] | amounts and fees as mantissa and exponent |
 //! | [`rescue`] | the hash, alone and in batches |
 //! | [`signature`] | keys, signatures, hashes of signed messages |
+//! | `montgomery` | fast arithmetic in the field |
+//! | `edwards` | the curve of the keys |
 
-pub mod bits;
+pub(crate) mod bits;
 mod edwards;
 pub mod fr;
 mod montgomery;
@@ -19,5 +22,5 @@ pub mod signature;
 #[cfg(test)]
 mod test_vectors;
 
-/// The field everything is computed in: the scalar field of BN254.
+/// An element of the field of all hashes and witnesses: the scalar field of BN254.
 pub use franklin_crypto::bellman::pairing::bn256::Fr;

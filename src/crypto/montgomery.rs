@@ -1,7 +1,8 @@
 //! Arithmetic modulo r without allocation and with late reductions, for the hash and the curve.
 //!
-//! An [`Element`] holds `value·2^256` modulo r, like [`Fr`], but is only kept below `2r`, which spares most
-//! final subtractions: with `4r < 2^256`, the Montgomery product of two such numbers is below `2r` again.
+//! An [`Element`] holds `value·2^256` modulo r, like [`Fr`], but is only kept below `2r`. This
+//! avoids most final subtractions: as `4r < 2^256`, the Montgomery product of two such numbers is
+//! below `2r` again.
 
 use super::Fr;
 use franklin_crypto::bellman::pairing::{
@@ -17,12 +18,12 @@ const TWICE_MODULUS: [u64; 4] =
 /// `-1/r` modulo `2^64`.
 pub(super) const NEGATIVE_INVERSE: u64 = 0xc2e1_f593_efff_ffff;
 
-/// `(NEGATIVE_INVERSE·r + 1) / 2^64`: the multiple of r that is -1 modulo `2^64` makes the factor that clears a
-/// limb the limb itself.
+/// `(NEGATIVE_INVERSE·r + 1) / 2^64`. With the multiple of r that is -1 modulo `2^64`, the factor
+/// that clears a limb is the limb itself.
 const FRIENDLY: [u64; 4] =
     [0x2d3e_8053_e396_ee4d, 0xca47_8dbe_ab3c_92cd, 0xb2d8_f06f_77f5_2a93, 0x24d6_ba07_f7aa_8f04];
 
-/// `r - 1 = 2^28·t` with an odd t.
+/// The exponent in `r - 1 = 2^28·t` with an odd t.
 const TWO_ADICITY: u32 = 28;
 /// `(t - 1) / 2`.
 const HALF_ODD_PART: [u64; 4] =
@@ -52,7 +53,8 @@ impl Element {
     #[inline(always)]
     pub(super) fn square(&self) -> Self {
         let [a, b, c, d] = self.0;
-        // Each limb times itself and twice the limbs above; the double of a number below 2r fits four limbs.
+        // Each limb times itself and times twice the limbs above it. Twice a number below 2r fits
+        // into four limbs.
         let (c2, d2) = (c << 1 | b >> 63, d << 1 | c >> 63);
         let (s0, carry) = a.carrying_mul_add(a, 0, 0);
         let (s1, carry) = a.carrying_mul_add(b << 1, 0, carry);
@@ -79,7 +81,7 @@ impl Element {
         Self(reduce_once(add(&self.0, &negated), &TWICE_MODULUS))
     }
 
-    /// A square root if there is one (Tonelli and Shanks).
+    /// Returns a square root, or `None` if the element is not a square (Tonelli-Shanks algorithm).
     pub(super) fn sqrt(&self) -> Option<Self> {
         let [zero, one, root_of_unity] =
             [Fr::zero(), Fr::one(), Fr::root_of_unity()].map(|value| Self::from_fr(&value));
@@ -90,9 +92,11 @@ impl Element {
             let square = power.square();
             if bit { square.mul(self) } else { square }
         });
-        // Throughout, root² = self·excess, and the order of the excess divides 2^bound, that of the
-        // generator is it.
-        let (mut root, mut generator, mut bound) = (self.mul(&power), root_of_unity, TWO_ADICITY);
+        // Invariants: root² = self·excess; the order of the excess divides 2^bound; the order of
+        // the generator is 2^bound.
+        let mut root = self.mul(&power);
+        let mut generator = root_of_unity;
+        let mut bound = TWO_ADICITY;
         let mut excess = root.mul(&power);
         while excess != one {
             let (mut order, mut square) = (0, excess);
@@ -112,7 +116,8 @@ impl Element {
         Some(root)
     }
 
-    /// `Σ values[i]·factors[i] + summand` with a single reduction; factors and summand must be below r.
+    /// Returns `Σ values[i]·factors[i] + summand` with a single reduction. Factors and summand must
+    /// be below r.
     #[inline(always)]
     pub(super) fn linear(values: &[Self; 3], factors: &[Self; 3], summand: &Self) -> Self {
         let [a, b, c] = [0, 1, 2].map(|i| product(&values[i].0, &factors[i].0));
@@ -129,7 +134,7 @@ impl PartialEq for Element {
     }
 }
 
-/// The canonical element of a number below `2^256` in Montgomery form.
+/// Returns the field element of a number below `2^256` in Montgomery form.
 pub(super) fn fr_from_montgomery(mut limbs: [u64; 4]) -> Fr {
     loop {
         let (difference, borrow) = sub(&limbs, &MODULUS);
@@ -151,14 +156,14 @@ fn product(a: &[u64; 4], b: &[u64; 4]) -> [u64; 8] {
     [s0, s1, s2, s3, s4, s5, s6, s7]
 }
 
-/// Montgomery reduction: `t / 2^256` modulo r, below `t / 2^256 + (1 + 2^-63)·r`.
+/// Returns `t / 2^256` modulo r, below `t / 2^256 + (1 + 2^-63)·r` (Montgomery reduction).
 ///
-/// Four times a multiple of r that clears the lowest limb is added, and the others move down over it. The
-/// high half of t only joins the result, so that fewer limbs are carried through.
+/// Each of four steps adds a multiple of r that clears the lowest limb and moves the other limbs
+/// down by one. The high half of t is added at the end, so that carries run through fewer limbs.
 ///
-/// The first two multiples are those by [`FRIENDLY`], which need no factor computed. They leave less than
-/// `2^64·FRIENDLY + FRIENDLY + 2^128`, five limbs. The usual multiples, below `2^64·r`, bring that to less
-/// than 2r and then to less than `(1 + 2^-63)·r`.
+/// The first two steps use [`FRIENDLY`], which needs no factor to be computed. They leave less than
+/// `2^64·FRIENDLY + FRIENDLY + 2^128`, five limbs. The other two add multiples below `2^64·r`,
+/// which leave less than 2r and then less than `(1 + 2^-63)·r`.
 #[inline(always)]
 fn reduce([a, b, c, d, high @ ..]: [u64; 8]) -> [u64; 4] {
     let [a, b, c, d, e] = add_multiple([b, c, d, 0, 0], &FRIENDLY, a);
@@ -168,8 +173,9 @@ fn reduce([a, b, c, d, high @ ..]: [u64; 8]) -> [u64; 4] {
     add(&[a, b, c, d], &high)
 }
 
-/// `sum + a·b`, which must be below `2^320`. The low and the high halves of the products are added in a
-/// chain of carries each; products that are added one by one take twice as many instructions.
+/// Returns `sum + a·b`, which must be below `2^320`. The low halves of the products are added in
+/// one chain of carries and the high halves in another; adding product by product takes twice as
+/// many instructions.
 #[inline(always)]
 fn add_multiple([s0, s1, s2, s3, s4]: [u64; 5], a: &[u64; 4], b: u64) -> [u64; 5] {
     let [(l0, h0), (l1, h1), (l2, h2), (l3, h3)] = a.map(|a| a.carrying_mul(b, 0));
@@ -186,7 +192,7 @@ fn add_multiple([s0, s1, s2, s3, s4]: [u64; 5], a: &[u64; 4], b: u64) -> [u64; 5
     [s0, s1, s2, s3, s4]
 }
 
-/// The sum, which must fit.
+/// Returns the sum, which must fit into N limbs.
 #[inline(always)]
 fn add<const N: usize>(a: &[u64; N], b: &[u64; N]) -> [u64; N] {
     let (mut sum, mut carry) = ([0; N], false);
@@ -197,7 +203,7 @@ fn add<const N: usize>(a: &[u64; N], b: &[u64; N]) -> [u64; N] {
     sum
 }
 
-/// The difference modulo `2^256`, and whether it is negative.
+/// Returns the difference modulo `2^256`, and true if the difference is negative.
 #[inline(always)]
 fn sub(a: &[u64; 4], b: &[u64; 4]) -> ([u64; 4], bool) {
     let (mut difference, mut borrow) = ([0; 4], false);
@@ -207,6 +213,7 @@ fn sub(a: &[u64; 4], b: &[u64; 4]) -> ([u64; 4], bool) {
     (difference, borrow)
 }
 
+/// Subtracts the modulus from a value that is not below it.
 #[inline(always)]
 fn reduce_once(value: [u64; 4], modulus: &[u64; 4]) -> [u64; 4] {
     let (difference, borrow) = sub(&value, modulus);
@@ -222,7 +229,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn number() -> impl Strategy<Value = [u64; 4]> {
-        // Limbs of all zeros and all ones provoke carries; the top one keeps the number below 2r.
+        // Limbs of all zeros or all ones provoke carries; the top limb keeps the number below 2r.
         let limb = || prop_oneof![Just(0), Just(u64::MAX), any::<u64>()];
         (limb(), limb(), limb(), 0..TWICE_MODULUS[3]).prop_map(|(a, b, c, d)| [a, b, c, d])
     }
@@ -253,7 +260,7 @@ mod tests {
             factors in [number(), number(), number()],
             summand in number(),
         ) {
-            // Those must be canonical.
+            // Factors and summand must be below r.
             let canonical = |limbs| Element::from_fr(&Element(limbs).to_fr());
             let (values, factors) = (values.map(Element), factors.map(canonical));
             let mut expected = Element(summand).to_fr();
@@ -276,9 +283,9 @@ mod tests {
         }
     }
 
-    /// The numbers at the ends of their range and of each limb, in all pairs.
+    /// Multiplies all pairs of numbers at the limits of the range and of each limb.
     #[test]
-    fn operations_on_edge_numbers_match_the_field() {
+    fn products_of_edge_numbers_match_the_field() {
         let (below, _) = sub(&TWICE_MODULUS, &[1, 0, 0, 0]);
         let mut numbers = vec![below, MODULUS, sub(&MODULUS, &[1, 0, 0, 0]).0, add(&MODULUS, &[1, 0, 0, 0])];
         for mask in 0..16u64 {

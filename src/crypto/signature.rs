@@ -1,8 +1,9 @@
-//! Keys and signatures of layer 2: Schnorr over the twisted Edwards curve "alternative baby jubjub" with a
-//! Rescue challenge, known as MuSig-Rescue with a single signer (specification 01 §8).
+//! Keys and signatures of layer 2: Schnorr over the twisted Edwards curve "alternative baby jubjub"
+//! with a Rescue challenge, known as MuSig-Rescue with a single signer
+//! (docs/protocol/01-primitives.md §8).
 //!
-//! A packed public key is 32 bytes, a packed signature the 32 bytes of the point R, then S as 32 bytes
-//! little-endian.
+//! A packed public key has 32 bytes. A packed signature is the packed point R (32 bytes), then S as
+//! 32 bytes little-endian.
 
 use super::{
     Fr, bits,
@@ -16,10 +17,11 @@ use franklin_crypto::{
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// The longest message [`rescue_hash_tx_msg`] takes, in bytes; shorter ones are padded with zeros to it.
-pub const MAX_MESSAGE_BYTES: usize = 92;
+/// Length of the longest message that can be signed, in bytes. Shorter messages are padded with
+/// zeros to this length.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 92;
 
-/// A signature to check: a packed key, a packed signature, and the message it is said to be over.
+/// A signature to check, with its key and message.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
     /// The packed public key.
@@ -30,15 +32,17 @@ pub struct Claim<'a> {
     pub message: &'a [u8],
 }
 
-/// Checks a signature over [`rescue_hash_tx_msg`] of the message. Returns the hash of the public key
-/// ([`pub_key_hash`]) if it is valid; none if it is not, if a point or S is malformed, a point is outside
-/// the prime order subgroup, or the message is longer than [`MAX_MESSAGE_BYTES`].
-pub fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
+/// Checks one signature as [`verify_batch`] does.
+pub(crate) fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
     verify_batch(&[Claim { pub_key, signature, message }]).pop().flatten()
 }
 
-/// [`verify`] of each claim, on this thread. The hashes of all are computed together, so that many claims at once
-/// cost less than one after the other.
+/// Checks each signature over the Rescue hash of its message, on this thread. Returns the hash of
+/// the public key ([`pub_key_hash`]) if the signature is valid. Returns `None` if it is not, if a
+/// point or S is malformed, if a point is outside the prime-order subgroup, or if the message is
+/// longer than 92 bytes.
+///
+/// All claims are hashed together, which costs less than one call for each.
 pub fn verify_batch(claims: &[Claim<'_>]) -> Vec<Option<[u8; 20]>> {
     let parsed: Vec<Option<Parsed>> = claims.iter().map(Parsed::of).collect();
     let hashes = challenges_and_key_hashes(&parsed.iter().flatten().collect::<Vec<&Parsed>>());
@@ -46,7 +50,8 @@ pub fn verify_batch(claims: &[Claim<'_>]) -> Vec<Option<[u8; 20]>> {
     let verify = |parsed: &Option<Parsed>| {
         let (parsed, (challenge, key_hash)) = (parsed.as_ref()?, hashes.next()?);
         let key = Point::from(&parsed.key);
-        // R needs no such check: once the equation holds, it is the difference of two points of the subgroup.
+        // R needs no such check: if the equation holds, R is the difference of two points of the
+        // subgroup.
         let valid = key.is_in_subgroup()
             && key.times(&challenge).add(&Point::from(&parsed.r)) == Point::generator_times(&parsed.s);
         valid.then_some(key_hash)
@@ -54,14 +59,14 @@ pub fn verify_batch(claims: &[Claim<'_>]) -> Vec<Option<[u8; 20]>> {
     parsed.iter().map(verify).collect()
 }
 
-/// Whether a packed key is the neutral point, which verifies over any message with a fitting signature. Under any other
-/// key, a signature is valid over one challenge only.
-pub fn is_neutral(pub_key: &[u8; 32]) -> bool {
-    // y = 1, and x = 0 with either sign.
+/// Returns true if a packed key is the neutral point. The validity of its signatures does not
+/// depend on the message; under any other key, a signature is valid for one challenge only.
+pub(crate) fn is_neutral(pub_key: &[u8; 32]) -> bool {
+    // y = 1, and x = 0 with either parity.
     pub_key[0] == 1 && pub_key[1..31].iter().all(|byte| *byte == 0) && pub_key[31] & 0x7f == 0
 }
 
-/// A claim whose parts are well formed.
+/// A claim whose points and S are well-formed.
 struct Parsed {
     key: Affine,
     r: Affine,
@@ -81,41 +86,43 @@ impl Parsed {
     }
 }
 
-/// The hash by which an account refers to its public key; none if the bytes are not a point of the curve.
+/// Returns the hash by which an account refers to its public key, or `None` if the bytes are not a
+/// point of the curve.
 pub fn pub_key_hash(pub_key: &[u8; 32]) -> Option<[u8; 20]> {
     let key = Affine::unpack(pub_key)?;
     Some(last_20_bytes(&rescue::hash_elements(&[key.x, key.y])))
 }
 
-/// The 32 bytes that are signed for a message: its Rescue hash, little-endian.
+/// Returns the 32 bytes that are signed for a message: its Rescue hash, little-endian.
 ///
 /// # Panics
 /// If the message is longer than [`MAX_MESSAGE_BYTES`].
-pub fn rescue_hash_tx_msg(message: &[u8]) -> [u8; 32] {
+fn rescue_hash_tx_msg(message: &[u8]) -> [u8; 32] {
     le_bytes(&rescue::hash_elements(&message_elements(message)))
 }
 
-/// What a swap's signed message says of its two orders: 248 bits of the Rescue hash of their bytes, each byte
-/// bit-reversed.
-pub fn rescue_hash_orders(orders: &[u8; 178]) -> [u8; 31] {
+/// Returns the hash of two orders in the signed message of a swap: 248 bits of the Rescue hash of
+/// the bytes of the orders, each byte bit-reversed.
+pub(crate) fn rescue_hash_orders(orders: &[u8; 178]) -> [u8; 31] {
     let hash = le_bytes(&rescue::hash_bits(&bits::be_bits(orders)));
     std::array::from_fn(|i| hash[i].reverse_bits())
 }
 
-/// A secret scalar; whoever holds it signs for the account. Its `Debug` form does not show it.
+/// A secret scalar that signs for an account. The `Debug` form does not show it.
 #[derive(Clone)]
 pub struct PrivateKey(Fs);
 
 impl PrivateKey {
-    /// The key with this big-endian value; none if it is not below the group order.
-    pub fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
+    /// Returns the key with the given big-endian value, or `None` if the value is not below the
+    /// group order.
+    fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
         let mut repr = FsRepr::default();
         repr.read_be(&bytes[..]).ok()?;
         Fs::from_repr(repr).ok().map(Self)
     }
 
-    /// A key derived from a seed of any length: SHA-256, at least twice, until the value is below the group
-    /// order.
+    /// Derives a key from a seed of any length: SHA-256, at least twice, until the value is below
+    /// the group order.
     pub fn from_seed(seed: &[u8]) -> Self {
         let mut candidate: [u8; 32] = Sha256::digest(seed).into();
         loop {
@@ -126,15 +133,15 @@ impl PrivateKey {
         }
     }
 
-    /// The packed public key.
+    /// Returns the packed public key.
     pub fn public_key(&self) -> [u8; 32] {
         Point::generator_times(&self.0).to_affine().pack()
     }
 
-    /// Signs [`rescue_hash_tx_msg`] of the message, deterministically.
+    /// Signs the Rescue hash of the message. The same key and message give the same signature.
     ///
     /// # Panics
-    /// If the message is longer than [`MAX_MESSAGE_BYTES`].
+    /// If the message is longer than 92 bytes.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         let hash = rescue_hash_tx_msg(message);
         let nonce = self.nonce(&hash);
@@ -151,8 +158,8 @@ impl PrivateKey {
         signature
     }
 
-    /// The nonce of the reference. It resembles RFC 6979 but retries differently, which shows in every
-    /// signature because most candidates exceed the group order.
+    /// Returns the nonce that the reference uses. The derivation resembles RFC 6979 but retries
+    /// differently, which affects most signatures because most candidates exceed the group order.
     fn nonce(&self, hash: &[u8; 32]) -> Fs {
         let digest = Sha256::digest(hash);
         let mut secret = [0; 32];
@@ -179,12 +186,14 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// The challenges of signatures and the hashes of their keys. That is five permutations each, in three batches: what does
-/// not wait for another is computed together.
+/// Returns the challenges of signatures and the hashes of their keys.
+///
+/// Each takes five permutations. They are computed in three batches, each of which holds everything
+/// whose inputs are known.
 fn challenges_and_key_hashes(parsed: &[&Parsed]) -> Vec<(Fs, [u8; 20])> {
     use rescue::{absorb, initial_state};
     let count = parsed.len();
-    // The message hash only enters the second half of what the challenge absorbs.
+    // The challenge absorbs the hash of the message only in its second round.
     let points = |p: &Parsed, hash: [u8; 32]| challenge_elements(&p.key, &p.r, &hash);
     let messages = parsed.iter().map(|p| absorb(initial_state(p.message.len()), &p.message, 0));
     let challenges = parsed.iter().map(|p| {
@@ -207,7 +216,7 @@ fn challenges_and_key_hashes(parsed: &[&Parsed]) -> Vec<(Fs, [u8; 20])> {
     third.iter().zip(keys).map(|(state, key)| (challenge(state), last_20_bytes(&key[0]))).collect()
 }
 
-/// The message padded with zeros to 736 bits: three elements.
+/// Packs the message, padded with zeros to 736 bits, into three elements.
 fn message_elements(message: &[u8]) -> Vec<Fr> {
     assert!(message.len() <= MAX_MESSAGE_BYTES, "message of {} bytes", message.len());
     let mut padded = [0; MAX_MESSAGE_BYTES];
@@ -215,12 +224,12 @@ fn message_elements(message: &[u8]) -> Vec<Fr> {
     bits::multipack(&bits::be_bits(&padded))
 }
 
-/// What the challenge absorbs (§8.3): four elements.
+/// Packs the input of the challenge (docs/protocol/01-primitives.md §8.3) into four elements.
 fn challenge_elements(key: &Affine, r: &Affine, hash: &[u8; 32]) -> Vec<Fr> {
     bits::multipack(&bits::be_bits(&[le_bytes(&key.x), le_bytes(&r.x), *hash].concat()))
 }
 
-/// The challenge out of the sponge: 125 low bits of each of two cells.
+/// Returns the challenge of a sponge: the low 125 bits of each of its two output cells.
 fn challenge(state: &rescue::State) -> Fs {
     let [low, high] = [state[0], state[1]].map(|cell| {
         let mut repr = FsRepr::default();
@@ -231,7 +240,7 @@ fn challenge(state: &rescue::State) -> Fs {
     let mut sum = high;
     sum.shl(125);
     sum.add_nocarry(&low);
-    // 250 bits are below the group order, so there is always a value.
+    // 250 bits are below the group order, so this is never an error.
     Fs::from_repr(sum).unwrap_or_else(|_| Fs::zero())
 }
 
@@ -252,7 +261,7 @@ fn le_bytes(value: &Fr) -> [u8; 32] {
     bytes
 }
 
-/// HMAC-SHA-256 with a key of 32 bytes.
+/// Returns the HMAC-SHA-256 of the parts under a key of 32 bytes.
 fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let keyed = |pad: u8| {
         let mut block = [pad; 64];

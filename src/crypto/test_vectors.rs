@@ -1,4 +1,4 @@
-//! The primitives vectors of the reference implementation, for the tests of this module.
+//! The test vectors of the reference implementation for the primitives.
 #![allow(clippy::unwrap_used)]
 
 use serde_json::Value;
@@ -12,7 +12,7 @@ pub(super) fn vectors() -> &'static Value {
     &VECTORS
 }
 
-/// Field elements in a list of hex strings.
+/// Parses a list of hex strings as field elements.
 pub(super) fn elements(list: &Value) -> Vec<super::Fr> {
     list.as_array().unwrap().iter().map(element).collect()
 }
@@ -21,7 +21,7 @@ pub(super) fn element(text: &Value) -> super::Fr {
     super::fr::from_hex(text.as_str().unwrap()).unwrap()
 }
 
-/// Bytes in a hex string, with or without `sync:` in front.
+/// Parses a hex string as bytes. An optional `sync:` is dropped.
 pub(super) fn bytes(text: &Value) -> Vec<u8> {
     let text = text.as_str().unwrap();
     hex::decode(text.strip_prefix("sync:").unwrap_or(text)).unwrap()

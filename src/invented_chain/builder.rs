@@ -203,7 +203,7 @@ impl ChainBuilder {
         let leaves: Vec<LeafUpdate> = updates.iter().map(|(id, _)| leaf(id.0)).collect();
         let view = TreeView::new(self.memory.clone());
         let versions = AccountTree::open(&view).unwrap().apply(&leaves, &[]).unwrap();
-        self.memory.apply(&versions.delta(0, 1));
+        self.memory.apply(&versions.change_set(0, 1));
         versions.root(1)
     }
 }

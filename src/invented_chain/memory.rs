@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::tree::build::{InitialAccount, TreeBuilder};
-use crate::tree::{SourceError, TreeDelta, TreeSource};
+use crate::tree::{ChangeSet, SourceError, TreeSource};
 
 /// Accounts that are hashed together when a tree is built.
 const TOGETHER: usize = 4096;
@@ -41,7 +41,7 @@ impl Memory {
     ///
     /// # Panics
     /// When a change does not start from what is there.
-    pub fn apply(&self, delta: &TreeDelta) {
+    pub fn apply(&self, delta: &ChangeSet) {
         let mut map = self.0.lock().unwrap();
         for change in &delta.changes {
             assert_eq!(map.get(&change.key), change.old.as_ref(), "a change starts from what is there");

@@ -26,7 +26,7 @@ use crate::store::open::Parameters;
 use crate::store::queue::jobs::{JobCounts, JobRow};
 use crate::store::queue::proofs::ProofRow;
 use crate::store::queue::rejected::RejectedRow;
-use crate::tree::source::TreeDelta;
+use crate::tree::source::ChangeSet;
 
 /// Bytes of a decompressed body that are looked at: a short frame may stand for very much.
 const LOOKED_AT: u64 = 1 << 20;
@@ -40,7 +40,7 @@ const RECORDS: &[fn(&[u8])] = &[
     record::<Quarantine>,
     record::<AccountState>,
     record::<ChangeRow>,
-    record::<TreeDelta>,
+    record::<ChangeSet>,
     record::<WitnessRow>,
     record::<JobRow>,
     record::<JobCounts>,
@@ -196,7 +196,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
         codec::body_bytes("", &ChangeRow { number: 1, root: [1; 32], delta: inline() }),
         codec::body_bytes(
             "",
-            &TreeDelta { changes: vec![crate::tree::Change { key: vec![1], old: None, new: Some(vec![2]) }] },
+            &ChangeSet { changes: vec![crate::tree::Change { key: vec![1], old: None, new: Some(vec![2]) }] },
         ),
         codec::body_bytes("", &WitnessRow { body: inline(), operations: 9, stored_at_ms: 8 }),
         codec::body_bytes(

@@ -17,7 +17,7 @@ use crate::store::open::PARAMETERS;
 use crate::store::queue::jobs::{JobDataRef, JobRow};
 use crate::store::queue::proofs::ProofRow;
 use crate::store::queue::rejected::RejectedRow;
-use crate::tree::source::{Change, TreeDelta};
+use crate::tree::source::{Change, ChangeSet};
 
 fn frozen<T: Serialize + DeserializeOwned + PartialEq + Debug>(record: T, golden: &str) {
     let sealed = codec::seal(&record).unwrap();
@@ -96,7 +96,7 @@ fn records_are_frozen() {
         ChangeRow { number: 1, root: [1; 32], delta: inline.clone() },
         "010101010101010101010101010101010101010101010101010101010101010101010003010203097752cbb9",
     );
-    frozen(TreeDelta { changes: vec![change] }, "01010101000101020c14140f");
+    frozen(ChangeSet { changes: vec![change] }, "01010101000101020c14140f");
     frozen(WitnessRow { body: inline.clone(), operations: 9, stored_at_ms: 8 }, "010003010203090908af3d7bb3");
     frozen(job, "0101000102024801010170030400779589dd");
     frozen(failed, "010101030202480100030401000301020309183df073");

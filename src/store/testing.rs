@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::tree::source::{Change, TreeDelta};
+use crate::tree::source::{Change, ChangeSet};
 
 /// 2026-01-01 in milliseconds.
 pub const NOW: u64 = 1_767_225_600_000;
@@ -86,10 +86,10 @@ pub fn put_block(store: &Store, number: u32) -> Result<PutOutcome, StoreError> {
 }
 
 /// The change of the tree by block n: the root, and an entry of its own.
-pub fn delta(number: u32) -> TreeDelta {
+pub fn delta(number: u32) -> ChangeSet {
     let text = |n: u32| Some(n.to_string().into_bytes());
     let own = Change { key: format!("n{number}").into_bytes(), old: None, new: Some(noise(number, 40)) };
-    TreeDelta {
+    ChangeSet {
         changes: vec![Change { key: b"root".to_vec(), old: text(number - 1), new: text(number) }, own],
     }
 }

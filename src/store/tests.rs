@@ -9,7 +9,7 @@ use super::*;
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog, TREE};
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::keys;
-use crate::tree::source::{Change, TreeDelta};
+use crate::tree::source::{Change, ChangeSet};
 
 #[test]
 fn a_folder_has_one_process_and_is_free_again_afterwards() {
@@ -199,7 +199,7 @@ fn a_change_larger_than_a_transaction_is_applied_whole() {
     put_genesis(&store);
     put_block(&store, 1).unwrap();
     let change = |n: u32| Change { key: n.to_be_bytes().into(), old: None, new: Some(noise(n, 64)) };
-    let delta = TreeDelta { changes: (0..20_000).map(change).collect() };
+    let delta = ChangeSet { changes: (0..20_000).map(change).collect() };
     store.commit_witness(WitnessCommit { number: 1, witness: None, delta: &delta, root: [1; 32] }).unwrap();
     let all = store.tree_source().range(&[0], &[1], 50_000).unwrap();
     assert_eq!(all.len(), 20_000);
@@ -262,7 +262,7 @@ proptest::proptest! {
                 };
                 Change { key, old, new }
             });
-            let delta = TreeDelta { changes: changes.collect() };
+            let delta = ChangeSet { changes: changes.collect() };
             store.commit_witness(WitnessCommit { number, witness: None, delta: &delta, root: [0; 32] }).unwrap();
             if at % 3 == 1 {
                 drop(store);

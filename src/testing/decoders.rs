@@ -230,31 +230,20 @@ fn public_data(bytes: &[u8]) {
         legacy.public_data().expect("what was read can be written");
     }
     if let Some(amount) = packed_float::unpack_amount(bytes) {
-        assert!(packed_float::is_amount_packable(amount));
+        let packed = packed_float::pack_amount(amount).expect("an unpacked amount can be packed");
+        assert_eq!(packed_float::unpack_amount(&packed), Some(amount));
     }
     if let Some(fee) = packed_float::unpack_fee(bytes) {
-        assert!(packed_float::is_fee_packable(fee));
+        let packed = packed_float::pack_fee(fee).expect("an unpacked fee can be packed");
+        assert_eq!(packed_float::unpack_fee(&packed), Some(fee));
     }
     if let Some(value) = bytes.first_chunk().map(|bytes| u128::from_be_bytes(*bytes)) {
-        use packed_float::{pack_amount, pack_amount_up, pack_fee, pack_fee_up, unpack_amount, unpack_fee};
-        packs_around(value, pack_amount, pack_amount_up, unpack_amount);
-        packs_around(value, pack_fee, pack_fee_up, unpack_fee);
-    }
-}
-
-/// Rounded down it is not more, rounded up it is not less.
-fn packs_around<const N: usize, E>(
-    value: u128,
-    down: impl Fn(u128) -> Result<[u8; N], E>,
-    up: impl Fn(u128) -> Result<[u8; N], E>,
-    unpack: impl Fn(&[u8]) -> Option<u128>,
-) {
-    if let Ok(packed) = down(value) {
-        assert!(unpack(&packed).is_some_and(|packed| packed <= value));
-    }
-    if let Ok(packed) = up(value) {
-        // Above the largest number of 128 bits there is nothing to unpack to.
-        assert!(unpack(&packed).is_none_or(|packed| packed >= value));
+        if let Ok(packed) = packed_float::pack_amount(value) {
+            assert!(packed_float::unpack_amount(&packed).is_some_and(|packed| packed <= value));
+        }
+        if let Ok(packed) = packed_float::pack_fee(value) {
+            assert!(packed_float::unpack_fee(&packed).is_some_and(|packed| packed <= value));
+        }
     }
 }
 

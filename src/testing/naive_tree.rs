@@ -8,7 +8,7 @@ use franklin_crypto::rescue::{bn256::Bn256RescueParams, rescue_hash};
 
 use crate::crypto::{Fr, bits, fr};
 use crate::tree::build::InitialAccount;
-use crate::tree::{AccountHeader, leaf, levels};
+use crate::tree::{AccountHeader, AccountLeaf, batch, leaf};
 
 static PARAMETERS: LazyLock<Bn256RescueParams> = LazyLock::new(Bn256RescueParams::new_checked_2_into_1);
 
@@ -61,7 +61,7 @@ impl NaiveTree {
             touched.dedup();
             let children = |&index: &u32| [0, 1].map(|side| self.node(level - 1, index << 1 | side));
             let pairs: Vec<[Fr; 2]> = touched.iter().map(children).collect();
-            let parents = levels::compress_all(&pairs);
+            let parents = batch::compress_all(&pairs);
             self.nodes.extend(touched.iter().map(|&index| (level, index)).zip(parents));
         }
     }
@@ -126,7 +126,7 @@ impl NaiveAccountTree {
             });
             tree.balances.insert(account.id, balances.clone());
             tree.headers.insert(account.id, account.header);
-            leaves.push((account.header, balances.root()));
+            leaves.push(AccountLeaf { header: account.header, balance_root: balances.root() });
         }
         let ids = accounts.iter().map(|account| account.id);
         tree.accounts.fill(ids.zip(leaf::account_leaf_hashes(&leaves)));

@@ -11,7 +11,7 @@ use super::decoders::{DECODERS, SECRET, hmac};
 use crate::crypto::fr;
 use crate::domain::{ImportedBlock, ZkSyncOp, sample_aggregated_proof, sample_single_proof};
 use crate::store::decoders as stored;
-use crate::tree::record::{self, AccountLeaf};
+use crate::tree::{AccountLeaf, record};
 
 /// Inputs by the name of their decoder, at least one for each. `repository` is the root of a clone.
 pub fn seeds(repository: &Path) -> BTreeMap<&'static str, Vec<Vec<u8>>> {

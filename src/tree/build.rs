@@ -1,62 +1,65 @@
-//! A tree from nothing: the genesis state, by ascending account id.
+//! Builds a tree from accounts by ascending id: the tree of a genesis.
 //!
-//! The account tree is built in *parts*: subtrees over 2^11 neighbouring ids. A part gives all of its records at once, and only its
-//! root is kept, so memory does not grow with the number of accounts, and what is above the parts is hashed last
-//! ([`TreeBuilder::finish`]). The root of a part comes back out of its records ([`TreeBuilder::resume`]), so a build
-//! that was interrupted goes on after the parts it has stored, and hashes next to nothing again.
+//! The account tree is built in *parts*: subtrees over 2^11 neighbouring ids. A part returns all of
+//! its records at once and only its root is kept, so memory does not grow with the number of
+//! accounts. The nodes above the parts are hashed last ([`TreeBuilder::finish`]). The root of a
+//! part follows from a few of its records (`TreeBuilder::resume`), so an interrupted build
+//! continues after the parts that are stored, and hashes almost nothing twice.
 //!
 //! # Cost
 //!
-//! An account with one balance: 1 permutation for the balance leaf, 32 for its tree, 3 for the account leaf, 1 for the account tree.
-//! Equal sets of balances are hashed once as long as the builder remembers them; such an account costs 4.
+//! An account with one balance takes 1 permutation for the balance leaf, 32 for the balance tree, 3
+//! for the account leaf and 1 for the account tree. Equal sets of balances are hashed once while
+//! the builder remembers them; an account with a remembered set takes 4 permutations.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::account_tree::TreeError;
-use super::leaf::{self, AccountHeader, EMPTY_ACCOUNT, EMPTY_BALANCE};
-use super::levels;
-use super::record::{self, AccountLeaf, TreeId};
+use super::batch::compress_all;
+use super::error::TreeError;
+use super::leaf::{self, AccountHeader, AccountLeaf, EMPTY_ACCOUNT, EMPTY_BALANCE};
+use super::record::{self, Roots};
+use super::shape::{DEPTH, TreeId, USED_SUBTREE_DEPTH};
 use super::source::{Entry, TreeSource};
-use super::{ACCOUNT_TREE_DEPTH, BALANCE_TREE_DEPTH, USED_SUBTREE_DEPTH};
+use super::subtree;
 use crate::crypto::Fr;
 
-/// An account to start with.
+/// An account of a new tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitialAccount {
     /// Account id.
     pub id: u32,
     /// Nonce, key hash and address.
     pub header: AccountHeader,
-    /// Balances by token, ascending; zero ones may be present.
+    /// Balances by ascending token. Balances of zero are ignored.
     pub balances: Vec<(u32, u128)>,
 }
 
-/// Records of a stored tree, see [`record`].
+/// Records of a stored tree: keys and values of [`record`].
 pub type Records = Vec<Entry>;
 
 /// Level of the roots of parts.
 const PART_LEVEL: usize = 11;
-/// Records of balance trees that are remembered at most; some 200 bytes each.
+/// Maximum number of records of remembered balance trees, of about 200 bytes each.
 const REMEMBERED: usize = 1 << 17;
 
-/// What is left of a build once every account was added.
+/// The last records of a build, and the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
     /// The records above the parts.
     pub records: Records,
-    /// The record without which there is no tree: to be stored last.
+    /// The record of the roots. A tree without it is not a tree, so it is stored last.
     pub roots: Entry,
     /// Root of the account tree.
     pub root: Fr,
 }
 
-/// See the module.
+/// A build in progress.
 pub struct TreeBuilder {
     part_level: usize,
     /// Index and root of each part that holds an account.
     parts: Vec<(u32, Fr)>,
-    /// No account below this id is added any more.
+    /// All accounts below this id are added.
     next: u32,
     remembered: Remembered,
     hashed_sets: u64,
@@ -65,17 +68,18 @@ pub struct TreeBuilder {
 /// Balances other than zero by token, ascending.
 type Balances = Vec<(u32, u128)>;
 
-/// A balance tree: its root, and level, index and record of each branch.
+/// A balance tree.
 struct BalanceTree {
     root: Fr,
+    /// Level, index and record of each branch.
     branches: Vec<(usize, u32, Vec<u8>)>,
 }
 
-/// Trees of sets that were met before.
+/// The balance trees of recent sets of balances.
 #[derive(Default)]
 struct Remembered {
     trees: HashMap<Balances, Arc<BalanceTree>>,
-    /// Balances and branches in `trees`, and one for each tree.
+    /// Number of balances and branches in `trees`, plus one for each tree.
     records: usize,
 }
 
@@ -84,7 +88,8 @@ impl Remembered {
         self.trees.get(set)
     }
 
-    /// Forgets everything when it is full: what still matters is soon met again.
+    /// Adds a tree. If there is no room for it, all other trees are removed first: those of
+    /// frequent sets are soon added again.
     fn insert(&mut self, set: Balances, tree: Arc<BalanceTree>) {
         let size = 1 + set.len() + tree.branches.len();
         if self.records + size > REMEMBERED {
@@ -111,8 +116,8 @@ impl Default for TreeBuilder {
 }
 
 impl TreeBuilder {
-    /// A builder whose parts are subtrees of that height, at most 24; tests use small ones.
-    pub fn with_part_level(part_level: usize) -> Self {
+    /// Creates a builder whose parts are subtrees of the given height, at most 24.
+    fn with_part_level(part_level: usize) -> Self {
         Self {
             part_level: part_level.min(USED_SUBTREE_DEPTH),
             parts: Vec::new(),
@@ -122,22 +127,21 @@ impl TreeBuilder {
         }
     }
 
-    /// Goes on with a build whose records of accounts with ids below `done`, as [`Self::done`] gave it, are in `source`.
-    ///
-    /// # Errors
-    /// When the source cannot be read.
-    pub fn resume(mut self, source: &dyn TreeSource, done: u32) -> Result<Self, TreeError> {
+    /// Continues an interrupted build. `source` holds the records of all accounts with ids below
+    /// `done`, which is a value that [`Self::done`] returned.
+    pub(crate) fn resume(mut self, source: &dyn TreeSource, done: u32) -> Result<Self, TreeError> {
         let nodes: Vec<_> =
             (0..done >> self.part_level).map(|index| (TreeId::Accounts, self.part_level, index)).collect();
-        let hashes = levels::subtree_hashes(source, &nodes)?;
+        let hashes = subtree::hashes(source, &nodes)?;
         self.parts = hashes.into_iter().map(|((_, _, index), hash)| (index, hash)).collect();
         self.parts.sort_unstable_by_key(|(index, _)| *index);
         self.next = done;
         Ok(self)
     }
 
-    /// How many of the given ids, ascending, make up whole parts of at least `least` accounts; all if there are not so many.
-    pub fn whole_parts(&self, ids: impl IntoIterator<Item = u32>, least: usize) -> usize {
+    /// Returns how many of the given ascending ids make up whole parts of at least `least`
+    /// accounts, or the number of all ids if there are fewer.
+    pub(crate) fn whole_parts(&self, ids: impl IntoIterator<Item = u32>, least: usize) -> usize {
         let (mut count, mut part) = (0, 0);
         for id in ids {
             if count >= least.max(1) && id >> self.part_level != part {
@@ -149,25 +153,25 @@ impl TreeBuilder {
         count
     }
 
-    /// All accounts with ids below this are added.
-    pub fn done(&self) -> u32 {
+    /// Returns the id below which all accounts are added.
+    pub(crate) fn done(&self) -> u32 {
         self.next
     }
 
-    /// Ids a part covers: [`Self::done`] is a multiple of it.
-    pub fn part_size(&self) -> u32 {
+    /// Returns the number of ids in a part. [`Self::done`] is a multiple of it.
+    pub(crate) fn part_size(&self) -> u32 {
         1 << self.part_level
     }
 
-    /// Sets of balances that were hashed; accounts with a set that was remembered are not counted.
-    pub fn hashed_sets(&self) -> u64 {
+    /// Returns the number of sets of balances that were hashed. Remembered sets are not counted.
+    pub(crate) fn hashed_sets(&self) -> u64 {
         self.hashed_sets
     }
 
-    /// Hashes the next accounts, whole parts of them, and gives their records by ascending key.
+    /// Hashes the next accounts, which are whole parts, and returns their records by ascending key.
     ///
     /// # Errors
-    /// [`TreeError::Order`] when they do not come by ascending id or one belongs to a part that was added before.
+    /// [`TreeError::Order`] if the ids do not ascend or one is in a part that was added before.
     pub fn add(&mut self, accounts: &[InitialAccount]) -> Result<Records, TreeError> {
         for account in accounts {
             if account.id < self.next || account.id >> USED_SUBTREE_DEPTH != 0 {
@@ -189,10 +193,10 @@ impl TreeBuilder {
             if header == AccountHeader::default() && set.is_empty() {
                 continue;
             }
+            let leaf = AccountLeaf { header, balance_root: tree.root };
             ids.push(id);
-            leaves.push((header, tree.root));
-            let stored = AccountLeaf { header, balance_root: tree.root };
-            records.push((record::account_key(id), record::encode_account(&stored)));
+            leaves.push(leaf);
+            records.push((record::account_key(id), record::encode_account(&leaf)));
             for &(token, balance) in set {
                 records.push((record::balance_key(id, token), balance.to_be_bytes().to_vec()));
             }
@@ -211,10 +215,11 @@ impl TreeBuilder {
         Ok(records)
     }
 
-    /// Adds all accounts, whole parts of at least `least` at a time, and gives away the records of each addition.
+    /// Adds all accounts, in whole parts of at least `least` accounts at a time, and passes the
+    /// records of each addition to `take`.
     ///
     /// # Errors
-    /// As [`Self::add`].
+    /// [`TreeError::Order`] if the ids do not ascend or one is in a part that was added before.
     pub fn add_all(
         &mut self,
         accounts: &[InitialAccount],
@@ -231,25 +236,25 @@ impl TreeBuilder {
         Ok(())
     }
 
-    /// Hashes what is above the parts.
+    /// Hashes the nodes above the parts.
     pub fn finish(self) -> Finished {
         let mut records = Records::new();
         let mut used_subtree = EMPTY_ACCOUNT[USED_SUBTREE_DEPTH];
         let mut nodes: Vec<Node> =
             self.parts.into_iter().map(|(index, hash)| Node { tree: 0, index, hash }).collect();
-        for height in self.part_level..ACCOUNT_TREE_DEPTH {
+        for height in self.part_level..DEPTH {
             if height == USED_SUBTREE_DEPTH {
                 used_subtree = nodes.first().map_or(used_subtree, |node| node.hash);
             }
             nodes = raise_accounts(&nodes, height, &mut records);
         }
-        let root = nodes.first().map_or(EMPTY_ACCOUNT[ACCOUNT_TREE_DEPTH], |node| node.hash);
+        let root = nodes.first().map_or(EMPTY_ACCOUNT[DEPTH], |node| node.hash);
         records.sort_unstable();
-        let roots = (record::ROOTS.to_vec(), record::encode_pair(&[root, used_subtree]));
+        let roots = (record::ROOTS.to_vec(), Roots { root, used_subtree }.encode());
         Finished { records, roots, root }
     }
 
-    /// The tree of each set: a remembered one, or hashed together with all that are new.
+    /// Returns the tree of each set. All sets that are not remembered are hashed together.
     fn balance_trees(&mut self, sets: &[Balances]) -> Vec<Arc<BalanceTree>> {
         let mut fresh: Vec<&Balances> = Vec::new();
         let mut slots: HashMap<&Balances, usize> = HashMap::new();
@@ -272,9 +277,9 @@ impl TreeBuilder {
     }
 }
 
-/// Hashes the balance trees of these sets.
+/// Hashes the balance trees of sets of balances.
 fn hash_sets(sets: &[&Balances]) -> Vec<BalanceTree> {
-    let empty = || BalanceTree { root: EMPTY_BALANCE[BALANCE_TREE_DEPTH], branches: Vec::new() };
+    let empty = || BalanceTree { root: EMPTY_BALANCE[DEPTH], branches: Vec::new() };
     let mut trees: Vec<BalanceTree> = sets.iter().map(|_| empty()).collect();
     let balances =
         sets.iter().zip(0..).flat_map(|(set, tree)| set.iter().map(move |balance| (tree, *balance)));
@@ -283,7 +288,7 @@ fn hash_sets(sets: &[&Balances]) -> Vec<BalanceTree> {
     let hashes = leaf::balance_leaf_hashes(&values);
     let node = |((tree, (index, _)), hash)| Node { tree, index, hash };
     let mut nodes: Vec<Node> = balances.into_iter().zip(hashes).map(node).collect();
-    for height in 0..BALANCE_TREE_DEPTH {
+    for height in 0..DEPTH {
         nodes = raise(&nodes, &EMPTY_BALANCE[height], |tree, index, children| {
             trees[tree as usize].branches.push((height + 1, index, record::encode_pair(children)));
         });
@@ -294,7 +299,7 @@ fn hash_sets(sets: &[&Balances]) -> Vec<BalanceTree> {
     trees
 }
 
-/// The next level of the account tree, its branches added to `records`.
+/// Returns the next level of the account tree, and adds its branches to `records`.
 fn raise_accounts(nodes: &[Node], height: usize, records: &mut Records) -> Vec<Node> {
     raise(nodes, &EMPTY_ACCOUNT[height], |_, index, children| {
         records
@@ -302,8 +307,9 @@ fn raise_accounts(nodes: &[Node], height: usize, records: &mut Records) -> Vec<N
     })
 }
 
-/// The parents of nodes that are sorted by tree and index; `branch` is told of each that has two children.
-fn raise(nodes: &[Node], nothing: &Fr, mut branch: impl FnMut(u32, u32, &[Fr; 2])) -> Vec<Node> {
+/// Returns the parents of nodes that are sorted by tree and index. Calls `branch` with tree, index
+/// and children of each parent of two nodes. `empty` is the hash of an empty subtree of this level.
+fn raise(nodes: &[Node], empty: &Fr, mut branch: impl FnMut(u32, u32, &[Fr; 2])) -> Vec<Node> {
     let mut parents = Vec::with_capacity(nodes.len());
     let mut pairs = Vec::with_capacity(nodes.len());
     let mut rest = nodes.iter().peekable();
@@ -312,15 +318,15 @@ fn raise(nodes: &[Node], nothing: &Fr, mut branch: impl FnMut(u32, u32, &[Fr; 2]
         let right = rest.next_if(|next| (next.tree, next.index >> 1) == parent);
         pairs.push(match right {
             Some(right) => [hash, right.hash],
-            None if index & 1 == 0 => [hash, *nothing],
-            None => [*nothing, hash],
+            None if index & 1 == 0 => [hash, *empty],
+            None => [*empty, hash],
         });
         if let (Some(_), Some(children)) = (right, pairs.last()) {
             branch(tree, index >> 1, children);
         }
         parents.push(parent);
     }
-    let hashes = levels::compress_all(&pairs);
+    let hashes = compress_all(&pairs);
     parents.into_iter().zip(hashes).map(|((tree, index), hash)| Node { tree, index, hash }).collect()
 }
 

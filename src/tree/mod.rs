@@ -1,62 +1,77 @@
-//! The account tree: a versioned sparse Merkle tree over accounts, each with a sparse Merkle tree of balances (spec 01 §5).
+//! The account tree: a versioned sparse Merkle tree over accounts, each with a sparse Merkle tree
+//! of balances (docs/protocol/01-primitives.md §5).
 //!
-//! A block is one call: [`AccountTree::apply`] takes every leaf update of the block at once, in order, and returns
-//! a [`Versions`] that answers, for each *version* (the state after so many updates), the root and any Merkle path.
+//! A block takes one call: [`AccountTree::apply`] applies all leaf updates of the block, in order,
+//! and returns [`Versions`], from which the root and any Merkle path of each *version* can be read.
+//! Version `v` is the state after the first `v` steps of the block.
 //!
-//! # Why a whole block at once
+//! # Why a whole block at a time
 //!
-//! No decision depends on a hash, so all hashes of one level of all versions are independent. [`levels`] computes
-//! them level by level, one batch a level, over all cores. A leaf update costs
-//! 1 permutation in the balance leaf, 32 in the balance tree, 3 in the account leaf and 32 in the account tree, 68 in all; where several
-//! updates carry the same version (the fees of a block) they share their common ancestors, and an update that
-//! changes nothing costs nothing. A leaf that appears for the first time costs up to 32 more, see below.
+//! No leaf update depends on a hash, so all hashes of one level in all versions are independent.
+//! `forest` computes them level by level, one batch for each level, over all cores. A leaf update
+//! costs 1 permutation in the balance leaf, 32 in the balance tree, 3 in the account leaf and 32 in
+//! the account tree: 68 in total. Updates with the same version (the fees of a block) share their
+//! common ancestors, and an update that changes nothing costs nothing. A new leaf costs up to 32
+//! permutations more, see below.
 //!
 //! | block | permutations |
 //! | --- | --- |
-//! | `t` transfers between accounts that are there | `68·(2·t + 1)`: two updates each, and the fees |
+//! | `t` transfers between existing accounts | `68·(2·t + 1)`: two updates each, and the fees |
 //! | fees in tokens 0, 1 and 2 alone | 71: three leaves and `2 + 31` nodes above them, then `3 + 32` |
 //!
 //! `tests/a_block_costs_no_more_permutations.rs` counts them.
 //!
-//! # What is persisted
+//! # Stored records
 //!
-//! Plain leaves, and one record for each node that has *two* non-empty children ([`record`]). A chain of
-//! single children is not stored: for a leaf that is there, no record at a parent means an empty sibling. Only when a new leaf
-//! splits such a chain is the hash in the middle of it needed; [`levels`] then recomputes it ("lifting"), in batches too.
-//! So `n` leaves cost `n - 1` node records, and opening a tree of any size reads and hashes nothing.
+//! The store holds plain leaves, and one record for each node with *two* non-empty children
+//! ([`record`]). The nodes of a chain of single children are not stored: above an existing leaf, a
+//! missing record means that the sibling is empty. Only if a new leaf splits such a chain is the
+//! hash of a node in its middle needed; `subtree` computes it again, also in batches. So `n` leaves
+//! have `n - 1` node records, and opening a tree of any size reads one record and hashes nothing.
 //!
-//! | module | noun |
+//! | module | contents |
 //! | --- | --- |
-//! | [`source`] | the ordered byte map a tree is stored in, and the change set of a block |
+//! | `shape` | depths, ids of trees, leaves, nodes and versions |
+//! | [`source`] | the ordered byte map that holds a tree, and the change set of a block |
 //! | [`record`] | keys and values in that map |
-//! | [`view`] | a source under the change sets of blocks that are not applied to it yet |
-//! | [`leaf`] | account and balance leaves, default hashes |
-//! | [`levels`] | the level-by-level engine over many trees at once |
-//! | [`account_tree`] | balance trees and account tree together: apply a block, read paths |
-//! | [`partial`] | a few leaves with the nodes beside their paths, which can be moved on without the rest |
-//! | [`build`] | a tree from nothing (genesis), part by part, so that it can be interrupted |
+//! | [`view`] | a source below the change sets of blocks that are not yet applied to it |
+//! | `leaf` | account and balance leaves, hashes of empty subtrees |
+//! | `history` | the values of a leaf or node by version |
+//! | `batch` | batches of hashes over all cores |
+//! | `forest` | every version of every touched node of several trees |
+//! | `subtree` | hashes of nodes that are not stored |
+//! | `account_tree` | reads leaves, applies a block |
+//! | `versions` | roots, paths and change set of a block that was applied |
+//! | `multiproof` | several leaves with the nodes next to their paths |
+//! | `partial` | a tree of which only a multiproof is known |
+//! | [`build`] | a new tree (genesis), part by part, so that it can be interrupted |
+//! | `error` | the errors of reading and updating a tree |
 
-pub mod account_tree;
+mod account_tree;
+pub(crate) mod batch;
 pub mod build;
-pub mod leaf;
-pub mod levels;
-pub mod partial;
+mod error;
+mod forest;
+mod history;
+pub(crate) mod leaf;
+mod multiproof;
+mod partial;
 pub mod record;
+mod shape;
 pub mod source;
+mod subtree;
+mod versions;
 pub mod view;
 
-pub use account_tree::{AccountTree, LeafUpdate, TreeError, Version, Versions};
-pub use leaf::AccountHeader;
-pub use partial::{PartialTree, Parts, PartsError};
-pub use source::{Change, SourceError, TreeDelta, TreeSource};
+pub use account_tree::{AccountTree, LeafUpdate};
+pub use error::TreeError;
+pub use leaf::{AccountHeader, AccountLeaf};
+pub use multiproof::Multiproof;
+pub use partial::{MultiproofError, PartialTree};
+pub use shape::{LeafId, NodeId, TreeId, Version};
+pub use source::{Change, ChangeSet, SourceError, TreeSource};
+pub use versions::Versions;
 pub use view::TreeView;
-
-/// Depth of the account tree (spec 01 §1).
-pub const ACCOUNT_TREE_DEPTH: usize = 32;
-/// Depth of every balance tree (spec 01 §1).
-pub const BALANCE_TREE_DEPTH: usize = 32;
-/// Depth of the left-most subtree that holds every account id in use (spec 01 §1).
-pub const USED_SUBTREE_DEPTH: usize = 24;
 
 #[cfg(test)]
 mod tests;

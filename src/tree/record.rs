@@ -1,69 +1,90 @@
-//! Keys and values of a stored tree: what [`TreeSource`](super::TreeSource) holds.
+//! Keys and values of a stored tree, as a [`TreeSource`](super::TreeSource) holds them.
 //!
-//! | key (integers big-endian) | value | there when |
+//! | key (integers big-endian) | value | present if |
 //! | --- | --- | --- |
 //! | `00` | root 32 ‖ used-subtree root 32 | always |
-//! | `01` ‖ account 4 | nonce 4 ‖ pub key hash 20 ‖ address 20 ‖ balance root 32 | the account leaf is not the default leaf |
+//! | `01` ‖ account 4 | nonce 4 ‖ pub key hash 20 ‖ address 20 ‖ balance root 32 | it is not the default leaf |
 //! | `02` ‖ account 4 ‖ token 4 | balance 16 | the balance is not zero |
-//! | `03` ‖ level 1 ‖ index 4 | left 32 ‖ right 32 | that node of the account tree has two non-empty children |
-//! | `04` ‖ account 4 ‖ level 1 ‖ index 4 | left 32 ‖ right 32 | likewise in the account's balance tree |
+//! | `03` ‖ level 1 ‖ index 4 | left 32 ‖ right 32 | the node is a branch of the account tree |
+//! | `04` ‖ account 4 ‖ level 1 ‖ index 4 | left 32 ‖ right 32 | it is a branch of the balance tree |
 //!
-//! Levels count from the leaves (0); a node of level `k` and index `i` covers leaves `i·2^k .. (i+1)·2^k`. Field elements
-//! are 32 bytes big-endian.
+//! A node with two children that are not empty is a *branch*. Levels count from the leaves (0). A
+//! field element is 32 bytes, big-endian.
 
-use super::leaf::AccountHeader;
+use super::leaf::{AccountHeader, AccountLeaf};
+use super::shape::{LeafId, NodeId, TreeId};
 use super::source::SourceError;
 use crate::crypto::{Fr, fr};
 
-/// One of the trees: the account tree, or the balance tree of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TreeId {
-    /// The account tree.
-    Accounts,
-    /// The balance tree of this account.
-    Balances(u32),
-}
-
-/// An account leaf as stored: its header and the root of its balance tree.
+/// Roots of the account tree and of its used part (docs/protocol/01-primitives.md §5.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AccountLeaf {
-    /// Nonce, key hash and address.
-    pub header: AccountHeader,
-    /// Root of the balance tree.
-    pub balance_root: Fr,
-}
-
-/// Roots of the whole account tree and of its used part (spec 01 §5.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Roots {
+pub(super) struct Roots {
     /// Root of the account tree.
-    pub root: Fr,
+    pub(super) root: Fr,
     /// Root of the left-most subtree of depth 24.
-    pub used_subtree: Fr,
+    pub(super) used_subtree: Fr,
 }
 
-/// Key of the [`Roots`] record.
+impl Roots {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        encode_pair(&[self.root, self.used_subtree])
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, SourceError> {
+        let [root, used_subtree] = decode_pair(bytes)?;
+        Ok(Self { root, used_subtree })
+    }
+}
+
+/// Key of the record of both roots.
 pub const ROOTS: &[u8] = &[0];
 
-/// Key of an account leaf.
-pub fn account_key(account: u32) -> Vec<u8> {
+/// The record that a key names.
+pub(super) enum Key {
+    Roots,
+    Leaf(LeafId),
+    Branch(NodeId),
+}
+
+/// Returns the record that a key names, or `None` if the bytes are not a key of this module.
+pub(super) fn decode_key(key: &[u8]) -> Option<Key> {
+    let (kind, rest) = key.split_first()?;
+    let (tree, rest) = match kind {
+        0 => return rest.is_empty().then_some(Key::Roots),
+        1 | 3 => (TreeId::Accounts, rest),
+        2 | 4 => {
+            let (account, rest) = rest.split_first_chunk()?;
+            (TreeId::Balances(u32::from_be_bytes(*account)), rest)
+        }
+        _ => return None,
+    };
+    let index = |bytes: &[u8]| bytes.try_into().map(u32::from_be_bytes).ok();
+    match (kind, rest) {
+        (1 | 2, rest) => Some(Key::Leaf((tree, index(rest)?))),
+        (_, [level, rest @ ..]) => Some(Key::Branch((tree, usize::from(*level), index(rest)?))),
+        _ => None,
+    }
+}
+
+/// Returns the key of an account leaf.
+pub(crate) fn account_key(account: u32) -> Vec<u8> {
     [&[1][..], &account.to_be_bytes()].concat()
 }
 
-/// Key of a balance.
-pub fn balance_key(account: u32, token: u32) -> Vec<u8> {
+/// Returns the key of a balance.
+pub(crate) fn balance_key(account: u32, token: u32) -> Vec<u8> {
     [&[2][..], &account.to_be_bytes(), &token.to_be_bytes()].concat()
 }
 
-/// Key of leaf `index` of a tree.
-pub fn leaf_key(tree: TreeId, index: u32) -> Vec<u8> {
+/// Returns the key of a leaf.
+pub(super) fn leaf_key(tree: TreeId, index: u32) -> Vec<u8> {
     match tree {
         TreeId::Accounts => account_key(index),
         TreeId::Balances(account) => balance_key(account, index),
     }
 }
 
-/// Keys `from..to` that hold exactly the leaves below the node at `level` and `index`.
+/// Returns the range of keys `from..to` of exactly the leaves below a node.
 pub fn leaf_range(tree: TreeId, level: usize, index: u32) -> (Vec<u8>, Vec<u8>) {
     let first = u64::from(index) << level;
     let end = first + (1 << level);
@@ -76,13 +97,13 @@ pub fn leaf_range(tree: TreeId, level: usize, index: u32) -> (Vec<u8>, Vec<u8>) 
     (from, to)
 }
 
-/// Index of the leaf that a key of [`leaf_key`] names.
+/// Returns the index of the leaf with the given key.
 pub fn leaf_index(key: &[u8]) -> Result<u32, SourceError> {
     key.last_chunk().map(|bytes| u32::from_be_bytes(*bytes)).ok_or_else(|| bad("leaf key"))
 }
 
-/// Key of a node with two non-empty children.
-pub fn branch_key(tree: TreeId, level: usize, index: u32) -> Vec<u8> {
+/// Returns the key of a branch.
+pub(crate) fn branch_key(tree: TreeId, level: usize, index: u32) -> Vec<u8> {
     let place = [&[level as u8][..], &index.to_be_bytes()].concat();
     match tree {
         TreeId::Accounts => [&[3][..], &place].concat(),
@@ -91,7 +112,7 @@ pub fn branch_key(tree: TreeId, level: usize, index: u32) -> Vec<u8> {
 }
 
 /// Encodes an account leaf.
-pub fn encode_account(leaf: &AccountLeaf) -> Vec<u8> {
+pub(crate) fn encode_account(leaf: &AccountLeaf) -> Vec<u8> {
     let header = &leaf.header;
     [
         &header.nonce.to_be_bytes()[..],
@@ -116,17 +137,22 @@ pub fn decode_account(bytes: &[u8]) -> Result<AccountLeaf, SourceError> {
     Ok(AccountLeaf { header, balance_root: element(root)? })
 }
 
-/// Encodes two field elements: the children of a node, or the [`Roots`].
-pub fn encode_pair(pair: &[Fr; 2]) -> Vec<u8> {
+/// Encodes two field elements: the children of a branch, or both roots.
+pub(crate) fn encode_pair(pair: &[Fr; 2]) -> Vec<u8> {
     [fr::to_bytes(&pair[0]), fr::to_bytes(&pair[1])].concat()
 }
 
-/// Decodes what [`encode_pair`] wrote.
-pub fn decode_pair(bytes: &[u8]) -> Result<[Fr; 2], SourceError> {
+/// Decodes two field elements.
+pub(crate) fn decode_pair(bytes: &[u8]) -> Result<[Fr; 2], SourceError> {
     if bytes.len() != 64 {
         return Err(bad("node"));
     }
     Ok([element(&bytes[..32])?, element(&bytes[32..])?])
+}
+
+/// Encodes a balance. Zero is not stored.
+pub(super) fn encode_balance(balance: u128) -> Option<Vec<u8>> {
+    (balance != 0).then(|| balance.to_be_bytes().to_vec())
 }
 
 /// Decodes a balance.
@@ -153,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_keep_the_order_of_leaves_and_ranges_end_where_the_subtree_does() {
+    fn keys_sort_by_leaf_and_ranges_end_with_the_subtree() {
         assert_eq!(hex::encode(account_key(0x01020304)), "0101020304");
         assert_eq!(hex::encode(balance_key(1, 2)), "020000000100000002");
         assert_eq!(hex::encode(branch_key(TreeId::Accounts, 5, 7)), "030500000007");
@@ -166,7 +192,23 @@ mod tests {
     }
 
     #[test]
-    fn records_come_back_by_value_and_bad_ones_are_errors() {
+    fn keys_round_trip_and_other_bytes_are_rejected() {
+        let leaves = [(TreeId::Accounts, 7), (TreeId::Balances(9), u32::MAX)];
+        for leaf in leaves {
+            assert!(matches!(decode_key(&leaf_key(leaf.0, leaf.1)), Some(Key::Leaf(id)) if id == leaf));
+        }
+        for node in [(TreeId::Accounts, 32, 0), (TreeId::Balances(9), 5, 7)] {
+            let key = branch_key(node.0, node.1, node.2);
+            assert!(matches!(decode_key(&key), Some(Key::Branch(id)) if id == node));
+        }
+        assert!(matches!(decode_key(ROOTS), Some(Key::Roots)));
+        for bytes in [&[][..], &[0, 0], &[1, 0, 0, 0], &[2; 8], &[3; 5], &[4; 9], &[5; 5]] {
+            assert!(decode_key(bytes).is_none(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn records_round_trip_and_malformed_ones_are_errors() {
         let leaf = AccountLeaf {
             header: AccountHeader { nonce: 7, pub_key_hash: [1; 20], address: [2; 20] },
             balance_root: fr::from_u64(5),

@@ -1,4 +1,4 @@
-//! The batch engine against the naive reference on random sequences of blocks.
+//! Comparison of the tree with a naive one on random sequences of blocks.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ fn header(seed: u8, nonce: u32) -> AccountHeader {
     AccountHeader { nonce, pub_key_hash: [seed; 20], address: [seed.wrapping_add(1); 20] }
 }
 
-/// Few enough ids that chains split, meet and empty again.
+/// Account ids. They are few, so that chains of single children split, join and become empty again.
 fn account() -> impl Strategy<Value = u32> {
     prop_oneof![0u32..6, Just(37), Just((1 << 24) - 1)]
 }
@@ -95,28 +95,30 @@ proptest! {
                     );
                 }
             }
-            // In two steps, as if two blocks had been hashed together.
-            let (middle, last) = (split.min(states.len() - 1) as u32, states.len() as u32 - 1);
+            // Two change sets, as if two blocks had been hashed together.
+            let last = states.len() as u32 - 1;
+            let middle = last.min(split as u32);
             for (from, to) in [(0, middle), (middle, last)] {
-                let delta = versions.delta(from, to);
+                let set = versions.change_set(from, to);
                 if keep_overlays {
-                    view.push(Arc::new(Overlay::from(&delta)));
+                    view.push(Arc::new(Overlay::from(&set)));
                 } else {
-                    memory.apply(&delta);
+                    memory.apply(&set);
                 }
-                let there = AccountTree::open(&view).unwrap();
-                prop_assert_eq!(there.root(), states[to as usize].root());
+                let tree = AccountTree::open(&view).unwrap();
+                prop_assert_eq!(tree.root(), states[to as usize].root());
             }
         }
         prop_assert_eq!(AccountTree::open(&view).unwrap().root(), naive.root());
     }
 }
 
-/// What a block writes depends on what it changes; the number of accounts only adds a branch for each doubling.
+/// The size of a change set depends on the leaves it changes. Doubling the number of accounts adds
+/// at most one branch.
 #[test]
-fn the_change_of_a_block_grows_with_the_logarithm_of_the_accounts() {
+fn change_sets_grow_with_the_logarithm_of_the_accounts() {
     const TOUCHED: u32 = 26;
-    let change = |accounts: u32| {
+    let sizes = |accounts: u32| {
         let account = |id| InitialAccount { id, header: header(id as u8, 0), balances: vec![(0, 1_000)] };
         let memory = Arc::new(Memory::build(&(0..accounts).map(account).collect::<Vec<_>>()));
         let view = TreeView::new(memory);
@@ -129,32 +131,32 @@ fn the_change_of_a_block_grows_with_the_logarithm_of_the_accounts() {
         };
         let updates: Vec<LeafUpdate> = (0..TOUCHED).map(update).collect();
         let versions = AccountTree::open(&view).unwrap().apply(&updates, &[]).unwrap();
-        let changes = versions.delta(0, TOUCHED).changes;
+        let changes = versions.change_set(0, TOUCHED).changes;
         let size = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
         (changes.len(), changes.iter().map(|c| c.key.len() + size(&c.old) + size(&c.new)).sum::<usize>())
     };
-    let (small, small_bytes) = change(1_000);
-    let (large, large_bytes) = change(20_000);
-    // The accounts touched are all below 1,000, so what is above them has a node a level more.
+    let (small, small_bytes) = sizes(1_000);
+    let (large, large_bytes) = sizes(20_000);
+    // All touched accounts are below 1,000, so each further level adds one branch above them.
     let levels = (20_000f64 / 1_000.).log2().ceil() as usize;
     assert!(large <= small + levels, "{small} records of 1,000 accounts, {large} of 20,000");
     assert!(large_bytes <= small_bytes + levels * (6 + 2 * 64), "{small_bytes} bytes, then {large_bytes}");
-    // Root, account leaves, balances (one is as it was), and fewer than a whole path each.
+    // Root, account leaves, balances (one is unchanged), and less than a whole path for each.
     let leaves = 1 + 2 * TOUCHED as usize - 1;
     assert!(small > leaves && small <= leaves + 10 * TOUCHED as usize, "{small} records");
 }
 
 #[test]
-fn applying_an_overlay_below_a_view_changes_nothing_it_reads() {
+fn a_view_reads_the_same_after_its_overlay_is_applied_to_the_source() {
     let memory =
         Arc::new(Memory::build(&[InitialAccount { id: 1, header: header(1, 0), balances: vec![(0, 5)] }]));
     let mut view = TreeView::new(memory.clone());
     let update =
         |version, account, balance| LeafUpdate { version, account, token: 0, header: header(1, 0), balance };
     let first = AccountTree::open(&view).unwrap().apply(&[update(1, 2, 7)], &[]).unwrap();
-    view.push(Arc::new(Overlay::from(&first.delta(0, 1))));
+    view.push(Arc::new(Overlay::from(&first.change_set(0, 1))));
     let before = AccountTree::open(&view).unwrap().apply(&[update(1, 3, 9)], &[(0, 0)]).unwrap();
-    memory.apply(&first.delta(0, 1));
+    memory.apply(&first.change_set(0, 1));
     let after = AccountTree::open(&view).unwrap().apply(&[update(1, 3, 9)], &[(0, 0)]).unwrap();
     assert_eq!(before.root(1), after.root(1));
     assert_eq!(before.account_path(0, 1), after.account_path(0, 1));

@@ -1,34 +1,34 @@
-//! A stored tree under the change sets of blocks that are hashed but not applied to it yet.
+//! A stored tree below the change sets of blocks that are hashed but not yet applied to it.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::source::{SourceError, TreeDelta, TreeSource};
+use super::source::{ChangeSet, Entry, SourceError, TreeSource};
 
-type Entry = (Vec<u8>, Vec<u8>);
-
-/// The new values of one block's changes; `None` is a removal.
+/// The new values of a change set by key; `None` is a removal.
 #[derive(Debug, Default)]
 pub struct Overlay(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 
-impl From<&TreeDelta> for Overlay {
-    fn from(delta: &TreeDelta) -> Self {
-        Self(delta.changes.iter().map(|change| (change.key.clone(), change.new.clone())).collect())
+impl From<&ChangeSet> for Overlay {
+    fn from(set: &ChangeSet) -> Self {
+        Self(set.changes.iter().map(|change| (change.key.clone(), change.new.clone())).collect())
     }
 }
 
 impl Overlay {
-    /// Takes a block back: what it changed has the values from before it. To be called from the last block on backwards.
-    pub fn undo(&mut self, delta: TreeDelta) {
-        self.0.extend(delta.changes.into_iter().map(|change| (change.key, change.old)));
+    /// Gives the keys of a change set their old values. Change sets must be undone from the last
+    /// block backwards.
+    pub fn undo(&mut self, set: ChangeSet) {
+        self.0.extend(set.changes.into_iter().map(|change| (change.key, change.old)));
     }
 }
 
-/// The tree after some block: a source and the overlays above it, oldest first.
+/// The tree after a block: a source and the overlays above it, oldest first.
 ///
-/// Overlays are shared, never copied. An overlay may meanwhile be applied to the source: every key in which they
-/// differ is answered by the overlay, so a view reads the same before, during and after.
+/// Overlays are shared, never copied. An overlay may be applied to the source while a view has it:
+/// each key in which they differ is read from the overlay, so the view reads the same before,
+/// during and after.
 #[derive(Clone)]
 pub struct TreeView {
     source: Arc<dyn TreeSource>,
@@ -36,33 +36,29 @@ pub struct TreeView {
 }
 
 impl TreeView {
-    /// A view of `source` as it stands.
+    /// Creates a view of `source` without overlays.
     pub fn new(source: Arc<dyn TreeSource>) -> Self {
         Self { source, overlays: Vec::new() }
     }
 
-    /// The view after one more block.
+    /// Adds the overlay of the next block.
     pub fn push(&mut self, overlay: Arc<Overlay>) {
         self.overlays.push(overlay);
     }
 
-    /// Forgets the oldest overlay, once it is applied to the source.
+    /// Removes the oldest overlay after it was applied to the source.
     pub fn pop_oldest(&mut self) {
         if !self.overlays.is_empty() {
             self.overlays.remove(0);
         }
     }
 
-    /// How many blocks lie above the source.
-    pub fn overlays(&self) -> usize {
-        self.overlays.len()
-    }
-
     fn overlaid(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
         self.overlays.iter().rev().find_map(|overlay| overlay.0.get(key))
     }
 
-    /// Picks, among an entry of the source and the nearest key of each overlay, the one for which `nearer` holds.
+    /// Returns the nearest of an entry of the source and one key of each overlay, with its value.
+    /// `nearer` returns true if its first key is nearer than the second.
     fn nearest(
         &self,
         from_source: Option<Entry>,
@@ -102,7 +98,7 @@ impl TreeSource for TreeView {
             match found {
                 None => return Ok(None),
                 Some((key, Some(value))) => return Ok(Some((key, value))),
-                // Removed by an overlay: go on just behind it.
+                // Removed by an overlay: continue with the next key.
                 Some((key, None)) => from = [key, vec![0]].concat(),
             }
         }

@@ -13,7 +13,7 @@ use super::signatures::SignatureData;
 use super::{Cause, WitnessError};
 use crate::crypto::{Fr, bits, fr};
 use crate::domain::{Block, CHUNK_BYTES, H256, public_input};
-use crate::tree::{AccountHeader, AccountTree, LeafUpdate, TreeDelta, Versions};
+use crate::tree::{AccountHeader, AccountTree, ChangeSet, LeafUpdate, Versions};
 
 /// Upper siblings of the fee account's balance tree that fees cannot change: all above the 2^10 processable tokens.
 const NON_PROCESSABLE_LEVELS: std::ops::Range<usize> = 10..32;
@@ -97,8 +97,8 @@ pub fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
 
 impl Hashed {
     /// What the block changes in the stored tree.
-    pub fn delta(&self) -> TreeDelta {
-        self.versions.delta(self.plan.before, self.plan.last)
+    pub fn delta(&self) -> ChangeSet {
+        self.versions.change_set(self.plan.before, self.plan.last)
     }
 
     /// Puts the witness together, on all cores. Where only its JSON is wanted, [`Hashed::write_json`] needs less memory.

@@ -15,7 +15,7 @@ use super::bell::Bell;
 use crate::domain::ImportedBlock;
 use crate::store::{Store, StoreError};
 use crate::tree::view::Overlay;
-use crate::tree::{TreeDelta, TreeView};
+use crate::tree::{ChangeSet, TreeView};
 use crate::witness::Hashed;
 
 /// Blocks that may be hashed but not committed: bounds the memory of a chain whose disk is slower than its hashing.
@@ -44,7 +44,7 @@ pub struct Ready {
     /// Its tree versions.
     pub hashed: Hashed,
     /// What it changes in the stored tree.
-    pub delta: TreeDelta,
+    pub delta: ChangeSet,
     /// How long its run was hashed.
     pub hashing: Duration,
 }

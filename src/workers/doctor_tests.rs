@@ -9,7 +9,7 @@ use crate::crypto::fr;
 use crate::domain::job::JobType;
 use crate::store::{Finding, Inspection, KeptProof, Store, StoreOptions};
 use crate::testing::ChainBuilder;
-use crate::tree::record::{self, TreeId};
+use crate::tree::{TreeId, record};
 
 /// Three blocks, the first two of them witnessed: state and tree are apart.
 fn grown(dir: &Path) {

@@ -6,8 +6,7 @@ use super::ledger::{Held, Ledger};
 use crate::crypto::fr;
 use crate::store::{AccountState, Finding, Store};
 use crate::tree::build::{InitialAccount, Records, TreeBuilder};
-use crate::tree::record;
-use crate::tree::{AccountHeader, SourceError, TreeError, TreeSource};
+use crate::tree::{AccountHeader, SourceError, TreeError, TreeId, TreeSource, record};
 
 /// Leaves read at a time.
 const PAGE: usize = 1_000;
@@ -48,7 +47,7 @@ impl TreeCheck<'_> {
         let mut builder = TreeBuilder::default();
         let least = ACCOUNTS_PER_CORE * rayon::current_num_threads();
         let mut accounts: Vec<InitialAccount> = Vec::new();
-        let (mut from, to) = record::leaf_range(record::TreeId::Accounts, 32, 0);
+        let (mut from, to) = record::leaf_range(TreeId::Accounts, 32, 0);
         loop {
             let page = self.source.range(&from, &to, PAGE)?;
             let end = page.is_empty();
@@ -94,7 +93,7 @@ impl TreeCheck<'_> {
     fn account(&mut self, id: u32, leaf: &[u8]) -> Result<InitialAccount, SourceError> {
         self.leaves += 1;
         let header = record::decode_account(leaf)?.header;
-        let (from, to) = record::leaf_range(record::TreeId::Balances(id), 32, 0);
+        let (from, to) = record::leaf_range(TreeId::Balances(id), 32, 0);
         let mut balances = Vec::new();
         for (key, value) in self.source.range(&from, &to, usize::MAX)? {
             balances.push((record::leaf_index(&key)?, record::decode_balance(&value)?));

@@ -10,6 +10,7 @@ use zksync_witness_server::domain::job::{JobStatus, JobType};
 use zksync_witness_server::store::{AggregatedAction, JobRecord, Store, StoreOptions};
 use zksync_witness_server::testing::NaiveAccountTree;
 use zksync_witness_server::tree::AccountHeader;
+use zksync_witness_server::tree::TreeId;
 use zksync_witness_server::tree::build::{InitialAccount, TreeBuilder};
 use zksync_witness_server::tree::record;
 use zksync_witness_server::tree::source::Entry;
@@ -246,10 +247,10 @@ impl Check<'_> {
 /// The accounts in the records of a tree.
 fn leaves(records: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<InitialAccount> {
     let below = |from: Vec<u8>, to: Vec<u8>| records.range(from..to).map(|(k, v)| (k.clone(), v.clone()));
-    let (from, to) = record::leaf_range(record::TreeId::Accounts, 32, 0);
+    let (from, to) = record::leaf_range(TreeId::Accounts, 32, 0);
     let account = |(key, value): Entry| {
         let id = record::leaf_index(&key).unwrap();
-        let (from, to) = record::leaf_range(record::TreeId::Balances(id), 32, 0);
+        let (from, to) = record::leaf_range(TreeId::Balances(id), 32, 0);
         let balance = |(key, value): Entry| {
             (record::leaf_index(&key).unwrap(), record::decode_balance(&value).unwrap())
         };

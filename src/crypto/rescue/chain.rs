@@ -1,10 +1,11 @@
-//! The addition chain of the inverse S-box: `x^(1/5)` in 301 multiplications, 249 of them squarings.
+//! The addition chain of the inverse S-box: `x^(1/5)` in 301 multiplications, 250 of them
+//! squarings.
 //!
-//! Found by a randomized search over sets of odd powers: fifteen steps make a table of powers of x, then the
-//! exponent is read in windows of table entries.
+//! Found by a randomized search over sets of powers: sixteen multiplications make a table of powers
+//! of x, then the exponent is read in windows, each of which is an entry of the table.
 
-/// How table entry `n + 1` follows from earlier entries; entry 0 is x itself. The powers are
-/// 1, 2, 3, 5, 10, 20, 21, 25, 31, 36, 39, 41, 45, 51, 53, 55 and 77.
+/// The two earlier entries whose product is table entry `n + 1`; entry 0 is x itself. The exponents
+/// of the entries are 1, 2, 3, 5, 10, 20, 21, 25, 31, 36, 39, 41, 45, 51, 53, 55 and 77.
 const TABLE: [(usize, usize); 16] = [
     (0, 0),
     (0, 1),
@@ -24,10 +25,10 @@ const TABLE: [(usize, usize); 16] = [
     (9, 11),
 ];
 
-/// The entry that holds the leading bits of the exponent.
+/// The table entry of the leading bits of the exponent.
 const FIRST: usize = 16;
 
-/// How often to square, and with which entry to multiply then.
+/// Number of squarings, and the entry to multiply by after them.
 const WINDOWS: [(u32, usize); 38] = [
     (3, 2),
     (7, 14),
@@ -69,8 +70,10 @@ const WINDOWS: [(u32, usize); 38] = [
     (7, 16),
 ];
 
-/// `x^(1/5)`, given how to multiply and how to square so many times. Always inlined, so that the engine's
-/// arithmetic is compiled with the instructions of its caller.
+/// Returns `x^(1/5)`. `square` squares its argument the given number of times.
+///
+/// Always inlined, so that the arithmetic of the engine is compiled with the instructions of the
+/// caller.
 #[inline(always)]
 pub(super) fn fifth_root<T: Copy>(x: T, multiply: impl Fn(&T, &T) -> T, square: impl Fn(&T, u32) -> T) -> T {
     let mut table = [x; TABLE.len() + 1];
@@ -89,7 +92,7 @@ mod tests {
     use franklin_crypto::bellman::pairing::ff::Field;
 
     #[test]
-    fn the_fifth_power_of_the_root_is_the_value() {
+    fn fifth_power_of_the_root_is_the_value() {
         let multiply = |a: &Fr, b: &Fr| {
             let mut product = *a;
             product.mul_assign(b);

@@ -1,4 +1,5 @@
-//! Which implementation of the permutation runs: the best one of this processor, unless one is forced.
+//! The engine in use: the best implementation of the permutation that this processor can run,
+//! unless another one is forced.
 
 use super::ifma;
 use std::{
@@ -8,34 +9,34 @@ use std::{
 };
 use thiserror::Error;
 
-/// An implementation of the permutation, worse ones first. All give the same results.
+/// An implementation of the permutation, in ascending order of speed. All give the same results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// franklin-crypto as the reference uses it: slow, the standard the others are tested against.
+    /// franklin-crypto, as the reference uses it. Slow; the other engines are tested against it.
     Franklin,
     /// Plain Rust for any processor.
     Portable,
-    /// Eight states at once with the 52-bit multiply-add instructions of x86-64 (AVX-512 IFMA).
+    /// Eight states at a time with the 52-bit multiply-add instructions of x86-64 (AVX-512 IFMA).
     Ifma,
 }
 
-/// The engine asked for needs instructions this processor lacks.
+/// Returned when the requested engine needs instructions that this processor lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
-    "this processor lacks the instructions of the engine {0}; take another engine, or auto for the best one"
+    "this processor lacks the instructions of the engine {0}; choose another engine, or auto for the best one"
 )]
 pub struct EngineUnavailable(pub Engine);
 
-/// A text that is the name of no engine.
+/// Returned when a text is not the name of an engine.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no engine; the engines are franklin, portable and avx512ifma")]
+#[error("{0:?} is not an engine; the engines are franklin, portable and avx512ifma")]
 pub struct UnknownEngine(pub String);
 
 impl Engine {
-    /// Every engine, worse ones first.
+    /// All engines, in ascending order of speed.
     pub const ALL: [Self; 3] = [Self::Franklin, Self::Portable, Self::Ifma];
 
-    /// The name in configuration, logs and tables.
+    /// Returns the name in configuration, logs and tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Franklin => "franklin",
@@ -62,16 +63,17 @@ impl FromStr for Engine {
     }
 }
 
-/// The index in [`Engine::ALL`] of what [`force_engine`] chose; beyond the end until it did.
+/// Index in [`Engine::ALL`] of the engine that [`force_engine`] chose; out of range before its
+/// first call.
 static FORCED: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// The engine in use: the one forced, else the best this processor can run.
+/// Returns the engine in use: the forced one, else the best one that this processor can run.
 pub fn engine() -> Engine {
     let best = if is_available(Engine::Ifma) { Engine::Ifma } else { Engine::Portable };
     Engine::ALL.get(FORCED.load(Ordering::Relaxed)).copied().unwrap_or(best)
 }
 
-/// Makes the whole process use this engine from now on. Results do not depend on it.
+/// Makes the whole process use the given engine. Results do not depend on the engine.
 ///
 /// # Errors
 /// [`EngineUnavailable`] if this processor cannot run it.
@@ -83,7 +85,7 @@ pub fn force_engine(engine: Engine) -> Result<(), EngineUnavailable> {
     Ok(())
 }
 
-/// Whether this processor can run the engine.
+/// Returns true if this processor can run the engine.
 pub fn is_available(engine: Engine) -> bool {
     engine != Engine::Ifma || ifma::Ifma::detect().is_some()
 }
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_back() {
+    fn names_round_trip_and_other_text_is_an_error() {
         for engine in Engine::ALL {
             assert_eq!(engine.to_string().parse(), Ok(engine));
         }
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_engine_can_be_forced() {
-        // Other tests run meanwhile; what they compute does not depend on the engine.
+        // Concurrent tests are not affected: their results do not depend on the engine.
         for engine in Engine::ALL {
             match force_engine(engine) {
                 Ok(()) => assert_eq!(super::engine(), engine),
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_is_not_there_is_named_with_a_way_out() {
+    fn an_unavailable_engine_is_named_with_an_alternative() {
         let message = EngineUnavailable(Engine::Ifma).to_string();
         assert!(message.contains("avx512ifma") && message.contains("auto"), "{message}");
     }

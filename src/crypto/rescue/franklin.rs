@@ -1,15 +1,7 @@
-//! The permutation as franklin-crypto computes it, and its parameters for the other engines.
+//! The permutation as franklin-crypto computes it.
 
-use super::State;
-use franklin_crypto::{
-    bellman::pairing::bn256::Bn256,
-    rescue::{bn256::Bn256RescueParams, rescue_mimc},
-};
-use std::sync::LazyLock;
-
-/// Round constants and MDS matrix of the protocol.
-pub(super) static PARAMETERS: LazyLock<Bn256RescueParams> =
-    LazyLock::new(Bn256RescueParams::new_checked_2_into_1);
+use super::parameters::{PARAMETERS, State};
+use franklin_crypto::{bellman::pairing::bn256::Bn256, rescue::rescue_mimc};
 
 /// Applies the permutation to one state.
 pub(super) fn permute(state: &mut State) {

@@ -1,28 +1,32 @@
 //! The permutation with AVX-512 IFMA: eight field elements side by side, in limbs of 52 bits.
 //!
 //! # Numbers
-//! A [`Lanes`] holds eight numbers of five limbs each. Only the low 52 bits of a limb count, because the
-//! multiply-add instructions read no others; what is above has already been carried into the next limb and
-//! is never cleared. Numbers are `value·2^260` modulo r (Montgomery form) and kept below 4r, far from the
-//! `2^260 > 84r` the limbs can hold.
+//! A [`Lanes`] holds eight numbers of five limbs each. Only the low 52 bits of a limb count: the
+//! multiply-add instructions read no others, and the bits above are carried into the next limb
+//! without being cleared. Numbers are `value·2^260` modulo r (Montgomery form) and kept below 4r,
+//! far from the `2^260 > 84r` that the limbs can hold.
 //!
 //! # Bounds
-//! - A column of a product or of three summed products collects at most 30 + 10 terms below `2^52`, so it
-//!   fits 64 bits.
-//! - [`reduce`] takes `t` to less than `t/2^260 + 2r`. For the product of two numbers below 4r that is
-//!   below 2.2r, for the three products of a matrix row with constants below r it is below 2.2r too, and
-//!   below 3.2r with a round constant added.
+//! - A column of a product or of three summed products collects at most 30 + 10 terms below `2^52`,
+//!   so it fits 64 bits.
+//! - [`reduce`] maps `t` to less than `t/2^260 + 2r`. For the product of two numbers below 4r that
+//!   is below 2.2r; for the three products of a matrix row with constants below r it is below 2.2r
+//!   too, and below 3.2r with a round constant added.
 //!
 //! # Layouts
-//! Eight states fill three sets of registers, one a cell. Up to four states are packed two to a set instead,
-//! cell `i` of state `s` in lane `3s + i`, so that a short batch does not pay for empty lanes.
+//! Five to eight states fill three sets of registers, one set for each cell. Up to four states are
+//! packed two to a set instead, cell `i` of state `s` in lane `3s + i`, so that a short batch does
+//! not pay for empty lanes.
 //!
 //! # Safety
-//! All unsafe code here: two conversions between vectors and arrays, which
-//! have the same size and allow any bits, and the calls of functions that need AVX-512 IFMA, made only with
-//! an [`Ifma`] in hand, which exists only where the processor has it.
+//! The unsafe code consists of two conversions between vectors and arrays, which have the same size
+//! and allow any bits, and of the calls of functions that need AVX-512 IFMA. These calls take an
+//! [`Ifma`], which exists only where the processor has the instructions.
 
-use super::{State, chain, franklin};
+use super::{
+    chain,
+    parameters::{self, LAYERS, State},
+};
 use crate::crypto::{Fr, fr, montgomery};
 use franklin_crypto::bellman::pairing::ff::{Field, PrimeField};
 use franklin_crypto::rescue::RescueHashParams;
@@ -39,16 +43,14 @@ const LIMB_BITS: u32 = 52;
 const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
 const LIMBS: usize = 5;
 const LANES: usize = 8;
-/// S-box layers of the permutation, inverse and direct ones alternating.
-const LAYERS: usize = 44;
 
 type Limbs = [u64; LIMBS];
 
 const MODULUS: Limbs = split(montgomery::MODULUS);
 /// `-1/r` modulo `2^52`.
 const NEGATIVE_INVERSE: u64 = montgomery::NEGATIVE_INVERSE & LIMB_MASK;
-/// `(NEGATIVE_INVERSE·r + 1) / 2^52`: the multiple of r that is -1 modulo `2^52` makes the factor that
-/// clears a limb the limb itself.
+/// `(NEGATIVE_INVERSE·r + 1) / 2^52`. With the multiple of r that is -1 modulo `2^52`, the factor
+/// that clears a limb is the limb itself.
 const FRIENDLY: Limbs = friendly();
 
 /// Proof that this processor has the instructions.
@@ -77,20 +79,21 @@ impl Ifma {
 
 struct Parameters {
     matrix: [[Limbs; 3]; 3],
-    /// Added before the first layer and after each.
+    /// Added before the first layer and after each layer.
     constants: [[Limbs; 3]; LAYERS + 1],
-    /// For the packed layout: entry d of a lane with cell i multiplies cell i + d of the same state.
+    /// The matrix of the packed layout: in a lane with cell i, entry d multiplies cell i + d of the
+    /// same state.
     packed_matrix: [[[u64; LANES]; LIMBS]; 3],
     packed_constants: [[[u64; LANES]; LIMBS]; LAYERS + 1],
-    /// See [`to_fr`].
+    /// 1/16, the factor from this module's Montgomery form to that of [`Fr`].
     unscale: Fr,
 }
 
 static PARAMETERS: LazyLock<Parameters> = LazyLock::new(|| {
     let limbs = |row: &[Fr]| array::from_fn(|i| to_limbs(&row[i]));
-    let matrix: [[Limbs; 3]; 3] = array::from_fn(|i| limbs(franklin::PARAMETERS.mds_matrix_row(i as u32)));
+    let matrix: [[Limbs; 3]; 3] = array::from_fn(|i| limbs(parameters::PARAMETERS.mds_matrix_row(i as u32)));
     let constants: [_; LAYERS + 1] =
-        array::from_fn(|i| limbs(franklin::PARAMETERS.round_constants(i as u32)));
+        array::from_fn(|i| limbs(parameters::PARAMETERS.round_constants(i as u32)));
     Parameters {
         packed_matrix: array::from_fn(|d| transpose(array::from_fn(|lane| matrix[lane % 3][(lane + d) % 3]))),
         packed_constants: constants.map(|constants| transpose(array::from_fn(|lane| constants[lane % 3]))),
@@ -100,11 +103,11 @@ static PARAMETERS: LazyLock<Parameters> = LazyLock::new(|| {
     }
 });
 
-/// Eight numbers, see the module documentation.
+/// Eight numbers: word `l` of vector `i` is limb `i` of number `l`.
 #[derive(Clone, Copy)]
 struct Lanes([__m512i; LIMBS]);
 
-/// Five to eight states, one a lane.
+/// Applies the permutation to five to eight states, one in each lane.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn permute_eight(states: &mut [State]) {
     let Parameters { matrix, constants, unscale, .. } = &*PARAMETERS;
@@ -127,12 +130,13 @@ fn permute_eight(states: &mut [State]) {
     }
 }
 
-/// Up to 2N states, two in each of N register sets.
+/// Applies the permutation to up to 2N states, two in each of N register sets.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn permute_packed<const N: usize>(states: &mut [State]) {
     let Parameters { packed_matrix, packed_constants, unscale, .. } = &*PARAMETERS;
     let matrix = packed_matrix.map(|entry| Lanes(entry.map(vector)));
-    // Lane l with cell i of a state reads the lane with cell i + d; the two lanes left over read themselves.
+    // A lane with cell i reads the lane with cell i + d of the same state; the last two lanes hold
+    // no cell and read themselves.
     let next = |d: usize| {
         vector(array::from_fn(
             |lane| if lane < 6 { (lane / 3 * 3 + (lane + d) % 3) as u64 } else { lane as u64 },
@@ -164,7 +168,7 @@ fn permute_packed<const N: usize>(states: &mut [State]) {
     }
 }
 
-/// The S-box of the layer on every number.
+/// Applies the S-box of the layer to each number.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn substitute<const N: usize>(layer: usize, x: [Lanes; N]) -> [Lanes; N] {
     if layer.is_multiple_of(2) {
@@ -174,7 +178,7 @@ fn substitute<const N: usize>(layer: usize, x: [Lanes; N]) -> [Lanes; N] {
     }
 }
 
-/// The products of numbers side by side.
+/// Multiplies each number of `a` by that of `b`.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn multiply<const N: usize>(a: &[Lanes; N], b: &[Lanes; N]) -> [Lanes; N] {
     let mut products = *a;
@@ -186,7 +190,7 @@ fn multiply<const N: usize>(a: &[Lanes; N], b: &[Lanes; N]) -> [Lanes; N] {
     products
 }
 
-/// Squares each number so many times. The loop is in here to keep the limbs in registers.
+/// Squares each number `times` times. The loop is in this function to keep the limbs in registers.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn square<const N: usize>(numbers: &[Lanes; N], times: u32) -> [Lanes; N] {
     let mut squares = *numbers;
@@ -211,7 +215,7 @@ fn square<const N: usize>(numbers: &[Lanes; N], times: u32) -> [Lanes; N] {
     squares
 }
 
-/// `Σ numbers·factors + summand` with a single reduction.
+/// Returns `Σ numbers·factors + summand` with a single reduction.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline]
 fn linear<const SETS: usize>(numbers: &[Lanes; 3], factors: &[Lanes; 3], summand: &Lanes) -> Lanes {
@@ -223,7 +227,7 @@ fn linear<const SETS: usize>(numbers: &[Lanes; 3], factors: &[Lanes; 3], summand
     carry(Lanes(array::from_fn(|i| _mm512_add_epi64(limbs[i], summand.0[i]))))
 }
 
-/// The sum of two numbers whose limbs have no bits above the 52.
+/// Returns the sum of two numbers whose limbs have no bits above the low 52.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline]
 fn sum(a: &Lanes, b: &Lanes) -> Lanes {
@@ -240,14 +244,15 @@ fn add_product(columns: &mut [__m512i; 2 * LIMBS], a: &Lanes, b: &Lanes) {
     }
 }
 
-/// Montgomery reduction of columns; the limbs of the result have yet to be carried.
+/// Reduces columns (Montgomery reduction). The caller carries the limbs of the result.
 ///
-/// Four limbs are cleared by adding themselves times the friendly multiple of r, whose own lowest limb is
-/// -1 and need not be multiplied. The result of a fifth such step would exceed the limbs, so that one adds
-/// a multiple of r.
+/// Each of the first four limbs is cleared by adding the limb times the multiple of r behind
+/// [`FRIENDLY`], whose lowest limb is -1 and need not be multiplied. A fifth such step would exceed
+/// the limbs, so the last step adds a multiple of r itself.
 ///
-/// With one of SETS numbers in flight what is added is summed apart from the columns, which shortens the chain
-/// of dependent instructions; with more of them the processor is busy anyway, and fewer instructions count.
+/// If a single set of numbers is in flight (`SETS` is 1), the added terms are summed separately
+/// from the columns, which shortens the chain of dependent instructions. With more sets the
+/// processor is busy anyway, and fewer instructions matter more.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline]
 fn reduce<const SETS: usize>(columns: [__m512i; 2 * LIMBS]) -> Lanes {
@@ -269,12 +274,12 @@ fn reduce<const SETS: usize>(columns: [__m512i; 2 * LIMBS]) -> Lanes {
         multiply_add(&mut sums[last + j..], factor, word(MODULUS[j]));
     }
     let mut limbs = array::from_fn(|i| _mm512_add_epi64(apart[LIMBS + i], sums[LIMBS + i]));
-    // Clearing the last limb carries one exactly if it was not zero before.
+    // Clearing the last limb carries a one if and only if the limb was not zero.
     limbs[0] = _mm512_add_epi64(limbs[0], shifted(_mm512_add_epi64(limb, word(LIMB_MASK))));
     Lanes(limbs)
 }
 
-/// Moves what is above the 52 bits of each limb to the next, without clearing it.
+/// Adds the bits of each limb above the low 52 to the next limb, without clearing them.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline]
 fn carry(Lanes(mut limbs): Lanes) -> Lanes {
@@ -335,7 +340,7 @@ fn words(vector: __m512i) -> [u64; LANES] {
     unsafe { mem::transmute(vector) }
 }
 
-/// The limbs of a field element in the Montgomery form of this module, `value·2^260`, below r.
+/// Returns a field element in the Montgomery form of this module, `value·2^260`, below r.
 fn to_limbs(value: &Fr) -> Limbs {
     let mut scaled = *value;
     for _ in 0..4 {
@@ -346,7 +351,7 @@ fn to_limbs(value: &Fr) -> Limbs {
     split(limbs)
 }
 
-/// The field element of a number below 4r. `unscale` is 1/16, the step between the two Montgomery forms.
+/// Returns the field element of a number below 4r. `unscale` is [`Parameters::unscale`].
 fn to_fr(limbs: Limbs, unscale: &Fr) -> Fr {
     let [a, b, c, d, e] = limbs.map(|limb| limb & LIMB_MASK);
     let mut value = montgomery::fr_from_montgomery([
@@ -359,7 +364,7 @@ fn to_fr(limbs: Limbs, unscale: &Fr) -> Fr {
     value
 }
 
-/// Limbs of 64 bits as limbs of 52.
+/// Converts limbs of 64 bits to limbs of 52 bits.
 const fn split(limbs: [u64; 4]) -> Limbs {
     let [a, b, c, d] = limbs;
     [
@@ -375,7 +380,7 @@ const fn friendly() -> Limbs {
     let (mut limbs, mut carry, mut i) = ([0; LIMBS], 1u128, 0);
     while i < LIMBS {
         carry += NEGATIVE_INVERSE as u128 * MODULUS[i] as u128;
-        // The lowest limb of the product plus one is zero and falls away.
+        // The lowest limb of the product plus one is zero and is dropped.
         if i > 0 {
             limbs[i - 1] = carry as u64 & LIMB_MASK;
         }

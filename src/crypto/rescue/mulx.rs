@@ -1,12 +1,13 @@
-//! The engine `portable` compiled a second time for x86-64 processors with BMI2, which all since 2015 have. Its
-//! multiplication leaves the carry alone and may write to any register; the code gets shorter by a quarter.
+//! The engine `portable`, compiled a second time for x86-64 processors with BMI2 (nearly all since
+//! 2015). The multiplication of BMI2 leaves the carry flag alone and may write to any register,
+//! which makes the code a quarter shorter.
 //!
 //! # Safety
-//! The only unsafe code is the call of a function that needs BMI2, made with a [`Mulx`] in hand, which exists
-//! only where the processor has it.
+//! The only unsafe code is the call of a function that needs BMI2. It takes a [`Mulx`], which
+//! exists only where the processor has BMI2.
 
 use super::{
-    State,
+    parameters::State,
     portable::{self, Cells},
 };
 

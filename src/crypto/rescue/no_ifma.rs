@@ -1,8 +1,8 @@
-//! Stands for the engine `ifma` on processors other than x86-64, where it never exists.
+//! Stands in for the engine `ifma` on processors other than x86-64, which never have it.
 
-use super::State;
+use super::parameters::State;
 
-/// Has no value.
+/// Proof that this processor has the instructions: a type without values.
 #[derive(Clone, Copy)]
 pub(super) enum Ifma {}
 

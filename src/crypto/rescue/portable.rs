@@ -1,41 +1,32 @@
-//! The permutation in plain Rust: fixed-size arithmetic, no allocation, the three cells side by side so
-//! that the processor overlaps their independent multiplications.
+//! The permutation in plain Rust: fixed-size arithmetic, no allocation. The three cells are
+//! computed side by side, so that the processor overlaps their independent multiplications.
 
-use super::{State, chain, franklin};
+use super::{
+    chain,
+    parameters::{self, LAYERS, State},
+};
 use crate::crypto::montgomery::Element;
 use franklin_crypto::rescue::RescueHashParams;
 use std::sync::LazyLock;
 
 pub(super) type Cells = [Element; 3];
 
-/// S-box layers of the permutation, inverse and direct ones alternating.
-const LAYERS: usize = 44;
-
 struct Parameters {
     matrix: [Cells; 3],
-    /// Added before the first layer and after each.
+    /// Added before the first layer and after each layer.
     constants: [Cells; LAYERS + 1],
 }
 
 static PARAMETERS: LazyLock<Parameters> = LazyLock::new(|| {
     let cells = |row: &[_]| std::array::from_fn(|i| Element::from_fr(&row[i]));
     Parameters {
-        matrix: std::array::from_fn(|i| cells(franklin::PARAMETERS.mds_matrix_row(i as u32))),
-        constants: std::array::from_fn(|i| cells(franklin::PARAMETERS.round_constants(i as u32))),
+        matrix: std::array::from_fn(|i| cells(parameters::PARAMETERS.mds_matrix_row(i as u32))),
+        constants: std::array::from_fn(|i| cells(parameters::PARAMETERS.round_constants(i as u32))),
     }
 });
 
-/// Applies the permutation to each state, with the best instructions for whole numbers there are.
+/// Applies the permutation to each state, with instructions that every processor has.
 pub(super) fn permute_batch(states: &mut [State]) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(mulx) = super::mulx::Mulx::detect() {
-        return mulx.permute_batch(states);
-    }
-    permute_batch_plainly(states);
-}
-
-/// [`permute_batch`] with nothing but what every processor has.
-pub(super) fn permute_batch_plainly(states: &mut [State]) {
     #[inline(never)]
     fn multiply_apart(a: &Cells, b: &Cells) -> Cells {
         multiply(a, b)
@@ -49,8 +40,10 @@ pub(super) fn permute_batch_plainly(states: &mut [State]) {
     }
 }
 
-/// Applies the permutation to one state. Always inlined, as are [`multiply`] and [`square`], so that they are
-/// compiled with the instructions of the caller, who decides which of them are functions of their own.
+/// Applies the permutation to one state.
+///
+/// Always inlined, as are [`multiply`] and [`square`], so that they are compiled with the
+/// instructions of the caller. The caller decides which of them are functions of their own.
 #[inline(always)]
 pub(super) fn permute(
     state: &mut State,
@@ -71,12 +64,13 @@ pub(super) fn permute(
     *state = cells.map(Element::to_fr);
 }
 
+/// Multiplies each cell of `a` by that of `b`.
 #[inline(always)]
 pub(super) fn multiply(a: &Cells, b: &Cells) -> Cells {
     [a[0].mul(&b[0]), a[1].mul(&b[1]), a[2].mul(&b[2])]
 }
 
-/// Squares each cell so many times.
+/// Squares each cell `times` times.
 #[inline(always)]
 pub(super) fn square(cells: &Cells, times: u32) -> Cells {
     let [mut a, mut b, mut c] = *cells;

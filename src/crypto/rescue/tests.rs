@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use super::parameters::PARAMETERS;
 use super::*;
 use crate::crypto::test_vectors::{element, elements, vectors};
-use franklin_crypto::rescue::RescueHashParams;
+use crate::crypto::{Fr, fr, montgomery};
+use franklin_crypto::{bellman::pairing::ff::Field, rescue::RescueHashParams};
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -16,7 +18,7 @@ fn bit_string(text: &Value) -> Vec<bool> {
 
 #[test]
 fn parameters_are_those_of_the_protocol() {
-    let parameters = &*franklin::PARAMETERS;
+    let parameters = &*PARAMETERS;
     assert_eq!(
         fr::to_hex(&parameters.round_constants(0)[0]),
         "2e827c42545887ff44c8e94bc429a6b9fba992c691596d3e97216a720f7b48ac"
@@ -72,7 +74,7 @@ fn default_hashes_match_the_reference() {
 }
 
 #[test]
-fn examples_of_the_specification() {
+fn documented_hashes_match() {
     let inputs = [
         "27014c0bd27dddc8514b53831287e0ba02b26875bdcb34f0d4699681f487cf7b",
         "238ba289e8783d31585aa75bba8ddc2269c0c2d8c45d0769943b16f009ff5510",
@@ -87,11 +89,10 @@ fn examples_of_the_specification() {
     for (n, output) in outputs.into_iter().enumerate() {
         assert_eq!(fr::to_hex(&hash_elements(&inputs[..=n])), output);
     }
-    // Leaves are 2 to 9 as 16 bits, three levels.
+    // A tree of three levels over the leaves 2 to 9, each as 16 bits.
     let mut level: Vec<Fr> = (2..10u64)
         .map(|value| {
-            let mut bits = vec![];
-            bits::append_le_bits(&mut bits, &fr::from_u64(value), 16);
+            let bits: Vec<bool> = (0..16).map(|i| value >> i & 1 == 1).collect();
             hash_bits(&bits)
         })
         .collect();
@@ -103,7 +104,7 @@ fn examples_of_the_specification() {
 }
 
 #[test]
-fn batches_of_mixed_length_keep_their_order() {
+fn batches_of_mixed_lengths_keep_their_order() {
     let inputs: Vec<Vec<Fr>> =
         (0..40u64).map(|i| (0..=i * 7 % 11).map(|j| fr::from_u64(i + j)).collect()).collect();
     let alone: Vec<Fr> = inputs.iter().map(|input| hash_elements(input)).collect();
@@ -114,20 +115,20 @@ fn batches_of_mixed_length_keep_their_order() {
 
 #[test]
 #[should_panic(expected = "1 to 255")]
-fn nothing_has_no_hash() {
+fn hash_of_an_empty_input_panics() {
     hash_elements(&[]);
 }
 
 #[test]
 #[should_panic(expected = "1 to 255")]
-fn too_many_elements_have_no_hash() {
+fn hash_of_more_than_255_elements_panics() {
     hash_batch(&[vec![Fr::one(); 256]]);
 }
 
-/// A small generator of numbers that look random (SplitMix64).
-struct Numbers(u64);
+/// A small pseudorandom generator (SplitMix64).
+struct Random(u64);
 
-impl Numbers {
+impl Random {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -136,14 +137,15 @@ impl Numbers {
         z ^ z >> 31
     }
 
-    /// A field element; its limbs in memory are now and then all zeros or all ones, to provoke carries.
+    /// Returns a field element. Some limbs of its Montgomery form are all zeros or all ones, to
+    /// provoke carries.
     fn element(&mut self) -> Fr {
         let limbs = std::array::from_fn(|_| match self.next() % 16 {
             0 => 0,
             1 => u64::MAX,
             _ => self.next(),
         });
-        crate::crypto::montgomery::fr_from_montgomery(limbs)
+        montgomery::fr_from_montgomery(limbs)
     }
 
     fn state(&mut self) -> State {
@@ -151,11 +153,11 @@ impl Numbers {
     }
 }
 
-/// Every state whose cells are at the borders of the field, of its limbs or of their Montgomery form.
+/// Returns every state of cells at the limits of the field, of its limbs or of the Montgomery form.
 fn edge_states() -> Vec<State> {
     let mut cells = vec![fr::from_u64(0), fr::from_u64(1), fr::from_u64(u64::MAX), fr::from_u128(u128::MAX)];
     for raw in [[1, 0, 0, 0], [u64::MAX; 4], [u64::MAX, u64::MAX, u64::MAX, 0x3064_4e72_e131_a028]] {
-        cells.push(crate::crypto::montgomery::fr_from_montgomery(raw));
+        cells.push(montgomery::fr_from_montgomery(raw));
     }
     for cell in cells.clone() {
         let mut negated = cell;
@@ -166,13 +168,13 @@ fn edge_states() -> Vec<State> {
     (0..n * n * n).map(|i| [cells[i % n], cells[i / n % n], cells[i / n / n]]).collect()
 }
 
-/// Compares every engine this processor runs with franklin-crypto.
+/// Compares every engine that this processor can run with franklin-crypto.
 fn assert_engines_agree(states: &[State]) {
     let mut expected = states.to_vec();
     expected.par_iter_mut().for_each(franklin::permute);
     let mut permuted = states.to_vec();
-    portable::permute_batch_plainly(&mut permuted);
-    assert!(permuted == expected, "portable, plainly");
+    portable::permute_batch(&mut permuted);
+    assert!(permuted == expected, "portable without BMI2");
     for engine in [Engine::Portable, Engine::Ifma] {
         let mut permuted = states.to_vec();
         match permute_batch_by(engine, &mut permuted) {
@@ -192,24 +194,23 @@ fn engines_agree_on_edge_states() {
 
 #[test]
 fn engines_agree_on_random_states() {
-    let mut numbers = Numbers(1);
-    assert_engines_agree(&(0..10_000).map(|_| numbers.state()).collect::<Vec<_>>());
+    let mut random = Random(1);
+    assert_engines_agree(&(0..10_000).map(|_| random.state()).collect::<Vec<_>>());
 }
 
 #[test]
-#[ignore = "minutes of work"]
+#[ignore = "takes minutes"]
 fn engines_agree_on_a_million_states() {
-    use rayon::prelude::*;
     (0..1000).into_par_iter().for_each(|batch| {
-        let mut numbers = Numbers(1000 + batch);
-        assert_engines_agree(&(0..1000).map(|_| numbers.state()).collect::<Vec<_>>());
+        let mut random = Random(1000 + batch);
+        assert_engines_agree(&(0..1000).map(|_| random.state()).collect::<Vec<_>>());
     });
 }
 
 #[test]
 fn engines_agree_on_batches_of_any_size() {
-    let mut numbers = Numbers(3);
+    let mut random = Random(3);
     for size in 0..26 {
-        assert_engines_agree(&(0..size).map(|_| numbers.state()).collect::<Vec<_>>());
+        assert_engines_agree(&(0..size).map(|_| random.state()).collect::<Vec<_>>());
     }
 }

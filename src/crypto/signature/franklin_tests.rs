@@ -1,4 +1,4 @@
-//! Verification compared with the specification's procedure written down over franklin-crypto, step by step.
+//! Comparison of the verification with the documented procedure over franklin-crypto, step by step.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
@@ -34,7 +34,7 @@ fn franklin_challenge(key: &FranklinPoint, r: &FranklinPoint, message: &[u8]) ->
     challenge(&rescue::sponge(&bits::multipack(&bits::be_bits(&bytes))))
 }
 
-/// Both outcomes, which must be the same.
+/// Verifies a signature in both ways, which must agree.
 fn verified(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
     let outcome = verify(pub_key, signature, message);
     assert_eq!(outcome, naive_signature::verify(pub_key, signature, message));
@@ -48,7 +48,7 @@ fn joined(r: &[u8; 32], s: &Fs) -> [u8; 64] {
     signature
 }
 
-/// S for a key and a nonce whatever the points are said to be.
+/// Returns S for a secret key, a nonce and a challenge.
 fn response(secret: &Fs, nonce: &Fs, challenge: &Fs) -> Fs {
     let mut s = *challenge;
     s.mul_assign(secret);
@@ -56,7 +56,7 @@ fn response(secret: &Fs, nonce: &Fs, challenge: &Fs) -> Fs {
     s
 }
 
-/// A generator of the eight points outside the subgroup's reach.
+/// Returns a generator of the subgroup of order 8.
 fn point_of_order_8() -> FranklinPoint {
     (2..)
         .filter_map(|y| FranklinPoint::get_for_y(fr::from_u64(y), false, &CURVE))
@@ -65,7 +65,7 @@ fn point_of_order_8() -> FranklinPoint {
         .unwrap()
 }
 
-/// Adds a little-endian modulus, to make an encoding that is not canonical.
+/// Adds a modulus to a little-endian number, which gives an encoding that is not canonical.
 fn plus(bytes: &[u8], modulus: &[u64]) -> Vec<u8> {
     let modulus = modulus.iter().flat_map(|limb| limb.to_le_bytes());
     let mut carry = 0;
@@ -84,7 +84,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn valid_and_damaged_signatures(
+    fn valid_signatures_verify_and_damaged_ones_do_not(
         seed: u64,
         message in prop::collection::vec(any::<u8>(), 0..=92),
         bit in 0usize..768,
@@ -102,8 +102,8 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes(mut key: [u8; 32], mut r: [u8; 32], s: [u64; 4]) {
-        // Below r but for the sign, so that about every fourth case has two points.
+    fn random_bytes_do_not_verify(mut key: [u8; 32], mut r: [u8; 32], s: [u64; 4]) {
+        // Without the sign these are below r, so that about every fourth case has two points.
         key[31] &= 0x8f;
         r[31] &= 0x8f;
         let [a, b, c, d] = s;
@@ -118,18 +118,18 @@ proptest! {
     }
 
     #[test]
-    fn neutral_points(seed: u64) {
+    fn neutral_points_are_handled_as_by_the_reference(seed: u64) {
         let secret = PrivateKey::from_seed(&seed.to_le_bytes()).0;
         let neutral = FranklinPoint::zero();
         let point = generator().mul(secret, &CURVE);
         let (one, zero) = (packed(&neutral), Fs::zero());
-        // A neutral key needs no secret.
+        // Signing for the neutral key needs no secret.
         prop_assert!(verified(&one, &joined(&packed(&point), &secret), b"message").is_some());
         prop_assert!(verified(&one, &joined(&one, &zero), b"message").is_some());
         prop_assert!(verified(&one, &joined(&one, &secret), b"message").is_none());
         let s = response(&secret, &zero, &franklin_challenge(&point, &neutral, b"message"));
         prop_assert!(verified(&packed(&point), &joined(&one, &s), b"message").is_some());
-        // Its x has no odd sign, but the reference takes the sign bit nevertheless.
+        // Its x is 0 and cannot be odd, but the reference accepts the sign bit.
         let mut signed = one;
         signed[31] |= 0x80;
         prop_assert!(verified(&signed, &joined(&signed, &zero), b"message").is_some());
@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn encodings_that_are_not_canonical(seed: u64) {
+    fn encodings_that_are_not_canonical_are_rejected(seed: u64) {
         let secret = PrivateKey::from_seed(&seed.to_le_bytes());
         let (key, signature) = (secret.public_key(), secret.sign(b"message"));
         let mut greater = signature;
@@ -151,7 +151,7 @@ proptest! {
         greater = signature;
         greater[32..].copy_from_slice(&plus(&[0; 32], Fs::char().as_ref()));
         prop_assert_eq!(verified(&key, &greater, b"message"), None);
-        // y + r still fits in 255 bits.
+        // y + r still fits into 255 bits.
         let mut greater_key = key;
         let sign = greater_key[31] & 0x80;
         greater_key[31] ^= sign;
@@ -163,7 +163,7 @@ proptest! {
 }
 
 #[test]
-fn points_outside_the_subgroup_are_refused_even_where_the_equation_holds() {
+fn points_outside_the_subgroup_are_rejected_even_if_the_equation_holds() {
     let torsion = point_of_order_8();
     let mut parts = vec![FranklinPoint::zero()];
     for i in 0..7 {
@@ -196,7 +196,7 @@ fn keys_off_the_curve_have_no_hash() {
 }
 
 #[test]
-fn multiples_of_the_generator() {
+fn multiples_of_the_generator_match_franklin_crypto() {
     for scalar in [0, 1, 2, 15, 16, 17, u64::MAX].map(|n| Fs::from_repr(FsRepr::from(n)).unwrap()) {
         let mut negated = scalar;
         negated.negate();

@@ -66,7 +66,7 @@ fn signatures_match_the_reference() {
 }
 
 #[test]
-fn example_of_the_specification() {
+fn documented_example_of_the_reference_verifies() {
     let key =
         PrivateKey::from_bytes(&from_hex("057afe7e950189b17eedfd749f5537a88eb3ed4981467636a115e5c3efcce0f4"))
             .unwrap();
@@ -91,7 +91,7 @@ fn example_of_the_specification() {
 }
 
 #[test]
-fn keys_from_seeds_sign() {
+fn keys_from_seeds_sign_messages_of_up_to_92_bytes() {
     for seed in [&b""[..], b"seed", &[7; 100]] {
         let key = PrivateKey::from_seed(seed);
         let public = key.public_key();
@@ -108,6 +108,6 @@ fn keys_from_seeds_sign() {
 }
 
 #[test]
-fn secrets_are_not_shown() {
+fn debug_form_does_not_show_the_secret() {
     assert_eq!(format!("{:?}", PrivateKey::from_seed(b"seed")), "PrivateKey(…)");
 }

@@ -9,7 +9,7 @@ use crate::store::error::StoreError;
 use crate::store::kv::batch::Table;
 use crate::store::kv::codec;
 use crate::store::kv::keys;
-use crate::tree::source::{Change, Entry, TreeDelta};
+use crate::tree::source::{Change, ChangeSet, Entry};
 
 /// An account without its balances. Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,8 +65,8 @@ impl Store {
     }
 
     /// The change as entries of the table, with the values they replace.
-    pub(crate) fn account_delta(&self, changes: &[AccountChange]) -> Result<TreeDelta, StoreError> {
-        let mut delta = TreeDelta::default();
+    pub(crate) fn account_delta(&self, changes: &[AccountChange]) -> Result<ChangeSet, StoreError> {
+        let mut delta = ChangeSet::default();
         for entry in changes.iter().map(account_entries) {
             for (key, new) in entry? {
                 let old = self.kv.get_raw(Table::Accounts, &key)?;

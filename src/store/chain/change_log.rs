@@ -13,7 +13,7 @@ use crate::store::kv::codec;
 use crate::store::kv::keys;
 use crate::store::kv::keys::meta;
 use crate::store::kv::records::Kv;
-use crate::tree::source::TreeDelta;
+use crate::tree::source::ChangeSet;
 
 /// Well below what is safe: readers wait while a transaction is written.
 const APPLY_BYTES: usize = MAX_BATCH_BYTES / 3;
@@ -63,7 +63,7 @@ impl ChangeLog {
     }
 
     /// The delta as the bytes of a body.
-    pub fn encode(delta: &TreeDelta) -> Result<Vec<u8>, StoreError> {
+    pub fn encode(delta: &ChangeSet) -> Result<Vec<u8>, StoreError> {
         codec::body_bytes("the change of a block", delta)
     }
 
@@ -90,7 +90,7 @@ impl ChangeLog {
     }
 
     /// Applies the recorded change of block `number`, the next one.
-    pub fn apply(&self, kv: &Kv, number: u32, delta: &TreeDelta) -> Result<(), StoreError> {
+    pub fn apply(&self, kv: &Kv, number: u32, delta: &ChangeSet) -> Result<(), StoreError> {
         self.write(kv, delta.changes.iter().map(|change| (&change.key, &change.new)))?;
         let mut batch = Batch::new();
         batch.put(Table::Meta, self.applied_key, &number)?;
@@ -140,7 +140,7 @@ impl ChangeLog {
     }
 
     /// The change of block `number`.
-    pub fn read(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<TreeDelta, StoreError> {
+    pub fn read(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<ChangeSet, StoreError> {
         let row = self.row(kv, number)?;
         let bytes = blobs.open_blob(&row.delta)?.bytes()?;
         codec::from_body_bytes(&format!("the change of block {number}"), &bytes)

@@ -12,7 +12,7 @@ use crate::store::durable::blobs::{BlobRef, PreparedBlob};
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::keys;
-use crate::tree::source::TreeDelta;
+use crate::tree::source::ChangeSet;
 
 /// A witness whose JSON is on disk already; see [`Store::prepare_witness`].
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct WitnessCommit<'a> {
     /// The witness; `None` when the block is quarantined and only the tree moves on.
     pub witness: Option<NewWitness>,
     /// The change of the account tree.
-    pub delta: &'a TreeDelta,
+    pub delta: &'a ChangeSet,
     /// The root after it, big-endian.
     pub root: [u8; 32],
 }

@@ -10,7 +10,7 @@ fn account(id: u32, balances: &[(u32, u128)]) -> InitialAccount {
     InitialAccount { id, header, balances: balances.to_vec() }
 }
 
-/// Ids in several parts, some of them alone there, one leaf that equals the default one.
+/// Returns accounts in several parts, some of them alone in their part. One is the default leaf.
 fn accounts() -> Vec<InitialAccount> {
     let set: &[&[(u32, u128)]] = &[&[(0, 5)], &[], &[(0, 5), (3, 9), (1 << 20, 1)], &[(2, 0)]];
     let ids = (0..11).chain([37, 38, 60, 61, 63, 1 << 10, (1 << 24) - 1]);
@@ -55,7 +55,7 @@ fn parts_of_any_size_give_the_same_tree() {
 }
 
 #[test]
-fn a_build_goes_on_from_its_records() {
+fn an_interrupted_build_resumes_from_its_records() {
     let accounts = accounts();
     let mut builder = TreeBuilder::with_part_level(LEVEL);
     let mut records = BTreeMap::new();
@@ -64,7 +64,7 @@ fn a_build_goes_on_from_its_records() {
         let len = builder.whole_parts(rest.iter().map(|account| account.id), 3);
         let (parts, after) = rest.split_at(len);
         records.extend(builder.add(parts).unwrap());
-        // What an interrupted part leaves behind must not matter.
+        // A record of an unfinished part must not matter.
         let junk = record::account_key(builder.done());
         let value = records[&record::account_key(0)].clone();
         let stored = records.iter().map(|(key, value)| (key.clone(), value.clone())).chain([(junk, value)]);
@@ -79,7 +79,7 @@ fn a_build_goes_on_from_its_records() {
 }
 
 #[test]
-fn equal_sets_of_balances_are_hashed_once_also_across_parts() {
+fn equal_sets_of_balances_are_hashed_once_even_across_parts() {
     let accounts: Vec<_> = (0..40).map(|id| account(id, &[(0, u128::from(id % 3))])).collect();
     let mut builder = TreeBuilder::with_part_level(LEVEL);
     for part in accounts.chunks(4) {
@@ -90,7 +90,7 @@ fn equal_sets_of_balances_are_hashed_once_also_across_parts() {
 }
 
 #[test]
-fn what_is_remembered_is_bounded() {
+fn remembered_balance_trees_are_bounded() {
     let mut remembered = Remembered::default();
     let tree = Arc::new(hash_sets(&[&vec![(0, 1), (1, 1)]]).remove(0));
     for balance in 0..REMEMBERED as u128 {
@@ -102,7 +102,7 @@ fn what_is_remembered_is_bounded() {
 }
 
 #[test]
-fn accounts_out_of_order_are_refused() {
+fn accounts_out_of_order_are_rejected() {
     let mut builder = TreeBuilder::with_part_level(LEVEL);
     builder.add(&[account(2, &[])]).unwrap();
     for id in [2, 3, 1 << 24] {
@@ -114,7 +114,7 @@ fn accounts_out_of_order_are_refused() {
 }
 
 #[test]
-fn whole_parts_end_where_a_part_does() {
+fn whole_parts_end_at_the_end_of_a_part() {
     let builder = TreeBuilder::with_part_level(LEVEL);
     let ids = [0, 1, 2, 3, 4, 9, 10, 12];
     let whole = |least| builder.whole_parts(ids, least);

@@ -24,8 +24,7 @@ pub use walk::{State, StateError, Walk};
 use super::signatures::{SignatureCheck, SignatureData};
 use super::{Cause, WitnessError};
 use crate::domain::{Block, PROCESSABLE_TOKENS, ZkSyncOp, to_u128};
-use crate::tree::account_tree::Version;
-use crate::tree::{AccountHeader, LeafUpdate};
+use crate::tree::{AccountHeader, LeafUpdate, Version};
 
 /// One side of a chunk: an account and one of its balances, with the paths of some version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

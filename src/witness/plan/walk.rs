@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use super::Branch;
-use crate::tree::account_tree::Version;
-use crate::tree::{AccountHeader, LeafUpdate};
+use crate::tree::{AccountHeader, LeafUpdate, Version};
 use crate::witness::Cause;
 
 /// Ids from here on are outside the used subtree (spec 01 §1).
