@@ -1,6 +1,6 @@
 //! Every decoder of bytes from outside or from disk, each as a function that panics when something about it is wrong.
 //!
-//! The same functions run under the fuzzer (`fuzz/`) and under proptest (`tests/decoders_do_not_panic.rs`). Beyond not
+//! The same functions run under the fuzzer (`fuzz/`) and under proptest (`tests/it/decoders_do_not_panic.rs`). Beyond not
 //! panicking, each holds what it read to some property: written and read again it is the same, and where only one form is
 //! allowed, that form is the bytes that were read.
 

@@ -5,40 +5,44 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Names the folder in the process in which the file system is mounted.
+/// Holds the path of the mounted file system in the process that may use it.
 const VARIABLE: &str = "SMALL_DISK";
 
-/// Gives the folder of a small file system to a test, and to nobody else: `let Some(disk) = on_small_disk(…) else { return };`.
+/// Gives a test the folder of a small file system of its own:
+/// `let Some(disk) = on_small_disk(module_path!(), "name_of_the_test", 32) else { return };`.
 ///
-/// The test runs twice. The first time this runs its program again, for that test alone, in a mount namespace with a tmpfs of so many
-/// MiB, and gives `None` when it has passed there. Where the system allows no such namespace, it says `skipped` and gives `None`.
+/// The test runs twice. The first call runs the test program again, for that test alone, in a mount
+/// namespace with a tmpfs of the given size in MiB, and returns `None` once the test has passed
+/// there. If the system allows no such namespace, it prints `skipped` and returns `None`.
 ///
 /// # Panics
-/// When the test fails in there.
-pub fn on_small_disk(test: &str, mebibytes: u32) -> Option<PathBuf> {
+/// If the test fails on the small file system.
+pub fn on_small_disk(module: &str, test: &str, mebibytes: u32) -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os(VARIABLE) {
         return Some(folder.into());
     }
     let folder = tempfile::tempdir().unwrap();
-    // As an ordinary user with a user namespace, else as root without one.
+    // An ordinary user needs a user namespace; root may be forbidden to make one.
     let refusals = ["-Urm", "-m"].map(|namespaces| {
         let tried = mounted(namespaces, 1, folder.path(), "true", &[]);
-        if tried.status.success() { Ok(namespaces) } else { Err(words(&tried)) }
+        if tried.status.success() { Ok(namespaces) } else { Err(text(&tried)) }
     });
     let Some(namespaces) = refusals.iter().find_map(|tried| tried.as_ref().ok()) else {
         println!("skipped: cannot mount a small file system here: {refusals:?}");
         return None;
     };
     let program = std::env::current_exe().unwrap();
-    let arguments = ["--exact", test, "--nocapture"];
+    // The test harness names tests without the name of the crate.
+    let module = module.split_once("::").map_or("", |(_, module)| module);
+    let arguments = ["--exact", &format!("{module}::{test}"), "--nocapture"];
     let ran = mounted(namespaces, mebibytes, folder.path(), program.to_str().unwrap(), &arguments);
-    let said = words(&ran);
-    println!("{said}");
-    assert!(ran.status.success() && said.contains("1 passed"), "{test} failed on a small disk:\n{said}");
+    let text = text(&ran);
+    println!("{text}");
+    assert!(ran.status.success() && text.contains("1 passed"), "{test} failed on a small disk:\n{text}");
     None
 }
 
-/// Runs a program in namespaces of its own, with a tmpfs on the folder.
+/// Runs a program in namespaces of its own, with a tmpfs mounted on the folder.
 fn mounted(namespaces: &str, mebibytes: u32, folder: &Path, program: &str, arguments: &[&str]) -> Output {
     let script = format!(
         "mount -t tmpfs -o size={mebibytes}m none \"$1\" && export {VARIABLE}=\"$1\" && shift && exec \"$@\""
@@ -56,6 +60,7 @@ fn mounted(namespaces: &str, mebibytes: u32, folder: &Path, program: &str, argum
         })
 }
 
-fn words(output: &Output) -> String {
+/// Both outputs of a program.
+fn text(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text)).concat()
 }

@@ -128,8 +128,8 @@ fn any_write_can_fail_once() {
 
 #[test]
 fn a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on() {
-    let name = "store::disk_tests::a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on";
-    let Some(parent) = on_small_disk(name, 24) else { return };
+    let name = "a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on";
+    let Some(parent) = on_small_disk(module_path!(), name, 24) else { return };
     // First the bodies meet the full disk, then the index, which has no bodies to write.
     for blobs in [true, false] {
         let dir = parent.join(format!("data-{blobs}"));

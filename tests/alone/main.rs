@@ -1,0 +1,14 @@
+//! Tests that measure something of the whole process: nothing else may run in it meanwhile.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+mod a_block_costs_no_more_permutations;
+mod slow_readers_cost_little;
+
+/// Waits until no other test of this program runs.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}

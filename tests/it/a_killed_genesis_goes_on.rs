@@ -1,0 +1,100 @@
+//! The import of a genesis is killed (SIGKILL) at several moments and begun again each time: it goes on where it was, and in the end
+//! every record is that of an import that nobody disturbed.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use zksync_witness_server::crypto::fr;
+use zksync_witness_server::store::{Store, StoreOptions};
+use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::tree::record;
+use zksync_witness_server::tree::source::Entry;
+
+/// Ten chunks.
+const ACCOUNTS: u32 = 20_480;
+
+const MARK: &str = "part of the genesis is on disk accounts=";
+const RESUMED: &str = "going on with an interrupted import of the genesis accounts=";
+
+fn import(data: &Path, chain: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_witness-server"))
+        .args(["--log", "zksync_witness_server=debug,info", "import", "--data-dir"])
+        .args([data, chain])
+        .env_clear()
+        // Chunks grow with the number of cores.
+        .env("RAYON_NUM_THREADS", "2")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Numbers behind `words` in the lines of standard error, until `enough` of them were seen or the process ends; then it is killed.
+fn numbers(child: &mut Child, words: &str, enough: usize) -> Vec<u32> {
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let number = |line: String| {
+        let (_, rest) = line.split_once(words)?;
+        rest.split(' ').next()?.parse().ok()
+    };
+    let found = lines.filter_map(number).take(enough).collect();
+    // It may have ended by itself.
+    let _ = child.kill();
+    child.wait().unwrap();
+    found
+}
+
+/// Everything of the accounts and the tree.
+fn content(store: &Store) -> (Vec<Entry>, Vec<String>) {
+    let tree = store.tree_source().range(&[0], &[0xff], usize::MAX).unwrap();
+    let accounts = (0..ACCOUNTS)
+        .map(|id| format!("{:?} {:?}", store.account(id).unwrap(), store.balances(id, 0, 10).unwrap()));
+    (tree, accounts.collect())
+}
+
+fn open(folder: &Path) -> Store {
+    Store::open(folder, StoreOptions::default()).unwrap()
+}
+
+#[test]
+fn a_genesis_that_is_killed_again_and_again_is_that_of_an_undisturbed_import() {
+    let folder = tempfile::tempdir().unwrap();
+    let [chain, killed, whole] = ["chain", "killed", "whole"].map(|name| folder.path().join(name));
+    fs::create_dir_all(chain.join("blocks")).unwrap();
+    let mut builder = ChainBuilder::new(ACCOUNTS, 2);
+    fs::write(chain.join("genesis.json"), serde_json::to_vec(&builder.genesis()).unwrap()).unwrap();
+    let root = builder.root();
+    let block = serde_json::to_vec(&builder.next_block(10)).unwrap();
+    fs::write(chain.join("blocks/1.json"), &block).unwrap();
+
+    // Before anything was marked, then each time once more is on disk than the run before left.
+    let mut early = import(&killed, &chain);
+    std::thread::sleep(Duration::from_millis(60));
+    early.kill().unwrap();
+    early.wait().unwrap();
+    let mut done = 0;
+    for marks in [1, 2, 1] {
+        let marked = numbers(&mut import(&killed, &chain), MARK, marks);
+        assert!(marked[0] > done, "{marked:?} after {done}");
+        done = *marked.last().unwrap();
+        if done == ACCOUNTS {
+            break;
+        }
+        let store = open(&killed);
+        assert_eq!(store.genesis().unwrap(), None, "only the end makes it exist");
+        assert_eq!(store.tree_source().get(record::ROOTS).unwrap(), None);
+    }
+    let resumed = numbers(&mut import(&killed, &chain), RESUMED, usize::MAX);
+    assert!(resumed.len() == 1 && resumed[0] >= done, "{resumed:?}, {done} were done");
+    assert_eq!(numbers(&mut import(&whole, &chain), RESUMED, usize::MAX), Vec::<u32>::new());
+
+    let (killed, whole) = (open(&killed), open(&whole));
+    assert_eq!(killed.genesis().unwrap(), whole.genesis().unwrap());
+    assert_eq!(killed.genesis().unwrap().unwrap().root, fr::to_bytes(&root));
+    assert_eq!(killed.genesis_body().unwrap(), whole.genesis_body().unwrap());
+    assert!(content(&killed) == content(&whole));
+    assert_eq!(killed.head().unwrap(), 1);
+    assert_eq!(killed.check_everything().unwrap(), Vec::<String>::new());
+}

@@ -1,0 +1,449 @@
+//! A backup of a running server under load, and of a folder, restores everything that had been acknowledged; what is no whole
+//! backup restores nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use zksync_witness_server::crypto::Fr;
+use zksync_witness_server::domain::job::JobStatus;
+use zksync_witness_server::domain::job::JobType::Single;
+use zksync_witness_server::domain::{
+    AggregatedOperation, ImportedBlock, public_input, sample_aggregated_proof, sample_single_proof,
+};
+use zksync_witness_server::store::{AggregatedAction, Store, StoreOptions};
+use zksync_witness_server::testing::ChainBuilder;
+
+use crate::support::{SECRET, Server, run, run_badly, run_well, until, vectors};
+
+/// A chain as it is posted.
+struct Chain {
+    genesis: String,
+    blocks: Vec<ImportedBlock>,
+}
+
+impl Chain {
+    fn invented(blocks: u32) -> Self {
+        let mut builder = ChainBuilder::new(40, 4);
+        let genesis = serde_json::to_string(&builder.genesis()).unwrap();
+        Self { genesis, blocks: (0..blocks).map(|_| builder.next_block(10)).collect() }
+    }
+
+    fn sample() -> Self {
+        let folder = sample_folder();
+        let read = |name: String| fs::read_to_string(folder.join(name)).unwrap();
+        let block = |number| serde_json::from_str(&read(format!("blocks/{number:06}.json"))).unwrap();
+        Self { genesis: read("genesis.json".into()), blocks: (1..=8).map(block).collect() }
+    }
+
+    fn input(&self, block: u64) -> Fr {
+        public_input(&self.blocks[block as usize - 1].block.block_commitment)
+    }
+
+    fn post(&self, server: &Server, block: usize) {
+        let json = serde_json::to_string(&self.blocks[block - 1]).unwrap();
+        server.post("/api/v1/blocks", &json).accepted();
+    }
+
+    /// A proof for the job, as the prover of that name makes it.
+    fn prove(&self, job: &Value) -> Value {
+        let (first, last) = (job["first_block"].as_u64().unwrap(), job["last_block"].as_u64().unwrap());
+        if job["data"].get("BlockProof").is_some() {
+            return json!({"BlockProof": sample_single_proof(&self.input(first), first)});
+        }
+        let inputs: Vec<Fr> = (first..=last).map(|block| self.input(block)).collect();
+        json!({"AggregatedBlockProof": sample_aggregated_proof(&inputs, first)})
+    }
+}
+
+fn sample_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain")
+}
+
+/// What a server has said yes to.
+#[derive(Clone, Default)]
+struct Acknowledged {
+    blocks: usize,
+    operations: usize,
+    /// Prover and JSON, by kind, first and last block.
+    proofs: BTreeMap<(&'static str, u32, u32), (String, Vec<u8>)>,
+}
+
+/// Takes a job if there is one, proves it, publishes; whether there was one.
+fn prove_one(server: &Server, chain: &Chain, prover: &str, acknowledged: &Mutex<Acknowledged>) -> bool {
+    let job = server.get_job(prover);
+    if job["job_id"] == 0 {
+        return false;
+    }
+    let data = chain.prove(&job);
+    let (first, last) = (&job["first_block"], &job["last_block"]);
+    let message = json!({"job_id": job["job_id"], "first_block": first, "last_block": last, "data": data});
+    server.post("/publish", &message.to_string()).accepted();
+    let (kind, proof) = match (&data["BlockProof"], &data["AggregatedBlockProof"]) {
+        (Value::Null, aggregated) => ("aggregated", aggregated),
+        (single, _) => ("single", single),
+    };
+    let number = |value: &Value| value.as_u64().unwrap() as u32;
+    let kept = (prover.to_owned(), serde_json::to_vec(proof).unwrap());
+    acknowledged.lock().unwrap().proofs.insert((kind, number(first), number(last)), kept);
+    true
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn witnesses(server: &Server, blocks: u32) -> Vec<Vec<u8>> {
+    server.wait_for("/blocks/witnessed", blocks.into());
+    (1..=blocks).map(|block| server.get(&format!("/api/v1/blocks/{block}/witness")).accepted().body).collect()
+}
+
+/// Everything that was acknowledged is in the folder, nothing there contradicts anything else, and no proof is without its block.
+fn check_restored(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
+    let store = Store::open(folder, StoreOptions::default()).unwrap();
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+    let head = store.head().unwrap();
+    assert!(head as usize >= acknowledged.blocks);
+    for (number, block) in (1..=head).zip(&chain.blocks) {
+        assert!(store.block_body(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
+    }
+    let commits = store.aggregated_operations(AggregatedAction::CommitBlocks, 0, 1_000).unwrap();
+    assert!(commits.len() >= acknowledged.operations);
+    for ((kind, first, last), (prover, json)) in &acknowledged.proofs {
+        let stored = match *kind {
+            "single" => store.single_proof(*first),
+            _ => store.aggregated_proof(*first, *last),
+        };
+        assert!(stored.unwrap().as_ref() == Some(json), "{kind} {first} to {last}");
+        if *kind == "single" {
+            let after = Some((first - 1, first - 1)).filter(|_| *first > 1);
+            assert_eq!(store.proofs(Single, after, 1).unwrap()[0].prover.as_ref(), Some(prover));
+        }
+    }
+    for proof in store.proofs(Single, None, 1_000).unwrap() {
+        assert!(proof.last <= head);
+    }
+    assert!(store.jobs(None, 0, 1_000).unwrap().iter().all(|job| job.status == JobStatus::Done));
+}
+
+/// Ends the threads that look at it, also when the test fails.
+struct Ring<'a>(&'a AtomicBool);
+
+impl Drop for Ring<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Proves until every block is proven.
+fn prove_rest(server: &Server, chain: &Chain) {
+    let acknowledged = Mutex::new(Acknowledged::default());
+    until(|| {
+        while prove_one(server, chain, "after", &acknowledged) {}
+        let proven = |block| server.get(&format!("/api/v1/blocks/{block}/proof")).status == 200;
+        (1..=chain.blocks.len()).all(proven).then_some(())
+    });
+}
+
+#[test]
+fn of_a_server_under_load() {
+    const BLOCKS: usize = 48;
+    let chain = Chain::invented(BLOCKS as u32);
+    let folder = tempfile::tempdir().unwrap();
+    let serve = ["--aggregate", "1,4", "--set", "aggregate_deadline=100ms"];
+    let server = Server::start(&folder.path().join("data"), &serve);
+    server.post("/api/v1/genesis", &chain.genesis).accepted();
+    let (acknowledged, stop) = (Mutex::new(Acknowledged::default()), AtomicBool::new(false));
+    // The import is held before its end, so that there is load at each backup, however fast it is.
+    let limit = AtomicUsize::new(8);
+    let backup = |name: &str| folder.path().join(name);
+    let mut before = Vec::new();
+    std::thread::scope(|scope| {
+        let (chain, server, acknowledged) = (&chain, &server, &acknowledged);
+        let (stop, limit) = (&stop, &limit);
+        let _stop = Ring(stop);
+        scope.spawn(move || {
+            for number in 1..=BLOCKS {
+                while number > limit.load(Ordering::SeqCst) && !stop.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                chain.post(server, number);
+                acknowledged.lock().unwrap().blocks += 1;
+                let block = chain.blocks[number - 1].block.clone();
+                let commit = AggregatedOperation::CommitBlocks {
+                    last_committed_block: block.clone(),
+                    blocks: vec![block],
+                };
+                let commit = serde_json::to_string(&commit).unwrap();
+                server.post("/api/v1/aggregated_operations", &commit).accepted();
+                acknowledged.lock().unwrap().operations += 1;
+            }
+        });
+        for prover in ["ada", "bob"] {
+            scope.spawn(move || {
+                while !stop.load(Ordering::SeqCst) {
+                    if !prove_one(server, chain, prover, acknowledged) {
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                }
+            });
+        }
+        for (name, blocks, next) in [("first", 2, 24), ("second", 16, 40), ("third", 32, BLOCKS)] {
+            until(|| {
+                let now = acknowledged.lock().unwrap();
+                (now.blocks >= blocks && !now.proofs.is_empty()).then_some(())
+            });
+            before.push((name, acknowledged.lock().unwrap().clone()));
+            limit.store(next, Ordering::SeqCst);
+            run_well(&["backup", "--url", &server.url, "--out", path(&backup(name))]);
+        }
+        until(|| (acknowledged.lock().unwrap().operations == BLOCKS).then_some(()));
+    });
+    let original = witnesses(&server, BLOCKS as u32);
+    assert_eq!(server.terminate(), Some(0));
+
+    for (name, acknowledged) in &before {
+        let restored = folder.path().join(format!("restored-{name}"));
+        run_well(&["restore", path(&backup(name)), "--data-dir", path(&restored)]);
+        check_restored(&restored, &chain, acknowledged);
+    }
+    let restored = folder.path().join("restored-second");
+    let server = Server::start(&restored, &serve);
+    for number in 1..=BLOCKS {
+        chain.post(&server, number);
+    }
+    assert!(witnesses(&server, BLOCKS as u32) == original);
+    prove_rest(&server, &chain);
+    assert_eq!(server.terminate(), Some(0));
+    check_done(&restored, &chain, &before[1].1);
+}
+
+/// As [`check_restored`] when all is proven: every proof has one job, which is done.
+fn check_done(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
+    let store = Store::open(folder, StoreOptions::default()).unwrap();
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+    let jobs = store.jobs(None, 0, 1_000).unwrap();
+    let mut single: Vec<u32> =
+        jobs.iter().filter(|job| job.job_type == Single).map(|job| job.first).collect();
+    single.sort_unstable();
+    assert!(single.into_iter().eq(1..=chain.blocks.len() as u32));
+    assert!(jobs.iter().all(|job| job.job_type != Single || job.status == JobStatus::Done));
+    for ((kind, first, last), (_, json)) in &acknowledged.proofs {
+        let stored = match *kind {
+            "single" => store.single_proof(*first),
+            _ => store.aggregated_proof(*first, *last),
+        };
+        assert!(stored.unwrap().as_ref() == Some(json), "{kind} {first} to {last}");
+    }
+}
+
+#[test]
+fn a_damaged_folder_the_last_backup_and_the_chain_bring_everything_back() {
+    let chain = Chain::sample();
+    let folder = tempfile::tempdir().unwrap();
+    let (data, backup) = (folder.path().join("data"), folder.path().join("last.backup"));
+    let server = Server::start(&data, &["--aggregate", "2", "--set", "aggregate_deadline=10m"]);
+    server.post("/api/v1/genesis", &chain.genesis).accepted();
+    (1..=5).for_each(|number| chain.post(&server, number));
+    let acknowledged = Mutex::new(Acknowledged::default());
+    until(|| {
+        prove_one(&server, &chain, "ada", &acknowledged);
+        (acknowledged.lock().unwrap().proofs.len() >= 7).then_some(())
+    });
+    let shown = run_well(&["backup", "--url", &server.url, "--out", path(&backup)]);
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(
+        shown.contains("5 blocks, 2 aggregated operations, 5 proofs, 2 aggregated proofs as of 2"),
+        "{shown}"
+    );
+    (6..=8).for_each(|number| chain.post(&server, number));
+    let original = witnesses(&server, 8);
+    assert_eq!(server.terminate(), Some(0));
+
+    let db = fs::File::options().write(true).open(data.join("index/db")).unwrap();
+    let length = db.metadata().unwrap().len();
+    for at in (0..length).step_by(512) {
+        db.write_all_at(&[0x5a; 64], at).unwrap();
+    }
+    drop(db);
+    run_badly(&["status", "--data-dir", path(&data)], 4);
+    run_badly(&["restore", path(&backup), "--data-dir", path(&data)], 4);
+
+    let anew = folder.path().join("anew");
+    run_well(&["restore", path(&backup), "--data-dir", path(&anew)]);
+    run_well(&["import", "--data-dir", path(&anew), path(&sample_folder())]);
+    let server = Server::start(&anew, &[]);
+    let restored = witnesses(&server, 8);
+    let reference = vectors::shipped().into_iter().find(|chain| chain.name == "chain_mixed").unwrap();
+    for (block, expected) in reference.expected.iter().enumerate() {
+        assert!(restored[block] == vectors::read(expected), "block {}", block + 1);
+        assert!(restored[block] == original[block], "block {}", block + 1);
+    }
+    for ((kind, first, last), (_, json)) in &acknowledged.lock().unwrap().proofs {
+        let route = match *kind {
+            "single" => format!("/api/v1/blocks/{first}/proof"),
+            _ => format!("/api/v1/aggregated_proofs/{first}/{last}"),
+        };
+        assert!(&server.get(&route).accepted().body == json, "{route}");
+    }
+    let later: Vec<Value> = (0..3).map(|_| server.next_job("late")["first_block"].clone()).collect();
+    assert_eq!(later, [6, 7, 8]);
+    assert_eq!(server.get_job("late")["job_id"], 0);
+    assert_eq!(server.terminate(), Some(0));
+    let store = Store::open(&anew, StoreOptions::default()).unwrap();
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_backup_file_is_whole_or_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let out = folder.path().join("out");
+    run_badly(&["backup", "--data-dir", path(&data), "--out", path(&out)], 4);
+    run_well(&["import", "--data-dir", path(&data), path(&sample_folder())]);
+    run_well(&["backup", "--data-dir", path(&data), "--out", path(&out)]);
+    let whole = fs::read(&out).unwrap();
+    let checked = String::from_utf8(run_well(&["restore", path(&out), "--check"])).unwrap();
+    assert!(checked.contains("is whole: 8 blocks, 0 aggregated operations, 0 proofs"), "{checked}");
+    // To standard output; the same but for its time.
+    let piped = run(&["backup", "--data-dir", path(&data), "--out", "-"]);
+    assert_eq!((piped.status.code(), piped.stdout.len()), (Some(0), whole.len()));
+    let again = run_badly(&["backup", "--data-dir", path(&data), "--out", path(&out)], 1);
+    assert!(again.contains("exists already"), "{again}");
+    run_well(&["backup", "--data-dir", path(&data), "--out", path(&out), "--force"]);
+    let lacking = run_badly(&["backup", "--data-dir", path(&data), "--out", "/nowhere/at/all"], 1);
+    assert!(lacking.contains("cannot write"), "{lacking}");
+    {
+        let _serving = Server::start(&data, &[]);
+        run_badly(&["backup", "--data-dir", path(&data), "--out", path(&out), "--force"], 4);
+    }
+    assert_eq!(fs::read(&out).unwrap().len(), whole.len());
+
+    // A server whose answer breaks off, or ends well and too early.
+    fs::remove_file(&out).unwrap();
+    for head in ["Transfer-Encoding: chunked\r\n\r\nffffff\r\n", "Content-Length: 900\r\n\r\n"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let part = whole[..900].to_vec();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.push(byte[0]);
+            }
+            stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}").as_bytes()).unwrap();
+            stream.write_all(&part).unwrap();
+        });
+        let error = run_badly(&["backup", "--url", &url, "--out", path(&out)], 1);
+        assert!(error.contains("broke off"), "{error}");
+        server.join().unwrap();
+        let left: Vec<_> =
+            folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["data"]);
+    }
+}
+
+#[test]
+fn a_restore_is_whole_or_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain_folder = folder.path().join("chain");
+    let mut builder = ChainBuilder::new(3_000, 1);
+    fs::create_dir_all(chain_folder.join("blocks")).unwrap();
+    fs::write(chain_folder.join("genesis.json"), serde_json::to_vec(&builder.genesis()).unwrap()).unwrap();
+    for number in 1..=30 {
+        let block = serde_json::to_vec(&builder.next_block(10)).unwrap();
+        fs::write(chain_folder.join(format!("blocks/{number:06}.json")), block).unwrap();
+    }
+    let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
+    run_well(&["import", "--data-dir", path(&data), path(&chain_folder)]);
+    run_well(&["backup", "--data-dir", path(&data), "--out", path(&backup)]);
+
+    let refused = run_badly(&["restore", path(&backup), "--data-dir", path(&data)], 4);
+    assert!(refused.contains("is not empty"), "{refused}");
+    let absent = run_badly(&["restore", path(&folder.path().join("no file")), "--data-dir", path(&data)], 3);
+    assert!(absent.contains("does not exist"), "{absent}");
+    let (anew, cut) = (folder.path().join("anew"), folder.path().join("cut"));
+    let whole = fs::read(&backup).unwrap();
+    fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    for args in
+        [&["restore", path(&cut), "--check"][..], &["restore", path(&cut), "--data-dir", path(&anew)][..]]
+    {
+        let refused = run_badly(args, 1);
+        assert!(refused.contains("cut short"), "{refused}");
+    }
+    let mut damaged = whole;
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&cut, &damaged).unwrap();
+    let refused = run_badly(&["restore", path(&cut), "--data-dir", path(&anew)], 1);
+    assert!(refused.contains("is damaged behind entry"), "{refused}");
+    assert!(!anew.exists());
+
+    // Killed at any moment after it began.
+    for moment in 0..4 {
+        let mut restoring = Command::new(env!("CARGO_BIN_EXE_witness-server"))
+            .args(["restore", path(&backup), "--data-dir", path(&anew)])
+            .env_clear()
+            .env("API_PROVER_SECRET_AUTH", SECRET)
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        until(|| anew.join("restoring/index").exists().then_some(()));
+        std::thread::sleep(Duration::from_millis(20 * moment));
+        restoring.kill().unwrap();
+        restoring.wait().unwrap();
+        if anew.join("index").exists() {
+            // It was done before it was killed.
+            fs::remove_dir_all(&anew).unwrap();
+            continue;
+        }
+        let no_folder = run_badly(&["status", "--data-dir", path(&anew)], 4);
+        assert!(no_folder.contains("is no data folder"), "{no_folder}");
+    }
+    run_well(&["restore", path(&backup), "--data-dir", path(&anew)]);
+    let store = Store::open(&anew, StoreOptions::default()).unwrap();
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+    assert_eq!(store.head().unwrap(), 30);
+}
+
+#[test]
+fn of_format_1_is_read_by_every_later_version() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/backups/format-1.backup");
+    let folder = tempfile::tempdir().unwrap();
+    run_well(&["restore", path(&file), "--data-dir", path(&folder.path().join("data"))]);
+    let chain = Chain::sample();
+    let store = Store::open(&folder.path().join("data"), StoreOptions::default()).unwrap();
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+    assert_eq!(store.head().unwrap(), 8);
+    for (number, block) in (1..).zip(&chain.blocks) {
+        assert!(store.block_body(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
+    }
+    let genesis: zksync_witness_server::domain::AccountMap = serde_json::from_str(&chain.genesis).unwrap();
+    assert!(store.genesis_body().unwrap().unwrap() == serde_json::to_vec(&genesis).unwrap());
+    let proofs = store.proofs(Single, None, 100).unwrap();
+    assert!(proofs.iter().map(|proof| proof.first).eq([1, 2, 3, 4, 5, 7]));
+    assert!(proofs.iter().all(|proof| proof.prover.as_deref() == Some("ada")));
+    for proof in &proofs {
+        let expected = sample_single_proof(&chain.input(proof.first.into()), proof.first.into());
+        assert!(store.read_blob(&proof.body).unwrap() == serde_json::to_vec(&expected).unwrap());
+    }
+    assert!(store.has_aggregated_proof(1, 4).unwrap());
+    let operations = |action| {
+        let found = store.aggregated_operations(action, 0, 100).unwrap();
+        found.iter().map(|operation| (operation.first, operation.last)).collect::<Vec<_>>()
+    };
+    assert_eq!(operations(AggregatedAction::CommitBlocks), [(1, 6)]);
+    assert_eq!(operations(AggregatedAction::CreateProofBlocks), [(1, 4)]);
+    assert_eq!(operations(AggregatedAction::ExecuteBlocks), [(1, 2)]);
+}

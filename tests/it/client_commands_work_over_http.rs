@@ -1,0 +1,130 @@
+//! `import`, `export` and `status` against a server of this test that only records and answers.
+
+use std::{
+    fs,
+    process::{Command, Output},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{Router, body::Bytes, http::Uri, middleware::from_fn_with_state, routing};
+use zksync_witness_server::{
+    api::{paths, tokens::Authenticator},
+    config::Secret,
+    server::{
+        auth::require_token,
+        error::ApiError,
+        listen::{ListenLimits, bind, serve},
+    },
+};
+
+type Seen = Arc<Mutex<Vec<(String, String)>>>;
+
+async fn start() -> (String, Seen) {
+    let seen = Seen::default();
+    let record = {
+        let seen = Arc::clone(&seen);
+        move |uri: Uri, body: Bytes| async move {
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            if body.contains("late") {
+                return Err(ApiError::BlockOutOfOrder { expected: 1, got: 9 });
+            }
+            seen.lock().unwrap().push((uri.path().to_owned(), body));
+            Ok(())
+        }
+    };
+    let auth = Arc::new(Authenticator::new(&Secret::new("s").unwrap()));
+    let router = Router::new()
+        .route(paths::GENESIS, routing::post(record.clone()))
+        .route(paths::BLOCKS, routing::post(record.clone()))
+        .route(paths::AGGREGATED_OPERATIONS, routing::post(record))
+        .route(paths::STATUS, routing::get(|| async { "{\"blocks\":{\"last\":2}}" }))
+        .route(&paths::witness(1), routing::get(|| async { "{\"exact\":  1}" }))
+        .fallback(|| async { ApiError::NotFound { what: "that".to_owned() } })
+        .layer(from_fn_with_state(auth, require_token));
+    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let second = Duration::from_secs(1);
+    let limits = ListenLimits {
+        header_read_timeout: second,
+        stall_timeout: second,
+        max_connections: 8,
+        shutdown_timeout: second,
+    };
+    tokio::spawn(serve(listener, None, router, limits, std::future::pending()));
+    (url, seen)
+}
+
+async fn run(args: Vec<String>, secret: &'static str) -> Output {
+    let run = move || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+        command.args(args).env_clear().env("API_PROVER_SECRET_AUTH", secret).output().unwrap()
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_posts_everything_in_order_and_stops_at_the_first_refusal() {
+    let (url, seen) = start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir_all(root.join("blocks")).unwrap();
+    fs::create_dir_all(root.join("aggregated_operations")).unwrap();
+    fs::write(root.join("genesis.json"), "{}").unwrap();
+    fs::write(root.join("blocks/000001.json"), "1").unwrap();
+    fs::write(root.join("blocks/000002.json.zst"), zstd::encode_all(&b"2"[..], 3).unwrap()).unwrap();
+    fs::write(root.join("aggregated_operations/1.json"), "3").unwrap();
+    let line = format!("import --url {url} {}", root.display());
+    let output = run(words(&line), "s").await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let expected = [
+        (paths::GENESIS, "{}"),
+        (paths::BLOCKS, "1"),
+        (paths::BLOCKS, "2"),
+        (paths::AGGREGATED_OPERATIONS, "3"),
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected.map(|(route, body)| (route.to_owned(), body.to_owned())));
+
+    fs::write(root.join("blocks/000001.json"), "\"late\"").unwrap();
+    let output = run(words(&line), "s").await;
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains("the next is block 1") && error.contains("000001.json"), "{error}");
+    assert_eq!(seen.lock().unwrap().len(), 5, "nothing after the refused block");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn export_gives_the_bytes_and_exit_codes_tell_failures_apart() {
+    let (url, _) = start().await;
+    let output = run(words(&format!("export --url {url} witness 1")), "s").await;
+    assert_eq!(output.stdout, b"{\"exact\":  1}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("witness.json");
+    let line = format!("export --url {url} witness 1 --out {}", file.display());
+    assert!(run(words(&line), "s").await.status.success());
+    assert_eq!(fs::read(&file).unwrap(), b"{\"exact\":  1}");
+    for (item, secret, code) in [
+        ("witness 2", "s", 3),
+        ("job 1", "s", 3),
+        ("aggregated-proof 1 2", "s", 3),
+        ("witness 1", "wrong", 5),
+    ] {
+        let output = run(words(&format!("export --url {url} {item}")), secret).await;
+        assert_eq!(output.status.code(), Some(code), "{item}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_is_json_or_lines() {
+    let (url, _) = start().await;
+    let output = run(words(&format!("status --url {url} --json")), "s").await;
+    assert_eq!(output.stdout, b"{\"blocks\":{\"last\":2}}\n");
+    let output = run(words(&format!("status --url {url}")), "s").await;
+    assert_eq!(output.stdout, b"blocks.last  2\n");
+}

@@ -1,0 +1,267 @@
+//! Bytes of a real data folder are flipped, zeroed or cut off, in any file: either nothing that is served has changed, or the damage is
+//! found; no witness is ever wrong, nothing panics, nothing hangs. A repair brings back all that was not hit.
+//!
+//! `WITNESS_FLIPS` is the number of rounds, `WITNESS_FLIPS_SEED` the first seed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use zksync_witness_server::store::{Finding, Inspection, Severity, Store, StoreOptions};
+use zksync_witness_server::workers::{doctor, repair};
+
+use crate::support::real_folder::{Contents, contents, copy, files, grow, serve_to_the_end};
+
+/// Longest time for anything that is done to one folder.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A stream of numbers; the same seed gives the same ones.
+struct Numbers(blake3::OutputReader);
+
+impl Numbers {
+    fn new(seed: u64) -> Self {
+        Self(blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof())
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        (u64::from_le_bytes(bytes) % bound.max(1) as u64) as usize
+    }
+}
+
+/// Damages one file; says which, and how.
+fn hit(folder: &Path, numbers: &mut Numbers) -> (String, String) {
+    let all = files(folder);
+    let sort = |name: &str| match name.split('/').next() {
+        Some("index") if name.ends_with("/db") => 0,
+        Some("index") => 1,
+        Some("blobs") => 2,
+        Some("journal") => 3,
+        _ => 4,
+    };
+    // The index is one file, and the one that matters most.
+    let wanted = [0, 0, 0, 0, 1, 2, 2, 2, 3, 3, 4][numbers.below(11)];
+    let candidates: Vec<&String> = all.keys().filter(|name| sort(name) == wanted).collect();
+    let name = candidates[numbers.below(candidates.len())].clone();
+    let mut bytes = all[&name].clone();
+    // Most of sled's file is not used yet; damage goes where something is written.
+    let written: Vec<usize> =
+        (0..bytes.len()).step_by(64).filter(|at| bytes[*at..].iter().take(64).any(|b| *b != 0)).collect();
+    let at = written.get(numbers.below(written.len())).map_or(0, |at| at + numbers.below(64));
+    let at = at.min(bytes.len().saturating_sub(1));
+    let what = match numbers.below(8) {
+        _ if bytes.is_empty() => {
+            bytes = vec![0x55; 7];
+            "bytes appended".to_string()
+        }
+        0 => {
+            bytes.truncate(at);
+            format!("cut at {at}")
+        }
+        1 => {
+            let page = at / 512 * 512;
+            bytes.iter_mut().skip(page).take(512).for_each(|byte| *byte = 0);
+            format!("page {page} zeroed")
+        }
+        _ => {
+            let bit = numbers.below(8);
+            bytes[at] ^= 1 << bit;
+            format!("bit {bit} of byte {at} flipped")
+        }
+    };
+    fs::write(folder.join(&name), bytes).unwrap();
+    (name, what)
+}
+
+/// Runs on a thread of its own: neither a panic nor a hang.
+fn bounded<T: Send + 'static>(what: &str, run: impl FnOnce() -> T + Send + 'static) -> T {
+    let (send, receive) = mpsc::channel();
+    let thread = std::thread::spawn(move || send.send(run()));
+    match receive.recv_timeout(PATIENCE) {
+        Ok(value) => value,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: hangs"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => std::panic::resume_unwind(thread.join().unwrap_err()),
+    }
+}
+
+fn is_sound(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.severity == Severity::LeftOver)
+}
+
+fn examined(folder: &Path) -> Vec<Finding> {
+    let folder = folder.to_owned();
+    bounded("doctor", move || {
+        let inspection = Inspection::open(&folder, StoreOptions::default()).unwrap();
+        doctor::check(&inspection, &|_, _, _| {}).unwrap()
+    })
+}
+
+/// What a server would give out: nothing of it differs from the original. `None` when the folder is refused.
+fn served(folder: &Path, original: &Contents, what: &str) -> Option<bool> {
+    let folder = folder.to_owned();
+    let (found, damaged) = bounded("serve", move || {
+        let store = Store::open(&folder, StoreOptions::default()).ok()?;
+        Some(contents(&store))
+    })?;
+    for (name, body) in &found {
+        assert!(original.get(name) == Some(body), "{what}: {name} is served and wrong");
+    }
+    Some(damaged == 0 && found.len() == original.len())
+}
+
+/// The binary: it ends in time, says something, and does not panic.
+fn binary(what: &str, args: &[&str], folder: &Path, until_killed: bool) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_witness-server"))
+        .args(args)
+        .arg("--data-dir")
+        .arg(folder)
+        .env_clear()
+        .env("API_PROVER_SECRET_AUTH", "a secret of more than thirty-two bytes")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if until_killed && start.elapsed() > Duration::from_millis(1500) {
+            child.kill().unwrap();
+        }
+        assert!(start.elapsed() < PATIENCE, "{what}: {args:?} hangs");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!told.contains("panicked"), "{what}: {args:?}: {told}");
+    assert!(output.status.code().is_some() || until_killed, "{what}: {args:?} was aborted: {told}");
+    output
+}
+
+/// What is gone when that file is: the item it is the only copy of, and what builds on it.
+fn may_be_lost(name: &str, lost: &[String]) -> bool {
+    lost.is_empty() || name.starts_with("blobs/")
+}
+
+struct Rounds {
+    rounds: u64,
+    /// Every n-th round the binary runs as well, and every n-th unsound folder is repaired.
+    binary: u64,
+    repair: u64,
+}
+
+fn run(Rounds { rounds, binary: binaries, repair: repairs }: Rounds) {
+    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let rounds = number("WITNESS_FLIPS", rounds);
+    let first = number("WITNESS_FLIPS_SEED", 1);
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("original");
+    grow(&folder);
+    let original = contents(&Store::open(&folder, StoreOptions::default()).unwrap()).0;
+    let finished = {
+        let copied = parent.path().join("finished");
+        copy(&folder, &copied);
+        serve_to_the_end(&copied);
+        contents(&Store::open(&copied, StoreOptions::default()).unwrap()).0
+    };
+    assert!(is_sound(&examined(&folder)), "{:#?}", examined(&folder));
+
+    let mut tally: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut unsound = 0;
+    for seed in first..first + rounds {
+        let copied = parent.path().join("copy");
+        copy(&folder, &copied);
+        let (name, how) = hit(&copied, &mut Numbers::new(seed));
+        let what = format!("seed {seed}: {name}, {how}");
+        let before = files(&copied);
+        let findings = examined(&copied);
+        assert!(files(&copied) == before, "{what}: the check has changed the folder");
+        let sound = is_sound(&findings);
+        if seed % binaries == 0 {
+            let output = binary(&what, &["doctor"], &copied, false);
+            assert_eq!(output.status.code(), Some(if sound { 0 } else { 6 }), "{what}: {findings:#?}");
+        }
+        let opened = parent.path().join("opened");
+        copy(&copied, &opened);
+        let outcome = match (sound, served(&opened, &original, &what)) {
+            (true, whole) => {
+                assert_eq!(
+                    whole,
+                    Some(true),
+                    "{what}: nothing was found, and it is not served as before: {findings:#?}"
+                );
+                "nothing of it matters: served as before"
+            }
+            (false, Some(true)) => "found, and served as before",
+            (false, Some(false)) => "found, the rest is served",
+            (false, None) => "found and refused",
+        };
+        *tally.entry(outcome).or_default() += 1;
+        fs::remove_dir_all(&opened).unwrap();
+        if seed % binaries == 0 {
+            copy(&copied, &opened);
+            let serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+            let output = binary(&what, &serve, &opened, true);
+            if let Some(code) = output.status.code() {
+                assert_eq!(code, 4, "{what}");
+                let told = String::from_utf8_lossy(&output.stderr);
+                let last = told.lines().last().unwrap();
+                assert!(last.starts_with("witness-server: "), "{what}: {told}");
+            }
+            fs::remove_dir_all(&opened).unwrap();
+        }
+        if !sound {
+            unsound += 1;
+            if unsound % repairs == 0 {
+                repaired(&copied, &name, &finished, &what);
+                *tally.entry("repaired").or_default() += 1;
+            }
+        }
+        fs::remove_dir_all(&copied).unwrap();
+    }
+    println!("{rounds} folders damaged: {tally:#?}");
+}
+
+/// Repairs the folder and serves it to the end: everything is as if nothing had happened, but for what was hit.
+fn repaired(folder: &Path, name: &str, finished: &Contents, what: &str) {
+    let path = folder.to_owned();
+    let repaired = bounded("repair", move || repair::repair(&path, &StoreOptions::default(), &|_, _, _| {}));
+    let replaced = match repaired {
+        Ok(repaired) => repaired.replaced.unwrap(),
+        Err(repair::RepairError::NoGenesis) => {
+            assert!(name.starts_with("blobs/"), "{what}: no genesis");
+            return;
+        }
+        Err(error) => panic!("{what}: {error}"),
+    };
+    assert!(may_be_lost(name, &replaced.lost), "{what}: {:?}", replaced.lost);
+    assert_eq!(examined(folder), vec![], "{what}");
+    let path = folder.to_owned();
+    bounded("serving to the end", move || serve_to_the_end(&path));
+    let store = Store::open(folder, StoreOptions::default()).unwrap();
+    let (found, damaged) = contents(&store);
+    assert_eq!(damaged, 0, "{what}");
+    let kept = |name: &&String| !name.contains("job");
+    if replaced.lost.is_empty() {
+        let (found, finished): (Vec<_>, Vec<_>) =
+            (found.keys().filter(kept).collect(), finished.keys().filter(kept).collect());
+        assert_eq!(found, finished, "{what}");
+    }
+    for (item, body) in found.iter().filter(|(name, _)| kept(name)) {
+        assert!(finished.get(item) == Some(body), "{what}: {item} differs after the repair");
+    }
+}
+
+#[test]
+fn whichever_byte_is_hit_it_is_found_or_does_not_matter() {
+    run(Rounds { rounds: 60, binary: 12, repair: 8 });
+}
+
+/// The long form: `WITNESS_FLIPS=5000 cargo test --release --test it damaged_files_are_noticed -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes hours"]
+fn thousands_of_hits_are_found_or_do_not_matter() {
+    run(Rounds { rounds: 5_000, binary: 50, repair: 10 });
+}

@@ -1,0 +1,166 @@
+//! `doctor` as an operator runs it: on a sound folder, on one without index or journal, and killed in the middle of a repair.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use zksync_witness_server::store::{Store, StoreOptions};
+
+use crate::support::real_folder::{BLOCKS, Contents, contents, copy, files, grow, serve_to_the_end};
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+    command.arg("doctor").arg("--data-dir").arg(folder).args(args).env_clear();
+    command
+}
+
+fn doctor(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command(folder, args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+fn readable(folder: &Path) -> Contents {
+    contents(&Store::open(folder, StoreOptions::default()).unwrap()).0
+}
+
+/// All but what the server makes again.
+fn kept(contents: &Contents) -> Contents {
+    let kept = contents.iter().filter(|(name, _)| !name.contains("job") && !name.starts_with("witness"));
+    kept.map(|(name, body)| (name.clone(), body.clone())).collect()
+}
+
+#[test]
+fn a_sound_folder_is_called_so_and_stays_as_it_is() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    grow(&folder);
+    let before = files(&folder);
+    let (code, out, err) = doctor(&folder, &[]);
+    assert_eq!((code, out.lines().count()), (0, 1), "{out}{err}");
+    assert!(out.contains("is sound"), "{out}");
+    let (code, out, _) = doctor(&folder, &["--json"]);
+    let object: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &object["sound"], &object["findings"]), (0, &true.into(), &Value::Array(vec![])));
+    assert_eq!(doctor(&folder, &["--repair"]).0, 0);
+    assert_eq!(files(&folder), before);
+    // Nothing is left beside it.
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+
+    fs::write(folder.join("blobs/0000000000000fff.tmp"), "x").unwrap();
+    fs::write(folder.join("notes.txt"), "mine").unwrap();
+    let (code, out, _) = doctor(&folder, &[]);
+    assert_eq!((code, out.lines().count()), (0, 3), "{out}");
+    assert!(out.contains("left over: notes.txt: it has no name of this program"), "{out}");
+
+    let store = Store::open(&folder, StoreOptions::default()).unwrap();
+    let (code, _, err) = doctor(&folder, &[]);
+    assert_eq!((code, err.lines().count()), (4, 1), "{err}");
+    drop(store);
+    assert_eq!(doctor(parent.path(), &[]).0, 4);
+}
+
+/// Damage, whether the folder is refused afterwards, and whether everything comes back.
+type Case = (&'static str, fn(&Path), bool);
+
+#[test]
+fn what_is_lost_comes_back_from_the_other_copy() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    grow(&folder);
+    let original = readable(&folder);
+    assert_eq!(original.len(), 31, "{:?}", original.keys());
+    let finished = {
+        let folder = parent.path().join("finished");
+        copy(&parent.path().join("data"), &folder);
+        serve_to_the_end(&folder);
+        readable(&folder)
+    };
+    let cases: [Case; 4] = [
+        ("no index", |folder| fs::remove_dir_all(folder.join("index")).unwrap(), true),
+        ("an index of noise", |folder| fs::write(folder.join("index/db"), [0x5a; 1 << 20]).unwrap(), true),
+        ("no body of a witness", remove_a_witness, true),
+        (
+            "neither index nor journal",
+            |folder| {
+                fs::remove_dir_all(folder.join("index")).unwrap();
+                fs::remove_dir_all(folder.join("journal")).unwrap();
+            },
+            false,
+        ),
+    ];
+    for (name, damage, whole) in cases {
+        let copied = parent.path().join("copy");
+        copy(&folder, &copied);
+        damage(&copied);
+        let before = files(&copied);
+        let (code, out, err) = doctor(&copied, &[]);
+        assert_eq!(code, 6, "{name}: {out}{err}");
+        assert!(out.contains("damage: "), "{name}: {out}");
+        assert_eq!(files(&copied), before, "{name}");
+        let (code, out, err) = doctor(&copied, &["--repair", "--json"]);
+        let object: Value = serde_json::from_str(&out).unwrap_or_default();
+        let aside = object["repaired"]["put_aside"].as_str();
+        if whole {
+            assert_eq!(code, 0, "{name}: {out}{err}");
+            assert_eq!(object["repaired"]["blocks"], BLOCKS);
+            // Nothing was removed.
+            let old = files(Path::new(aside.unwrap()));
+            assert!(old.contains_key("report.txt"));
+            assert!(
+                before.iter().all(|(file, bytes)| {
+                    !["index/", "blobs/", "journal/"].iter().any(|part| file.starts_with(part))
+                        || old.get(file) == Some(bytes)
+                }),
+                "{name}"
+            );
+            assert_eq!(doctor(&copied, &[]).0, 0, "{name}");
+            assert_eq!(kept(&readable(&copied)), kept(&original), "{name}");
+            serve_to_the_end(&copied);
+            let again = readable(&copied);
+            assert!(again.keys().eq(finished.keys()), "{name}: {:?}", again.keys());
+            assert!(again == finished, "{name}");
+        } else {
+            // The genesis fits its record: its copies are gone, and nothing is pretended.
+            assert_eq!(code, 6, "{name}: {out}{err}");
+            assert_eq!(files(&copied), before, "{name}");
+        }
+        fs::remove_dir_all(&copied).unwrap();
+    }
+}
+
+fn remove_a_witness(folder: &Path) {
+    let store = Store::open(folder, StoreOptions::default()).unwrap();
+    let body = store.witness(4).unwrap().unwrap().body;
+    drop(store);
+    let zksync_witness_server::store::BlobRef::File { id, .. } = body else { panic!("a small witness") };
+    let file = fs::read_dir(folder.join("blobs")).unwrap().map(|entry| entry.unwrap().path());
+    let name = format!("{id:016x}-");
+    let file = { file }.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&name)).unwrap();
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_repair_that_is_killed_leaves_one_folder_or_the_other_and_is_finished_by_the_next() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    grow(&folder);
+    let original = readable(&folder);
+    fs::write(folder.join("index/db"), [0x5a; 1 << 20]).unwrap();
+    for after_ms in [5, 40, 80, 120, 200, 400] {
+        let copied = parent.path().join("copy");
+        copy(&folder, &copied);
+        let mut child =
+            command(&copied, &["--repair"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(after_ms));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (code, out, err) = doctor(&copied, &["--repair"]);
+        assert_eq!(code, 0, "{after_ms} ms: {out}{err}");
+        assert_eq!(doctor(&copied, &[]).0, 0, "{after_ms} ms");
+        assert_eq!(kept(&readable(&copied)), kept(&original), "{after_ms} ms");
+        fs::remove_dir_all(&copied).unwrap();
+    }
+}

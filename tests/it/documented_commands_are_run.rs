@@ -1,0 +1,276 @@
+//! What README and docs say to type is typed: block after block, by a shell, in a folder of its own, with the binary under test.
+//!
+//! `cargo` is replaced by a script that starts what was built already, and the ports of the docs by free ones. What cannot run in a test is
+//! listed with its reason; such lines still parse (`readme_commands_are_run`).
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{free_port, http, until};
+
+/// First lines of blocks that are not run, and why.
+const NOT_RUN: &[(&str, &str)] = &[
+    ("cargo run --release -- demo", ".ci/run does"),
+    (
+        "cargo run --release -- demo --live",
+        "a_live_demo_goes_on_until_it_is_interrupted_and_leaves_nothing does",
+    ),
+    ("cargo test", "this is it"),
+    ("cargo install --locked --path .", "builds for minutes"),
+    ("rustup target add x86_64-unknown-linux-musl", "builds for minutes"),
+    ("cargo build --locked --release", "builds for minutes"),
+    (
+        "sudo install -m 755 target/release/witness-server /usr/local/bin/witness-server",
+        "wants root and systemd",
+    ),
+    ("docker build -t witness-server .", "wants a container engine"),
+    ("ssh -N -L 3312:127.0.0.1:3312 HOST", "wants another machine"),
+    ("witness-server bench", "measures for minutes; bench_prints_figures runs it small"),
+    ("witness-server bench engines witnesses", "measures for minutes; bench_prints_figures runs it small"),
+    (
+        "witness-server bench load --connections 500 --duration 60s",
+        "measures for a minute; load_is_borne runs it small",
+    ),
+];
+
+/// First lines of blocks that say that the server is stopped.
+const STOPPED: &[&str] = &["witness-server backup --data-dir testnet --out testnet.backup --force"];
+
+struct Block {
+    place: String,
+    text: String,
+}
+
+fn blocks(file: &str) -> Vec<Block> {
+    let markdown = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let mut blocks = Vec::new();
+    let mut block = None;
+    for (number, line) in markdown.lines().enumerate() {
+        match &mut block {
+            None if line == "```console" => {
+                block = Some(Block { place: format!("{file}:{}", number + 2), text: String::new() });
+            }
+            Some(_) if line == "```" => blocks.extend(block.take()),
+            Some(block) => block.text.push_str(&format!("{line}\n")),
+            None => {}
+        }
+    }
+    blocks
+}
+
+impl Block {
+    fn first_line(&self) -> &str {
+        self.text.lines().next().unwrap()
+    }
+
+    /// Whether its last command is a server, which goes on while the blocks behind it run.
+    fn serves(&self) -> bool {
+        let last = self.text.lines().last().unwrap();
+        last.starts_with("witness-server serve ") && !last.contains("--print-config")
+    }
+}
+
+/// The machine on which the commands are typed.
+struct Machine {
+    home: tempfile::TempDir,
+    ports: [u16; 2],
+    variables: Vec<(&'static str, &'static str)>,
+    server: Option<Child>,
+}
+
+impl Machine {
+    fn new(variables: &[(&'static str, &'static str)]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        symlink(root.join("data"), home.path().join("data")).unwrap();
+        symlink(root.join("data/sample-chain"), home.path().join("chain")).unwrap();
+        let programs = home.path().join("programs");
+        fs::create_dir(&programs).unwrap();
+        let binary = Path::new(env!("CARGO_BIN_EXE_witness-server"));
+        symlink(binary, programs.join("witness-server")).unwrap();
+        let examples = binary.parent().unwrap().join("examples");
+        assert!(
+            examples.join("sample_prover").exists(),
+            "run `cargo build --examples` first, or the whole `cargo test`"
+        );
+        let script = format!(
+            "#!/bin/sh\nset -eu\n[ \"$1\" = run ]; shift\nprogram=witness-server\nwhile [ $# -gt 0 ]; do case $1 in\n\
+             --release) shift;;\n--example) program={}/$2; shift 2;;\n--) shift; break;;\nesac; done\nexec \"$program\" \"$@\"\n",
+            examples.display()
+        );
+        let cargo = programs.join("cargo");
+        fs::write(&cargo, script).unwrap();
+        fs::set_permissions(cargo, fs::Permissions::from_mode(0o755)).unwrap();
+        let ports = [free_port(), free_port()];
+        Self { home, ports, variables: variables.to_vec(), server: None }
+    }
+
+    fn shell(&self, text: &str) -> Command {
+        let [port, admin] = self.ports.map(|port| port.to_string());
+        let text = text.replace("8088", &port).replace("3312", &admin);
+        let programs: PathBuf = self.home.path().join("programs");
+        let mut shell = Command::new("bash");
+        shell
+            .args(["-euo", "pipefail", "-c", &text])
+            .current_dir(self.home.path())
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("PATH", format!("{}:{}", programs.display(), std::env::var("PATH").unwrap()))
+            .env("WITNESS_SERVER_LISTEN", format!("127.0.0.1:{port}"))
+            .env("WITNESS_SERVER_ADMIN_LISTEN", format!("127.0.0.1:{admin}"))
+            .envs(self.variables.iter().copied())
+            .stdin(Stdio::null());
+        shell
+    }
+
+    fn run(&self, place: &str, text: &str) {
+        let output = self.shell(text).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{place}: {}\n{text}\n{told}\n{complained}", output.status);
+    }
+
+    /// Begins to serve, in the place of the server before; returns when every block there is has its witness.
+    fn serve(&mut self, place: &str, text: &str) {
+        self.stop();
+        let mut child =
+            self.shell(text).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.starts_with("serving on ")), "{place}: it does not serve\n{text}");
+        self.server = Some(child);
+        let admin = format!("http://127.0.0.1:{}", self.ports[1]);
+        until(|| {
+            let blocks = http(&admin, "GET", "/api/v1/status", None, "").json()["blocks"].clone();
+            (blocks["head"] == blocks["witnessed"]).then_some(())
+        });
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            // The shell and what it started.
+            let group = format!("-{}", server.id());
+            assert!(Command::new("kill").args(["-TERM", "--", &group]).status().unwrap().success());
+            server.wait().unwrap();
+            let address = format!("127.0.0.1:{}", self.ports[0]);
+            until(|| TcpListener::bind(&address).ok());
+        }
+    }
+
+    fn type_all(&mut self, file: &str) -> usize {
+        let mut run = 0;
+        for block in blocks(file) {
+            if NOT_RUN.iter().any(|(line, _)| *line == block.first_line()) {
+                continue;
+            }
+            run += 1;
+            if STOPPED.contains(&block.first_line()) {
+                self.stop();
+            }
+            match block.serves() {
+                true => self.serve(&block.place, &block.text),
+                false => self.run(&block.place, &block.text),
+            }
+        }
+        run
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            let group = format!("-{}", server.id());
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        }
+    }
+}
+
+#[test]
+fn the_readme_from_top_to_bottom() {
+    assert!(Machine::new(&[]).type_all("README.md") >= 6);
+}
+
+#[test]
+fn the_guide_to_operation() {
+    // It goes on from an installed server that has blocks.
+    let mut machine = Machine::new(&[("API_PROVER_SECRET_AUTH", "a secret of thirty-two bytes or more")]);
+    machine.run("before", "witness-server import --data-dir testnet data/sample-chain");
+    machine.serve("before", "witness-server serve --data-dir testnet");
+    assert!(machine.type_all("docs/operation.md") >= 9);
+}
+
+#[test]
+fn the_guide_to_pipelines() {
+    // The service of the job.
+    let mut machine = Machine::new(&[]);
+    let service = "export API_PROVER_SECRET_AUTH=\"a secret of thirty-two bytes or more\"\nwitness-server serve --data-dir service";
+    machine.serve("before", service);
+    assert!(machine.type_all("docs/ci.md") >= 3);
+}
+
+#[test]
+fn the_workflows_for_pipelines_are_whole_and_their_steps_run() {
+    let markdown = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
+    let workflows: Vec<&str> =
+        markdown.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
+    assert_eq!(workflows.len(), 3);
+    let mut run = 0;
+    for workflow in workflows {
+        let there = |line: &str| workflow.lines().any(|found| found == line);
+        for line in ["on: [push]", "jobs:", "    runs-on: ubuntu-latest", "    steps:"] {
+            assert!(there(line), "{line:?} is missing in\n{workflow}");
+        }
+        // The repository has packages beside this one; cargo wants to know which.
+        for line in workflow.lines().filter(|line| line.contains("cargo install")) {
+            assert!(line.ends_with(concat!(" ", env!("CARGO_PKG_NAME"))), "{line:?} names no package");
+        }
+        for command in workflow.lines().filter_map(|line| line.strip_prefix("      - run: witness-server ")) {
+            Machine::new(&[]).run("docs/ci.md", &format!("witness-server {command}"));
+            run += 1;
+        }
+    }
+    assert_eq!(run, 1);
+}
+
+#[test]
+fn links_and_pictures_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![root.join("README.md"), root.join("CONTRIBUTING.md"), root.join("SECURITY.md")];
+    files.extend(fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut links = 0;
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(file).unwrap();
+        for link in text.split("](").skip(1).map(|rest| rest.split_once(')').unwrap().0) {
+            if !link.contains("://") && !link.starts_with('#') {
+                let to = file.parent().unwrap().join(link.split('#').next().unwrap());
+                assert!(to.exists(), "{} links to {link}", file.display());
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 10, "{links}");
+}
+
+#[test]
+fn no_other_document_has_commands_and_every_exception_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = Vec::new();
+    for entry in fs::read_dir(root.join("docs")).unwrap() {
+        let name = format!("docs/{}", entry.unwrap().file_name().into_string().unwrap());
+        if name.ends_with(".md") {
+            let found = blocks(&name);
+            let run = ["docs/operation.md", "docs/ci.md"].contains(&name.as_str());
+            assert!(run || found.is_empty(), "{name} has commands that are not run");
+            all.extend(found);
+        }
+    }
+    all.extend(blocks("README.md"));
+    let there = |line: &str| all.iter().any(|block| block.first_line() == line);
+    for line in NOT_RUN.iter().map(|(line, _)| line).chain(STOPPED) {
+        assert!(there(line), "{line}: no block begins so");
+    }
+}

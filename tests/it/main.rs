@@ -1,0 +1,52 @@
+//! The system from outside. Each module is named as the sentence that its tests show.
+//!
+//! One program, so that it is linked once. Tests run side by side in it; what needs a process of its own is in `tests/alone`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+mod a_full_disk_loses_nothing;
+mod a_killed_genesis_goes_on;
+mod a_power_failure_loses_what_was_not_synced;
+mod backups_restore_everything;
+mod bad_input_gets_a_clear_answer;
+mod bench_prints_figures;
+mod bundles_replay_anywhere;
+mod client_commands_work_over_http;
+mod command_line_answers_in_sentences;
+mod damaged_files_are_noticed;
+mod decoders_do_not_panic;
+mod doctor_repairs_folders;
+mod documented_commands_are_run;
+mod every_route_is_behind_a_token;
+mod exports_equal_the_vectors;
+mod hostile_requests_get_an_answer;
+mod json_round_trips;
+mod large_changes_survive_power_failures;
+mod layers_point_one_way;
+mod load_is_borne;
+mod maintainers_agree;
+mod metrics_are_documented;
+mod nothing_is_lost_by_kills;
+mod nothing_is_lost_by_power_failure;
+mod only_true_proofs_are_taken;
+mod operators_look_and_steer;
+mod operators_see_and_steer;
+mod packaging_names_what_is_there;
+mod proofs_survive_kills;
+mod provers_hold_leases;
+mod provers_work_over_tls;
+mod readme_commands_are_run;
+mod run_is_for_pipelines;
+mod secrets_stay_secret;
+mod servers_in_one_process_know_nothing_of_each_other;
+mod shells_and_manuals_are_served;
+mod short_space_stops_new_work;
+mod slow_clients_are_given_up;
+mod snapshots_are_fixtures;
+mod stopping_finishes_what_is_under_way;
+mod terminals_get_bars;
+mod the_dashboard_works_in_a_browser;
+mod the_interface_is_as_described;
+mod witnesses_equal_the_reference_byte_for_byte;

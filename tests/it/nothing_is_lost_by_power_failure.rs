@@ -1,0 +1,112 @@
+//! The power fails under a server that is under load. Whatever it had acknowledged is there when it comes back, as after a kill.
+//!
+//! A small library (`tests/power_loss/preload.c`), loaded before the server, records what it does to its files; `support/disk.rs` says
+//! what of that is on the disk when the power fails: what was synced, and some of what was not. What is modelled, and what is not, is
+//! said there. The library and the disk are held against what really happened: after each kill, the folder must be what the
+//! record says.
+//!
+//! That this finds something is shown by `a_power_failure_loses_what_was_not_synced.rs`.
+//!
+//! `CRASH_SEED` repeats what was drawn, though not the order in which threads ran; `CRASH_ROUNDS` is the number of rounds of the long
+//! form.
+
+use std::sync::Mutex;
+
+use crate::support::{
+    crash,
+    dice::{self, Dice},
+    disk::{self, Disk},
+    invariants,
+    ledger::{Moment, World},
+    power::Power,
+    sealed_chain::Chain,
+};
+
+/// Rounds after which the tree is hashed the slow way as well.
+const NAIVE_EVERY: u32 = 12;
+/// Rounds after which a new folder is made: its making is at risk as well.
+const ROUNDS_OF_A_FOLDER: u32 = 30;
+/// Moments before the end of a round at which the power fails as well.
+const EARLIER: usize = 2;
+
+fn survive(rounds: u32) {
+    let mut dice = Dice::from_environment("CRASH_SEED");
+    let world = Mutex::new(World::new(Chain::new(dice.fork())));
+    let (mut power, mut failures) = (Power::new(), 0);
+    for round in 1..=rounds {
+        if round % ROUNDS_OF_A_FOLDER == 0 {
+            power = Power::new();
+            world.lock().unwrap().start_over(Chain::new(dice.fork()));
+        }
+        // The server makes its folder itself, in one that is there.
+        let data = power.root().join("data");
+        let mut disk = Disk::of(power.root());
+        let reverted = match dice.below(6) {
+            0 => crash::revert(&data, &world, &mut dice, &|command| power.record(command)),
+            1 => {
+                crash::start_and_kill(&data, &mut dice, &|command| power.record(command));
+                None
+            }
+            _ => None,
+        };
+        power.replay(&mut disk);
+        if reverted.is_none() {
+            // A kill without a power failure: what is in memory stays in memory.
+            if dice.happens(0.3) {
+                crash::serve_until_killed(&data, &world, &|| 0, &mut dice, &|command| power.record(command));
+                power.replay(&mut disk);
+            }
+            world.lock().unwrap().ledger.settle();
+            let now = || power.moment();
+            crash::serve_until_killed(&data, &world, &now, &mut dice, &|command| power.record(command));
+            let before = disk.clone();
+            let events = power.replay(&mut disk);
+            let world = world.lock().unwrap();
+            for _ in 0..EARLIER {
+                let (folder, moment) = power.fail_earlier(&before, &events, &mut dice);
+                let found = invariants::look(&folder.path().join("data"), &world, moment, false);
+                assert_eq!(found.findings, Vec::<String>::new(), "round {round}, at an earlier moment");
+                failures += 1;
+            }
+        }
+        power.fail(&disk, &mut dice);
+        failures += 1;
+        let mut world = world.lock().unwrap();
+        if let Some(revert) = reverted {
+            crash::settle(&data, &mut world, &mut dice, revert);
+        }
+        let found = invariants::look(&data, &world, Moment::MAX, round % NAIVE_EVERY == 0);
+        println!("round {round}: {}", found.line);
+        assert_eq!(found.findings, Vec::<String>::new(), "round {round}, {reverted:?}");
+        found.adopt(&mut world);
+    }
+    let found = crash::finish(&power.root().join("data"), &world, &mut dice);
+    let tally = &world.lock().unwrap().tally;
+    println!("{rounds} rounds with {failures} power failures survived; {tally:?}; {}", found.line);
+}
+
+/// The first moments of a folder, and nothing on the disk but what was synced.
+#[test]
+fn a_folder_that_was_just_made_is_on_the_disk() {
+    let mut dice = Dice::new(1);
+    let world = Mutex::new(World::new(Chain::new(dice.fork())));
+    let power = Power::new();
+    let data = power.root().join("some/where/data");
+    let mut disk = Disk::of(power.root());
+    crash::serve_until_acknowledged(&data, &world, 2, &mut dice, &|command| power.record(command));
+    power.replay(&mut disk);
+    disk::write_image(power.root(), &disk.with_luck(0.0, &mut dice));
+    let found = invariants::look(&data, &world.lock().unwrap(), Moment::MAX, false);
+    assert_eq!(found.findings, Vec::<String>::new());
+}
+
+#[test]
+fn what_was_acknowledged_survives_20_rounds() {
+    survive(20);
+}
+
+#[test]
+#[ignore = "takes a quarter of an hour"]
+fn what_was_acknowledged_survives_300_rounds() {
+    survive(dice::number("CRASH_ROUNDS", 300));
+}

@@ -1,0 +1,182 @@
+//! `jobs`, `provers`, `blocks`, `explain` and `top` over the real binary: from a running server, and from its folder once it is stopped.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::{SECRET, Server, run_badly, run_well, until};
+
+fn sample_chain() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
+}
+
+fn text(args: &[&str], target: &[&str]) -> String {
+    String::from_utf8(run_well(&[args, target].concat())).unwrap()
+}
+
+fn json(args: &[&str], target: &[&str]) -> Value {
+    serde_json::from_str(&text(&[args, &["--json"]].concat(), target)).unwrap()
+}
+
+/// A server with the sample chain, all of whose jobs wait.
+fn start(folder: &Path) -> Server {
+    let server = Server::start(folder, &[]);
+    run_well(&["import", "--url", &server.url, &sample_chain()]);
+    server.wait_for("/jobs/idle", 8);
+    server
+}
+
+#[test]
+fn a_running_server_and_its_folder_say_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let server = start(folder.path());
+    assert_eq!(server.get_job("p1")["job_id"], 1);
+    let online: &[&str] = &["--url", &server.url.clone()];
+
+    let jobs = text(&["jobs", "list"], online);
+    let held = jobs.lines().find(|line| line.contains("in_progress")).unwrap();
+    assert!(held.contains("single") && held.contains("p1"), "{jobs}");
+    assert_eq!(jobs.lines().count(), 9, "{jobs}");
+    let page = text(&["jobs", "list", "--status", "idle", "--limit", "3"], online);
+    assert!(page.lines().count() == 5 && page.ends_with("more: --after 4\n"), "{page}");
+    assert_eq!(text(&["jobs", "list", "--status", "failed"], online), "no jobs\n");
+    assert!(text(&["jobs", "show", "1"], online).contains("p1"));
+
+    let listings: [&[&str]; 3] =
+        [&["jobs", "list"], &["jobs", "list", "--after", "5"], &["jobs", "show", "2"]];
+    let of_server = listings.map(|args| json(args, online));
+    assert_eq!(server.terminate(), Some(0));
+    let offline: &[&str] = &["--data-dir", dir];
+    for (args, of_server) in listings.iter().zip(of_server) {
+        let mut of_folder = json(args, offline);
+        // When the job was handed out is known to the server that did it.
+        let mut of_server = of_server;
+        for side in [&mut of_folder, &mut of_server] {
+            if let Some(jobs) = side.get_mut("jobs").and_then(Value::as_array_mut) {
+                for job in jobs {
+                    for field in ["leased_since_ms", "last_heartbeat_ms", "updated_at_ms"] {
+                        job[field] = Value::Null;
+                    }
+                }
+            }
+        }
+        assert_eq!(of_folder, of_server, "{args:?}");
+    }
+    assert!(text(&["provers"], offline).contains("p1"));
+    let blocks = text(&["blocks"], offline);
+    assert!(blocks.lines().nth(1).unwrap().trim_start().starts_with("8 "), "{blocks}");
+    assert!(blocks.lines().nth(8).unwrap().contains("proving"), "{blocks}");
+    let page = text(&["blocks", "--oldest", "--limit", "3"], offline);
+    assert!(page.lines().count() == 5 && page.ends_with("more: --after 3\n"), "{page}");
+    assert_eq!(json(&["blocks", "--before", "3"], offline)["blocks"][0]["number"], 2);
+    assert!(text(&["explain", "block", "1"], offline).contains("p1"));
+    assert_eq!(json(&["explain", "block", "1"], offline)["stage"], "proving");
+    assert!(text(&["explain", "block", "9"], offline).contains("not imported"));
+    let error = run_badly(&["jobs", "watch", "--data-dir", dir], 2);
+    assert!(error.contains("--url"), "{error}");
+}
+
+#[test]
+fn jobs_are_requeued_and_dropped_in_a_server_and_in_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let server = start(folder.path());
+    server.get_job("p1");
+    server.get_job("p2");
+    let online: &[&str] = &["--url", &server.url.clone()];
+    text(&["jobs", "requeue", "1"], online);
+    assert_eq!(json(&["jobs", "show", "1"], online)["status"], "idle");
+    text(&["jobs", "drop", "5"], online);
+    run_badly(&["jobs", "show", "5", "--url", &server.url], 3);
+    run_badly(&["jobs", "requeue", "5", "--url", &server.url], 3);
+    let error = run_badly(&["jobs", "requeue", "2", "--data-dir", dir], 4);
+    assert!(error.contains("another witness-server"), "{error}");
+    assert_eq!(server.terminate(), Some(0));
+
+    let offline: &[&str] = &["--data-dir", dir];
+    assert_eq!(json(&["jobs", "show", "2"], offline)["status"], "in_progress");
+    text(&["jobs", "requeue", "2"], offline);
+    assert_eq!(json(&["jobs", "show", "2"], offline)["status"], "idle");
+    text(&["jobs", "drop", "7"], offline);
+    run_badly(&["jobs", "show", "7", "--data-dir", dir], 3);
+    run_badly(&["jobs", "drop", "7", "--data-dir", dir], 3);
+    assert_eq!(json(&["jobs", "list"], offline)["jobs"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn a_block_whose_job_was_dropped_is_explained_and_gets_it_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let server = start(folder.path());
+    let online: &[&str] = &["--url", &server.url.clone()];
+    text(&["jobs", "drop", "3"], online);
+    let explained = text(&["explain", "block", "3"], online);
+    assert!(explained.contains("witness-server blocks retry 3"), "{explained}");
+    run_badly(&["blocks", "retry", "4", "--url", &server.url], 1);
+    run_badly(&["blocks", "retry", "9", "--url", &server.url], 3);
+    text(&["blocks", "retry", "3"], online);
+    assert!(text(&["explain", "block", "3"], online).contains("waits for a prover"));
+    assert_eq!(json(&["blocks", "--oldest", "--limit", "3"], online)["blocks"][2]["job"]["status"], "idle");
+    let provers = text(&["provers", "--limit", "1"], online);
+    assert_eq!(provers, "no provers seen\n");
+    for name in ["a b", "c"] {
+        server.get_job(name);
+    }
+    let page = text(&["provers", "--limit", "1"], online);
+    assert!(page.ends_with("more: --after a b\n"), "{page}");
+    assert!(text(&["provers", "--after", "a b"], online).lines().nth(1).unwrap().starts_with("c "));
+    assert_eq!(server.terminate(), Some(0));
+
+    let offline: &[&str] = &["--data-dir", dir];
+    text(&["jobs", "drop", "6"], offline);
+    let explained = text(&["explain", "block", "6"], offline);
+    assert!(explained.contains("blocks retry 6") && explained.contains("until a server runs"), "{explained}");
+    text(&["blocks", "retry", "6"], offline);
+    run_badly(&["blocks", "retry", "6", "--data-dir", dir], 1);
+    assert_eq!(json(&["blocks", "--oldest"], offline)["blocks"][5]["job"]["status"], "idle");
+}
+
+#[test]
+fn watch_tells_each_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path());
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_witness-server"))
+        .args(["jobs", "watch", "--url", &server.url])
+        .env_clear()
+        .env("API_PROVER_SECRET_AUTH", SECRET)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+    for id in 1..=8 {
+        assert_eq!(lines.next().unwrap(), format!("job {id} (single {id}) is idle"));
+    }
+    server.get_job("p1");
+    assert_eq!(lines.next().unwrap(), "job 1 (single 1) is in_progress, p1, attempt 1");
+    server.post("/api/v1/jobs/8/drop", "{}").accepted();
+    assert!(lines.next().unwrap().starts_with("job 8 is gone"));
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+}
+
+#[test]
+fn top_is_printed_once_where_there_is_no_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path());
+    server.get_job("p1");
+    let out = until(|| {
+        let out = text(&["top"], &["--url", &server.url]);
+        out.contains("in progress 1").then_some(out)
+    });
+    let imported = format!("{:<12} {:>9}", "imported", 8);
+    for words in [&*imported, "idle 7", "-- in progress", "p1"] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    assert!(!out.contains('\u{1b}'), "{out}");
+    let url = server.url.clone();
+    drop(server);
+    run_badly(&["top", "--url", &url], 5);
+}

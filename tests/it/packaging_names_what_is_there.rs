@@ -1,0 +1,135 @@
+//! Dockerfile and systemd unit: every path they copy is there, every command and setting in them is one that the program has.
+//!
+//! No image is built here. `systemd-analyze`, where it is installed, reads the unit as systemd would.
+
+use std::path::Path;
+use std::process::Command;
+
+use clap::Parser;
+use zksync_witness_server::cli::Cli;
+use zksync_witness_server::config::{Config, Environment};
+
+use crate::support::{Server, run, run_badly, until};
+
+/// A file of the repository; none of these is in the published package.
+fn read(file: &str) -> Option<String> {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).ok()
+}
+
+/// Parses a command line of the binary as a process with these variables would.
+fn parse(words: &[String], variables: &[(String, String)]) -> Config {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{words:?}: {error}"));
+    let environment = Environment::from_pairs(variables.iter().cloned());
+    Config::load(None, &environment, &cli.flags().unwrap())
+        .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+}
+
+fn json_words(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+#[test]
+fn the_dockerfile_copies_what_is_there_and_starts_what_the_program_has() {
+    let (docker, ignored) = (read("Dockerfile").unwrap(), read(".dockerignore").unwrap());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lines: Vec<&str> = docker.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let after = |name: &str| -> Vec<&str> {
+        lines.iter().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).collect()
+    };
+    let mut copied = Vec::new();
+    for copy in after("COPY").into_iter().filter(|copy| !copy.starts_with("--from")) {
+        let words: Vec<&str> = copy.split(' ').collect();
+        for source in &words[..words.len() - 1] {
+            assert!(root.join(source).exists(), "COPY {source}");
+            copied.push(format!("!{source}"));
+        }
+    }
+    // What the ignore file lets through is what is copied, and nothing else reaches the builder.
+    let mut let_through: Vec<String> =
+        ignored.lines().filter(|line| line.starts_with('!')).map(str::to_owned).collect();
+    copied.sort();
+    let_through.sort();
+    assert_eq!(copied, let_through);
+    assert!(ignored.lines().any(|line| line == "*"));
+    // What the manifest and the sources name must be among it.
+    for needed in ["!Cargo.toml", "!Cargo.lock", "!src", "!benches", "!data"] {
+        assert!(copied.iter().any(|copied| copied == needed), "{needed}");
+    }
+    let toolchain = read("rust-toolchain.toml").unwrap();
+    let version = toolchain.split("channel = \"").nth(1).unwrap().split('"').next().unwrap();
+    let minor = version.rsplit_once('.').unwrap().0;
+    assert!(after("FROM")[0].contains(&format!("rust:{minor}-alpine")), "{}", after("FROM")[0]);
+    let build = "cargo build --locked --release --bin witness-server";
+    assert!(after("RUN").iter().any(|run| run.starts_with(build)), "no {build}");
+
+    assert_eq!(*after("FROM").last().unwrap(), "scratch");
+    let user = after("USER");
+    assert!(user.len() == 1 && !user[0].starts_with('0') && user[0] != "root", "{user:?}");
+    let pair =
+        |line: &&str| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap();
+    let variables: Vec<(String, String)> = after("ENV").iter().map(pair).collect();
+    let entry = json_words(after("ENTRYPOINT")[0]);
+    assert!(docker.contains(&format!("/src/target/release/witness-server {}", entry[0])), "{entry:?}");
+    let config = parse(&[entry.clone(), json_words(after("CMD")[0])].concat(), &variables);
+    assert_eq!(config.data_dir.as_deref(), Some(Path::new(after("VOLUME")[0])));
+    assert!(config.listen.ip().is_unspecified(), "a port that is published must be listened on");
+    assert_eq!(after("EXPOSE")[0], format!("{} {}", config.listen.port(), config.admin_listen.port()));
+    let check = after("HEALTHCHECK")[0].split_once(" CMD ").unwrap().1;
+    let check = json_words(check);
+    assert_eq!(check[0], entry[0], "there is no other program in the image");
+    parse(&check, &variables);
+}
+
+#[test]
+fn the_unit_starts_what_the_program_has_and_systemd_can_read_it() {
+    let unit = read("deploy/systemd/witness-server.service").unwrap();
+    let value = |name: &str| {
+        let lines = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let words: Vec<String> = value("ExecStart")[0].split(' ').map(str::to_owned).collect();
+    let folder = tempfile::tempdir().unwrap();
+    // As systemd would put it there.
+    for credential in value("LoadCredential") {
+        let name = folder.path().join(credential.split_once(':').unwrap().0);
+        std::fs::write(name, "a-secret-of-thirty-two-bytes-or-more").unwrap();
+    }
+    let variables: Vec<(String, String)> = value("Environment")
+        .iter()
+        .map(|line| {
+            let (name, value) = line.split_once('=').unwrap();
+            (name.to_owned(), value.replace("%d", folder.path().to_str().unwrap()))
+        })
+        .collect();
+    let config = parse(&words, &variables);
+    let state = format!("/var/lib/{}", value("StateDirectory")[0]);
+    assert_eq!(config.data_dir.as_deref(), Some(Path::new(&state)));
+    assert!(variables.iter().any(|(name, _)| name == "WITNESS_SERVER_SECRET_FILE"));
+    let patience: u64 = value("TimeoutStopSec")[0].parse().unwrap();
+    assert!(patience > 2 * config.shutdown_timeout.as_secs(), "requests under way, then the flush");
+
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        eprintln!("systemd-analyze is not installed: the unit is not verified");
+        return;
+    }
+    // It wants the program to be there.
+    let copy = folder.path().join("witness-server.service");
+    std::fs::write(&copy, unit.replace(&words[0], env!("CARGO_BIN_EXE_witness-server"))).unwrap();
+    let output = Command::new("systemd-analyze").arg("verify").arg(&copy).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !said.contains("witness-server.service"), "{said}");
+}
+
+#[test]
+fn the_health_check_answers_for_a_server_and_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let admin = format!("admin_listen={}", server.admin.strip_prefix("http://").unwrap_or(&server.admin));
+    // Its workers may still be starting.
+    until(|| run(&["health", "--set", &admin]).status.success().then_some(()));
+    assert_eq!(run(&["health", "--alive", "--set", &admin]).stdout, b"alive\n");
+    assert_eq!(server.terminate(), Some(0));
+    let error = run_badly(&["health", "--set", &admin], 5);
+    assert!(error.contains("cannot reach the server"), "{error}");
+}

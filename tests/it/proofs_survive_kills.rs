@@ -1,0 +1,136 @@
+//! A prover in a process of its own drains the sample chain while the server is killed (SIGKILL) and restarted three times:
+//! every proof and aggregated proof is there in the end, none twice.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use zksync_witness_server::domain::job::{JobStatus, JobType};
+use zksync_witness_server::store::{Store, StoreOptions};
+
+use crate::support::free_port;
+
+const SECRET: &str = "a secret of more than thirty-two bytes";
+
+/// A process that does not outlive the test.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn spawn(program: &Path, args: &[&str]) -> Guard {
+    let child = Command::new(program)
+        .args(args)
+        .env_clear()
+        .env("API_PROVER_SECRET_AUTH", SECRET)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    Guard(child.unwrap_or_else(|error| panic!("{}: {error}", program.display())))
+}
+
+fn serve(folder: &Path, port: u16) -> Guard {
+    let listen = format!("127.0.0.1:{port}");
+    let server = spawn(
+        Path::new(env!("CARGO_BIN_EXE_witness-server")),
+        &[
+            "serve",
+            "--data-dir",
+            folder.to_str().unwrap(),
+            "--listen",
+            &listen,
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--aggregate",
+            "1,4",
+            "--set",
+            "aggregate_deadline=200ms",
+        ],
+    );
+    let start = Instant::now();
+    while std::net::TcpStream::connect(&listen).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(60), "the server does not come up");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    server
+}
+
+/// Built with the tests, beside their folder.
+fn sample_prover() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let example = tests.parent().unwrap().parent().unwrap().join("examples/sample_prover");
+    assert!(
+        example.exists(),
+        "`cargo test` builds it; for this test alone run `cargo build --examples` first"
+    );
+    example
+}
+
+/// How many blocks have a proof, and how many are in an aggregated one; the server must not be running.
+fn count(store: &Store) -> (u32, u32) {
+    let proven = (1..=8).filter(|block| store.has_single_proof(*block).unwrap()).count();
+    let jobs = store.jobs(None, 0, 1000).unwrap();
+    let aggregated = jobs
+        .iter()
+        .filter(|job| job.job_type == JobType::Aggregated && job.status == JobStatus::Done)
+        .map(|job| job.last - job.first + 1)
+        .sum();
+    (proven as u32, aggregated)
+}
+
+#[test]
+fn every_proof_is_there_once_after_three_kills() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain");
+    let import = Command::new(env!("CARGO_BIN_EXE_witness-server"))
+        .args(["import", "--data-dir"])
+        .args([folder.path(), &chain])
+        .output()
+        .unwrap();
+    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}");
+    let mut server = serve(folder.path(), port);
+    // A fifth of a second a proof: about two seconds of work, through all three kills.
+    let _prover = spawn(&sample_prover(), &[&url, "survivor", "200"]);
+    for pause in [450, 700, 550] {
+        std::thread::sleep(Duration::from_millis(pause));
+        server.0.kill().unwrap();
+        server.0.wait().unwrap();
+        server = serve(folder.path(), port);
+    }
+
+    let start = Instant::now();
+    loop {
+        std::thread::sleep(Duration::from_millis(1500));
+        drop(server);
+        let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        if count(&store) == (8, 8) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(180), "proven and aggregated: {:?}", count(&store));
+        drop(store);
+        server = serve(folder.path(), port);
+    }
+
+    let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+    let jobs = store.jobs(None, 0, 1000).unwrap();
+    let mut ranges: Vec<_> = jobs.iter().map(|job| (job.job_type as u8, job.first, job.last)).collect();
+    ranges.sort_unstable();
+    ranges.dedup();
+    assert_eq!(ranges.len(), jobs.len(), "no job twice");
+    for job in &jobs {
+        assert_eq!(job.status, JobStatus::Done);
+        let proof = match job.job_type {
+            JobType::Single => store.single_proof(job.first),
+            JobType::Aggregated => store.aggregated_proof(job.first, job.last),
+        };
+        assert!(proof.unwrap().is_some(), "job {} is done and has no proof", job.id);
+    }
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}

@@ -1,0 +1,219 @@
+//! What README and docs say to type can be typed: their commands parse, the two main commands are those of CI, the table of
+//! settings is the program's. And the tests that SECURITY.md names are there.
+
+use std::fs;
+use std::path::Path;
+
+use clap::Parser;
+use zksync_witness_server::cli::Cli;
+use zksync_witness_server::config::{Config, Environment};
+
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+/// Lines of the blocks of commands.
+fn commands(markdown: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut commands = Vec::new();
+    for line in markdown.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if inside && !line.is_empty() {
+            commands.push(line.to_owned());
+        }
+    }
+    commands
+}
+
+/// Parses the command as the shell would start it.
+fn check(command: &str) {
+    // A command within another one: `$(…)`.
+    if let Some((_, rest)) = command.split_once("$(") {
+        check(rest.split_once(')').unwrap().0);
+    }
+    let words: Vec<&str> = command.split_whitespace().collect();
+    match words.as_slice() {
+        ["export", assignment, ..] => assert!(assignment.contains('='), "{command}"),
+        ["openssl", "rand", "-hex", "32", ..]
+        | ["(umask", "077;", "openssl", "rand", "-hex", "32", ">", _] => {}
+        ["ssh", "-N", "-L", ..] | ["cat", _] => {}
+        ["curl", ..] | ["cargo", "test"] | ["cargo", "bench"] => {}
+        ["cargo", "install", "--locked", "--path", "."] => {}
+        ["cargo", "build", "--locked", "--release", rest @ ..] => {
+            assert!(matches!(rest, [] | ["--target", "x86_64-unknown-linux-musl"]), "{command}");
+        }
+        ["cargo", "publish", "--dry-run"] => {}
+        ["rustup", "target", "add", "x86_64-unknown-linux-musl"] => {}
+        ["sudo", "apt-get", "install", "musl-tools"] | ["sudo", "systemctl", ..] => {}
+        ["sudo", "install", rest @ ..] => {
+            let files = rest.iter().filter(|word| !word.starts_with(['-', '/']) && word.contains('/'));
+            for file in files.filter(|file| !file.starts_with("target/")) {
+                assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{command}: no {file}");
+            }
+        }
+        ["docker", "build", "-t", "witness-server", "."] => {}
+        ["docker", "run", .., "witness-server"] => {}
+        ["docker", "exec", "witness-server", program, rest @ ..] => {
+            assert_eq!(*program, "/usr/local/bin/witness-server");
+            parse(&[&["witness-server"], rest].concat(), command);
+        }
+        ["du" | "ls" | "strip" | "zstd", ..] => {}
+        ["witness-server", ..] => parse(&words, command),
+        ["cargo", "run", rest @ ..] => {
+            let split = rest.iter().position(|word| *word == "--").unwrap_or(rest.len());
+            let (options, arguments) = rest.split_at(split);
+            let options: Vec<&str> =
+                options.iter().copied().filter(|option| *option != "--release").collect();
+            match options.as_slice() {
+                [] => parse(&[&["witness-server"], &arguments[1..]].concat(), command),
+                ["--example", name] => {
+                    let file = format!("examples/{name}.rs");
+                    assert!(
+                        Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).exists(),
+                        "{command}: no {file}"
+                    );
+                }
+                _ => panic!("{command}: unexpected options of cargo"),
+            }
+        }
+        _ => panic!("{command}: not checked by this test"),
+    }
+}
+
+fn parse(words: &[&str], command: &str) {
+    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}"));
+    let flags = cli.flags().unwrap_or_else(|error| panic!("{command}: {error}"));
+    // That file is made by the command before.
+    if !command.contains("operator_token_file=operator-token") {
+        Config::load(None, &Environment::default(), &flags)
+            .unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
+}
+
+#[test]
+fn every_command_parses() {
+    for file in ["README.md", "docs/operation.md", "docs/ci.md"] {
+        let commands = commands(&read(file));
+        assert!(!commands.is_empty(), "{file}");
+        commands.iter().for_each(|command| check(command));
+    }
+    // In these, commands are what is indented.
+    for file in ["data/README.md", "docs/verification.md"] {
+        let text = read(file);
+        let indented = text.lines().filter_map(|line| line.strip_prefix("    "));
+        let commands: Vec<&str> = indented
+            .filter(|line| line.starts_with("witness-server ") || line.starts_with("cargo "))
+            .collect();
+        assert!(!commands.is_empty(), "{file}");
+        commands.iter().for_each(|command| check(command));
+    }
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let commands =
+            if name.ends_with(".md") { commands(&read(&format!("docs/{name}"))) } else { Vec::new() };
+        commands.iter().for_each(|command| check(command));
+    }
+}
+
+#[test]
+fn the_steps_of_the_pipeline_parse() {
+    // Where a step runs it in a container, the same words follow the image's name.
+    let text = read("docs/ci.md");
+    let steps = text.lines().filter_map(|line| line.trim_start().strip_prefix("- run: "));
+    let mut parsed = 0;
+    for step in steps {
+        let Some((_, words)) = step.rsplit_once("witness-server run ") else { continue };
+        parse(&["witness-server", "run"].into_iter().chain(words.split(' ')).collect::<Vec<_>>(), step);
+        parsed += 1;
+    }
+    assert!(parsed >= 2, "{parsed}");
+}
+
+#[test]
+fn the_two_main_commands_come_first_and_ci_runs_both() {
+    let readme = commands(&read("README.md"));
+    assert_eq!(
+        readme[..3],
+        ["cargo run --release -- demo", "cargo run --release -- demo --live", "cargo test"]
+    );
+    let ci = read(".ci/run").replace(" --locked", "");
+    for command in [&readme[0], &readme[2]] {
+        assert!(ci.contains(command), "{command}");
+    }
+    assert!(read(".github/workflows/ci.yml").contains("bash .ci/run"));
+}
+
+#[test]
+fn the_table_of_settings_is_complete() {
+    let readme = read("README.md");
+    let config = Config::load(None, &Environment::default(), &zksync_witness_server::config::Flags::new());
+    let mut settings = 0;
+    for line in config.unwrap().print().lines() {
+        let row = if let Some((name, value)) = line.split_once(" = ") {
+            let value = value.strip_suffix("  # default").unwrap().trim_matches('"');
+            format!("| `{name}` | `{value}` |")
+        } else if let Some(name) = line.strip_prefix("# ").and_then(|line| line.strip_suffix(" is not set")) {
+            format!("| `{name}` | – |")
+        } else {
+            continue;
+        };
+        assert!(readme.contains(&row), "no row {row}");
+        settings += 1;
+    }
+    let rows = readme.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, settings, "rows of settings that are not there");
+}
+
+/// All Rust files of a folder, with what is in them.
+fn sources(folder: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                texts.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    texts
+}
+
+#[test]
+fn the_tests_that_stand_behind_the_table_of_faults_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let texts = [sources("tests"), sources("src")].concat();
+    let is_function = |name: &str| {
+        // An ellipsis stands for some words of the name.
+        let (start, end) = name.split_once('…').unwrap_or((name, ""));
+        let fits = |function: &str| match name.contains('…') {
+            true => function.starts_with(start) && function.ends_with(end),
+            false => function == name,
+        };
+        let functions = |text: &str| {
+            text.split("fn ").skip(1).any(|rest| rest.split_once('(').is_some_and(|(name, _)| fits(name)))
+        };
+        texts.iter().any(|text| functions(text))
+    };
+    let is_module = |name: &str| {
+        ["it", "alone"].iter().any(|program| root.join(format!("tests/{program}/{name}.rs")).exists())
+    };
+    let security = read("SECURITY.md");
+    let faults = security.split_once("## Faults").unwrap().1.split_once("\n## ").unwrap().0;
+    let mut named = 0;
+    for row in faults.lines().filter(|line| line.starts_with("| ")) {
+        let tests = row.trim_end_matches(" |").rsplit_once(" | ").unwrap().1;
+        for name in tests.split('`').skip(1).step_by(2) {
+            named += 1;
+            let there = match name.contains('/') || name.ends_with(".rs") {
+                true => root.join("src").join(name).exists(),
+                false => is_module(name) || is_function(name),
+            };
+            assert!(there, "{name}, in {row}");
+        }
+    }
+    assert!(named > 40, "{named}");
+}

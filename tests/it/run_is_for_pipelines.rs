@@ -1,0 +1,217 @@
+//! `run` over the real binary: exit code, JUnit and summary of a run that is green, of one over a damaged chain, of one out of time.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::{run_badly, run_well};
+
+fn sample_chain() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
+}
+
+/// What a run wrote.
+struct Written {
+    folder: tempfile::TempDir,
+}
+
+impl Written {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn report(&self) -> String {
+        fs::read_to_string(self.path("junit.xml")).unwrap()
+    }
+
+    fn summary(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.path("summary.json")).unwrap()).unwrap()
+    }
+
+    fn args<'a>(&'a self, chain: &'a str, more: &[&'a str], files: &'a [String; 2]) -> Vec<&'a str> {
+        let [report, summary] = files;
+        let mut args = vec!["run", "--import", chain, "--report", report, "--summary", summary];
+        args.extend(more);
+        args
+    }
+
+    fn files(&self) -> [String; 2] {
+        [self.path("junit.xml"), self.path("summary.json")]
+    }
+}
+
+#[test]
+fn a_green_run_has_a_case_for_each_block_and_stage() {
+    let (written, chain) = (Written::new(), sample_chain());
+    let (files, data) = (written.files(), written.path("data"));
+    let args = ["--until", "verified", "--provers", "3", "--data-dir", &data];
+    let out = String::from_utf8(run_well(&written.args(&chain, &args, &files))).unwrap();
+    assert!(out.contains("verified         8/8"), "{out}");
+    let report = written.report();
+    assert!(report.lines().nth(1).unwrap().contains("tests=\"40\""), "{report}");
+    assert!(!report.contains("<failure") && !report.contains("<skipped"), "{report}");
+    let summary = written.summary();
+    assert_eq!(summary["reached"], true);
+    assert_eq!((&summary["block"], &summary["reason"]), (&json!(8), &Value::Null));
+    assert!(summary["blocks"][7]["verified_after_ms"].is_u64(), "{summary}");
+    // The folder is kept: what the report says is what is stored.
+    let status: Value =
+        serde_json::from_slice(&run_well(&["status", "--json", "--data-dir", &data])).unwrap();
+    assert_eq!(status["blocks"]["verified"], 8);
+    run_well(&["doctor", "--data-dir", &data]);
+}
+
+#[test]
+fn a_damaged_chain_fails_with_the_reason_where_it_is_at_fault() {
+    let (written, sample) = (Written::new(), sample_chain());
+    let chain = written.path("chain");
+    fs::create_dir_all(Path::new(&chain).join("blocks")).unwrap();
+    fs::copy(Path::new(&sample).join("genesis.json"), Path::new(&chain).join("genesis.json")).unwrap();
+    for number in 1..=3 {
+        let name = format!("blocks/{number:06}.json");
+        let mut block: Value =
+            serde_json::from_slice(&fs::read(Path::new(&sample).join(&name)).unwrap()).unwrap();
+        if number == 2 {
+            block["block"]["new_root_hash"] = json!("0".repeat(64));
+        }
+        fs::write(Path::new(&chain).join(name), block.to_string()).unwrap();
+    }
+    let files = written.files();
+    let error = run_badly(&written.args(&chain, &["--until", "proven"], &files), 1);
+    assert!(error.contains("block 2 is quarantined"), "{error}");
+    let report = written.report();
+    assert_eq!(report.matches("<failure ").count(), 1, "{report}");
+    let at_fault = report.find("name=\"block 2 witnessed\"").unwrap();
+    assert!(report[at_fault..].find("<failure ").unwrap() < 200, "{report}");
+    let summary = written.summary();
+    assert_eq!((&summary["failed_block"], &summary["failed_stage"]), (&json!(2), &json!("witnessed")));
+    assert!(error.ends_with(summary["reason"].as_str().unwrap()), "{error}\n{summary}");
+}
+
+#[test]
+fn a_refused_import_fails_with_the_file() {
+    let (written, sample) = (Written::new(), sample_chain());
+    let chain = written.path("chain");
+    fs::create_dir_all(Path::new(&chain).join("blocks")).unwrap();
+    fs::copy(Path::new(&sample).join("genesis.json"), Path::new(&chain).join("genesis.json")).unwrap();
+    fs::write(Path::new(&chain).join("blocks/000001.json"), "{}").unwrap();
+    let files = written.files();
+    let error = run_badly(&written.args(&chain, &["--until", "imported"], &files), 1);
+    assert!(error.contains("000001.json"), "{error}");
+    assert!(written.report().contains("000001.json"), "{}", written.report());
+    assert_eq!(written.summary()["failed_stage"], "imported");
+}
+
+#[test]
+fn a_timeout_ends_it_and_says_what_is_waited_for() {
+    let (written, chain) = (Written::new(), sample_chain());
+    let files = written.files();
+    let more = ["--until", "proven", "--block", "2", "--provers", "0", "--timeout", "1s"];
+    let error = run_badly(&written.args(&chain, &more, &files), 1);
+    assert!(error.contains("not all blocks are proven after 1s"), "{error}");
+    let report = written.report();
+    assert_eq!(report.matches("<failure ").count(), 1, "{report}");
+    assert!(report.contains("tests=\"6\""), "{report}");
+    assert_eq!(written.summary()["reached"], false);
+}
+
+#[test]
+fn a_block_that_is_not_in_the_folder_is_a_wrong_command_line() {
+    let written = Written::new();
+    let (chain, files) = (sample_chain(), written.files());
+    let error = run_badly(&written.args(&chain, &["--until", "proven", "--block", "9"], &files), 2);
+    assert!(error.contains("last block is 8"), "{error}");
+    assert!(!Path::new(&files[0]).exists());
+}
+
+/// A chain folder of the first blocks of the sample chain.
+fn first_blocks(written: &Written, count: u32) -> String {
+    let (chain, sample) = (written.path("chain"), sample_chain());
+    fs::create_dir_all(Path::new(&chain).join("blocks")).unwrap();
+    fs::copy(Path::new(&sample).join("genesis.json"), Path::new(&chain).join("genesis.json")).unwrap();
+    for number in 1..=count {
+        let name = format!("blocks/{number:06}.json");
+        fs::copy(Path::new(&sample).join(&name), Path::new(&chain).join(&name)).unwrap();
+    }
+    chain
+}
+
+#[test]
+fn blocks_that_are_left_over_do_not_wait_for_more() {
+    let written = Written::new();
+    let (chain, files) = (first_blocks(&written, 7), written.files());
+    // With the deadline of a server that runs on, three of the blocks would wait longer than that.
+    run_well(&written.args(&chain, &["--until", "verified", "--timeout", "25s"], &files));
+    assert_eq!(written.summary()["reached"], true);
+}
+
+#[test]
+fn the_folder_of_another_server_stays_alone() {
+    let written = Written::new();
+    let chain = first_blocks(&written, 1);
+    let theirs = written.path("theirs");
+    let temporary = written.path("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let config = written.path("theirs.toml");
+    fs::write(&config, format!("data_dir = {theirs:?}")).unwrap();
+    for (command, more) in [("demo", vec![]), ("run", vec!["--import", &chain, "--until", "proven"])] {
+        for by_file in [false, true] {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+            program.arg(command).args(&more).env_clear().env("TMPDIR", &temporary);
+            match by_file {
+                true => program.args(["--config", &config]),
+                false => program.env("WITNESS_SERVER_DATA_DIR", &theirs),
+            };
+            let output = program.output().unwrap();
+            assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(!Path::new(&theirs).exists(), "{command}, by file: {by_file}");
+        }
+    }
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+}
+
+#[test]
+fn a_closed_standard_error_changes_no_exit_code() {
+    let written = Written::new();
+    let (chain, data) = (sample_chain(), written.path("data"));
+    for (args, code) in [
+        (vec!["import", "--data-dir", &data, &chain], 0),
+        (vec!["jobs", "list", "--data-dir", "nowhere"], 4),
+        (vec!["run", "--import", &chain, "--until", "imported"], 0),
+    ] {
+        // The other end is closed before anything is written.
+        let (_, closed) = std::io::pipe().unwrap();
+        let status = Command::new(env!("CARGO_BIN_EXE_witness-server"))
+            .args(&args)
+            .args(["--log", "info"])
+            .env_clear()
+            .stdout(Stdio::null())
+            .stderr(closed)
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(code), "{args:?}");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_known_before_and_a_failure_shows_once() {
+    let written = Written::new();
+    let (sample, nowhere) = (sample_chain(), written.path("no/where.xml"));
+    let error = run_badly(&["run", "--import", &sample, "--until", "imported", "--report", &nowhere], 1);
+    assert!(error.contains("where.xml"), "{error}");
+    // A quarantined block is imported all the same.
+    let (chain, files) = (first_blocks(&written, 2), written.files());
+    let second = Path::new(&chain).join("blocks/000002.json");
+    let mut block: Value = serde_json::from_slice(&fs::read(&second).unwrap()).unwrap();
+    block["block"]["block_commitment"] = json!(format!("0x{}", "0".repeat(64)));
+    fs::write(&second, block.to_string()).unwrap();
+    run_well(&written.args(&chain, &["--until", "imported"], &files));
+    run_badly(&written.args(&chain, &["--until", "witnessed"], &files), 1);
+    assert_eq!(written.report().matches("<failure ").count(), 1, "{}", written.report());
+}

@@ -1,0 +1,132 @@
+//! Clients that send or read too slowly, or not at all, hold up nobody else and nothing for long; what is too much is told so.
+
+#![cfg(target_os = "linux")]
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use crate::support::{Server, run_well, token, until};
+
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream
+}
+
+/// The head of a request with a body, and a part of that.
+fn begin(server: &Server, path: &str) -> TcpStream {
+    let mut stream = connect(server);
+    let token = token();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Length: 50\r\n\r\n["
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+/// All that comes until the server closes the connection.
+fn rest(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "the connection stays open");
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+/// Sends a byte every now and then until the server closes the connection.
+fn trickle(mut stream: TcpStream, bytes: &[u8]) -> String {
+    for byte in bytes {
+        if stream.write_all(&[*byte]).is_err() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    rest(stream)
+}
+
+#[test]
+fn connections_without_a_request_are_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--set", "idle_timeout=500ms"]);
+    assert_eq!(rest(connect(&server)), "");
+    let head = format!("GET /status HTTP/1.1\r\nAuthorization: Bearer {}\r\n", token());
+    assert!(!trickle(connect(&server), head.as_bytes()).contains("200"));
+    let mut served = connect(&server);
+    served.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    assert!(rest(served).ends_with("alive"));
+}
+
+#[test]
+fn bodies_that_stop_or_trickle_are_408_and_leave_room_for_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings =
+        ["--set", "stall_timeout=500ms", "--set", "body_timeout=1500ms", "--set", "max_publish_requests=1"];
+    let server = Server::start(folder.path(), &settings);
+    for path in ["/publish", "/stopped", "/api/v1/blocks"] {
+        let answer = rest(begin(&server, path));
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("request_timeout"), "{path}: {answer}");
+        let answer = trickle(begin(&server, path), &[b' '; 49]);
+        assert!(answer.starts_with("HTTP/1.1 408"), "{path}: {answer}");
+    }
+    server.post("/publish", "[").refused(400, "line 1");
+}
+
+#[test]
+fn requests_beyond_the_limit_of_their_kind_are_told_to_come_back_and_others_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["--set", "max_publish_requests=2", "--set", "request_wait=300ms"];
+    let server = Server::start(folder.path(), &settings);
+    let mut held = [begin(&server, "/publish"), begin(&server, "/publish")];
+    let late = until(|| Some(server.post("/publish", "[")).filter(|answer| answer.status == 503));
+    late.refused(503, "try again");
+    assert!(late.head.contains("retry-after: "), "{}", late.head);
+    assert_eq!(server.get_job("p")["job_id"], 0);
+    server.post("/stopped", "\"p\"").accepted();
+    server.post("/api/v1/blocks", "[").refused(409, "genesis");
+    server.get("/api/v1/jobs").accepted();
+    for stream in &mut held {
+        stream.write_all(&[b']'; 49]).unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        assert_eq!(&status, b"HTTP/1.1 400");
+    }
+    server.post("/publish", "[").refused(400, "line 1");
+}
+
+/// Sockets and files that a process holds.
+fn descriptors(server: &Server) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", server.id())).unwrap().count()
+}
+
+#[test]
+fn answers_that_nobody_reads_are_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    run_well(&["import", "--data-dir", data, concat!(env!("CARGO_MANIFEST_DIR"), "/data/sample-chain")]);
+    run_well(&["witness", "--data-dir", data, "--until", "1"]);
+    let server = Server::start(folder.path(), &["--set", "stall_timeout=500ms"]);
+    let witness = server.get("/api/v1/blocks/1/witness").accepted().body.len();
+    let before = descriptors(&server);
+    let request = format!(
+        "GET /api/v1/blocks/1/witness HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n",
+        token()
+    );
+    // More than the buffers of both sides hold.
+    let requests = request.repeat((64 << 20) / witness + 1);
+    let mut readers: Vec<TcpStream> = (0..4).map(|_| connect(&server)).collect();
+    for reader in &mut readers {
+        reader.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+        // The server takes no further request until it is rid of its answers.
+        let _ = reader.write_all(requests.as_bytes());
+    }
+    until(|| (descriptors(&server) <= before).then_some(()));
+    for mut reader in readers {
+        let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+    assert_eq!(server.get("/api/v1/blocks/1/witness").accepted().body.len(), witness);
+    assert_eq!(server.terminate(), Some(0));
+}

@@ -1,0 +1,138 @@
+//! What a process did to the files of a folder: the journal of `tests/power_loss/preload.c`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// The preload library, compiled once.
+static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (new, library) =
+        (folder.join(format!("preload-{}.so", std::process::id())), folder.join("preload.so"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/power_loss/preload.c");
+    let compiler = Command::new("cc")
+        .args([
+            "-std=gnu11",
+            "-shared",
+            "-fPIC",
+            "-O1",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-U_FORTIFY_SOURCE",
+            "-o",
+        ])
+        .args([&new, &source])
+        .args(["-lpthread"])
+        .output()
+        .expect("this test needs a C compiler that is called `cc`, see CONTRIBUTING.md");
+    assert!(compiler.status.success(), "{}", String::from_utf8_lossy(&compiler.stderr));
+    // Tests that run at the same time replace it with the same.
+    std::fs::rename(new, &library).unwrap();
+    library
+});
+
+/// A call that changed a file or a folder. Files are known by their inode, everything else by its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Create { inode: u64, path: PathBuf },
+    Write { inode: u64, offset: u64, bytes: Vec<u8> },
+    Truncate { inode: u64, length: u64 },
+    SyncFile { inode: u64 },
+    SyncFolder { path: PathBuf },
+    Rename { from: PathBuf, to: PathBuf },
+    Link { from: PathBuf, to: PathBuf },
+    Unlink { path: PathBuf },
+    MakeFolder { path: PathBuf },
+    RemoveFolder { path: PathBuf },
+}
+
+/// The journal of a folder.
+pub struct Journal {
+    root: PathBuf,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Of the processes that are [prepared](Self::prepare) for it: what they do below `root` goes into the file `path`.
+    pub fn new(root: &Path, path: PathBuf) -> Self {
+        Self { root: root.into(), path }
+    }
+
+    /// Lets the process write the journal.
+    pub fn prepare<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("LD_PRELOAD", &*LIBRARY).env("POWER_ROOT", &self.root).env("POWER_JOURNAL", &self.path)
+    }
+
+    /// Its length in bytes: whatever a process had done before is in that part.
+    pub fn length(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |about| about.len())
+    }
+
+    /// Takes out everything that happened, each with where its record ends. No process may be writing.
+    pub fn take(&self) -> Vec<(u64, Event)> {
+        if !self.path.exists() {
+            return Vec::new();
+        }
+        let bytes = std::fs::read(&self.path).unwrap();
+        std::fs::remove_file(&self.path).unwrap();
+        parse(&bytes)
+    }
+}
+
+/// One record as it is written.
+struct Record<'a> {
+    kind: u32,
+    inode: u64,
+    offset: u64,
+    payload: &'a [u8],
+}
+
+/// The first record, and what is behind it; `None` at the end, also within the last record of a process that was killed.
+fn split_record(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<24>()?;
+    let long = |at: usize| u64::from_ne_bytes(head[at..at + 8].try_into().unwrap());
+    let short = |at: usize| u32::from_ne_bytes(head[at..at + 4].try_into().unwrap());
+    let (payload, rest) = rest.split_at_checked(short(16) as usize)?;
+    Some((Record { kind: short(20), inode: long(0), offset: long(8), payload }, rest))
+}
+
+fn parse(bytes: &[u8]) -> Vec<(u64, Event)> {
+    use std::os::unix::ffi::OsStrExt;
+    let path_of = |bytes: &[u8]| PathBuf::from(std::ffi::OsStr::from_bytes(bytes));
+    let mut events: Vec<(u64, Event)> = Vec::new();
+    let mut rest = bytes;
+    while let Some((Record { kind, inode, offset, payload }, after)) = split_record(rest) {
+        rest = after;
+        let path = path_of(payload);
+        let event = match kind {
+            1 => Event::Create { inode, path },
+            2 => Event::Write { inode, offset, bytes: payload.to_vec() },
+            3 => Event::Truncate { inode, length: offset },
+            4 if payload.is_empty() => Event::SyncFile { inode },
+            4 => Event::SyncFolder { path },
+            5 | 12 => {
+                let mut paths = payload.split(|byte| *byte == 0).map(path_of);
+                let (from, to) = (paths.next().unwrap(), paths.next().unwrap());
+                if kind == 5 { Event::Rename { from, to } } else { Event::Link { from, to } }
+            }
+            6 => Event::Unlink { path },
+            7 => Event::MakeFolder { path },
+            8 => Event::RemoveFolder { path },
+            9 => {
+                events.pop().unwrap();
+                continue;
+            }
+            10 => {
+                let Some((_, Event::Write { bytes, .. })) = events.last_mut() else {
+                    panic!("a stray record")
+                };
+                bytes.truncate(offset as usize);
+                continue;
+            }
+            _ => panic!("the process used {}, which is not modelled", String::from_utf8_lossy(payload)),
+        };
+        events.push(((bytes.len() - rest.len()) as u64, event));
+    }
+    events
+}

@@ -1,0 +1,298 @@
+//! What the tests of the binary share: a server process in a temporary folder, plain HTTP over a socket, sample data.
+
+pub mod crash;
+pub mod dice;
+pub mod disk;
+pub mod invariants;
+pub mod journal;
+pub mod ledger;
+pub mod load;
+pub mod power;
+pub mod real_folder;
+pub mod sealed_chain;
+pub mod vectors;
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use zksync_witness_server::{
+    api::tokens::Authenticator,
+    config::Secret,
+    crypto::Fr,
+    domain::{H256, public_input},
+};
+
+pub const SECRET: &str = "secret of the tests";
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A chain folder of the test vectors.
+pub fn chain(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/chains").join(name)
+}
+
+/// The content of a `.zst` file.
+pub fn unpacked(path: &Path) -> Vec<u8> {
+    zstd::decode_all(&std::fs::read(path).unwrap()[..]).unwrap()
+}
+
+pub fn genesis(name: &str) -> Vec<u8> {
+    unpacked(&chain(name).join("genesis.json.zst"))
+}
+
+pub fn block(name: &str) -> Value {
+    serde_json::from_slice(&unpacked(&chain(name).join("blocks/000001.json.zst"))).unwrap()
+}
+
+/// The public input that a proof of the imported block must have.
+pub fn input_of(imported: &Value) -> Fr {
+    let commitment: H256 = serde_json::from_value(imported["block"]["block_commitment"].clone()).unwrap();
+    public_input(&commitment)
+}
+
+/// Runs the binary to its end.
+pub fn run(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+    command.args(args).env_clear().env("API_PROVER_SECRET_AUTH", SECRET).output().unwrap()
+}
+
+/// This program again, to run one test of the module alone: a process of its own that the caller can kill.
+pub fn this_test(module: &str, test: &str) -> Command {
+    let (_, module) = module.split_once("::").unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("{module}::{test}"), "--nocapture"]);
+    command
+}
+
+/// Runs the binary, which must succeed; gives its standard output.
+pub fn run_well(args: &[&str]) -> Vec<u8> {
+    let output = run(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// Runs the binary, which must fail with this code and one sentence; gives that.
+pub fn run_badly(args: &[&str], code: i32) -> String {
+    let output = run(args);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {error}");
+    let sentence = error.lines().filter(|line| line.starts_with("witness-server: ")).collect::<Vec<_>>();
+    assert_eq!(sentence.len(), 1, "{error}");
+    sentence[0].to_owned()
+}
+
+/// A `serve` process; killed when dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+    pub admin: String,
+}
+
+impl Server {
+    pub fn start(folder: &Path, more: &[&str]) -> Self {
+        Self::start_with_secret(folder, SECRET, more)
+    }
+
+    pub fn start_with_secret(folder: &Path, secret: &str, more: &[&str]) -> Self {
+        Self::start_with(folder, secret, more, |command| command)
+    }
+
+    /// As [`start_with_secret`](Self::start_with_secret), with the log in a file.
+    pub fn start_logging(folder: &Path, secret: &str, more: &[&str], log: &Path) -> Self {
+        let log = std::fs::File::create(log).unwrap();
+        Self::start_with(folder, secret, more, |command| command.stderr(log))
+    }
+
+    /// As [`Server::start_with_secret`], the command changed last of all.
+    pub fn start_with(
+        folder: &Path,
+        secret: &str,
+        more: &[&str],
+        change: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir"])
+            .arg(folder)
+            .args(["--set", "prepare_data_interval=200ms"])
+            .args(more)
+            .env_clear()
+            .env("API_PROVER_SECRET_AUTH", secret)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = change(&mut command).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let addresses = line.trim().strip_prefix("serving on ").unwrap_or_else(|| panic!("{line:?}"));
+        let (url, admin) = addresses.split_once(", dashboard on ").unwrap();
+        Self { child, url: url.to_owned(), admin: admin.to_owned() }
+    }
+
+    /// A request with a good token.
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+        http(&self.url, method, path, Some(&token()), body)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, "")
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> Answer {
+        self.ask("POST", path, body)
+    }
+
+    pub fn get_job(&self, prover: &str) -> Value {
+        let answer = self.ask("GET", "/get_job", &json!({"prover_name": prover, "aux_data": {}}).to_string());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    /// Asks for a job until there is one.
+    pub fn next_job(&self, prover: &str) -> Value {
+        until(|| Some(self.get_job(prover)).filter(|job| job["job_id"] != 0))
+    }
+
+    /// Waits until a value of the status is as expected.
+    pub fn wait_for(&self, pointer: &str, expected: u64) {
+        until(|| (self.get("/api/v1/status").json().pointer(pointer)? == expected).then_some(()));
+    }
+
+    /// SIGKILL; the process is gone on return.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; gives the exit code.
+    pub fn terminate(self) -> Option<i32> {
+        self.signal("-TERM");
+        self.end()
+    }
+
+    /// Sends the process a signal, such as `-INT`.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end of the process; gives the exit code.
+    pub fn end(mut self) -> Option<i32> {
+        until(|| self.child.try_wait().unwrap()).code()
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nothing listens on, below those that systems assign by themselves: it stays free until it is used.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % 1_000) as u16 * 10;
+    loop {
+        let port = 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Repeats a question until it has an answer.
+pub fn until<T>(mut question: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = question() {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited too long");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A good token, also on a machine that has much else to do.
+pub fn token() -> String {
+    let life = Duration::from_secs(3600);
+    Authenticator::new(&Secret::new(SECRET).unwrap()).mint("Authorization", life).unwrap()
+}
+
+/// An answer.
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// Checks the status, and that the body is a code and a sentence with these words.
+    pub fn refused(&self, status: u16, words: &str) {
+        assert_eq!(self.status, status, "{}", self.text());
+        let body = self.json();
+        assert!(body["code"].as_str().is_some_and(|code| !code.is_empty()), "{body}");
+        let message = body["message"].as_str().unwrap();
+        assert!(message.contains(words), "{words:?} is not in {message:?}");
+    }
+
+    pub fn accepted(self) -> Self {
+        assert_eq!(self.status, 200, "{}", self.text());
+        self
+    }
+}
+
+/// One request on a connection of its own.
+pub fn http(url: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
+    http_with(url, method, path, token, "", body)
+}
+
+/// As [`http`], with more header lines, each ending in CR LF; with `Transfer-Encoding` among them the body is framed already.
+pub fn http_with(
+    url: &str,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    headers: &str,
+    body: &str,
+) -> Answer {
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let framing = if headers.contains("Transfer-Encoding") {
+        String::new()
+    } else {
+        format!("Content-Length: {}\r\n", body.len())
+    };
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{token}{headers}{framing}\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+    let body = answer.split_off(end);
+    let head = String::from_utf8(answer).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head, body }
+}

@@ -1,0 +1,191 @@
+//! A data folder with everything in it: blocks, witnesses, proofs, aggregated operations and proofs, a rejected proof, jobs at
+//! every stage; and what of it must never change.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use zksync_witness_server::crypto::{Fr, fr};
+use zksync_witness_server::domain::job::{JobStatus, JobType};
+use zksync_witness_server::domain::{
+    BlockNumber, H256, JobResultData, ProverOutputRequest, public_input, sample_aggregated_proof,
+    sample_single_proof,
+};
+use zksync_witness_server::store::{
+    AggregatedAction, ClaimedJob, Preference, Store, StoreError, StoreOptions,
+};
+use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::workers::{Node, NodeOptions, proofs};
+
+/// Blocks of a real folder: the first ones fit their records, the others have files.
+pub const BLOCKS: u32 = 6;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A node over a folder that aggregates pairs of blocks.
+pub fn node(folder: &Path) -> Arc<Node> {
+    let store = Arc::new(Store::open(folder, StoreOptions::default()).unwrap());
+    let options = NodeOptions {
+        witness_generators: 2,
+        interval: Duration::from_millis(20),
+        aggregate: vec![2],
+        ..NodeOptions::default()
+    };
+    Node::new(store, options)
+}
+
+/// Fills an empty folder. Of the proofs, those of the last two blocks and the last aggregated one are missing.
+pub fn grow(folder: &Path) {
+    let mut chain = ChainBuilder::new(6, 3);
+    let node = node(folder);
+    node.import_genesis(&serde_json::to_vec(&chain.genesis()).unwrap(), &|_, _| {}).unwrap();
+    node.start().unwrap();
+    for number in 1..=BLOCKS {
+        let transfers = if number <= 3 { 1 } else { 4 };
+        let block = chain.next_block_of(2 * transfers, transfers);
+        node.import_block(&serde_json::to_vec(&block).unwrap()).unwrap();
+    }
+    prove(&node, BLOCKS - 2, 4);
+    let start = Instant::now();
+    while node.store().last_block_in_queue(JobType::Single).unwrap() < BLOCKS {
+        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "nothing more is witnessed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    node.store().release("prover").unwrap();
+    let job = node.store().claim("wrong", Preference::default()).unwrap().unwrap();
+    assert!(publish(node.store(), &job, &[fr::from_u64(1)]).is_err());
+    node.stop();
+    node.store().sync().unwrap();
+}
+
+/// Proves until the blocks up to `single` have proofs and those up to `aggregated` aggregated ones.
+pub fn prove(node: &Node, single: u32, aggregated: u32) {
+    let store = node.store();
+    let start = Instant::now();
+    let done = |store: &Store| {
+        let blocks = (1..=single).all(|block| store.has_single_proof(block).unwrap());
+        blocks && (2..=aggregated).step_by(2).all(|last| store.has_aggregated_proof(last - 1, last).unwrap())
+    };
+    while !done(store) {
+        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "nothing more to prove");
+        let Some(job) = store.claim("prover", Preference::default()).unwrap() else {
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        };
+        // What is beyond stays with this prover.
+        if job.last <= if job.job_type == JobType::Single { single } else { aggregated } {
+            publish(store, &job, &inputs(store, &job)).unwrap();
+            node.ring();
+        }
+    }
+}
+
+fn inputs(store: &Store, job: &ClaimedJob) -> Vec<Fr> {
+    let input = |block| public_input(&H256(store.block(block).unwrap().unwrap().commitment));
+    (job.first..=job.last).map(input).collect()
+}
+
+fn publish(store: &Store, job: &ClaimedJob, inputs: &[Fr]) -> Result<(), proofs::PublishRefused> {
+    let seed = job.last.into();
+    let data = match job.job_type {
+        JobType::Single => JobResultData::BlockProof(sample_single_proof(&inputs[0], seed)),
+        JobType::Aggregated => JobResultData::AggregatedBlockProof(sample_aggregated_proof(inputs, seed)),
+    };
+    let job_id = i32::try_from(job.id).unwrap();
+    let (first_block, last_block) = (BlockNumber(job.first), BlockNumber(job.last));
+    let request = ProverOutputRequest { job_id, first_block, last_block, data };
+    proofs::CheckedProof::new(store, None, request)?.store(store)
+}
+
+/// Lets a folder's server work until everything is witnessed, proven and aggregated.
+pub fn serve_to_the_end(folder: &Path) {
+    let node = node(folder);
+    let head = node.store().head().unwrap();
+    // Those who held a job before a repair or a kill do not come back.
+    for job in node.store().jobs(Some(JobStatus::InProgress), 0, 100).unwrap() {
+        node.store().requeue(job.id).unwrap();
+    }
+    node.start().unwrap();
+    prove(&node, head, head / 2 * 2);
+    let start = Instant::now();
+    while node.store().tree_head().unwrap() < head {
+        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "nothing more is witnessed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    node.stop();
+    node.store().sync().unwrap();
+}
+
+/// What is readable in a folder, by name.
+pub type Contents = BTreeMap<String, Vec<u8>>;
+
+/// Reads everything that a server gives out; what is damaged is left out, which the second value counts.
+pub fn contents(store: &Store) -> (Contents, usize) {
+    let (mut found, mut damaged) = (Contents::new(), 0);
+    let mut put = |name: String, body: Result<Option<Vec<u8>>, StoreError>| match body {
+        Ok(Some(body)) => drop(found.insert(name, body)),
+        Ok(None) => {}
+        Err(_) => damaged += 1,
+    };
+    put("genesis".into(), store.genesis_body());
+    for block in 1..=BLOCKS + 2 {
+        put(format!("block {block}"), store.block_body(block));
+        let witness =
+            store.witness(block).and_then(|row| row.map(|row| store.read_blob(&row.body)).transpose());
+        put(format!("witness {block}"), witness);
+        put(format!("proof {block}"), store.single_proof(block));
+        for last in block..=BLOCKS + 2 {
+            put(format!("aggregated proof {block} {last}"), store.aggregated_proof(block, last));
+        }
+        let covering = store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, block);
+        let operation = covering.and_then(|row| row.map(|row| store.read_blob(&row.body)).transpose());
+        put(format!("operation {block}"), operation);
+    }
+    for id in 1..=30 {
+        let job = store.job(id).and_then(|job| match (job, store.job_data(id)?) {
+            (Some(job), Some(data)) => {
+                let body = store.read_blob(&data.body)?;
+                let name = format!("{:?} job {} {}", job.job_type, job.first, job.last);
+                Ok(Some((name, [data.prefix, body, data.suffix].concat())))
+            }
+            _ => Ok(None),
+        });
+        match job {
+            Ok(Some((name, data))) => put(name, Ok(Some(data))),
+            Ok(None) => {}
+            Err(error) => put(String::new(), Err(error)),
+        }
+    }
+    (found, damaged)
+}
+
+/// Copies a folder with everything below it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+/// Every file below a folder with its content, by its path.
+pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            match path.is_dir() {
+                true => collect(root, &path, files),
+                false => {
+                    let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                    drop(files.insert(name, std::fs::read(&path).unwrap()));
+                }
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    collect(folder, folder, &mut found);
+    found
+}

@@ -1,0 +1,108 @@
+//! A chain of small blocks that is sealed as it is needed and can branch off, and the state it leads to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use zksync_witness_server::crypto::{Fr, fr};
+use zksync_witness_server::domain::{AccountUpdate, Block, public_input, to_u128};
+use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::tree::build::InitialAccount;
+
+use crate::support::dice::Dice;
+
+const ACCOUNTS: u32 = 12;
+const SIGNERS: u32 = 4;
+/// How many blocks a branch can go back.
+pub const BRANCH_DEPTH: u32 = 24;
+
+/// A block of the chain and the state after it.
+pub struct SealedBlock {
+    pub block: Block,
+    /// As it is imported, and as it is stored.
+    pub json: Vec<u8>,
+    /// Root of the account tree, big-endian.
+    pub root: [u8; 32],
+    /// What its proof must have.
+    pub input: Fr,
+    /// All accounts, by id.
+    pub accounts: Vec<InitialAccount>,
+}
+
+pub struct Chain {
+    pub genesis_json: Vec<u8>,
+    genesis_root: [u8; 32],
+    genesis: Vec<InitialAccount>,
+    blocks: Vec<Arc<SealedBlock>>,
+    /// Builders that stand behind the last blocks, the newest one last.
+    builders: VecDeque<ChainBuilder>,
+    dice: Dice,
+}
+
+impl Chain {
+    pub fn new(mut dice: Dice) -> Self {
+        let builder = ChainBuilder::new(ACCOUNTS, SIGNERS);
+        Self {
+            genesis_json: serde_json::to_vec(&builder.genesis()).unwrap(),
+            genesis_root: fr::to_bytes(&builder.root()),
+            genesis: builder.initial_accounts().to_vec(),
+            blocks: Vec::new(),
+            builders: VecDeque::from([builder]),
+            dice: dice.fork(),
+        }
+    }
+
+    /// Seals blocks up to this one.
+    pub fn extend_to(&mut self, last: u32) {
+        while self.blocks.len() < last as usize {
+            let mut builder = self.builders.back().unwrap().fork();
+            let transfers = self.dice.between(1, 2) as usize;
+            let chunks = 2 * transfers + self.dice.below(3);
+            let imported = builder.next_block_of(chunks, transfers);
+            let mut accounts = self.accounts(self.blocks.len() as u32).to_vec();
+            for (id, update) in &imported.accounts_updated {
+                let AccountUpdate::UpdateBalance { new_nonce, balance_update: (token, _, balance), .. } =
+                    update
+                else {
+                    panic!("the chain holds transfers only: {update:?}")
+                };
+                let account = &mut accounts[id.0 as usize];
+                account.header.nonce = new_nonce.0;
+                account.balances = vec![(token.0, to_u128(balance).unwrap())];
+            }
+            self.blocks.push(Arc::new(SealedBlock {
+                json: serde_json::to_vec(&imported).unwrap(),
+                root: imported.block.root_bytes(),
+                input: public_input(&imported.block.block_commitment),
+                block: imported.block,
+                accounts,
+            }));
+            self.builders.push_back(builder);
+            if self.builders.len() > 4 * BRANCH_DEPTH as usize {
+                self.builders.pop_front();
+            }
+        }
+    }
+
+    /// Forgets the blocks after this one: those that come instead have other numbers of transfers and chunks.
+    pub fn branch_off(&mut self, last: u32) {
+        let forgotten = self.blocks.len().saturating_sub(last as usize);
+        self.blocks.truncate(last as usize);
+        assert!(forgotten < self.builders.len(), "block {last} is too far back");
+        self.builders.truncate(self.builders.len() - forgotten);
+    }
+
+    /// A block that was sealed.
+    pub fn block(&self, number: u32) -> &Arc<SealedBlock> {
+        &self.blocks[number as usize - 1]
+    }
+
+    /// The root after a block that was sealed, or of genesis.
+    pub fn root(&self, number: u32) -> [u8; 32] {
+        if number == 0 { self.genesis_root } else { self.block(number).root }
+    }
+
+    /// The accounts after a block that was sealed, or those of genesis.
+    pub fn accounts(&self, number: u32) -> &[InitialAccount] {
+        if number == 0 { &self.genesis } else { &self.block(number).accounts }
+    }
+}

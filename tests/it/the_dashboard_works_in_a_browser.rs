@@ -1,0 +1,375 @@
+//! The dashboard in a real Chromium, driven by its WebDriver: what it shows, what changes by itself, what an operator does with it.
+//!
+//! Without `chromedriver` and a Chromium that starts (Debian: `chromium-driver`) the test says so and is skipped; with `DASHBOARD_BROWSER=required` it fails
+//! instead. `DASHBOARD_SCREENSHOTS=FOLDER` keeps a picture of each step.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use zksync_witness_server::client::{Answer, Client, Credentials};
+use zksync_witness_server::domain::sample_single_proof;
+
+use crate::support::{Server, http, input_of, run_well, until};
+
+const OPERATOR: &str = "token-of-an-operator";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A WebDriver of its own; killed when dropped.
+struct Driver {
+    child: Child,
+    url: String,
+}
+
+impl Driver {
+    /// `None` when there is none on this machine.
+    fn start() -> Option<Self> {
+        let child = Command::new("chromedriver")
+            .args(["--port=0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut driver = Self { child, url: String::new() };
+        let lines = BufReader::new(driver.child.stdout.take().unwrap()).lines();
+        for line in lines.map_while(Result::ok) {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                driver.url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+                return Some(driver);
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A page in a session of the driver (W3C WebDriver, and what chromedriver has beyond it).
+struct Page {
+    client: Client,
+    runtime: Runtime,
+    session: String,
+    pictures: Option<String>,
+}
+
+/// The key of an element in the answers of the standard.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// Keys of the keyboard in the private area that the standard gives them.
+const ENTER: char = '\u{e007}';
+const HOME: char = '\u{e011}';
+const RIGHT: char = '\u{e014}';
+
+impl Page {
+    /// `None`, and a word about it, where Chromium does not start.
+    fn open(driver: &Driver, url: &str) -> Option<Self> {
+        let capabilities = json!({
+            "browserName": "chrome",
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:chromeOptions": {
+                "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"],
+            },
+        });
+        let wanted = json!({"capabilities": {"alwaysMatch": capabilities}}).to_string();
+        let client = Client::new(&driver.url, Credentials::Anonymous, PATIENCE).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let session = runtime.block_on(client.post_bytes("/session", wanted)).and_then(Answer::success);
+        let session = match session {
+            Ok(session) => session,
+            Err(error) => {
+                println!("Chromium does not start: {error}; see `chromedriver --verbose`");
+                return None;
+            }
+        };
+        let session: Value = serde_json::from_slice(&session).unwrap();
+        let session = session["value"]["sessionId"].as_str().unwrap().to_owned();
+        let pictures = std::env::var("DASHBOARD_SCREENSHOTS").ok();
+        let page = Self { client, runtime, session, pictures };
+        page.cdp("Page.enable", json!({}));
+        // Without its timers the page knows only what the server tells it by itself.
+        let watch = "window.setInterval = () => 0; window.shifted = 0; window.movers = []; new PerformanceObserver((list) => { \
+            for (const shift of list.getEntries()) if (!shift.hadRecentInput) { window.shifted += shift.value; \
+            window.movers.push(...shift.sources.map((source) => \
+                `${source.node?.parentNode?.id}>${source.node?.nodeName} ${source.node?.textContent}`.slice(0, 80))); } \
+            }).observe({ type: 'layout-shift', buffered: true });";
+        page.cdp("Page.addScriptToEvaluateOnNewDocument", json!({"source": watch}));
+        page.load(url);
+        Some(page)
+    }
+
+    /// As a slow machine does, which draws a page while it still reads it.
+    fn load(&self, url: &str) {
+        self.cdp("Emulation.setCPUThrottlingRate", json!({"rate": 20}));
+        self.ask("POST", "url", json!({"url": url}));
+        self.until("document.querySelector('#live').textContent === 'live'");
+        self.until("document.querySelectorAll('#job-rows tr').length > 1");
+        self.cdp("Emulation.setCPUThrottlingRate", json!({"rate": 1}));
+    }
+
+    fn has_not_shifted(&self) {
+        let shifted = self.eval("return window.shifted").as_f64().unwrap();
+        assert!(shifted < 0.001, "{shifted}: {}", self.eval("return window.movers"));
+    }
+
+    /// What the driver answers to a command of the session.
+    fn ask(&self, method: &str, command: &str, parameters: Value) -> Value {
+        let path = format!("/session/{}/{command}", self.session);
+        let answer = match method {
+            "GET" => self.runtime.block_on(self.client.get(&path)),
+            _ => self.runtime.block_on(self.client.post(&path, &parameters)),
+        };
+        let answer = answer.unwrap().success();
+        let answer = answer.unwrap_or_else(|error| panic!("{command} {parameters}: {error}"));
+        serde_json::from_slice::<Value>(&answer).unwrap()["value"].take()
+    }
+
+    fn cdp(&self, command: &str, parameters: Value) {
+        self.ask("POST", "goog/cdp/execute", json!({"cmd": command, "params": parameters}));
+    }
+
+    fn eval(&self, script: &str) -> Value {
+        self.ask("POST", "execute/sync", json!({"script": script, "args": []}))
+    }
+
+    /// Repeats an expression until it is true.
+    fn until(&self, expression: &str) {
+        let start = Instant::now();
+        while self.eval(&format!("return Boolean({expression})")) != json!(true) {
+            if start.elapsed() > PATIENCE {
+                self.picture("given-up");
+                panic!("waited for {expression}; the page shows: {}", self.text("body"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn element(&self, css: &str) -> String {
+        let found = self.ask("POST", "element", json!({"using": "css selector", "value": css}));
+        format!("element/{}", found[ELEMENT].as_str().unwrap())
+    }
+
+    fn text(&self, css: &str) -> String {
+        let text = self.ask("GET", &format!("{}/text", self.element(css)), Value::Null);
+        text.as_str().unwrap().to_owned()
+    }
+
+    fn click(&self, css: &str) {
+        self.ask("POST", &format!("{}/click", self.element(css)), json!({}));
+    }
+
+    fn press(&self, css: &str, keys: &str) {
+        self.ask("POST", &format!("{}/value", self.element(css)), json!({"text": keys}));
+    }
+
+    /// Width and height of the window's inside, in CSS pixels.
+    fn size(&self, width: u32, height: u32) {
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics);
+    }
+
+    fn scheme(&self, scheme: &str) {
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.cdp("Emulation.setEmulatedMedia", media);
+    }
+
+    fn picture(&self, name: &str) {
+        if let Some(folder) = &self.pictures {
+            let png = self.ask("GET", "screenshot", Value::Null);
+            let png = BASE64_STANDARD.decode(png.as_str().unwrap()).unwrap();
+            fs::write(Path::new(folder).join(format!("{name}.png")), png).unwrap();
+        }
+    }
+
+    /// What the console has beyond plain words.
+    fn complaints(&self) -> Vec<Value> {
+        let log = self.ask("POST", "se/log", json!({"type": "browser"})).as_array().unwrap().clone();
+        log.into_iter()
+            .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
+            .collect()
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // Ends Chromium, also when the test has failed.
+        let _ = self.runtime.block_on(self.client.get("/shutdown"));
+    }
+}
+
+fn block(number: u32) -> Value {
+    let file = format!("data/sample-chain/blocks/{number:06}.json");
+    serde_json::from_slice(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()).unwrap()
+}
+
+/// The sample chain, the last block of which is not what it says.
+fn import_with_a_bad_block(folder: &Path, data: &Path) {
+    let chain = folder.join("chain");
+    fs::create_dir_all(chain.join("blocks")).unwrap();
+    fs::copy("data/sample-chain/genesis.json", chain.join("genesis.json")).unwrap();
+    for number in 1..=8 {
+        let mut block = block(number);
+        if number == 8 {
+            block["block"]["block_commitment"] = json!(format!("0x{}", "0".repeat(64)));
+        }
+        fs::write(chain.join(format!("blocks/{number:06}.json")), block.to_string()).unwrap();
+    }
+    run_well(&["import", "--data-dir", data.to_str().unwrap(), chain.to_str().unwrap()]);
+}
+
+fn publish(server: &Server, job: &Value) {
+    let number = u32::try_from(job["first_block"].as_u64().unwrap()).unwrap();
+    let proof = sample_single_proof(&input_of(&block(number)), 1);
+    let body = json!({"job_id": job["job_id"], "first_block": number, "last_block": number, "data": {"BlockProof": proof}});
+    server.post("/publish", &body.to_string()).accepted();
+}
+
+#[test]
+fn it_loads_moves_obeys_and_fits() {
+    let required = std::env::var("DASHBOARD_BROWSER").is_ok_and(|value| value == "required");
+    let Some(driver) = Driver::start() else {
+        assert!(!required, "chromedriver does not start; install Debian's chromium-driver");
+        println!("skipped: chromedriver is not installed (Debian: apt-get install chromium-driver)");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    import_with_a_bad_block(folder.path(), &data);
+    let token = folder.path().join("operator-token");
+    std::fs::write(&token, OPERATOR).unwrap();
+    let server = Server::start(&data, &["--set", &format!("operator_token_file={}", token.display())]);
+    server.wait_for("/jobs/idle", 7);
+
+    // It loads.
+    let Some(page) = Page::open(&driver, &server.admin) else {
+        assert!(!required, "Chromium does not start");
+        println!("skipped: there is no Chromium that starts");
+        return;
+    };
+    page.until("document.querySelectorAll('#strip .queued').length === 7");
+    page.until("document.querySelector('#head').textContent === '8'");
+    assert_eq!(page.text("#chain-title"), "Chain, blocks 1–8");
+    page.until("document.querySelectorAll('#job-rows tr').length === 7");
+    page.until("document.querySelector('#block-8.quarantined')");
+    page.until("document.querySelector('#problem-rows').textContent.includes('block 8')");
+    page.picture("loaded");
+
+    // A block is proven: the strip changes without anybody asking.
+    let job = server.get_job("prover one");
+    page.until("document.querySelector('#block-1.proving')");
+    page.until("document.querySelector('#prover-rows').textContent.includes('prover one')");
+    publish(&server, &job);
+    page.until("document.querySelector('#block-1.proven')");
+    assert_eq!(page.eval("return performance.getEntriesByType('navigation').length"), 1);
+    // What provers call themselves is text.
+    let held = server.get_job("<img src=x onerror='window.hacked=1'> two");
+    page.until("document.querySelector('#block-2.proving')");
+
+    // By keyboard: a block, and why it is not proven.
+    page.press("#strip", &HOME.to_string());
+    page.press("#strip", &RIGHT.to_string());
+    page.until("document.querySelector('#block-2').getAttribute('aria-selected') === 'true'");
+    page.until("document.querySelector('#block').textContent.includes('onerror')");
+
+    // Read only, then with a wrong token, then with the right one.
+    assert_eq!(page.eval("return document.querySelectorAll('#job-rows button').length"), 0);
+    let requeue = format!("button[aria-label='requeue job {}']", held["job_id"]);
+    for (token, works) in [("wrong", false), (OPERATOR, true)] {
+        page.click("#operator");
+        page.press("#token", &format!("{token}{}", ENTER));
+        page.until(&format!("document.querySelector(\"{requeue}\")"));
+        page.picture(if works { "operator" } else { "wrong-token" });
+        page.click(&requeue);
+        if works {
+            page.until("document.querySelector('#block-2.queued')");
+            assert_eq!(page.text("#notice"), "");
+        } else {
+            page.until("document.querySelector('#notice').textContent !== ''");
+            assert_eq!(
+                server.get(&format!("/api/v1/jobs/{}", held["job_id"])).json()["status"],
+                "in_progress"
+            );
+        }
+    }
+    let drop_job = "button[aria-label='drop job 5']";
+    page.click(drop_job);
+    page.ask("POST", "alert/accept", json!({}));
+    page.until("document.querySelector('#block-5.witnessed')");
+    page.until(&format!("!document.querySelector(\"{drop_job}\")"));
+    // It is tried again, and as bad as before.
+    let found_at = || server.get("/api/v1/status").json()["blocks"]["quarantined"][0]["at_ms"].as_u64();
+    let before = found_at();
+    page.click("button[aria-label='retry block 8']");
+    until(|| found_at().filter(|at| Some(*at) > before));
+    page.until("document.querySelector('#block-8.quarantined')");
+    assert_eq!(page.eval("return window.hacked ?? 0"), 0);
+    let refused = page.complaints();
+    assert!(refused.iter().all(|entry| entry["message"].as_str().unwrap().contains("401")), "{refused:?}");
+
+    // Dark, and narrow: nothing is cut off, nothing has moved.
+    let brightness = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0)";
+    page.scheme("light");
+    assert!(page.eval(brightness).as_u64().unwrap() > 600);
+    page.scheme("dark");
+    assert!(page.eval(brightness).as_u64().unwrap() < 150);
+    page.picture("dark");
+    page.scheme("light");
+    page.has_not_shifted();
+    // A job with two buttons, which is as much as a row can have.
+    let held = server.get_job("prover three");
+    for width in [360, 768, 1280, 1920] {
+        page.size(width, 900);
+        page.until(&format!("innerWidth === {width}"));
+        page.load(&server.admin);
+        page.until(&format!(
+            "document.querySelector(\"button[aria-label='requeue job {}']\")",
+            held["job_id"]
+        ));
+        page.picture(&format!("width-{width}"));
+        page.has_not_shifted();
+        // Less than the window by the width of a scroll bar.
+        let inside = page.eval("return document.scrollingElement.clientWidth");
+        let wide = page.eval("return document.scrollingElement.scrollWidth");
+        assert_eq!(wide, inside, "the page is wider than its window of {width}");
+        let cut = "return [...document.querySelectorAll('th, td.actions, dt')].filter((one) => one.scrollWidth > one.clientWidth || one.clientWidth < 30).map((one) => one.textContent)";
+        assert_eq!(page.eval(cut), json!([]), "is cut off at {width}");
+    }
+    assert_eq!(page.complaints(), Vec::<Value>::new());
+
+    // The server goes and comes back: the page says so, and goes on. The port is another one, so this is the last of it.
+    drop(server);
+    page.until("!document.querySelector('#live').classList.contains('on')");
+}
+
+/// No browser is needed for it to move.
+#[test]
+fn a_live_demo_goes_on_until_it_is_interrupted_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_witness-server"))
+        .args(["demo", "--live", "--set", "admin_listen=127.0.0.1:0"])
+        .env_clear()
+        .env("TMPDIR", folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    let dashboard = line.strip_prefix("Dashboard: ").unwrap().trim_end_matches('/').to_owned();
+    let get = |path: &str| http(&dashboard, "GET", path, None, "").accepted();
+    assert!(get("/").text().contains("<title>witness-server</title>"));
+    until(|| get("/api/v1/status").json()["blocks"]["verified"].as_u64().filter(|verified| *verified >= 4));
+    assert!(get("/api/v1/provers").json()["provers"].as_array().unwrap().len() >= 4);
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}

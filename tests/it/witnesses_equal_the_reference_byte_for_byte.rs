@@ -1,0 +1,85 @@
+//! Import a chain, build its witnesses, export them: every byte is the reference's.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use zksync_witness_server::crypto::rescue::{self, Engine};
+
+use crate::support::vectors::{self, Chain};
+
+fn witness_server(data: &Path, args: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_witness-server"))
+        .args(args)
+        .arg("--data-dir")
+        .arg(data)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn check_exports(chain: &Chain, data: &Path) {
+    for (index, expected) in chain.expected.iter().enumerate() {
+        let number = (index + 1).to_string();
+        let witness = witness_server(data, &["export", "witness", &number]).stdout;
+        assert!(witness == vectors::read(expected), "{}: block {number} differs", chain.name);
+    }
+}
+
+fn check(chain: &Chain) {
+    let data = tempfile::tempdir().unwrap();
+    witness_server(data.path(), &["import", chain.folder.to_str().unwrap()]);
+    witness_server(data.path(), &["witness"]);
+    check_exports(chain, data.path());
+}
+
+/// As [`check`], with the engine named to every command that hashes.
+fn check_with(chain: &Chain, engine: Engine) {
+    let data = tempfile::tempdir().unwrap();
+    let name = engine.name();
+    for command in [&["import", chain.folder.to_str().unwrap()][..], &["witness"]] {
+        let flags = ["--cpu-features", name, "--log", "zksync_witness_server=debug"];
+        let output = witness_server(data.path(), &[command, &flags].concat());
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert!(log.contains(&format!("engine={name}")), "{command:?} {flags:?}: {log}");
+    }
+    check_exports(chain, data.path());
+}
+
+/// The engines this processor has, franklin-crypto itself left out.
+fn engines() -> impl Iterator<Item = Engine> {
+    [Engine::Portable, Engine::Ifma].into_iter().filter(|engine| rescue::is_available(*engine))
+}
+
+#[test]
+fn all_chains_in_this_repository() {
+    let chains = vectors::shipped();
+    assert!(chains.len() > 70);
+    chains.iter().for_each(check);
+}
+
+#[test]
+fn some_chains_by_each_engine() {
+    let chains = vectors::shipped();
+    let named = |name: &str| chains.iter().find(|chain| chain.name == name).unwrap();
+    for engine in engines() {
+        for name in ["chain_mixed", "deposit", "cpk_ecdsa", "forced_exit", "full_exit_nft"] {
+            check_with(named(name), engine);
+        }
+    }
+}
+
+/// `WITNESS_VECTORS=folder cargo test --release -- --ignored`: every chain below that folder, by each engine.
+#[test]
+#[ignore = "needs a folder of vectors in WITNESS_VECTORS"]
+fn all_chains_below_a_folder_of_vectors() {
+    let Some(folder) = std::env::var_os("WITNESS_VECTORS") else {
+        panic!("set WITNESS_VECTORS to a folder of vectors");
+    };
+    let chains = vectors::in_folder(Path::new(&folder));
+    assert!(!chains.is_empty(), "no chain with expected witnesses below {}", folder.display());
+    for engine in engines() {
+        chains.iter().for_each(|chain| check_with(chain, engine));
+        println!("{engine}: {} chains", chains.len());
+    }
+}
