@@ -7,7 +7,7 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::support::{dice::Dice, disk::Disk, journal::Event, power::Power, this_test};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use zksync_witness_server::store::{
     AccountChange, AccountState, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store,
