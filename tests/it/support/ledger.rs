@@ -142,10 +142,6 @@ impl Ledger {
         proofs.acknowledged = Some((proof, at));
     }
 
-    pub fn is_proven(&self, range: Range) -> bool {
-        self.proofs.get(&range).is_some_and(|proofs| proofs.acknowledged.is_some())
-    }
-
     /// The aggregated proof that begins with a block.
     pub fn aggregated_from(&self, first: u32) -> Option<u32> {
         let ranges = self.proofs.range((first, 0, true)..=(first, u32::MAX, true));
