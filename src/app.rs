@@ -5,7 +5,7 @@ use tracing::debug;
 use crate::{
     cli::{
         Cli, CliError, Command, backup, blocks, check, completions, demo, doctor, explain, export, health,
-        import, jobs, provers, restore, revert, run, serve, snapshot, status, token, top, witness,
+        import, jobs, provers, restore, revert, run, serve, status, token, top, witness,
     },
     config::{Config, Environment, Origin},
     crypto::rescue,
@@ -47,7 +47,6 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Token(args) => token::run(&args, &config),
         Command::Demo(args) => demo::run(&args, &config),
         Command::Run(args) => run::run(&args, &config),
-        Command::Snapshot(args) => snapshot::run(&args, &config),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
     }

@@ -28,7 +28,6 @@ pub mod restore;
 pub mod revert;
 pub mod run;
 pub mod serve;
-pub mod snapshot;
 mod source;
 pub mod status;
 mod table;
@@ -124,8 +123,6 @@ pub enum Command {
     Backup(backup::BackupArgs),
     /// Make a data folder from a backup
     Restore(restore::RestoreArgs),
-    /// Save a stopped data folder as it is into one file, or make one of it: fixtures for tests
-    Snapshot(snapshot::SnapshotArgs),
     /// Check a data folder offline, down to every record, file and hash; repair it if asked to
     Doctor(doctor::DoctorArgs),
     /// Ask the admin listener of this machine whether the server is fit for work
@@ -173,7 +170,6 @@ impl Cli {
             Command::Token(args) => args.folder.add_flags(&mut flags),
             Command::Demo(args) => args.folder.add_flags(&mut flags),
             Command::Run(args) => args.folder.add_flags(&mut flags),
-            Command::Snapshot(args) => args.add_flags(&mut flags),
             Command::Check(_) | Command::Completions(_) | Command::Health(_) | Command::Man(_) => {}
         }
         Ok(flags)
@@ -254,11 +250,6 @@ mod tests {
             "restore --data-dir D F",
             "restore F --data-dir D --keep-going",
             "restore F --check",
-            "snapshot save --data-dir D F",
-            "snapshot save F --data-dir D --force",
-            "snapshot load F --data-dir D",
-            "snapshot save --data-dir D -",
-            "snapshot load - --data-dir D",
             "completions bash",
             "man --out D",
             "doctor --data-dir D",
@@ -298,8 +289,6 @@ mod tests {
             "top --data-dir D",
             "backup --data-dir D",
             "restore --data-dir D",
-            "snapshot --data-dir D",
-            "snapshot save --data-dir D",
             "completions csh",
             "restore F --data-dir D --check",
             "token --ttl soon",

@@ -78,7 +78,6 @@ pub fn probe(path: &Path) -> Result<(), CliError> {
 pub struct Output {
     path: PathBuf,
     to: To,
-    written: u64,
 }
 
 enum To {
@@ -107,12 +106,7 @@ impl Output {
         } else {
             To::File { temporary: temporary(path).map_err(unwritable(path))?, replace }
         };
-        Ok(Self { path: path.to_owned(), to, written: 0 })
-    }
-
-    /// Bytes written so far.
-    pub fn written(&self) -> u64 {
-        self.written
+        Ok(Self { path: path.to_owned(), to })
     }
 
     /// All is written: from now on it is there.
@@ -134,13 +128,11 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = match &mut self.to {
+        match &mut self.to {
             To::Stdout(stdout) => stdout.write(bytes),
             To::Device(file) => file.write(bytes),
             To::File { temporary, .. } => temporary.write(bytes),
-        }?;
-        self.written = self.written.saturating_add(written as u64);
-        Ok(written)
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -84,7 +84,6 @@ mod durable;
 mod error;
 #[cfg(test)]
 mod golden_tests;
-pub mod image;
 mod kv;
 mod open;
 mod queue;

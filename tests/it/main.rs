@@ -44,7 +44,7 @@ mod servers_in_one_process_know_nothing_of_each_other;
 mod shells_and_manuals_are_served;
 mod short_space_stops_new_work;
 mod slow_clients_are_given_up;
-mod snapshots_are_fixtures;
+mod stopped_folders_can_be_copied;
 mod stopping_finishes_what_is_under_way;
 mod terminals_get_bars;
 mod the_dashboard_works_in_a_browser;
