@@ -42,7 +42,7 @@ fn wait(node: &Node, target: u32) -> Result<(), CliError> {
     let store = node.store();
     let progress = Progress::new("witnesses", target.into());
     loop {
-        let heard = node.bell().listen();
+        let before = node.wakeup().generation();
         let reached = store.tree_head()?;
         if reached >= target {
             return Ok(());
@@ -63,6 +63,6 @@ fn wait(node: &Node, target: u32) -> Result<(), CliError> {
                 quarantine.cause
             )));
         }
-        node.bell().wait(heard, POLL);
+        node.wakeup().wait(before, POLL);
     }
 }

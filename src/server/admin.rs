@@ -65,7 +65,7 @@ fn reasons(node: &Node) -> Vec<String> {
     let mut reasons = Vec::new();
     if node.has_failed() {
         reasons.push("a worker thread died".to_owned());
-    } else if node.bell().is_stopping() {
+    } else if node.wakeup().is_stopping() {
         reasons.push("the server is stopping".to_owned());
     }
     if let Err(error) = node.store().head() {

@@ -228,7 +228,7 @@ impl TestServer {
     pub fn advance(&self, time: Duration) {
         let clock = self.clock.as_ref().expect("the server has a manual clock");
         clock.advance(u64::try_from(time.as_millis()).unwrap());
-        self.service().node().ring();
+        self.service().node().wake();
     }
 
     /// Waits until the status is as expected; gives it.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::bell::Bell;
+use super::wakeup::Wakeup;
 use crate::domain::ImportedBlock;
 use crate::store::{Store, StoreError};
 use crate::tree::view::Overlay;
@@ -24,7 +24,7 @@ const AHEAD: u32 = 16;
 /// See the module.
 pub struct Chain {
     state: Mutex<State>,
-    bell: Arc<Bell>,
+    wakeup: Arc<Wakeup>,
     /// Versions in memory.
     versions: Gauge,
 }
@@ -54,12 +54,12 @@ impl Chain {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn open(store: &Store, bell: Arc<Bell>) -> Result<Self, StoreError> {
+    pub fn open(store: &Store, wakeup: Arc<Wakeup>) -> Result<Self, StoreError> {
         let committed = store.tree_head()?;
         let view = TreeView::new(store.tree_source());
         Ok(Self {
             state: Mutex::new(State { view, hashed: committed, committed, ready: BTreeMap::new() }),
-            bell,
+            wakeup,
             versions: store.metrics().tree_cache_size.clone(),
         })
     }
@@ -89,7 +89,7 @@ impl Chain {
         }
         self.versions.set((state.hashed - state.committed).into());
         drop(state);
-        self.bell.ring();
+        self.wakeup.notify();
     }
 
     /// Picks up block `number`, if it is hashed. Whoever does has to finish it.
@@ -109,7 +109,7 @@ impl Chain {
         state.committed = number;
         self.versions.set((state.hashed - state.committed).into());
         drop(state);
-        self.bell.ring();
+        self.wakeup.notify();
     }
 
     /// The last committed block.

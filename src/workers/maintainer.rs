@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, info_span, warn};
 
-use super::bell::Bell;
 use super::chain::{Chain, Ready};
 use super::state::InTree;
+use super::wakeup::Wakeup;
 use crate::crypto::fr;
 use crate::domain::ImportedBlock;
 use crate::store::{Quarantine, Store, StoreError, WitnessCommit};
@@ -28,7 +28,7 @@ pub struct Shared {
     /// Tree versions.
     pub chain: Chain,
     /// Wakes them, and is rung by them.
-    pub bell: Arc<Bell>,
+    pub wakeup: Arc<Wakeup>,
     /// Fallback interval, and unit of the start delay.
     pub interval: Duration,
     /// Blocks after this one are left alone; `u32::MAX` for no limit.
@@ -58,20 +58,20 @@ impl From<WitnessError> for Trouble {
     }
 }
 
-/// Runs maintainer `offset` of `step` until the bell stops or the last block is done.
+/// Runs maintainer `offset` of `step` until the wakeup stops or the last block is done.
 pub fn run(shared: &Shared, offset: u32, step: u32) {
     let first = shared.last_verified.saturating_add(1).saturating_add(offset);
     let mut number = first;
     // The start delay of the reference; a block that is ready ends it early.
     let delayed_until = Instant::now() + shared.interval * offset;
     loop {
-        let heard = shared.bell.listen();
-        if shared.bell.is_stopping() || number > shared.until {
+        let before = shared.wakeup.generation();
+        if shared.wakeup.is_stopping() || number > shared.until {
             return;
         }
         if shared.store.check_space().is_err() {
             // Said where it is found out. Nobody rings when space returns.
-            shared.bell.wait(heard, shared.interval);
+            shared.wakeup.wait(before, shared.interval);
             continue;
         }
         if offset == 0 {
@@ -82,10 +82,10 @@ pub fn run(shared: &Shared, offset: u32, step: u32) {
             Ok(true) => number = number.saturating_add(step),
             Ok(false) => {
                 let delay = delayed_until.saturating_duration_since(Instant::now());
-                shared.bell.wait(heard, shared.interval.max(delay));
+                shared.wakeup.wait(before, shared.interval.max(delay));
             }
             // Reported where it happened.
-            Err(()) => shared.bell.pause(MAX_PAUSE.min(shared.interval.max(Duration::from_millis(200)))),
+            Err(()) => shared.wakeup.sleep(MAX_PAUSE.min(shared.interval.max(Duration::from_millis(200)))),
         }
     }
 }
@@ -98,7 +98,7 @@ fn next_open(head: u32, number: u32, step: u32) -> u32 {
 
 /// Moves the tree over blocks that were verified elsewhere before the start.
 fn catch_up(shared: &Shared) {
-    while !shared.bell.is_stopping() {
+    while !shared.wakeup.is_stopping() {
         let number = shared.chain.head().saturating_add(1);
         if number > shared.last_verified.min(shared.until) {
             return;
@@ -204,17 +204,17 @@ fn load(shared: &Shared, number: u32) -> Result<Option<(ImportedBlock, Vec<Signa
     Ok(Some((imported, signatures.map_err(|_| passing("the signature outcome"))?)))
 }
 
-/// Writes the witness and commits, again and again until it succeeds or the bell stops.
+/// Writes the witness and commits, again and again until it succeeds or the wakeup stops.
 fn finish(shared: &Shared, ready: &Ready) {
     let start = Instant::now();
     let number = ready.imported.block.block_number.0;
     let mut pause = Duration::from_millis(100);
     loop {
         while shared.store.check_space().is_err() {
-            if shared.bell.is_stopping() {
+            if shared.wakeup.is_stopping() {
                 return;
             }
-            shared.bell.pause(shared.interval);
+            shared.wakeup.sleep(shared.interval);
         }
         match commit(shared, ready) {
             Ok(Some(bytes)) => {
@@ -228,11 +228,11 @@ fn finish(shared: &Shared, ready: &Ready) {
             Ok(None) => debug!("stopped before the witness was stored; it will be built again"),
             Err(error) => {
                 warn!(%error, block = number, "the witness could not be stored now, it will be tried again");
-                shared.bell.pause(pause);
+                shared.wakeup.sleep(pause);
                 pause = (pause * 2).min(MAX_PAUSE);
             }
         }
-        if shared.bell.is_stopping() {
+        if shared.wakeup.is_stopping() {
             return;
         }
     }
@@ -249,7 +249,7 @@ fn measure(shared: &Shared, number: u32, hashing: Duration, finishing: Duration)
     }
 }
 
-/// Gives the size of the witness; `None` when the bell stopped.
+/// Gives the size of the witness; `None` when the wakeup stopped.
 fn commit(shared: &Shared, ready: &Ready) -> Result<Option<u64>, StoreError> {
     let Ready { imported, hashed, delta, .. } = ready;
     let block = &imported.block;
@@ -259,14 +259,14 @@ fn commit(shared: &Shared, ready: &Ready) -> Result<Option<u64>, StoreError> {
     let witness = if number <= shared.last_verified { None } else { Some(write()?) };
     let bytes = witness.as_ref().map_or(0, |witness| witness.body.body().raw_len());
     loop {
-        let heard = shared.bell.listen();
+        let before = shared.wakeup.generation();
         if shared.chain.turn_to_commit(number) {
             break;
         }
-        if shared.bell.is_stopping() {
+        if shared.wakeup.is_stopping() {
             return Ok(None);
         }
-        shared.bell.wait(heard, shared.interval);
+        shared.wakeup.wait(before, shared.interval);
     }
     let root = fr::to_bytes(&block.new_root_hash);
     match shared.store.commit_witness(WitnessCommit { number, witness, delta, root }) {
@@ -283,15 +283,15 @@ mod tests {
     use super::*;
     use crate::store::StoreOptions;
 
-    /// It would count as trouble otherwise, after which the maintainers pause and hear no bell.
+    /// It would count as trouble otherwise, after which the maintainers pause and hear no wakeup.
     #[test]
     fn before_the_genesis_there_is_nothing_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(folder.path(), StoreOptions::default()).unwrap());
-        let bell = Arc::new(Bell::default());
-        let chain = Chain::open(&store, bell.clone()).unwrap();
+        let wakeup = Arc::new(Wakeup::default());
+        let chain = Chain::open(&store, wakeup.clone()).unwrap();
         let interval = Duration::from_secs(1);
-        let shared = Shared { store, chain, bell, interval, until: u32::MAX, last_verified: 0 };
+        let shared = Shared { store, chain, wakeup, interval, until: u32::MAX, last_verified: 0 };
         assert_eq!(try_block(&shared, 1), Ok(false));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! | module | job |
 //! | --- | --- |
-//! | [`bell`] | the wake-up call all threads share |
+//! | [`wakeup`] | the wake-up call all threads share |
 //! | [`genesis`] | hashes and stores the state before block 1, which may be interrupted |
 //! | [`import`] | checks blocks and aggregated operations, and stores them |
 //! | [`state`] | the plain account state that an import is checked against |
@@ -20,7 +20,6 @@
 //! | [`node`] | all of it together, started and stopped |
 
 pub mod aggregator;
-pub mod bell;
 pub mod chain;
 pub mod doctor;
 #[cfg(test)]
@@ -45,6 +44,7 @@ pub mod updater;
 pub mod verification;
 #[cfg(test)]
 mod verification_tests;
+pub mod wakeup;
 
 pub use import::{ImportError, Imported};
 pub use node::{Node, NodeOptions};

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
-use super::bell::Bell;
 use super::chain::Chain;
 use super::import::{self, ImportError, Imported};
 use super::maintainer;
 use super::provers::Provers;
 use super::updater::Updater;
 use super::verification::Verifier;
+use super::wakeup::Wakeup;
 use crate::store::{Store, StoreError};
 
 /// How the workers run.
@@ -52,7 +52,7 @@ impl Default for NodeOptions {
 /// See the module. Dropping a node without [`stop`](Self::stop) leaves its threads to the end of the process.
 pub struct Node {
     store: Arc<Store>,
-    bell: Arc<Bell>,
+    wakeup: Arc<Wakeup>,
     options: NodeOptions,
     /// One import at a time: each is checked against the state the one before left.
     importing: Mutex<()>,
@@ -66,7 +66,7 @@ impl Node {
     pub fn new(store: Arc<Store>, options: NodeOptions) -> Arc<Self> {
         Arc::new(Self {
             store,
-            bell: Arc::new(Bell::default()),
+            wakeup: Arc::new(Wakeup::default()),
             options,
             importing: Mutex::new(()),
             threads: Mutex::new(Vec::new()),
@@ -82,8 +82,8 @@ impl Node {
     pub fn start(&self) -> Result<(), StoreError> {
         self.start_maintainers(u32::MAX)?;
         let mut updater = Updater::new(self.store.clone(), &self.options);
-        let (bell, interval) = (self.bell.clone(), self.options.interval);
-        self.spawn("updater", move || updater.run(&bell, interval))
+        let (wakeup, interval) = (self.wakeup.clone(), self.options.interval);
+        self.spawn("updater", move || updater.run(&wakeup, interval))
     }
 
     /// Starts the maintainers alone, for the blocks up to `until`.
@@ -95,8 +95,8 @@ impl Node {
         info!(last_verified, "maintainers start after the last verified block");
         let shared = Arc::new(maintainer::Shared {
             store: self.store.clone(),
-            chain: Chain::open(&self.store, self.bell.clone())?,
-            bell: self.bell.clone(),
+            chain: Chain::open(&self.store, self.wakeup.clone())?,
+            wakeup: self.wakeup.clone(),
             interval: self.options.interval,
             until,
             last_verified,
@@ -111,12 +111,12 @@ impl Node {
 
     /// Runs a worker; one that panics marks the node as failed and stops the others, so that the process ends visibly.
     fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
-        let (failed, bell) = (self.failed.clone(), self.bell.clone());
+        let (failed, wakeup) = (self.failed.clone(), self.wakeup.clone());
         let guarded = move || {
             if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
                 error!("a worker thread died; the server stops");
                 failed.store(true, Ordering::SeqCst);
-                bell.stop();
+                wakeup.stop();
             }
         };
         let thread = std::thread::Builder::new().name(name.to_string()).spawn(guarded);
@@ -128,7 +128,7 @@ impl Node {
 
     /// Tells the workers to stop and waits for them.
     pub fn stop(&self) {
-        self.bell.stop();
+        self.wakeup.stop();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A panic was caught and reported inside the thread.
@@ -157,7 +157,7 @@ impl Node {
     /// When there is no such block, or the store fails.
     pub fn retry(&self, block: u32) -> Result<bool, StoreError> {
         let retried = self.store.retry(block)?;
-        self.bell.ring();
+        self.wakeup.notify();
         Ok(retried)
     }
 
@@ -167,13 +167,13 @@ impl Node {
     }
 
     /// Wakes the workers.
-    pub fn ring(&self) {
-        self.bell.ring();
+    pub fn wake(&self) {
+        self.wakeup.notify();
     }
 
     /// The wake-up call, to wait for changes.
-    pub fn bell(&self) -> &Bell {
-        &self.bell
+    pub fn wakeup(&self) -> &Wakeup {
+        &self.wakeup
     }
 
     /// How many provers are wanted: as many as jobs are open, at least the configured floor.
@@ -238,7 +238,7 @@ impl Node {
         };
         metrics.imports.add(word, 1);
         if outcome.is_ok() {
-            self.bell.ring();
+            self.wakeup.notify();
         }
         outcome
     }

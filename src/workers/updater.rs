@@ -6,8 +6,8 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::aggregator::Aggregator;
-use super::bell::Bell;
 use super::node::NodeOptions;
+use super::wakeup::Wakeup;
 use crate::domain::job::JobType;
 use crate::store::{AddJob, AggregatedAction, Store, StoreError};
 
@@ -27,20 +27,20 @@ impl Updater {
         Self { store, aggregator, keep_verified: options.keep_verified, cleared: 0 }
     }
 
-    /// Runs until the bell stops. Each round adds every job that is ready; the interval is only the fallback between rings.
-    pub fn run(&mut self, bell: &Bell, interval: Duration) {
-        while !bell.is_stopping() {
-            let heard = bell.listen();
+    /// Runs until the wakeup stops. Each round adds every job that is ready; the interval is only the fallback between rings.
+    pub fn run(&mut self, wakeup: &Wakeup, interval: Duration) {
+        while !wakeup.is_stopping() {
+            let before = wakeup.generation();
             let added = self.round();
             if let Err(error) = &added {
                 warn!(%error, "a round of the updater failed, it will be tried again");
             }
             if matches!(added, Ok(true)) {
-                bell.ring();
+                wakeup.notify();
                 continue;
             }
             let due = self.aggregator.as_ref().and_then(Aggregator::due_in);
-            bell.wait(heard, due.map_or(interval, |due| interval.min(due)));
+            wakeup.wait(before, due.map_or(interval, |due| interval.min(due)));
         }
     }
 

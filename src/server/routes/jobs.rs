@@ -88,7 +88,7 @@ pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, Api
     let requeued = api.blocking(move |node| {
         node.store().job(id)?.ok_or(ApiError::UnknownJob { job_id })?;
         node.store().requeue(id)?;
-        node.ring();
+        node.wake();
         Ok(())
     });
     requeued.await?;
@@ -104,7 +104,7 @@ pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, Ap
     let dropped = api.blocking(move |node| {
         node.store().job(id)?.ok_or(ApiError::UnknownJob { job_id })?;
         node.store().drop_job(id)?;
-        node.ring();
+        node.wake();
         Ok(())
     });
     dropped.await?;

@@ -38,7 +38,7 @@ pub async fn get_job(State(api): Shared, headers: HeaderMap, body: Body) -> Resu
         let (id, first, last, attempt) = (job.id, job.first, job.last, job.attempt);
         let _job = info_span!("job", id).entered();
         info!(first, last, attempt, ?prover, kind = job.job_type.name(), "job claimed");
-        node.ring();
+        node.wake();
         let id = wire_id(id);
         let mut head =
             format!(r#"{{"job_id":{id},"first_block":{first},"last_block":{last},"data":"#).into_bytes();
@@ -126,7 +126,7 @@ async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
             note_duration(node, &job);
         }
         info!(first = published.first, last = published.last, "proof published");
-        node.ring();
+        node.wake();
         Ok(StatusCode::OK)
     });
     stored.await
@@ -185,7 +185,7 @@ pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiEr
         node.provers().seen(&prover, node.store().now_ms());
         let jobs = node.store().release(&prover)?;
         info!(?prover, ?jobs, "prover stopped, its jobs are idle again");
-        node.ring();
+        node.wake();
         Ok(StatusCode::OK)
     });
     released.await

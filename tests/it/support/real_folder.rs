@@ -75,7 +75,7 @@ pub fn prove(node: &Node, single: u32, aggregated: u32) {
         // What is beyond stays with this prover.
         if job.last <= if job.job_type == JobType::Single { single } else { aggregated } {
             publish(store, &job, &inputs(store, &job)).unwrap();
-            node.ring();
+            node.wake();
         }
     }
 }
