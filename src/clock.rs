@@ -1,32 +1,33 @@
-//! Time, as an argument: leases and time stamps ask a [`Clock`], so that tests need no sleep.
+//! The source of time for leases and time stamps, which tests replace so that they need no sleep.
 
 use std::fmt::{self, Debug, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Where the time comes from.
+/// A wall clock and a monotonic clock.
 ///
-/// The wall clock names moments across restarts and may jump; the monotonic clock measures spans within one run
-/// and never goes back.
+/// Wall time is comparable across restarts, but may jump. Monotonic time measures intervals within one
+/// run and never decreases.
 ///
-/// Time in which the whole machine sleeps is no part of a span (on Linux: `CLOCK_MONOTONIC`, not `CLOCK_BOOTTIME`): nobody could send a
-/// heartbeat meanwhile, and a machine that wakes up must not end every lease before the first one arrives.
+/// Monotonic time stops while the machine is suspended (on Linux it is `CLOCK_MONOTONIC`, not
+/// `CLOCK_BOOTTIME`): no heartbeat can arrive in that time, and a resumed machine must not end every
+/// lease before the first heartbeat does.
 pub trait Clock: Debug + Send + Sync {
-    /// Milliseconds since 1970-01-01 UTC.
+    /// Returns the wall time, in milliseconds since 1970-01-01 UTC.
     fn wall_ms(&self) -> u64;
-    /// Milliseconds since an arbitrary moment before the first call; never decreases.
+    /// Returns the monotonic time, in milliseconds since an arbitrary moment before the first call.
     fn monotonic_ms(&self) -> u64;
 }
 
-/// The clocks of the machine.
+/// The clocks of the operating system.
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,
 }
 
 impl SystemClock {
-    /// Monotonic time counts from this call.
+    /// Creates a clock whose monotonic time starts at 0.
     pub fn new() -> Self {
         Self { start: Instant::now() }
     }
@@ -49,7 +50,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told to; the wall clock can be set apart from the monotonic one.
+/// A clock that only moves by calls, for tests. Its wall time can be set without its monotonic time.
 #[derive(Debug)]
 pub struct ManualClock {
     wall_ms: AtomicU64,
@@ -57,18 +58,18 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// Starts at this wall time, with the monotonic clock at 0.
+    /// Creates a clock with the given wall time and monotonic time 0.
     pub fn new(wall_ms: u64) -> Self {
         Self { wall_ms: AtomicU64::new(wall_ms), monotonic_ms: AtomicU64::new(0) }
     }
 
-    /// Time passes: both clocks move.
+    /// Advances wall time and monotonic time.
     pub fn advance(&self, ms: u64) {
         self.wall_ms.fetch_add(ms, Ordering::SeqCst);
         self.monotonic_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
-    /// Somebody sets the wall clock: the monotonic one does not notice.
+    /// Sets the wall time; monotonic time is unaffected.
     pub fn set_wall_ms(&self, ms: u64) {
         self.wall_ms.store(ms, Ordering::SeqCst);
     }
@@ -84,58 +85,61 @@ impl Clock for ManualClock {
     }
 }
 
-/// Says now and then how far a long task is and how long the rest will take, judged by the pace so far.
+/// Limits progress reports of a long task to one per interval, and estimates the remaining time from
+/// the pace of this run.
 #[derive(Debug)]
-pub struct Countdown {
+pub struct ProgressMeter {
     interval: Duration,
     state: Mutex<Option<Pace>>,
 }
 
 #[derive(Debug)]
 struct Pace {
-    began: Instant,
-    /// What was done before, by an earlier run: it took no time now.
+    started: Instant,
+    /// Items that an earlier, interrupted run completed; they do not count towards the pace.
     done_before: u64,
-    told: Instant,
+    last_report: Instant,
 }
 
-/// How far a task is.
+/// Progress of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Things done.
+pub struct ProgressReport {
+    /// Completed items.
     pub done: u64,
-    /// Things there are to do in all.
+    /// All items.
     pub total: u64,
-    /// Time the rest will take, in whole seconds; `None` while nothing was done yet.
+    /// Estimated remaining time, in whole seconds; `None` until this run has completed an item.
     pub left: Option<Duration>,
 }
 
-impl Countdown {
-    /// Speaks up once in `interval`.
+impl ProgressMeter {
+    /// Creates a meter that reports once per `interval`.
     pub fn new(interval: Duration) -> Self {
         Self { interval, state: Mutex::new(None) }
     }
 
-    /// `done` of `total` are done: the standing, if it is time to say so. The first call begins the count.
-    pub fn tell(&self, done: u64, total: u64) -> Option<Standing> {
-        self.tell_at(Instant::now(), done, total)
+    /// Records that `done` of `total` items are completed; returns a report if one is due. The first
+    /// call starts the measurement.
+    pub fn update(&self, done: u64, total: u64) -> Option<ProgressReport> {
+        self.update_at(Instant::now(), done, total)
     }
 
-    fn tell_at(&self, now: Instant, done: u64, total: u64) -> Option<Standing> {
+    fn update_at(&self, now: Instant, done: u64, total: u64) -> Option<ProgressReport> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let pace = state.get_or_insert(Pace { began: now, done_before: done, told: now });
-        if now.duration_since(pace.told) < self.interval {
+        let pace = state.get_or_insert(Pace { started: now, done_before: done, last_report: now });
+        if now.duration_since(pace.last_report) < self.interval {
             return None;
         }
-        pace.told = now;
-        let (new, rest) = (done.saturating_sub(pace.done_before), total.saturating_sub(done));
-        let taken = now.duration_since(pace.began).as_secs_f64();
+        pace.last_report = now;
+        let new = done.saturating_sub(pace.done_before);
+        let rest = total.saturating_sub(done);
+        let taken = now.duration_since(pace.started).as_secs_f64();
         let left = (new > 0).then(|| Duration::from_secs((taken * rest as f64 / new as f64).round() as u64));
-        Some(Standing { done, total, left })
+        Some(ProgressReport { done, total, left })
     }
 }
 
-impl Display for Standing {
+impl Display for ProgressReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", self.done, self.total)?;
         match self.left {
@@ -150,23 +154,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_countdown_speaks_up_now_and_then_and_judges_by_what_this_run_did() {
+    fn a_meter_reports_once_per_interval_and_estimates_from_the_pace_of_this_run() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let countdown = Countdown::new(Duration::from_secs(5));
-        // 400 were done before: they say nothing about the pace.
-        assert_eq!(countdown.tell_at(start, 400, 1000), None);
-        assert_eq!(countdown.tell_at(after(4), 500, 1000), None);
-        let standing = countdown.tell_at(after(10), 500, 1000).unwrap();
-        assert_eq!(standing.to_string(), "500 of 1000, 50s left");
-        assert_eq!(countdown.tell_at(after(14), 600, 1000), None);
-        assert_eq!(countdown.tell_at(after(15), 1000, 1000).unwrap().to_string(), "1000 of 1000, 0s left");
-        let idle = Countdown::new(Duration::ZERO);
-        assert_eq!(idle.tell_at(start, 0, 7).unwrap().to_string(), "0 of 7");
+        let meter = ProgressMeter::new(Duration::from_secs(5));
+        // 400 items were completed by an earlier run and do not count towards the pace.
+        assert_eq!(meter.update_at(start, 400, 1000), None);
+        assert_eq!(meter.update_at(after(4), 500, 1000), None);
+        let report = meter.update_at(after(10), 500, 1000).unwrap();
+        assert_eq!(report.to_string(), "500 of 1000, 50s left");
+        assert_eq!(meter.update_at(after(14), 600, 1000), None);
+        assert_eq!(meter.update_at(after(15), 1000, 1000).unwrap().to_string(), "1000 of 1000, 0s left");
+        let idle = ProgressMeter::new(Duration::ZERO);
+        assert_eq!(idle.update_at(start, 0, 7).unwrap().to_string(), "0 of 7");
     }
 
     #[test]
-    fn the_monotonic_clock_does_not_notice_a_wall_clock_that_is_set() {
+    fn setting_the_wall_clock_does_not_move_the_monotonic_clock() {
         let clock = ManualClock::new(1_000);
         clock.advance(5);
         clock.set_wall_ms(7);
@@ -174,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_clock_does_not_go_back() {
+    fn the_system_clock_never_decreases() {
         let clock = SystemClock::new();
         let first = clock.monotonic_ms();
         assert!(clock.monotonic_ms() >= first && clock.wall_ms() > 0);

@@ -9,7 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::tell;
-use crate::clock::Countdown;
+use crate::clock::ProgressMeter;
 
 /// Time between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     /// Whether the bar was told where the count begins.
     begun: Cell<bool>,
-    countdown: Countdown,
+    meter: ProgressMeter,
 }
 
 impl Progress {
@@ -31,7 +31,7 @@ impl Progress {
             let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {eta}");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(what)
         });
-        Self { what, bar, begun: Cell::new(false), countdown: Countdown::new(LINE_INTERVAL) }
+        Self { what, bar, begun: Cell::new(false), meter: ProgressMeter::new(LINE_INTERVAL) }
     }
 
     /// `done` of `total` are done. What the first call says was done before, and does not count for the time left.
@@ -42,8 +42,8 @@ impl Progress {
             if !self.begun.replace(true) {
                 bar.reset_eta();
             }
-        } else if let Some(standing) = self.countdown.tell(done, total) {
-            tell(&format!("{}: {standing}", self.what));
+        } else if let Some(report) = self.meter.update(done, total) {
+            tell(&format!("{}: {report}", self.what));
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         paths,
         views::{ImportOutcome, ImportOutcomeName},
     },
-    clock::Countdown,
+    clock::ProgressMeter,
     server::error::ApiError,
     workers::Imported,
 };
@@ -25,10 +25,10 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
     responses((status = OK, body = ImportOutcome)))]
 pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.genesis).await?)?;
-    let countdown = Countdown::new(PROGRESS_INTERVAL);
+    let meter = ProgressMeter::new(PROGRESS_INTERVAL);
     let progress = move |done, total| {
-        if let Some(standing) = countdown.tell(done as u64, total as u64) {
-            info!("accounts of the genesis: {standing}");
+        if let Some(report) = meter.update(done as u64, total as u64) {
+            info!("accounts of the genesis: {report}");
         }
     };
     let imported = api.blocking(move |node| Ok(node.import_genesis(&body, &progress)?)).await?;
