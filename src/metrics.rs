@@ -1,8 +1,10 @@
-//! What a node counts and times while it works. `docs/metrics.md` is the table of all of it.
+//! Counters, histograms and gauges of a node. `docs/metrics.md` lists every exported metric; the
+//! gauges that are read at each scrape are in `server::metrics`.
 //!
-//! Each node has a registry of its own, so that several live in one process. Labels have few values, which are known beforehand and there from
-//! the start: a rate needs a zero to begin at. Counting costs an atomic addition and a look-up under a lock that is shared, timing a
-//! lock of one histogram for some additions.
+//! Each node has its own registry, so that several nodes can run in one process. Every label has a
+//! small, fixed set of values, and all of them are exported as 0 from the start: `rate()` needs a first
+//! sample. Counting costs a lookup under a shared lock and an atomic addition; timing also locks one
+//! histogram.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,25 +16,25 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-/// Upper bounds in seconds, for what takes between a millisecond and some minutes.
+/// Upper bounds of the buckets, in seconds, for work of milliseconds to minutes.
 const WORK: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0];
-/// Upper bounds in seconds, for the way of a block.
-const WAY: [f64; 12] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0];
+/// Upper bounds of the buckets, in seconds, for the time from the import of a block to a later stage.
+const STAGES: [f64; 12] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0];
 
 type Label = [(&'static str, &'static str); 1];
 type RequestLabels = [(&'static str, Cow<'static, str>); 3];
 type RouteLabel = [(&'static str, Cow<'static, str>); 1];
-type Timed<L> = Family<L, Histogram, fn() -> Histogram>;
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// A counter for each value of a label.
 #[derive(Debug)]
-pub struct Tally {
+pub struct LabelledCounter {
     label: &'static str,
     counters: Family<Label, Counter>,
 }
 
-impl Tally {
+impl LabelledCounter {
     fn new(
         registry: &mut Registry,
         name: &str,
@@ -40,12 +42,12 @@ impl Tally {
         label: &'static str,
         values: &[&'static str],
     ) -> Self {
-        let tally = Self { label, counters: registered(registry, name, help, Family::default()) };
-        values.iter().for_each(|value| tally.add(value, 0));
-        tally
+        let counter = Self { label, counters: registered(registry, name, help, Family::default()) };
+        values.iter().for_each(|value| counter.add(value, 0));
+        counter
     }
 
-    /// Counts so many more.
+    /// Adds `count` to the counter of a label value.
     pub fn add(&self, value: &'static str, count: u64) {
         self.counters.get_or_create(&[(self.label, value)]).inc_by(count);
     }
@@ -53,42 +55,44 @@ impl Tally {
 
 /// A histogram of seconds for each value of a label.
 #[derive(Debug)]
-pub struct Timings {
+pub struct LabelledHistogram {
     label: &'static str,
-    histograms: Timed<Label>,
+    histograms: Histograms<Label>,
 }
 
-impl Timings {
+impl LabelledHistogram {
     fn new(
         registry: &mut Registry,
         name: &str,
         help: &str,
-        label: (&'static str, &[&'static str]),
+        label: &'static str,
+        values: &[&'static str],
         histogram: fn() -> Histogram,
     ) -> Self {
-        let histograms = registered(registry, name, help, Timed::new_with_constructor(histogram));
-        for value in label.1 {
-            histograms.get_or_create_owned(&[(label.0, *value)]);
+        let histograms = registered(registry, name, help, Histograms::new_with_constructor(histogram));
+        for value in values {
+            histograms.get_or_create_owned(&[(label, *value)]);
         }
-        Self { label: label.0, histograms }
+        Self { label, histograms }
     }
 
-    /// Something took so long.
-    pub fn observe(&self, value: &'static str, took: Duration) {
-        self.histograms.get_or_create(&[(self.label, value)]).observe(took.as_secs_f64());
+    /// Records a duration in the histogram of a label value.
+    pub fn observe(&self, value: &'static str, duration: Duration) {
+        self.histograms.get_or_create(&[(self.label, value)]).observe(duration.as_secs_f64());
     }
 }
 
-/// Requests by route.
+/// Number and duration of HTTP requests by route.
 #[derive(Debug)]
 pub struct Requests {
     answered: Family<RequestLabels, Counter>,
-    seconds: Timed<RouteLabel>,
+    seconds: Histograms<RouteLabel>,
 }
 
 impl Requests {
-    /// A request was answered with this status. The route is the template of a path, of which there are few.
-    pub fn observe(&self, method: &'static str, route: Option<&str>, status: u16, took: Duration) {
+    /// Records an answered request. `route` is the template of its path, never the path itself; `None`
+    /// is recorded as `other`.
+    pub fn observe(&self, method: &'static str, route: Option<&str>, status: u16, duration: Duration) {
         let class = match status {
             100..=199 => "1xx",
             200..=299 => "2xx",
@@ -99,41 +103,41 @@ impl Requests {
         let route = || route.map_or(Cow::Borrowed("other"), |route| Cow::Owned(route.to_owned()));
         let labels = [("method", method.into()), ("route", route()), ("status", class.into())];
         self.answered.get_or_create(&labels).inc();
-        self.seconds.get_or_create(&[("route", route())]).observe(took.as_secs_f64());
+        self.seconds.get_or_create(&[("route", route())]).observe(duration.as_secs_f64());
     }
 }
 
-/// See the module.
+/// All metrics that a node updates while it runs.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Times of a block's witness, named as the reference does.
-    pub witness_generator: Timings,
-    /// Time from the import of a block to a later stage.
-    pub process_block: Timings,
+    /// Seconds to build the witness of a block, with the stage names of the reference.
+    pub witness_generator: LabelledHistogram,
+    /// Seconds from the import of a block to a later stage.
+    pub process_block: LabelledHistogram,
     /// Versions of the account tree in memory.
     pub tree_cache_size: Gauge,
-    /// Requests of both listeners.
+    /// HTTP requests on both addresses.
     pub requests: Requests,
     /// Open connections, by listener.
     pub connections: Family<Label, Gauge>,
-    /// Times of imports by kind.
-    pub import_seconds: Timings,
-    /// Imports by outcome.
-    pub imports: Tally,
-    /// Jobs handed out, by type.
-    pub attempts: Tally,
-    /// Heartbeats by outcome.
-    pub heartbeats: Tally,
-    /// Leases that ended without a proof, by what became of the job.
-    pub leases_ended: Tally,
-    /// Published proofs by outcome.
-    pub publishes: Tally,
-    /// Proofs that were at fault, by reason.
-    pub rejected_proofs: Tally,
-    /// Times of verifications, by kind of proof.
-    pub verification_seconds: Timings,
-    /// Times of syncs.
+    /// Seconds for an import, by kind.
+    pub import_seconds: LabelledHistogram,
+    /// Imports, by outcome.
+    pub imports: LabelledCounter,
+    /// Claimed jobs, by type.
+    pub attempts: LabelledCounter,
+    /// Heartbeats, by outcome.
+    pub heartbeats: LabelledCounter,
+    /// Leases that ended without a proof, by what happened to the job.
+    pub leases_ended: LabelledCounter,
+    /// Published proofs, by outcome.
+    pub publishes: LabelledCounter,
+    /// Rejected proofs, by reason.
+    pub rejected_proofs: LabelledCounter,
+    /// Seconds to verify a proof, by kind.
+    pub verification_seconds: LabelledHistogram,
+    /// Seconds for a sync of kv and journal.
     pub sync_seconds: Histogram,
 }
 
@@ -144,122 +148,128 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Everything at zero.
+    /// Creates the metrics, with all values at zero.
     pub fn new() -> Self {
         let mut registry = Registry::default();
         let of = &mut registry;
         let work: fn() -> Histogram = || Histogram::new(WORK);
-        let way: fn() -> Histogram = || Histogram::new(WAY);
+        let stages: fn() -> Histogram = || Histogram::new(STAGES);
         let connections = Family::<Label, Gauge>::default();
         for listener in ["main", "admin"] {
             connections.get_or_create_owned(&[("listener", listener)]);
         }
         Self {
-            witness_generator: Timings::new(
+            witness_generator: LabelledHistogram::new(
                 of,
                 "witness_generator",
-                "Seconds for the witness of a block",
-                ("stage", &["build_witness", "store_witness", "prepare_witness_and_save_it"]),
+                "Seconds to build the witness of a block",
+                "stage",
+                &["build_witness", "store_witness", "prepare_witness_and_save_it"],
                 work,
             ),
-            process_block: Timings::new(
+            process_block: LabelledHistogram::new(
                 of,
                 "process_block",
-                "Seconds from the import of a block to a stage",
-                ("stage", &["witnessed", "proven"]),
-                way,
+                "Seconds from the import of a block until it reaches a stage",
+                "stage",
+                &["witnessed", "proven"],
+                stages,
             ),
             tree_cache_size: registered(
                 of,
                 "tree_cache_size",
-                "Versions of the account tree in memory above the stored one",
+                "Versions of the account tree in memory that are not stored yet",
                 Gauge::default(),
             ),
             requests: Requests {
-                answered: registered(of, "witness_server_requests", "Answered requests", Family::default()),
+                answered: registered(
+                    of,
+                    "witness_server_requests",
+                    "Answered HTTP requests",
+                    Family::default(),
+                ),
                 seconds: registered(
                     of,
                     "witness_server_request_seconds",
-                    "Seconds from the head of a request to the head of its answer",
-                    Timed::new_with_constructor(work),
+                    "Seconds from the head of a request to the head of its response",
+                    Histograms::new_with_constructor(work),
                 ),
             },
             connections: registered(of, "witness_server_connections", "Open connections", connections),
-            import_seconds: Timings::new(
+            import_seconds: LabelledHistogram::new(
                 of,
                 "witness_server_import_seconds",
-                "Seconds for an import, until it is on disk",
-                ("kind", &["genesis", "block", "aggregated_operation"]),
+                "Seconds from the start of an import until it is durable",
+                "kind",
+                &["genesis", "block", "aggregated_operation"],
                 work,
             ),
-            imports: Tally::new(
+            imports: LabelledCounter::new(
                 of,
                 "witness_server_imports",
                 "Imports by outcome",
                 "outcome",
                 &["stored", "already_there", "quarantined", "refused", "failed"],
             ),
-            attempts: Tally::new(
+            attempts: LabelledCounter::new(
                 of,
                 "witness_server_attempts",
-                "Jobs handed out",
+                "Jobs claimed by provers",
                 "type",
                 &["single", "aggregated"],
             ),
-            heartbeats: Tally::new(
+            heartbeats: LabelledCounter::new(
                 of,
                 "witness_server_heartbeats",
                 "Heartbeats by outcome",
                 "outcome",
                 &["renewed", "not_found", "not_holder", "not_in_progress"],
             ),
-            leases_ended: Tally::new(
+            leases_ended: LabelledCounter::new(
                 of,
                 "witness_server_leases_ended",
                 "Leases that ended without a proof",
                 "outcome",
                 &["released", "waiting", "parked"],
             ),
-            publishes: Tally::new(
+            publishes: LabelledCounter::new(
                 of,
                 "witness_server_publishes",
                 "Published proofs by outcome",
                 "outcome",
                 &["stored", "duplicate", "rejected", "refused", "failed"],
             ),
-            rejected_proofs: Tally::new(
+            rejected_proofs: LabelledCounter::new(
                 of,
                 "witness_server_rejected_proofs",
-                "Proofs that were at fault",
+                "Proofs rejected as invalid",
                 "reason",
                 &["malformed", "public_input", "not_verified"],
             ),
-            verification_seconds: Timings::new(
+            verification_seconds: LabelledHistogram::new(
                 of,
                 "witness_server_verification_seconds",
                 "Seconds to verify a proof",
-                ("kind", &["block", "aggregate"]),
+                "kind",
+                &["block", "aggregate"],
                 work,
             ),
             sync_seconds: registered(
                 of,
                 "witness_server_sync_seconds",
-                "Seconds for a sync of index and journal, which many writers may share",
+                "Seconds for one sync of kv and journal, which concurrent writers share",
                 work(),
             ),
             registry,
         }
     }
 
-    /// The gauge of the connections of a listener.
+    /// Returns the gauge of open connections of a listener.
     pub fn connections_of(&self, listener: &'static str) -> Gauge {
         self.connections.get_or_create_owned(&[("listener", listener)])
     }
 
-    /// All of it in the Prometheus text format.
-    ///
-    /// # Errors
-    /// None that are known: it is written into memory.
+    /// Writes all metrics in the Prometheus text format.
     pub fn write(&self, text: &mut String) -> Result<(), std::fmt::Error> {
         prometheus_text::encode(text, &self.registry)
     }
@@ -275,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_counts_for_itself() {
+    fn each_node_has_its_own_counters() {
         let (one, other) = (Metrics::new(), Metrics::new());
         one.publishes.add("stored", 2);
         one.requests.observe("GET", Some("/api/v1/jobs/{id}"), 404, Duration::from_millis(3));
