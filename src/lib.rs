@@ -49,6 +49,7 @@ pub mod crypto;
 pub mod domain;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod invented_chain;
+mod input;
 pub mod logging;
 pub mod metrics;
 pub mod report;

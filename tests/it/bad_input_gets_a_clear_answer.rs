@@ -170,6 +170,6 @@ fn folders_and_ports_that_cannot_be_used_are_one_sentence() {
     let fresh = folder.path().join("fresh");
     let error =
         run_badly(&["import", "--data-dir", fresh.to_str().unwrap(), half.path().to_str().unwrap()], 1);
-    assert!(error.contains("is half written") && error.contains("copy it again"), "{error}");
+    assert!(error.contains("is incomplete") && error.contains("copy it again"), "{error}");
     assert!(run_badly(&["export", "--data-dir", dir, "proof", "1"], 3).contains("the proof of block 1"));
 }

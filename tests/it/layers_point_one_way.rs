@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("crypto", &[]),
     ("clock", &[]),
+    ("input", &[]),
     ("logging", &[]),
     ("metrics", &[]),
     ("tls", &[]),
@@ -20,7 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("witness", &["crypto", "domain", "tree"]),
     ("store", &["crypto", "domain", "tree", "clock", "metrics"]),
     ("api", &["config", "domain"]),
-    ("workers", &["crypto", "domain", "tree", "witness", "store", "clock", "config"]),
+    ("workers", &["crypto", "domain", "tree", "witness", "store", "clock", "config", "input", "metrics"]),
     ("backup", &["domain", "store", "workers"]),
     ("bundle", &["crypto", "domain", "tree", "witness", "store", "workers"]),
     ("report", &["api", "domain", "store", "workers"]),
@@ -32,7 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("client", &["api", "config", "tls"]),
-    ("chain_folder", &["domain"]),
+    ("chain_folder", &["domain", "input"]),
     ("service", &["api", "store", "workers", "server", "config", "tls"]),
     ("sample_prover", &["api", "crypto", "domain", "client"]),
 ];
