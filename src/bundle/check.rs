@@ -1,146 +1,23 @@
-//! What of a bundle holds, line by line.
+//! Check of a bundle: repeats every computation on its block and compares the results.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::content::{Before, Bundle, BundledProof, BundledQuarantine};
+use super::content::{Bundle, BundledProof, BundledQuarantine, StateBefore};
 use super::file::{FORMAT, FileError};
-use super::replay::Replayed;
+use super::replay::ReplayedState;
+use super::report::{Check, Line, Outcome, Report};
 use crate::crypto::{Fr, fr};
 use crate::domain::{Block, ImportedBlock, SingleProof, public_input};
 use crate::tree::{AccountTree, PartialTree, TreeView};
 use crate::witness::{self, Cause, Hashed, Plan, SignatureCheck, assemble, check_signatures, plan};
 use crate::workers::state::Updated;
 
-/// One of the questions that a check answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Check {
-    /// The file is what was written.
-    File,
-    /// The block can be read and is the one that is named.
-    Block,
-    /// The root before the block follows from leaves and paths.
-    RootBefore,
-    /// The signatures give the outcomes that are stored.
-    Signatures,
-    /// The operations fit the state.
-    Operations,
-    /// The account updates do what the operations do.
-    AccountUpdates,
-    /// The root after the block is the one that it claims.
-    RootAfter,
-    /// So is its commitment.
-    Commitment,
-    /// The witness is byte for byte the one that is computed.
-    Witness,
-    /// The proof has the right form and the right public input.
-    Proof,
-    /// The reason of the quarantine comes out again.
-    Quarantine,
-}
-
-impl Check {
-    const ALL: [Check; 11] = [
-        Check::File,
-        Check::Block,
-        Check::RootBefore,
-        Check::Signatures,
-        Check::Operations,
-        Check::AccountUpdates,
-        Check::RootAfter,
-        Check::Commitment,
-        Check::Witness,
-        Check::Proof,
-        Check::Quarantine,
-    ];
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::File => "file",
-            Self::Block => "block",
-            Self::RootBefore => "root before",
-            Self::Signatures => "signatures",
-            Self::Operations => "operations",
-            Self::AccountUpdates => "account updates",
-            Self::RootAfter => "root after",
-            Self::Commitment => "commitment",
-            Self::Witness => "witness",
-            Self::Proof => "proof",
-            Self::Quarantine => "quarantine",
-        })
-    }
-}
-
-/// The answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It holds.
-    Holds,
-    /// It does not.
-    Fails,
-    /// The bundle holds nothing of this.
-    Absent,
-    /// It could not be asked, because something before it fails.
-    NotChecked,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Holds => "holds",
-            Self::Fails => "FAILS",
-            Self::Absent => "absent",
-            Self::NotChecked => "not checked",
-        })
-    }
-}
-
-/// A question with its answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Line {
-    /// The question.
-    pub check: Check,
-    /// The answer.
-    pub outcome: Outcome,
-    /// What was found.
-    pub detail: String,
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<16} {:<12} {}", self.check, self.outcome, self.detail)
-    }
-}
-
-/// All questions with their answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// Whether nothing fails.
-    pub holds: bool,
-    /// Number of the block, if the file could be read.
-    pub block: Option<u32>,
-    /// Each question once, in the order of [`Check`].
-    pub lines: Vec<Line>,
-}
-
-impl Report {
-    /// The first line that fails.
-    pub fn finding(&self) -> Option<&Line> {
-        self.lines.iter().find(|line| line.outcome == Outcome::Fails)
-    }
-}
-
-/// Replays a bundle. It needs nothing but these bytes.
+/// Replays a bundle from the bytes of its file.
 ///
 /// # Errors
-/// [`FileError::LaterFormat`]: the bundle may hold, another program has to say. Everything else is in the report.
+/// [`FileError::LaterFormat`]: only a later version can check the bundle. Any other fault is in the
+/// report.
 pub fn check(file: &[u8]) -> Result<Report, FileError> {
     let mut lines = Lines(Vec::new());
     let bundle = match Bundle::of_file(file) {
@@ -180,7 +57,7 @@ impl Lines {
     fn report(mut self, block: Option<u32>) -> Report {
         for check in Check::ALL {
             if !self.0.iter().any(|line| line.check == check) {
-                self.add(check, Outcome::NotChecked, "something above fails");
+                self.add(check, Outcome::NotChecked, "an earlier check failed");
             }
         }
         self.0.sort_by_key(|line| line.check as u8);
@@ -198,7 +75,10 @@ impl Lines {
         let block = &imported.block;
         let number = block.block_number.0;
         if number != bundle.block {
-            self.fails(Check::Block, format!("it is block {number}, the bundle says {}", bundle.block));
+            self.fails(
+                Check::Block,
+                format!("the block has number {number}, the bundle says {}", bundle.block),
+            );
             return None;
         }
         let (transactions, chunks) = (block.block_transactions.len(), block.block_chunks_size);
@@ -214,10 +94,13 @@ impl Lines {
         let block = &imported.block;
         let signatures = self.signatures(&bundle.signature_outcomes, block);
         let Some(tree) = self.root_before(&bundle.before) else { return };
-        match plan(block, &signatures, &Replayed(&tree)) {
+        match plan(block, &signatures, &ReplayedState(&tree)) {
             Ok(plan) => {
                 let operations = plan.operations.len();
-                self.holds(Check::Operations, format!("{operations} operations fit the state before"));
+                self.holds(
+                    Check::Operations,
+                    format!("{operations} operations fit the state before the block"),
+                );
                 self.account_updates(&tree, imported, &plan);
                 let hashed = self.root_after(&tree, block, plan);
                 self.witness(bundle, block, hashed.as_ref());
@@ -236,15 +119,17 @@ impl Lines {
         if computed == stored {
             let valid = count(SignatureCheck::Legacy) + count(SignatureCheck::V1);
             let invalid = count(SignatureCheck::Invalid);
-            self.holds(Check::Signatures, format!("{valid} valid, {invalid} not valid, as they were stored"));
+            self.holds(
+                Check::Signatures,
+                format!("{valid} valid, {invalid} invalid, equal to the stored outcomes"),
+            );
         } else {
-            let words = format!("outcomes are {computed}, stored are {stored}");
-            self.fails(Check::Signatures, words);
+            self.fails(Check::Signatures, format!("outcomes are {computed}, stored are {stored}"));
         }
         signatures
     }
 
-    fn root_before(&mut self, before: &Before) -> Option<Arc<PartialTree>> {
+    fn root_before(&mut self, before: &StateBefore) -> Option<Arc<PartialTree>> {
         let tree = before.multiproof().and_then(|proof| PartialTree::new(proof).map_err(|e| e.to_string()));
         let tree = match tree {
             Ok(tree) => tree,
@@ -267,13 +152,16 @@ impl Lines {
     }
 
     fn account_updates(&mut self, tree: &PartialTree, imported: &ImportedBlock, plan: &Plan) {
-        let before = Replayed(tree);
+        let before = ReplayedState(tree);
         let updated =
             Updated::apply(&before, &imported.accounts_updated).and_then(|mut updated| updated.compare(plan));
         match updated {
             Ok(()) => {
                 let updates = imported.accounts_updated.len();
-                self.holds(Check::AccountUpdates, format!("{updates} updates do what the operations do"));
+                self.holds(
+                    Check::AccountUpdates,
+                    format!("{updates} updates lead to the same state as the operations"),
+                );
             }
             Err(error) => self.fails(Check::AccountUpdates, error),
         }
@@ -318,17 +206,17 @@ impl Lines {
             self.add(Check::Witness, Outcome::Absent, "the block had no witness");
             return;
         };
-        // Said as not checked in the end.
+        // The report adds the line as not checked.
         let Some(hashed) = hashed else { return };
         let stored = stored.get().as_bytes();
         let mut compared = Compared { stored, equal: 0 };
         let written = hashed.write_json(block, &mut compared);
         let equal = compared.equal;
         if written.is_ok() && equal == stored.len() {
-            self.holds(Check::Witness, format!("{equal} bytes, equal to those computed here"));
+            self.holds(Check::Witness, format!("{equal} bytes, equal to the computed witness"));
         } else {
             let bytes = stored.len();
-            self.fails(Check::Witness, format!("byte {equal} of {bytes} differs from the one computed here"));
+            self.fails(Check::Witness, format!("byte {equal} of {bytes} differs from the computed witness"));
         }
     }
 
@@ -343,13 +231,22 @@ impl Lines {
         let expected = public_input(&block.block_commitment);
         match inputs.map(|parts| parts.inputs.first().copied()) {
             Ok(Some(input)) if input == expected => {
-                let by = prover.as_deref().map(|prover| format!(", by {prover}")).unwrap_or_default();
-                self.holds(Check::Proof, format!("form and public input{by}; not verified"));
+                let by =
+                    prover.as_deref().map(|prover| format!(", published by {prover}")).unwrap_or_default();
+                self.holds(
+                    Check::Proof,
+                    format!(
+                        "well-formed, with the public input of the block{by}; not verified against a key"
+                    ),
+                );
             }
             Ok(input) => {
                 let found = input.map_or_else(|| "none".to_owned(), |input| fr::to_hex(&input));
                 let expected = fr::to_hex(&expected);
-                self.fails(Check::Proof, format!("public input {found}, the block's is {expected}"));
+                self.fails(
+                    Check::Proof,
+                    format!("the public input is {found}, that of the block is {expected}"),
+                );
             }
             Err(error) => self.fails(Check::Proof, error),
         }
@@ -360,18 +257,23 @@ impl Lines {
             self.add(Check::Quarantine, Outcome::Absent, "the block was not quarantined");
             return;
         };
-        let again = self.0.iter().any(|line| line.outcome == Outcome::Fails && line.detail.contains(reason));
-        if again && !reason.is_empty() {
-            self.holds(Check::Quarantine, "the recorded reason comes out again");
+        let reproduced =
+            self.0.iter().any(|line| line.outcome == Outcome::Fails && line.detail.contains(reason));
+        if reproduced && !reason.is_empty() {
+            self.holds(Check::Quarantine, "the replay fails for the recorded reason");
         } else {
-            self.fails(Check::Quarantine, format!("recorded, and not found here: {reason}"));
+            self.fails(
+                Check::Quarantine,
+                format!("the replay does not fail for the recorded reason: {reason}"),
+            );
         }
     }
 }
 
-/// Compares what is written with what is expected, as far as they are equal.
+/// A writer that compares its input with the stored bytes, up to the first difference.
 struct Compared<'a> {
     stored: &'a [u8],
+    /// Length of the equal part, in bytes.
     equal: usize,
 }
 
@@ -380,7 +282,7 @@ impl Write for Compared<'_> {
         let rest = self.stored.get(self.equal..).unwrap_or_default();
         let same = bytes.iter().zip(rest).take_while(|(a, b)| a == b).count();
         self.equal += same;
-        if same < bytes.len() { Err(io::Error::other("it differs")) } else { Ok(same) }
+        if same < bytes.len() { Err(io::Error::other("the bytes differ")) } else { Ok(same) }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! What is in a bundle, as JSON.
+//! The content of a bundle, as JSON.
 
 use std::collections::BTreeMap;
 
@@ -9,62 +9,63 @@ use super::file::{self, FileError};
 use crate::crypto::{Fr, fr};
 use crate::tree::{AccountHeader, AccountLeaf, Multiproof, TreeId};
 
-/// A block with all that its witness follows from.
+/// A block with everything that determines its witness.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bundle {
-    /// Name and version of the program that took it.
+    /// Name and version of the program that exported the bundle.
     pub program: String,
-    /// Processor and system it ran on, such as `x86_64-linux`.
+    /// Processor and operating system of that program, such as `x86_64-linux`.
     pub platform: String,
-    /// Engine of its hashes.
+    /// Hash engine of that program.
     pub engine: String,
-    /// When it was taken, in milliseconds since 1970.
+    /// Time of the export, in milliseconds since 1970.
     pub taken_at_ms: u64,
     /// Number of the block.
     pub block: u32,
-    /// When the block was imported, in milliseconds since 1970.
+    /// Time of the import of the block, in milliseconds since 1970.
     pub imported_at_ms: u64,
-    /// `{"block":…,"accounts_updated":…}`, as it is stored.
+    /// `{"block":…,"accounts_updated":…}`, verbatim from the store.
     pub imported: Box<RawValue>,
-    /// Outcomes of the signature checks that are stored with the block, two hex digits a transaction.
+    /// Stored outcomes of the signature checks, two hex digits for each transaction.
     pub signature_outcomes: String,
-    /// The state before the block.
-    pub before: Before,
-    /// Why the block is quarantined, if it is.
+    /// The part of the state before the block that the block reads.
+    pub before: StateBefore,
+    /// The quarantine of the block, if it is quarantined.
     pub quarantine: Option<BundledQuarantine>,
-    /// The witness, as it is stored.
+    /// The stored witness, verbatim.
     pub witness: Option<Box<RawValue>>,
-    /// The proof of the block.
+    /// The stored proof of the block.
     pub proof: Option<BundledProof>,
 }
 
 /// A stored proof.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BundledProof {
-    /// Who published it.
+    /// Name of the prover, if known.
     pub prover: Option<String>,
-    /// When it was stored, in milliseconds since 1970.
+    /// Time of its publication, in milliseconds since 1970.
     pub stored_at_ms: u64,
-    /// The protocol's JSON.
+    /// The proof in the protocol's JSON.
     pub proof: Box<RawValue>,
 }
 
-/// Why a block has no witness.
+/// Why the block cannot be witnessed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundledQuarantine {
-    /// The reason, as a sentence.
+    /// The reason.
     pub reason: String,
-    /// Index of the operation in the block, when one is to blame.
+    /// Index of the operation in the block that causes it, if a single one does.
     pub operation: Option<u32>,
     /// Kind of that operation.
     pub kind: Option<String>,
-    /// When it was found, in milliseconds since 1970.
+    /// Time of the quarantine, in milliseconds since 1970.
     pub at_ms: u64,
 }
 
-/// What the block reads of the state before it: leaves of the account tree, and the nodes beside their paths.
+/// The part of the state before a block that the block reads: leaves of the account tree and of the
+/// balance trees, and the sibling nodes of their paths.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Before {
+pub struct StateBefore {
     #[serde(with = "fr::serde_fr")]
     pub(super) root: Fr,
     accounts: Vec<Account>,
@@ -75,7 +76,7 @@ pub struct Before {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Account {
     id: u32,
-    /// `null`: the default leaf.
+    /// `null` for the default leaf.
     leaf: Option<Leaf>,
 }
 
@@ -92,13 +93,13 @@ struct Leaf {
 struct Balance {
     account: u32,
     token: u32,
-    /// In decimal.
+    /// The amount in the token's smallest unit, in decimal.
     balance: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Node {
-    /// Whose balance tree; `null`: the account tree.
+    /// Owner of the balance tree; `null` for the account tree.
     account: Option<u32>,
     level: u8,
     index: u32,
@@ -107,24 +108,20 @@ struct Node {
 }
 
 impl Bundle {
-    /// The bytes of its file.
-    ///
-    /// # Errors
-    /// [`FileError::TooLarge`].
+    /// Encodes the bundle as a file.
     pub fn to_file(&self) -> Result<Vec<u8>, FileError> {
-        file::encode(self)
+        let json = serde_json::to_vec(self).map_err(|error| FileError::Damaged(error.to_string()))?;
+        file::pack(&json)
     }
 
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// See [`FileError`].
+    /// Decodes the file of a bundle.
     pub fn of_file(bytes: &[u8]) -> Result<Self, FileError> {
-        file::decode(bytes)
+        let json = file::unpack(bytes)?;
+        serde_json::from_slice(&json).map_err(|error| FileError::Damaged(format!("its JSON ({error})")))
     }
 }
 
-impl Before {
+impl StateBefore {
     pub(super) fn new(root: Fr, proof: &Multiproof) -> Self {
         let account = |(id, leaf): (&u32, &Option<AccountLeaf>)| Account {
             id: *id,
@@ -193,13 +190,20 @@ impl Before {
     }
 }
 
-fn once<K: Ord + Copy + std::fmt::Debug, V>(
+/// The root before the block, as 64 hex digits.
+impl std::fmt::Display for StateBefore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&fr::to_hex(&self.root))
+    }
+}
+
+fn insert_once<K: Ord + Copy + std::fmt::Debug, V>(
     map: &mut BTreeMap<K, V>,
     key: K,
     value: V,
 ) -> Result<(), String> {
     match map.insert(key, value) {
-        Some(_) => Err(format!("{key:?} is there twice")),
+        Some(_) => Err(format!("{key:?} occurs twice")),
         None => Ok(()),
     }
 }

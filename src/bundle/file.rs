@@ -1,65 +1,53 @@
-//! The file of a bundle.
+//! The file format of a bundle: JSON behind a header with checksums.
 
 use std::io::Read;
 
 use thiserror::Error;
 
-use super::Bundle;
-
 const SKIPPABLE: u32 = 0x184d_2a5b;
 const MAGIC: &[u8; 8] = b"zkwsbndl";
-/// The format that is written; those up to it are read.
+/// The format of new files. All formats up to this one can be read.
 pub(super) const FORMAT: u32 = 1;
-/// Length of what goes before the frame.
+/// Length of the skippable frame in front of the JSON, in bytes.
 pub(super) const HEAD: usize = 72;
 /// Longest file, in bytes.
 pub const MAX_FILE: u64 = 128 << 20;
 /// Longest JSON, in bytes.
 pub const MAX_JSON: u64 = 512 << 20;
-/// Nothing is allocated up front beyond this, whatever the head says.
+/// Largest allocation in advance, in bytes, regardless of the lengths in the header.
 const PREALLOCATE: u64 = 1 << 20;
 const LEVEL: i32 = 6;
 
 /// Why a bundle cannot be read or written.
 #[derive(Debug, Error)]
 pub enum FileError {
-    /// It does not begin as a bundle does.
-    #[error("it is no bundle")]
+    /// The header is not that of a bundle.
+    #[error("the file is not a bundle")]
     NotABundle,
-    /// It is of a later format.
-    #[error("it has format {found}, this program reads up to {known}: use a newer witness-server")]
+    /// The file has a later format.
+    #[error(
+        "the bundle has format {found}, this program reads formats up to {known}; use a newer witness-server"
+    )]
     LaterFormat {
         /// The format of the file.
         found: u32,
-        /// The latest that can be read.
+        /// The latest format that this program reads.
         known: u32,
     },
-    /// It is not what was written.
-    #[error("it is damaged: {0}; take it again, or copy it again")]
+    /// The content does not match its checksums or lengths.
+    #[error("the bundle is damaged: {0}; copy it or export it again")]
     Damaged(String),
-    /// It is longer than what is read.
-    #[error("a bundle of {found} bytes is longer than the {limit} that are read")]
+    /// The file or its JSON exceeds its limit.
+    #[error("the bundle has {found} bytes, more than the limit of {limit}")]
     TooLarge {
-        /// Its length.
+        /// The length, in bytes.
         found: u64,
-        /// The bound.
+        /// The limit, in bytes.
         limit: u64,
     },
 }
 
-/// The bytes of a bundle.
-///
-/// # Errors
-/// [`FileError::TooLarge`].
-pub(super) fn encode(bundle: &Bundle) -> Result<Vec<u8>, FileError> {
-    let damaged = |error: &dyn std::fmt::Display| FileError::Damaged(error.to_string());
-    pack(&serde_json::to_vec(bundle).map_err(|error| damaged(&error))?)
-}
-
-/// Puts JSON into a file.
-///
-/// # Errors
-/// [`FileError::TooLarge`].
+/// Encodes JSON as the file of a bundle.
 pub fn pack(json: &[u8]) -> Result<Vec<u8>, FileError> {
     bounded(json.len() as u64, MAX_JSON)?;
     let frame = zstd::encode_all(json, LEVEL).map_err(|error| FileError::Damaged(error.to_string()))?;
@@ -81,17 +69,8 @@ fn head(json_len: u64, frame: &[u8]) -> Vec<u8> {
     head
 }
 
-/// The bundle of these bytes.
-///
-/// # Errors
-/// See [`FileError`].
-pub(super) fn decode(file: &[u8]) -> Result<Bundle, FileError> {
-    let json = unpack(file)?;
-    let bundle = serde_json::from_slice(&json).map_err(|error| damaged(format!("its JSON ({error})")))?;
-    Ok(bundle)
-}
-
-fn unpack(file: &[u8]) -> Result<Vec<u8>, FileError> {
+/// Decodes the file of a bundle; returns its JSON.
+pub(super) fn unpack(file: &[u8]) -> Result<Vec<u8>, FileError> {
     bounded(file.len() as u64, MAX_FILE)?;
     let (head, frame) = file.split_first_chunk::<HEAD>().ok_or(FileError::NotABundle)?;
     if head[8..16] != *MAGIC {

@@ -1,4 +1,4 @@
-//! The state before a block while a bundle is taken, and while it is replayed.
+//! The state before a block, while a bundle is exported and while it is replayed.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,10 +8,10 @@ use crate::tree::{AccountHeader, PartialTree, SourceError};
 use crate::witness::{State, StateError};
 use crate::workers::state::{Accounts, InTree};
 
-/// Ids from here on are in no tree.
+/// Number of account ids. Larger ids have no leaf.
 const ACCOUNTS: u32 = 1 << 24;
 
-/// Notes what is read of a tree.
+/// A view of a tree that records which leaves are read.
 pub(super) struct Recorder<'a> {
     tree: InTree<'a>,
     accounts: RefCell<BTreeSet<u32>>,
@@ -23,7 +23,7 @@ impl<'a> Recorder<'a> {
         Self { tree, accounts: RefCell::default(), balances: RefCell::default() }
     }
 
-    /// Notes what is read elsewhere.
+    /// Records an account, and its balance in a token, as read.
     pub fn note(&self, account: u32, token: Option<u32>) {
         if account >= ACCOUNTS {
             return;
@@ -50,7 +50,7 @@ impl State for Recorder<'_> {
 
     fn balances(&self, account: u32, tokens: u32) -> Result<Vec<(u32, u128)>, StateError> {
         let balances = self.tree.balances(account, tokens)?;
-        // One path at least, or nothing would show that there is no other balance.
+        // At least one path: without any, a replay could not tell that the account has no other balance.
         self.note(account, Some(0));
         for (token, _) in &balances {
             self.note(account, Some(*token));
@@ -59,10 +59,10 @@ impl State for Recorder<'_> {
     }
 }
 
-/// The state that the parts of a bundle show.
-pub(super) struct Replayed<'a>(pub &'a PartialTree);
+/// The state before a block, from the leaves and nodes of a bundle.
+pub(super) struct ReplayedState<'a>(pub &'a PartialTree);
 
-impl State for Replayed<'_> {
+impl State for ReplayedState<'_> {
     fn account(&self, account: u32) -> Result<Option<AccountHeader>, StateError> {
         self.0.account(account).map_err(unreadable)
     }
@@ -76,9 +76,9 @@ impl State for Replayed<'_> {
     }
 }
 
-impl Accounts for Replayed<'_> {
-    /// A tree does not tell an account that equals the default from none. Here it counts as there: what an update wrongly does to none
-    /// then disagrees with the operations.
+impl Accounts for ReplayedState<'_> {
+    /// Returns an account even if its leaf is the default one, which a tree cannot distinguish from a
+    /// missing account. An update of a missing account then disagrees with the operations.
     fn account(&self, account: u32) -> Result<Option<AccountState>, StoreError> {
         let header = self.0.account(account).map_err(absent)?.unwrap_or_default();
         let AccountHeader { nonce, pub_key_hash, address } = header;

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-//! Blocks of the sample chain as bundles: what is taken holds, and what is altered is found.
+//! Blocks of the sample chain as bundles: exported ones hold, and each alteration is found.
 
 use std::sync::{Arc, LazyLock};
 
@@ -32,17 +32,17 @@ fn witnessed() -> (tempfile::TempDir, Arc<Store>, u32) {
 
 static SECOND: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let (_dir, store, _) = witnessed();
-    take(&store, 2).unwrap().to_file().unwrap()
+    export(&store, 2).unwrap().to_file().unwrap()
 });
 
 fn outcomes(report: &Report) -> Vec<Outcome> {
     report.lines.iter().map(|line| line.outcome).collect()
 }
 
-/// What a changed JSON of the second block fails at.
+/// Checks the bundle of block 2 after a change of its JSON, which must make it fail.
 fn altered(change: impl FnOnce(&mut Value)) -> Report {
     let bundle = Bundle::of_file(&SECOND).unwrap();
-    // Not through a `Value` as a whole: the witness is compared byte by byte, and stays as it is.
+    // The stored witness is a `RawValue`, so that its bytes survive the conversion.
     let mut json = serde_json::to_value(&bundle).unwrap();
     change(&mut json);
     let report = check(&file::pack(&serde_json::to_vec(&json).unwrap()).unwrap()).unwrap();
@@ -57,11 +57,11 @@ fn fails(report: &Report, at: Check, words: &str) {
 }
 
 #[test]
-fn every_block_holds_also_when_the_tree_has_moved_on() {
+fn every_block_holds_even_after_the_tree_has_moved_on() {
     use Outcome::{Absent, Holds};
     let (_dir, store, head) = witnessed();
     for number in 1..=head {
-        let report = check(&take(&store, number).unwrap().to_file().unwrap()).unwrap();
+        let report = check(&export(&store, number).unwrap().to_file().unwrap()).unwrap();
         assert!(report.holds, "{report:?}");
         assert_eq!(report.block, Some(number));
         let proof = if number == 2 { Holds } else { Absent };
@@ -71,20 +71,20 @@ fn every_block_holds_also_when_the_tree_has_moved_on() {
 }
 
 #[test]
-fn a_block_without_a_witness_holds_as_far_as_it_goes() {
+fn a_block_without_a_witness_holds_and_its_witness_is_absent() {
     let (_dir, store) = empty();
     Sample::read().rebuild(&store, 2);
-    let report = check(&take(&store, 1).unwrap().to_file().unwrap()).unwrap();
+    let report = check(&export(&store, 1).unwrap().to_file().unwrap()).unwrap();
     assert!(report.holds, "{report:?}");
     assert_eq!(report.lines[Check::Witness as usize].outcome, Outcome::Absent);
-    let error = take(&store, 2).unwrap_err();
+    let error = export(&store, 2).unwrap_err();
     assert!(error.to_string().contains("tree before block 2 (the tree has come to block 0)"), "{error}");
-    let error = take(&store, 9).unwrap_err();
-    assert!(matches!(error, TakeError::Store(StoreError::NotFound { .. })), "{error}");
+    let error = export(&store, 9).unwrap_err();
+    assert!(matches!(error, ExportError::Store(StoreError::NotFound { .. })), "{error}");
 }
 
 #[test]
-fn any_flipped_byte_is_found() {
+fn every_flipped_byte_is_found() {
     let file = &*SECOND;
     let places = (0..HEAD).chain((HEAD..file.len()).step_by(97)).chain([file.len() - 1]);
     for at in places {
@@ -103,7 +103,7 @@ fn any_flipped_byte_is_found() {
 }
 
 #[test]
-fn a_later_format_is_for_a_later_program_and_lengths_are_bounded() {
+fn a_later_format_is_an_error_and_lengths_are_bounded() {
     let sealed = |at: usize, bytes: &[u8]| {
         let mut file = SECOND.clone();
         file[at..at + bytes.len()].copy_from_slice(bytes);
@@ -127,8 +127,8 @@ fn a_bundle_is_a_zstd_file_with_json() {
 }
 
 #[test]
-fn what_is_altered_behind_the_checksums_is_found_at_its_place() {
-    fails(&altered(|json| json["block"] = json!(3)), Check::Block, "it is block 2");
+fn each_alteration_behind_the_checksums_fails_its_check() {
+    fails(&altered(|json| json["block"] = json!(3)), Check::Block, "has number 2");
     fails(&altered(|json| json["imported"]["block"] = json!(3)), Check::Block, "");
     let balance = |json: &mut Value| {
         let balances = json["before"]["balances"].as_array_mut().unwrap();
@@ -165,16 +165,16 @@ fn what_is_altered_behind_the_checksums_is_found_at_its_place() {
     let report = altered(root);
     fails(&report, Check::RootAfter, "doesn't match block root hash");
     let witness = |json: &mut Value| json["witness"]["operations"][0]["tx_type"] = json!("0".repeat(64));
-    fails(&altered(witness), Check::Witness, "differs from the one computed here");
+    fails(&altered(witness), Check::Witness, "differs from the computed witness");
     let more = |json: &mut Value| json["witness"]["zzz"] = json!(0);
     fails(&altered(more), Check::Witness, "differs");
 }
 
 #[test]
-fn a_leaf_that_is_left_out_is_not_taken_for_an_empty_one() {
-    // With its path: the other paths still lead to the root, by the hash of what is left out.
+fn a_missing_leaf_is_not_mistaken_for_an_empty_one() {
+    // The leaf is removed with its path: the hash beside the other paths still leads to the root.
     let (_dir, store, _) = witnessed();
-    let bundle = take(&store, 2).unwrap();
+    let bundle = export(&store, 2).unwrap();
     let proof = bundle.before.multiproof().unwrap();
     let tree = crate::tree::PartialTree::new(proof.clone()).unwrap();
     let view = crate::tree::TreeView::new(Arc::new(tree));
@@ -184,7 +184,7 @@ fn a_leaf_that_is_left_out_is_not_taken_for_an_empty_one() {
         let accounts = proof.accounts.keys().copied().collect();
         let proof = crate::tree::Multiproof::read(&view, &accounts, balances).unwrap();
         let mut bundle = bundle.clone();
-        bundle.before = Before::new(bundle.before.root, &proof);
+        bundle.before = StateBefore::new(bundle.before.root, &proof);
         check(&bundle.to_file().unwrap()).unwrap()
     };
     let all: std::collections::BTreeSet<_> = proof.balances.keys().copied().collect();
@@ -199,12 +199,12 @@ fn a_leaf_that_is_left_out_is_not_taken_for_an_empty_one() {
 }
 
 #[test]
-fn a_quarantine_comes_out_again_or_is_said_not_to() {
+fn a_quarantine_whose_reason_is_not_reproduced_fails() {
     let (_dir, store) = empty();
     Sample::read().rebuild(&store, 1);
     let quarantine =
         Quarantine { op_index: Some(1), op_kind: Some("Deposit".into()), cause: "no".into(), at_ms: 7 };
     store.set_quarantine(1, Some(quarantine)).unwrap();
-    let report = check(&take(&store, 1).unwrap().to_file().unwrap()).unwrap();
-    fails(&report, Check::Quarantine, "recorded, and not found here: no");
+    let report = check(&export(&store, 1).unwrap().to_file().unwrap()).unwrap();
+    fails(&report, Check::Quarantine, "recorded reason: no");
 }

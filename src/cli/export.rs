@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::{CliError, Target, TargetArgs, client, folder, runtime, write_output};
 use crate::{
     api::paths,
-    bundle::{self, TakeError},
+    bundle::{self, ExportError},
     config::Config,
     store::{JobData, StoreError},
 };
@@ -127,19 +127,19 @@ fn from_folder(item: Item, folder: &Path, config: &Config) -> Result<Vec<u8>, Cl
         Item::AggregatedProof { first, last } => store.aggregated_proof(first, last)?,
         Item::Block { block } => store.block_body(block)?,
         Item::Bundle { block } => {
-            let bundle = bundle::take(&store, block)?;
-            Some(bundle.to_file().map_err(TakeError::from)?)
+            let bundle = bundle::export(&store, block)?;
+            Some(bundle.to_file().map_err(ExportError::from)?)
         }
     };
     found.ok_or_else(|| CliError::NotFound(format!("{} does not exist", item.name())))
 }
 
-impl From<TakeError> for CliError {
-    fn from(error: TakeError) -> Self {
+impl From<ExportError> for CliError {
+    fn from(error: ExportError) -> Self {
         match error {
-            TakeError::Store(error) => error.into(),
-            TakeError::Tree(_) | TakeError::Witness(_) => Self::DataFolder(error.to_string()),
-            TakeError::File(_) => Self::Failed(error.to_string()),
+            ExportError::Store(error) => error.into(),
+            ExportError::Tree(_) | ExportError::Witness(_) => Self::DataFolder(error.to_string()),
+            ExportError::File(_) => Self::Failed(error.to_string()),
         }
     }
 }

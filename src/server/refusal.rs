@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use crate::{
     api::views::wire_id,
-    bundle::TakeError,
+    bundle::ExportError,
     store::{PublishError, StoreError},
     workers::{ImportError, PublishRefused, state::UpdateError, verification::TooManyWaiting},
 };
@@ -33,12 +33,12 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<TakeError> for ApiError {
-    fn from(error: TakeError) -> Self {
+impl From<ExportError> for ApiError {
+    fn from(error: ExportError) -> Self {
         match error {
-            TakeError::Store(error) => error.into(),
-            TakeError::File(error) => Self::BadParameter(error.to_string()),
-            TakeError::Tree(_) | TakeError::Witness(_) => Self::storage(error),
+            ExportError::Store(error) => error.into(),
+            ExportError::File(error) => Self::BadParameter(error.to_string()),
+            ExportError::Tree(_) | ExportError::Witness(_) => Self::storage(error),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         paths,
         views::{BlockOutcome, BlockPage, Explanation, Order, page_size},
     },
-    bundle::{self, TakeError},
+    bundle::{self, ExportError},
     report,
     server::{error::ApiError, stored::StoredJson},
 };
@@ -76,8 +76,8 @@ pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiEr
 pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
     let file = api.blocking(move |node| {
-        let bundle = bundle::take(node.store(), number)?;
-        Ok(bundle.to_file().map_err(TakeError::from)?)
+        let bundle = bundle::export(node.store(), number)?;
+        Ok(bundle.to_file().map_err(ExportError::from)?)
     });
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], file.await?).into_response())
 }

@@ -1,12 +1,12 @@
-//! A bundle of a stored block.
+//! Export of a stored block as a bundle.
 
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::content::{Before, Bundle, BundledProof, BundledQuarantine};
+use super::content::{Bundle, BundledProof, BundledQuarantine, StateBefore};
 use super::file::FileError;
 use super::replay::Recorder;
-use crate::crypto::{fr, rescue};
+use crate::crypto::rescue;
 use crate::domain::job::JobType;
 use crate::domain::{AccountUpdate, ImportedBlock};
 use crate::store::{ProofRecord, Quarantine, Store, StoreError};
@@ -14,10 +14,10 @@ use crate::tree::{AccountTree, Multiproof, TreeError, TreeView};
 use crate::witness::{SignatureCheck, WitnessError, plan};
 use crate::workers::state::InTree;
 
-/// Why there is no bundle of a block.
+/// Why a block cannot be exported.
 #[derive(Debug, Error)]
-pub enum TakeError {
-    /// The block, or the tree before it, is not there; or the store failed.
+pub enum ExportError {
+    /// The block or the tree before it is missing, or the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The tree before the block cannot be read.
@@ -26,17 +26,14 @@ pub enum TakeError {
     /// The state before the block cannot be read.
     #[error(transparent)]
     Witness(#[from] WitnessError),
-    /// What was taken makes no file.
+    /// The bundle is too large for a file.
     #[error(transparent)]
     File(#[from] FileError),
 }
 
-/// Takes a block, what it reads of the state before it, and what is stored of it beside. The tree must have come to the block before it,
-/// and the kept history must reach back to there.
-///
-/// # Errors
-/// See [`TakeError`].
-pub fn take(store: &Store, number: u32) -> Result<Bundle, TakeError> {
+/// Exports a block. The tree must have reached the block before it, and the stored history must reach
+/// back to that block.
+pub fn export(store: &Store, number: u32) -> Result<Bundle, ExportError> {
     let missing = || StoreError::NotFound { what: format!("block {number}") };
     let record = store.block(number)?.ok_or_else(missing)?;
     let body = store.block_body(number)?.ok_or_else(missing)?;
@@ -49,8 +46,8 @@ pub fn take(store: &Store, number: u32) -> Result<Bundle, TakeError> {
     let witness = store.witness(number)?.map(|witness| store.read_blob(&witness.body)).transpose()?;
     let proof = proof(store, number)?;
 
-    let before = store.tree_before(number, |view| before(view, &imported, &signatures))??;
-    // All of it is of one block, unless that was replaced meanwhile.
+    let before = store.tree_before(number, |view| state_before(view, &imported, &signatures))??;
+    // The parts were read one by one: they belong together only if the block was not replaced since.
     let after = store.block(number)?.ok_or_else(missing)?;
     if after.content_hash != record.content_hash {
         return Err(StoreError::SnapshotEnded.into());
@@ -91,20 +88,20 @@ fn proof(store: &Store, number: u32) -> Result<Option<(ProofRecord, Vec<u8>)>, S
     Ok(Some((record, json)))
 }
 
-/// What planning the block and applying its updates reads.
-fn before(
+/// Collects the part of the state that the plan of the block and its account updates read.
+fn state_before(
     view: &TreeView,
     imported: &ImportedBlock,
     signatures: &[SignatureCheck],
-) -> Result<Before, TakeError> {
+) -> Result<StateBefore, ExportError> {
     let tree = AccountTree::open(view)?;
     let recorder = Recorder::new(InTree(&tree));
-    // Where the block is wrong the plan ends early, and a replay ends at the same place.
+    // The plan of a faulty block ends early, and its replay ends at the same operation.
     match plan(&imported.block, signatures, &recorder) {
         Err(error) if !error.is_permanent() => return Err(error.into()),
         Ok(_) | Err(_) => {}
     }
-    // There is no root without an account.
+    // Without any leaf the paths would not determine the root.
     recorder.note(imported.block.fee_account.0, None);
     for (account, update) in &imported.accounts_updated {
         let token = match update {
@@ -115,12 +112,5 @@ fn before(
     }
     let (accounts, balances) = recorder.into_reads();
     let proof = Multiproof::read(view, &accounts, &balances)?;
-    Ok(Before::new(tree.root(), &proof))
-}
-
-/// The root before the block, as 64 hex digits.
-impl std::fmt::Display for Before {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&fr::to_hex(&self.root))
-    }
+    Ok(StateBefore::new(tree.root(), &proof))
 }
