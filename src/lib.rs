@@ -47,9 +47,9 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+mod input;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod invented_chain;
-mod input;
 pub mod logging;
 pub mod metrics;
 pub mod report;

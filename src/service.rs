@@ -26,7 +26,7 @@ use crate::{
     },
     store::{Store, StoreError, StoreOptions},
     tls::{TlsError, TlsFiles},
-    workers::{Node, NodeOptions, Verifier, verification::KeysError},
+    workers::{KeysError, Node, NodeOptions, Verifier},
 };
 
 /// Time between two looks at whether the workers live.

@@ -1,28 +1,28 @@
-//! The parts of a backup file as bytes.
+//! The parts of a backup file and their bytes.
 
 use serde::{Deserialize, Serialize};
 
 const MAGIC: &[u8; 8] = b"zkwsbkup";
-/// The format that is written; those up to it are read.
+/// The format of new backups. All formats up to this one can be read.
 pub(super) const FORMAT: u32 = 1;
-/// Length of the start of the file.
+/// Length of the header of the file, in bytes.
 pub(super) const FILE_HEAD: usize = 16;
-/// Length of the head of an entry.
+/// Length of the header of an entry, in bytes.
 pub(super) const ENTRY_HEAD: usize = 36;
-/// Length of a hash.
+/// Length of a hash, in bytes.
 pub(super) const HASH: usize = 32;
-/// Longest meta, in bytes; a name of a prover is the longest thing in one.
+/// Longest meta, in bytes. The name of a prover is the longest value in one.
 pub(super) const MAX_META: u32 = 64 << 10;
-/// Longest body and longest frame, in bytes; a bound against damage and archives that unpack without end.
+/// Longest body and longest frame, in bytes: a bound against damage and archives that unpack without end.
 pub(super) const MAX_BODY: u64 = 4 << 30;
-/// The flag of an entry that whoever does not know it may skip.
-const MAY_BE_SKIPPED: u8 = 1;
+/// The flag of an entry that readers may skip if they do not know its kind.
+const SKIPPABLE: u8 = 1;
 
-/// What an entry is. Stored by number: frozen.
+/// The kind of an entry. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// What the backup is: the first entry.
+    /// A description of the backup: the first entry.
     About = 1,
     /// The state before block 1.
     Genesis = 2,
@@ -34,7 +34,7 @@ pub enum Kind {
     Proof = 5,
     /// An aggregated proof.
     AggregatedProof = 6,
-    /// The last entry.
+    /// The end of the backup: the last entry.
     End = 255,
 }
 
@@ -54,23 +54,23 @@ impl Kind {
     }
 }
 
-/// The start of the file.
+/// Encodes the header of the file.
 pub(super) fn file_head(format: u32) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&format.to_le_bytes());
     sealed(bytes)
 }
 
-/// The format of the file; `None` when it is no backup.
+/// Returns the format of the file; `None` if it is not a backup.
 pub(super) fn parse_file_head(bytes: &[u8; FILE_HEAD]) -> Option<u32> {
     let rest = unsealed(bytes)?.strip_prefix(MAGIC)?;
     rest.first_chunk::<4>().map(|format| u32::from_le_bytes(*format))
 }
 
-/// The head of an entry.
+/// The header of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    /// Number of the kind, which this program may not know.
+    /// Number of the kind, which may be unknown to this program.
     pub kind: u8,
     pub flags: u8,
     pub first: u32,
@@ -92,7 +92,7 @@ impl Head {
         sealed(bytes)
     }
 
-    /// `None` when it is damaged.
+    /// Decodes a header; returns `None` if it is damaged.
     pub fn parse(bytes: &[u8; ENTRY_HEAD]) -> Option<Self> {
         let rest = unsealed(bytes)?;
         let (marks, rest) = rest.split_first_chunk::<4>()?;
@@ -115,25 +115,25 @@ impl Head {
         bounded.then_some(head)
     }
 
-    /// What is to be done with the entry.
+    /// Returns what a reader does with the entry.
     pub fn known(&self) -> Known {
         match Kind::of(self.kind) {
             Some(kind) if self.flags == 0 => Known::Kind(kind),
-            None if self.flags == MAY_BE_SKIPPED => Known::Skip,
-            _ => Known::No,
+            None if self.flags == SKIPPABLE => Known::Skip,
+            _ => Known::Refuse,
         }
     }
 }
 
-/// Whether an entry is one that this program knows.
+/// What a reader does with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
-    /// It is.
+    /// Reads it as an entry of this kind.
     Kind(Kind),
-    /// It is not, and may be skipped.
+    /// Skips it: its kind is unknown, and its flags permit that.
     Skip,
-    /// It is not.
-    No,
+    /// Refuses the backup: its kind or its flags are unknown.
+    Refuse,
 }
 
 fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -152,14 +152,14 @@ fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
 pub struct About {
     /// Name and version of the program that wrote the backup.
     pub program: String,
-    /// The moment the backup shows, in milliseconds since 1970.
+    /// Time of the state that the backup holds, in milliseconds since 1970.
     pub at_ms: u64,
-    /// The last block of that moment. In the file it is the entry's last block.
+    /// The last block at that time. The file stores it as the last block of the entry.
     #[serde(skip)]
     pub head: u32,
 }
 
-/// Meta of entries that have none.
+/// The empty meta of the other kinds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct NoMeta {}
 
@@ -176,7 +176,7 @@ pub(super) struct ProofMeta {
     pub stored_at_ms: u64,
 }
 
-/// How many entries there are. Meta of [`Kind::End`].
+/// Number of entries. Meta of [`Kind::End`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Blocks.
@@ -187,12 +187,12 @@ pub struct Counts {
     pub proofs: u64,
     /// Aggregated proofs.
     pub aggregated_proofs: u64,
-    /// Entries in all, but for the end.
+    /// All entries except the end.
     pub entries: u64,
 }
 
 impl Counts {
-    /// Counts an entry; `None` is one of an unknown kind.
+    /// Counts an entry; `None` stands for an unknown kind.
     pub(super) fn add(&mut self, kind: Option<Kind>) {
         let count = match kind {
             Some(Kind::Block) => &mut self.blocks,
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_are_frozen() {
+    fn headers_are_frozen() {
         assert_eq!(hex::encode(file_head(1)), "7a6b7773626b757001000000".to_string() + "767b181a");
         let head =
             Head { kind: 4, flags: 1, first: 2, last: 3, meta_len: 4, raw_len: 5, frame_len: 0x0102_0304 };
@@ -226,20 +226,20 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reader_does_not_know_is_skipped_only_where_that_is_said() {
+    fn an_unknown_kind_is_skipped_only_if_its_flag_permits_it() {
         let known = |kind, flags| {
             Head { kind, flags, first: 0, last: 0, meta_len: 0, raw_len: 0, frame_len: 0 }.known()
         };
         assert_eq!(known(3, 0), Known::Kind(Kind::Block));
-        assert_eq!(known(3, 1), Known::No);
+        assert_eq!(known(3, 1), Known::Refuse);
         assert_eq!(known(7, 1), Known::Skip);
-        assert_eq!(known(7, 0), Known::No);
-        assert_eq!(known(7, 3), Known::No);
-        assert_eq!(known(0, 0), Known::No);
+        assert_eq!(known(7, 0), Known::Refuse);
+        assert_eq!(known(7, 3), Known::Refuse);
+        assert_eq!(known(0, 0), Known::Refuse);
     }
 
     #[test]
-    fn lengths_beyond_the_bounds_are_damage() {
+    fn lengths_above_the_limits_are_damage() {
         let head = Head { kind: 3, flags: 0, first: 1, last: 1, meta_len: 2, raw_len: 5, frame_len: 5 };
         for bad in [
             Head { meta_len: MAX_META + 1, ..head },

@@ -2,45 +2,45 @@
 
 use std::io;
 
-/// A backup that cannot be used. Each message is one sentence that says what to do.
+/// A backup that cannot be used. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// Its start is not that of a backup.
+    /// The file does not start like a backup.
     #[error(
-        "it is no backup of a witness-server, or its first bytes are damaged; check that it is the right file"
+        "it is not a backup of a witness-server, or its first bytes are damaged; check that it is the right file"
     )]
     NotABackup,
-    /// A later program wrote it.
+    /// A later version wrote the backup.
     #[error("it has format {found}, this program reads formats up to {known}; use the version that wrote it")]
     LaterFormat {
-        /// Its format.
+        /// The format of the backup.
         found: u32,
-        /// The last format this program knows.
+        /// The last format that this program reads.
         known: u32,
     },
-    /// It holds something this program does not know and must not pass over.
+    /// The backup has an entry of an unknown kind that must not be skipped.
     #[error(
         "it holds entries of kind {kind}, which this program does not know; use the version that wrote it"
     )]
     UnknownKind {
-        /// Number of the kind.
+        /// The number of the kind.
         kind: u8,
     },
-    /// It ends too early.
+    /// The backup ends too early.
     #[error("it is cut short after {entries} entries; copy it again, or use another backup")]
     CutShort {
-        /// Entries that are whole.
+        /// Number of complete entries.
         entries: u64,
     },
-    /// Its bytes are not those that were written.
-    #[error("it is damaged behind entry {entries}: {what}; copy it again, or use another backup")]
+    /// The content does not match its checksums, lengths or counts.
+    #[error("it is damaged after entry {entries}: {what}; copy it again, or use another backup")]
     Damaged {
-        /// Entries that are whole.
+        /// Number of complete entries.
         entries: u64,
-        /// What does not fit.
+        /// The part that does not match.
         what: String,
     },
-    /// It could not be read.
+    /// The backup cannot be read.
     #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
 }

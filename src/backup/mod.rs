@@ -1,8 +1,9 @@
-//! Backups: everything of a store that nothing else can be derived from, in one file.
+//! Backups: one file with all data of a store that cannot be derived from other data.
 //!
-//! A backup shows [one moment](crate::store::ReadView), whatever is imported and published while it is written. It is written and read
-//! entry by entry; no more than one entry is in memory. Left out is what follows from the rest: the account tree, witnesses, jobs of
-//! unproven blocks (with their attempts), times of import; and the rejected proofs, which nothing refers to.
+//! A backup holds a consistent [view](crate::store::ReadView) of the store, regardless of imports and
+//! publications while it is written. It is written and read entry by entry, with one entry in memory at
+//! a time. It omits what can be derived (the account tree, witnesses, jobs of unproven blocks with their
+//! attempts), the times of imports, and rejected proofs.
 //!
 //! # Format 1
 //!
@@ -15,40 +16,40 @@
 //!          ‖ length of the body (8) ‖ length of the frame (8) ‖ crc32 of these 32 bytes (4)
 //! meta   = a JSON object
 //! frame  = the body as one zstd frame; nothing, if the body is empty
-//! end    = an entry without a body, whose hash is of the whole file before that hash
+//! end    = an entry without a body, whose hash covers the whole file before that hash
 //! ```
 //!
 //! | kind | entry | blocks | meta | body |
 //! | --- | --- | --- | --- | --- |
-//! | 1 | what the backup is: the first entry | 0 to the head | `program`, `at_ms` | – |
+//! | 1 | description of the backup: the first entry | 0 to the last block | `program`, `at_ms` | – |
 //! | 2 | genesis | – | – | canonical JSON |
 //! | 3 | block with its account updates, ascending | its number | – | canonical JSON |
 //! | 4 | aggregated operation | its range | `stored_at_ms` | canonical JSON |
 //! | 5 | proof, ascending | its block | `prover`, `stored_at_ms` | the protocol's JSON |
 //! | 6 | aggregated proof, ascending by last block | its range | `prover`, `stored_at_ms` | the protocol's JSON |
-//! | 255 | end: the last entry | – | how many of each there are | – |
+//! | 255 | end: the last entry | – | number of entries of each kind | – |
 //!
 //! # Rules for later versions
 //!
-//! Every version reads the formats of the ones before it. A new kind of entry does not change the format number. It has bit 0 of the
-//! flags set if a reader that does not know it may skip it, so that what it restores is merely without it; a reader refuses an
-//! unknown kind without that flag, and any other flag. Keys of `meta` that a reader does not know are ignored. Whatever else changes is a
-//! new format, which older readers refuse.
+//! Every version reads the formats of earlier versions. A new kind of entry does not change the format
+//! number. Bit 0 of its flags is set if readers that do not know the kind may skip it; a reader refuses
+//! an unknown kind without that flag, and any other flag. Unknown keys of `meta` are ignored. Any other
+//! change makes a new format, which older readers refuse.
 
+#[cfg(feature = "testing")]
+mod checksums;
 mod entry;
 mod error;
-#[cfg(feature = "testing")]
-mod mending;
 mod reader;
 mod restore;
 mod source;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "testing")]
+pub use checksums::with_right_checksums;
 pub use entry::{About, Counts, Kind};
 pub use error::BackupError;
-#[cfg(feature = "testing")]
-pub use mending::with_right_checksums;
 pub use reader::{BackupReader, Entry, verify};
 pub use restore::{RestoreError, Restored, restore};
 pub use source::BackupSource;

@@ -1,4 +1,4 @@
-//! Reading a backup, entry by entry; nothing is given before its hash was compared.
+//! Reader of a backup, entry by entry. An entry is returned only after its hash was verified.
 
 use std::io::{self, Read};
 
@@ -7,24 +7,24 @@ use serde::de::DeserializeOwned;
 use super::BackupError;
 use super::entry::{About, Counts, ENTRY_HEAD, FILE_HEAD, FORMAT, HASH, Head, Kind, Known, parse_file_head};
 
-/// Nothing is allocated up front beyond this, whatever a head says.
+/// Largest allocation in advance, in bytes, regardless of the lengths in a header.
 const PREALLOCATE: u64 = 1 << 20;
 
-/// An entry whose hash was compared.
+/// An entry with a verified hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is.
+    /// The kind of the entry.
     pub kind: Kind,
-    /// The first block it is about; 0 for none.
+    /// The first block of its range; 0 if it has none.
     pub first: u32,
-    /// The last block it is about.
+    /// The last block of its range; 0 if it has none.
     pub last: u32,
     meta: Vec<u8>,
     /// The body, uncompressed.
     pub body: Vec<u8>,
 }
 
-/// Hashes what goes through.
+/// A reader that hashes the bytes it reads.
 struct Hashed<R> {
     source: R,
     entry: blake3::Hasher,
@@ -40,7 +40,7 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-/// A backup that is being read.
+/// A backup being read.
 pub struct BackupReader<R> {
     source: Hashed<R>,
     about: About,
@@ -50,10 +50,7 @@ pub struct BackupReader<R> {
 }
 
 impl<R: Read> BackupReader<R> {
-    /// Reads the start.
-    ///
-    /// # Errors
-    /// See [`BackupError`].
+    /// Reads the header and the description.
     pub fn open(source: R) -> Result<Self, BackupError> {
         let about = About { program: String::new(), at_ms: 0, head: 0 };
         let source = Hashed { source, entry: blake3::Hasher::new(), file: blake3::Hasher::new() };
@@ -74,37 +71,34 @@ impl<R: Read> BackupReader<R> {
                     About { head: entry.last, ..entry.meta().map_err(|what| reader.damaged(what))? };
                 Ok(reader)
             }
-            _ => Err(reader.damaged("it does not begin with what it is")),
+            _ => Err(reader.damaged("its first entry is not a description")),
         }
     }
 
-    /// What the backup says of itself.
+    /// Returns the description of the backup.
     pub fn about(&self) -> &About {
         &self.about
     }
 
-    /// How many entries were read until now.
+    /// Returns the number of entries read so far.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// Entries that this program does not know and may skip.
+    /// Returns the number of skipped entries of unknown kinds.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// The next entry; `None` once the end was reached and the hash of the whole file compared.
-    ///
-    /// # Errors
-    /// See [`BackupError`].
+    /// Reads the next entry; returns `None` after the end, once the hash of the whole file was verified.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
         while !self.ended {
             self.source.entry = blake3::Hasher::new();
             let mut head = [0; ENTRY_HEAD];
             self.fill(&mut head)?;
-            let head = Head::parse(&head).ok_or_else(|| self.damaged("the head of an entry"))?;
+            let head = Head::parse(&head).ok_or_else(|| self.damaged("the header of an entry"))?;
             let known = head.known();
-            if known == Known::No {
+            if known == Known::Refuse {
                 return Err(BackupError::UnknownKind { kind: head.kind });
             }
             let meta = self.bytes(head.meta_len.into())?;
@@ -139,7 +133,7 @@ impl<R: Read> BackupReader<R> {
             return Err(self.damaged("the number of its entries"));
         }
         if self.source.read(&mut [0])? != 0 {
-            return Err(self.damaged("it goes on behind its end"));
+            return Err(self.damaged("bytes follow its end"));
         }
         self.ended = true;
         Ok(())
@@ -167,13 +161,13 @@ impl<R: Read> BackupReader<R> {
 }
 
 impl Entry {
-    /// What is known beside the body.
+    /// Parses the meta of the entry.
     pub(super) fn meta<T: DeserializeOwned>(&self) -> Result<T, String> {
         serde_json::from_slice(&self.meta).map_err(|error| format!("the meta of an entry ({error})"))
     }
 }
 
-/// The body of a frame that was compared with its hash.
+/// Decompresses the frame of a body, after its hash was verified.
 fn unpacked(frame: &[u8], raw_len: u64) -> Result<Vec<u8>, String> {
     if frame.is_empty() && raw_len == 0 {
         return Ok(Vec::new());
@@ -192,10 +186,7 @@ fn unpacked(frame: &[u8], raw_len: u64) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Reads a backup to its end and compares every hash; `seen` is told every entry.
-///
-/// # Errors
-/// See [`BackupError`].
+/// Reads a backup to its end and verifies every hash; calls `seen` for every entry.
 pub fn verify(
     source: impl Read,
     mut seen: impl FnMut(&About, &Entry),

@@ -1,12 +1,12 @@
-//! A data folder made of a backup: whole or not at all.
+//! Restore of a backup into a new data folder: completely or not at all.
 //!
 //! ```text
-//! DATA/LOCK         held meanwhile, so that nobody else begins to use the folder
-//! DATA/restoring/   the new store; moved to DATA/blobs and DATA/journal, then DATA/index, once all of it is on disk
+//! DATA/LOCK         held during the restore, so that no other process uses the folder
+//! DATA/restoring/   the new store; once it is durable, its blobs, journal and index move to DATA, in this order
 //! ```
 //!
-//! A folder is one with data once it has an index. Whatever a restore that was killed left behind is removed by the next one. All
-//! of it is below the folder itself, which may be a mounted volume.
+//! A folder becomes a data folder when its index moves in. The next restore removes the remains of a
+//! killed one. Everything is below the folder itself, which may be a mounted volume.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use super::entry::ProofMeta;
 use super::{About, BackupError, BackupReader, Counts, Entry, Kind};
 use crate::store::{FolderLock, KeptProof, Store, StoreError, wait_until_closed};
+use crate::workers::progress::Progress;
 use crate::workers::rebuild::{NotTaken, Rebuild, RebuildReport};
 
 const RESTORING: &str = "restoring";
@@ -24,55 +25,50 @@ const INDEX: &str = "index";
 const BLOBS: &str = "blobs";
 const JOURNAL: &str = "journal";
 
-/// Why a restore did not happen. Each message is one sentence that says what to do.
+/// Why a restore failed. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The backup cannot be used.
     #[error(transparent)]
     Backup(#[from] BackupError),
-    /// The store refuses or fails.
+    /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is something in the folder.
-    #[error("{} is not empty, it holds {found:?}; restore into an absent or empty folder", dir.display())]
+    /// The folder is not empty.
+    #[error("{} is not empty, it holds {found:?}; restore into a missing or empty folder", dir.display())]
     Occupied {
         /// The folder.
         dir: PathBuf,
-        /// Name of something in it.
+        /// The name of an entry in it.
         found: String,
     },
-    /// Something in the backup does not pass its checks, so that nothing was restored.
-    #[error("{0}; nothing was restored: --keep-going restores what can be")]
+    /// An item of the backup failed its checks, so that nothing was restored.
+    #[error("{0}; nothing was restored: --keep-going restores all items that pass their checks")]
     NotTaken(NotTaken),
-    /// The folder cannot be made or filled.
+    /// The folder cannot be created or written.
     #[error("cannot restore into {}: {cause}; check the path, its owner and the free space", dir.display())]
     Folder {
         /// The folder.
         dir: PathBuf,
-        /// The system's words.
+        /// The error of the operating system.
         cause: io::Error,
     },
 }
 
-/// What was restored.
+/// The result of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// What the backup says of itself.
+    /// The description of the backup.
     pub about: About,
-    /// What was in it.
+    /// The number of entries in the backup.
     pub counts: Counts,
-    /// What was stored, and what was left out.
+    /// The number of stored items, and the omitted ones.
     pub report: RebuildReport,
 }
 
-/// Told how far a restore is: what is counted, how many are done, of how many.
-pub type Progress<'a> = &'a dyn Fn(&'static str, u64, u64);
-
-/// Restores a backup into an absent or empty folder, opening the new store by `open`. Everything passes the checks of imports and publishes; what does
-/// not ends the restore, or is left out if it is to `keep_going`.
-///
-/// # Errors
-/// See [`RestoreError`]; the folder is as empty as it was.
+/// Restores a backup into a missing or empty folder; `open` opens the new store. Every item passes the
+/// checks of imports and publications. An item that fails them ends the restore, or is omitted with
+/// `keep_going`. If the restore fails, the folder is empty afterwards.
 pub fn restore(
     backup: impl Read,
     dir: &Path,
@@ -90,7 +86,7 @@ pub fn restore(
             Ok(restored)
         }
         Err(error) => {
-            // What stays is no data folder, and the next restore removes it.
+            // If removing fails, the remains do not count as a data folder, and the next restore removes them.
             let _ = wait_until_closed(&place.building());
             let _ = fs::remove_dir_all(place.building());
             Err(error)
@@ -110,7 +106,7 @@ fn fill(
     let accounts = |done: usize, of: usize| progress("accounts", done as u64, of as u64);
     while let Some(entry) = reader.next_entry()? {
         let Entry { kind, first, last, .. } = entry;
-        let taken = match kind {
+        let stored = match kind {
             Kind::Genesis => rebuild.genesis(&entry.body, &accounts)?,
             Kind::Block => {
                 progress("blocks", first.into(), blocks);
@@ -122,10 +118,10 @@ fn fill(
                 rebuild.proof(&proof(entry, &reader)?)?
             }
             Kind::AggregatedProof => rebuild.aggregated_proof(&proof(entry, &reader)?)?,
-            // There is one, which the reader has taken; the end it does not give.
+            // The reader does not return these.
             Kind::About | Kind::End => true,
         };
-        if let Some(not_taken) = rebuild.report().not_taken.first().filter(|_| !taken && !keep_going) {
+        if let Some(not_taken) = rebuild.report().not_taken.first().filter(|_| !stored && !keep_going) {
             return Err(RestoreError::NotTaken(not_taken.clone()));
         }
     }
@@ -139,20 +135,21 @@ fn proof<R: Read>(entry: Entry, reader: &BackupReader<R>) -> Result<KeptProof, B
     Ok(KeptProof { first, last, prover, stored_at_ms, json })
 }
 
-/// The folder that is restored into.
+/// The folder of a restore.
 struct Place {
     dir: PathBuf,
     _lock: FolderLock,
 }
 
 impl Place {
-    /// Makes the folder if it is absent, locks it, and removes what a killed restore left.
+    /// Creates the folder if it is missing, locks it, and removes the remains of a killed restore.
     fn claim(dir: &Path) -> Result<Self, RestoreError> {
         let check = || match occupied(dir).map_err(failed(dir))? {
             Some(found) => Err(RestoreError::Occupied { dir: dir.into(), found }),
             None => Ok(()),
         };
-        // Before the lock, which makes the folder and a file in it; and again, as somebody may have had it until then.
+        // Checked before the lock, which creates the folder and a file in it; and again with the lock, since
+        // another process may have written until then.
         check()?;
         let place = Self { _lock: FolderLock::take(dir)?, dir: dir.into() };
         check()?;
@@ -164,12 +161,12 @@ impl Place {
         Ok(place)
     }
 
-    /// Where the new store is until it is complete.
+    /// Returns the path of the new store until it is complete.
     fn building(&self) -> PathBuf {
         self.dir.join(RESTORING)
     }
 
-    /// Makes the new store, which is closed, the content of the folder.
+    /// Moves the parts of the new store, which is closed, into the folder.
     fn commit(&self) -> Result<(), RestoreError> {
         let building = self.building();
         wait_until_closed(&building)?;
@@ -181,7 +178,7 @@ impl Place {
                 }
             }
             sync(&building.join(INDEX))?;
-            // With the index comes the folder: it is last.
+            // The index is last: with it the folder becomes a data folder.
             for name in [BLOBS, JOURNAL, INDEX] {
                 fs::rename(building.join(name), self.dir.join(name))?;
                 sync(&building)?;
@@ -202,7 +199,7 @@ fn failed(dir: &Path) -> impl Fn(io::Error) -> RestoreError {
     move |cause| RestoreError::Folder { dir: dir.into(), cause }
 }
 
-/// Something in the folder that no restore left there.
+/// Returns the name of an entry of the folder that is not the remains of a restore.
 fn occupied(dir: &Path) -> io::Result<Option<String>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
@@ -213,7 +210,7 @@ fn occupied(dir: &Path) -> io::Result<Option<String>> {
     for entry in entries {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
-    // Bodies and journal come first when a restore is completed.
+    // Blobs and journal move before the index.
     let half_moved = names.iter().any(|name| name == RESTORING);
     let moved = |name: &str| half_moved && (name == BLOBS || name == JOURNAL);
     names.retain(|name| name != LOCK && name != RESTORING && !moved(name));

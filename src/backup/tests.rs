@@ -23,7 +23,8 @@ fn entries(backup: &[u8]) -> Result<Vec<Entry>, BackupError> {
     Ok(entries)
 }
 
-/// Every entry, its meta and the hash of its body; without the times of operations, which are those of their import.
+/// Every entry with its meta and the hash of its body, without the times of operations, which are those of
+/// their import.
 fn content(backup: &[u8]) -> Vec<(Kind, u32, u32, String, blake3::Hash)> {
     let shown = |entry: Entry| {
         let meta = match entry.kind {
@@ -50,7 +51,7 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// A few blocks with an operation and proofs.
+/// A store with two blocks, an operation and proofs.
 fn small() -> (TempDir, Arc<Store>) {
     let (sample, (dir, store)) = (Sample::read(), empty());
     let mut rebuild = sample.rebuild(&store, 2);
@@ -63,7 +64,7 @@ fn small() -> (TempDir, Arc<Store>) {
     (dir, store)
 }
 
-/// A backup made by hand, of any entries: kind, flags, blocks, meta, body.
+/// Builds a backup from arbitrary entries: kind, flags, block, meta, body.
 fn by_hand(format: u32, entries: &[(u8, u8, u32, &str, &[u8])]) -> Vec<u8> {
     let mut file = file_head(format);
     let mut counts = Counts::default();
@@ -95,7 +96,7 @@ fn by_hand(format: u32, entries: &[(u8, u8, u32, &str, &[u8])]) -> Vec<u8> {
 const ABOUT: (u8, u8, u32, &str, &[u8]) = (1, 0, 0, r#"{"program":"a later one","at_ms":5,"new":[]}"#, b"");
 
 #[test]
-fn a_backup_comes_back_and_gives_the_same_backup() {
+fn a_restored_store_gives_the_same_backup() {
     let (_dir, store) = small();
     let backup = taken(&store);
     let dir = tempfile::tempdir().unwrap();
@@ -120,9 +121,9 @@ fn a_backup_comes_back_and_gives_the_same_backup() {
 }
 
 #[test]
-fn every_flipped_byte_and_every_truncation_is_noticed() {
+fn every_flipped_byte_and_every_truncation_is_an_error() {
     let (sample, (_dir, store)) = (Sample::read(), empty());
-    // One of each kind, but blocks: every byte costs a verification.
+    // Few entries, since every byte costs a verification of the whole file.
     let mut rebuild = sample.rebuild(&store, 1);
     assert!(rebuild.proof(&sample.proof(1, "ada")).unwrap());
     assert!(rebuild.aggregated_proof(&sample.aggregated_proof(1, 1, "bob")).unwrap());
@@ -144,7 +145,7 @@ fn every_flipped_byte_and_every_truncation_is_noticed() {
 }
 
 #[test]
-fn an_entry_that_is_gone_or_elsewhere_is_noticed() {
+fn a_missing_or_moved_entry_is_an_error() {
     let whole = by_hand(FORMAT, &[ABOUT, (3, 0, 1, "{}", b"a"), (3, 0, 2, "{}", b"b")]);
     let begin = by_hand(FORMAT, &[ABOUT]).len() - by_hand(FORMAT, &[]).len() + 16;
     let length = by_hand(FORMAT, &[(3, 0, 1, "{}", b"a")]).len() - by_hand(FORMAT, &[]).len();
@@ -162,7 +163,7 @@ fn an_entry_that_is_gone_or_elsewhere_is_noticed() {
 }
 
 #[test]
-fn later_versions_are_read_as_far_as_they_allow() {
+fn entries_of_later_versions_are_skipped_if_their_flag_permits_it() {
     let read = |entries: &[_]| {
         let mut seen = Vec::new();
         verify(&by_hand(FORMAT, entries)[..], |about, entry| {
@@ -186,7 +187,7 @@ fn later_versions_are_read_as_far_as_they_allow() {
 }
 
 #[test]
-fn what_does_not_pass_ends_the_restore_or_is_left_out() {
+fn an_invalid_item_ends_the_restore_or_is_omitted() {
     let sample = Sample::read();
     let backup_with = |proof: &[u8]| {
         let meta = r#"{"prover":null,"stored_at_ms":1}"#;
@@ -207,7 +208,7 @@ fn what_does_not_pass_ends_the_restore_or_is_left_out() {
 }
 
 #[test]
-fn only_an_absent_or_empty_folder_is_restored_into_and_damage_leaves_it_so() {
+fn only_a_missing_or_empty_folder_is_accepted_and_a_failed_restore_leaves_it_empty() {
     let (_dir, store) = small();
     let backup = taken(&store);
     let dir = tempfile::tempdir().unwrap();
@@ -217,7 +218,7 @@ fn only_an_absent_or_empty_folder_is_restored_into_and_damage_leaves_it_so() {
     assert!(occupied());
     assert_eq!(names(place), ["a file"]);
     std::fs::remove_file(place.join("a file")).unwrap();
-    // Bodies are left over from a restore only beside its own folder.
+    // Blobs are the remains of a restore only next to its own folder.
     std::fs::create_dir(place.join("blobs")).unwrap();
     assert!(occupied());
     std::fs::create_dir(place.join("restoring")).unwrap();
@@ -227,7 +228,7 @@ fn only_an_absent_or_empty_folder_is_restored_into_and_damage_leaves_it_so() {
     let held = FolderLock::take(place).unwrap();
     assert!(matches!(restored(&backup, place), Err(RestoreError::Store(StoreError::Locked { .. }))));
     drop(held);
-    // As if it had been killed when it was all but done.
+    // The state of a restore that was killed after its blobs had moved.
     std::fs::create_dir_all(place.join("restoring/index")).unwrap();
     std::fs::create_dir(place.join("blobs")).unwrap();
     std::fs::write(place.join("blobs/of another"), "x").unwrap();
@@ -238,20 +239,20 @@ fn only_an_absent_or_empty_folder_is_restored_into_and_damage_leaves_it_so() {
 }
 
 #[test]
-fn a_revert_while_it_is_read_ends_a_backup() {
+fn a_revert_during_a_backup_ends_it() {
     let (_dir, store) = small();
     let mut source = BackupSource::new(store.snapshot().unwrap());
     source.read_exact(&mut [0; 100]).unwrap();
     store.revert(1).unwrap();
     let error = source.read_to_end(&mut Vec::new()).unwrap_err();
     assert!(error.to_string().contains("was reverted"), "{error}");
-    assert!(source.read(&mut [0; 10]).is_err(), "an error is no end");
+    assert!(source.read(&mut [0; 10]).is_err(), "an error is not the end");
     let error = error.downcast::<StoreError>().unwrap();
     assert!(matches!(error, StoreError::SnapshotEnded));
 }
 
 #[test]
-fn a_small_reader_gets_the_same_bytes() {
+fn the_size_of_the_read_buffer_does_not_matter() {
     let (_dir, store) = small();
     let (whole, mut source) = (taken(&store), BackupSource::new(store.snapshot().unwrap()));
     let (mut bytes, mut part) = (Vec::new(), [0; 7]);
@@ -269,9 +270,8 @@ fn a_small_reader_gets_the_same_bytes() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
-    /// Whatever is proven, by whomever.
     #[test]
-    fn any_store_comes_back(
+    fn every_store_is_restored(
         blocks in 0u32..=4,
         proofs in proptest::collection::btree_map(1u32..=4, (proptest::option::of(".{0,40}"), any::<u64>()), 0..4),
         operations in proptest::sample::subsequence(vec![(1u32, 1u32), (2, 3), (4, 4)], 0..=3),
@@ -301,9 +301,9 @@ proptest! {
 
 proptest! {
     #[test]
-    fn any_bytes_are_an_error_and_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), at in 0usize..200) {
+    fn arbitrary_bytes_are_an_error_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), at in 0usize..200) {
         prop_assert!(entries(&bytes).is_err());
-        // Behind a good start, and with heads that are whole.
+        // After a valid start, and after valid headers.
         let good = by_hand(FORMAT, &[ABOUT]);
         let start = &good[..at.min(good.len() - 1)];
         prop_assert!(entries(&[start, &bytes].concat()).is_err());

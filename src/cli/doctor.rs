@@ -1,18 +1,17 @@
 //! `doctor`: is a data folder sound, and if not, what can be done.
 
-use std::cell::RefCell;
 use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{CliError, DataDirArgs, Progress, show};
+use super::{CliError, DataDirArgs, Stages, show};
 use crate::{
     config::Config,
     service::store_options,
     store::{Finding, Inspection, Severity, StoreError},
     workers::{
-        doctor::{self, Stage},
+        doctor,
         repair::{self, RepairError, Replaced},
     },
 };
@@ -38,15 +37,8 @@ pub struct DoctorArgs {
 /// See [`CliError`]; [`CliError::Findings`] when the folder is not sound in the end.
 pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
     let folder = config.require_data_dir()?;
-    let shown: RefCell<Option<(Stage, Progress)>> = RefCell::default();
-    let progress = |stage: Stage, done: u64, of: u64| {
-        let mut shown = shown.borrow_mut();
-        let (_, bar) = match shown.take_if(|(before, _)| *before == stage) {
-            Some(same) => shown.insert(same),
-            None => shown.insert((stage, Progress::new(name(stage), of))),
-        };
-        bar.set(done, of);
-    };
+    let stages = Stages::default();
+    let progress = |what: &'static str, done: u64, of: u64| stages.set(what, done, of);
     let (findings, replaced) = if args.repair {
         let repaired = repair::repair(folder, &store_options(config), &progress).map_err(unrepaired)?;
         (repaired.findings, repaired.replaced)
@@ -54,7 +46,7 @@ pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
         let inspection = Inspection::open(folder, store_options(config)).map_err(unopened)?;
         (doctor::check(&inspection, &progress)?, None)
     };
-    drop(shown.take());
+    drop(stages);
     print(args, folder, &findings, replaced.as_ref())?;
     verdict(&findings, replaced.as_ref())
 }
@@ -116,14 +108,6 @@ fn verdict(findings: &[Finding], replaced: Option<&Replaced>) -> Result<(), CliE
 /// What is left over does no harm.
 fn is_sound(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.severity == Severity::LeftOver)
-}
-
-fn name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Blocks => "blocks",
-        Stage::Accounts => "accounts",
-        Stage::Tree => "accounts of the tree",
-    }
 }
 
 fn unopened(error: StoreError) -> CliError {

@@ -13,7 +13,7 @@ use crate::{
     logging::LogError,
     server::listen::BindError,
     tls::TlsError,
-    workers::verification::KeysError,
+    workers::KeysError,
 };
 
 /// A failed command.

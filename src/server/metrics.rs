@@ -83,7 +83,7 @@ impl Exporter {
         number(&mut now, "stale_jobs", stale, store.stale_jobs() as f64);
         let wanted = "Provers that a scaler is told to run";
         number(&mut now, "witness_server_needed_provers", wanted, self.node.needed_provers()? as f64);
-        let verifying = self.node.verifier().map_or(0, |verifier| verifier.under_way());
+        let verifying = self.node.verifier().map_or(0, |verifier| verifier.in_flight());
         let help = "Proofs that are verified or wait for it";
         number(&mut now, "witness_server_verifications_under_way", help, verifying as f64);
         self.space(&mut now)?;

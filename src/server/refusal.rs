@@ -5,7 +5,7 @@ use crate::{
     api::views::wire_id,
     bundle::ExportError,
     store::{PublishError, StoreError},
-    workers::{ImportError, PublishRefused, state::UpdateError, verification::TooManyWaiting},
+    workers::{ImportError, PublishRefused, TooManyWaiting, state::UpdateError},
 };
 
 impl From<StoreError> for ApiError {

@@ -2,26 +2,13 @@
 //! blocks lead to.
 
 use super::ledger::{Held, Ledger};
+use super::progress::Progress;
 use super::proofs;
 use super::tree_check;
 use crate::crypto::fr;
 use crate::domain::job::JobType;
 use crate::domain::{AggregatedProof, ImportedBlock, SingleProof};
 use crate::store::{BlobKind, BlobLabel, Finding, Inspection, ProofRecord, Store, StoreError};
-
-/// What a long check is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Reading blocks.
-    Blocks,
-    /// Comparing accounts.
-    Accounts,
-    /// Hashing the accounts of the tree.
-    Tree,
-}
-
-/// Told what the check is at, how much of it is done, and of how much.
-pub type Progress<'a> = &'a dyn Fn(Stage, u64, u64);
 
 /// Findings of one sort beyond this are counted only.
 const SHOWN: usize = 20;
@@ -64,7 +51,7 @@ impl Check<'_> {
         let mut root = record.root;
         for number in 0..=head {
             if number > 0 {
-                (self.progress)(Stage::Blocks, number.into(), head.into());
+                (self.progress)("blocks", number.into(), head.into());
                 match self.block(number, &mut ledger) {
                     Some(after) => root = after,
                     // The state beyond it is not known.
@@ -72,7 +59,7 @@ impl Check<'_> {
                 }
             }
             if number == tree_head {
-                let progress = |done, of| (self.progress)(Stage::Tree, done, of);
+                let progress = |done, of| (self.progress)("accounts of the tree", done, of);
                 self.findings.extend(shorten(tree_check::check(self.store, &ledger, root, &progress)));
             }
         }
@@ -108,7 +95,7 @@ impl Check<'_> {
         let (mut findings, mut entries) = (Vec::new(), 0);
         for (done, &id) in ids.iter().enumerate() {
             if done % 1024 == 0 {
-                (self.progress)(Stage::Accounts, done as u64, ids.len() as u64);
+                (self.progress)("accounts", done as u64, ids.len() as u64);
             }
             let Ok(expected) = ledger.account(id) else { continue };
             let found = (|| {

@@ -1,23 +1,25 @@
-//! What moves a block through the system: import → maintainers → updater → provers, each waking the next.
+//! Everything that moves a block through the system, from import to aggregated proof.
 //!
-//! | module | job |
+//! | module | content |
 //! | --- | --- |
-//! | [`wakeup`] | the wake-up call all threads share |
-//! | [`genesis`] | hashes and stores the state before block 1, which may be interrupted |
-//! | [`import`] | checks blocks and aggregated operations, and stores them |
-//! | [`state`] | the plain account state that an import is checked against |
-//! | [`chain`] | the one chain of tree versions all maintainers share |
+//! | [`node`] | all workers together: start, stop, imports |
+//! | [`options`] | options of a node |
+//! | [`wakeup`] | wakes waiting threads after a change |
+//! | [`genesis`] | import of the state before block 1, which continues after an interruption |
+//! | [`import`] | checks and stores blocks and aggregated operations |
+//! | [`state`] | the account state that an import is checked against |
 //! | [`maintainer`] | threads that build witnesses |
-//! | [`updater`] | the thread that turns witnesses and proofs into jobs, and ends stale leases |
-//! | [`aggregator`] | makes `CreateProofBlocks` operations when the server is asked to |
-//! | [`proofs`] | what a published proof must satisfy |
+//! | [`chain`] | the tree versions that all maintainers share |
+//! | [`updater`] | thread that turns witnesses and proofs into jobs and ends expired leases |
+//! | [`aggregator`] | creates aggregated operations from proven blocks, if enabled |
+//! | [`proofs`] | checks of a published proof |
+//! | [`verifier`] | verification of published proofs |
+//! | [`verification_keys`] | the keys for that |
 //! | [`provers`] | the provers seen in this run |
-//! | [`rebuild`] | makes an empty store anew from blocks, operations and proofs |
 //! | [`doctor`] | checks a data folder, down to every node of the tree |
-//! | [`ledger`] | the accounts as genesis and blocks make them |
-//! | [`repair`] | builds a fresh folder from what can be read of a damaged one |
-//! | [`verification`] | keys that published proofs are verified against, and turns to do it |
-//! | [`node`] | all of it together, started and stopped |
+//! | [`ledger`] | the accounts that follow from genesis and blocks |
+//! | [`repair`] | builds a new folder from the readable parts of a damaged one |
+//! | [`rebuild`] | fills an empty store from blocks, operations and proofs |
 
 pub mod aggregator;
 pub mod chain;
@@ -30,6 +32,8 @@ pub mod import;
 pub mod ledger;
 pub mod maintainer;
 pub mod node;
+pub mod options;
+pub mod progress;
 pub mod proofs;
 pub mod provers;
 pub mod rebuild;
@@ -41,13 +45,17 @@ pub mod state;
 pub(crate) mod testing;
 mod tree_check;
 pub mod updater;
-pub mod verification;
+pub mod verification_keys;
+pub mod verifier;
 #[cfg(test)]
-mod verification_tests;
+mod verifier_tests;
 pub mod wakeup;
 
 pub use import::{ImportError, Imported};
-pub use node::{Node, NodeOptions};
+pub use node::Node;
+pub use options::NodeOptions;
 pub use proofs::PublishRefused;
 pub use rebuild::{Rebuild, RebuildReport};
-pub use verification::Verifier;
+pub use verification_keys::KeysError;
+pub use verifier::{MAX_WAITING, TooManyWaiting, Verifier};
+pub use wakeup::Wakeup;

@@ -10,44 +10,12 @@ use tracing::{error, info};
 use super::chain::Chain;
 use super::import::{self, ImportError, Imported};
 use super::maintainer;
+use super::options::NodeOptions;
 use super::provers::Provers;
 use super::updater::Updater;
-use super::verification::Verifier;
+use super::verifier::Verifier;
 use super::wakeup::Wakeup;
 use crate::store::{Store, StoreError};
-
-/// How the workers run.
-#[derive(Clone, Debug)]
-pub struct NodeOptions {
-    /// Number of maintainer threads, at least 1.
-    pub witness_generators: u32,
-    /// Fallback interval of updater and maintainers, and unit of the maintainers' start delay.
-    pub interval: Duration,
-    /// Numbers of blocks to aggregate; empty when aggregated operations only arrive by import.
-    pub aggregate: Vec<u32>,
-    /// How long a proven block waits for a larger aggregate.
-    pub aggregate_deadline: Duration,
-    /// How many verified blocks keep their witnesses and finished jobs; `None` for all of them.
-    pub keep_verified: Option<u32>,
-    /// Floor of the number of provers that the scaler is told.
-    pub idle_provers: u64,
-    /// What published proofs are verified by; `None` takes them unverified.
-    pub verifier: Option<Arc<Verifier>>,
-}
-
-impl Default for NodeOptions {
-    fn default() -> Self {
-        Self {
-            witness_generators: 4,
-            interval: Duration::from_secs(5),
-            aggregate: Vec::new(),
-            aggregate_deadline: Duration::from_secs(1),
-            keep_verified: None,
-            idle_provers: 1,
-            verifier: None,
-        }
-    }
-}
 
 /// See the module. Dropping a node without [`stop`](Self::stop) leaves its threads to the end of the process.
 pub struct Node {

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use super::verification::{CircuitId, Verifier, aggregation_of};
+use super::verification_keys::CircuitId;
+use super::verifier::Verifier;
 use crate::crypto::Fr;
 use crate::domain::job::JobType;
 use crate::domain::verification::NotVerified;
@@ -213,5 +214,5 @@ pub(super) fn check_aggregated(
         let expected = expected_input(&block(store, number)?);
         compare(format!("block {number}"), &expected, proof.individual_vk_inputs.get(index))?;
     }
-    Ok(aggregation_of(proof))
+    Ok(CircuitId::of_aggregate(proof))
 }

@@ -7,7 +7,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::doctor::{self, Progress, Stage};
+use super::doctor;
+use super::progress::Progress;
 use super::rebuild::{Rebuild, RebuildReport};
 use crate::store::{
     BlobKind, BlobLabel, Finding, Inspection, KeptProof, Replacement, Salvage, Severity, Source, Store,
@@ -89,12 +90,12 @@ fn fill(
     progress: Progress<'_>,
 ) -> Result<(RebuildReport, Vec<String>), StoreError> {
     let mut filling = Filling { rebuild: Rebuild::new(fresh)?, salvage, lost: Vec::new() };
-    let accounts = |done: usize, of: usize| progress(Stage::Accounts, done as u64, of as u64);
+    let accounts = |done: usize, of: usize| progress("accounts", done as u64, of as u64);
     filling.each(BlobKind::Genesis, |rebuild, _, body| rebuild.genesis(&body, &accounts))?;
     let of = salvage.of_kind(BlobKind::Block).last().map_or(0, |(label, _)| label.last);
     filling.each(BlobKind::Block, |rebuild, source, body| {
         let number = source.label().first;
-        progress(Stage::Blocks, number.into(), of.into());
+        progress("blocks", number.into(), of.into());
         rebuild.block(number, &body)
     })?;
     filling.each(BlobKind::AggregatedOperation, |rebuild, source, body| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::aggregator::Aggregator;
-use super::node::NodeOptions;
+use super::options::NodeOptions;
 use super::wakeup::Wakeup;
 use crate::domain::job::JobType;
 use crate::store::{AddJob, AggregatedAction, Store, StoreError};

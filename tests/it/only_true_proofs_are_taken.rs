@@ -11,7 +11,7 @@ use zksync_witness_server::{
         TestServer,
         plonk::{AggregateProver, BlockProver, altered},
     },
-    workers::verification::MAX_WAITING,
+    workers::MAX_WAITING,
 };
 
 use crate::support::{self, Server, block, chain, input_of, run_badly, run_well};
@@ -189,14 +189,14 @@ async fn a_proof_that_may_not_even_wait_is_told_to_come_again() {
 
     // One has the turn, all others that may wait do.
     let verifier = server.service().node().verifier().unwrap().clone();
-    let turn = verifier.turn().await.unwrap();
+    let turn = verifier.acquire().await.unwrap();
     let waiting: Vec<_> = (0..MAX_WAITING)
         .map(|_| {
             let verifier = verifier.clone();
-            tokio::spawn(async move { verifier.turn().await.map(drop) })
+            tokio::spawn(async move { verifier.acquire().await.map(drop) })
         })
         .collect();
-    while verifier.under_way() < 1 + MAX_WAITING {
+    while verifier.in_flight() < 1 + MAX_WAITING {
         tokio::task::yield_now().await;
     }
     let answer = server.client().post_bytes("/publish", body.clone()).await.unwrap();

@@ -107,15 +107,15 @@ async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
     });
     let (proof, published) = checked.await?;
     let verifier = api.node.verifier().filter(|_| proof.is_to_be_verified()).cloned();
-    let turn = match &verifier {
-        Some(verifier) => Some(verifier.turn().await?),
+    let permit = match &verifier {
+        Some(verifier) => Some(verifier.acquire().await?),
         None => None,
     };
     let stored = api.blocking(move |node| {
         let _job = published.span().entered();
         let verified = verifier.map_or(Ok(()), |verifier| proof.verify(node.store(), &verifier));
-        // The disk is nobody's turn.
-        drop(turn);
+        // Other proofs can be verified while this one is written.
+        drop(permit);
         // The end of the job is the end of what is known of its lease.
         let before = published.job(node);
         let stored = verified.and_then(|()| proof.store(node.store()));

@@ -1,8 +1,9 @@
-//! Backups with their checksums put right, for tests that are to reach what is behind them; only with the feature `testing`.
+//! Recomputes the checksums of an altered backup, for tests of the decoder behind them; only with the
+//! feature `testing`.
 
 use super::entry::{ENTRY_HEAD, FILE_HEAD, HASH, Head, Kind};
 
-/// The same bytes; every checksum that is found by going from entry to entry is that of what it covers.
+/// Returns the same bytes with every checksum recomputed, as far as the entries can be followed.
 pub fn with_right_checksums(file: &[u8]) -> Vec<u8> {
     let mut file = file.to_vec();
     let mut at = 0;
@@ -26,7 +27,7 @@ pub fn with_right_checksums(file: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Puts the CRC-32 right that ends these bytes; `false` when there are not as many.
+/// Recomputes the CRC-32 at the end of a range; returns false if the file is shorter.
 fn seal(file: &mut [u8], at: usize, length: usize) -> bool {
     let Some(sealed) = file.get_mut(at..at + length) else { return false };
     let Some((rest, crc)) = sealed.split_last_chunk_mut::<4>() else { return false };

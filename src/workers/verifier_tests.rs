@@ -1,4 +1,4 @@
-//! Folders of keys that are read or refused, and turns in order.
+//! Key folders that are read or refused, and the order of verifications.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::verification::{CircuitId, KeysError, MAX_WAITING, TooManyWaiting, Verifier};
+use super::verification_keys::{CircuitId, KeysError};
+use super::verifier::{MAX_WAITING, TooManyWaiting, Verifier};
 use crate::crypto::fr;
 use crate::domain::verification::NotVerified;
 use crate::domain::{sample_aggregated_proof, sample_single_proof};
@@ -26,7 +27,7 @@ fn refused(files: &[(&str, &[u8])]) -> KeysError {
 }
 
 #[test]
-fn keys_are_found_by_their_names_and_other_files_left_alone() {
+fn keys_are_found_by_their_names_and_other_files_are_ignored() {
     let (block, aggregation) = (BlockProver::new(1), AggregateProver::default().key_bytes());
     let folder = folder(&[
         ("verification_block_26.key", &block.key_bytes()),
@@ -50,7 +51,7 @@ fn keys_are_found_by_their_names_and_other_files_left_alone() {
 }
 
 #[test]
-fn a_folder_that_is_not_usable_is_refused_in_one_sentence_with_the_file() {
+fn an_unusable_folder_is_refused_with_the_name_of_the_file() {
     let block = BlockProver::new(1).key_bytes();
     let missing = Verifier::open("/nowhere".as_ref(), None).unwrap_err();
     assert!(matches!(missing, KeysError::Unreadable { .. }), "{missing}");
@@ -84,7 +85,7 @@ fn a_folder_that_is_not_usable_is_refused_in_one_sentence_with_the_file() {
     let folder = folder(&[]);
     fs::create_dir(folder.path().join(name)).unwrap();
     let no_file = Verifier::open(folder.path(), None).unwrap_err().to_string();
-    assert!(no_file.contains("it is no file"), "{no_file}");
+    assert!(no_file.contains("not a regular file"), "{no_file}");
 }
 
 #[test]
@@ -98,34 +99,34 @@ fn aggregates_need_a_tree_that_holds_every_block_key() {
 }
 
 #[tokio::test]
-async fn proofs_take_turns_in_order_and_only_so_many_wait() {
+async fn proofs_are_verified_in_order_and_a_limited_number_wait() {
     let folder = folder(&[("verification_block_26.key", &BlockProver::new(1).key_bytes())]);
     let verifier = Arc::new(Verifier::open(folder.path(), Some(1)).unwrap());
-    let first = verifier.turn().await.unwrap();
-    let (under_way, order) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let first = verifier.acquire().await.unwrap();
+    let (running, order) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
     let mut waiting = Vec::new();
     for number in 0..MAX_WAITING {
-        let (verifier, under_way, order) = (verifier.clone(), under_way.clone(), order.clone());
+        let (verifier, running, order) = (verifier.clone(), running.clone(), order.clone());
         waiting.push(tokio::spawn(async move {
-            let _turn = verifier.turn().await.unwrap();
-            assert_eq!(under_way.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
+            let _permit = verifier.acquire().await.unwrap();
+            assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
             order.lock().unwrap().push(number);
             tokio::task::yield_now().await;
-            under_way.fetch_sub(1, Ordering::SeqCst);
+            running.fetch_sub(1, Ordering::SeqCst);
         }));
-        // Until it waits.
+        // Lets the task reach its wait.
         tokio::task::yield_now().await;
     }
-    assert_eq!(verifier.turn().await.unwrap_err(), TooManyWaiting);
-    // One that gives up leaves its place to another.
+    assert_eq!(verifier.acquire().await.unwrap_err(), TooManyWaiting);
+    // A cancelled wait makes room for another.
     waiting.pop().unwrap().abort();
     tokio::task::yield_now().await;
     let last = tokio::spawn({
         let verifier = verifier.clone();
-        async move { verifier.turn().await.map(drop) }
+        async move { verifier.acquire().await.map(drop) }
     });
     tokio::task::yield_now().await;
-    assert_eq!(verifier.turn().await.unwrap_err(), TooManyWaiting);
+    assert_eq!(verifier.acquire().await.unwrap_err(), TooManyWaiting);
 
     drop(first);
     for task in waiting {
@@ -133,5 +134,5 @@ async fn proofs_take_turns_in_order_and_only_so_many_wait() {
     }
     last.await.unwrap().unwrap();
     assert_eq!(*order.lock().unwrap(), (0..MAX_WAITING - 1).collect::<Vec<_>>());
-    verifier.turn().await.unwrap();
+    verifier.acquire().await.unwrap();
 }

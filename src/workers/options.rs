@@ -1,0 +1,40 @@
+//! Options of the workers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::verifier::Verifier;
+
+/// Options of a [`Node`](super::Node).
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// Number of maintainer threads, at least 1.
+    pub witness_generators: u32,
+    /// Longest wait of updater and maintainers if nothing wakes them, and unit of the maintainers' start
+    /// delay.
+    pub interval: Duration,
+    /// Numbers of blocks to aggregate; empty if aggregated operations are only imported.
+    pub aggregate: Vec<u32>,
+    /// Longest time that a proven block waits for a larger aggregate.
+    pub aggregate_deadline: Duration,
+    /// Number of verified blocks that keep their witnesses and finished jobs; `None` keeps all.
+    pub keep_verified: Option<u32>,
+    /// Least number of provers that is reported to a scaler.
+    pub idle_provers: u64,
+    /// Verifies published proofs; `None` accepts them unverified.
+    pub verifier: Option<Arc<Verifier>>,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self {
+            witness_generators: 4,
+            interval: Duration::from_secs(5),
+            aggregate: Vec::new(),
+            aggregate_deadline: Duration::from_secs(1),
+            keep_verified: None,
+            idle_provers: 1,
+            verifier: None,
+        }
+    }
+}
