@@ -174,17 +174,17 @@ impl StateBefore {
                     balance_root: leaf.balance_root,
                 }),
             };
-            once(&mut proof.accounts, *id, leaf)?;
+            insert_once(&mut proof.accounts, *id, leaf)?;
         }
         for Balance { account, token, balance } in &self.balances {
             let amount = balance
                 .parse()
                 .map_err(|error| format!("balance of account {account} in token {token}: {error}"))?;
-            once(&mut proof.balances, (*account, *token), amount)?;
+            insert_once(&mut proof.balances, (*account, *token), amount)?;
         }
         for Node { account, level, index, hash } in &self.nodes {
             let tree = account.map_or(TreeId::Accounts, TreeId::Balances);
-            once(&mut proof.nodes, (tree, usize::from(*level), *index), *hash)?;
+            insert_once(&mut proof.nodes, (tree, usize::from(*level), *index), *hash)?;
         }
         Ok(proof)
     }
