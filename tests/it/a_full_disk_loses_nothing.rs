@@ -96,6 +96,7 @@ impl Drop for StopAtEnd<'_> {
 }
 
 #[test]
+#[ignore = "needs mount namespaces"]
 fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
     let name = "what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart";
     let Some(disk) = on_small_disk(module_path!(), name, DISK) else { return };
@@ -194,6 +195,7 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
 
 /// The floor, by the system's own count of what is free.
 #[test]
+#[ignore = "needs mount namespaces"]
 fn the_floor_keeps_the_space_that_proofs_need() {
     let Some(disk) = on_small_disk(module_path!(), "the_floor_keeps_the_space_that_proofs_need", DISK) else {
         return;

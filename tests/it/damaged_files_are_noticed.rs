@@ -261,7 +261,7 @@ fn whichever_byte_is_hit_it_is_found_or_does_not_matter() {
 
 /// The long form: `WITNESS_FLIPS=5000 cargo test --release --test it damaged_files_are_noticed -- --ignored --nocapture`.
 #[test]
-#[ignore = "takes hours"]
+#[ignore = "long: 5000 damaged folders take hours"]
 fn thousands_of_hits_are_found_or_do_not_matter() {
     run(Rounds { rounds: 5_000, binary: 50, repair: 10 });
 }

@@ -236,7 +236,7 @@ fn every_decoder_has_its_fuzz_target() {
 
 /// `FUZZ_CORPUS=fuzz/corpus cargo test --test it decoders_do_not_panic -- --ignored`
 #[test]
-#[ignore = "writes what the fuzzer starts from into FUZZ_CORPUS"]
+#[ignore = "fuzzing: writes the seeds into FUZZ_CORPUS"]
 fn seeds_are_written_for_the_fuzzer() {
     let folder = std::env::var_os("FUZZ_CORPUS").expect("FUZZ_CORPUS names a folder");
     for (name, inputs) in SEEDS.iter() {

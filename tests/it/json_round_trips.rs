@@ -40,7 +40,7 @@ fn assert_round_trip<T: Serialize + DeserializeOwned>(file: &Path) -> T {
 }
 
 #[test]
-#[ignore = "needs WITNESS_VECTORS"]
+#[ignore = "vectors: all of the folder WITNESS_VECTORS"]
 fn blocks_and_genesis_round_trip() {
     let mut blocks = 0;
     for chain in chains() {
@@ -54,7 +54,7 @@ fn blocks_and_genesis_round_trip() {
 }
 
 #[test]
-#[ignore = "needs WITNESS_VECTORS"]
+#[ignore = "vectors: all of the folder WITNESS_VECTORS"]
 fn commitments_and_gas_limits_are_the_references() {
     for chain in chains() {
         let meta: Value = serde_json::from_slice(&std::fs::read(chain.join("meta.json")).unwrap()).unwrap();
@@ -82,7 +82,7 @@ fn commitments_and_gas_limits_are_the_references() {
 }
 
 #[test]
-#[ignore = "needs WITNESS_VECTORS"]
+#[ignore = "vectors: all of the folder WITNESS_VECTORS"]
 fn aggregated_operations_round_trip() {
     for name in ["aggregated_operation_commit", "aggregated_operation_create_proof"] {
         assert_round_trip::<AggregatedOperation>(&vectors().join(format!("protocol/{name}.json")));
@@ -94,7 +94,7 @@ fn protocol(name: &str) -> PathBuf {
 }
 
 #[test]
-#[ignore = "needs WITNESS_VECTORS"]
+#[ignore = "vectors: all of the folder WITNESS_VECTORS"]
 fn prover_messages_round_trip() {
     for name in ["prover_input_request", "prover_input_request_aux", "prover_input_request_empty_name"] {
         assert_round_trip::<ProverInputRequest>(&protocol(name));
@@ -119,7 +119,7 @@ fn prover_messages_round_trip() {
 }
 
 #[test]
-#[ignore = "needs WITNESS_VECTORS"]
+#[ignore = "vectors: all of the folder WITNESS_VECTORS"]
 fn proofs_parse_and_encode_as_the_reference() {
     let blocks: Vec<ImportedBlock> = json_files(&vectors().join("protocol/chain/blocks"))
         .iter()

@@ -217,7 +217,7 @@ fn large_changes_survive_6_rounds() {
 }
 
 #[test]
-#[ignore = "takes half an hour"]
+#[ignore = "long: 200 rounds take half an hour"]
 fn large_changes_survive_200_rounds() {
     survive(dice::number("CRASH_ROUNDS", 200));
 }

@@ -56,7 +56,7 @@ fn what_was_acknowledged_survives_25_kills() {
 }
 
 #[test]
-#[ignore = "takes a quarter of an hour"]
+#[ignore = "long: 500 kills take a quarter of an hour"]
 fn what_was_acknowledged_survives_500_kills() {
     survive(dice::number("CRASH_ROUNDS", 500));
 }

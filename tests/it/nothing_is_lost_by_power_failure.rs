@@ -106,7 +106,7 @@ fn what_was_acknowledged_survives_20_rounds() {
 }
 
 #[test]
-#[ignore = "takes a quarter of an hour"]
+#[ignore = "long: 300 power failures take a quarter of an hour"]
 fn what_was_acknowledged_survives_300_rounds() {
     survive(dice::number("CRASH_ROUNDS", 300));
 }

@@ -1,6 +1,6 @@
 //! Dockerfile and systemd unit: every path they copy is there, every command and setting in them is one that the program has.
 //!
-//! No image is built here. `systemd-analyze`, where it is installed, reads the unit as systemd would.
+//! No image is built here.
 
 use std::path::Path;
 use std::process::Command;
@@ -82,7 +82,7 @@ fn the_dockerfile_copies_what_is_there_and_starts_what_the_program_has() {
 }
 
 #[test]
-fn the_unit_starts_what_the_program_has_and_systemd_can_read_it() {
+fn the_unit_starts_what_the_program_has() {
     let unit = read("deploy/systemd/witness-server.service").unwrap();
     let value = |name: &str| {
         let lines = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
@@ -107,18 +107,21 @@ fn the_unit_starts_what_the_program_has_and_systemd_can_read_it() {
     assert_eq!(config.data_dir.as_deref(), Some(Path::new(&state)));
     assert!(variables.iter().any(|(name, _)| name == "WITNESS_SERVER_SECRET_FILE"));
     let patience: u64 = value("TimeoutStopSec")[0].parse().unwrap();
-    assert!(patience > 2 * config.shutdown_timeout.as_secs(), "requests under way, then the flush");
+    assert!(patience > 2 * config.shutdown_timeout.as_secs(), "running requests, then the flush");
+}
 
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        eprintln!("systemd-analyze is not installed: the unit is not verified");
-        return;
-    }
-    // It wants the program to be there.
+#[test]
+#[ignore = "needs systemd-analyze"]
+fn systemd_finds_no_fault_in_the_unit() {
+    let unit = read("deploy/systemd/witness-server.service").unwrap();
+    let program = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")?.split(' ').next()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("witness-server.service");
-    std::fs::write(&copy, unit.replace(&words[0], env!("CARGO_BIN_EXE_witness-server"))).unwrap();
-    let output = Command::new("systemd-analyze").arg("verify").arg(&copy).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && !said.contains("witness-server.service"), "{said}");
+    // systemd refuses a unit whose program does not exist.
+    std::fs::write(&copy, unit.replace(program, env!("CARGO_BIN_EXE_witness-server"))).unwrap();
+    let output = Command::new("systemd-analyze").arg("verify").arg(&copy).output().expect("systemd-analyze");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !text.contains("witness-server.service"), "{text}");
 }
 
 #[test]

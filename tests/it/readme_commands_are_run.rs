@@ -2,7 +2,7 @@
 //! settings is the program's. And the tests that SECURITY.md names are there.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use zksync_witness_server::cli::Cli;
@@ -165,21 +165,42 @@ fn the_table_of_settings_is_complete() {
     assert_eq!(rows, settings, "rows of settings that are not there");
 }
 
-/// All Rust files of a folder, with what is in them.
-fn sources(folder: &str) -> Vec<String> {
+/// All Rust files of a folder: path below it, and text.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut texts = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                texts.push(fs::read_to_string(path).unwrap());
+                let text = fs::read_to_string(&path).unwrap();
+                texts.push((path.strip_prefix(&root).unwrap().to_owned(), text));
             }
         }
     }
     texts
+}
+
+#[test]
+fn the_pipeline_runs_every_test_that_needs_a_tool() {
+    let mut needed = Vec::new();
+    for (file, text) in [sources("tests/it"), sources("src")].concat() {
+        let module = file.with_extension("").to_str().unwrap().replace('/', "::");
+        for rest in text.split("#[ignore = \"needs ").skip(1) {
+            let name = rest.split_once("fn ").unwrap().1.split_once('(').unwrap().0;
+            needed.push(format!("{module}::{name}"));
+        }
+    }
+    needed.sort();
+    let ci = read(".ci/run");
+    let named = ci.split_once("\ntool_tests=(\n").unwrap().1.split_once("\n)\n").unwrap().0;
+    assert_eq!(named.lines().map(str::trim).collect::<Vec<_>>(), needed);
+    // By name, so that no test that runs for hours is among them.
+    assert!(ci.contains("-- --ignored --exact \"${tool_tests[@]}\""));
+    assert!(needed.len() > 5, "{needed:?}");
 }
 
 #[test]
@@ -196,7 +217,7 @@ fn the_tests_that_stand_behind_the_table_of_faults_are_there() {
         let functions = |text: &str| {
             text.split("fn ").skip(1).any(|rest| rest.split_once('(').is_some_and(|(name, _)| fits(name)))
         };
-        texts.iter().any(|text| functions(text))
+        texts.iter().any(|(_, text)| functions(text))
     };
     let is_module = |name: &str| {
         ["it", "alone"].iter().any(|program| root.join(format!("tests/{program}/{name}.rs")).exists())

@@ -71,7 +71,7 @@ fn some_chains_by_each_engine() {
 
 /// `WITNESS_VECTORS=folder cargo test --release -- --ignored`: every chain below that folder, by each engine.
 #[test]
-#[ignore = "needs a folder of vectors in WITNESS_VECTORS"]
+#[ignore = "vectors: all of the folder WITNESS_VECTORS"]
 fn all_chains_below_a_folder_of_vectors() {
     let Some(folder) = std::env::var_os("WITNESS_VECTORS") else {
         panic!("set WITNESS_VECTORS to a folder of vectors");

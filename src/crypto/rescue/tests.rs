@@ -199,7 +199,7 @@ fn engines_agree_on_random_states() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "long: minutes"]
 fn engines_agree_on_a_million_states() {
     (0..1000).into_par_iter().for_each(|batch| {
         let mut random = Random(1000 + batch);

@@ -241,7 +241,7 @@ proptest! {
 
 /// What the reference itself made: `keys/packed/verify-keys-contracts-*.tar.gz` of its repository, unpacked.
 #[test]
-#[ignore = "needs a folder of the reference's keys: VERIFICATION_KEYS"]
+#[ignore = "keys: the reference's own, in the folder VERIFICATION_KEYS"]
 fn the_references_own_proofs_verify_against_its_own_keys() {
     let folder = std::env::var("VERIFICATION_KEYS").expect("VERIFICATION_KEYS names a folder");
     let folder = Path::new(&folder);
