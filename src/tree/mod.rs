@@ -19,7 +19,7 @@
 //! | `t` transfers between existing accounts | `68·(2·t + 1)`: two updates each, and the fees |
 //! | fees in tokens 0, 1 and 2 alone | 71: three leaves and `2 + 31` nodes above them, then `3 + 32` |
 //!
-//! `tests/alone/a_block_costs_no_more_permutations.rs` counts them.
+//! `tests/alone/a_block_costs_the_documented_permutations.rs` counts them.
 //!
 //! # Stored records
 //!

@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-mod a_block_costs_no_more_permutations;
+mod a_block_costs_the_documented_permutations;
 mod slow_readers_cost_little;
 
 /// Waits until no other test of this program runs.

@@ -1,7 +1,7 @@
 //! What README and docs say to type is typed: block after block, by a shell, in a folder of its own, with the binary under test.
 //!
 //! `cargo` is replaced by a script that starts what was built already, and the ports of the docs by free ones. What cannot run in a test is
-//! listed with its reason; such lines still parse (`readme_commands_are_run`).
+//! listed with its reason; such lines still parse (`documented_commands_parse`).
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -30,11 +30,14 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("docker build -t witness-server .", "wants a container engine"),
     ("ssh -N -L 3312:127.0.0.1:3312 HOST", "wants another machine"),
-    ("witness-server bench", "measures for minutes; bench_prints_figures runs it small"),
-    ("witness-server bench engines witnesses", "measures for minutes; bench_prints_figures runs it small"),
+    ("witness-server bench", "measures for minutes; benchmark_figures_are_sound runs it small"),
+    (
+        "witness-server bench engines witnesses",
+        "measures for minutes; benchmark_figures_are_sound runs it small",
+    ),
     (
         "witness-server bench load --connections 500 --duration 60s",
-        "measures for a minute; load_is_borne runs it small",
+        "measures for a minute; the_load_test_loses_nothing runs it small",
     ),
 ];
 

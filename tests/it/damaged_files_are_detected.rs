@@ -259,7 +259,7 @@ fn whichever_byte_is_hit_it_is_found_or_does_not_matter() {
     run(Rounds { rounds: 60, binary: 12, repair: 8 });
 }
 
-/// The long form: `WITNESS_FLIPS=5000 cargo test --release --test it damaged_files_are_noticed -- --ignored --nocapture`.
+/// The long form: `WITNESS_FLIPS=5000 cargo test --release --test it damaged_files_are_detected -- --ignored --nocapture`.
 #[test]
 #[ignore = "long: 5000 damaged folders take hours"]
 fn thousands_of_hits_are_found_or_do_not_matter() {
