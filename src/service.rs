@@ -18,12 +18,7 @@ use crate::{
         Config, Secret,
         secret::{self, SecretError, ServerSecret},
     },
-    server::{
-        admin,
-        listen::{self, BindError, ListenLimits},
-        monitor::Monitor,
-        routes::{self, Limits},
-    },
+    server::{self, BindError, Limits, ListenLimits, Monitor},
     store::{Store, StoreError, StoreOptions},
     tls::{TlsError, TlsFiles},
     workers::{KeysError, Node, NodeOptions, Verifier},
@@ -130,8 +125,8 @@ impl Service {
         // After the folder is there and ours: a generated secret is kept in it.
         let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
         let operator = secret::for_operator(config)?.as_ref().map(OperatorToken::new);
-        let listener = listen::bind(config.listen).await?;
-        let admin_listener = listen::bind(config.admin_listen).await?;
+        let listener = server::bind(config.listen).await?;
+        let admin_listener = server::bind(config.admin_listen).await?;
         let address = listener.local_addr().map_err(StartError::Address)?;
         let admin_address = admin_listener.local_addr().map_err(StartError::Address)?;
 
@@ -140,7 +135,7 @@ impl Service {
         node.start()?;
         let (monitor, watching) = Monitor::start(node.clone());
         let authenticator = Authenticator::new(&secret);
-        let router = routes::router_with(node.clone(), monitor.clone(), authenticator, Limits::from(config));
+        let router = server::main_router(node.clone(), monitor.clone(), authenticator, Limits::from(config));
         let (stopping, stop) = watch::channel(false);
         let open = |listener| node.store().metrics().connections_of(listener);
         let limits = ListenLimits::from(config);
@@ -149,7 +144,7 @@ impl Service {
             let _ = stop.wait_for(|stop| *stop).await;
         };
         let listeners = [
-            tokio::spawn(listen::serve_counted(
+            tokio::spawn(server::serve_counted(
                 listener,
                 tls,
                 router,
@@ -157,10 +152,10 @@ impl Service {
                 open("main"),
                 until(stop.clone()),
             )),
-            tokio::spawn(listen::serve_counted(
+            tokio::spawn(server::serve_counted(
                 admin_listener,
                 None,
-                admin::router(
+                server::admin_router(
                     node.clone(),
                     monitor,
                     operator,

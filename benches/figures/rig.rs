@@ -15,8 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use super::server_process::SECRET;
 use zksync_witness_server::api::tokens::{Authenticator, CLIENT_SUBJECT};
 use zksync_witness_server::config::{Config, Environment, Flags, Secret};
-use zksync_witness_server::server::listen::{self, ListenLimits};
-use zksync_witness_server::server::routes::{self, Limits};
+use zksync_witness_server::server::{self, Limits, ListenLimits, Monitor};
 use zksync_witness_server::store::{Store, StoreOptions};
 use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::workers::{Node, NodeOptions};
@@ -84,8 +83,9 @@ impl Server {
         let authenticator = Authenticator::new(&secret);
         let token = authenticator.mint(CLIENT_SUBJECT, TOKEN_TTL)?;
         let config = Config::load(None, &Environment::default(), &Flags::new())?;
-        let router = more.merge(routes::router(node, authenticator, Limits::from(&config)));
-        let listener = listen::bind("127.0.0.1:0".parse()?).await?;
+        let router =
+            more.merge(server::main_router(node, Monitor::idle(), authenticator, Limits::from(&config)));
+        let listener = server::bind("127.0.0.1:0".parse()?).await?;
         let base = format!("http://{}", listener.local_addr()?);
         let limits = ListenLimits {
             header_read_timeout: PATIENCE,
@@ -93,7 +93,7 @@ impl Server {
             shutdown_timeout: Duration::from_secs(1),
             ..ListenLimits::from(&config)
         };
-        tokio::spawn(listen::serve(listener, None, router, limits, std::future::pending()));
+        tokio::spawn(server::serve(listener, None, router, limits, std::future::pending()));
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(4096).build(connector);

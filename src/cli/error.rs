@@ -11,7 +11,7 @@ use crate::{
     config::{ConfigError, secret::SecretError},
     crypto::rescue::EngineUnavailable,
     logging::LogError,
-    server::listen::BindError,
+    server::BindError,
     tls::TlsError,
     workers::KeysError,
 };

@@ -3,11 +3,7 @@ use std::sync::Arc;
 use axum::{Router, middleware::from_fn_with_state, routing};
 
 use super::*;
-use crate::server::{
-    auth::require_token,
-    error::{ApiError, parse_json},
-    listen::{ListenLimits, bind, serve},
-};
+use crate::server::{ApiError, ListenLimits, bind, parse_json, require_token, serve};
 
 /// A server that gives back the bodies it gets.
 async fn echo() -> String {

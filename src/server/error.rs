@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::observe;
+use super::http::request_id;
 use crate::api::{
     problems::{self, Problem},
     tokens::TokenError,
@@ -182,7 +182,7 @@ fn problem(status: StatusCode, code: &str, detail: String) -> Problem {
         message: detail.clone(),
         detail,
         code: code.to_owned(),
-        request_id: observe::current_id(),
+        request_id: request_id::current(),
     }
 }
 

@@ -1,19 +1,29 @@
-//! HTTP: the accept loop, bearer tokens, the routes, errors.
+//! The HTTP server: two listeners, their routes, and what each request has to pass before it reaches one.
+//!
+//! | module | contents |
+//! | --- | --- |
+//! | `http` | listener, TLS, limits, tokens, request bodies, content codings, request ids |
+//! | `routes` | the routes of the main and of the admin listener |
+//! | `live` | the monitor that watches a node, and the event streams it feeds |
+//! | `dashboard` | the page of the admin listener |
+//! | `error` | error responses: status, code and sentence; `error_conversions` maps errors of store and workers to them |
+//! | `metrics_exporter` | `/metrics` |
+//! | `openapi` | the OpenAPI documents |
 
-pub mod admin;
-pub mod auth;
-mod body;
 mod dashboard;
-pub(crate) mod encoding;
-pub mod error;
-mod gate;
-mod guard;
-pub mod listen;
-mod metrics;
-pub mod monitor;
-mod observe;
+mod error;
+mod error_conversions;
+pub(crate) mod http;
+mod live;
+mod metrics_exporter;
 mod openapi;
-pub mod paced;
-mod refusal;
-pub mod routes;
-mod stored;
+mod routes;
+
+pub use error::{ApiError, parse_json};
+pub use http::{
+    auth::require_token,
+    bind::{BindError, bind},
+    listener::{ListenLimits, serve, serve_counted},
+};
+pub use live::monitor::Monitor;
+pub use routes::{Limits, admin_listener::router as admin_router, main_listener::router as main_router};

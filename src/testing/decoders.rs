@@ -26,7 +26,7 @@ use crate::domain::{
     PrecomputedSampleProofs, ProverInputRequest, ProverInputResponse, ProverOutputRequest, ProverStopped,
     RequiredReplicasInput, RequiredReplicasOutput, SingleProof, WorkingOn, ZkSyncOp, to_u128,
 };
-use crate::server::encoding::Coding;
+use crate::server::http::content_encoding::Coding;
 use crate::store::decoders as stored;
 use crate::tree::{AccountHeader, record};
 use crate::witness::{State, StateError, assemble, check_signatures, checked_forms, plan};

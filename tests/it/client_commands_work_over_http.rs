@@ -11,11 +11,7 @@ use axum::{Router, body::Bytes, http::Uri, middleware::from_fn_with_state, routi
 use zksync_witness_server::{
     api::{paths, tokens::Authenticator},
     config::Secret,
-    server::{
-        auth::require_token,
-        error::ApiError,
-        listen::{ListenLimits, bind, serve},
-    },
+    server::{ApiError, ListenLimits, bind, require_token, serve},
 };
 
 type Seen = Arc<Mutex<Vec<(String, String)>>>;

@@ -9,12 +9,7 @@ use zksync_witness_server::api::tokens::Authenticator;
 use zksync_witness_server::clock::ManualClock;
 use zksync_witness_server::config::{Config, Environment, Flags, Secret};
 use zksync_witness_server::domain::sample_single_proof;
-use zksync_witness_server::server::listen::{self, ListenLimits};
-use zksync_witness_server::server::{
-    admin,
-    monitor::Monitor,
-    routes::{self, Limits},
-};
+use zksync_witness_server::server::{self, Limits, ListenLimits, Monitor};
 use zksync_witness_server::store::{ManualSpace, Store, StoreOptions};
 use zksync_witness_server::workers::{Node, NodeOptions};
 
@@ -51,14 +46,14 @@ impl Server {
         let config = Config::load(None, &Environment::default(), &Flags::new()).unwrap();
         let authenticator = Authenticator::new(&Secret::new(SECRET).unwrap());
         let routers = [
-            routes::router(node.clone(), authenticator, Limits::from(&config)),
-            admin::router(node.clone(), Monitor::idle(), None, Limits::from(&config), true),
+            server::main_router(node.clone(), Monitor::idle(), authenticator, Limits::from(&config)),
+            server::admin_router(node.clone(), Monitor::idle(), None, Limits::from(&config), true),
         ];
         let [url, admin] = routers.map(|router| {
-            let listener = runtime.block_on(listen::bind("127.0.0.1:0".parse().unwrap())).unwrap();
+            let listener = runtime.block_on(server::bind("127.0.0.1:0".parse().unwrap())).unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             let limits = ListenLimits::from(&config);
-            runtime.spawn(listen::serve(listener, None, router, limits, std::future::pending()));
+            runtime.spawn(server::serve(listener, None, router, limits, std::future::pending()));
             url
         });
         Self { node, space, clock, url, admin, _runtime: runtime, _folder: folder }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tracing::info;
 use utoipa::IntoParams;
 
-use super::{Shared, path_of, query_of, stored_json};
+use super::state::{Shared, path_of, query_of, stored_json};
 use crate::{
     api::{
         paths,
@@ -19,7 +19,7 @@ use crate::{
     },
     bundle::{self, ExportError},
     report,
-    server::{error::ApiError, stored::StoredJson},
+    server::{error::ApiError, http::stored_json::StoredJson},
 };
 
 /// A block.

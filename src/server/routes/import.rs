@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{Json, body::Body, extract::State};
 use tracing::info;
 
-use super::Shared;
+use super::state::Shared;
 use crate::{
     api::{
         paths,

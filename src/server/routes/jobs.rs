@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tracing::info;
 use utoipa::IntoParams;
 
-use super::{Shared, path_of, query_of};
+use super::state::{Shared, path_of, query_of};
 use crate::{
     api::{
         paths,
@@ -18,7 +18,7 @@ use crate::{
     },
     domain::job::JobStatus,
     report,
-    server::{error::ApiError, stored::StoredJson},
+    server::{error::ApiError, http::stored_json::StoredJson},
 };
 
 /// A job.

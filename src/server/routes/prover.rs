@@ -11,7 +11,7 @@ use axum::{
 };
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 
-use super::{Api, Shared};
+use super::state::{Api, Shared};
 use crate::{
     api::views::wire_id,
     domain::{
@@ -20,8 +20,7 @@ use crate::{
     },
     server::{
         error::{ApiError, parse_json},
-        gate,
-        stored::StoredJson,
+        http::{concurrency_limit::with_current_permit, stored_json::StoredJson},
     },
     store::{HeartbeatOutcome, JobRecord, Preference},
     workers::{Node, PublishRefused, proofs::CheckedProof},
@@ -85,7 +84,7 @@ pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, Ap
 pub async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
     let body = api.read(body, api.limits.proof).await?;
     // A prover that hangs up while its proof waits to be verified has handed it in all the same.
-    match tokio::spawn(gate::carry(take(api, body)).in_current_span()).await {
+    match tokio::spawn(with_current_permit(take(api, body)).in_current_span()).await {
         Ok(outcome) => outcome,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => Err(ApiError::Unavailable { reason: "it is stopping".to_owned() }),

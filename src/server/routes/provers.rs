@@ -7,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Shared, query_of};
+use super::state::{Shared, query_of};
 use crate::{
     api::{
         paths,

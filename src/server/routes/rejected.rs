@@ -8,7 +8,7 @@ use axum::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Shared, path_of, query_of, stored_json};
+use super::state::{Shared, path_of, query_of, stored_json};
 use crate::{
     api::{
         paths,

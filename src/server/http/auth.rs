@@ -8,15 +8,17 @@ use axum::{
     response::Response,
 };
 
-use super::error::ApiError;
-use crate::api::tokens::{Authenticator, OperatorToken};
+use crate::{
+    api::tokens::{Authenticator, OperatorToken},
+    server::error::ApiError,
+};
 
 /// Passes on requests with a valid JWT. Layered outside the router and its fallbacks, it makes 401 precede 404, 405 and 400.
 ///
 /// ```
 /// # use std::sync::Arc;
 /// # use axum::{Router, middleware::from_fn_with_state, routing::get};
-/// # use zksync_witness_server::{api::tokens::Authenticator, config::Secret, server::auth::require_token};
+/// # use zksync_witness_server::{api::tokens::Authenticator, config::Secret, server::require_token};
 /// # let secret = Secret::new("s")?;
 /// let auth = Arc::new(Authenticator::new(&secret));
 /// let app: Router = Router::new().route("/status", get(|| async { "alive" }));

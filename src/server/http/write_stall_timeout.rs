@@ -1,4 +1,4 @@
-//! A connection whose peer has to take what is sent to it. Answers that nobody reads are given up, and hold nothing any more.
+//! A timeout for peers that do not read their responses, so that these do not hold memory and files for ever.
 
 use std::{
     io::{self, IoSlice},
@@ -12,61 +12,64 @@ use tokio::{
     time::{Duration, Instant, Sleep},
 };
 
-/// What a peer must take, in bytes, of an answer that is ready for it, each time it has kept the server waiting for the timeout.
-/// Any line is faster; a system passes on a few hundred kilobytes before it says that a peer does not read.
-pub const MIN_TAKEN: usize = 64 << 10;
+/// Bytes that a peer must accept of a pending response in each period of the timeout. Any usable network is faster; the
+/// system buffers a few hundred kilobytes before writes block.
+pub const MIN_BYTES: usize = 64 << 10;
 
-/// A TCP stream that fails with [`io::ErrorKind::TimedOut`] once the time spent waiting for its peer to read has come to the
-/// timeout, and the peer took less than [`MIN_TAKEN`] meanwhile. Time in which there was nothing to send does not count.
-pub struct Paced {
+/// A TCP stream whose writes fail with [`io::ErrorKind::TimedOut`] if they were blocked for the timeout in total and the peer
+/// accepted less than [`MIN_BYTES`] in that period. Time with nothing to send does not count.
+pub struct WriteStallTimeout {
     stream: TcpStream,
     timeout: Duration,
-    /// How much longer the peer may keep the server waiting in this period.
+    /// Remaining time that writes may be blocked in this period.
     left: Duration,
-    /// What the peer took in this period.
-    taken: usize,
-    waiting: Option<Waiting>,
+    /// Bytes that the peer accepted in this period.
+    accepted: usize,
+    blocked: Option<Blocked>,
 }
 
-struct Waiting {
+/// A write that is blocked.
+struct Blocked {
     since: Instant,
     end: Pin<Box<Sleep>>,
 }
 
-impl Waiting {
-    fn of(left: Duration) -> Self {
+impl Blocked {
+    fn until(left: Duration) -> Self {
         Self { since: Instant::now(), end: Box::pin(tokio::time::sleep(left)) }
     }
 }
 
-impl Paced {
-    /// Gives the peer of a stream so much time.
+impl WriteStallTimeout {
+    /// Wraps a stream.
     pub fn new(stream: TcpStream, timeout: Duration) -> Self {
-        Self { stream, timeout, left: timeout, taken: 0, waiting: None }
+        Self { stream, timeout, left: timeout, accepted: 0, blocked: None }
     }
 
     fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(outcome) = outcome {
-            if let Some(waiting) = self.waiting.take() {
-                self.left = self.left.saturating_sub(waiting.since.elapsed());
+            if let Some(blocked) = self.blocked.take() {
+                self.left = self.left.saturating_sub(blocked.since.elapsed());
             }
-            self.taken = self.taken.saturating_add(*outcome.as_ref().unwrap_or(&0));
+            self.accepted = self.accepted.saturating_add(*outcome.as_ref().unwrap_or(&0));
             return Poll::Ready(outcome);
         }
         loop {
             let left = self.left;
-            ready!(self.waiting.get_or_insert_with(|| Waiting::of(left)).end.as_mut().poll(cx));
-            if self.taken < MIN_TAKEN {
-                // Without it the system would keep what was not taken, and go on offering it.
+            ready!(self.blocked.get_or_insert_with(|| Blocked::until(left)).end.as_mut().poll(cx));
+            if self.accepted < MIN_BYTES {
+                // Otherwise the system would keep the unsent bytes and retransmit them.
                 let _ = self.stream.set_zero_linger();
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            (self.taken, self.left, self.waiting) = (0, self.timeout, None);
+            self.accepted = 0;
+            self.left = self.timeout;
+            self.blocked = None;
         }
     }
 }
 
-impl AsyncRead for Paced {
+impl AsyncRead for WriteStallTimeout {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -76,7 +79,7 @@ impl AsyncRead for Paced {
     }
 }
 
-impl AsyncWrite for Paced {
+impl AsyncWrite for WriteStallTimeout {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(cx, outcome)
@@ -115,14 +118,14 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_millis(200);
     const ANSWER: usize = 32 << 20;
 
-    async fn pair() -> (Paced, TcpStream) {
+    async fn pair() -> (WriteStallTimeout, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Paced::new(listener.accept().await.unwrap().0, TIMEOUT), peer)
+        (WriteStallTimeout::new(listener.accept().await.unwrap().0, TIMEOUT), peer)
     }
 
     #[tokio::test]
-    async fn a_peer_that_does_not_read_is_given_up_and_its_connection_reset() {
+    async fn a_peer_that_does_not_read_times_out_and_its_connection_is_reset() {
         let (mut ours, mut peer) = pair().await;
         let error = ours.write_all(&vec![1; ANSWER]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_peer_that_reads_a_little_now_and_then_is_given_up() {
+    async fn a_peer_that_reads_a_few_bytes_now_and_then_times_out() {
         let (mut ours, mut peer) = pair().await;
         let writing = tokio::spawn(async move { ours.write_all(&vec![1; ANSWER]).await });
         let mut byte = [0];
@@ -145,12 +148,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_peer_that_goes_on_gets_everything_and_silence_between_answers_costs_nothing() {
+    async fn a_slow_peer_gets_everything_and_idle_time_between_responses_does_not_count() {
         let (mut ours, mut peer) = pair().await;
         let reading = tokio::spawn(async move {
             let (mut part, mut all) = (vec![0; 2 << 20], 0);
             while all < 2 * ANSWER {
-                // In all several times the timeout.
+                // Several times the timeout in total.
                 tokio::time::sleep(TIMEOUT / 4).await;
                 all += peer.read_exact(&mut part).await.unwrap();
             }

@@ -1,34 +1,35 @@
-//! Which content coding an answer gets (RFC 9110 §12.5.3).
+//! The content coding of a response, negotiated by `Accept-Encoding` (RFC 9110 §12.5.3).
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// Answers below so many bytes are not worth compressing.
+/// Responses below this length, in bytes, are not compressed unless the client demands it.
 const SMALL_BYTES: u64 = 1024;
 
-/// How the body of an answer is coded.
+/// Content coding of a response body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
-    /// Not at all.
+    /// Uncompressed.
     Identity,
-    /// As browsers and libraries have known it for ever.
+    /// gzip, which every browser and HTTP library supports.
     Gzip,
-    /// As bodies are stored.
+    /// zstd, the coding of stored blobs.
     Zstd,
 }
 
-/// What `Accept-Encoding` says: for each coding its weight in thousandths, if it is named.
+/// `Accept-Encoding`: the weight of each named coding, in thousandths.
 #[derive(Default)]
 struct Accepted {
     zstd: Option<u16>,
     gzip: Option<u16>,
     identity: Option<u16>,
-    /// `*`: all that are not named.
+    /// `*`: every coding that is not named.
     others: Option<u16>,
 }
 
 impl Coding {
-    /// The coding the client likes best, of equally liked ones zstd, then gzip. `*` stands for gzip and identity, not for zstd, which
-    /// is too young to be meant by it. A client that takes none of them gets identity, as one that says nothing.
+    /// Returns the coding with the highest weight; of equal ones zstd, then gzip. `*` stands for gzip and identity, but not
+    /// for zstd, which clients that send `*` often do not support. A client that accepts none of the three, and one that
+    /// sends no `Accept-Encoding`, gets identity.
     pub fn choose(request: &HeaderMap, length: u64) -> Self {
         let Accepted { zstd, gzip, identity, others } = Accepted::of(request);
         let identity = identity.or(others);
@@ -40,12 +41,12 @@ impl Coding {
             (gzip.or(others).unwrap_or(0), Self::Gzip),
             (zstd.unwrap_or(0), Self::Zstd),
         ];
-        // Of equal ones the last.
+        // Of equal weights, `max_by_key` returns the last.
         let best = weighed.into_iter().max_by_key(|(weight, _)| *weight);
         best.filter(|(weight, _)| *weight > 0).map_or(Self::Identity, |(_, coding)| coding)
     }
 
-    /// The value of `Content-Encoding`, if there is to be one.
+    /// Returns the value of `Content-Encoding`; `None` for identity.
     pub fn header(self) -> Option<HeaderValue> {
         match self {
             Self::Identity => None,
@@ -61,7 +62,7 @@ impl Accepted {
         let values = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         for coding in values.flat_map(|value| value.split(',')) {
             let (name, parameter) = coding.split_once(';').map_or((coding, None), |(n, p)| (n, Some(p)));
-            // What cannot be understood is left out.
+            // Members that cannot be parsed are ignored.
             let Some(weight) = parameter.map_or(Some(1000), weight) else { continue };
             let slot = match name.trim().to_ascii_lowercase().as_str() {
                 "zstd" => &mut accepted.zstd,
@@ -76,7 +77,7 @@ impl Accepted {
     }
 }
 
-/// `q=0.5` in thousandths.
+/// Parses a weight such as `q=0.5` into thousandths.
 fn weight(parameter: &str) -> Option<u16> {
     let (name, value) = parameter.trim().split_once('=')?;
     let value: f32 = value.parse().ok()?;
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_liked_coding_is_chosen() {
+    fn the_coding_with_the_highest_weight_is_chosen() {
         use Coding::{Gzip, Identity, Zstd};
         for (accept, expected) in [
             ("", Identity),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn small_answers_are_compressed_only_on_demand() {
+    fn small_responses_are_compressed_only_on_demand() {
         assert_eq!(chosen(&["zstd, gzip"], 1_023), Coding::Identity);
         assert_eq!(chosen(&["zstd, gzip"], 1_024), Coding::Zstd);
         assert_eq!(chosen(&["zstd, gzip, identity;q=0"], 5), Coding::Zstd);

@@ -11,9 +11,9 @@ use axum::{
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const PAGE: (&str, &str) = ("text/html; charset=utf-8", include_str!("dashboard/index.html"));
-const SCRIPT: (&str, &str) = ("text/javascript; charset=utf-8", include_str!("dashboard/app.js"));
-const STYLE: (&str, &str) = ("text/css; charset=utf-8", include_str!("dashboard/style.css"));
+const PAGE: (&str, &str) = ("text/html; charset=utf-8", include_str!("index.html"));
+const SCRIPT: (&str, &str) = ("text/javascript; charset=utf-8", include_str!("app.js"));
+const STYLE: (&str, &str) = ("text/css; charset=utf-8", include_str!("style.css"));
 
 /// The routes of the page.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {

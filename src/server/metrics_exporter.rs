@@ -1,59 +1,41 @@
-//! `/metrics`: what the node counted, and what its store and its process are like at this moment.
+//! `/metrics`: the counters of the node, and gauges of its store and process that are read for each request.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
 
 use axum::{
-    extract::{MatchedPath, Request, State},
-    http::{Method, header},
-    middleware::Next,
+    extract::State,
+    http::header,
     response::{IntoResponse, Response},
 };
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::metrics::{family::Family, gauge::Gauge};
 use prometheus_client::registry::Registry;
 
-use super::{error::ApiError, monitor::Monitor};
+use super::{error::ApiError, live::monitor::Monitor};
 use crate::{
     domain::job::JobType,
-    metrics::Metrics,
     store::{AggregatedAction, JobCounts, Store, StoreBytes, StoreError},
     workers::Node,
 };
 
-/// Quarantined blocks that are counted: the first one is the one that matters, and no request reads a whole table.
+/// Maximum number of quarantined blocks that are counted, so that no request reads a whole table.
 const MAX_QUARANTINED: usize = 100;
 
 type Label = [(&'static str, &'static str); 1];
 /// Bytes and numbers of blocks, exact up to 2⁵³.
 type Number = Gauge<f64, AtomicU64>;
 
-/// Middleware around everything else: counts and times the request.
-pub async fn measure(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let method = match *request.method() {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        _ => "other",
-    };
-    let response = next.run(request).await;
-    let route = route.as_ref().map(MatchedPath::as_str);
-    metrics.requests.observe(method, route, response.status().as_u16(), start.elapsed());
-    response
-}
-
-/// What the route works with.
+/// Renders the metrics of a node.
 pub struct Exporter {
     node: Arc<Node>,
     monitor: Monitor,
 }
 
 impl Exporter {
-    /// Of this node.
+    /// Returns the exporter of `node`.
     pub fn new(node: Arc<Node>, monitor: Monitor) -> Self {
         Self { node, monitor }
     }
@@ -65,7 +47,7 @@ impl Exporter {
         Ok(text)
     }
 
-    /// What is not counted but looked at.
+    /// Returns the gauges, read now.
     fn now(&self) -> Result<Registry, ExportError> {
         let mut now = Registry::default();
         let store = self.node.store();
@@ -114,7 +96,7 @@ impl fmt::Debug for Exporter {
     }
 }
 
-/// The answer of `/metrics`.
+/// Returns the metrics in the Prometheus text format.
 pub async fn metrics(State(exporter): State<Arc<Exporter>>) -> Result<Response, ApiError> {
     let text = tokio::task::spawn_blocking(move || exporter.text()).await;
     let text = match text {
@@ -164,7 +146,7 @@ fn chain(now: &mut Registry, store: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What the system says of this process; left out where it does not say it.
+/// Registers what the system reports about this process, as far as it does.
 fn process(now: &mut Registry) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let field = |name: &str| {

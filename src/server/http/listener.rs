@@ -1,6 +1,4 @@
-//! The accept loop: one router over HTTP/1, plain or in TLS, with the limits that a router cannot set.
-//!
-//! Bind first, serve later: the caller knows the port (also of port 0) and that it is free before anything else starts.
+//! The accept loop: serves a router over HTTP/1, plain or in TLS, with the limits that a router cannot set.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,7 +11,7 @@ use hyper_util::{
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::timeout,
@@ -21,33 +19,29 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::paced::Paced;
+use super::write_stall_timeout::WriteStallTimeout;
 use crate::config::Config;
 
-/// Longest head of a request, in bytes, its first line included; a longer one is 431, as are more than 100 header lines. The largest
-/// sensible header is a token.
+/// Longest head of a request, in bytes, including its first line; a longer one is answered with 431, as are more than 100
+/// header lines. The largest expected header is a token.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
-/// Time for a TLS handshake, which is a few round trips.
+/// Time for a TLS handshake, which takes a few round trips.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connections that wait in the system's queue. When it is full, the next ones are tried again after a second: with the 128 that are usual,
-/// most of a few hundred provers that come back after a restart would wait for that.
-const BACKLOG: u32 = 1024;
-
-/// Pause after the system refused a connection for want of files or memory, so that the loop does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Delay after the system failed to accept a connection for lack of files or memory, so that the loop does not spin.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Limits of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenLimits {
-    /// Time in which the head of a request must arrive; an idle connection is closed after it too.
+    /// Time in which the head of a request must arrive; an idle connection is closed after the same time.
     pub header_read_timeout: Duration,
-    /// Time a peer may keep answers waiting without taking them; see [`Paced`].
+    /// Time that a peer may leave responses unread; see [`WriteStallTimeout`].
     pub stall_timeout: Duration,
-    /// Open connections at a time; further ones wait in the system's queue.
+    /// Maximum number of open connections; further ones wait in the system's queue.
     pub max_connections: usize,
-    /// Time that requests under way get when the server stops.
+    /// Time that requests in progress get when the server stops.
     pub shutdown_timeout: Duration,
 }
 
@@ -62,51 +56,9 @@ impl From<&Config> for ListenLimits {
     }
 }
 
-/// An address cannot be listened on. Each message is one sentence that says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Another process listens there.
-    #[error("{0} is taken by another process; stop that one, or choose another address")]
-    Taken(SocketAddr),
-    /// The system does not let this user listen there.
-    #[error("no permission to listen on {0}; choose a port above 1023")]
-    Forbidden(SocketAddr),
-    /// No network interface has the address.
-    #[error("this machine has no address {0}; choose one it has, such as 127.0.0.1")]
-    NoSuchAddress(SocketAddr),
-    /// Anything else.
-    #[error("cannot listen on {address}: {cause}; choose another address")]
-    Other {
-        /// The address asked for.
-        address: SocketAddr,
-        /// The system's words.
-        cause: io::Error,
-    },
-}
-
-/// Opens the listener.
-///
-/// # Errors
-/// See [`BindError`].
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    listen(address).map_err(|cause| match cause.kind() {
-        io::ErrorKind::AddrInUse => BindError::Taken(address),
-        io::ErrorKind::PermissionDenied => BindError::Forbidden(address),
-        io::ErrorKind::AddrNotAvailable => BindError::NoSuchAddress(address),
-        _ => BindError::Other { address, cause },
-    })
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restart need not wait until the system has forgotten the connections of the process before.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-/// Serves `router` until `shutdown` completes; then takes no new connection and lets requests under way finish within
-/// the bound. Gives the number of connections that had to be cut; `open` is the number of those that are open. With `tls` nothing but TLS is spoken.
+/// Serves `router` until `shutdown` completes, then accepts no more connections and lets requests in progress finish within
+/// the bound. Returns the number of connections that had to be cut. `open` is kept at the number of open connections. With
+/// `tls`, only TLS is accepted.
 ///
 /// Handlers find the peer's address as [`ConnectInfo<SocketAddr>`].
 pub async fn serve_counted(
@@ -157,7 +109,7 @@ pub async fn serve_counted(
     cut
 }
 
-/// As [`serve_counted`], without the count.
+/// Serves like [`serve_counted`], without a gauge.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -172,7 +124,7 @@ fn count(open: &Gauge, connections: &JoinSet<()>) {
     open.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
 }
 
-/// The next connection, once there is room for it.
+/// Waits until there is room for a connection, then accepts one; `None` if the client is gone or the system failed.
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
@@ -181,38 +133,38 @@ async fn accept(
     let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => {
-            // Answers are written whole; waiting to fill packets would only delay them.
+            // Responses are written whole; waiting to fill packets would only delay them.
             let _ = stream.set_nodelay(true);
             Some((stream, peer, permit))
         }
         Err(error) => {
             use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
             if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-                tracing::warn!(%error, "cannot accept connections for now");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                tracing::warn!(%error, "cannot accept a connection; trying again");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
             None
         }
     }
 }
 
-/// One connection: what it is served with, and how it learns of the end.
+/// One connection.
 struct Connection {
     peer: SocketAddr,
     router: Router,
     limits: ListenLimits,
     watcher: Watcher,
-    /// Fails when the server stops.
+    /// Changes (by closing) when the server stops.
     stopped: watch::Receiver<()>,
 }
 
 impl Connection {
     async fn serve(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) -> Result<(), ConnectionError> {
-        let stream = Paced::new(stream, self.limits.stall_timeout);
+        let stream = WriteStallTimeout::new(stream, self.limits.stall_timeout);
         let Some(tls) = tls else { return self.http(stream).await };
         let stream = tokio::select! {
-            shaken = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => shaken.map_err(io::Error::other).flatten(),
-            // Nothing was asked yet.
+            accepted = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => accepted.map_err(io::Error::other).flatten(),
+            // There is no request to finish.
             _ = self.stopped.changed() => return Ok(()),
         };
         self.http(stream.map_err(ConnectionError::Handshake)?).await
@@ -237,7 +189,7 @@ impl Connection {
     }
 }
 
-/// Why a connection ended early; for the log.
+/// Reason why a connection ended early, for the log.
 #[derive(Debug, thiserror::Error)]
 enum ConnectionError {
     #[error("the TLS handshake failed: {0}")]
@@ -257,7 +209,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::server::observe::observe;
+    use crate::server::http::{bind::bind, observe::observe};
 
     const LIMITS: ListenLimits = ListenLimits {
         header_read_timeout: Duration::from_millis(300),
@@ -294,7 +246,7 @@ mod tests {
         stream
     }
 
-    /// All that comes until the server closes the connection.
+    /// Reads until the server closes the connection.
     async fn rest(mut stream: TcpStream) -> String {
         let mut text = String::new();
         let read = stream.read_to_string(&mut text);
@@ -316,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_500_and_the_connection_goes_on() {
+    async fn a_panic_is_answered_with_500_and_the_connection_stays_open() {
         let (address, _stop, _server) = start().await;
         let mut stream = send(address, "/panic").await;
         stream.write_all(b"GET /peer HTTP/1.1\r\nconnection: close\r\n\r\n").await.unwrap();
@@ -333,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_over_the_limit_wait_their_turn() {
+    async fn connections_over_the_limit_wait() {
         let (address, _stop, _server) = start().await;
         let idle = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -361,14 +313,5 @@ mod tests {
         stop.send(()).unwrap();
         assert_eq!(server.await.unwrap(), 1);
         assert_eq!(rest(coma).await, "");
-    }
-
-    #[tokio::test]
-    async fn a_taken_port_is_said_so() {
-        let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = first.local_addr().unwrap();
-        let error = bind(address).await.unwrap_err();
-        assert!(matches!(error, BindError::Taken(_)), "{error}");
-        assert!(bind("203.0.113.1:80".parse().unwrap()).await.is_err());
     }
 }

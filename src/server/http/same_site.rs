@@ -1,7 +1,9 @@
-//! Keeps pages of other sites away from the admin listener, where reading needs no token: a browser on this machine reaches it for them.
+//! Keeps pages of other sites away from the admin listener, where reading needs no token: a browser on this machine could
+//! otherwise read it on their behalf.
 //!
-//! Two doors: a name that is made to point here (DNS rebinding), which shows in `Host`; and requests that a page of another site makes,
-//! which browsers mark with `Sec-Fetch-Site`. Whoever is no browser is not kept away, and needs not be.
+//! Two ways are closed: a host name that is made to resolve to this machine (DNS rebinding), which shows in `Host`; and
+//! requests from a page of another site, which browsers mark with `Sec-Fetch-Site`. Clients other than browsers are not
+//! restricted: they do not send ambient credentials.
 
 use std::net::IpAddr;
 
@@ -12,16 +14,16 @@ use axum::{
     response::Response,
 };
 
-use super::error::ApiError;
+use crate::server::error::ApiError;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Middleware: lets a request through that is not of another site. With `loopback` the listener is reached from this machine alone, and
-/// only under its names.
+/// Middleware: refuses requests of other sites. `loopback` tells that the listener is bound to the loopback interface; then
+/// `Host` must be a name of that interface.
 ///
 /// # Errors
 /// [`ApiError::ForeignSite`].
-pub async fn own_site(
+pub async fn require_same_site(
     State(loopback): State<bool>,
     request: Request,
     next: Next,
@@ -29,19 +31,19 @@ pub async fn own_site(
     let headers = request.headers();
     let given = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = request.uri().host().or(given);
-    if loopback && host.is_some_and(|host| !is_this_machine(host)) {
-        return Err(ApiError::ForeignSite { why: "it was asked for under another name" });
+    if loopback && host.is_some_and(|host| !is_loopback(host)) {
+        return Err(ApiError::ForeignSite { why: "the Host header names another host" });
     }
     let site = headers.get(FETCH_SITE).map_or(&b"none"[..], |site| site.as_bytes());
-    // A link to the page may be anywhere; what the page reads is for itself.
+    // Other sites may link to the dashboard, but only the dashboard itself reads the API.
     if request.uri().path().starts_with("/api/") && !matches!(site, b"none" | b"same-origin") {
-        return Err(ApiError::ForeignSite { why: "a page of another site asked" });
+        return Err(ApiError::ForeignSite { why: "a page of another site sent the request" });
     }
     Ok(next.run(request).await)
 }
 
-/// Whether a `Host` is a name of the loopback interface, with or without a port.
-fn is_this_machine(host: &str) -> bool {
+/// Returns true if `host`, with or without a port, is a name of the loopback interface.
+fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
@@ -54,9 +56,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_has_few_names() {
+    fn only_names_of_the_loopback_interface_are_accepted() {
         for host in ["localhost", "LocalHost:3312", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:3312"] {
-            assert!(is_this_machine(host), "{host}");
+            assert!(is_loopback(host), "{host}");
         }
         for host in [
             "",
@@ -66,7 +68,7 @@ mod tests {
             "[2001:db8::1]:80",
             "127.0.0.1.nip.io",
         ] {
-            assert!(!is_this_machine(host), "{host}");
+            assert!(!is_loopback(host), "{host}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Request bodies, bounded in length and time, and taken as they are.
+//! Request bodies: limits of length and time, and no content codings.
 
 use std::time::Duration;
 
@@ -9,32 +9,32 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{error::Elapsed, timeout};
 
-use super::error::ApiError;
+use crate::server::error::ApiError;
 
-/// Longest waits for a body.
+/// Longest waits while a body arrives.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyTimeouts {
-    /// For its next part.
+    /// Wait for the next part.
     pub part: Duration,
-    /// For all of it.
+    /// Wait for the whole body.
     pub whole: Duration,
 }
 
-/// What is allocated up front, whatever length a request announces.
+/// Most bytes that are allocated before they arrive, whatever length a request announces.
 const PREALLOCATE: u64 = 1 << 20;
 
-/// What is read and thrown away of a body that is too long, so that a client that sends before it reads gets its answer
-/// instead of a broken connection.
+/// Bytes of a body that is too long that are read and discarded, so that a client that sends everything before it reads
+/// gets a response instead of a broken connection.
 const DISCARD_BYTES: usize = 16 << 20;
 
-/// Longest wait for the next part of a body that is thrown away.
+/// Longest wait for the next part of a body that is discarded.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Middleware: refuses compressed bodies. Nobody sends them, and a few kilobytes could become gigabytes.
+/// Middleware: refuses compressed bodies. No known client sends them, and a few kilobytes could decompress to gigabytes.
 ///
 /// # Errors
 /// [`ApiError::EncodedBody`].
-pub async fn as_it_is(request: Request, next: Next) -> Result<Response, ApiError> {
+pub async fn refuse_encoded(request: Request, next: Next) -> Result<Response, ApiError> {
     let mut codings = request.headers().get_all(CONTENT_ENCODING).iter();
     if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(ApiError::EncodedBody);
@@ -43,6 +43,9 @@ pub async fn as_it_is(request: Request, next: Next) -> Result<Response, ApiError
 }
 
 /// Reads a body of up to `limit` bytes.
+///
+/// # Errors
+/// [`ApiError::BodyTooLarge`], [`ApiError::BrokenBody`] or [`ApiError::RequestTimeout`].
 pub async fn read(mut body: Body, limit: usize, timeouts: BodyTimeouts) -> Result<Vec<u8>, ApiError> {
     let whole = timeout(timeouts.whole, collect(&mut body, limit, timeouts.part)).await;
     let whole = whole.unwrap_or_else(|late| Err(late.into()));
@@ -116,16 +119,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_stops_arriving_is_given_up() {
+    async fn a_body_that_stops_arriving_times_out() {
         let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
         assert!(matches!(read(body, 4).await, Err(ApiError::RequestTimeout)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_trickles_is_given_up() {
-        let trickle = |pause| {
+    async fn a_body_that_trickles_times_out() {
+        let trickle = |delay| {
             let part = move |sent: usize| async move {
-                tokio::time::sleep(Duration::from_secs(pause)).await;
+                tokio::time::sleep(Duration::from_secs(delay)).await;
                 (sent < 10).then_some((Ok::<_, Infallible>(Bytes::from_static(b"a")), sent + 1))
             };
             Body::from_stream(futures_util::stream::unfold(0, part))

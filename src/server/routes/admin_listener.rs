@@ -1,0 +1,103 @@
+//! The admin listener: health, readiness, metrics, the dashboard, and the part of `/api/v1` that operators need.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json, Router,
+    extract::State,
+    http::StatusCode,
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use utoipa_axum::routes;
+
+use super::{
+    operators,
+    state::{Api, Limits},
+    status,
+};
+use crate::{
+    api::{
+        paths,
+        tokens::OperatorToken,
+        views::{OperatorView, Readiness},
+    },
+    server::{
+        dashboard,
+        error::ApiError,
+        http::{
+            auth::require_operator,
+            concurrency_limit::{ConcurrencyLimit, limit_concurrency},
+            observe::{measure, observe},
+            same_site::require_same_site,
+        },
+        live::monitor::Monitor,
+        metrics_exporter::{Exporter, metrics},
+        openapi::{self, Listener},
+    },
+    workers::Node,
+};
+
+/// Returns the routes of the admin listener. `loopback` tells that it is bound to the loopback interface: then requests
+/// must name that interface.
+pub fn router(
+    node: Arc<Node>,
+    monitor: Monitor,
+    operator: Option<OperatorToken>,
+    limits: Limits,
+    loopback: bool,
+) -> Router {
+    let measured = node.store().metrics().clone();
+    let exporter = Arc::new(Exporter::new(node.clone(), monitor.clone()));
+    let routes = api_routes(node.clone(), monitor, operator, limits);
+    Router::new()
+        .route(paths::METRICS, get(metrics).with_state(exporter))
+        .route(paths::HEALTHZ, get(|| async { "alive" }))
+        .route(paths::READYZ, get(ready))
+        .with_state(node)
+        .merge(dashboard::router())
+        .merge(routes)
+        .fallback(|| async { ApiError::UnknownRoute })
+        .method_not_allowed_fallback(|| async { ApiError::WrongMethod })
+        .layer(from_fn_with_state(loopback, require_same_site))
+        .layer(from_fn(observe))
+        .layer(from_fn_with_state(measured, measure))
+}
+
+/// Answers with 200 if the node is ready for work, else with 503 and the reasons.
+async fn ready(State(node): State<Arc<Node>>) -> Response {
+    let checked = tokio::task::spawn_blocking(move || reasons(&node)).await;
+    let reasons = checked.unwrap_or_else(|error| vec![format!("the check of the store failed: {error}")]);
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Readiness { ready: reasons.is_empty(), reasons })).into_response()
+}
+
+/// Returns the reasons why the node is not ready for work.
+fn reasons(node: &Node) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if node.has_failed() {
+        reasons.push("a worker thread died".to_owned());
+    } else if node.wakeup().is_stopping() {
+        reasons.push("the server is stopping".to_owned());
+    }
+    if let Err(error) = node.store().head() {
+        reasons.push(format!("the store cannot be read: {error}"));
+    }
+    reasons.extend(node.store().check_space().err().map(|error| error.to_string()));
+    reasons
+}
+
+/// Returns `/api/v1` of the admin listener: reading needs no token, changes need the operator's.
+fn api_routes(node: Arc<Node>, monitor: Monitor, operator: Option<OperatorToken>, limits: Limits) -> Router {
+    let Limits { bodies, timeouts, requests, wait } = limits;
+    let enabled = operator.is_some();
+    let changes = operators::changes().route_layer(from_fn_with_state(operator, require_operator));
+    let described = operators::reads()
+        .merge(changes)
+        .routes(routes!(status::operator))
+        .route_layer(from_fn_with_state(ConcurrencyLimit::new(requests.operator, wait), limit_concurrency));
+    openapi::served(described, Listener::Admin)
+        .layer(Extension(OperatorView { enabled }))
+        .with_state(Arc::new(Api { node, monitor, limits: bodies, timeouts }))
+}

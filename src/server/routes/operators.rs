@@ -1,0 +1,30 @@
+//! The routes for operators that both listeners have.
+
+use std::sync::Arc;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{aggregated, blocks, jobs, provers, rejected, state::Api, status};
+
+/// Returns the routes that read state. Witnesses and proofs are not among them.
+pub fn reads() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(status::status))
+        .routes(routes!(blocks::list))
+        .routes(routes!(blocks::explain))
+        .routes(routes!(aggregated::operations))
+        .routes(routes!(rejected::list))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::job))
+        .routes(routes!(provers::list))
+        .routes(routes!(status::history))
+        .routes(routes!(status::events))
+}
+
+/// Returns the routes that change something.
+pub fn changes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::requeue))
+        .routes(routes!(jobs::drop_job))
+        .routes(routes!(blocks::retry))
+}
