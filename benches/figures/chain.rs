@@ -35,7 +35,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
         node.import_block(&block.file.read()?)?;
     }
     let imported = begin.elapsed();
-    rig::wait_until(&node, || Ok(node.store().counts()?.idle == u64::from(blocks)))?;
+    rig::wait_until(&node, || Ok(node.store().queue().counts()?.idle == u64::from(blocks)))?;
     let took = begin.elapsed();
     node.stop();
     // Two updates a transfer, and one version for all fees.

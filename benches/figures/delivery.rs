@@ -29,7 +29,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
     let folder = tempfile::tempdir_in(&options.scratch)?;
     let node = rig::node(folder.path(), &chain)?;
     rig::witness_next(&node, &mut chain, 390)?;
-    rig::wait_until(&node, || Ok(node.store().counts()?.idle == 1))?;
+    rig::wait_until(&node, || Ok(node.store().queue().counts()?.idle == 1))?;
     let requests = REQUESTS * options.scale.repetitions;
     for (encoding, name, bound) in [
         ("identity", "get_job_identity", Bound::AtMost(1.5)),
@@ -79,15 +79,15 @@ async fn get_job(node: &Arc<Node>, encoding: &str, requests: usize) -> anyhow::R
 fn latency(node: &Node, chain: &mut ChainBuilder, blocks: usize) -> anyhow::Result<Figure> {
     let mut times = Vec::new();
     for _ in 0..blocks {
-        let idle = node.store().counts()?.idle;
+        let idle = node.store().queue().counts()?.idle;
         let block = serde_json::to_vec(&chain.next_block(26))?;
         let (number, _) = node.import_block(&block)?;
         let mut witnessed = None;
         rig::wait_until(node, || {
-            if witnessed.is_none() && node.store().witness(number)?.is_some() {
+            if witnessed.is_none() && node.store().tree().witness(number)?.is_some() {
                 witnessed = Some(Instant::now());
             }
-            Ok(node.store().counts()?.idle > idle)
+            Ok(node.store().queue().counts()?.idle > idle)
         })?;
         times.push(witnessed.map_or(Duration::ZERO, |at| at.elapsed()));
         // The next one finds everybody asleep.

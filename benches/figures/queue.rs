@@ -84,15 +84,20 @@ fn filled(scratch: &PathBuf, history: u32) -> anyhow::Result<(TempDir, Arc<Node>
     for number in 1..=history + IDLE {
         let id = add_job(&store, number)?;
         if number <= history {
-            store.claim("history", Preference::default())?.context("the job that was just added")?;
-            store.publish_single(NewProof { job_id: id, first: number, last: number, json: b"{}" })?;
+            store.queue().claim("history", Preference::default())?.context("the job that was just added")?;
+            store.queue().publish_single(NewProof {
+                job_id: id,
+                first: number,
+                last: number,
+                json: b"{}",
+            })?;
         }
     }
     Ok((folder, Node::new(Arc::new(store), NodeOptions::default())))
 }
 
 fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
-    store.put_block(NewBlock {
+    store.chain().put_block(NewBlock {
         number,
         root: [0; 32],
         commitment: [0; 32],
@@ -103,10 +108,10 @@ fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
         changes: &[],
         quarantine: None,
     })?;
-    let witness = Some(store.prepare_witness(number, 26, |out| out.write_all(b"{}"))?);
+    let witness = Some(store.tree().prepare_witness(number, 26, |out| out.write_all(b"{}"))?);
     let delta = ChangeSet::default();
-    store.commit_witness(WitnessCommit { number, witness, delta: &delta, root: [0; 32] })?;
-    match store.add_single_job(number)? {
+    store.tree().commit_witness(WitnessCommit { number, witness, delta: &delta, root: [0; 32] })?;
+    match store.queue().add_single_job(number)? {
         AddJob::Added(id) | AddJob::Exists(id) => Ok(id),
     }
 }
@@ -126,7 +131,10 @@ fn rate(node: &Arc<Node>) -> anyhow::Result<f64> {
         }
         anyhow::Ok(done.load(Ordering::Relaxed) as f64 / begin.elapsed().as_secs_f64())
     })?;
-    anyhow::ensure!(node.store().last_block_in_queue(JobType::Single)? >= IDLE, "jobs were lost on the way");
+    anyhow::ensure!(
+        node.store().queue().last_block_in_queue(JobType::Single)? >= IDLE,
+        "jobs were lost on the way"
+    );
     Ok(rate)
 }
 

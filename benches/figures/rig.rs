@@ -44,7 +44,7 @@ pub fn witness_next(node: &Node, chain: &mut ChainBuilder, chunks: usize) -> any
     let block = serde_json::to_vec(&chain.next_block(chunks))?;
     let begin = Instant::now();
     let (number, _) = node.import_block(&block)?;
-    wait_until(node, || Ok(node.store().witness(number)?.is_some()))?;
+    wait_until(node, || Ok(node.store().tree().witness(number)?.is_some()))?;
     Ok(begin.elapsed())
 }
 
@@ -55,7 +55,7 @@ pub fn witness_next(node: &Node, chain: &mut ChainBuilder, chunks: usize) -> any
 pub fn wait_until(node: &Node, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let begin = Instant::now();
     while !holds()? {
-        if let Some((number, why)) = node.store().quarantined(1)?.pop() {
+        if let Some((number, why)) = node.store().chain().quarantined(1)?.pop() {
             bail!("block {number} is quarantined: {}", why.cause);
         }
         if node.has_failed() || begin.elapsed() > PATIENCE {

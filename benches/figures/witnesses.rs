@@ -198,7 +198,7 @@ fn stored(json: &[u8], report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let store = Store::open(folder.path(), StoreOptions::default())?;
     let begin = Instant::now();
-    let witness = store.prepare_witness(1, 390, |out| out.write_all(json))?;
+    let witness = store.tree().prepare_witness(1, 390, |out| out.write_all(json))?;
     let took = begin.elapsed();
     let bytes = witness.body.body().stored_len();
     ensure!(store.read_blob(witness.body.body())? == json, "a stored witness came back as another one");

@@ -13,7 +13,7 @@ use crate::workers::testing::{Sample, empty};
 
 fn taken(store: &Arc<Store>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    BackupSource::new(store.snapshot().unwrap()).read_to_end(&mut bytes).unwrap();
+    BackupSource::new(store.read_view().unwrap()).read_to_end(&mut bytes).unwrap();
     bytes
 }
 
@@ -241,7 +241,7 @@ fn only_a_missing_or_empty_folder_is_accepted_and_a_failed_restore_leaves_it_emp
 #[test]
 fn a_revert_during_a_backup_ends_it() {
     let (_dir, store) = small();
-    let mut source = BackupSource::new(store.snapshot().unwrap());
+    let mut source = BackupSource::new(store.read_view().unwrap());
     source.read_exact(&mut [0; 100]).unwrap();
     store.revert(1).unwrap();
     let error = source.read_to_end(&mut Vec::new()).unwrap_err();
@@ -254,7 +254,7 @@ fn a_revert_during_a_backup_ends_it() {
 #[test]
 fn the_size_of_the_read_buffer_does_not_matter() {
     let (_dir, store) = small();
-    let (whole, mut source) = (taken(&store), BackupSource::new(store.snapshot().unwrap()));
+    let (whole, mut source) = (taken(&store), BackupSource::new(store.read_view().unwrap()));
     let (mut bytes, mut part) = (Vec::new(), [0; 7]);
     loop {
         let read = source.read(&mut part).unwrap();
@@ -295,7 +295,7 @@ proptest! {
         let copy = open(dir.path()).unwrap();
         prop_assert_eq!(copy.check_everything().unwrap(), Vec::<String>::new());
         prop_assert_eq!(content(&taken(&copy)), content(&backup));
-        prop_assert_eq!(copy.genesis().unwrap(), store.genesis().unwrap());
+        prop_assert_eq!(copy.chain().genesis().unwrap(), store.chain().genesis().unwrap());
     }
 }
 

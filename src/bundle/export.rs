@@ -35,20 +35,20 @@ pub enum ExportError {
 /// back to that block.
 pub fn export(store: &Store, number: u32) -> Result<Bundle, ExportError> {
     let missing = || StoreError::NotFound { what: format!("block {number}") };
-    let record = store.block(number)?.ok_or_else(missing)?;
-    let body = store.block_body(number)?.ok_or_else(missing)?;
+    let record = store.chain().block(number)?.ok_or_else(missing)?;
+    let body = store.chain().block_body(number)?.ok_or_else(missing)?;
     let corrupt = |what: &str| StoreError::Corrupt { what: format!("{what} of block {number}") };
     let imported: ImportedBlock = serde_json::from_slice(&body).map_err(|_| corrupt("the body"))?;
-    let outcomes = store.block_extra(number)?.ok_or_else(missing)?;
+    let outcomes = store.chain().block_extra(number)?.ok_or_else(missing)?;
     let signatures = outcomes.iter().map(|outcome| SignatureCheck::try_from(*outcome));
     let signatures: Vec<SignatureCheck> =
         signatures.collect::<Result<_, _>>().map_err(|_| corrupt("the signature outcome"))?;
-    let witness = store.witness(number)?.map(|witness| store.read_blob(&witness.body)).transpose()?;
+    let witness = store.tree().witness(number)?.map(|witness| store.read_blob(&witness.body)).transpose()?;
     let proof = proof(store, number)?;
 
-    let before = store.tree_before(number, |view| state_before(view, &imported, &signatures))??;
+    let before = store.tree().before(number, |view| state_before(view, &imported, &signatures))??;
     // The parts were read one by one: they belong together only if the block was not replaced since.
-    let after = store.block(number)?.ok_or_else(missing)?;
+    let after = store.chain().block(number)?.ok_or_else(missing)?;
     if after.content_hash != record.content_hash {
         return Err(StoreError::SnapshotEnded.into());
     }
@@ -82,7 +82,7 @@ pub fn export(store: &Store, number: u32) -> Result<Bundle, ExportError> {
 
 fn proof(store: &Store, number: u32) -> Result<Option<(ProofRecord, Vec<u8>)>, StoreError> {
     let previous = number.saturating_sub(1);
-    let next = store.proofs(JobType::Single, Some((previous, previous)), 1)?.pop();
+    let next = store.queue().proofs(JobType::Single, Some((previous, previous)), 1)?.pop();
     let Some(record) = next.filter(|record| record.first == number) else { return Ok(None) };
     let json = store.read_blob(&record.body)?;
     Ok(Some((record, json)))

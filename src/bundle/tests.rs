@@ -22,7 +22,7 @@ fn witnessed() -> (tempfile::TempDir, Arc<Store>, u32) {
     rebuild.finish().unwrap();
     let node = Node::new(store.clone(), NodeOptions::default());
     node.start_maintainers(head).unwrap();
-    while store.tree_head().unwrap() < head {
+    while store.tree().head().unwrap() < head {
         assert!(!node.has_failed());
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
@@ -204,7 +204,7 @@ fn a_quarantine_whose_reason_is_not_reproduced_fails() {
     Sample::read().rebuild(&store, 1);
     let quarantine =
         Quarantine { op_index: Some(1), op_kind: Some("Deposit".into()), cause: "no".into(), at_ms: 7 };
-    store.set_quarantine(1, Some(quarantine)).unwrap();
+    store.chain().set_quarantine(1, Some(quarantine)).unwrap();
     let report = check(&export(&store, 1).unwrap().to_file().unwrap()).unwrap();
     fails(&report, Check::Quarantine, "recorded reason: no");
 }

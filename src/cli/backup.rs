@@ -41,7 +41,7 @@ pub struct BackupArgs {
 pub fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
     let standing = match args.target.resolve(config)? {
         Target::Folder(folder) => {
-            let snapshot = folder::open_existing(config, &folder)?.snapshot()?;
+            let snapshot = folder::open_existing(config, &folder)?.read_view()?;
             Out::new(&args.out, args.force)?.write(BackupSource::new(snapshot))?
         }
         Target::Server(url) => {

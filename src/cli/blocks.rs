@@ -83,7 +83,7 @@ pub fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
 fn retry(source: &Source, number: u32) -> Result<(), CliError> {
     let mut retried = true;
     source.change(&paths::retry(number), |store| {
-        retried = store.retry(number)?;
+        retried = store.queue().retry(number)?;
         Ok(())
     })?;
     if !retried {

@@ -113,19 +113,19 @@ fn from_folder(item: Item, folder: &Path, config: &Config) -> Result<Vec<u8>, Cl
     let store = folder::open_existing(config, folder)?;
     let found = match item {
         Item::Witness { block } => {
-            store.witness(block)?.map(|witness| store.read_blob(&witness.body)).transpose()?
+            store.tree().witness(block)?.map(|witness| store.read_blob(&witness.body)).transpose()?
         }
         Item::Job { id } => {
-            let data = u32::try_from(id).ok().map(|id| store.job_data(id)).transpose()?.flatten();
+            let data = u32::try_from(id).ok().map(|id| store.queue().job_data(id)).transpose()?.flatten();
             let whole = |data: JobData| {
                 let body = store.read_blob(&data.body)?;
                 Ok::<_, StoreError>([data.prefix, body, data.suffix].concat())
             };
             data.map(whole).transpose()?
         }
-        Item::Proof { block } => store.single_proof(block)?,
-        Item::AggregatedProof { first, last } => store.aggregated_proof(first, last)?,
-        Item::Block { block } => store.block_body(block)?,
+        Item::Proof { block } => store.queue().single_proof(block)?,
+        Item::AggregatedProof { first, last } => store.queue().aggregated_proof(first, last)?,
+        Item::Block { block } => store.chain().block_body(block)?,
         Item::Bundle { block } => {
             let bundle = bundle::export(&store, block)?;
             Some(bundle.to_file().map_err(ExportError::from)?)

@@ -128,11 +128,11 @@ pub fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
             if *json { show(&job.to_string()) } else { show(&one(&job, now_ms())) }
         }
         Action::Requeue { id } => {
-            change(&source, *id, "requeue", |store| store.requeue(*id))?;
+            change(&source, *id, "requeue", |store| store.queue().requeue(*id))?;
             show(&format!("job {id} is requeued"))
         }
         Action::Drop { id } => {
-            change(&source, *id, "drop", |store| store.drop_job(*id))?;
+            change(&source, *id, "drop", |store| store.queue().drop_job(*id))?;
             show(&format!("job {id} is dropped"))
         }
         Action::Watch { json } => match source {

@@ -27,7 +27,7 @@ pub struct WitnessArgs {
 /// See [`CliError`].
 pub fn run(args: &WitnessArgs, config: &Config) -> Result<(), CliError> {
     let store = folder::open_existing(config, config.require_data_dir()?)?;
-    let target = store.head()?.min(args.until.unwrap_or(u32::MAX));
+    let target = store.chain().head()?.min(args.until.unwrap_or(u32::MAX));
     let node = Node::new(store, node_options(config));
     node.start_maintainers(target)?;
     let reached = wait(&node, target);
@@ -43,7 +43,7 @@ fn wait(node: &Node, target: u32) -> Result<(), CliError> {
     let progress = Progress::new("witnesses", target.into());
     loop {
         let before = node.wakeup().generation();
-        let reached = store.tree_head()?;
+        let reached = store.tree().head()?;
         if reached >= target {
             return Ok(());
         }
@@ -53,7 +53,7 @@ fn wait(node: &Node, target: u32) -> Result<(), CliError> {
         }
         store.check_space()?;
         let next = reached.saturating_add(1);
-        if let Some(quarantine) = store.quarantine(next)? {
+        if let Some(quarantine) = store.chain().quarantine(next)? {
             let operation = quarantine.op_index.map(|index| {
                 format!("operation {index} ({}): ", quarantine.op_kind.as_deref().unwrap_or("unknown"))
             });

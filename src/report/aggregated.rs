@@ -32,7 +32,8 @@ pub fn aggregated_operations(
     let mut next = None::<u32>;
     for (action, name) in ACTIONS {
         if wanted.is_none_or(|wanted| wanted == name) {
-            let mut operations = store.aggregated_operations(action, after, limit.saturating_add(1))?;
+            let mut operations =
+                store.chain().aggregated_operations(action, after, limit.saturating_add(1))?;
             let more = operations.len() > limit;
             operations.truncate(limit);
             let cut = operations.last().filter(|_| more).map(|last| last.last);

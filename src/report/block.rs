@@ -32,7 +32,7 @@ impl From<JobRecord> for BlockJob {
 /// # Errors
 /// Fails if the store cannot be read.
 pub fn block(store: &Store, number: u32) -> Result<Option<BlockView>, StoreError> {
-    view(store, number, store.last_verified_block()?)
+    view(store, number, store.chain().last_verified_block()?)
 }
 
 /// Returns up to `limit` blocks with a number above `after` and below `before`.
@@ -46,7 +46,7 @@ pub fn blocks(
     order: Order,
     limit: usize,
 ) -> Result<BlockPage, StoreError> {
-    let head = store.head()?;
+    let head = store.chain().head()?;
     let first = after.unwrap_or(0).saturating_add(1);
     let last = before.map_or(head, |before| before.saturating_sub(1)).min(head);
     let limit = limit.max(1);
@@ -56,7 +56,7 @@ pub fn blocks(
     };
     let end = if order == Order::Asc { last } else { first };
     let next = numbers.last().copied().filter(|number| *number != end);
-    let verified = store.last_verified_block()?;
+    let verified = store.chain().last_verified_block()?;
     let mut blocks = Vec::with_capacity(numbers.len());
     for number in numbers {
         // A block may have been reverted since `head` was read.
@@ -66,11 +66,11 @@ pub fn blocks(
 }
 
 fn view(store: &Store, number: u32, verified: u32) -> Result<Option<BlockView>, StoreError> {
-    let Some(block) = store.block(number)? else { return Ok(None) };
-    let job = store.job_about(JobType::Single, number, number)?.map(BlockJob::from);
-    let proof = store.proof_record(JobType::Single, number, number)?;
+    let Some(block) = store.chain().block(number)? else { return Ok(None) };
+    let job = store.queue().job_about(JobType::Single, number, number)?.map(BlockJob::from);
+    let proof = store.queue().proof_record(JobType::Single, number, number)?;
     let aggregate = aggregate(store, number)?;
-    let witness = if block.witnessed { store.witness(number)? } else { None };
+    let witness = if block.witnessed { store.tree().witness(number)? } else { None };
     Ok(Some(BlockView {
         number,
         stage: stage(&block, job.as_ref(), proof.is_some(), aggregate.as_ref(), verified),
@@ -108,12 +108,13 @@ fn stage(
 
 /// Returns the range in which a block is to be aggregated.
 fn aggregate(store: &Store, number: u32) -> Result<Option<Aggregate>, StoreError> {
-    let operation = store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, number)?;
+    let operation =
+        store.chain().aggregated_operation_covering(AggregatedAction::CreateProofBlocks, number)?;
     let Some(operation) = operation else { return Ok(None) };
     let (first, last) = (operation.first, operation.last);
-    let job = store.job_about(JobType::Aggregated, first, last)?;
+    let job = store.queue().job_about(JobType::Aggregated, first, last)?;
     let status = match job.map(|job| job.status) {
-        _ if store.has_aggregated_proof(first, last)? => AggregateStatus::Done,
+        _ if store.queue().has_aggregated_proof(first, last)? => AggregateStatus::Done,
         None => AggregateStatus::Waiting,
         Some(JobStatus::Idle) => AggregateStatus::Idle,
         Some(JobStatus::InProgress) => AggregateStatus::InProgress,

@@ -29,10 +29,10 @@ fn not_imported(store: &Store, number: u32) -> Result<String, StoreError> {
     if number == 0 {
         return Ok("Block 0 is the genesis, which needs no proof; the first block is block 1.".to_owned());
     }
-    if store.genesis()?.is_none() {
+    if store.chain().genesis()?.is_none() {
         return Ok(format!("Block {number} is not imported, and neither is a genesis: import that first."));
     }
-    let next = store.head()?.saturating_add(1);
+    let next = store.chain().head()?.saturating_add(1);
     let space = space(store, "Imports are refused");
     if next == number {
         return Ok(format!("Block {number} is not imported yet; it is the next one to be imported.{space}"));
@@ -48,7 +48,7 @@ fn waits(store: &Store, block: &BlockView) -> Result<String, StoreError> {
         Stage::Witnessed => waits_for_job(store, number),
         Stage::Queued | Stage::Proving => {
             let subject = format!("The job of block {number}");
-            match store.job_about(JobType::Single, number, number)? {
+            match store.queue().job_about(JobType::Single, number, number)? {
                 Some(job) => waits_for_proof(store, &subject, &job),
                 // It was dropped since.
                 None => waits_for_job(store, number),
@@ -82,7 +82,7 @@ fn quarantined(store: &Store, number: u32, quarantine: Option<&QuarantineView>) 
 }
 
 fn waits_for_witness(store: &Store, number: u32) -> Result<String, StoreError> {
-    let witnessed = store.tree_head()?;
+    let witnessed = store.tree().head()?;
     let next = witnessed.saturating_add(1);
     if number <= witnessed {
         return Ok(format!(
@@ -91,7 +91,7 @@ fn waits_for_witness(store: &Store, number: u32) -> Result<String, StoreError> {
         ));
     }
     if let Some((blocking, _)) =
-        store.quarantined_from(next, 1)?.into_iter().find(|(block, _)| *block < number)
+        store.chain().quarantined_from(next, 1)?.into_iter().find(|(block, _)| *block < number)
     {
         return Ok(format!(
             "Block {number} is imported and waits behind block {blocking}, which is quarantined: the witness of a block needs the tree after all \
@@ -112,7 +112,7 @@ fn waits_for_witness(store: &Store, number: u32) -> Result<String, StoreError> {
 }
 
 fn waits_for_job(store: &Store, number: u32) -> Result<String, StoreError> {
-    let last = store.last_block_in_queue(JobType::Single)?;
+    let last = store.queue().last_block_in_queue(JobType::Single)?;
     let space = space(store, "No job is made");
     if number > last {
         return Ok(format!(
@@ -158,7 +158,7 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord) -> Result<Stri
                 span(left)
             ),
             None => {
-                let before = store.idle_before(job, MAX_COUNTED)?;
+                let before = store.queue().idle_before(job, MAX_COUNTED)?;
                 let place = match before {
                     0 => "is the next one to be handed out".to_owned(),
                     MAX_COUNTED.. => format!("is queued behind more than {MAX_COUNTED} jobs"),
@@ -193,7 +193,7 @@ fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, Store
         ));
     };
     if *status != AggregateStatus::Waiting
-        && let Some(job) = store.job_about(JobType::Aggregated, *first, *last)?
+        && let Some(job) = store.queue().job_about(JobType::Aggregated, *first, *last)?
     {
         let subject = format!("The aggregate of the blocks {first} to {last}");
         return Ok(format!(
@@ -202,13 +202,13 @@ fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, Store
         ));
     }
     for other in (*first..=*last).take(MAX_SEARCHED) {
-        if !store.has_single_proof(other)? {
+        if !store.queue().has_single_proof(other)? {
             return Ok(format!(
                 "{proven} It waits for its aggregate, of the blocks {first} to {last}, which waits for the proof of block {other}."
             ));
         }
     }
-    let before = store.last_block_in_queue(JobType::Aggregated)?;
+    let before = store.queue().last_block_in_queue(JobType::Aggregated)?;
     if *last <= before {
         return Ok(format!(
             "{proven} It waits for its aggregate, of the blocks {first} to {last}, the job of which was dropped. {} makes it again.",
@@ -222,13 +222,13 @@ fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, Store
 
 /// A sentence more when a block before this one, which is to be aggregated first, is not proven.
 fn unproven_before(store: &Store, number: u32) -> Result<String, StoreError> {
-    let first = store.last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
+    let first = store.chain().last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
     for other in (first..number).take(MAX_SEARCHED) {
-        if store.has_single_proof(other)? {
+        if store.queue().has_single_proof(other)? {
             continue;
         }
-        let dropped =
-            store.witness(other)?.is_some() && store.job_about(JobType::Single, other, other)?.is_none();
+        let dropped = store.tree().witness(other)?.is_some()
+            && store.queue().job_about(JobType::Single, other, other)?.is_none();
         let why = match dropped {
             true => format!(": its job was dropped, {} makes it again", retry(other)),
             false => String::new(),
@@ -246,8 +246,10 @@ fn waits_for_execution(store: &Store, block: &BlockView) -> Result<String, Store
         }
         None => "Its aggregated proof is stored.".to_owned(),
     };
-    let published =
-        store.aggregated_operation_covering(AggregatedAction::PublishProofBlocksOnchain, number)?.is_some();
+    let published = store
+        .chain()
+        .aggregated_operation_covering(AggregatedAction::PublishProofBlocksOnchain, number)?
+        .is_some();
     let left = if published {
         "it is published, and waits for an ExecuteBlocks operation, which is imported when layer 1 has it"
     } else {

@@ -39,7 +39,7 @@ fn estimated(node: &Node, job: JobRecord) -> JobView {
 /// # Errors
 /// Fails if the store cannot be read.
 pub fn job(store: &Store, id: u32) -> Result<Option<JobView>, StoreError> {
-    Ok(store.job(id)?.map(|job| view(job, None, 0)))
+    Ok(store.queue().job(id)?.map(|job| view(job, None, 0)))
 }
 
 /// Returns a job of a running node with an estimate; `None` if it does not exist.
@@ -47,7 +47,7 @@ pub fn job(store: &Store, id: u32) -> Result<Option<JobView>, StoreError> {
 /// # Errors
 /// Fails if the store cannot be read.
 pub fn job_with_estimate(node: &Node, id: u32) -> Result<Option<JobView>, StoreError> {
-    Ok(node.store().job(id)?.map(|job| estimated(node, job)))
+    Ok(node.store().queue().job(id)?.map(|job| estimated(node, job)))
 }
 
 /// Returns up to `limit` jobs with an id above `after`, of all statuses or of one, without estimates.
@@ -83,6 +83,6 @@ fn page(
     limit: usize,
     view: impl Fn(JobRecord) -> JobView,
 ) -> Result<JobPage, StoreError> {
-    let (jobs, next) = store.job_page(status, after, limit)?;
+    let (jobs, next) = store.queue().job_page(status, after, limit)?;
     Ok(JobPage { jobs: jobs.into_iter().map(view).collect(), next })
 }

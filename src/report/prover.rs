@@ -35,7 +35,7 @@ pub fn provers(node: &Node, after: Option<&str>, limit: usize) -> ProverPage {
 
 fn page(store: &Store, seen: BTreeMap<String, ProverView>, after: Option<&str>, limit: usize) -> ProverPage {
     let mut all = seen;
-    for LeaseRecord { job, holder, since_ms, renewed_ms } in store.leases() {
+    for LeaseRecord { job, holder, since_ms, renewed_ms } in store.queue().leases() {
         let prover = all.entry(holder.clone()).or_insert_with(|| ProverView {
             name: holder,
             first_seen_ms: since_ms.unwrap_or(renewed_ms),

@@ -21,7 +21,7 @@ pub fn rejected_proofs(
     before: Option<u32>,
     limit: usize,
 ) -> Result<RejectedProofPage, StoreError> {
-    let mut rejected = store.rejected(before, limit.saturating_add(1))?;
+    let mut rejected = store.queue().rejected(before, limit.saturating_add(1))?;
     let more = rejected.len() > limit;
     rejected.truncate(limit);
     let next = rejected.last().filter(|_| more).map(|last| last.number);

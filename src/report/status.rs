@@ -31,15 +31,15 @@ pub fn status(store: &Store) -> Result<Status, StoreError> {
 /// # Errors
 /// Fails if the store cannot be read.
 pub fn status_with_seen(store: &Store, seen: impl Iterator<Item = String>) -> Result<Status, StoreError> {
-    let mut provers = store.holders();
+    let mut provers = store.queue().holders();
     provers.extend(seen);
-    let genesis = store.genesis()?;
-    let JobCounts { idle, in_progress, done, failed } = store.counts()?;
-    let quarantined = store.quarantined(MAX_QUARANTINED)?.into_iter();
+    let genesis = store.chain().genesis()?;
+    let JobCounts { idle, in_progress, done, failed } = store.queue().counts()?;
+    let quarantined = store.chain().quarantined(MAX_QUARANTINED)?.into_iter();
     let quarantined =
         quarantined.map(|(block, quarantine)| QuarantinedBlock { block, quarantine: quarantine.into() });
     let SpaceState { free_bytes, min_free_bytes, low } = store.space();
-    let last = |action| store.last_block_of(action);
+    let last = |action| store.chain().last_block_of(action);
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         genesis: genesis.map(|genesis| GenesisStatus {
@@ -47,9 +47,9 @@ pub fn status_with_seen(store: &Store, seen: impl Iterator<Item = String>) -> Re
             accounts: genesis.accounts,
         }),
         blocks: BlockNumbers {
-            head: store.head()?,
-            witnessed: store.tree_head()?,
-            verified: store.last_verified_block()?,
+            head: store.chain().head()?,
+            witnessed: store.tree().head()?,
+            verified: store.chain().last_verified_block()?,
             quarantined: quarantined.collect(),
         },
         jobs: JobTotals {
@@ -57,9 +57,9 @@ pub fn status_with_seen(store: &Store, seen: impl Iterator<Item = String>) -> Re
             in_progress,
             done,
             failed,
-            pending: store.pending_jobs()?,
-            last_single_block: store.last_block_in_queue(JobType::Single)?,
-            last_aggregated_block: store.last_block_in_queue(JobType::Aggregated)?,
+            pending: store.queue().pending_jobs()?,
+            last_single_block: store.queue().last_block_in_queue(JobType::Single)?,
+            last_aggregated_block: store.queue().last_block_in_queue(JobType::Aggregated)?,
         },
         aggregated_operations: OperationNumbers {
             commit_blocks: last(AggregatedAction::CommitBlocks)?,

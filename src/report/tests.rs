@@ -73,7 +73,7 @@ fn blocks_without_a_witness_say_which_block_they_wait_for() {
     assert_eq!(f.stage(4), Stage::Imported);
     f.says(2, &["its witness is the next one to be built"]);
     f.says(4, &["waits for the witness of block 3", "stored up to block 1", "2 blocks come before it"]);
-    f.store.set_quarantine(3, quarantine("the commitment differs.")).unwrap();
+    f.store.chain().set_quarantine(3, quarantine("the commitment differs.")).unwrap();
     f.clock.advance(61_000);
     assert_eq!(f.stage(3), Stage::Quarantined);
     f.says(3, &["quarantined for 61 s: the commitment differs (operation 3, Transfer)", "/blocks/3/retry"]);
@@ -81,8 +81,8 @@ fn blocks_without_a_witness_say_which_block_they_wait_for() {
     f.says(2, &["next one to be built"]);
     let shown = block(&f.store, 3).unwrap().unwrap().quarantine.unwrap();
     assert_eq!((shown.operation, shown.at_ms), (Some(3), NOW));
-    assert!(f.store.free(3).unwrap());
-    assert!(!f.store.free(3).unwrap());
+    assert!(f.store.chain().free(3).unwrap());
+    assert!(!f.store.chain().free(3).unwrap());
     assert_eq!(f.stage(3), Stage::Imported);
 }
 
@@ -92,15 +92,15 @@ fn jobs_say_who_has_them_and_what_is_before_them() {
     assert_eq!(f.stage(1), Stage::Witnessed);
     f.says(1, &["gets its job as soon as"]);
     for number in 1..=3 {
-        f.store.add_single_job(number).unwrap();
+        f.store.queue().add_single_job(number).unwrap();
     }
     assert_eq!(f.stage(3), Stage::Queued);
     f.says(1, &["job 1", "is the next one to be handed out"]);
     f.says(2, &["queued behind 1 job;"]);
     f.says(3, &["queued behind 2 jobs;"]);
-    f.store.claim("alice", Preference::default()).unwrap().unwrap();
+    f.store.queue().claim("alice", Preference::default()).unwrap().unwrap();
     f.clock.advance(40_000);
-    assert_eq!(f.store.heartbeat("alice", 1).unwrap(), HeartbeatOutcome::Renewed);
+    assert_eq!(f.store.queue().heartbeat("alice", 1).unwrap(), HeartbeatOutcome::Renewed);
     f.clock.advance(300);
     assert_eq!(f.stage(1), Stage::Proving);
     f.says(1, &["leased to alice for 40 s, at attempt 1", "last heartbeat was 0.3 s ago"]);
@@ -117,17 +117,17 @@ fn jobs_say_who_has_them_and_what_is_before_them() {
     // Attempts two and three are lost as well, and it is parked.
     for _ in 0..3 {
         f.clock.advance(60_000);
-        assert_eq!(f.store.expire().unwrap(), [1]);
-        f.store.claim("bob", Preference::default()).unwrap().unwrap();
-        if f.store.job(1).unwrap().unwrap().attempts == 3 {
+        assert_eq!(f.store.queue().expire().unwrap(), [1]);
+        f.store.queue().claim("bob", Preference::default()).unwrap().unwrap();
+        if f.store.queue().job(1).unwrap().unwrap().attempts == 3 {
             f.clock.advance(60_000);
-            f.store.expire().unwrap();
+            f.store.queue().expire().unwrap();
             break;
         }
         f.says(1, &["leased to bob", "at attempt 2"]);
     }
     f.says(1, &["parked as failed after 3 attempts", "the last one by bob", "/api/v1/jobs/1/requeue"]);
-    f.store.drop_job(2).unwrap();
+    f.store.queue().drop_job(2).unwrap();
     f.says(2, &["no job: the job was dropped"]);
 }
 
@@ -135,14 +135,14 @@ fn jobs_say_who_has_them_and_what_is_before_them() {
 fn a_job_waits_after_a_lost_lease() {
     let dir = tempfile::tempdir().unwrap();
     let clock = clock();
-    witnessed(dir.path(), &clock, 1).add_single_job(1).unwrap();
+    witnessed(dir.path(), &clock, 1).queue().add_single_job(1).unwrap();
     crate::store::wait_until_closed(dir.path()).unwrap();
     let mut options = options(&clock);
     options.retry_backoff = std::time::Duration::from_secs(30);
     let store = Store::open(dir.path(), options).unwrap();
-    store.claim("alice", Preference::default()).unwrap().unwrap();
+    store.queue().claim("alice", Preference::default()).unwrap().unwrap();
     clock.advance(60_000);
-    store.expire().unwrap();
+    store.queue().expire().unwrap();
     clock.advance(5_000);
     let text = explain(&store, 1).unwrap().text;
     assert!(text.contains("lost its lease at attempt 1, held by alice, and waits 25 s"), "{text}");
@@ -152,7 +152,7 @@ fn a_job_waits_after_a_lost_lease() {
 fn proven_blocks_wait_for_their_aggregate_and_then_for_layer_one() {
     let f = folder(3);
     for number in 1..=3 {
-        f.store.add_single_job(number).unwrap();
+        f.store.queue().add_single_job(number).unwrap();
     }
     publish_next(&f.store);
     assert_eq!(f.stage(1), Stage::Proven);
@@ -163,7 +163,7 @@ fn proven_blocks_wait_for_their_aggregate_and_then_for_layer_one() {
     assert_eq!(range(&f).status, AggregateStatus::Waiting);
     publish_next(&f.store);
     f.says(1, &["which has no job yet"]);
-    f.store.add_aggregated_job(1, 2).unwrap();
+    f.store.queue().add_aggregated_job(1, 2).unwrap();
     f.says(1, &["The aggregate of the blocks 1 to 2 (job 4) is the next one"]);
     // The aggregate goes first.
     f.says(3, &["queued behind 1 job;"]);
@@ -185,16 +185,16 @@ fn proven_blocks_wait_for_their_aggregate_and_then_for_layer_one() {
 fn an_aggregate_whose_job_was_dropped_says_how_it_comes_back() {
     let f = folder(4);
     for number in 1..=4 {
-        f.store.add_single_job(number).unwrap();
+        f.store.queue().add_single_job(number).unwrap();
     }
     (1..=4).for_each(|_| publish_next(&f.store));
     for first in [1, 3] {
         operation(&f.store, AggregatedAction::CreateProofBlocks, first, first + 1);
-        f.store.add_aggregated_job(first, first + 1).unwrap();
+        f.store.queue().add_aggregated_job(first, first + 1).unwrap();
     }
-    f.store.drop_job(5).unwrap();
+    f.store.queue().drop_job(5).unwrap();
     f.says(2, &["of the blocks 1 to 2, the job of which was dropped", "`witness-server blocks retry 2`"]);
-    assert!(f.store.retry(2).unwrap());
+    assert!(f.store.queue().retry(2).unwrap());
     f.says(2, &["The aggregate of the blocks 1 to 2 (job 7)"]);
 }
 
@@ -221,8 +221,8 @@ fn pages_of_blocks_go_either_way_and_end() {
 fn pages_of_jobs_and_provers_end() {
     let f = folder(3);
     for number in 1..=3 {
-        f.store.add_single_job(number).unwrap();
-        f.store.claim(&format!("prover-{number}"), Preference::default()).unwrap().unwrap();
+        f.store.queue().add_single_job(number).unwrap();
+        f.store.queue().claim(&format!("prover-{number}"), Preference::default()).unwrap().unwrap();
     }
     let page = jobs(&f.store, Some(JobStatus::InProgress), 0, 2).unwrap();
     assert_eq!((page.jobs.len(), page.next), (2, Some(2)));
@@ -232,7 +232,7 @@ fn pages_of_jobs_and_provers_end() {
     assert_eq!(page.next.as_deref(), Some("prover-2"));
     let page = holders(&f.store, page.next.as_deref(), 2);
     assert_eq!((page.provers[0].jobs.as_slice(), page.next), (&[3][..], None));
-    assert_eq!(f.store.job_about(JobType::Single, 2, 2).unwrap().unwrap().id, 2);
+    assert_eq!(f.store.queue().job_about(JobType::Single, 2, 2).unwrap().unwrap().id, 2);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_block_behind_the_witnesses_is_shown_before_its_witness_is_there() {
 fn pages_of_operations_go_on_at_one_block_for_all_actions() {
     let folder = folder(0);
     let put = |action, first, last| {
-        folder.store.put_aggregated_operation(action, first, last, [0; 32], b"{}").unwrap();
+        folder.store.chain().put_aggregated_operation(action, first, last, [0; 32], b"{}").unwrap();
     };
     for block in 1..=5 {
         put(AggregatedAction::CommitBlocks, block, block);

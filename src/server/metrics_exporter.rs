@@ -55,14 +55,14 @@ impl Exporter {
         set(&versions, "version", env!("CARGO_PKG_VERSION"), 1.0);
         chain(&mut now, store)?;
         let queue = numbers(&mut now, "witness_server_jobs", "Jobs by status");
-        let JobCounts { idle, in_progress, done, failed } = store.counts()?;
+        let JobCounts { idle, in_progress, done, failed } = store.queue().counts()?;
         for (status, count) in
             [("idle", idle), ("in_progress", in_progress), ("done", done), ("failed", failed)]
         {
             set(&queue, "status", status, count as f64);
         }
         let stale = "Jobs whose prover fell silent and which no other prover may have yet";
-        number(&mut now, "stale_jobs", stale, store.stale_jobs() as f64);
+        number(&mut now, "stale_jobs", stale, store.queue().stale_jobs() as f64);
         let wanted = "Provers that a scaler is told to run";
         number(&mut now, "witness_server_needed_provers", wanted, self.node.needed_provers()? as f64);
         let verifying = self.node.verifier().map_or(0, |verifier| verifier.in_flight());
@@ -122,25 +122,25 @@ enum ExportError {
 }
 
 fn chain(now: &mut Registry, store: &Store) -> Result<(), StoreError> {
-    let witnessed = store.tree_head()?;
+    let witnessed = store.tree().head()?;
     let processed = numbers(now, "last_processed_block", "The last block with a witness");
     set(&processed, "stage", "witness_generator", witnessed.into());
     let heads = numbers(now, "witness_server_last_block", "The last block of a stage, 0 for none");
-    let operations = |action| store.last_block_of(action);
+    let operations = |action| store.chain().last_block_of(action);
     for (stage, block) in [
-        ("imported", store.head()?),
+        ("imported", store.chain().head()?),
         ("witnessed", witnessed),
-        ("queued", store.last_block_in_queue(JobType::Single)?),
-        ("queued_aggregated", store.last_block_in_queue(JobType::Aggregated)?),
+        ("queued", store.queue().last_block_in_queue(JobType::Single)?),
+        ("queued_aggregated", store.queue().last_block_in_queue(JobType::Aggregated)?),
         ("commit_blocks", operations(AggregatedAction::CommitBlocks)?),
         ("create_proof_blocks", operations(AggregatedAction::CreateProofBlocks)?),
         ("publish_proof_blocks_onchain", operations(AggregatedAction::PublishProofBlocksOnchain)?),
         ("execute_blocks", operations(AggregatedAction::ExecuteBlocks)?),
-        ("verified", store.last_verified_block()?),
+        ("verified", store.chain().last_verified_block()?),
     ] {
         set(&heads, "stage", stage, block.into());
     }
-    let quarantined = store.quarantined(MAX_QUARANTINED)?.len();
+    let quarantined = store.chain().quarantined(MAX_QUARANTINED)?.len();
     let help = "Blocks that cannot be witnessed, counted up to 100";
     number(now, "witness_server_quarantined_blocks", help, quarantined as f64);
     Ok(())

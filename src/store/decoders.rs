@@ -22,7 +22,7 @@ use crate::store::durable::blobs::{BlobLabel, BlobRef};
 use crate::store::durable::journal_scan;
 use crate::store::durable::journal_scan::Replay;
 use crate::store::kv::{codec, keys};
-use crate::store::open::Parameters;
+use crate::store::parameters::Parameters;
 use crate::store::queue::jobs::{JobCounts, JobRow};
 use crate::store::queue::proofs::ProofRow;
 use crate::store::queue::rejected::RejectedRow;
@@ -169,7 +169,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
     let inline = || BlobRef::Inline { frame: vec![1, 2, 3], raw_len: 9 };
     let file = || BlobRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };
     let payloads = [
-        codec::body_bytes("", &crate::store::open::PARAMETERS),
+        codec::body_bytes("", &crate::store::parameters::PARAMETERS),
         codec::body_bytes(
             "",
             &GenesisRow { root: [1; 32], content_hash: [2; 32], accounts: 3, body: inline() },

@@ -13,7 +13,7 @@ use crate::store::chain::change_log::ChangeRow;
 use crate::store::chain::genesis::GenesisRow;
 use crate::store::chain::genesis_load::ProgressRow;
 use crate::store::chain::witnesses::WitnessRow;
-use crate::store::open::PARAMETERS;
+use crate::store::parameters::PARAMETERS;
 use crate::store::queue::jobs::{JobDataRef, JobRow};
 use crate::store::queue::proofs::ProofRow;
 use crate::store::queue::rejected::RejectedRow;

@@ -52,7 +52,7 @@
 //! # Space
 //!
 //! Kept for ever: genesis, blocks, proofs, aggregated operations. Bounded: changes of accounts and tree (`history` blocks), rejected proofs
-//! (100), witnesses and finished jobs when [`Store::drop_verified`] is called. A file that is dropped is unlinked, so its space is
+//! (100), witnesses and finished jobs when [`JobQueue::drop_verified`] is called. A file that is dropped is unlinked, so its space is
 //! the system's again; sled reuses its own, in segments of 512 KiB. With 164 kB of live records its file was 0.7 MB at first, and
 //! between 2.1 and 2.6 MB however often everything was written, dropped and reverted again (`space_tests`).
 //!
@@ -76,35 +76,43 @@
 //! Three, always taken in this order: `chain` (imports), `tree` (witnesses), `queue` (jobs and proofs).
 
 mod chain;
+mod core;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 #[allow(clippy::expect_used)]
 pub mod decoders;
 mod durable;
 mod error;
+mod folder_lock;
 #[cfg(test)]
 mod golden_tests;
 mod kv;
 mod open;
+mod options;
+mod parameters;
+mod parts;
+mod put_outcome;
 mod queue;
+mod read_view;
 mod recovery;
+mod revert;
+#[cfg(test)]
+mod revert_tests;
+#[allow(clippy::module_inception)]
+mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod view_registry;
 
 pub use chain::accounts::{AccountChange, AccountState};
 pub use chain::aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
 pub use chain::blocks::{BlockRecord, NewBlock, Quarantine};
+pub use chain::chain_store::ChainStore;
 pub use chain::genesis::GenesisRecord;
 pub use chain::genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
-pub use chain::read_view::ReadView;
-pub use chain::revert::RevertReport;
+pub use chain::tree_store::TreeStore;
 pub use chain::witnesses::{NewWitness, WitnessCommit, WitnessRecord};
 pub use durable::blob_reader::BlobReader;
 pub use durable::blob_writer::BlobWriter;
@@ -112,218 +120,27 @@ pub use durable::blobs::{BlobKind, BlobLabel, BlobRef, PreparedBlob};
 pub use durable::folder_size::StoreBytes;
 pub use durable::free_space::{ManualSpace, SpaceProbe, SpaceState, SystemSpace};
 pub use error::StoreError;
-pub use open::{FolderLock, StoreOptions, wait_until_closed};
+pub use folder_lock::FolderLock;
+pub use open::wait_until_closed;
+pub use options::StoreOptions;
+pub use put_outcome::PutOutcome;
 pub use queue::claims::{ClaimedJob, HeartbeatOutcome, Preference};
 pub use queue::job_data::{AddJob, JobData};
+pub use queue::job_queue::JobQueue;
 pub use queue::jobs::{JobCounts, JobRecord};
 pub use queue::proofs::{KeptProof, NewProof, ProofRecord, PublishError};
 pub use queue::rejected::{RejectedProof, RejectedRecord};
 pub use queue::retention::DropReport;
 pub use queue::standing::LeaseRecord;
+pub use read_view::ReadView;
 pub use recovery::finding::{Finding, Severity};
 pub use recovery::inspect::Inspection;
-pub use recovery::replace::Replacement;
+pub use recovery::replace::{Replacement, is_data_folder};
 pub use recovery::salvage::{Published, Salvage, Source};
+pub use revert::RevertReport;
+pub use store::Store;
 
-use crate::clock::Clock;
-use crate::domain::job::LeasePolicy;
-use crate::metrics::Metrics;
-
-/// An open data folder.
-pub struct Store {
-    dir: PathBuf,
-    kv: Arc<kv::records::Kv>,
-    blobs: durable::blobs::Blobs,
-    /// `None` in a folder that is only looked at.
-    journal: Option<durable::journal::Journal>,
-    committer: durable::group_commit::Committer,
-    metrics: Arc<Metrics>,
-    clock: Arc<dyn Clock>,
-    space: durable::free_space::Space,
-    history: u32,
-    policy: LeasePolicy,
-    max_rejected: u32,
-    chain: Mutex<()>,
-    tree: Mutex<()>,
-    queue: Mutex<queue::leases::Leases>,
-    read_views: chain::read_view::ReadViews,
-    /// `None` in a folder that is only looked at and has no such file.
-    _lock: Option<File>,
-}
-
-/// What became of something that was put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PutOutcome {
-    /// It is stored now.
-    Stored,
-    /// The same was stored before.
-    AlreadyThere,
-}
-
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("dir", &self.dir).finish_non_exhaustive()
-    }
-}
-
-impl Store {
-    /// The data folder.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// The time now, in milliseconds since 1970, by the clock of the store.
-    pub fn now_ms(&self) -> u64 {
-        self.clock.wall_ms()
-    }
-
-    /// What is counted and timed in this run, by the store and by those who work with it.
-    pub fn metrics(&self) -> &Arc<Metrics> {
-        &self.metrics
-    }
-
-    /// How much space is left, as of at most a second ago.
-    pub fn space(&self) -> SpaceState {
-        self.space.state(self.clock.monotonic_ms())
-    }
-
-    /// Whether there is space to begin something new: to be asked before that costs anything.
-    ///
-    /// # Errors
-    /// [`StoreError::InsufficientStorage`].
-    pub fn check_space(&self) -> Result<(), StoreError> {
-        self.space().check()
-    }
-
-    /// Returns when everything that was written before this call is durable. Callers at the same time share one flush.
-    pub fn sync(&self) -> Result<(), StoreError> {
-        self.committer.sync(&self.kv, &self.blobs, self.journal.as_ref(), &self.metrics)
-    }
-
-    /// Compresses a body and makes it durable. It has no owner yet: dropped, it is gone.
-    pub fn prepare_blob(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {
-        self.blobs.keep(label, BlobWriter::compress(label.kind, bytes)?)
-    }
-
-    /// As [`Store::prepare_blob`], of what `write` writes: it is compressed at once and never there as a whole.
-    pub fn write_blob(
-        &self,
-        label: BlobLabel,
-        write: impl FnOnce(&mut BlobWriter) -> io::Result<()>,
-    ) -> Result<PreparedBlob, StoreError> {
-        let mut writer = self.begin_blob(label.kind)?;
-        write(&mut writer).map_err(StoreError::io("compressing a body"))?;
-        self.keep_blob(label, writer)
-    }
-
-    /// A body to be written piece by piece, and then kept.
-    pub fn begin_blob(&self, kind: BlobKind) -> Result<BlobWriter, StoreError> {
-        BlobWriter::new(kind, None).map_err(StoreError::io("compressing a body"))
-    }
-
-    /// Makes a body that was written durable. It has no owner yet: dropped, it is gone.
-    pub fn keep_blob(&self, label: BlobLabel, writer: BlobWriter) -> Result<PreparedBlob, StoreError> {
-        self.blobs.keep(label, writer.finish().map_err(StoreError::io("compressing a body"))?)
-    }
-
-    /// A whole body, checked against its hash.
-    pub fn read_blob(&self, body: &BlobRef) -> Result<Vec<u8>, StoreError> {
-        self.open_blob(body)?.bytes()
-    }
-
-    /// A body to pass on as it is stored, or to decompress while reading; its file is checked against its hash first.
-    pub fn open_blob(&self, body: &BlobRef) -> Result<BlobReader, StoreError> {
-        self.blobs.open_blob(body)
-    }
-
-    /// To be called by every operation that writes, before it takes its lock: after a failed write, starts from what is on
-    /// disk, once there is space.
-    fn ready(&self) -> Result<(), StoreError> {
-        if !self.kv.is_broken() {
-            return Ok(());
-        }
-        let _chain = self.lock_chain();
-        let _tree = self.lock_tree();
-        let mut leases = self.lock_queue();
-        if self.kv.is_broken() {
-            self.read_views.end();
-            self.kv.reopen()?;
-            self.committer.forget_unlinks();
-            self.recover(&mut leases)?;
-            self.settle_journal()?;
-        }
-        Ok(())
-    }
-
-    /// Before its transaction: an entry of the journal, which the transaction's end is to be told.
-    fn journalled(
-        &self,
-        label: BlobLabel,
-        body: &PreparedBlob,
-    ) -> Result<Option<durable::journal::Pending<'_>>, StoreError> {
-        self.journal.as_ref().map(|journal| journal.append(label, body.body())).transpose()
-    }
-
-    /// As [`Self::apply`], of a batch about which the journal has an entry.
-    fn apply_journalled(
-        &self,
-        mut batch: kv::batch::Batch,
-        entry: Option<durable::journal::Pending<'_>>,
-    ) -> Result<(), StoreError> {
-        let Some(entry) = entry else { return self.apply(batch) };
-        entry.apply(|end| {
-            batch.put(kv::batch::Table::Meta, kv::keys::meta::JOURNAL_END, &end)?;
-            self.apply(batch)
-        })
-    }
-
-    /// Finishes what was interrupted, and takes up the stored leases.
-    fn recover(&self, leases: &mut queue::leases::Leases) -> Result<(), StoreError> {
-        self.wipe_lost_genesis()?;
-        chain::change_log::ACCOUNTS.apply_pending(&self.kv, &self.blobs)?;
-        chain::change_log::TREE.apply_pending(&self.kv, &self.blobs)?;
-        self.resume_revert(leases)?;
-        self.load_leases(leases)
-    }
-
-    /// As [`Self::sync`], for what was applied while the index had that generation. Outside of the locks somebody may open the
-    /// index anew meanwhile, and then it may be gone.
-    fn sync_generation(&self, generation: u64) -> Result<(), StoreError> {
-        self.sync()?;
-        if self.kv.generation() == generation { Ok(()) } else { Err(StoreError::Interrupted) }
-    }
-
-    /// Does all writes of the batch or none; durable after the next sync.
-    fn apply(&self, batch: kv::batch::Batch) -> Result<(), StoreError> {
-        self.read_views.note(&batch);
-        let released = self.kv.apply(batch)?;
-        self.committer.unlink_later(released);
-        Ok(())
-    }
-
-    /// Lets the n-th write from now on fail, counted from 1; gives how many were left to go until then. 0 is for none.
-    #[cfg(test)]
-    pub(crate) fn fail_write(&self, n: u64) -> u64 {
-        self.kv.fault.swap(n, std::sync::atomic::Ordering::SeqCst)
-    }
-
-    /// Puts or removes an entry as it is, behind the back of everything; gives what was there.
-    #[cfg(test)]
-    pub(crate) fn tamper(&self, table: &str, key: &[u8], sealed: Option<&[u8]>) -> Option<Vec<u8>> {
-        let table = *kv::batch::Table::ALL.iter().find(|known| known.name() == table).unwrap();
-        self.kv.tamper(table, key, sealed)
-    }
-
-    fn lock_chain(&self) -> MutexGuard<'_, ()> {
-        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_tree(&self) -> MutexGuard<'_, ()> {
-        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A value as an entry of the index.
+/// Returns a value as a sealed entry of the kv.
 #[cfg(test)]
 pub(crate) fn sealed(value: &[u8]) -> Vec<u8> {
     kv::codec::seal_raw(value)

@@ -24,6 +24,7 @@ pub fn options(clock: &Arc<ManualClock>) -> StoreOptions {
         space: Arc::new(SystemSpace),
         max_rejected: 4,
         clock: clock.clone(),
+        metrics: Arc::default(),
     }
 }
 
@@ -72,7 +73,7 @@ pub fn put_block(store: &Store, number: u32) -> Result<PutOutcome, StoreError> {
         },
         AccountChange { id: 10 + number, state: Some(account(0)), balances: vec![(7, 5)] },
     ];
-    store.put_block(NewBlock {
+    store.chain().put_block(NewBlock {
         number,
         root: [number as u8; 32],
         commitment: [(number as u8).wrapping_add(100); 32],
@@ -99,8 +100,13 @@ pub fn witness_json(number: u32) -> Vec<u8> {
 }
 
 pub fn commit_witness(store: &Store, number: u32) -> Result<(), StoreError> {
-    let witness = Some(store.prepare_witness(number, 10, |out| out.write_all(&witness_json(number)))?);
-    store.commit_witness(WitnessCommit { number, witness, delta: &delta(number), root: [number as u8; 32] })
+    let witness = Some(store.tree().prepare_witness(number, 10, |out| out.write_all(&witness_json(number)))?);
+    store.tree().commit_witness(WitnessCommit {
+        number,
+        witness,
+        delta: &delta(number),
+        root: [number as u8; 32],
+    })
 }
 
 /// The body files of a folder.
@@ -114,18 +120,18 @@ pub fn proof_json(seed: u32) -> Vec<u8> {
 
 /// Claims a job and publishes a proof for it.
 pub fn publish_next(store: &Store) {
-    let job = store.claim("prover", Preference::default()).unwrap().unwrap();
+    let job = store.queue().claim("prover", Preference::default()).unwrap().unwrap();
     let json = proof_json(job.last);
     let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
     match job.job_type {
-        crate::domain::job::JobType::Single => store.publish_single(proof).unwrap(),
-        crate::domain::job::JobType::Aggregated => store.publish_aggregated(proof).unwrap(),
+        crate::domain::job::JobType::Single => store.queue().publish_single(proof).unwrap(),
+        crate::domain::job::JobType::Aggregated => store.queue().publish_aggregated(proof).unwrap(),
     }
 }
 
 pub fn operation(store: &Store, action: AggregatedAction, first: u32, last: u32) {
     let hash = [first as u8; 32];
-    store.put_aggregated_operation(action, first, last, hash, b"{\"operation\":1}").unwrap();
+    store.chain().put_aggregated_operation(action, first, last, hash, b"{\"operation\":1}").unwrap();
 }
 
 /// A store with witnessed blocks, block n of 10 chunks.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 
 use super::testing::*;
 use super::*;
@@ -28,7 +27,7 @@ fn a_folder_of_another_format_is_refused() {
     let store = open(dir.path());
     let mut batch = Batch::new();
     batch.put(Table::Meta, keys::meta::PARAMETERS, &(2u32, 32u32, 32u32)).unwrap();
-    store.apply(batch).unwrap();
+    store.core().apply(batch).unwrap();
     drop(store);
     let refused = Store::open(dir.path(), StoreOptions::default());
     assert!(matches!(refused, Err(StoreError::Format { .. })), "{refused:?}");
@@ -72,20 +71,20 @@ fn blocks_come_in_order_and_survive() {
         changes: &[],
         quarantine: None,
     };
-    assert!(matches!(store.put_block(changed), Err(StoreError::Different { .. })));
+    assert!(matches!(store.chain().put_block(changed), Err(StoreError::Different { .. })));
     drop(store);
 
     let store = open(dir.path());
-    assert_eq!(store.head().unwrap(), 2);
-    let block = store.block(2).unwrap().unwrap();
+    assert_eq!(store.chain().head().unwrap(), 2);
+    let block = store.chain().block(2).unwrap().unwrap();
     assert_eq!((block.root, block.chunks, block.imported_at_ms, block.witnessed), ([2; 32], 10, NOW, false));
-    assert_eq!(store.block_body(2).unwrap().unwrap(), noise(2, 5_000));
-    assert_eq!(store.block_extra(2).unwrap().unwrap(), b"extra");
-    assert_eq!(store.block(3).unwrap(), None);
-    assert_eq!(store.account(0).unwrap(), Some(account(2)));
-    assert_eq!(store.balance(0, 0).unwrap(), 998);
-    assert_eq!(store.balances(12, 0, 10).unwrap(), vec![(7, 5)]);
-    assert_eq!(store.balances(12, 8, 10).unwrap(), vec![]);
+    assert_eq!(store.chain().block_body(2).unwrap().unwrap(), noise(2, 5_000));
+    assert_eq!(store.chain().block_extra(2).unwrap().unwrap(), b"extra");
+    assert_eq!(store.chain().block(3).unwrap(), None);
+    assert_eq!(store.chain().account(0).unwrap(), Some(account(2)));
+    assert_eq!(store.chain().balance(0, 0).unwrap(), 998);
+    assert_eq!(store.chain().balances(12, 0, 10).unwrap(), vec![(7, 5)]);
+    assert_eq!(store.chain().balances(12, 8, 10).unwrap(), vec![]);
 }
 
 #[test]
@@ -105,9 +104,9 @@ fn a_balance_of_zero_and_a_removed_account_leave_no_entry() {
         changes: &changes,
         quarantine: None,
     };
-    store.put_block(block).unwrap();
-    assert_eq!(store.account(0).unwrap(), None);
-    assert_eq!(store.balances(0, 0, 10).unwrap(), vec![]);
+    store.chain().put_block(block).unwrap();
+    assert_eq!(store.chain().account(0).unwrap(), None);
+    assert_eq!(store.chain().balances(0, 0, 10).unwrap(), vec![]);
 }
 
 #[test]
@@ -122,13 +121,13 @@ fn quarantined_blocks_are_listed_until_freed() {
         cause: "é".repeat(2_000),
         at_ms: NOW,
     };
-    store.set_quarantine(2, Some(quarantine.clone())).unwrap();
-    assert!(matches!(store.set_quarantine(9, Some(quarantine)), Err(StoreError::NotFound { .. })));
-    let listed = store.quarantined(10).unwrap();
+    store.chain().set_quarantine(2, Some(quarantine.clone())).unwrap();
+    assert!(matches!(store.chain().set_quarantine(9, Some(quarantine)), Err(StoreError::NotFound { .. })));
+    let listed = store.chain().quarantined(10).unwrap();
     assert_eq!((listed.len(), listed[0].0, listed[0].1.cause.len()), (1, 2, 1_000));
-    assert!(store.block(2).unwrap().unwrap().quarantine.is_some());
-    store.set_quarantine(2, None).unwrap();
-    assert_eq!(store.quarantined(10).unwrap(), vec![]);
+    assert!(store.chain().block(2).unwrap().unwrap().quarantine.is_some());
+    store.chain().set_quarantine(2, None).unwrap();
+    assert_eq!(store.chain().quarantined(10).unwrap(), vec![]);
 }
 
 #[test]
@@ -138,40 +137,22 @@ fn witnesses_move_the_tree_on_and_the_history_stays_bounded() {
     put_genesis(&store);
     (1..=6).for_each(|n| assert_eq!(put_block(&store, n).unwrap(), PutOutcome::Stored));
     assert!(matches!(commit_witness(&store, 2), Err(StoreError::OutOfOrder { expected: 1, got: 2 })));
-    let source = store.tree_source();
+    let source = store.tree().source();
     for n in 1..=6 {
         commit_witness(&store, n).unwrap();
         assert_eq!(source.get(b"root").unwrap(), Some(n.to_string().into_bytes()));
     }
     assert!(matches!(commit_witness(&store, 7), Err(StoreError::NotFound { .. })));
-    assert_eq!(TREE.oldest_target(&store.kv).unwrap(), 3);
-    assert_eq!(ACCOUNTS.oldest_target(&store.kv).unwrap(), 3);
+    assert_eq!(TREE.oldest_target(&store.core().kv).unwrap(), 3);
+    assert_eq!(ACCOUNTS.oldest_target(&store.core().kv).unwrap(), 3);
     // Twelve large blobs: six blocks, six witnesses. A refused witness leaves no file.
     assert_eq!(files(dir.path()), 12);
     drop((store, source));
     let store = open(dir.path());
-    let witness = store.witness(6).unwrap().unwrap();
-    assert_eq!((witness.operations, store.tree_head().unwrap()), (10, 6));
+    let witness = store.tree().witness(6).unwrap().unwrap();
+    assert_eq!((witness.operations, store.tree().head().unwrap()), (10, 6));
     assert_eq!(store.read_blob(&witness.body).unwrap(), witness_json(6));
-    assert!(store.block(6).unwrap().unwrap().witnessed);
-}
-
-#[test]
-fn a_witness_can_be_replaced_and_its_old_file_goes() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    put_genesis(&store);
-    put_block(&store, 1).unwrap();
-    let early = store.prepare_witness(1, 1, |out| out.write_all(b"{}")).unwrap();
-    assert!(matches!(store.put_witness(1, early), Err(StoreError::NotFound { .. })));
-    commit_witness(&store, 1).unwrap();
-    let before = files(dir.path());
-    let again = store.prepare_witness(1, 11, |out| out.write_all(&witness_json(2))).unwrap();
-    store.put_witness(1, again).unwrap();
-    assert_eq!(files(dir.path()), before);
-    let witness = store.witness(1).unwrap().unwrap();
-    assert_eq!(store.read_blob(&witness.body).unwrap(), witness_json(2));
-    assert_eq!(witness.operations, 11);
+    assert!(store.chain().block(6).unwrap().unwrap().witnessed);
 }
 
 #[test]
@@ -185,11 +166,11 @@ fn a_change_that_was_recorded_but_not_applied_is_applied_at_the_next_start() {
     let body = store.prepare_blob(label, &ChangeLog::encode(&delta(1)).unwrap()).unwrap();
     let mut batch = Batch::new();
     TREE.record(&mut batch, 1, [1; 32], body).unwrap();
-    store.apply(batch).unwrap();
+    store.core().apply(batch).unwrap();
     drop(store);
     let store = open(dir.path());
-    assert_eq!(store.tree_source().get(b"root").unwrap(), Some(b"1".to_vec()));
-    assert_eq!(store.tree_source().get(b"n1").unwrap(), Some(noise(1, 40)));
+    assert_eq!(store.tree().source().get(b"root").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(store.tree().source().get(b"n1").unwrap(), Some(noise(1, 40)));
 }
 
 #[test]
@@ -200,15 +181,18 @@ fn a_change_larger_than_a_transaction_is_applied_whole() {
     put_block(&store, 1).unwrap();
     let change = |n: u32| Change { key: n.to_be_bytes().into(), old: None, new: Some(noise(n, 64)) };
     let delta = ChangeSet { changes: (0..20_000).map(change).collect() };
-    store.commit_witness(WitnessCommit { number: 1, witness: None, delta: &delta, root: [1; 32] }).unwrap();
-    let all = store.tree_source().range(&[0], &[1], 50_000).unwrap();
+    store
+        .tree()
+        .commit_witness(WitnessCommit { number: 1, witness: None, delta: &delta, root: [1; 32] })
+        .unwrap();
+    let all = store.tree().source().range(&[0], &[1], 50_000).unwrap();
     assert_eq!(all.len(), 20_000);
     assert!(
         all.iter()
             .zip(&delta.changes)
             .all(|((key, value), c)| *key == c.key && Some(value) == c.new.as_ref())
     );
-    assert!(!store.block(1).unwrap().unwrap().witnessed);
+    assert!(!store.chain().block(1).unwrap().unwrap().witnessed);
 }
 
 #[test]
@@ -222,7 +206,7 @@ fn many_writers_share_flushes_and_all_are_durable() {
                 for n in 0..20u32 {
                     let mut batch = Batch::new();
                     batch.put_raw(Table::Rejected, &keys::range(thread, n), b"x");
-                    store.apply(batch).unwrap();
+                    store.core().apply(batch).unwrap();
                     store.sync().unwrap();
                 }
             });
@@ -230,7 +214,7 @@ fn many_writers_share_flushes_and_all_are_durable() {
     });
     drop(store);
     let store = open(dir.path());
-    assert_eq!(store.kv.range_raw(Table::Rejected, &[0], &[1], 500).unwrap().len(), 160);
+    assert_eq!(store.core().kv.range_raw(Table::Rejected, &[0], &[1], 500).unwrap().len(), 160);
 }
 
 proptest::proptest! {
@@ -263,12 +247,12 @@ proptest::proptest! {
                 Change { key, old, new }
             });
             let delta = ChangeSet { changes: changes.collect() };
-            store.commit_witness(WitnessCommit { number, witness: None, delta: &delta, root: [0; 32] }).unwrap();
+            store.tree().commit_witness(WitnessCommit { number, witness: None, delta: &delta, root: [0; 32] }).unwrap();
             if at % 3 == 1 {
                 drop(store);
                 store = open(dir.path());
             }
-            let source = store.tree_source();
+            let source = store.tree().source();
             for (from, to) in &queries {
                 let expected: Vec<_> = if from < to {
                     model.range(from.clone()..to.clone()).map(|(k, v)| (k.clone(), v.clone())).collect()

@@ -37,10 +37,10 @@ impl Aggregator {
     pub fn round(&mut self, store: &Store) -> Result<bool, StoreError> {
         let mut made = false;
         loop {
-            let first = store.last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
+            let first = store.chain().last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
             let largest = self.sizes.last().copied().unwrap_or(1);
             let mut proven = 0;
-            while proven < largest && store.has_single_proof(first.saturating_add(proven))? {
+            while proven < largest && store.queue().has_single_proof(first.saturating_add(proven))? {
                 proven += 1;
             }
             let overdue = self.overdue(first, proven);
@@ -77,7 +77,7 @@ impl Aggregator {
 
 fn stored_block(store: &Store, number: u32) -> Result<crate::domain::Block, StoreError> {
     let missing = || StoreError::NotFound { what: format!("block {number}") };
-    let body = store.block_body(number)?.ok_or_else(missing)?;
+    let body = store.chain().block_body(number)?.ok_or_else(missing)?;
     let imported: ImportedBlock = serde_json::from_slice(&body).map_err(|_| missing())?;
     Ok(imported.block)
 }

@@ -55,8 +55,8 @@ impl Chain {
     /// # Errors
     /// When the store cannot be read.
     pub fn open(store: &Store, wakeup: Arc<Wakeup>) -> Result<Self, StoreError> {
-        let committed = store.tree_head()?;
-        let view = TreeView::new(store.tree_source());
+        let committed = store.tree().head()?;
+        let view = TreeView::new(store.tree().source());
         Ok(Self {
             state: Mutex::new(State { view, hashed: committed, committed, ready: BTreeMap::new() }),
             wakeup,

@@ -23,7 +23,7 @@ pub fn check(inspection: &Inspection, progress: Progress<'_>) -> Result<Vec<Find
     let mut findings = inspection.check()?;
     if let Some(store) = inspection.store() {
         // What cannot be read was found already; then there is nothing to compare with.
-        if let Ok(Some(genesis)) = store.genesis_body() {
+        if let Ok(Some(genesis)) = store.chain().genesis_body() {
             Check { store, findings: &mut findings, progress }.run(&genesis);
         }
     }
@@ -38,7 +38,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn run(&mut self, genesis: &[u8]) {
-        let Ok(Some(record)) = self.store.genesis() else { return };
+        let Ok(Some(record)) = self.store.chain().genesis() else { return };
         self.expect("genesis", *blake3::hash(genesis).as_bytes() == record.content_hash, || {
             "it is not the one that was imported".into()
         });
@@ -47,7 +47,7 @@ impl Check<'_> {
             self.expect("genesis", false, || "it is no genesis".into());
             return;
         };
-        let (Ok(head), Ok(tree_head)) = (self.store.head(), self.store.tree_head()) else { return };
+        let (Ok(head), Ok(tree_head)) = (self.store.chain().head(), self.store.tree().head()) else { return };
         let mut root = record.root;
         for number in 0..=head {
             if number > 0 {
@@ -69,8 +69,8 @@ impl Check<'_> {
 
     /// The root after the block; `None` when it cannot be read.
     fn block(&mut self, number: u32, ledger: &mut Ledger<'_>) -> Option<[u8; 32]> {
-        let record = self.store.block(number).ok()??;
-        let body = self.store.block_body(number).ok()??;
+        let record = self.store.chain().block(number).ok()??;
+        let body = self.store.chain().block_body(number).ok()??;
         let place = BlobLabel::block(BlobKind::Block, number).to_string();
         let Ok(imported) = serde_json::from_slice::<ImportedBlock>(&body) else {
             self.expect(&place, false, || "its body is no block".into());
@@ -99,8 +99,8 @@ impl Check<'_> {
             }
             let Ok(expected) = ledger.account(id) else { continue };
             let found = (|| {
-                let balances = self.store.balances(id, 0, usize::MAX)?.into_iter().collect();
-                Ok::<_, StoreError>(Held { state: self.store.account(id)?, balances })
+                let balances = self.store.chain().balances(id, 0, usize::MAX)?.into_iter().collect();
+                Ok::<_, StoreError>(Held { state: self.store.chain().account(id)?, balances })
             })();
             entries += u64::from(expected.state.is_some()) + expected.balances.len() as u64;
             // One that cannot be read was found already.
@@ -110,7 +110,7 @@ impl Check<'_> {
                     .push(Finding::inconsistency(place, "the state is not what genesis and blocks lead to"));
             }
         }
-        if self.store.count_accounts().is_ok_and(|stored| stored > entries) {
+        if self.store.chain().count_accounts().is_ok_and(|stored| stored > entries) {
             let what = "there are accounts or balances that neither genesis nor a block made";
             findings.push(Finding::inconsistency("table `accounts`", what));
         }
@@ -122,7 +122,7 @@ impl Check<'_> {
         let mut findings = Vec::new();
         for job_type in [JobType::Single, JobType::Aggregated] {
             let mut after = None;
-            while let Ok(page) = self.store.proofs(job_type, after, PAGE) {
+            while let Ok(page) = self.store.queue().proofs(job_type, after, PAGE) {
                 let Some(last) = page.last() else { break };
                 after = Some((last.first, last.last));
                 findings.extend(page.iter().filter_map(|proof| self.proof(job_type, proof)));

@@ -21,7 +21,7 @@ fn grown(dir: &Path) {
     }
     let node = Node::new(store.clone(), NodeOptions { witness_generators: 1, ..NodeOptions::default() });
     node.start_maintainers(2).unwrap();
-    while store.tree_head().unwrap() < 2 {
+    while store.tree().head().unwrap() < 2 {
         assert!(!node.has_failed());
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
@@ -83,7 +83,7 @@ fn a_proof_that_is_none_is_found() {
     grown(dir.path());
     let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
     let proof = KeptProof { first: 2, last: 2, prover: None, stored_at_ms: 0, json: b"{}".to_vec() };
-    store.keep_proof(JobType::Single, &proof).unwrap();
+    store.queue().keep_proof(JobType::Single, &proof).unwrap();
     store.sync().unwrap();
     drop(store);
     let found = found(dir.path());

@@ -74,7 +74,7 @@ fn at_pace(
     let done = accounts.partition_point(|(id, _)| *id < load.done());
     if done > 0 {
         info!(accounts = done, of = accounts.len(), "going on with an interrupted import of the genesis");
-        builder = builder.resume(&*store.tree_source(), load.done())?;
+        builder = builder.resume(&*store.tree().source(), load.done())?;
     }
     progress(done, accounts.len());
     let least = pace.accounts_per_core * rayon::current_num_threads();
@@ -253,7 +253,7 @@ mod tests {
     type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
     fn tree(store: &Store) -> Entries {
-        store.tree_source().range(&[0], &[0xff], usize::MAX).unwrap()
+        store.tree().source().range(&[0], &[0xff], usize::MAX).unwrap()
     }
 
     #[test]
@@ -266,7 +266,7 @@ mod tests {
             let account = initial(id, &account(&body, raw).unwrap()).unwrap();
             naive.set(id, 0, account.header, account.balances[0].1);
         }
-        let root = whole.genesis().unwrap().unwrap().root;
+        let root = whole.chain().genesis().unwrap().unwrap().root;
         assert_eq!(root, fr::to_bytes(&naive.root()));
         assert_eq!(tree(&whole)[0].0, record::ROOTS);
 
@@ -287,9 +287,9 @@ mod tests {
                 }
             }
             let left = store.fail_write(0);
-            assert_eq!(store.genesis().unwrap(), whole.genesis().unwrap(), "write {fault}");
+            assert_eq!(store.chain().genesis().unwrap(), whole.chain().genesis().unwrap(), "write {fault}");
             assert!(tree(&store) == tree(&whole), "write {fault}");
-            assert_eq!(store.genesis_body().unwrap(), whole.genesis_body().unwrap());
+            assert_eq!(store.chain().genesis_body().unwrap(), whole.chain().genesis_body().unwrap());
             assert_eq!(at_pace(&SMALL, &store, &body, &|_, _| panic!()).unwrap(), Imported::AlreadyThere);
             if left > 0 {
                 assert!(taken_up > 10, "{taken_up} of {fault}");
@@ -308,7 +308,7 @@ mod tests {
         let (_dir, fresh) = self::store();
         import(&fresh, &other, &|_, _| {}).unwrap();
         assert!(tree(&store) == tree(&fresh));
-        assert!(store.account(23 * 700).unwrap().is_none());
+        assert!(store.chain().account(23 * 700).unwrap().is_none());
         let different = import(&store, &json(5, 24), &|_, _| {});
         assert!(matches!(different, Err(ImportError::Store(StoreError::Different { .. }))));
     }
@@ -321,8 +321,8 @@ mod tests {
             let map: AccountMap = serde_json::from_slice(&body).unwrap();
             let expected = serde_json::to_vec(&map).unwrap();
             import(&store, &body, &|_, _| {}).unwrap();
-            assert_eq!(store.genesis_body().unwrap().unwrap(), expected);
-            let hash = store.genesis().unwrap().unwrap().content_hash;
+            assert_eq!(store.chain().genesis_body().unwrap().unwrap(), expected);
+            let hash = store.chain().genesis().unwrap().unwrap().content_hash;
             assert_eq!(hash, *blake3::hash(&expected).as_bytes());
         }
     }

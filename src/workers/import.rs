@@ -85,9 +85,9 @@ pub fn block(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError>
     let number = imported.block.block_number.0;
     let canonical = serde_json::to_vec(&imported).map_err(json)?;
     let content_hash = *blake3::hash(&canonical).as_bytes();
-    let genesis = store.genesis()?.ok_or(ImportError::NoGenesis)?;
-    let head = store.head()?;
-    if let Some(present) = store.block(number)? {
+    let genesis = store.chain().genesis()?.ok_or(ImportError::NoGenesis)?;
+    let head = store.chain().head()?;
+    if let Some(present) = store.chain().block(number)? {
         if present.content_hash == content_hash {
             // It may be there only since a moment ago.
             store.sync()?;
@@ -99,7 +99,7 @@ pub fn block(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError>
     if number != expected {
         return Err(StoreError::OutOfOrder { expected, got: number }.into());
     }
-    let previous_root = store.block(head)?.map_or(genesis.root, |block| block.root);
+    let previous_root = store.chain().block(head)?.map_or(genesis.root, |block| block.root);
 
     let block = &imported.block;
     let signatures = check_signatures(block);
@@ -111,7 +111,7 @@ pub fn block(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError>
     let reason = quarantine.as_ref().map(|quarantine| quarantine.cause.clone());
 
     let extra: Vec<u8> = signatures.iter().map(|check: &SignatureCheck| *check as u8).collect();
-    let outcome = store.put_block(NewBlock {
+    let outcome = store.chain().put_block(NewBlock {
         number,
         root: fr::to_bytes(&block.new_root_hash),
         commitment: block.block_commitment.0,
@@ -173,7 +173,7 @@ pub fn put_operation(store: &Store, operation: &AggregatedOperation) -> Result<I
     }
     for block in blocks {
         let number = block.block_number.0;
-        let stored = store.block(number)?;
+        let stored = store.chain().block(number)?;
         if stored.is_none_or(|stored| stored.commitment != block.block_commitment.0) {
             return Err(ImportError::OtherBlock(number));
         }
@@ -181,7 +181,13 @@ pub fn put_operation(store: &Store, operation: &AggregatedOperation) -> Result<I
     let last = blocks.last().map_or(first, |block| block.block_number.0);
     let canonical = serde_json::to_vec(operation).map_err(json)?;
     let content_hash = *blake3::hash(&canonical).as_bytes();
-    Ok(stored(store.put_aggregated_operation(action(operation), first, last, content_hash, &canonical)?))
+    Ok(stored(store.chain().put_aggregated_operation(
+        action(operation),
+        first,
+        last,
+        content_hash,
+        &canonical,
+    )?))
 }
 
 fn action(operation: &AggregatedOperation) -> AggregatedAction {

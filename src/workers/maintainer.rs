@@ -142,7 +142,7 @@ fn quarantine(shared: &Shared, number: u32, reason: &WitnessError) -> Result<(),
         cause: reason.cause.to_string(),
         at_ms: shared.store.now_ms(),
     };
-    shared.store.set_quarantine(number, Some(quarantine)).map_err(|error| {
+    shared.store.chain().set_quarantine(number, Some(quarantine)).map_err(|error| {
         warn!(%error, "the quarantine could not be recorded, it will be tried again");
     })
 }
@@ -152,7 +152,7 @@ fn quarantine(shared: &Shared, number: u32, reason: &WitnessError) -> Result<(),
 /// that block is the first.
 fn run_from(shared: &Shared, first: u32, room: u32, view: &TreeView) -> Result<Vec<Ready>, Trouble> {
     // Before the genesis there is no tree to open either, and that is no trouble.
-    if shared.store.block(first)?.is_none() {
+    if shared.store.chain().block(first)?.is_none() {
         return Ok(Vec::new());
     }
     let start = Instant::now();
@@ -192,14 +192,14 @@ fn run_from(shared: &Shared, first: u32, room: u32, view: &TreeView) -> Result<V
 /// A block with the outcomes of its signature checks; `None` when it is not there, or not to be witnessed.
 fn load(shared: &Shared, number: u32) -> Result<Option<(ImportedBlock, Vec<SignatureCheck>)>, Trouble> {
     let store = &shared.store;
-    let Some(record) = store.block(number)? else { return Ok(None) };
+    let Some(record) = store.chain().block(number)? else { return Ok(None) };
     if record.quarantine.is_some() {
         return Ok(None);
     }
     let passing = |what: &str| Trouble::Passing(format!("{what} of block {number} is missing or damaged"));
-    let body = store.block_body(number)?.ok_or_else(|| passing("the body"))?;
+    let body = store.chain().block_body(number)?.ok_or_else(|| passing("the body"))?;
     let imported: ImportedBlock = serde_json::from_slice(&body).map_err(|_| passing("the body"))?;
-    let extra = store.block_extra(number)?.ok_or_else(|| passing("the signature outcome"))?;
+    let extra = store.chain().block_extra(number)?.ok_or_else(|| passing("the signature outcome"))?;
     let signatures: Result<Vec<SignatureCheck>, Cause> = extra.into_iter().map(TryInto::try_into).collect();
     Ok(Some((imported, signatures.map_err(|_| passing("the signature outcome"))?)))
 }
@@ -244,7 +244,7 @@ fn measure(shared: &Shared, number: u32, hashing: Duration, finishing: Duration)
     metrics.witness_generator.observe("build_witness", hashing);
     metrics.witness_generator.observe("store_witness", finishing);
     metrics.witness_generator.observe("prepare_witness_and_save_it", hashing + finishing);
-    if let Ok(Some(age)) = shared.store.age_of_block(number) {
+    if let Ok(Some(age)) = shared.store.chain().age_of_block(number) {
         metrics.process_block.observe("witnessed", age);
     }
 }
@@ -255,7 +255,8 @@ fn commit(shared: &Shared, ready: &Ready) -> Result<Option<u64>, StoreError> {
     let block = &imported.block;
     let number = block.block_number.0;
     let operations = u32::try_from(block.block_chunks_size).unwrap_or(u32::MAX);
-    let write = || shared.store.prepare_witness(number, operations, |out| hashed.write_json(block, out));
+    let write =
+        || shared.store.tree().prepare_witness(number, operations, |out| hashed.write_json(block, out));
     let witness = if number <= shared.last_verified { None } else { Some(write()?) };
     let bytes = witness.as_ref().map_or(0, |witness| witness.body.body().raw_len());
     loop {
@@ -269,7 +270,7 @@ fn commit(shared: &Shared, ready: &Ready) -> Result<Option<u64>, StoreError> {
         shared.wakeup.wait(before, shared.interval);
     }
     let root = fr::to_bytes(&block.new_root_hash);
-    match shared.store.commit_witness(WitnessCommit { number, witness, delta, root }) {
+    match shared.store.tree().commit_witness(WitnessCommit { number, witness, delta, root }) {
         // Recorded by a try that failed later: the tree is applied now.
         Err(StoreError::OutOfOrder { expected, .. }) if number.checked_add(1) == Some(expected) => {
             Ok(Some(bytes))

@@ -59,7 +59,7 @@ impl Node {
     /// # Errors
     /// When the store cannot be read or a thread cannot be made.
     pub fn start_maintainers(&self, until: u32) -> Result<(), StoreError> {
-        let last_verified = self.store.last_verified_block()?;
+        let last_verified = self.store.chain().last_verified_block()?;
         info!(last_verified, "maintainers start after the last verified block");
         let shared = Arc::new(maintainer::Shared {
             store: self.store.clone(),
@@ -124,7 +124,7 @@ impl Node {
     /// # Errors
     /// When there is no such block, or the store fails.
     pub fn retry(&self, block: u32) -> Result<bool, StoreError> {
-        let retried = self.store.retry(block)?;
+        let retried = self.store.queue().retry(block)?;
         self.wakeup.notify();
         Ok(retried)
     }
@@ -149,7 +149,7 @@ impl Node {
     /// # Errors
     /// When the store cannot be read.
     pub fn needed_provers(&self) -> Result<u64, StoreError> {
-        Ok(self.store.pending_jobs()?.max(self.options.idle_provers))
+        Ok(self.store.queue().pending_jobs()?.max(self.options.idle_provers))
     }
 
     /// Imports the genesis and wakes the workers.
@@ -171,7 +171,7 @@ impl Node {
     /// See [`import::block`].
     pub fn import_block(&self, body: &[u8]) -> Result<(u32, Imported), ImportError> {
         // A large genesis may be under way for long: the answer must not wait for its end.
-        if self.store.genesis()?.is_none() {
+        if self.store.chain().genesis()?.is_none() {
             return Err(ImportError::NoGenesis);
         }
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);

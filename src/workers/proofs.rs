@@ -94,7 +94,7 @@ impl CheckedProof {
         let job_id = u32::try_from(job_id).unwrap_or(0);
         let (first, last) = (first_block.0, last_block.0);
         // Cheap questions first: a proof that cannot be stored is not worth parsing.
-        store.check_publish(job_type(&proof), job_id, first, last)?;
+        store.queue().check_publish(job_type(&proof), job_id, first, last)?;
         let json = match &proof {
             JobResultData::BlockProof(proof) => serde_json::to_vec(proof),
             JobResultData::AggregatedBlockProof(proof) => serde_json::to_vec(proof),
@@ -143,10 +143,12 @@ impl CheckedProof {
     pub fn store(&self, store: &Store) -> Result<(), PublishRefused> {
         let proof = NewProof { job_id: self.job_id, first: self.first, last: self.last, json: &self.json };
         match job_type(&self.proof) {
-            JobType::Single => store.publish_single(proof)?,
-            JobType::Aggregated => store.publish_aggregated(proof)?,
+            JobType::Single => store.queue().publish_single(proof)?,
+            JobType::Aggregated => store.queue().publish_aggregated(proof)?,
         }
-        if let (JobType::Single, Ok(Some(age))) = (job_type(&self.proof), store.age_of_block(self.first)) {
+        if let (JobType::Single, Ok(Some(age))) =
+            (job_type(&self.proof), store.chain().age_of_block(self.first))
+        {
             store.metrics().process_block.observe("proven", age);
         }
         Ok(())
@@ -156,9 +158,9 @@ impl CheckedProof {
     fn refuse<T>(&self, store: &Store, refused: PublishRefused) -> Result<T, PublishRefused> {
         if let Some(fault) = refused.fault() {
             store.metrics().rejected_proofs.add(fault, 1);
-            let prover = store.job(self.job_id)?.and_then(|job| job.holder);
+            let prover = store.queue().job(self.job_id)?.and_then(|job| job.holder);
             let (job_id, reason, at_ms) = (self.job_id, refused.to_string(), store.now_ms());
-            store.reject(RejectedProof { job_id, prover, reason, at_ms, body: self.json.clone() })?;
+            store.queue().reject(RejectedProof { job_id, prover, reason, at_ms, body: self.json.clone() })?;
         }
         Err(refused)
     }
@@ -172,7 +174,7 @@ fn job_type(proof: &JobResultData) -> JobType {
 }
 
 fn block(store: &Store, number: u32) -> Result<BlockRecord, PublishRefused> {
-    let record = store.block(number)?;
+    let record = store.chain().block(number)?;
     Ok(record.ok_or_else(|| StoreError::NotFound { what: format!("block {number}") })?)
 }
 

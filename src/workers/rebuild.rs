@@ -115,13 +115,13 @@ impl<'a> Rebuild<'a> {
     /// # Errors
     /// [`StoreError::Conflict`] when there is a genesis.
     pub fn new(store: &'a Store) -> Result<Self, StoreError> {
-        if store.genesis()?.is_some() {
+        if store.chain().genesis()?.is_some() {
             return Err(StoreError::Conflict { what: "what the data folder holds: it must be empty".into() });
         }
         Ok(Self { store, report: RebuildReport::default(), unproven: 0, unaggregated: 0 })
     }
 
-    /// The genesis, as [`Store::genesis_body`] gave it. `progress` is told how many accounts are done, and of how many.
+    /// The genesis, as [`ChainStore::genesis_body`] gave it. `progress` is told how many accounts are done, and of how many.
     ///
     /// # Errors
     /// See [`Rebuild`].
@@ -130,20 +130,20 @@ impl<'a> Rebuild<'a> {
             return self.leave_out(Item::Genesis, of_item(error)?);
         }
         self.report.genesis = true;
-        let stored = self.store.genesis()?.map(|genesis| genesis.content_hash);
+        let stored = self.store.chain().genesis()?.map(|genesis| genesis.content_hash);
         if stored != Some(*blake3::hash(body).as_bytes()) {
             return self.leave_out(Item::Genesis, OTHER_FORM);
         }
         Ok(true)
     }
 
-    /// A block, as [`Store::block_body`] gave it.
+    /// A block, as [`ChainStore::block_body`] gave it.
     ///
     /// # Errors
     /// See [`Rebuild`].
     pub fn block(&mut self, number: u32, body: &[u8]) -> Result<bool, StoreError> {
         let item = Item::Block(number);
-        let next = self.store.head()?.saturating_add(1);
+        let next = self.store.chain().head()?.saturating_add(1);
         if number != next {
             return self.leave_out(item, format!("it does not follow the block before: block {next} does"));
         }
@@ -193,14 +193,14 @@ impl<'a> Rebuild<'a> {
         }
         self.report.proofs += 1;
         if self.unproven == 0 {
-            let elsewhere = self.store.last_block_of(AggregatedAction::PublishProofBlocksOnchain)?;
-            self.unproven = elsewhere.max(self.store.last_verified_block()?).saturating_add(1);
+            let elsewhere = self.store.chain().last_block_of(AggregatedAction::PublishProofBlocksOnchain)?;
+            self.unproven = elsewhere.max(self.store.chain().last_verified_block()?).saturating_add(1);
         }
-        while self.store.has_single_proof(self.unproven)? {
+        while self.store.queue().has_single_proof(self.unproven)? {
             self.unproven = self.unproven.saturating_add(1);
         }
         if block < self.unproven {
-            self.store.add_single_job(block)?;
+            self.store.queue().add_single_job(block)?;
         }
         Ok(true)
     }
@@ -221,18 +221,20 @@ impl<'a> Rebuild<'a> {
         }
         self.report.aggregated_proofs += 1;
         if self.unaggregated == 0 {
-            let elsewhere = self.store.last_block_of(AggregatedAction::PublishProofBlocksOnchain)?;
+            let elsewhere = self.store.chain().last_block_of(AggregatedAction::PublishProofBlocksOnchain)?;
             self.unaggregated = elsewhere.saturating_add(1);
         }
         let create = AggregatedAction::CreateProofBlocks;
-        while let Some(operation) = self.store.aggregated_operation_covering(create, self.unaggregated)? {
-            if !self.store.has_aggregated_proof(operation.first, operation.last)? {
+        while let Some(operation) =
+            self.store.chain().aggregated_operation_covering(create, self.unaggregated)?
+        {
+            if !self.store.queue().has_aggregated_proof(operation.first, operation.last)? {
                 break;
             }
             self.unaggregated = operation.last.saturating_add(1);
         }
         if last < self.unaggregated {
-            match self.store.add_aggregated_job(first, last) {
+            match self.store.queue().add_aggregated_job(first, last) {
                 // The data of the job is made of the proofs: without them there is no job, and nobody asks for one.
                 Ok(_) | Err(StoreError::MissingProof { .. }) => {}
                 Err(error) => return Err(error),
@@ -262,7 +264,7 @@ impl<'a> Rebuild<'a> {
         proof: &KeptProof,
         checked: Result<(), PublishRefused>,
     ) -> Result<bool, StoreError> {
-        let kept = checked.and_then(|()| Ok(self.store.keep_proof(job_type, proof)?));
+        let kept = checked.and_then(|()| Ok(self.store.queue().keep_proof(job_type, proof)?));
         match kept {
             Ok(()) => Ok(true),
             Err(PublishRefused::Store(error) | PublishRefused::Queue(PublishError::Store(error))) => {

@@ -11,7 +11,7 @@ use crate::store::{Preference, Store, StoreError};
 type Jobs = Vec<(JobType, u32, u32, JobStatus)>;
 
 fn jobs(store: &Store) -> Jobs {
-    let jobs = store.jobs(None, 0, 1_000).unwrap().into_iter();
+    let jobs = store.queue().jobs(None, 0, 1_000).unwrap().into_iter();
     let mut jobs: Jobs = jobs.map(|job| (job.job_type, job.first, job.last, job.status)).collect();
     jobs.sort_by_key(|job| (job.0.priority(), job.2));
     jobs
@@ -60,13 +60,16 @@ fn everything_comes_back_as_it_was_and_only_what_is_unproven_gets_a_job() {
     };
     assert_eq!(report, expected);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
-    assert_eq!(store.genesis_body().unwrap().unwrap(), sample.genesis);
+    assert_eq!(store.chain().genesis_body().unwrap().unwrap(), sample.genesis);
     for (number, body) in (1..).zip(&sample.blocks) {
-        assert_eq!(&store.block_body(number).unwrap().unwrap(), body);
+        assert_eq!(&store.chain().block_body(number).unwrap().unwrap(), body);
     }
-    assert_eq!(store.single_proof(7).unwrap().unwrap(), sample.proof(7, "").json);
-    assert_eq!(store.aggregated_proof(1, 2).unwrap().unwrap(), sample.aggregated_proof(1, 2, "").json);
-    let kept = store.proofs(Single, Some((5, 5)), 9).unwrap();
+    assert_eq!(store.queue().single_proof(7).unwrap().unwrap(), sample.proof(7, "").json);
+    assert_eq!(
+        store.queue().aggregated_proof(1, 2).unwrap().unwrap(),
+        sample.aggregated_proof(1, 2, "").json
+    );
+    let kept = store.queue().proofs(Single, Some((5, 5)), 9).unwrap();
     assert_eq!(kept.len(), 1);
     assert_eq!((kept[0].prover.as_deref(), kept[0].stored_at_ms), (Some("ada"), 7));
 
@@ -75,7 +78,7 @@ fn everything_comes_back_as_it_was_and_only_what_is_unproven_gets_a_job() {
     let mut expected = vec![(Aggregated, 1, 2, Done)];
     expected.extend((1..=5).map(done));
     assert_eq!(jobs(&store), expected);
-    assert_eq!(store.job(1).unwrap().unwrap().holder.as_deref(), Some("ada"));
+    assert_eq!(store.queue().job(1).unwrap().unwrap().holder.as_deref(), Some("ada"));
 
     run(&store, |store| jobs(store).len() == 10);
     let expected = vec![
@@ -92,7 +95,7 @@ fn everything_comes_back_as_it_was_and_only_what_is_unproven_gets_a_job() {
     ];
     assert_eq!(jobs(&store), expected);
     let mut handed_out = Vec::new();
-    while let Some(job) = store.claim("late", Preference::default()).unwrap() {
+    while let Some(job) = store.queue().claim("late", Preference::default()).unwrap() {
         handed_out.push((job.first, job.last));
     }
     assert_eq!(handed_out, [(3, 4), (6, 6), (8, 8)]);
@@ -139,8 +142,11 @@ fn an_aggregated_proof_without_its_proofs_is_kept_and_has_no_job() {
     assert!(rebuild.aggregated_proof(&sample.aggregated_proof(1, 2, "bob")).unwrap());
     assert_eq!(rebuild.finish().unwrap().aggregated_proofs, 1);
     assert_eq!(jobs(&store), vec![]);
-    run(&store, |store| store.tree_head().unwrap() == 2);
-    assert_eq!(store.aggregated_proof(1, 2).unwrap().unwrap(), sample.aggregated_proof(1, 2, "").json);
+    run(&store, |store| store.tree().head().unwrap() == 2);
+    assert_eq!(
+        store.queue().aggregated_proof(1, 2).unwrap().unwrap(),
+        sample.aggregated_proof(1, 2, "").json
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::rebuild::{Rebuild, RebuildReport};
 use crate::store::{
     BlobKind, BlobLabel, Finding, Inspection, KeptProof, Replacement, Salvage, Severity, Source, Store,
-    StoreError, StoreOptions,
+    StoreError, StoreOptions, is_data_folder,
 };
 
 /// Why a folder was not repaired; it is as it was.
@@ -53,7 +53,7 @@ pub struct Replaced {
 /// # Errors
 /// See [`RepairError`].
 pub fn repair(dir: &Path, options: &StoreOptions, progress: Progress<'_>) -> Result<Repaired, RepairError> {
-    if !Store::is_data_folder(dir) {
+    if !is_data_folder(dir) {
         return Err(StoreError::NotFound { what: format!("data folder {}", dir.display()) }.into());
     }
     let replacement = Replacement::begin(dir)?;
@@ -111,7 +111,7 @@ fn fill(
     let Filling { rebuild, lost, .. } = filling;
     let report = rebuild.finish()?;
     for rejected in &salvage.rejected {
-        fresh.reject(rejected.clone())?;
+        fresh.queue().reject(rejected.clone())?;
     }
     fresh.sync()?;
     Ok((report, lost))

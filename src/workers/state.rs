@@ -23,7 +23,7 @@ impl State for Imported<'_> {
     }
 
     fn balances(&self, account: u32, tokens: u32) -> Result<Vec<(u32, u128)>, StateError> {
-        let mut balances = self.0.balances(account, 0, tokens as usize).map_err(unreadable)?;
+        let mut balances = self.0.chain().balances(account, 0, tokens as usize).map_err(unreadable)?;
         balances.retain(|(token, _)| *token < tokens);
         Ok(balances)
     }
@@ -118,11 +118,11 @@ pub trait Accounts {
 /// The accounts after the last imported block.
 impl Accounts for Store {
     fn account(&self, account: u32) -> Result<Option<AccountState>, StoreError> {
-        Store::account(self, account)
+        self.chain().account(account)
     }
 
     fn balance(&self, account: u32, token: u32) -> Result<u128, StoreError> {
-        Store::balance(self, account, token)
+        self.chain().balance(account, token)
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn check(
     root: [u8; 32],
     progress: &dyn Fn(u64, u64),
 ) -> Vec<Finding> {
-    let source = store.tree_source();
+    let source = store.tree().source();
     let of = ledger.ids().len() as u64;
     let mut check =
         TreeCheck { source: &*source, ledger, findings: Vec::new(), records: 0, leaves: 0, of, progress };
@@ -83,7 +83,7 @@ impl TreeCheck<'_> {
                 format!("it has {} leaves, genesis and blocks make {expected}", self.leaves),
             );
         }
-        if store.count_tree_records().is_ok_and(|stored| stored > self.records) {
+        if store.tree().count_records().is_ok_and(|stored| stored > self.records) {
             self.found("table `account_tree`", "there are records that belong to no leaf".into());
         }
         Ok(())

@@ -46,7 +46,7 @@ impl Updater {
 
     /// One round; whether anything changed that may make more possible.
     fn round(&mut self) -> Result<bool, StoreError> {
-        let expired = self.store.expire()?;
+        let expired = self.store.queue().expire()?;
         if !expired.is_empty() {
             warn!(jobs = ?expired, "leases ran out without a heartbeat; the jobs are idle again");
         }
@@ -67,11 +67,11 @@ impl Updater {
 
     /// Drops what verified blocks do not need any more, each time there are more of them.
     fn clear_verified(&mut self) -> Result<(), StoreError> {
-        let (Some(keep), verified) = (self.keep_verified, self.store.last_verified_block()?) else {
+        let (Some(keep), verified) = (self.keep_verified, self.store.chain().last_verified_block()?) else {
             return Ok(());
         };
         if verified > self.cleared {
-            let dropped = self.store.drop_verified(keep)?;
+            let dropped = self.store.queue().drop_verified(keep)?;
             self.cleared = verified;
             debug!(verified, ?dropped, "verified blocks cleared out");
         }
@@ -81,12 +81,12 @@ impl Updater {
 
 fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
     let mut added = false;
-    let mut next = store.last_block_in_queue(JobType::Single)?.saturating_add(1);
+    let mut next = store.queue().last_block_in_queue(JobType::Single)?.saturating_add(1);
     // Blocks that were verified before their turn need no proof any more.
-    if store.witness(next)?.is_none() {
-        next = next.max(store.last_verified_block()?.saturating_add(1));
+    if store.tree().witness(next)?.is_none() {
+        next = next.max(store.chain().last_verified_block()?.saturating_add(1));
     }
-    while store.witness(next)?.is_some() {
+    while store.tree().witness(next)?.is_some() {
         added |= add_single_job(store, next)?;
         next = next.saturating_add(1);
     }
@@ -95,9 +95,9 @@ fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
 
 /// Makes the job of a witnessed block, unless it has one; whether there is a new one to prove.
 fn add_single_job(store: &Store, block: u32) -> Result<bool, StoreError> {
-    let AddJob::Added(id) = store.add_single_job(block)? else { return Ok(false) };
+    let AddJob::Added(id) = store.queue().add_single_job(block)? else { return Ok(false) };
     // A proof from another folder comes without its job.
-    let proven = store.has_single_proof(block)?;
+    let proven = store.queue().has_single_proof(block)?;
     info!(job = id, block, proven, "job added");
     Ok(!proven)
 }
@@ -107,21 +107,21 @@ fn add_single_job(store: &Store, block: u32) -> Result<bool, StoreError> {
 fn add_missing_jobs(store: &Store, first: u32, last: u32) -> Result<bool, StoreError> {
     let mut added = false;
     for block in first..=last {
-        added |= store.witness(block)?.is_some() && add_single_job(store, block)?;
+        added |= store.tree().witness(block)?.is_some() && add_single_job(store, block)?;
     }
     Ok(added)
 }
 
 fn add_aggregated_jobs(store: &Store) -> Result<bool, StoreError> {
     let mut added = false;
-    let mut next = store.last_block_in_queue(JobType::Aggregated)?.saturating_add(1);
+    let mut next = store.queue().last_block_in_queue(JobType::Aggregated)?.saturating_add(1);
     while let Some(operation) =
-        store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
+        store.chain().aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
     {
         let (first, last) = (operation.first, operation.last);
         next = last.saturating_add(1);
-        let proven = store.has_aggregated_proof(first, last)?;
-        match store.add_aggregated_job(first, last) {
+        let proven = store.queue().has_aggregated_proof(first, last)?;
+        match store.queue().add_aggregated_job(first, last) {
             Ok(AddJob::Added(id)) => {
                 info!(job = id, first, last, proven, "aggregated job added");
                 added |= !proven;

@@ -189,7 +189,7 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
     }
     assert_eq!(server.terminate(), Some(0));
     let store = Store::open(&folder, StoreOptions::default()).unwrap();
-    assert_eq!((store.head().unwrap(), store.tree_head().unwrap()), (BLOCKS, BLOCKS));
+    assert_eq!((store.chain().head().unwrap(), store.tree().head().unwrap()), (BLOCKS, BLOCKS));
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 

@@ -48,9 +48,10 @@ fn numbers(child: &mut Child, words: &str, enough: usize) -> Vec<u32> {
 
 /// Everything of the accounts and the tree.
 fn content(store: &Store) -> (Vec<Entry>, Vec<String>) {
-    let tree = store.tree_source().range(&[0], &[0xff], usize::MAX).unwrap();
-    let accounts = (0..ACCOUNTS)
-        .map(|id| format!("{:?} {:?}", store.account(id).unwrap(), store.balances(id, 0, 10).unwrap()));
+    let tree = store.tree().source().range(&[0], &[0xff], usize::MAX).unwrap();
+    let accounts = (0..ACCOUNTS).map(|id| {
+        format!("{:?} {:?}", store.chain().account(id).unwrap(), store.chain().balances(id, 0, 10).unwrap())
+    });
     (tree, accounts.collect())
 }
 
@@ -83,18 +84,18 @@ fn a_genesis_that_is_killed_again_and_again_is_that_of_an_undisturbed_import() {
             break;
         }
         let store = open(&killed);
-        assert_eq!(store.genesis().unwrap(), None, "only the end makes it exist");
-        assert_eq!(store.tree_source().get(record::ROOTS).unwrap(), None);
+        assert_eq!(store.chain().genesis().unwrap(), None, "only the end makes it exist");
+        assert_eq!(store.tree().source().get(record::ROOTS).unwrap(), None);
     }
     let resumed = numbers(&mut import(&killed, &chain), RESUMED, usize::MAX);
     assert!(resumed.len() == 1 && resumed[0] >= done, "{resumed:?}, {done} were done");
     assert_eq!(numbers(&mut import(&whole, &chain), RESUMED, usize::MAX), Vec::<u32>::new());
 
     let (killed, whole) = (open(&killed), open(&whole));
-    assert_eq!(killed.genesis().unwrap(), whole.genesis().unwrap());
-    assert_eq!(killed.genesis().unwrap().unwrap().root, fr::to_bytes(&root));
-    assert_eq!(killed.genesis_body().unwrap(), whole.genesis_body().unwrap());
+    assert_eq!(killed.chain().genesis().unwrap(), whole.chain().genesis().unwrap());
+    assert_eq!(killed.chain().genesis().unwrap().unwrap().root, fr::to_bytes(&root));
+    assert_eq!(killed.chain().genesis_body().unwrap(), whole.chain().genesis_body().unwrap());
     assert!(content(&killed) == content(&whole));
-    assert_eq!(killed.head().unwrap(), 1);
+    assert_eq!(killed.chain().head().unwrap(), 1);
     assert_eq!(killed.check_everything().unwrap(), Vec::<String>::new());
 }

@@ -110,28 +110,28 @@ fn witnesses(server: &Server, blocks: u32) -> Vec<Vec<u8>> {
 fn check_restored(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
-    let head = store.head().unwrap();
+    let head = store.chain().head().unwrap();
     assert!(head as usize >= acknowledged.blocks);
     for (number, block) in (1..=head).zip(&chain.blocks) {
-        assert!(store.block_body(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
+        assert!(store.chain().block_body(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
     }
-    let commits = store.aggregated_operations(AggregatedAction::CommitBlocks, 0, 1_000).unwrap();
+    let commits = store.chain().aggregated_operations(AggregatedAction::CommitBlocks, 0, 1_000).unwrap();
     assert!(commits.len() >= acknowledged.operations);
     for ((kind, first, last), (prover, json)) in &acknowledged.proofs {
         let stored = match *kind {
-            "single" => store.single_proof(*first),
-            _ => store.aggregated_proof(*first, *last),
+            "single" => store.queue().single_proof(*first),
+            _ => store.queue().aggregated_proof(*first, *last),
         };
         assert!(stored.unwrap().as_ref() == Some(json), "{kind} {first} to {last}");
         if *kind == "single" {
             let after = Some((first - 1, first - 1)).filter(|_| *first > 1);
-            assert_eq!(store.proofs(Single, after, 1).unwrap()[0].prover.as_ref(), Some(prover));
+            assert_eq!(store.queue().proofs(Single, after, 1).unwrap()[0].prover.as_ref(), Some(prover));
         }
     }
-    for proof in store.proofs(Single, None, 1_000).unwrap() {
+    for proof in store.queue().proofs(Single, None, 1_000).unwrap() {
         assert!(proof.last <= head);
     }
-    assert!(store.jobs(None, 0, 1_000).unwrap().iter().all(|job| job.status == JobStatus::Done));
+    assert!(store.queue().jobs(None, 0, 1_000).unwrap().iter().all(|job| job.status == JobStatus::Done));
 }
 
 /// Ends the threads that look at it, also when the test fails.
@@ -230,7 +230,7 @@ fn of_a_server_under_load() {
 fn check_done(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
-    let jobs = store.jobs(None, 0, 1_000).unwrap();
+    let jobs = store.queue().jobs(None, 0, 1_000).unwrap();
     let mut single: Vec<u32> =
         jobs.iter().filter(|job| job.job_type == Single).map(|job| job.first).collect();
     single.sort_unstable();
@@ -238,8 +238,8 @@ fn check_done(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
     assert!(jobs.iter().all(|job| job.job_type != Single || job.status == JobStatus::Done));
     for ((kind, first, last), (_, json)) in &acknowledged.proofs {
         let stored = match *kind {
-            "single" => store.single_proof(*first),
-            _ => store.aggregated_proof(*first, *last),
+            "single" => store.queue().single_proof(*first),
+            _ => store.queue().aggregated_proof(*first, *last),
         };
         assert!(stored.unwrap().as_ref() == Some(json), "{kind} {first} to {last}");
     }
@@ -414,7 +414,7 @@ fn a_restore_is_whole_or_not_there() {
     run_well(&["restore", path(&backup), "--data-dir", path(&anew)]);
     let store = Store::open(&anew, StoreOptions::default()).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
-    assert_eq!(store.head().unwrap(), 30);
+    assert_eq!(store.chain().head().unwrap(), 30);
 }
 
 #[test]
@@ -425,22 +425,22 @@ fn of_format_1_is_read_by_every_later_version() {
     let chain = Chain::sample();
     let store = Store::open(&folder.path().join("data"), StoreOptions::default()).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
-    assert_eq!(store.head().unwrap(), 8);
+    assert_eq!(store.chain().head().unwrap(), 8);
     for (number, block) in (1..).zip(&chain.blocks) {
-        assert!(store.block_body(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
+        assert!(store.chain().block_body(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
     }
     let genesis: zksync_witness_server::domain::AccountMap = serde_json::from_str(&chain.genesis).unwrap();
-    assert!(store.genesis_body().unwrap().unwrap() == serde_json::to_vec(&genesis).unwrap());
-    let proofs = store.proofs(Single, None, 100).unwrap();
+    assert!(store.chain().genesis_body().unwrap().unwrap() == serde_json::to_vec(&genesis).unwrap());
+    let proofs = store.queue().proofs(Single, None, 100).unwrap();
     assert!(proofs.iter().map(|proof| proof.first).eq([1, 2, 3, 4, 5, 7]));
     assert!(proofs.iter().all(|proof| proof.prover.as_deref() == Some("ada")));
     for proof in &proofs {
         let expected = sample_single_proof(&chain.input(proof.first.into()), proof.first.into());
         assert!(store.read_blob(&proof.body).unwrap() == serde_json::to_vec(&expected).unwrap());
     }
-    assert!(store.has_aggregated_proof(1, 4).unwrap());
+    assert!(store.queue().has_aggregated_proof(1, 4).unwrap());
     let operations = |action| {
-        let found = store.aggregated_operations(action, 0, 100).unwrap();
+        let found = store.chain().aggregated_operations(action, 0, 100).unwrap();
         found.iter().map(|operation| (operation.first, operation.last)).collect::<Vec<_>>()
     };
     assert_eq!(operations(AggregatedAction::CommitBlocks), [(1, 6)]);

@@ -170,9 +170,9 @@ fn maintainers_wait_for_space() {
     node.start().unwrap();
     // Twenty times the interval.
     std::thread::sleep(Duration::from_millis(400));
-    assert_eq!((store.tree_head().unwrap(), store.counts().unwrap().idle), (0, 0));
+    assert_eq!((store.tree().head().unwrap(), store.queue().counts().unwrap().idle), (0, 0));
     server.free(2 * FLOOR);
-    until(|| (store.counts().unwrap().idle == 1).then_some(()));
-    assert_eq!(store.tree_head().unwrap(), 1);
+    until(|| (store.queue().counts().unwrap().idle == 1).then_some(()));
+    assert_eq!(store.tree().head().unwrap(), 1);
     node.stop();
 }

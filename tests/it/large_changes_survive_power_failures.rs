@@ -102,7 +102,7 @@ fn import(store: &Store, number: u32) {
         changes: &changes,
         quarantine: None,
     };
-    store.put_block(new).unwrap();
+    store.chain().put_block(new).unwrap();
 }
 
 fn witness(store: &Store, number: u32) {
@@ -111,20 +111,25 @@ fn witness(store: &Store, number: u32) {
     let mut changes: Vec<Change> = (0..ACCOUNTS).filter(|id| is_changed(*id, number)).map(change).collect();
     let root = |number: u32| Some(number.to_be_bytes().to_vec());
     changes.push(Change { key: ROOTS.to_vec(), old: root(number - 1), new: root(number) });
-    let witness = Some(store.prepare_witness(number, 10, |out| out.write_all(&block_body(number))).unwrap());
+    let witness =
+        Some(store.tree().prepare_witness(number, 10, |out| out.write_all(&block_body(number))).unwrap());
     let delta = ChangeSet { changes };
-    store.commit_witness(WitnessCommit { number, witness, delta: &delta, root: [number as u8; 32] }).unwrap();
+    store
+        .tree()
+        .commit_witness(WitnessCommit { number, witness, delta: &delta, root: [number as u8; 32] })
+        .unwrap();
 }
 
 /// Publishes the proof of every block that has none.
 fn prove(store: &Store, head: u32) {
-    for number in (1..=head).filter(|number| !store.has_single_proof(*number).unwrap()) {
-        store.add_single_job(number).unwrap();
+    for number in (1..=head).filter(|number| !store.queue().has_single_proof(*number).unwrap()) {
+        store.queue().add_single_job(number).unwrap();
     }
-    store.release("prover").unwrap();
-    while let Some(job) = store.claim("prover", Preference::default()).unwrap() {
+    store.queue().release("prover").unwrap();
+    while let Some(job) = store.queue().claim("prover", Preference::default()).unwrap() {
         let proof = proof(job.first);
         store
+            .queue()
             .publish_single(NewProof { job_id: job.id, first: job.first, last: job.last, json: &proof })
             .unwrap();
     }
@@ -137,8 +142,8 @@ fn the_writer() {
     let store = open(Path::new(&folder));
     genesis(&store);
     loop {
-        let number = store.tree_head().unwrap() + 1;
-        if store.head().unwrap() < number {
+        let number = store.tree().head().unwrap() + 1;
+        if store.chain().head().unwrap() < number {
             import(&store, number);
         }
         witness(&store, number);
@@ -151,24 +156,27 @@ fn the_writer() {
 /// Everything up to the acknowledged block is there, and all of it belongs to one moment.
 fn look(folder: &Path, acknowledged: u32, when: &str) -> u32 {
     let store = open(folder);
-    let (head, tree_head) = (store.head().unwrap(), store.tree_head().unwrap());
+    let (head, tree_head) = (store.chain().head().unwrap(), store.tree().head().unwrap());
     assert!(acknowledged <= tree_head && tree_head <= head, "{when}: {acknowledged}, {tree_head}, {head}");
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new(), "{when}");
     for number in 1..=head {
-        assert!(store.block_body(number).unwrap() == Some(block_body(number)), "{when}: block {number}");
-        let stored = store.single_proof(number).unwrap();
+        assert!(
+            store.chain().block_body(number).unwrap() == Some(block_body(number)),
+            "{when}: block {number}"
+        );
+        let stored = store.queue().single_proof(number).unwrap();
         let good = stored.as_ref().map_or(number > acknowledged, |stored| *stored == proof(number));
         assert!(good, "{when}: proof {number}");
     }
-    if store.genesis().unwrap().is_none() {
+    if store.chain().genesis().unwrap().is_none() {
         return 0;
     }
     for id in 0..ACCOUNTS {
-        assert_eq!(store.account(id).unwrap(), Some(account(id, head)), "{when}: account {id}");
-        assert_eq!(store.balance(id, TOKEN).unwrap(), balance(id, head), "{when}: balance of {id}");
+        assert_eq!(store.chain().account(id).unwrap(), Some(account(id, head)), "{when}: account {id}");
+        assert_eq!(store.chain().balance(id, TOKEN).unwrap(), balance(id, head), "{when}: balance of {id}");
     }
     let nodes: BTreeMap<_, _> =
-        store.tree_source().range(&[0], &[0xff], usize::MAX).unwrap().into_iter().collect();
+        store.tree().source().range(&[0], &[0xff], usize::MAX).unwrap().into_iter().collect();
     let mut expected: BTreeMap<_, _> = (0..ACCOUNTS).map(|id| (node_key(id), node(id, tree_head))).collect();
     expected.insert(ROOTS.to_vec(), tree_head.to_be_bytes().to_vec());
     assert!(nodes == expected, "{when}: the tree is not the one after block {tree_head}");

@@ -18,7 +18,7 @@ fn node(folder: &Path, witness_generators: u32) -> Arc<Node> {
 
 fn wait_for_witness(node: &Node, block: u32) {
     let start = Instant::now();
-    while node.store().witness(block).unwrap().is_none() {
+    while node.store().tree().witness(block).unwrap().is_none() {
         assert!(start.elapsed() < Duration::from_secs(120), "no witness of block {block}");
         assert!(!node.has_failed());
         std::thread::sleep(Duration::from_millis(5));
@@ -29,7 +29,7 @@ fn check_all(node: &Node) {
     let chain = vectors::shipped().into_iter().find(|chain| chain.name == "chain_mixed").unwrap();
     for (number, expected) in (1u32..).zip(&chain.expected) {
         wait_for_witness(node, number);
-        let record = node.store().witness(number).unwrap().unwrap();
+        let record = node.store().tree().witness(number).unwrap().unwrap();
         let witness = node.store().read_blob(&record.body).unwrap();
         assert!(witness == vectors::read(expected), "block {number} differs");
     }
@@ -76,7 +76,7 @@ fn an_import_slower_than_the_witnesses_and_a_restart_in_between() {
     check_all(&node_now);
     // The updater has made one job of each.
     let start = Instant::now();
-    while node_now.store().counts().unwrap().idle < 8 {
+    while node_now.store().queue().counts().unwrap().idle < 8 {
         assert!(start.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -100,7 +100,7 @@ fn verified_blocks_are_cleared_out_when_asked() {
         blocks.push(imported["block"].clone());
     }
     wait_for_witness(&node, 3);
-    let jobs = || node.store().counts().unwrap().idle;
+    let jobs = || node.store().queue().counts().unwrap().idle;
     let start = Instant::now();
     while jobs() < 3 {
         assert!(start.elapsed() < Duration::from_secs(60));
@@ -108,15 +108,15 @@ fn verified_blocks_are_cleared_out_when_asked() {
     }
     // Blocks 1 and 2 are dropped only once their jobs are done or gone.
     for job in [1, 2] {
-        node.store().drop_job(job).unwrap();
+        node.store().queue().drop_job(job).unwrap();
     }
     let execute = serde_json::json!({"ExecuteBlocks": {"blocks": blocks}});
     node.import_aggregated_operation(execute.to_string().as_bytes()).unwrap();
-    while node.store().witness(2).unwrap().is_some() {
+    while node.store().tree().witness(2).unwrap().is_some() {
         assert!(start.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(node.store().witness(1).unwrap().is_none());
-    assert!(node.store().witness(3).unwrap().is_some(), "one verified block is kept");
+    assert!(node.store().tree().witness(1).unwrap().is_none());
+    assert!(node.store().tree().witness(3).unwrap().is_some(), "one verified block is kept");
     node.stop();
 }

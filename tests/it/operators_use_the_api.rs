@@ -105,7 +105,10 @@ fn a_block_whose_cause_is_gone_gets_its_witness_when_it_is_tried_again() {
     ]);
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
     let cause = "something that is gone".to_owned();
-    store.set_quarantine(1, Some(Quarantine { op_index: None, op_kind: None, cause, at_ms: 1 })).unwrap();
+    store
+        .chain()
+        .set_quarantine(1, Some(Quarantine { op_index: None, op_kind: None, cause, at_ms: 1 }))
+        .unwrap();
     store.sync().unwrap();
     drop(store);
     wait_until_closed(folder.path()).unwrap();

@@ -72,8 +72,8 @@ fn sample_prover() -> PathBuf {
 
 /// How many blocks have a proof, and how many are in an aggregated one; the server must not be running.
 fn count(store: &Store) -> (u32, u32) {
-    let proven = (1..=8).filter(|block| store.has_single_proof(*block).unwrap()).count();
-    let jobs = store.jobs(None, 0, 1000).unwrap();
+    let proven = (1..=8).filter(|block| store.queue().has_single_proof(*block).unwrap()).count();
+    let jobs = store.queue().jobs(None, 0, 1000).unwrap();
     let aggregated = jobs
         .iter()
         .filter(|job| job.job_type == JobType::Aggregated && job.status == JobStatus::Done)
@@ -119,7 +119,7 @@ fn every_proof_is_there_once_after_three_kills() {
     }
 
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
-    let jobs = store.jobs(None, 0, 1000).unwrap();
+    let jobs = store.queue().jobs(None, 0, 1000).unwrap();
     let mut ranges: Vec<_> = jobs.iter().map(|job| (job.job_type as u8, job.first, job.last)).collect();
     ranges.sort_unstable();
     ranges.dedup();
@@ -127,8 +127,8 @@ fn every_proof_is_there_once_after_three_kills() {
     for job in &jobs {
         assert_eq!(job.status, JobStatus::Done);
         let proof = match job.job_type {
-            JobType::Single => store.single_proof(job.first),
-            JobType::Aggregated => store.aggregated_proof(job.first, job.last),
+            JobType::Single => store.queue().single_proof(job.first),
+            JobType::Aggregated => store.queue().aggregated_proof(job.first, job.last),
         };
         assert!(proof.unwrap().is_some(), "job {} is done and has no proof", job.id);
     }

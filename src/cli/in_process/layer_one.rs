@@ -45,11 +45,14 @@ type ProvenRange = (Vec<u8>, Vec<u8>);
 
 /// The next range to execute, if its proof is there.
 fn proven_range(store: &Store) -> Result<Option<ProvenRange>, StoreError> {
-    let next = store.last_verified_block()?.saturating_add(1);
-    let Some(operation) = store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
+    let next = store.chain().last_verified_block()?.saturating_add(1);
+    let Some(operation) =
+        store.chain().aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
     else {
         return Ok(None);
     };
-    let Some(proof) = store.aggregated_proof(operation.first, operation.last)? else { return Ok(None) };
+    let Some(proof) = store.queue().aggregated_proof(operation.first, operation.last)? else {
+        return Ok(None);
+    };
     Ok(Some((store.read_blob(&operation.body)?, proof)))
 }

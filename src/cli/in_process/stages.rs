@@ -96,20 +96,20 @@ impl Stages {
     /// # Errors
     /// When the store cannot be read.
     pub fn quarantined(&self) -> Result<Option<(u32, String)>, StoreError> {
-        let first = self.store.quarantined(QUARANTINED)?.into_iter().next();
+        let first = self.store.chain().quarantined(QUARANTINED)?.into_iter().next();
         Ok(first.filter(|(block, _)| *block <= self.blocks()).map(|(block, why)| (block, why.cause)))
     }
 
     fn count(&mut self) -> Result<(), StoreError> {
         let store = Arc::clone(&self.store);
-        self.reach(Stage::Imported, store.head()?);
-        for block in self.reach(Stage::Witnessed, store.tree_head()?) {
+        self.reach(Stage::Imported, store.chain().head()?);
+        for block in self.reach(Stage::Witnessed, store.tree().head()?) {
             self.unproven.insert(block);
         }
         let now = self.elapsed();
         let mut proven = Vec::new();
         for block in &self.unproven {
-            if store.has_single_proof(*block)? {
+            if store.queue().has_single_proof(*block)? {
                 proven.push(*block);
             }
         }
@@ -118,10 +118,11 @@ impl Stages {
             self.set(block, Stage::Proven, now);
         }
         let mut aggregated = self.done[Stage::Aggregated as usize];
-        while let Some(operation) =
-            store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, aggregated + 1)?
+        while let Some(operation) = store
+            .chain()
+            .aggregated_operation_covering(AggregatedAction::CreateProofBlocks, aggregated + 1)?
         {
-            if !store.has_aggregated_proof(operation.first, operation.last)? {
+            if !store.queue().has_aggregated_proof(operation.first, operation.last)? {
                 break;
             }
             aggregated = operation.last;
@@ -130,7 +131,7 @@ impl Stages {
             }
         }
         self.reach(Stage::Aggregated, aggregated);
-        self.reach(Stage::Verified, store.last_verified_block()?);
+        self.reach(Stage::Verified, store.chain().last_verified_block()?);
         Ok(())
     }
 

@@ -16,11 +16,11 @@ const MAX_STEPS: u32 = 10_000;
 pub fn proven(store: &Store, before: u32, status: &Status) -> Result<u32, StoreError> {
     let mut last = before.min(status.blocks.head).max(status.blocks.verified);
     // After a revert, blocks up to `before` may no longer be proven.
-    if last > status.blocks.verified && !store.has_single_proof(last)? {
+    if last > status.blocks.verified && !store.queue().has_single_proof(last)? {
         last = status.blocks.verified;
     }
     for _ in 0..MAX_STEPS {
-        if !store.has_single_proof(last.saturating_add(1))? {
+        if !store.queue().has_single_proof(last.saturating_add(1))? {
             break;
         }
         last = last.saturating_add(1);
@@ -34,10 +34,10 @@ pub fn proven(store: &Store, before: u32, status: &Status) -> Result<u32, StoreE
 /// Fails if the store cannot be read.
 pub fn aggregated(store: &Store, before: u32, status: &Status) -> Result<u32, StoreError> {
     let created = AggregatedAction::CreateProofBlocks;
-    let mut last = before.min(store.last_block_of(created)?).max(status.blocks.verified);
+    let mut last = before.min(store.chain().last_block_of(created)?).max(status.blocks.verified);
     for _ in 0..MAX_STEPS {
-        match store.aggregated_operation_covering(created, last.saturating_add(1))? {
-            Some(next) if store.has_aggregated_proof(next.first, next.last)? => last = next.last,
+        match store.chain().aggregated_operation_covering(created, last.saturating_add(1))? {
+            Some(next) if store.queue().has_aggregated_proof(next.first, next.last)? => last = next.last,
             _ => break,
         }
     }

@@ -54,7 +54,7 @@ pub async fn proof(
     range: Result<Path<RangePath>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let RangePath { first, last } = path_of(range)?;
-    let proof = api.blocking(move |node| Ok(node.store().aggregated_proof(first, last)?)).await?;
+    let proof = api.blocking(move |node| Ok(node.store().queue().aggregated_proof(first, last)?)).await?;
     stored_json(proof, || format!("the aggregated proof of blocks {first} to {last}"))
 }
 

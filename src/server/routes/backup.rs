@@ -12,6 +12,6 @@ use crate::{
 /// A backup as of the moment of the request. It ends with a hash of all of it: an answer that was cut off is not taken for whole.
 #[utoipa::path(get, path = paths::BACKUP, responses((status = OK, content_type = "application/octet-stream", body = [u8])))]
 pub async fn backup(State(api): Shared) -> Result<Response, ApiError> {
-    let snapshot = api.blocking(|node| Ok(node.store().snapshot()?)).await?;
+    let snapshot = api.blocking(|node| Ok(node.store().read_view()?)).await?;
     Ok(stored_json::streamed(BackupSource::new(snapshot), "application/octet-stream"))
 }

@@ -36,7 +36,7 @@ type Number = Result<Path<BlockPath>, PathRejection>;
 /// The genesis, as imported.
 #[utoipa::path(get, path = paths::GENESIS, responses((status = OK, body = Value)))]
 pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response, ApiError> {
-    let body = api.blocking(|node| Ok(node.store().open_genesis()?)).await?;
+    let body = api.blocking(|node| Ok(node.store().chain().open_genesis()?)).await?;
     let missing = || ApiError::NotFound { what: "the genesis".to_owned() };
     StoredJson::whole(body.ok_or_else(missing)?).into_response(&headers)
 }
@@ -45,7 +45,7 @@ pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response,
 #[utoipa::path(get, path = paths::BLOCK, params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
-    let body = api.blocking(move |node| Ok(node.store().open_block(number)?)).await?;
+    let body = api.blocking(move |node| Ok(node.store().chain().open_block(number)?)).await?;
     let missing = || ApiError::NotFound { what: format!("block {number}") };
     StoredJson::whole(body.ok_or_else(missing)?).into_response(&headers)
 }
@@ -55,7 +55,7 @@ pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Re
 pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
     let witness = api.blocking(move |node| {
-        let witness = node.store().witness(number)?;
+        let witness = node.store().tree().witness(number)?;
         let missing = || ApiError::NotFound { what: format!("the witness of block {number}") };
         StoredJson::open(node.store(), Vec::new(), &witness.ok_or_else(missing)?.body, Vec::new())
     });
@@ -66,7 +66,7 @@ pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> 
 #[utoipa::path(get, path = paths::PROOF, params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
-    let proof = api.blocking(move |node| Ok(node.store().single_proof(number)?)).await?;
+    let proof = api.blocking(move |node| Ok(node.store().queue().single_proof(number)?)).await?;
     stored_json(proof, || format!("the proof of block {number}"))
 }
 

@@ -74,7 +74,7 @@ pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Resp
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let data = api.blocking(move |node| {
-        let data = node.store().job_data(id)?.ok_or(ApiError::UnknownJob { job_id })?;
+        let data = node.store().queue().job_data(id)?.ok_or(ApiError::UnknownJob { job_id })?;
         StoredJson::open(node.store(), data.prefix, &data.body, data.suffix)
     });
     data.await?.into_response(&headers)
@@ -86,8 +86,8 @@ pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, Api
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let requeued = api.blocking(move |node| {
-        node.store().job(id)?.ok_or(ApiError::UnknownJob { job_id })?;
-        node.store().requeue(id)?;
+        node.store().queue().job(id)?.ok_or(ApiError::UnknownJob { job_id })?;
+        node.store().queue().requeue(id)?;
         node.wake();
         Ok(())
     });
@@ -102,8 +102,8 @@ pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, Ap
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let dropped = api.blocking(move |node| {
-        node.store().job(id)?.ok_or(ApiError::UnknownJob { job_id })?;
-        node.store().drop_job(id)?;
+        node.store().queue().job(id)?.ok_or(ApiError::UnknownJob { job_id })?;
+        node.store().queue().drop_job(id)?;
         node.wake();
         Ok(())
     });

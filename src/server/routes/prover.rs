@@ -33,7 +33,7 @@ pub async fn get_job(State(api): Shared, headers: HeaderMap, body: Body) -> Resu
     named(&prover)?;
     let job = api.blocking(move |node| {
         node.provers().seen(&prover, node.store().now_ms());
-        let Some(job) = node.store().claim(&prover, preference(&aux_data))? else { return Ok(None) };
+        let Some(job) = node.store().queue().claim(&prover, preference(&aux_data))? else { return Ok(None) };
         let (id, first, last, attempt) = (job.id, job.first, job.last, job.attempt);
         let _job = info_span!("job", id).entered();
         info!(first, last, attempt, ?prover, kind = job.job_type.name(), "job claimed");
@@ -67,7 +67,7 @@ pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, Ap
     let heartbeat = api.blocking(move |node| {
         let _job = info_span!("job", id).entered();
         node.provers().seen(&prover, node.store().now_ms());
-        match node.store().heartbeat(&prover, id)? {
+        match node.store().queue().heartbeat(&prover, id)? {
             HeartbeatOutcome::Renewed => {
                 debug!(?prover, "heartbeat");
                 Ok(StatusCode::OK)
@@ -146,7 +146,7 @@ impl Published {
 
     fn job(&self, node: &Node) -> Option<JobRecord> {
         let id = u32::try_from(self.job).ok()?;
-        node.store().job(id).ok().flatten()
+        node.store().queue().job(id).ok().flatten()
     }
 
     /// Counts the proof for the prover that has the job, or had it last: the message has no name.
@@ -182,7 +182,7 @@ pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiEr
     named(&prover)?;
     let released = api.blocking(move |node| {
         node.provers().seen(&prover, node.store().now_ms());
-        let jobs = node.store().release(&prover)?;
+        let jobs = node.store().queue().release(&prover)?;
         info!(?prover, ?jobs, "prover stopped, its jobs are idle again");
         node.wake();
         Ok(StatusCode::OK)

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Store;
+use crate::store::chain::chain_store::ChainStore;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::Table;
 use crate::store::kv::codec;
@@ -34,16 +34,16 @@ pub struct AccountChange {
     pub balances: Vec<(u32, u128)>,
 }
 
-impl Store {
+impl ChainStore {
     /// The account after the last imported block.
     pub fn account(&self, id: u32) -> Result<Option<AccountState>, StoreError> {
-        let payload = self.kv.get_raw(Table::Accounts, &keys::number(id))?;
+        let payload = self.core.kv.get_raw(Table::Accounts, &keys::number(id))?;
         payload.map(|payload| codec::from_body_bytes("an account", &payload)).transpose()
     }
 
     /// A balance after the last imported block, in the token's smallest unit; 0 when there is none.
     pub fn balance(&self, id: u32, token: u32) -> Result<u128, StoreError> {
-        let payload = self.kv.get_raw(Table::Accounts, &keys::balance(id, token))?;
+        let payload = self.core.kv.get_raw(Table::Accounts, &keys::balance(id, token))?;
         payload.map_or(Ok(0), |payload| parse_balance(&payload))
     }
 
@@ -51,7 +51,7 @@ impl Store {
     pub fn balances(&self, id: u32, first_token: u32, limit: usize) -> Result<Vec<(u32, u128)>, StoreError> {
         let (from, mut to) = (keys::balance(id, first_token), keys::balance(id, u32::MAX).to_vec());
         to.push(0);
-        let entries = self.kv.range_raw(Table::Accounts, &from, &to, limit)?;
+        let entries = self.core.kv.range_raw(Table::Accounts, &from, &to, limit)?;
         let parse = |(key, value): Entry| match keys::tail_number(&key) {
             Some(token) => Ok((token, parse_balance(&value)?)),
             None => Err(StoreError::corrupt("a key of `accounts` is cut short")),
@@ -61,7 +61,7 @@ impl Store {
 
     /// How many accounts and balances there are, counted one by one.
     pub fn count_accounts(&self) -> Result<u64, StoreError> {
-        self.kv.count(Table::Accounts)
+        self.core.kv.count(Table::Accounts)
     }
 
     /// The change as entries of the table, with the values they replace.
@@ -69,7 +69,7 @@ impl Store {
         let mut delta = ChangeSet::default();
         for entry in changes.iter().map(account_entries) {
             for (key, new) in entry? {
-                let old = self.kv.get_raw(Table::Accounts, &key)?;
+                let old = self.core.kv.get_raw(Table::Accounts, &key)?;
                 delta.changes.push(Change { key, old, new });
             }
         }

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::chain::chain_store::ChainStore;
 use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::{codec, keys};
-use crate::store::{PutOutcome, Store};
+use crate::store::put_outcome::PutOutcome;
 
 /// What an operation does with its blocks. Stored by number: frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,11 +41,11 @@ pub struct AggregatedOperationRecord {
     pub content_hash: [u8; 32],
     /// When it was stored, in milliseconds since 1970.
     pub stored_at_ms: u64,
-    /// Where its JSON is; see [`Store::read_blob`].
+    /// Where its JSON is; see [`crate::store::Store::read_blob`].
     pub body: BlobRef,
 }
 
-impl Store {
+impl ChainStore {
     /// Stores an operation; durable on return. The same again is fine; one that overlaps another of its action is
     /// [`StoreError::Conflict`]; too little space [`StoreError::InsufficientStorage`].
     pub fn put_aggregated_operation(
@@ -60,8 +61,8 @@ impl Store {
                 what: format!("itself: {first} to {last} is no range of blocks"),
             });
         }
-        self.ready()?;
-        let _chain = self.lock_chain();
+        self.core.ready()?;
+        let _chain = self.lock();
         // Of those that end at or after our first block, the next one is the only that can overlap without others doing so.
         if let Some(other) = self.operation_ending_from(action, first)?
             && other.first <= last
@@ -72,20 +73,20 @@ impl Store {
                     what: format!("the stored {action:?} of {first} to {last}"),
                 });
             }
-            self.sync()?;
+            self.core.sync()?;
             return Ok(PutOutcome::AlreadyThere);
         }
-        self.check_space()?;
+        self.core.check_space()?;
         let label = BlobLabel::range(BlobKind::AggregatedOperation, first, last);
-        let body = self.prepare_blob(label, body)?;
-        let entry = self.journalled(label, &body)?;
+        let body = self.core.prepare_blob(label, body)?;
+        let entry = self.core.journalled(label, &body)?;
         let mut batch = Batch::new();
-        let stored_at_ms = self.clock.wall_ms();
+        let stored_at_ms = self.core.clock.wall_ms();
         let body = batch.adopt(body);
         let record = AggregatedOperationRecord { action, first, last, content_hash, stored_at_ms, body };
         batch.put(Table::AggregatedOperations, &keys::operation(action as u8, last), &record)?;
-        self.apply_journalled(batch, entry)?;
-        self.sync()?;
+        self.core.apply_journalled(batch, entry)?;
+        self.core.sync()?;
         Ok(PutOutcome::Stored)
     }
 
@@ -101,7 +102,7 @@ impl Store {
     /// The last block of any operation of an action; 0 when there is none.
     pub fn last_block_of(&self, action: AggregatedAction) -> Result<u32, StoreError> {
         let (from, to) = (keys::operation(action as u8, 0), end(action));
-        let last = self.kv.range_raw_back(Table::AggregatedOperations, &from, &to, 1)?;
+        let last = self.core.kv.range_raw_back(Table::AggregatedOperations, &from, &to, 1)?;
         Ok(last.first().and_then(|(key, _)| keys::tail_number(key)).unwrap_or(0))
     }
 
@@ -119,7 +120,7 @@ impl Store {
     ) -> Result<Vec<AggregatedOperationRecord>, StoreError> {
         let Some(start) = after_block.checked_add(1) else { return Ok(Vec::new()) };
         let from = keys::operation(action as u8, start);
-        let rows = self.kv.range_raw(Table::AggregatedOperations, &from, &end(action), limit)?;
+        let rows = self.core.kv.range_raw(Table::AggregatedOperations, &from, &end(action), limit)?;
         rows.iter().map(|(_, row)| codec::from_body_bytes("an aggregated operation", row)).collect()
     }
 
@@ -129,7 +130,7 @@ impl Store {
         block: u32,
     ) -> Result<Option<AggregatedOperationRecord>, StoreError> {
         let from = keys::operation(action as u8, block);
-        let rows = self.kv.range_raw(Table::AggregatedOperations, &from, &end(action), 1)?;
+        let rows = self.core.kv.range_raw(Table::AggregatedOperations, &from, &end(action), 1)?;
         rows.first().map(|(_, row)| codec::from_body_bytes("an aggregated operation", row)).transpose()
     }
 }

@@ -5,19 +5,20 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::store::chain::accounts::AccountChange;
+use crate::store::chain::chain_store::ChainStore;
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog};
 use crate::store::durable::blob_reader::BlobReader;
 use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::{codec, keys};
-use crate::store::{PutOutcome, Store};
+use crate::store::put_outcome::PutOutcome;
 use crate::tree::source::Entry;
 
 /// A block to store.
 #[derive(Clone, Debug)]
 pub struct NewBlock<'a> {
-    /// Block number; one more than [`Store::head`].
+    /// Block number; one more than [`ChainStore::head`].
     pub number: u32,
     /// Root of the account tree after the block, big-endian.
     pub root: [u8; 32],
@@ -89,31 +90,31 @@ pub(crate) struct BlockRow {
 /// The longest cause that is kept, in bytes: records stay small.
 const MAX_CAUSE: usize = 1000;
 
-impl Store {
+impl ChainStore {
     /// Time since a block was imported, by the wall clock; `None` when it is not there.
     pub fn age_of_block(&self, number: u32) -> Result<Option<Duration>, StoreError> {
-        let age = |block: BlockRecord| self.now_ms().saturating_sub(block.imported_at_ms);
+        let age = |block: BlockRecord| self.core.now_ms().saturating_sub(block.imported_at_ms);
         Ok(self.block(number)?.map(|block| Duration::from_millis(age(block))))
     }
 
     /// The last imported block; 0 when there is none.
     pub fn head(&self) -> Result<u32, StoreError> {
-        ACCOUNTS.head(&self.kv)
+        ACCOUNTS.head(&self.core.kv)
     }
 
     /// Stores the next block; durable on return. The same block again is fine; another one with that number is
     /// [`StoreError::Different`], a number out of order [`StoreError::OutOfOrder`]; too little space [`StoreError::InsufficientStorage`].
     pub fn put_block(&self, block: NewBlock<'_>) -> Result<PutOutcome, StoreError> {
-        self.ready()?;
-        let _chain = self.lock_chain();
+        self.core.ready()?;
+        let _chain = self.lock();
         let number = block.number;
         // A failure between recording and applying leaves this to do.
-        ACCOUNTS.apply_pending(&self.kv, &self.blobs)?;
+        ACCOUNTS.apply_pending(&self.core.kv, &self.core.blobs)?;
         if let Some(present) = self.block_row(number)? {
             if present.content_hash != block.content_hash {
                 return Err(StoreError::Different { what: format!("block {number}") });
             }
-            self.sync()?;
+            self.core.sync()?;
             return Ok(PutOutcome::AlreadyThere);
         }
         if self.genesis()?.is_none() {
@@ -123,14 +124,14 @@ impl Store {
         if number != expected {
             return Err(StoreError::OutOfOrder { expected, got: number });
         }
-        self.check_space()?;
-        let prepare = |kind, bytes: &[u8]| self.prepare_blob(BlobLabel::block(kind, number), bytes);
+        self.core.check_space()?;
+        let prepare = |kind, bytes: &[u8]| self.core.prepare_blob(BlobLabel::block(kind, number), bytes);
         let delta = self.account_delta(block.changes)?;
         let prepared = prepare(BlobKind::AccountDelta, &ChangeLog::encode(&delta)?)?;
         let body = prepare(BlobKind::Block, block.body)?;
         let extra = prepare(BlobKind::BlockExtra, block.extra)?;
 
-        let entry = self.journalled(BlobLabel::block(BlobKind::Block, number), &body)?;
+        let entry = self.core.journalled(BlobLabel::block(BlobKind::Block, number), &body)?;
         let mut batch = Batch::new();
         let row = BlockRow {
             number,
@@ -138,7 +139,7 @@ impl Store {
             commitment: block.commitment,
             chunks: block.chunks,
             content_hash: block.content_hash,
-            imported_at_ms: self.clock.wall_ms(),
+            imported_at_ms: self.core.clock.wall_ms(),
             body: batch.adopt(body),
             extra: batch.adopt(extra),
         };
@@ -147,9 +148,9 @@ impl Store {
             put_quarantine(&mut batch, number, quarantine)?;
         }
         ACCOUNTS.record(&mut batch, number, block.root, prepared)?;
-        self.apply_journalled(batch, entry)?;
-        self.sync()?;
-        ACCOUNTS.apply(&self.kv, number, &delta)?;
+        self.core.apply_journalled(batch, entry)?;
+        self.core.sync()?;
+        ACCOUNTS.apply(&self.core.kv, number, &delta)?;
         Ok(PutOutcome::Stored)
     }
 
@@ -164,35 +165,35 @@ impl Store {
             content_hash: row.content_hash,
             imported_at_ms: row.imported_at_ms,
             quarantine: self.quarantine(number)?,
-            witnessed: self.kv.contains(Table::Witnesses, &keys::number(number))?,
+            witnessed: self.core.kv.contains(Table::Witnesses, &keys::number(number))?,
             extra_len: row.extra.raw_len(),
         }))
     }
 
     /// The block as it was put: `{"block":…,"accounts_updated":…}`.
     pub fn block_body(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
-        self.block_row(number)?.map(|row| self.read_blob(&row.body)).transpose()
+        self.block_row(number)?.map(|row| self.core.read_blob(&row.body)).transpose()
     }
 
-    /// As [`Store::block_body`], to be read in parts.
+    /// As [`ChainStore::block_body`], to be read in parts.
     pub fn open_block(&self, number: u32) -> Result<Option<BlobReader>, StoreError> {
-        self.block_row(number)?.map(|row| self.open_blob(&row.body)).transpose()
+        self.block_row(number)?.map(|row| self.core.open_blob(&row.body)).transpose()
     }
 
     /// What the import learned about the block.
     pub fn block_extra(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
-        self.block_row(number)?.map(|row| self.read_blob(&row.extra)).transpose()
+        self.block_row(number)?.map(|row| self.core.read_blob(&row.extra)).transpose()
     }
 
     /// Why the block cannot be witnessed, if so.
     pub fn quarantine(&self, number: u32) -> Result<Option<Quarantine>, StoreError> {
-        self.kv.get(Table::Quarantine, &keys::number(number))
+        self.core.kv.get(Table::Quarantine, &keys::number(number))
     }
 
     /// Quarantines a stored block, or frees it. Not durable by itself: the reason can be found again.
     pub fn set_quarantine(&self, number: u32, quarantine: Option<Quarantine>) -> Result<(), StoreError> {
-        self.ready()?;
-        let _chain = self.lock_chain();
+        self.core.ready()?;
+        let _chain = self.lock();
         if self.block_row(number)?.is_none() {
             return Err(StoreError::NotFound { what: format!("block {number}") });
         }
@@ -201,24 +202,24 @@ impl Store {
             Some(quarantine) => put_quarantine(&mut batch, number, quarantine)?,
             None => batch.remove(Table::Quarantine, &keys::number(number)),
         }
-        self.apply(batch)
+        self.core.apply(batch)
     }
 
     /// Frees a quarantined block, so that it is tried again; durable on return. Whether it was quarantined.
     pub fn free(&self, number: u32) -> Result<bool, StoreError> {
-        self.ready()?;
-        let chain = self.lock_chain();
+        self.core.ready()?;
+        let chain = self.lock();
         if self.block_row(number)?.is_none() {
             return Err(StoreError::NotFound { what: format!("block {number}") });
         }
-        let was = self.kv.contains(Table::Quarantine, &keys::number(number))?;
+        let was = self.core.kv.contains(Table::Quarantine, &keys::number(number))?;
         if was {
             let mut batch = Batch::new();
             batch.remove(Table::Quarantine, &keys::number(number));
-            self.apply(batch)?;
+            self.core.apply(batch)?;
         }
         drop(chain);
-        self.sync()?;
+        self.core.sync()?;
         Ok(was)
     }
 
@@ -229,7 +230,7 @@ impl Store {
 
     /// Up to `limit` quarantined blocks from a number on, the first ones.
     pub fn quarantined_from(&self, number: u32, limit: usize) -> Result<Vec<(u32, Quarantine)>, StoreError> {
-        let entries = self.kv.range_raw(Table::Quarantine, &keys::number(number), &[0xff; 5], limit)?;
+        let entries = self.core.kv.range_raw(Table::Quarantine, &keys::number(number), &[0xff; 5], limit)?;
         let parse = |(key, payload): Entry| {
             let number = keys::head_number(&key).ok_or_else(|| StoreError::corrupt("a key is cut short"))?;
             Ok((number, codec::from_body_bytes("a quarantine", &payload)?))
@@ -238,7 +239,7 @@ impl Store {
     }
 
     pub(crate) fn block_row(&self, number: u32) -> Result<Option<BlockRow>, StoreError> {
-        self.kv.get(Table::Blocks, &keys::number(number))
+        self.core.kv.get(Table::Blocks, &keys::number(number))
     }
 }
 

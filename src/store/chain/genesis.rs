@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Store;
+use crate::store::chain::chain_store::ChainStore;
 use crate::store::durable::blob_reader::BlobReader;
 use crate::store::durable::blobs::BlobRef;
 use crate::store::error::StoreError;
@@ -29,7 +29,7 @@ pub(crate) struct GenesisRow {
     pub body: BlobRef,
 }
 
-impl Store {
+impl ChainStore {
     /// Genesis, if it was imported.
     pub fn genesis(&self) -> Result<Option<GenesisRecord>, StoreError> {
         let row = self.genesis_row()?;
@@ -42,12 +42,12 @@ impl Store {
 
     /// The genesis map as it was put.
     pub fn genesis_body(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.genesis_row()?.map(|row| self.read_blob(&row.body)).transpose()
+        self.genesis_row()?.map(|row| self.core.read_blob(&row.body)).transpose()
     }
 
-    /// As [`Store::genesis_body`], to be read in parts.
+    /// As [`ChainStore::genesis_body`], to be read in parts.
     pub fn open_genesis(&self) -> Result<Option<BlobReader>, StoreError> {
-        self.genesis_row()?.map(|row| self.open_blob(&row.body)).transpose()
+        self.genesis_row()?.map(|row| self.core.open_blob(&row.body)).transpose()
     }
 
     pub(crate) fn genesis_body_ref(&self) -> Result<Option<BlobRef>, StoreError> {
@@ -55,6 +55,6 @@ impl Store {
     }
 
     pub(crate) fn genesis_row(&self) -> Result<Option<GenesisRow>, StoreError> {
-        self.kv.get(Table::Meta, meta::GENESIS)
+        self.core.kv.get(Table::Meta, meta::GENESIS)
     }
 }

@@ -11,16 +11,17 @@ use std::sync::MutexGuard;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Store;
 use crate::store::chain::accounts::account_entries;
 use crate::store::chain::accounts::{AccountChange, AccountState};
 use crate::store::chain::change_log::load;
 use crate::store::chain::genesis::GenesisRow;
+use crate::store::core::Core;
 use crate::store::durable::blobs::PreparedBlob;
 use crate::store::durable::blobs::{BlobKind, BlobLabel};
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::keys::meta;
+use crate::store::store::Store;
 use crate::tree::source::Entry;
 
 /// An account of genesis: id, account, non-zero balances by token.
@@ -52,74 +53,75 @@ pub struct GenesisEnd {
 
 /// A load under way. Dropped before its end, it can be taken up again.
 pub struct GenesisLoad<'a> {
-    store: &'a Store,
+    core: &'a Core,
     progress: ProgressRow,
     _chain: MutexGuard<'a, ()>,
     _tree: MutexGuard<'a, ()>,
 }
 
 impl Store {
-    /// Begins to load the genesis with that hash in parts of `part_size` ids, or goes on with it; `None` when it is there.
+    /// Begins to load the genesis with that hash in parts of `part_size` ids, or resumes it; returns `None` if it is stored.
     ///
     /// # Errors
-    /// [`StoreError::Different`] when another genesis is there; [`StoreError::InsufficientStorage`] when there is too little space.
+    /// [`StoreError::Different`] if another genesis is stored; [`StoreError::InsufficientStorage`] if space is short.
     pub fn load_genesis(
         &self,
         content_hash: [u8; 32],
         part_size: u32,
     ) -> Result<Option<GenesisLoad<'_>>, StoreError> {
-        self.ready()?;
-        let (chain, tree) = (self.lock_chain(), self.lock_tree());
-        if let Some(present) = self.genesis_row()? {
+        let core = self.core();
+        core.ready()?;
+        let chain = self.chain().lock();
+        let tree = self.tree().lock();
+        if let Some(present) = self.chain().genesis_row()? {
             if present.content_hash != content_hash {
                 return Err(StoreError::Different { what: "genesis".into() });
             }
-            self.sync()?;
+            core.sync()?;
             return Ok(None);
         }
-        let begun: Option<ProgressRow> = self.kv.get(Table::Meta, meta::GENESIS_PROGRESS)?;
-        // A program that knows the first marker only wipes what it finds, and leaves the second.
-        let loading = self.kv.contains(Table::Meta, meta::GENESIS_LOADING)?;
+        let begun: Option<ProgressRow> = core.kv.get(Table::Meta, meta::GENESIS_PROGRESS)?;
+        // A program that knows only the first marker wipes what it finds, and leaves the second.
+        let loading = core.kv.contains(Table::Meta, meta::GENESIS_LOADING)?;
         let same = |begun: &ProgressRow| begun.content_hash == content_hash && begun.part_size == part_size;
-        self.check_space()?;
+        core.check_space()?;
         let progress = match begun.filter(|begun| loading && same(begun)) {
             Some(progress) => progress,
             None => {
-                self.wipe_genesis()?;
+                wipe(core)?;
                 let progress = ProgressRow { content_hash, part_size, done: 0 };
                 let mut batch = Batch::new();
                 batch.put(Table::Meta, meta::GENESIS_LOADING, &true)?;
                 batch.put(Table::Meta, meta::GENESIS_PROGRESS, &progress)?;
-                self.apply(batch)?;
+                core.apply(batch)?;
                 progress
             }
         };
-        Ok(Some(GenesisLoad { store: self, progress, _chain: chain, _tree: tree }))
+        Ok(Some(GenesisLoad { core, progress, _chain: chain, _tree: tree }))
     }
+}
 
-    /// Removes a half loaded genesis that says not how far it is: a wipe was interrupted, or a program wrote it that knew no
-    /// such marker.
-    pub(crate) fn wipe_lost_genesis(&self) -> Result<(), StoreError> {
-        if self.kv.contains(Table::Meta, meta::GENESIS_PROGRESS)? { Ok(()) } else { self.wipe_genesis() }
-    }
+/// Removes a partially loaded genesis without a progress marker: a wipe was interrupted, or an older program wrote it.
+pub(crate) fn wipe_unmarked(core: &Core) -> Result<(), StoreError> {
+    if core.kv.contains(Table::Meta, meta::GENESIS_PROGRESS)? { Ok(()) } else { wipe(core) }
+}
 
-    /// Removes what an interrupted load left behind.
-    fn wipe_genesis(&self) -> Result<(), StoreError> {
-        if !self.kv.contains(Table::Meta, meta::GENESIS_LOADING)? {
-            return Ok(());
-        }
-        tracing::info!("removing a half loaded genesis");
-        // From here on nobody may go on with it.
-        let mut batch = Batch::new();
-        batch.remove(Table::Meta, meta::GENESIS_PROGRESS);
-        self.apply(batch)?;
-        self.sync()?;
-        self.kv.clear(Table::Accounts)?;
-        self.kv.clear(Table::AccountTree)?;
-        let mut batch = Batch::new();
-        batch.remove(Table::Meta, meta::GENESIS_LOADING);
-        self.apply(batch)
+/// Removes what an interrupted load left behind.
+fn wipe(core: &Core) -> Result<(), StoreError> {
+    if !core.kv.contains(Table::Meta, meta::GENESIS_LOADING)? {
+        return Ok(());
     }
+    tracing::info!("removing a partially loaded genesis");
+    // Without its progress marker no load resumes it.
+    let mut batch = Batch::new();
+    batch.remove(Table::Meta, meta::GENESIS_PROGRESS);
+    core.apply(batch)?;
+    core.sync()?;
+    core.kv.clear(Table::Accounts)?;
+    core.kv.clear(Table::AccountTree)?;
+    let mut batch = Batch::new();
+    batch.remove(Table::Meta, meta::GENESIS_LOADING);
+    core.apply(batch)
 }
 
 impl GenesisLoad<'_> {
@@ -142,11 +144,11 @@ impl GenesisLoad<'_> {
             let entries = account_entries(&AccountChange { id, state: Some(state), balances });
             entries.map_err(|error| failed = Some(error)).ok()
         });
-        load(&self.store.kv, Table::Accounts, entries.flatten())?;
+        load(&self.core.kv, Table::Accounts, entries.flatten())?;
         if let Some(error) = failed {
             return Err(error);
         }
-        load(&self.store.kv, Table::AccountTree, tree.into_iter().map(|(key, value)| (key, Some(value))))
+        load(&self.core.kv, Table::AccountTree, tree.into_iter().map(|(key, value)| (key, Some(value))))
     }
 
     /// Everything of accounts below that id was added: the next load goes on there. Durable on return.
@@ -155,14 +157,14 @@ impl GenesisLoad<'_> {
     /// When it cannot be written. [`StoreError::InsufficientStorage`] when it is written and there is too little space to go on.
     pub fn mark(&mut self, done: u32) -> Result<(), StoreError> {
         // First the entries, then the marker, or it could say more than is there.
-        self.store.sync()?;
+        self.core.sync()?;
         let progress = ProgressRow { done, ..self.progress.clone() };
         let mut batch = Batch::new();
         batch.put(Table::Meta, meta::GENESIS_PROGRESS, &progress)?;
-        self.store.apply(batch)?;
-        self.store.sync()?;
+        self.core.apply(batch)?;
+        self.core.sync()?;
         self.progress = progress;
-        self.store.check_space()
+        self.core.check_space()
     }
 
     /// Makes the genesis exist; durable on return.
@@ -171,8 +173,8 @@ impl GenesisLoad<'_> {
     /// When it cannot be written; there is no genesis then.
     pub fn finish(self, end: GenesisEnd) -> Result<(), StoreError> {
         self.add([], end.tree)?;
-        self.store.sync()?;
-        let entry = self.store.journalled(BlobLabel::block(BlobKind::Genesis, 0), &end.body)?;
+        self.core.sync()?;
+        let entry = self.core.journalled(BlobLabel::block(BlobKind::Genesis, 0), &end.body)?;
         let mut batch = Batch::new();
         let row = GenesisRow {
             root: end.root,
@@ -185,7 +187,7 @@ impl GenesisLoad<'_> {
         batch.put_raw(Table::AccountTree, &key, &value);
         batch.remove(Table::Meta, meta::GENESIS_LOADING);
         batch.remove(Table::Meta, meta::GENESIS_PROGRESS);
-        self.store.apply_journalled(batch, entry)?;
-        self.store.sync()
+        self.core.apply_journalled(batch, entry)?;
+        self.core.sync()
     }
 }

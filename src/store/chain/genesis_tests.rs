@@ -24,7 +24,7 @@ fn add(load: &mut GenesisLoad<'_>, first: u32) -> Result<(), StoreError> {
 }
 
 fn all(store: &Store) -> Vec<Entry> {
-    let entries = |table| store.kv.range_raw(table, &[], &[0xff; 16], usize::MAX).unwrap();
+    let entries = |table| store.core().kv.range_raw(table, &[], &[0xff; 16], usize::MAX).unwrap();
     [entries(Table::Accounts), entries(Table::AccountTree)].concat()
 }
 
@@ -32,18 +32,18 @@ fn all(store: &Store) -> Vec<Entry> {
 fn genesis_is_loaded_once_and_another_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    assert_eq!(store.genesis().unwrap(), None);
+    assert_eq!(store.chain().genesis().unwrap(), None);
     assert!(matches!(put_block(&store, 1), Err(StoreError::NotFound { .. })));
     put_genesis(&store);
     assert!(store.load_genesis(GENESIS_HASH, 1).unwrap().is_none());
     drop(store);
     let store = open(dir.path());
-    let genesis = store.genesis().unwrap().unwrap();
+    let genesis = store.chain().genesis().unwrap().unwrap();
     assert_eq!((genesis.root, genesis.accounts), ([9; 32], 2));
-    assert_eq!(store.genesis_body().unwrap().unwrap(), b"{}");
-    assert_eq!(store.account(0).unwrap(), Some(account(0)));
-    assert_eq!(store.balances(0, 0, 10).unwrap(), vec![(0, 1_000)]);
-    assert_eq!(store.tree_source().get(b"root").unwrap(), Some(b"0".to_vec()));
+    assert_eq!(store.chain().genesis_body().unwrap().unwrap(), b"{}");
+    assert_eq!(store.chain().account(0).unwrap(), Some(account(0)));
+    assert_eq!(store.chain().balances(0, 0, 10).unwrap(), vec![(0, 1_000)]);
+    assert_eq!(store.tree().source().get(b"root").unwrap(), Some(b"0".to_vec()));
     let other = store.load_genesis([0; 32], 1).err();
     assert!(matches!(other, Some(StoreError::Different { .. })));
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
@@ -60,9 +60,9 @@ fn a_load_goes_on_behind_what_is_marked_and_nothing_is_there_before_its_end() {
         // Half of the next part is not marked.
         load.add([(first + 4, account(77), vec![])], vec![tree_entry(first + 4)]).unwrap();
         drop(load);
-        assert_eq!(store.genesis().unwrap(), None);
+        assert_eq!(store.chain().genesis().unwrap(), None);
         assert!(matches!(put_block(&store, 1), Err(StoreError::NotFound { .. })));
-        assert_eq!(store.tree_source().get(b"root").unwrap(), None);
+        assert_eq!(store.tree().source().get(b"root").unwrap(), None);
     }
     let store = open(dir.path());
     let mut load = store.load_genesis(GENESIS_HASH, PART).unwrap().unwrap();
@@ -75,7 +75,7 @@ fn a_load_goes_on_behind_what_is_marked_and_nothing_is_there_before_its_end() {
     load.finish(genesis_end(&expected, 16)).unwrap();
     assert_eq!(all(&store), all(&expected));
     assert_eq!(all(&store).len(), 16 * 4 + 1);
-    assert_eq!(store.genesis().unwrap(), expected.genesis().unwrap());
+    assert_eq!(store.chain().genesis().unwrap(), expected.chain().genesis().unwrap());
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
     put_block(&store, 1).unwrap();
 }
@@ -106,7 +106,7 @@ fn an_interrupted_wipe_and_the_load_of_an_older_program_are_wiped_at_the_start()
     drop(load);
     let mut batch = Batch::new();
     batch.remove(Table::Meta, keys::meta::GENESIS_PROGRESS);
-    store.apply(batch).unwrap();
+    store.core().apply(batch).unwrap();
     drop(store);
     let store = open(dir.path());
     assert_eq!(all(&store), vec![]);
@@ -118,11 +118,11 @@ fn an_interrupted_wipe_and_the_load_of_an_older_program_are_wiped_at_the_start()
     let mut load = store.load_genesis(GENESIS_HASH, PART).unwrap().unwrap();
     add(&mut load, 0).unwrap();
     drop(load);
-    store.kv.clear(Table::Accounts).unwrap();
-    store.kv.clear(Table::AccountTree).unwrap();
+    store.core().kv.clear(Table::Accounts).unwrap();
+    store.core().kv.clear(Table::AccountTree).unwrap();
     let mut batch = Batch::new();
     batch.remove(Table::Meta, keys::meta::GENESIS_LOADING);
-    store.apply(batch).unwrap();
+    store.core().apply(batch).unwrap();
     assert_eq!(store.load_genesis(GENESIS_HASH, PART).unwrap().unwrap().done(), 0);
 }
 
@@ -133,7 +133,7 @@ fn any_write_of_a_load_can_fail_once() {
     for fault in 1.. {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path());
-        store.kv.fault.store(fault, Ordering::SeqCst);
+        store.core().kv.fault.store(fault, Ordering::SeqCst);
         let run = || -> Result<u32, StoreError> {
             let Some(mut load) = store.load_genesis(GENESIS_HASH, PART)? else { return Ok(16) };
             let begin = load.done();
@@ -144,15 +144,15 @@ fn any_write_of_a_load_can_fail_once() {
             Ok(begin)
         };
         if run().is_err() {
-            assert_eq!(store.genesis().unwrap().is_some(), all(&store).len() == 65, "write {fault}");
+            assert_eq!(store.chain().genesis().unwrap().is_some(), all(&store).len() == 65, "write {fault}");
             let begin = run().unwrap();
             resumed += u32::from(begin > 0);
-            assert_eq!(store.kv.generation(), 1, "write {fault}");
+            assert_eq!(store.core().kv.generation(), 1, "write {fault}");
         }
         assert_eq!(all(&store).len(), 65, "write {fault}");
-        assert_eq!(store.genesis().unwrap().unwrap().accounts, 16);
+        assert_eq!(store.chain().genesis().unwrap().unwrap().accounts, 16);
         assert_eq!(store.check_everything().unwrap(), Vec::<String>::new(), "write {fault}");
-        if store.kv.fault.load(Ordering::SeqCst) > 0 {
+        if store.core().kv.fault.load(Ordering::SeqCst) > 0 {
             assert!(fault > 16 && resumed > 8, "{fault} writes, {resumed} times taken up");
             return;
         }

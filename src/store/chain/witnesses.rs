@@ -4,8 +4,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Store;
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog, TREE};
+use crate::store::chain::tree_store::TreeStore;
 use crate::store::durable::blob_writer::BlobWriter;
 use crate::store::durable::blobs::{BlobKind, BlobLabel};
 use crate::store::durable::blobs::{BlobRef, PreparedBlob};
@@ -14,7 +14,7 @@ use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::keys;
 use crate::tree::source::ChangeSet;
 
-/// A witness whose JSON is on disk already; see [`Store::prepare_witness`].
+/// A witness whose JSON is on disk already; see [`TreeStore::prepare_witness`].
 #[derive(Debug)]
 pub struct NewWitness {
     /// The JSON of the witness.
@@ -26,7 +26,7 @@ pub struct NewWitness {
 /// What block `number` does to the account tree, with its witness.
 #[derive(Debug)]
 pub struct WitnessCommit<'a> {
-    /// Block number; one more than [`Store::tree_head`].
+    /// Block number; one more than [`TreeStore::head`].
     pub number: u32,
     /// The witness; `None` when the block is quarantined and only the tree moves on.
     pub witness: Option<NewWitness>,
@@ -55,76 +55,60 @@ pub(crate) struct WitnessRow {
     pub stored_at_ms: u64,
 }
 
-impl Store {
+impl TreeStore {
     /// The last block whose change of the account tree is stored; 0 when there is none.
-    pub fn tree_head(&self) -> Result<u32, StoreError> {
-        TREE.head(&self.kv)
+    pub fn head(&self) -> Result<u32, StoreError> {
+        TREE.head(&self.core.kv)
     }
 
     /// Compresses a witness as it is written and makes it durable. The slow part, done before and outside of the ordered
-    /// [`Store::commit_witness`].
+    /// [`TreeStore::commit_witness`].
     pub fn prepare_witness(
         &self,
         number: u32,
         operations: u32,
         write: impl FnOnce(&mut BlobWriter) -> io::Result<()>,
     ) -> Result<NewWitness, StoreError> {
-        let body = self.write_blob(BlobLabel::block(BlobKind::Witness, number), write)?;
+        let body = self.core.write_blob(BlobLabel::block(BlobKind::Witness, number), write)?;
         Ok(NewWitness { body, operations })
     }
 
     /// Stores the witness of the next block and moves the account tree on; durable on return. Changes of the tree older than the
     /// kept history are forgotten. The last block again, with the same root, is fine: that is how a failed call is repeated.
     pub fn commit_witness(&self, commit: WitnessCommit<'_>) -> Result<(), StoreError> {
-        self.ready()?;
-        let _tree = self.lock_tree();
+        self.core.ready()?;
+        let _tree = self.lock();
         let number = commit.number;
-        TREE.apply_pending(&self.kv, &self.blobs)?;
-        let head = self.tree_head()?;
-        if number == head && TREE.root(&self.kv, number)? == Some(commit.root) {
+        TREE.apply_pending(&self.core.kv, &self.core.blobs)?;
+        let head = self.head()?;
+        if number == head && TREE.root(&self.core.kv, number)? == Some(commit.root) {
             // Recorded before a failure; now it is applied as well.
-            return self.sync();
+            return self.core.sync();
         }
         let expected = head.saturating_add(1);
         if number != expected {
             return Err(StoreError::OutOfOrder { expected, got: number });
         }
-        if number > self.head()? {
+        if number > self.chain.head()? {
             return Err(StoreError::NotFound { what: format!("block {number}") });
         }
         let label = BlobLabel::block(BlobKind::TreeDelta, number);
-        let delta = self.prepare_blob(label, &ChangeLog::encode(commit.delta)?)?;
+        let delta = self.core.prepare_blob(label, &ChangeLog::encode(commit.delta)?)?;
         let mut batch = Batch::new();
         if let Some(witness) = commit.witness {
             self.put_witness_row(&mut batch, number, witness)?;
         }
         TREE.record(&mut batch, number, commit.root, delta)?;
         if let Some(forgotten) = number.checked_sub(self.history) {
-            TREE.trim(&self.kv, &mut batch, forgotten)?;
-            ACCOUNTS.trim(&self.kv, &mut batch, forgotten)?;
+            TREE.trim(&self.core.kv, &mut batch, forgotten)?;
+            ACCOUNTS.trim(&self.core.kv, &mut batch, forgotten)?;
         }
-        self.apply(batch)?;
-        self.sync()?;
-        TREE.apply(&self.kv, number, commit.delta)
+        self.core.apply(batch)?;
+        self.core.sync()?;
+        TREE.apply(&self.core.kv, number, commit.delta)
     }
 
-    /// Stores or replaces the witness of a block that the tree has passed already; durable on return.
-    pub fn put_witness(&self, number: u32, witness: NewWitness) -> Result<(), StoreError> {
-        self.ready()?;
-        let _tree = self.lock_tree();
-        if number == 0 || number > self.tree_head()? {
-            return Err(StoreError::NotFound { what: format!("tree of block {number}") });
-        }
-        let mut batch = Batch::new();
-        if let Some(old) = self.witness_row(number)? {
-            batch.release(old.body);
-        }
-        self.put_witness_row(&mut batch, number, witness)?;
-        self.apply(batch)?;
-        self.sync()
-    }
-
-    /// The witness of a block; read it with [`Store::read_blob`] or [`Store::open_blob`].
+    /// The witness of a block; read it with [`crate::store::Store::read_blob`] or [`crate::store::Store::open_blob`].
     pub fn witness(&self, number: u32) -> Result<Option<WitnessRecord>, StoreError> {
         let row = self.witness_row(number)?;
         Ok(row.map(|WitnessRow { body, operations, stored_at_ms }| WitnessRecord {
@@ -135,14 +119,14 @@ impl Store {
     }
 
     pub(crate) fn witness_row(&self, number: u32) -> Result<Option<WitnessRow>, StoreError> {
-        self.kv.get(Table::Witnesses, &keys::number(number))
+        self.core.kv.get(Table::Witnesses, &keys::number(number))
     }
 
     fn put_witness_row(&self, batch: &mut Batch, number: u32, witness: NewWitness) -> Result<(), StoreError> {
         let row = WitnessRow {
             body: batch.adopt(witness.body),
             operations: witness.operations,
-            stored_at_ms: self.clock.wall_ms(),
+            stored_at_ms: self.core.clock.wall_ms(),
         };
         batch.put(Table::Witnesses, &keys::number(number), &row)
     }

@@ -36,29 +36,29 @@ fn what_is_acknowledged_is_there_after_a_kill() {
         put_block(&store, n).unwrap();
         let copy = killed(dir.path());
         let after = open(copy.path());
-        assert_eq!((after.head().unwrap(), after.tree_head().unwrap()), (n, n - 1));
-        assert_eq!(after.account(0).unwrap(), Some(account(n)));
+        assert_eq!((after.chain().head().unwrap(), after.tree().head().unwrap()), (n, n - 1));
+        assert_eq!(after.chain().account(0).unwrap(), Some(account(n)));
         assert_eq!(after.check_everything().unwrap(), Vec::<String>::new());
 
         commit_witness(&store, n).unwrap();
         let copy = killed(dir.path());
         let after = open(copy.path());
-        assert_eq!(after.tree_head().unwrap(), n);
-        assert_eq!(after.tree_source().get(b"root").unwrap(), Some(n.to_string().into_bytes()));
+        assert_eq!(after.tree().head().unwrap(), n);
+        assert_eq!(after.tree().source().get(b"root").unwrap(), Some(n.to_string().into_bytes()));
         assert_eq!(after.check_everything().unwrap(), Vec::<String>::new());
 
-        store.add_single_job(n).unwrap();
+        store.queue().add_single_job(n).unwrap();
         publish_next(&store);
         let copy = killed(dir.path());
         let after = open(copy.path());
-        assert_eq!(after.single_proof(n).unwrap(), Some(proof_json(n)));
-        assert_eq!(after.job(n).unwrap().unwrap().status, JobStatus::Done);
+        assert_eq!(after.queue().single_proof(n).unwrap(), Some(proof_json(n)));
+        assert_eq!(after.queue().job(n).unwrap().unwrap().status, JobStatus::Done);
         assert_eq!(after.check_everything().unwrap(), Vec::<String>::new());
     }
     store.revert(3).unwrap();
     let copy = killed(dir.path());
     let after = open(copy.path());
-    assert_eq!((after.head().unwrap(), after.tree_head().unwrap()), (3, 3));
+    assert_eq!((after.chain().head().unwrap(), after.tree().head().unwrap()), (3, 3));
     assert_eq!(after.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -68,13 +68,13 @@ fn retried<T, E: std::fmt::Debug>(run: impl Fn() -> Result<T, E>) -> T {
 }
 
 fn published(store: &Store) {
-    let job = retried(|| store.claim("p", Preference::default())).unwrap();
+    let job = retried(|| store.queue().claim("p", Preference::default())).unwrap();
     let json = proof_json(job.last);
     let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
     retried(|| {
         let result = match job.job_type {
-            JobType::Single => store.publish_single(proof),
-            JobType::Aggregated => store.publish_aggregated(proof),
+            JobType::Single => store.queue().publish_single(proof),
+            JobType::Aggregated => store.queue().publish_aggregated(proof),
         };
         match result {
             // The first try had stored it, only its sync failed.
@@ -91,38 +91,38 @@ fn any_write_can_fail_once() {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path());
         put_genesis(&store);
-        store.kv.fault.store(fault, Ordering::SeqCst);
+        store.core().kv.fault.store(fault, Ordering::SeqCst);
         let grow = |n| {
             retried(|| put_block(&store, n));
             retried(|| commit_witness(&store, n));
-            retried(|| store.add_single_job(n));
+            retried(|| store.queue().add_single_job(n));
         };
         (1..=3).for_each(grow);
         (1..=3).for_each(|_| published(&store));
         retried(|| {
             let action = AggregatedAction::CreateProofBlocks;
-            store.put_aggregated_operation(action, 1, 2, [0; 32], b"{}")
+            store.chain().put_aggregated_operation(action, 1, 2, [0; 32], b"{}")
         });
-        retried(|| store.add_aggregated_job(1, 2));
+        retried(|| store.queue().add_aggregated_job(1, 2));
         published(&store);
         retried(|| store.revert(1));
-        assert_eq!((store.head().unwrap(), store.tree_head().unwrap()), (1, 1));
+        assert_eq!((store.chain().head().unwrap(), store.tree().head().unwrap()), (1, 1));
         (2..=3).for_each(grow);
-        retried(|| store.claim("q", Preference::default())).unwrap();
-        retried(|| store.release("q"));
-        let id = store.jobs(Some(JobStatus::Idle), 0, 1).unwrap()[0].id;
-        retried(|| store.requeue(id));
-        assert_eq!(store.account(0).unwrap(), Some(account(3)));
-        assert_eq!(store.tree_source().get(b"root").unwrap(), Some(b"3".to_vec()));
-        assert_eq!(store.single_proof(1).unwrap(), Some(proof_json(1)));
+        retried(|| store.queue().claim("q", Preference::default())).unwrap();
+        retried(|| store.queue().release("q"));
+        let id = store.queue().jobs(Some(JobStatus::Idle), 0, 1).unwrap()[0].id;
+        retried(|| store.queue().requeue(id));
+        assert_eq!(store.chain().account(0).unwrap(), Some(account(3)));
+        assert_eq!(store.tree().source().get(b"root").unwrap(), Some(b"3".to_vec()));
+        assert_eq!(store.queue().single_proof(1).unwrap(), Some(proof_json(1)));
         let counts = JobCounts { idle: 2, in_progress: 0, done: 1, failed: 0 };
-        assert_eq!(store.counts().unwrap(), counts, "write {fault}");
+        assert_eq!(store.queue().counts().unwrap(), counts, "write {fault}");
         assert_eq!(store.check_everything().unwrap(), Vec::<String>::new(), "write {fault}");
-        if store.kv.fault.load(Ordering::SeqCst) > 0 {
+        if store.core().kv.fault.load(Ordering::SeqCst) > 0 {
             assert!(fault > 40, "{fault}");
             return;
         }
-        assert_eq!(store.kv.generation(), 1, "write {fault}");
+        assert_eq!(store.core().kv.generation(), 1, "write {fault}");
     }
 }
 
@@ -138,7 +138,7 @@ fn a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on() {
         put_genesis(&store);
         put_block(&store, 1).unwrap();
         commit_witness(&store, 1).unwrap();
-        store.add_single_job(1).unwrap();
+        store.queue().add_single_job(1).unwrap();
         let mut next = 2;
         let write = |n: u32| -> Result<(), StoreError> {
             if blobs {
@@ -147,8 +147,8 @@ fn a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on() {
             }
             let cause = hex::encode(noise(n, 400));
             let quarantine = Quarantine { op_index: None, op_kind: None, cause, at_ms: n.into() };
-            store.set_quarantine(1, Some(quarantine))?;
-            store.reject(RejectedProof {
+            store.chain().set_quarantine(1, Some(quarantine))?;
+            store.queue().reject(RejectedProof {
                 job_id: n,
                 prover: None,
                 reason: "r".repeat(900),
@@ -177,9 +177,9 @@ fn a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on() {
         for _ in 0..5 {
             let started = std::time::Instant::now();
             let again = write(next);
-            eprintln!("{again:?} after {:?}; reads: {:?}", started.elapsed(), store.job(1).is_ok());
+            eprintln!("{again:?} after {:?}; reads: {:?}", started.elapsed(), store.queue().job(1).is_ok());
         }
-        assert_eq!(store.block_body(1).unwrap().unwrap(), noise(1, 5_000));
+        assert_eq!(store.chain().block_body(1).unwrap().unwrap(), noise(1, 5_000));
         fs::remove_file(&ballast).unwrap();
         for n in next..next + 10 {
             write(n).unwrap();
@@ -189,11 +189,11 @@ fn a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on() {
         drop(store);
         let store = open(&dir);
         if blobs {
-            assert_eq!(store.tree_head().unwrap(), next + 9);
+            assert_eq!(store.tree().head().unwrap(), next + 9);
         } else {
-            assert_eq!(store.rejected(None, 1).unwrap()[0].job_id, next + 9);
+            assert_eq!(store.queue().rejected(None, 1).unwrap()[0].job_id, next + 9);
         }
-        assert_eq!(store.single_proof(1).unwrap(), Some(proof_json(1)));
+        assert_eq!(store.queue().single_proof(1).unwrap(), Some(proof_json(1)));
         assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
     }
 }

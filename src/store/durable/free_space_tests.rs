@@ -36,36 +36,40 @@ fn taken(path: &Path) -> u64 {
 /// Bytes of all keys and records.
 fn live_in_index(store: &Store) -> u64 {
     let of_table = |table: &Table| {
-        let entries = store.kv.range_raw(*table, &[], &[0xff; 64], usize::MAX).unwrap();
+        let entries = store.core().kv.range_raw(*table, &[], &[0xff; 64], usize::MAX).unwrap();
         entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>()
     };
     Table::ALL.iter().map(of_table).sum()
 }
 
 fn with_large_witness(store: &Store, number: u32) {
-    let witness = store.prepare_witness(number, 10, |out| out.write_all(&noise(number, WITNESS_BYTES)));
+    let witness =
+        store.tree().prepare_witness(number, 10, |out| out.write_all(&noise(number, WITNESS_BYTES)));
     let delta = delta(number);
     let commit = WitnessCommit { number, witness: Some(witness.unwrap()), delta: &delta, root: [1; 32] };
-    store.commit_witness(commit).unwrap();
+    store.tree().commit_witness(commit).unwrap();
 }
 
 /// Takes the next job through heartbeats that are all recorded, a lease that ends, and a rejected proof, to its proof.
 fn prove(store: &Store, clock: &ManualClock) {
     for attempt in 0..2 {
-        let job = store.claim("prover", Preference::default()).unwrap().unwrap();
+        let job = store.queue().claim("prover", Preference::default()).unwrap().unwrap();
         for _ in 0..8 {
             clock.advance(8_000);
-            assert_eq!(store.heartbeat("prover", job.id).unwrap(), HeartbeatOutcome::Renewed);
+            assert_eq!(store.queue().heartbeat("prover", job.id).unwrap(), HeartbeatOutcome::Renewed);
         }
         if attempt == 0 {
             let body = noise(job.id, 3_000);
             let reason = "malformed".to_owned();
-            store.reject(RejectedProof { job_id: job.id, prover: None, reason, at_ms: 0, body }).unwrap();
+            store
+                .queue()
+                .reject(RejectedProof { job_id: job.id, prover: None, reason, at_ms: 0, body })
+                .unwrap();
             clock.advance(60_000);
-            assert_eq!(store.expire().unwrap(), [job.id]);
-            store.requeue(job.id).unwrap();
+            assert_eq!(store.queue().expire().unwrap(), [job.id]);
+            store.queue().requeue(job.id).unwrap();
         } else {
-            store.release("prover").unwrap();
+            store.queue().release("prover").unwrap();
         }
     }
     publish_next(store);
@@ -76,15 +80,15 @@ fn grow(store: &Store, clock: &ManualClock, blocks: std::ops::RangeInclusive<u32
     for number in blocks {
         put_block(store, number).unwrap();
         with_large_witness(store, number);
-        store.add_single_job(number).unwrap();
+        store.queue().add_single_job(number).unwrap();
         prove(store, clock);
         if number % RANGE == 0 {
             let first = number - RANGE + 1;
             operation(store, AggregatedAction::CreateProofBlocks, first, number);
-            store.add_aggregated_job(first, number).unwrap();
+            store.queue().add_aggregated_job(first, number).unwrap();
             prove(store, clock);
             operation(store, AggregatedAction::ExecuteBlocks, first, number);
-            store.drop_verified(KEPT).unwrap();
+            store.queue().drop_verified(KEPT).unwrap();
         }
     }
 }
@@ -145,8 +149,11 @@ fn a_long_chain_takes_the_space_of_what_is_kept() {
         assert!(files <= (tenth + 1) * BLOCKS + 2 * KEPT + 2 * 20 + 8, "{files} files");
     }
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
-    assert!((1..=10 * BLOCKS).all(|block| store.single_proof(block).unwrap() == Some(proof_json(block))));
-    let kept: Vec<u32> = (1..=10 * BLOCKS).filter(|block| store.witness(*block).unwrap().is_some()).collect();
+    assert!(
+        (1..=10 * BLOCKS).all(|block| store.queue().single_proof(block).unwrap() == Some(proof_json(block)))
+    );
+    let kept: Vec<u32> =
+        (1..=10 * BLOCKS).filter(|block| store.tree().witness(*block).unwrap().is_some()).collect();
     assert_eq!(kept, (10 * BLOCKS - KEPT + 1..=10 * BLOCKS).collect::<Vec<_>>());
 }
 
@@ -171,9 +178,10 @@ fn below_the_floor_nothing_begins_and_everything_ends() {
     for number in 1..=2 {
         put_block(&store, number).unwrap();
         commit_witness(&store, number).unwrap();
-        store.add_single_job(number).unwrap();
+        store.queue().add_single_job(number).unwrap();
     }
-    let [first, second] = [1, 2].map(|_| store.claim("prover", Preference::default()).unwrap().unwrap());
+    let [first, second] =
+        [1, 2].map(|_| store.queue().claim("prover", Preference::default()).unwrap().unwrap());
 
     free(99);
     assert_eq!(store.space(), SpaceState { free_bytes: Some(99), min_free_bytes: 100, low: true });
@@ -182,22 +190,22 @@ fn below_the_floor_nothing_begins_and_everything_ends() {
     assert_eq!(put_block(&store, 2).unwrap(), PutOutcome::AlreadyThere);
     assert!(store.load_genesis(GENESIS_HASH, 1).unwrap().is_none());
     let action = AggregatedAction::CommitBlocks;
-    assert!(low(&store.put_aggregated_operation(action, 1, 1, [0; 32], b"{}").unwrap_err()));
-    assert!(low(&store.claim("other", Preference::default()).unwrap_err()));
+    assert!(low(&store.chain().put_aggregated_operation(action, 1, 1, [0; 32], b"{}").unwrap_err()));
+    assert!(low(&store.queue().claim("other", Preference::default()).unwrap_err()));
     // What a prover is at comes to its end.
-    assert_eq!(store.heartbeat("prover", first.id).unwrap(), HeartbeatOutcome::Renewed);
-    store.publish_single(proof(first.id, 1, 1)).unwrap();
-    assert_eq!(store.release("prover").unwrap(), [second.id]);
-    store.publish_single(proof(second.id, 2, 2)).unwrap();
-    assert_eq!(store.counts().unwrap().done, 2);
-    assert_eq!(store.jobs(Some(JobStatus::Done), 0, 10).unwrap().len(), 2);
+    assert_eq!(store.queue().heartbeat("prover", first.id).unwrap(), HeartbeatOutcome::Renewed);
+    store.queue().publish_single(proof(first.id, 1, 1)).unwrap();
+    assert_eq!(store.queue().release("prover").unwrap(), [second.id]);
+    store.queue().publish_single(proof(second.id, 2, 2)).unwrap();
+    assert_eq!(store.queue().counts().unwrap().done, 2);
+    assert_eq!(store.queue().jobs(Some(JobStatus::Done), 0, 10).unwrap().len(), 2);
 
     free(106);
     put_block(&store, 3).unwrap();
     commit_witness(&store, 3).unwrap();
-    store.put_aggregated_operation(action, 1, 1, [0; 32], b"{}").unwrap();
-    store.add_single_job(3).unwrap();
-    assert!(store.claim("other", Preference::default()).unwrap().is_some());
+    store.chain().put_aggregated_operation(action, 1, 1, [0; 32], b"{}").unwrap();
+    store.queue().add_single_job(3).unwrap();
+    assert!(store.queue().claim("other", Preference::default()).unwrap().is_some());
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -218,5 +226,5 @@ fn a_genesis_stops_at_the_floor_and_goes_on_where_it_was() {
     let load = store.load_genesis(GENESIS_HASH, 1).unwrap().unwrap();
     assert_eq!(load.done(), 1);
     load.finish(genesis_end(&store, 1)).unwrap();
-    assert_eq!(store.account(0).unwrap(), Some(account(0)));
+    assert_eq!(store.chain().account(0).unwrap(), Some(account(0)));
 }

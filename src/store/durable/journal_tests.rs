@@ -15,7 +15,7 @@ use crate::store::*;
 
 fn filled(dir: &Path) {
     let store = witnessed(dir, &clock(), 3);
-    store.add_single_job(1).unwrap();
+    store.queue().add_single_job(1).unwrap();
     publish_next(&store);
     operation(&store, AggregatedAction::CreateProofBlocks, 1, 2);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
@@ -130,7 +130,7 @@ fn a_revert_counts_whatever_is_known_to_be_acknowledged() {
     open(dir.path()).revert(2).unwrap();
     fs::write(acknowledged, old).unwrap();
     let store = open(dir.path());
-    assert_eq!(store.head().unwrap(), 2);
+    assert_eq!(store.chain().head().unwrap(), 2);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -217,7 +217,7 @@ fn segments_follow_each_other() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 30);
     for block in 1..=30 {
-        store.add_single_job(block).unwrap();
+        store.queue().add_single_job(block).unwrap();
         publish_next(&store);
     }
     drop(store);

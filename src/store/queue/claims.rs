@@ -2,32 +2,29 @@
 //!
 //! - A job is handed to one prover at a time: of all idle jobs the one with the smallest (priority, id), unless the prover prefers
 //!   a type or, among jobs of one type, a block size. The holder is recorded as it is handed out.
-//! - Only the holder's heartbeat renews the lease. A lease that is not renewed for the timeout ends at the next [`Store::expire`].
+//! - Only the holder's heartbeat renews the lease. A lease that is not renewed for the timeout ends at the next [`JobQueue::expire`].
 //! - A job whose lease ended waits before it is handed out again, twice as long after each attempt; others are handed out meanwhile. Then
 //!   it has its old place. Waiting jobs stand in an index of their own, so a hand-out does not step over them; the end of a wait
 //!   costs one write, done by the next hand-out.
 //! - A job whose attempts are used up is parked as failed until an operator requeues it.
-//! - A job leaves by [`Store::drop_job`] or a revert only.
+//! - A job leaves by [`JobQueue::drop_job`] or a revert only.
 //!
 //! All of it is serialised by one lock, held for some index look-ups and one transaction, never for a sync. Leases are not synced: losing
 //! one costs a lease. A heartbeat writes nothing but the record of a lease, at most eight times a timeout.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::sync::{MutexGuard, PoisonError};
 
 use crate::domain::job::{Job, JobError, JobState, JobStatus, JobType, Lease};
-use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::Table;
 use crate::store::kv::keys;
 use crate::store::kv::keys::index;
 use crate::store::queue::job_data::JobData;
-use crate::store::queue::jobs::{JobMoves, JobRecord, JobRow};
+use crate::store::queue::job_queue::JobQueue;
+use crate::store::queue::jobs::{JobMoves, JobRecord, JobRow, MAX_PROVER_NAME};
 use crate::store::queue::leases::{Leases, lease_now, renewal_of_earlier_run};
 
-/// Names are part of records, which are small.
-pub(crate) const MAX_PROVER_NAME: usize = 256;
 /// Jobs that change in one transaction.
 const JOBS_A_BATCH: usize = 100;
 
@@ -76,16 +73,16 @@ pub enum HeartbeatOutcome {
     },
 }
 
-impl Store {
+impl JobQueue {
     /// Hands the best idle job to a prover; `None` when nothing is idle, or all that is still waits. [`StoreError::InsufficientStorage`] when
     /// space is short: what a prover would be given to do belongs on the disk in the end.
     pub fn claim(&self, prover: &str, preference: Preference) -> Result<Option<ClaimedJob>, StoreError> {
         if prover.len() > MAX_PROVER_NAME {
             return Err(StoreError::TooLarge { what: "the name of the prover".into() });
         }
-        self.check_space()?;
-        self.ready()?;
-        let mut leases = self.lock_queue();
+        self.core.check_space()?;
+        self.core.ready()?;
+        let mut leases = self.lock();
         self.wake(&mut leases)?;
         while let Some(row) = self.pick(preference)? {
             let data = self.data_of(&row)?;
@@ -107,7 +104,7 @@ impl Store {
                     JobType::Single => "single",
                     JobType::Aggregated => "aggregated",
                 };
-                self.metrics.attempts.add(kind, 1);
+                self.core.metrics.attempts.add(kind, 1);
                 return Ok(Some(ClaimedJob { id, job_type, first, last, attempt: job.attempts, data }));
             }
         }
@@ -124,12 +121,12 @@ impl Store {
             HeartbeatOutcome::NotInProgress { .. } => "not_in_progress",
         };
         // Outside of the lock of the queue.
-        self.metrics.heartbeats.add(word, 1);
+        self.core.metrics.heartbeats.add(word, 1);
         Ok(outcome)
     }
 
     fn renew(&self, prover: &str, id: u32) -> Result<HeartbeatOutcome, StoreError> {
-        let mut leases = self.lock_queue();
+        let mut leases = self.lock();
         let Some(held) = leases.get(id) else {
             return Ok(match self.job_row(id)? {
                 Some(row) => HeartbeatOutcome::NotInProgress { status: row.status },
@@ -143,7 +140,7 @@ impl Store {
             Err(JobError::WrongStatus { status }) => return Ok(HeartbeatOutcome::NotInProgress { status }),
         }
         let JobState::InProgress(lease) = job.state else { return Ok(HeartbeatOutcome::Renewed) };
-        let wall_ms = self.clock.wall_ms();
+        let wall_ms = self.core.clock.wall_ms();
         if leases.renew(id, lease, wall_ms, self.policy)
             && let Err(error) = self.record_renewal(id, wall_ms)
         {
@@ -155,18 +152,18 @@ impl Store {
 
     /// A prover stops: its jobs become idle. Returns their ids.
     pub fn release(&self, prover: &str) -> Result<Vec<u32>, StoreError> {
-        self.ready()?;
-        let mut leases = self.lock_queue();
+        self.core.ready()?;
+        let mut leases = self.lock();
         let ids = leases.of_holder(prover);
         let released = self.change_held(&mut leases, &ids, |job| job.release(prover))?;
-        self.metrics.leases_ended.add("released", released.len() as u64);
+        self.core.metrics.leases_ended.add("released", released.len() as u64);
         Ok(released)
     }
 
     /// Ends the leases that were not renewed in time. Returns the ids of their jobs, which are idle or failed now.
     pub fn expire(&self) -> Result<Vec<u32>, StoreError> {
-        self.ready()?;
-        let mut leases = self.lock_queue();
+        self.core.ready()?;
+        let mut leases = self.lock();
         let (now, policy) = (self.lease_now(), self.policy);
         let ids = leases.gone(now, policy, usize::MAX);
         let parked = Cell::new(0);
@@ -175,14 +172,14 @@ impl Store {
             parked.set(parked.get() + u64::from(ended && job.status() == JobStatus::Failed));
             ended
         })?;
-        self.metrics.leases_ended.add("parked", parked.get());
-        self.metrics.leases_ended.add("waiting", (expired.len() as u64).saturating_sub(parked.get()));
+        self.core.metrics.leases_ended.add("parked", parked.get());
+        self.core.metrics.leases_ended.add("waiting", (expired.len() as u64).saturating_sub(parked.get()));
         Ok(expired)
     }
 
     /// Number of jobs whose prover fell silent, and which no other prover may have yet.
     pub fn stale_jobs(&self) -> usize {
-        self.lock_queue().stale(self.lease_now(), self.policy)
+        self.lock().stale(self.lease_now(), self.policy)
     }
 
     /// Puts jobs whose wait is over among the idle ones.
@@ -194,41 +191,41 @@ impl Store {
 
     /// An operator gives a job another chance, whoever holds it. A job that is done is [`StoreError::Conflict`].
     pub fn requeue(&self, id: u32) -> Result<(), StoreError> {
-        self.ready()?;
-        let mut leases = self.lock_queue();
+        self.core.ready()?;
+        let mut leases = self.lock();
         let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
         let mut job = self.state_of(&row, &leases);
         job.requeue().map_err(|_| StoreError::Conflict { what: format!("the stored proof of job {id}") })?;
         self.change_jobs(&mut leases, vec![(row.clone(), row, job)])?;
-        let generation = self.kv.generation();
+        let generation = self.core.kv.generation();
         drop(leases);
-        self.sync_generation(generation)
+        self.core.sync_generation(generation)
     }
 
     /// Removes a job that is not done, whoever holds it. The updater makes it again only if its block is the next one. A job
     /// that is done is [`StoreError::Conflict`].
     pub fn drop_job(&self, id: u32) -> Result<(), StoreError> {
-        self.ready()?;
-        let mut leases = self.lock_queue();
+        self.core.ready()?;
+        let mut leases = self.lock();
         let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
         if row.status == JobStatus::Done {
             return Err(StoreError::Conflict { what: format!("the stored proof of job {id}") });
         }
         self.remove_jobs(&mut leases, vec![row])?;
-        let generation = self.kv.generation();
+        let generation = self.core.kv.generation();
         drop(leases);
-        self.sync_generation(generation)
+        self.core.sync_generation(generation)
     }
 
     pub(crate) fn remove_jobs(&self, leases: &mut Leases, rows: Vec<JobRow>) -> Result<(), StoreError> {
-        let mut moves = JobMoves::begin(&self.kv)?;
+        let mut moves = JobMoves::begin(&self.core.kv)?;
         for row in &rows {
             moves.change(Some(row), None)?;
             if let crate::store::queue::jobs::JobDataRef::Body(body) = &row.data {
                 moves.batch.release(body.clone());
             }
         }
-        self.apply(moves.finish()?)?;
+        self.core.apply(moves.finish()?)?;
         rows.iter().for_each(|row| leases.remove(row.id));
         Ok(())
     }
@@ -246,7 +243,7 @@ impl Store {
             });
             let any = (index::idle(job_type, 0), index::idle(job_type, u32::MAX));
             for (from, to) in sized.into_iter().chain([any]) {
-                let found = self.kv.range_raw(Table::JobIndex, &from, &to, 1)?;
+                let found = self.core.kv.range_raw(Table::JobIndex, &from, &to, 1)?;
                 if let Some(id) = found.first().and_then(|(key, _)| keys::tail_number(key)) {
                     let missing = || StoreError::corrupt(format!("job {id} is indexed and missing"));
                     return self.job_row(id)?.ok_or_else(missing).map(Some);
@@ -281,8 +278,8 @@ impl Store {
 
     /// Writes jobs in their new state, then takes the leases over. Each is: the record, the record as changed otherwise, the state.
     fn change_jobs(&self, leases: &mut Leases, jobs: Vec<(JobRow, JobRow, Job)>) -> Result<(), StoreError> {
-        let mut moves = JobMoves::begin(&self.kv)?;
-        let wall_ms = self.clock.wall_ms();
+        let mut moves = JobMoves::begin(&self.core.kv)?;
+        let wall_ms = self.core.clock.wall_ms();
         let mut states = Vec::new();
         for (old, mut new, job) in jobs {
             new.status = job.status();
@@ -295,7 +292,7 @@ impl Store {
             moves.change_to(Some(&old), Some(&new), waits)?;
             states.push((new.id, job.state));
         }
-        self.apply(moves.finish()?)?;
+        self.core.apply(moves.finish()?)?;
         states.into_iter().for_each(|(id, state)| leases.set(id, state, wall_ms));
         Ok(())
     }
@@ -322,14 +319,14 @@ impl Store {
         let mut record = row.record();
         match record.status {
             JobStatus::InProgress => {
-                if let Some(held) = self.lock_queue().get(record.id) {
+                if let Some(held) = self.lock().get(record.id) {
                     record.updated_at_ms = held.renewed_wall_ms;
                     record.last_heartbeat_ms = Some(held.renewed_wall_ms);
                     record.leased_since_ms = held.claimed_wall_ms;
                 }
             }
             JobStatus::Idle => {
-                let until_ms = self.lock_queue().waits_until(record.id);
+                let until_ms = self.lock().waits_until(record.id);
                 let left = until_ms.map(|until_ms| until_ms.saturating_sub(self.lease_now()));
                 record.waits_ms = left.filter(|left| *left > 0);
             }
@@ -343,7 +340,7 @@ impl Store {
         row.updated_at_ms = wall_ms;
         let mut batch = crate::store::kv::batch::Batch::new();
         batch.put(Table::Jobs, &keys::number(id), &row)?;
-        self.apply(batch)
+        self.core.apply(batch)
     }
 
     /// Takes up the leases of the last run; what waited then is idle.
@@ -351,29 +348,29 @@ impl Store {
         *leases = Leases::default();
         let (from, to) =
             (index::status(JobStatus::InProgress, 0), index::after_status(JobStatus::InProgress));
-        let entries = self.kv.range_raw(Table::JobIndex, &from, &to, usize::MAX)?;
+        let entries = self.core.kv.range_raw(Table::JobIndex, &from, &to, usize::MAX)?;
         let ids: BTreeSet<u32> = entries.iter().filter_map(|(key, _)| keys::tail_number(key)).collect();
         for id in ids {
             let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
             leases.insert(id, self.lease_of_earlier_run(&row), row.updated_at_ms, None);
         }
-        let waited =
-            self.kv.range_raw(Table::JobIndex, &index::waiting(0), &index::after_waiting(), usize::MAX)?;
+        let waited = self.core.kv.range_raw(
+            Table::JobIndex,
+            &index::waiting(0),
+            &index::after_waiting(),
+            usize::MAX,
+        )?;
         let waited: Vec<u32> = waited.iter().filter_map(|(key, _)| keys::tail_number(key)).collect();
         self.change_held(leases, &waited, |_| true).map(drop)
     }
 
     fn lease_of_earlier_run(&self, row: &JobRow) -> Lease {
-        let renewed_at_ms = renewal_of_earlier_run(self.clock.as_ref(), self.policy, row.updated_at_ms);
+        let renewed_at_ms = renewal_of_earlier_run(self.core.clock.as_ref(), self.policy, row.updated_at_ms);
         Lease { holder: row.holder.clone().unwrap_or_default(), renewed_at_ms }
     }
 
     fn lease_now(&self) -> u64 {
-        lease_now(self.clock.as_ref(), self.policy)
-    }
-
-    pub(crate) fn lock_queue(&self) -> MutexGuard<'_, Leases> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lease_now(self.core.clock.as_ref(), self.policy)
     }
 }
 

@@ -1,12 +1,12 @@
 //! Making jobs, and the data that goes with them. A witness is written once and handed out as it is stored.
 
 use crate::domain::job::{JobStatus, JobType};
-use crate::store::Store;
 use crate::store::durable::blobs::PreparedBlob;
 use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
 use crate::store::error::StoreError;
 use crate::store::kv::batch::Table;
 use crate::store::kv::keys::meta;
+use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::jobs::{JobDataRef, JobMoves, JobRow};
 use crate::store::queue::proofs;
 use crate::store::queue::proofs::ProofRow;
@@ -34,14 +34,14 @@ pub enum AddJob {
     Exists(u32),
 }
 
-impl Store {
+impl JobQueue {
     /// Makes the job for a block whose witness is stored; one that is done, if the block is proven, whether or not there is a witness.
     /// Not synced: it can be made again.
     pub fn add_single_job(&self, block: u32) -> Result<AddJob, StoreError> {
         let missing = |what: &str| StoreError::NotFound { what: format!("{what} {block}") };
-        let chunks = self.block_row(block)?.ok_or_else(|| missing("block"))?.chunks;
+        let chunks = self.chain.block_row(block)?.ok_or_else(|| missing("block"))?.chunks;
         if !self.has_single_proof(block)? {
-            self.witness_row(block)?.ok_or_else(|| missing("witness of block"))?;
+            self.tree.witness_row(block)?.ok_or_else(|| missing("witness of block"))?;
         }
         self.add_job(JobType::Single, block, block, chunks, None)
     }
@@ -59,13 +59,13 @@ impl Store {
         for block in first..=last {
             let proof = self.single_proof(block)?.ok_or(StoreError::MissingProof { block })?;
             let missing = || StoreError::NotFound { what: format!("block {block}") };
-            let chunks = self.block_row(block)?.ok_or_else(missing)?.chunks;
+            let chunks = self.chain.block_row(block)?.ok_or_else(missing)?.chunks;
             json.extend_from_slice(if block == first { b"[" } else { b",[" });
             json.extend_from_slice(&proof);
             json.extend_from_slice(format!(",{chunks}]").as_bytes());
         }
         json.extend_from_slice(b"]}");
-        let body = self.prepare_blob(BlobLabel::range(BlobKind::JobData, first, last), &json)?;
+        let body = self.core.prepare_blob(BlobLabel::range(BlobKind::JobData, first, last), &json)?;
         self.add_job(JobType::Aggregated, first, last, 0, Some(body))
     }
 
@@ -77,20 +77,20 @@ impl Store {
         chunks: u32,
         body: Option<PreparedBlob>,
     ) -> Result<AddJob, StoreError> {
-        self.ready()?;
-        let _queue = self.lock_queue();
+        self.core.ready()?;
+        let _queue = self.lock();
         if let Some(id) = self.job_of_range(job_type, first, last)? {
             return Ok(AddJob::Exists(id));
         }
-        let id = self.kv.meta_number(meta::NEXT_JOB)?.max(1);
-        let mut moves = JobMoves::begin(&self.kv)?;
+        let id = self.core.kv.meta_number(meta::NEXT_JOB)?.max(1);
+        let mut moves = JobMoves::begin(&self.core.kv)?;
         let data = match body {
             Some(body) => JobDataRef::Body(moves.batch.adopt(body)),
             None => JobDataRef::Witness,
         };
-        let now = self.clock.wall_ms();
+        let now = self.core.clock.wall_ms();
         let proof: Option<ProofRow> =
-            self.kv.get(proofs::table(job_type), &proofs::key(job_type, first, last))?;
+            self.core.kv.get(proofs::table(job_type), &proofs::key(job_type, first, last))?;
         let row = JobRow {
             id,
             job_type,
@@ -107,7 +107,7 @@ impl Store {
         };
         moves.change(None, Some(&row))?;
         moves.batch.put(Table::Meta, meta::NEXT_JOB, &id.saturating_add(1))?;
-        self.apply(moves.finish()?)?;
+        self.core.apply(moves.finish()?)?;
         Ok(AddJob::Added(id))
     }
 
@@ -121,7 +121,7 @@ impl Store {
         if let JobDataRef::Body(body) = &row.data {
             return Ok(Some(JobData { prefix: Vec::new(), body: body.clone(), suffix: Vec::new() }));
         }
-        Ok(self.witness_row(row.first)?.map(|witness| JobData {
+        Ok(self.tree.witness_row(row.first)?.map(|witness| JobData {
             prefix: br#"{"BlockProof":["#.to_vec(),
             body: witness.body,
             suffix: format!(",{}]}}", witness.operations).into_bytes(),

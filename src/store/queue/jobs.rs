@@ -8,7 +8,6 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::job::{JobStatus, JobType};
-use crate::store::Store;
 use crate::store::chain::aggregated_operations::AggregatedAction;
 use crate::store::durable::blobs::BlobRef;
 use crate::store::error::StoreError;
@@ -17,7 +16,11 @@ use crate::store::kv::codec;
 use crate::store::kv::keys;
 use crate::store::kv::keys::{index, meta};
 use crate::store::kv::records::Kv;
+use crate::store::queue::job_queue::JobQueue;
 use crate::tree::source::Entry;
+
+/// The longest name of a prover in bytes: it is part of records, which are small.
+pub(crate) const MAX_PROVER_NAME: usize = 256;
 
 /// A job as shown to operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,7 +197,7 @@ impl JobMoves {
     }
 }
 
-impl Store {
+impl JobQueue {
     /// A job by its id.
     pub fn job(&self, id: u32) -> Result<Option<JobRecord>, StoreError> {
         let Some(row) = self.job_row(id)? else { return Ok(None) };
@@ -223,7 +226,7 @@ impl Store {
             None => (Table::Jobs, keys::number(start).to_vec(), vec![0xff; 5]),
             Some(status) => (Table::JobIndex, index::status(status, start), index::after_status(status)),
         };
-        let mut entries = self.kv.range_raw(table, &from, &to, limit.saturating_add(1))?;
+        let mut entries = self.core.kv.range_raw(table, &from, &to, limit.saturating_add(1))?;
         let more = entries.len() > limit;
         entries.truncate(limit);
         let next = entries.last().filter(|_| more).and_then(|(key, _)| keys::tail_number(key));
@@ -241,7 +244,7 @@ impl Store {
 
     /// Number of jobs by status.
     pub fn counts(&self) -> Result<JobCounts, StoreError> {
-        Ok(self.kv.get(Table::Meta, meta::JOB_COUNTS)?.unwrap_or_default())
+        Ok(self.core.kv.get(Table::Meta, meta::JOB_COUNTS)?.unwrap_or_default())
     }
 
     /// Number of jobs that are not done.
@@ -253,10 +256,10 @@ impl Store {
     /// The last block of the queue for a type; without jobs, where the operations of a chain that was proven elsewhere end.
     pub fn last_block_in_queue(&self, job_type: JobType) -> Result<u32, StoreError> {
         let (from, to) = (index::ranges(job_type), index::after_ranges(job_type));
-        let last = self.kv.range_raw_back(Table::JobIndex, &from, &to, 1)?;
+        let last = self.core.kv.range_raw_back(Table::JobIndex, &from, &to, 1)?;
         match last.first().and_then(|(key, _)| index::range_last(key)) {
             Some(last) => Ok(last),
-            None => self.last_block_of(match job_type {
+            None => self.chain.last_block_of(match job_type {
                 JobType::Single => AggregatedAction::CreateProofBlocks,
                 JobType::Aggregated => AggregatedAction::PublishProofBlocksOnchain,
             }),
@@ -264,7 +267,7 @@ impl Store {
     }
 
     pub(crate) fn job_row(&self, id: u32) -> Result<Option<JobRow>, StoreError> {
-        self.kv.get(Table::Jobs, &keys::number(id))
+        self.core.kv.get(Table::Jobs, &keys::number(id))
     }
 
     /// The id of the job of a type and range.
@@ -276,7 +279,7 @@ impl Store {
     ) -> Result<Option<u32>, StoreError> {
         let (from, to) =
             (index::range(job_type, first, last, 0), index::range(job_type, first, last, u32::MAX));
-        let found = self.kv.range_raw(Table::JobIndex, &from, &to, 1)?;
+        let found = self.core.kv.range_raw(Table::JobIndex, &from, &to, 1)?;
         Ok(found.first().and_then(|(key, _)| keys::tail_number(key)))
     }
 }

@@ -1,11 +1,12 @@
 //! Leases against clocks, restarts, crowds of heartbeats, and the wait after one that ended.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use crate::clock::ManualClock;
+use crate::clock::{Clock, ManualClock};
 use crate::domain::job::JobStatus;
 use crate::store::testing::*;
 use crate::store::*;
@@ -20,12 +21,13 @@ fn waiting(dir: &Path, clock: &Arc<ManualClock>, jobs: u32) -> Store {
     let retry_backoff = Duration::from_secs(10);
     let store =
         Store::open(dir, StoreOptions { retry_backoff, max_attempts: None, ..options(clock) }).unwrap();
-    (1..=jobs).for_each(|block| assert_eq!(store.add_single_job(block).unwrap(), AddJob::Added(block)));
+    (1..=jobs)
+        .for_each(|block| assert_eq!(store.queue().add_single_job(block).unwrap(), AddJob::Added(block)));
     store
 }
 
 fn claimed(store: &Store, prover: &str) -> Option<u32> {
-    store.claim(prover, Preference::default()).unwrap().map(|job| job.id)
+    store.queue().claim(prover, Preference::default()).unwrap().map(|job| job.id)
 }
 
 #[test]
@@ -36,23 +38,26 @@ fn a_job_whose_lease_ended_waits_and_then_has_its_place_again() {
     for wait in [10_000, 20_000, 40_000, 60_000, 60_000] {
         assert_eq!(claimed(&store, "poisoned"), Some(1));
         clock.advance(60_000);
-        assert_eq!(store.expire().unwrap(), [1]);
+        assert_eq!(store.queue().expire().unwrap(), [1]);
         // Others go out meanwhile, whatever the wishes.
         assert_eq!(
-            [claimed(&store, "a"), store.claim("b", sized).unwrap().map(|job| job.id)],
+            [claimed(&store, "a"), store.queue().claim("b", sized).unwrap().map(|job| job.id)],
             [Some(2), Some(3)]
         );
-        let job = store.job(1).unwrap().unwrap();
+        let job = store.queue().job(1).unwrap().unwrap();
         assert_eq!((job.status, job.waits_ms), (JobStatus::Idle, Some(wait)));
         assert_eq!(claimed(&store, "c"), None);
         clock.advance(wait - 1);
         assert_eq!(claimed(&store, "c"), None);
-        assert_eq!((store.release("a").unwrap(), store.release("b").unwrap()), (vec![2], vec![3]));
+        assert_eq!(
+            (store.queue().release("a").unwrap(), store.queue().release("b").unwrap()),
+            (vec![2], vec![3])
+        );
         assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
         clock.advance(1);
-        assert_eq!(store.job(1).unwrap().unwrap().waits_ms, None);
+        assert_eq!(store.queue().job(1).unwrap().unwrap().waits_ms, None);
     }
-    assert_eq!(store.counts().unwrap().idle, 3);
+    assert_eq!(store.queue().counts().unwrap().idle, 3);
 }
 
 #[test]
@@ -61,18 +66,18 @@ fn a_wait_ends_by_a_requeue_a_late_proof_a_drop_or_a_restart() {
     let store = waiting(dir.path(), &clock, 4);
     (1..=4).for_each(|id| assert_eq!(claimed(&store, "gone"), Some(id)));
     clock.advance(60_000);
-    assert_eq!(store.expire().unwrap().len(), 4);
+    assert_eq!(store.queue().expire().unwrap().len(), 4);
     assert_eq!(claimed(&store, "a"), None);
-    store.requeue(3).unwrap();
+    store.queue().requeue(3).unwrap();
     assert_eq!(claimed(&store, "a"), Some(3));
-    store.publish_single(proof(2, 2, 2)).unwrap();
-    store.drop_job(4).unwrap();
+    store.queue().publish_single(proof(2, 2, 2)).unwrap();
+    store.queue().drop_job(4).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
     drop(store);
     let store = Store::open(dir.path(), options(&clock)).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
     assert_eq!([claimed(&store, "b"), claimed(&store, "b")], [Some(1), None]);
-    let statuses = [1, 2, 3].map(|id| store.job(id).unwrap().unwrap().status);
+    let statuses = [1, 2, 3].map(|id| store.queue().job(id).unwrap().unwrap().status);
     assert_eq!(statuses, [JobStatus::InProgress, JobStatus::Done, JobStatus::InProgress]);
 }
 
@@ -82,11 +87,11 @@ fn the_end_of_a_wait_is_no_change_of_the_job() {
     let store = waiting(dir.path(), &clock, 2);
     assert_eq!([claimed(&store, "a"), claimed(&store, "b")], [Some(1), Some(2)]);
     clock.advance(60_000);
-    store.expire().unwrap();
-    let before = store.job(2).unwrap().unwrap();
+    store.queue().expire().unwrap();
+    let before = store.queue().job(2).unwrap().unwrap();
     clock.advance(10_000);
     assert_eq!(claimed(&store, "a"), Some(1));
-    assert_eq!(store.job(2).unwrap().unwrap(), JobRecord { waits_ms: None, ..before });
+    assert_eq!(store.queue().job(2).unwrap().unwrap(), JobRecord { waits_ms: None, ..before });
 }
 
 /// One that runs while the wall clock is set, a day back and forth.
@@ -98,16 +103,16 @@ fn a_wall_clock_that_jumps_neither_ends_nor_extends_a_lease() {
         assert_eq!(claimed(&store, "a"), Some(1));
         let set = |days: i64| clock.set_wall_ms(NOW.checked_add_signed(days * DAY as i64).unwrap());
         set(jump);
-        assert_eq!(store.expire().unwrap(), Vec::<u32>::new());
+        assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
         clock.advance(59_999);
         set(-jump);
-        assert_eq!(store.expire().unwrap(), Vec::<u32>::new());
-        assert_eq!(store.heartbeat("a", 1).unwrap(), HeartbeatOutcome::Renewed);
+        assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
+        assert_eq!(store.queue().heartbeat("a", 1).unwrap(), HeartbeatOutcome::Renewed);
         clock.advance(59_999);
         set(jump);
-        assert_eq!(store.expire().unwrap(), Vec::<u32>::new());
+        assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
         clock.advance(1);
-        assert_eq!(store.expire().unwrap(), [1]);
+        assert_eq!(store.queue().expire().unwrap(), [1]);
         // Nor a wait.
         set(-jump);
         clock.advance(9_999);
@@ -130,13 +135,13 @@ fn a_wall_clock_that_jumps_across_a_restart_neither_frees_nor_freezes_a_lease() 
         let store = Store::open(dir.path(), options(&clock)).unwrap();
         // Both have time for a sign of life, one gives it.
         clock.advance(7_499);
-        assert_eq!(store.expire().unwrap(), Vec::<u32>::new());
-        assert_eq!(store.heartbeat("a", 1).unwrap(), HeartbeatOutcome::Renewed);
+        assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
+        assert_eq!(store.queue().heartbeat("a", 1).unwrap(), HeartbeatOutcome::Renewed);
         clock.advance(52_501);
-        assert_eq!(store.expire().unwrap(), [2]);
-        assert_eq!(store.heartbeat("a", 1).unwrap(), HeartbeatOutcome::Renewed);
+        assert_eq!(store.queue().expire().unwrap(), [2]);
+        assert_eq!(store.queue().heartbeat("a", 1).unwrap(), HeartbeatOutcome::Renewed);
         clock.advance(60_000);
-        assert_eq!(store.expire().unwrap(), [1]);
+        assert_eq!(store.queue().expire().unwrap(), [1]);
     }
 }
 
@@ -154,7 +159,7 @@ fn restarts_do_not_renew_a_lease() {
         store = Store::open(dir.path(), options(&clock)).unwrap();
         clock.advance(7_500);
         wall += 7_500;
-        if store.expire().unwrap() == [1] {
+        if store.queue().expire().unwrap() == [1] {
             assert_eq!(restart, 4);
             return;
         }
@@ -173,7 +178,7 @@ fn heartbeats_in_a_tight_loop_sync_nothing_and_write_eight_times_a_timeout() {
     let name = |prover: u32| format!("prover {prover}");
     (1..=PROVERS).for_each(|prover| assert_eq!(claimed(&store, &name(prover)), Some(prover)));
     store.sync().unwrap();
-    let flushes = store.committer.flushes();
+    let flushes = store.core().committer.flushes();
     // Counts down with each write and flush.
     const MANY: u64 = 1 << 40;
     store.fail_write(MANY);
@@ -186,7 +191,10 @@ fn heartbeats_in_a_tight_loop_sync_nothing_and_write_eight_times_a_timeout() {
                 let name = name(prover);
                 for _ in 0..ROUNDS {
                     for _ in 0..IN_A_ROUND {
-                        assert_eq!(store.heartbeat(&name, prover).unwrap(), HeartbeatOutcome::Renewed);
+                        assert_eq!(
+                            store.queue().heartbeat(&name, prover).unwrap(),
+                            HeartbeatOutcome::Renewed
+                        );
                         sent.fetch_add(1, Ordering::SeqCst);
                     }
                     if together.wait().is_leader() {
@@ -201,11 +209,11 @@ fn heartbeats_in_a_tight_loop_sync_nothing_and_write_eight_times_a_timeout() {
     assert_eq!(sent.load(Ordering::SeqCst), 100_000);
     println!("100000 heartbeats: {writes} writes");
     assert_eq!(clock.monotonic_ms(), u64::from(TIMEOUTS) * 60_000);
-    assert_eq!(store.committer.flushes(), flushes);
+    assert_eq!(store.core().committer.flushes(), flushes);
     // Each of them is due once an eighth of the timeout has passed, and not before.
     let most = u64::from(PROVERS * TIMEOUTS * 8);
     assert!((most / 2..=most).contains(&writes), "{writes} writes");
-    assert_eq!(store.expire().unwrap(), Vec::<u32>::new());
+    assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
 }
 
 /// While a flush is under way, and those who wait for it wait, the queue goes on.
@@ -214,36 +222,37 @@ fn nobody_waits_for_a_sync_with_the_queue_locked() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = Arc::new(waiting(dir.path(), &clock, 6));
     (1..=4).for_each(|id| assert_eq!(claimed(&store, "a"), Some(id)));
-    store.committer.hold();
+    store.core().committer.hold();
     type Waiter = Box<dyn FnOnce(&Store) + Send>;
     let stuck: [Waiter; 4] = [
-        Box::new(|store| store.publish_single(proof(1, 1, 1)).unwrap()),
-        Box::new(|store| store.requeue(2).unwrap()),
-        Box::new(|store| store.drop_job(3).unwrap()),
+        Box::new(|store| store.queue().publish_single(proof(1, 1, 1)).unwrap()),
+        Box::new(|store| store.queue().requeue(2).unwrap()),
+        Box::new(|store| store.queue().drop_job(3).unwrap()),
         Box::new(|store| store.sync().unwrap()),
     ];
     let stuck = stuck.map(|wait| {
         let store = store.clone();
         std::thread::spawn(move || wait(&store))
     });
-    while store.committer.waiting() < 4 && !stuck.iter().any(|thread| thread.is_finished()) {
+    while store.core().committer.waiting() < 4 && !stuck.iter().any(|thread| thread.is_finished()) {
         std::thread::yield_now();
     }
     let (done, told) = mpsc::channel();
     let queue = store.clone();
     std::thread::spawn(move || {
-        let heartbeat = queue.heartbeat("a", 4).unwrap();
+        let heartbeat = queue.queue().heartbeat("a", 4).unwrap();
         let next = claimed(&queue, "b");
-        let released = queue.release("a").unwrap();
-        queue.expire().unwrap();
+        let released = queue.queue().release("a").unwrap();
+        queue.queue().expire().unwrap();
         let body = noise(0, 100);
         queue
+            .queue()
             .reject(RejectedProof { job_id: 4, prover: None, reason: "bad".into(), at_ms: 0, body })
             .unwrap();
         done.send((heartbeat, next, released)).unwrap();
     });
     let went_on = told.recv_timeout(PATIENCE);
-    store.committer.release();
+    store.core().committer.release();
     assert_eq!(went_on.unwrap(), (HeartbeatOutcome::Renewed, Some(2), vec![4]));
     stuck.into_iter().for_each(|thread| thread.join().unwrap());
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());

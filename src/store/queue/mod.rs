@@ -2,6 +2,7 @@
 
 pub(crate) mod claims;
 pub(crate) mod job_data;
+pub(crate) mod job_queue;
 pub(crate) mod jobs;
 #[cfg(test)]
 pub(crate) mod lease_tests;

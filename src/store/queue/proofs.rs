@@ -3,13 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::job::{JobState, JobType};
-use crate::store::Store;
 use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::{codec, keys};
-use crate::store::queue::claims::MAX_PROVER_NAME;
-use crate::store::queue::jobs::{JobMoves, JobRow};
+use crate::store::queue::job_queue::JobQueue;
+use crate::store::queue::jobs::{JobMoves, JobRow, MAX_PROVER_NAME};
 use crate::tree::source::Entry;
 
 /// A proof that was checked and is to be stored.
@@ -51,7 +50,7 @@ pub struct ProofRecord {
     pub prover: Option<String>,
     /// When it was published, in milliseconds since 1970.
     pub stored_at_ms: u64,
-    /// Where its JSON is; see [`Store::read_blob`].
+    /// Where its JSON is; see [`crate::store::Store::read_blob`].
     pub body: BlobRef,
 }
 
@@ -134,7 +133,7 @@ pub(crate) fn key(job_type: JobType, first: u32, last: u32) -> Vec<u8> {
     }
 }
 
-impl Store {
+impl JobQueue {
     /// Stores the proof of a block and ends its job; durable on return. The first proof wins, also when the lease of its prover
     /// has ended, or nobody knows of one: leases are not synced, and a proof is too dear to be lost with its lease.
     ///
@@ -144,13 +143,13 @@ impl Store {
         self.settled(self.publish(JobType::Single, proof))
     }
 
-    /// Stores the aggregated proof of a range of blocks, as [`Store::publish_single`] does.
+    /// Stores the aggregated proof of a range of blocks, as [`JobQueue::publish_single`] does.
     pub fn publish_aggregated(&self, proof: NewProof<'_>) -> Result<(), PublishError> {
         self.settled(self.publish(JobType::Aggregated, proof))
     }
 
-    /// Stores a proof that was published in another folder; not synced. It has no job: [`Store::add_single_job`] and
-    /// [`Store::add_aggregated_job`] make one that is done. [`PublishError::Duplicate`] when there is one already.
+    /// Stores a proof that was published in another folder; not synced. It has no job: [`JobQueue::add_single_job`] and
+    /// [`JobQueue::add_aggregated_job`] make one that is done. [`PublishError::Duplicate`] when there is one already.
     pub fn keep_proof(&self, job_type: JobType, proof: &KeptProof) -> Result<(), PublishError> {
         let KeptProof { first, last, prover, stored_at_ms, json } = proof;
         let (first, last) = (*first, *last);
@@ -158,19 +157,19 @@ impl Store {
             return Err(StoreError::TooLarge { what: "the name of the prover".into() }.into());
         }
         let label = BlobLabel::range(body_kind(job_type), first, last);
-        let body = self.prepare_blob(label, json)?;
-        self.ready()?;
-        let _queue = self.lock_queue();
+        let body = self.core.prepare_blob(label, json)?;
+        self.core.ready()?;
+        let _queue = self.lock();
         let key = key(job_type, first, last);
-        if self.kv.contains(table(job_type), &key)? {
+        if self.core.kv.contains(table(job_type), &key)? {
             return Err(PublishError::Duplicate { first, last });
         }
-        let entry = self.journalled(label, &body)?;
+        let entry = self.core.journalled(label, &body)?;
         let mut batch = Batch::new();
         let (prover, stored_at_ms) = (prover.clone(), *stored_at_ms);
         let row = ProofRow { first, last, job_id: 0, prover, stored_at_ms, body: batch.adopt(body) };
         batch.put(table(job_type), &key, &row)?;
-        Ok(self.apply_journalled(batch, entry)?)
+        Ok(self.core.apply_journalled(batch, entry)?)
     }
 
     /// Up to `limit` proofs of a type, ascending by their last block, then their first: those after the proof of the blocks
@@ -184,7 +183,7 @@ impl Store {
         let mut from = after.map_or_else(Vec::new, |(first, last)| key(job_type, first, last));
         // The first key behind that one.
         from.push(0);
-        let rows = self.kv.range_raw(table(job_type), &from, &[0xff; 9], limit)?;
+        let rows = self.core.kv.range_raw(table(job_type), &from, &[0xff; 9], limit)?;
         let read = |(_, row): Entry| {
             let row: ProofRow = codec::from_body_bytes("a proof", &row)?;
             Ok(row.record())
@@ -192,7 +191,7 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// Everything that [`Store::publish_single`] would refuse, without storing: cheap, to be asked before the proof itself is checked.
+    /// Everything that [`JobQueue::publish_single`] would refuse, without storing: cheap, to be asked before the proof itself is checked.
     pub fn check_publish(
         &self,
         job_type: JobType,
@@ -200,13 +199,13 @@ impl Store {
         first: u32,
         last: u32,
     ) -> Result<(), PublishError> {
-        self.ready()?;
+        self.core.ready()?;
         self.settled(self.job_for_proof(job_type, job_id, first, last).map(|_| ()))
     }
 
     fn settled(&self, outcome: Result<(), PublishError>) -> Result<(), PublishError> {
         if matches!(outcome, Err(PublishError::Duplicate { .. })) {
-            self.sync()?;
+            self.core.sync()?;
         }
         outcome
     }
@@ -228,53 +227,53 @@ impl Store {
         first: u32,
         last: u32,
     ) -> Result<Option<ProofRecord>, StoreError> {
-        let row: Option<ProofRow> = self.kv.get(table(job_type), &key(job_type, first, last))?;
+        let row: Option<ProofRow> = self.core.kv.get(table(job_type), &key(job_type, first, last))?;
         Ok(row.map(ProofRow::record))
     }
 
     /// Whether the block has a proof; cheaper than reading it.
     pub fn has_single_proof(&self, block: u32) -> Result<bool, StoreError> {
-        self.kv.contains(Table::Proofs, &keys::number(block))
+        self.core.kv.contains(Table::Proofs, &keys::number(block))
     }
 
     /// Whether exactly this range has an aggregated proof; cheaper than reading it.
     pub fn has_aggregated_proof(&self, first: u32, last: u32) -> Result<bool, StoreError> {
-        self.kv.contains(Table::AggregatedProofs, &keys::range(first, last))
+        self.core.kv.contains(Table::AggregatedProofs, &keys::range(first, last))
     }
 
     fn proof(&self, job_type: JobType, first: u32, last: u32) -> Result<Option<Vec<u8>>, StoreError> {
-        let row: Option<ProofRow> = self.kv.get(table(job_type), &key(job_type, first, last))?;
-        row.map(|row| self.read_blob(&row.body)).transpose()
+        let row: Option<ProofRow> = self.core.kv.get(table(job_type), &key(job_type, first, last))?;
+        row.map(|row| self.core.read_blob(&row.body)).transpose()
     }
 
     fn publish(&self, job_type: JobType, proof: NewProof<'_>) -> Result<(), PublishError> {
         let NewProof { job_id, first, last, json } = proof;
-        self.ready()?;
+        self.core.ready()?;
         self.job_for_proof(job_type, job_id, first, last)?;
         // Slow, so before the lock; the job is looked at again under it.
         let label = BlobLabel::range(body_kind(job_type), first, last);
-        let body = self.prepare_blob(label, json)?;
-        self.ready()?;
+        let body = self.core.prepare_blob(label, json)?;
+        self.core.ready()?;
         let generation = {
-            let mut leases = self.lock_queue();
+            let mut leases = self.lock();
             let old = self.job_for_proof(job_type, job_id, first, last)?;
             let mut job = self.state_of(&old, &leases);
             job.finish().map_err(|_| PublishError::Duplicate { first, last })?;
             debug_assert_eq!(job.state, JobState::Done);
-            let now = self.clock.wall_ms();
+            let now = self.core.clock.wall_ms();
             let new = JobRow { status: job.status(), updated_at_ms: now, ..old.clone() };
-            let mut moves = JobMoves::begin(&self.kv)?;
+            let mut moves = JobMoves::begin(&self.core.kv)?;
             moves.change(Some(&old), Some(&new))?;
             let prover = old.holder.clone();
-            let entry = self.journalled(label, &body)?;
+            let entry = self.core.journalled(label, &body)?;
             let body = moves.batch.adopt(body);
             let row = ProofRow { first, last, job_id, prover, stored_at_ms: now, body };
             moves.batch.put(table(job_type), &key(job_type, first, last), &row)?;
-            self.apply_journalled(moves.finish()?, entry)?;
+            self.core.apply_journalled(moves.finish()?, entry)?;
             leases.remove(job_id);
-            self.kv.generation()
+            self.core.kv.generation()
         };
-        Ok(self.sync_generation(generation)?)
+        Ok(self.core.sync_generation(generation)?)
     }
 
     fn job_for_proof(
@@ -291,7 +290,7 @@ impl Store {
         if (row.first, row.last) != (first, last) {
             return Err(PublishError::WrongRange { job_id, first: row.first, last: row.last });
         }
-        if self.kv.contains(table(job_type), &key(job_type, first, last))? {
+        if self.core.kv.contains(table(job_type), &key(job_type, first, last))? {
             return Err(PublishError::Duplicate { first, last });
         }
         Ok(row)

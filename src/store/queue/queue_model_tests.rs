@@ -148,13 +148,13 @@ impl Model {
 }
 
 fn publish(store: &Store, id: u32) -> bool {
-    let Some(job) = store.job(id).unwrap() else {
-        assert!(matches!(store.publish_single(proof(id, 1, 1)), Err(PublishError::UnknownJob(_))));
+    let Some(job) = store.queue().job(id).unwrap() else {
+        assert!(matches!(store.queue().publish_single(proof(id, 1, 1)), Err(PublishError::UnknownJob(_))));
         return false;
     };
     let result = match job.job_type {
-        JobType::Single => store.publish_single(proof(id, job.first, job.last)),
-        JobType::Aggregated => store.publish_aggregated(proof(id, job.first, job.last)),
+        JobType::Single => store.queue().publish_single(proof(id, job.first, job.last)),
+        JobType::Aggregated => store.queue().publish_aggregated(proof(id, job.first, job.last)),
     };
     assert!(!matches!(result, Err(PublishError::Store(_))), "{result:?}");
     result.is_ok()
@@ -162,6 +162,7 @@ fn publish(store: &Store, id: u32) -> bool {
 
 fn same_jobs(store: &Store, model: &Model) {
     let stored: Vec<_> = store
+        .queue()
         .jobs(None, 0, 100)
         .unwrap()
         .into_iter()
@@ -185,10 +186,10 @@ fn same_jobs(store: &Store, model: &Model) {
     assert_eq!(stored, modelled.collect::<Vec<_>>());
     for (job_type, aggregated) in [(JobType::Single, false), (JobType::Aggregated, true)] {
         let lasts = model.jobs.values().filter(|j| j.aggregated == aggregated).map(|j| j.last);
-        assert_eq!(store.last_block_in_queue(job_type).unwrap(), lasts.max().unwrap_or(0));
+        assert_eq!(store.queue().last_block_in_queue(job_type).unwrap(), lasts.max().unwrap_or(0));
     }
     let not_done = model.jobs.values().filter(|j| j.status != JobStatus::Done).count();
-    assert_eq!(store.pending_jobs().unwrap(), not_done as u64);
+    assert_eq!(store.queue().pending_jobs().unwrap(), not_done as u64);
 }
 
 proptest! {
@@ -209,8 +210,8 @@ proptest! {
                     clock.advance(ms);
                     model.now += ms;
                 }
-                Step::AddSingle(block) => prop_assert_eq!(store.add_single_job(block).unwrap(), model.add(false, block, block)),
-                Step::AddAggregated(first, last) => match store.add_aggregated_job(first, last) {
+                Step::AddSingle(block) => prop_assert_eq!(store.queue().add_single_job(block).unwrap(), model.add(false, block, block)),
+                Step::AddAggregated(first, last) => match store.queue().add_aggregated_job(first, last) {
                     Ok(added) => prop_assert_eq!(added, model.add(true, first, last)),
                     Err(StoreError::MissingProof { block }) => {
                         prop_assert!(!model.proofs.contains(&(false, block, block)))
@@ -219,34 +220,34 @@ proptest! {
                 },
                 Step::Claim(prover, prefer_aggregated) => {
                     let preference = Preference { prefer_aggregated, block_size: None };
-                    let claimed = store.claim(PROVERS[prover], preference).unwrap();
+                    let claimed = store.queue().claim(PROVERS[prover], preference).unwrap();
                     prop_assert_eq!(claimed.map(|job| job.id), model.claim(prover, prefer_aggregated));
                 }
                 Step::Heartbeat(prover, id) => {
-                    prop_assert_eq!(store.heartbeat(PROVERS[prover], id).unwrap(), model.heartbeat(prover, id));
+                    prop_assert_eq!(store.queue().heartbeat(PROVERS[prover], id).unwrap(), model.heartbeat(prover, id));
                 }
                 Step::Release(prover) => {
                     let freed = model.free(|job| job.holder == Some(prover), false);
-                    prop_assert_eq!(store.release(PROVERS[prover]).unwrap(), freed);
+                    prop_assert_eq!(store.queue().release(PROVERS[prover]).unwrap(), freed);
                 }
                 Step::Expire => {
                     let now = model.now;
                     let freed = model.free(|job| now >= job.renewed + 60_000, true);
-                    let mut expired = store.expire().unwrap();
+                    let mut expired = store.queue().expire().unwrap();
                     expired.sort_unstable();
                     prop_assert_eq!(expired, freed);
                 }
                 Step::Publish(id) => prop_assert_eq!(publish(&store, id), model.publish(id)),
                 Step::Requeue(id) => {
                     let job = model.jobs.get_mut(&id).filter(|job| job.status != JobStatus::Done);
-                    prop_assert_eq!(store.requeue(id).is_ok(), job.is_some());
+                    prop_assert_eq!(store.queue().requeue(id).is_ok(), job.is_some());
                     if let Some(job) = job {
                         (job.status, job.attempts, job.waits_until) = (JobStatus::Idle, 0, 0);
                     }
                 }
                 Step::Drop(id) => {
                     let droppable = model.jobs.get(&id).is_some_and(|job| job.status != JobStatus::Done);
-                    prop_assert_eq!(store.drop_job(id).is_ok(), droppable);
+                    prop_assert_eq!(store.queue().drop_job(id).is_ok(), droppable);
                     if droppable {
                         model.jobs.remove(&id);
                     }
@@ -266,7 +267,7 @@ proptest! {
                     // A restart may know a renewal up to an eighth of the timeout late, leaves an eighth in any case, and
                     // forgets who waits.
                     for (id, job) in &mut model.jobs {
-                        let recorded = store.job(*id).unwrap().unwrap().updated_at_ms;
+                        let recorded = store.queue().job(*id).unwrap().unwrap().updated_at_ms;
                         if job.status == JobStatus::InProgress {
                             prop_assert!(recorded <= job.sign && job.sign - recorded < 7_500);
                             job.sign = recorded;

@@ -19,67 +19,70 @@ fn text(store: &Store, data: &JobData) -> String {
 fn a_single_job_is_the_stored_witness_in_its_wrapping() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 2);
-    assert!(matches!(store.add_single_job(3), Err(StoreError::NotFound { .. })));
+    assert!(matches!(store.queue().add_single_job(3), Err(StoreError::NotFound { .. })));
     let files_before = files(dir.path());
-    assert_eq!(store.add_single_job(1).unwrap(), AddJob::Added(1));
-    assert_eq!(store.add_single_job(1).unwrap(), AddJob::Exists(1));
+    assert_eq!(store.queue().add_single_job(1).unwrap(), AddJob::Added(1));
+    assert_eq!(store.queue().add_single_job(1).unwrap(), AddJob::Exists(1));
     assert_eq!(files(dir.path()), files_before);
-    let job = store.claim("p", Preference::default()).unwrap().unwrap();
+    let job = store.queue().claim("p", Preference::default()).unwrap().unwrap();
     assert_eq!((job.id, job.job_type, job.first, job.last, job.attempt), (1, JobType::Single, 1, 1, 1));
     let witness = String::from_utf8(witness_json(1)).unwrap();
     assert_eq!(text(&store, &job.data), format!("{{\"BlockProof\":[{witness},10]}}"));
-    assert_eq!(store.job_data(1).unwrap(), Some(job.data));
-    assert!(store.claim("q", Preference::default()).unwrap().is_none());
+    assert_eq!(store.queue().job_data(1).unwrap(), Some(job.data));
+    assert!(store.queue().claim("q", Preference::default()).unwrap().is_none());
 }
 
 #[test]
 fn an_aggregated_job_holds_the_proofs_of_its_range_and_waits_for_all_of_them() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 2);
-    (1..=2).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
     publish_next(&store);
-    assert!(matches!(store.add_aggregated_job(1, 2), Err(StoreError::MissingProof { block: 2 })));
-    assert!(store.add_aggregated_job(2, 1).is_err() && store.add_aggregated_job(0, u32::MAX).is_err());
+    assert!(matches!(store.queue().add_aggregated_job(1, 2), Err(StoreError::MissingProof { block: 2 })));
+    assert!(
+        store.queue().add_aggregated_job(2, 1).is_err()
+            && store.queue().add_aggregated_job(0, u32::MAX).is_err()
+    );
     publish_next(&store);
-    assert_eq!(store.add_aggregated_job(1, 2).unwrap(), AddJob::Added(3));
-    assert_eq!(store.add_aggregated_job(1, 2).unwrap(), AddJob::Exists(3));
-    let job = store.claim("p", Preference::default()).unwrap().unwrap();
+    assert_eq!(store.queue().add_aggregated_job(1, 2).unwrap(), AddJob::Added(3));
+    assert_eq!(store.queue().add_aggregated_job(1, 2).unwrap(), AddJob::Exists(3));
+    let job = store.queue().claim("p", Preference::default()).unwrap().unwrap();
     let (one, two) = (proof_json(1), proof_json(2));
     let (one, two) = (String::from_utf8(one).unwrap(), String::from_utf8(two).unwrap());
     assert_eq!(text(&store, &job.data), format!("{{\"AggregatedBlockProof\":[[{one},10],[{two},10]]}}"));
-    store.publish_aggregated(proof(3, 1, 2)).unwrap();
-    assert_eq!(store.aggregated_proof(1, 2).unwrap().unwrap(), br#"{"proof":1}"#);
-    assert_eq!(store.aggregated_proof(1, 1).unwrap(), None);
+    store.queue().publish_aggregated(proof(3, 1, 2)).unwrap();
+    assert_eq!(store.queue().aggregated_proof(1, 2).unwrap().unwrap(), br#"{"proof":1}"#);
+    assert_eq!(store.queue().aggregated_proof(1, 1).unwrap(), None);
 }
 
 #[test]
 fn dropped_jobs_come_back_where_the_queue_is_past_them() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 6);
-    (1..=5).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
-    store.drop_job(2).unwrap();
+    (1..=5).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
+    store.queue().drop_job(2).unwrap();
     // 1 has its job, 6 has its turn yet to come.
     for (number, retried) in [(1, false), (2, true), (2, false), (6, false)] {
-        assert_eq!(store.retry(number).unwrap(), retried, "{number}");
+        assert_eq!(store.queue().retry(number).unwrap(), retried, "{number}");
     }
-    assert!(matches!(store.retry(7), Err(StoreError::NotFound { .. })));
+    assert!(matches!(store.queue().retry(7), Err(StoreError::NotFound { .. })));
     (1..=5).for_each(|_| publish_next(&store));
     for first in [1, 3, 5] {
         operation(&store, AggregatedAction::CreateProofBlocks, first, first + 1);
     }
-    let AddJob::Added(id) = store.add_aggregated_job(1, 2).unwrap() else { panic!("no job") };
-    assert!(!store.retry(3).unwrap(), "it would be in the queue before its turn");
-    store.add_aggregated_job(3, 4).unwrap();
-    store.drop_job(id).unwrap();
+    let AddJob::Added(id) = store.queue().add_aggregated_job(1, 2).unwrap() else { panic!("no job") };
+    assert!(!store.queue().retry(3).unwrap(), "it would be in the queue before its turn");
+    store.queue().add_aggregated_job(3, 4).unwrap();
+    store.queue().drop_job(id).unwrap();
     for (number, retried) in [(2, true), (1, false), (3, false), (5, false)] {
-        assert_eq!(store.retry(number).unwrap(), retried, "{number}");
+        assert_eq!(store.queue().retry(number).unwrap(), retried, "{number}");
     }
-    let job = store.claim("p", Preference::default()).unwrap().unwrap();
+    let job = store.queue().claim("p", Preference::default()).unwrap().unwrap();
     assert_eq!((job.job_type, job.first, job.last), (JobType::Aggregated, 3, 4));
-    let job = store.claim("q", Preference::default()).unwrap().unwrap();
+    let job = store.queue().claim("q", Preference::default()).unwrap().unwrap();
     assert_eq!((job.job_type, job.first, job.last), (JobType::Aggregated, 1, 2));
-    store.publish_aggregated(proof(job.id, 1, 2)).unwrap();
-    assert!(!store.retry(1).unwrap());
+    store.queue().publish_aggregated(proof(job.id, 1, 2)).unwrap();
+    assert!(!store.queue().retry(1).unwrap());
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -87,15 +90,15 @@ fn dropped_jobs_come_back_where_the_queue_is_past_them() {
 fn jobs_go_out_by_priority_and_preference() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 2);
-    store.put_block(block_of_size(3, 20)).unwrap();
+    store.chain().put_block(block_of_size(3, 20)).unwrap();
     commit_witness(&store, 3).unwrap();
-    store.add_single_job(1).unwrap();
+    store.queue().add_single_job(1).unwrap();
     publish_next(&store);
-    (2..=3).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
-    store.add_aggregated_job(1, 1).unwrap();
+    (2..=3).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
+    store.queue().add_aggregated_job(1, 1).unwrap();
     let claim = |prefer_aggregated, block_size| {
-        let job = store.claim("p", Preference { prefer_aggregated, block_size }).unwrap().unwrap();
-        store.release("p").unwrap();
+        let job = store.queue().claim("p", Preference { prefer_aggregated, block_size }).unwrap().unwrap();
+        store.queue().release("p").unwrap();
         job.id
     };
     assert_eq!(claim(None, None), 4);
@@ -123,82 +126,82 @@ fn block_of_size(number: u32, chunks: u32) -> NewBlock<'static> {
 fn only_the_holder_renews_and_heartbeats_are_answered_clearly() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &clock, 1);
-    assert_eq!(store.heartbeat("p", 1).unwrap(), HeartbeatOutcome::NotFound);
-    store.add_single_job(1).unwrap();
+    assert_eq!(store.queue().heartbeat("p", 1).unwrap(), HeartbeatOutcome::NotFound);
+    store.queue().add_single_job(1).unwrap();
     let idle = HeartbeatOutcome::NotInProgress { status: JobStatus::Idle };
-    assert_eq!(store.heartbeat("p", 1).unwrap(), idle);
-    store.claim("p", Preference::default()).unwrap().unwrap();
+    assert_eq!(store.queue().heartbeat("p", 1).unwrap(), idle);
+    store.queue().claim("p", Preference::default()).unwrap().unwrap();
     for _ in 0..10 {
         clock.advance(50_000);
-        assert_eq!(store.heartbeat("p", 1).unwrap(), HeartbeatOutcome::Renewed);
+        assert_eq!(store.queue().heartbeat("p", 1).unwrap(), HeartbeatOutcome::Renewed);
         let holder = "p".to_string();
-        assert_eq!(store.heartbeat("q", 1).unwrap(), HeartbeatOutcome::NotHolder { holder });
-        assert_eq!(store.expire().unwrap(), Vec::<u32>::new());
+        assert_eq!(store.queue().heartbeat("q", 1).unwrap(), HeartbeatOutcome::NotHolder { holder });
+        assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
     }
-    assert_eq!(store.job(1).unwrap().unwrap().updated_at_ms, NOW + 500_000);
+    assert_eq!(store.queue().job(1).unwrap().unwrap().updated_at_ms, NOW + 500_000);
     clock.advance(60_000);
-    assert_eq!(store.expire().unwrap(), vec![1]);
-    assert_eq!(store.heartbeat("p", 1).unwrap(), idle);
+    assert_eq!(store.queue().expire().unwrap(), vec![1]);
+    assert_eq!(store.queue().heartbeat("p", 1).unwrap(), idle);
 }
 
 #[test]
 fn a_wall_clock_that_is_set_neither_frees_nor_freezes_a_lease() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &clock, 1);
-    store.add_single_job(1).unwrap();
-    store.claim("p", Preference::default()).unwrap().unwrap();
+    store.queue().add_single_job(1).unwrap();
+    store.queue().claim("p", Preference::default()).unwrap().unwrap();
     clock.set_wall_ms(NOW + 86_400_000);
-    assert_eq!(store.expire().unwrap(), Vec::<u32>::new());
+    assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
     clock.set_wall_ms(NOW - 86_400_000);
     clock.advance(60_000);
-    assert_eq!(store.expire().unwrap(), vec![1]);
+    assert_eq!(store.queue().expire().unwrap(), vec![1]);
 }
 
 #[test]
 fn a_lease_survives_a_restart_with_its_age() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &clock, 1);
-    store.add_single_job(1).unwrap();
-    store.claim("p", Preference::default()).unwrap().unwrap();
+    store.queue().add_single_job(1).unwrap();
+    store.queue().claim("p", Preference::default()).unwrap().unwrap();
     clock.advance(20_000);
     drop(store);
     // A new process: its monotonic clock starts anew.
     let clock = Arc::new(ManualClock::new(NOW + 50_000));
     let store = Store::open(dir.path(), options(&clock)).unwrap();
-    assert_eq!(store.job(1).unwrap().unwrap().holder.as_deref(), Some("p"));
-    assert_eq!(store.expire().unwrap(), Vec::<u32>::new());
+    assert_eq!(store.queue().job(1).unwrap().unwrap().holder.as_deref(), Some("p"));
+    assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
     clock.advance(10_000);
-    assert_eq!(store.expire().unwrap(), vec![1]);
-    store.claim("q", Preference::default()).unwrap().unwrap();
+    assert_eq!(store.queue().expire().unwrap(), vec![1]);
+    store.queue().claim("q", Preference::default()).unwrap().unwrap();
     drop(store);
     // The wall clock went back: the lease counts as fresh, and ends all the same.
     let clock = Arc::new(ManualClock::new(1));
     let store = Store::open(dir.path(), options(&clock)).unwrap();
-    assert_eq!(store.expire().unwrap(), Vec::<u32>::new());
-    assert_eq!(store.heartbeat("q", 1).unwrap(), HeartbeatOutcome::Renewed);
+    assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
+    assert_eq!(store.queue().heartbeat("q", 1).unwrap(), HeartbeatOutcome::Renewed);
     clock.advance(60_000);
-    assert_eq!(store.expire().unwrap(), vec![1]);
+    assert_eq!(store.queue().expire().unwrap(), vec![1]);
 }
 
 #[test]
 fn attempts_are_counted_and_a_parked_job_waits_for_the_operator() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &clock, 1);
-    store.add_single_job(1).unwrap();
+    store.queue().add_single_job(1).unwrap();
     for attempt in 1..=3 {
-        assert_eq!(store.claim("p", Preference::default()).unwrap().unwrap().attempt, attempt);
+        assert_eq!(store.queue().claim("p", Preference::default()).unwrap().unwrap().attempt, attempt);
         clock.advance(60_000);
-        store.expire().unwrap();
+        store.queue().expire().unwrap();
     }
-    assert!(store.claim("p", Preference::default()).unwrap().is_none());
-    assert_eq!(store.job(1).unwrap().unwrap().status, JobStatus::Failed);
-    assert_eq!((store.counts().unwrap().failed, store.pending_jobs().unwrap()), (1, 1));
-    assert_eq!(store.jobs(Some(JobStatus::Failed), 0, 10).unwrap().len(), 1);
-    store.requeue(1).unwrap();
-    assert_eq!(store.claim("p", Preference::default()).unwrap().unwrap().attempt, 1);
-    store.drop_job(1).unwrap();
-    assert!(store.job(1).unwrap().is_none());
-    assert!(matches!(store.requeue(1), Err(StoreError::NotFound { .. })));
+    assert!(store.queue().claim("p", Preference::default()).unwrap().is_none());
+    assert_eq!(store.queue().job(1).unwrap().unwrap().status, JobStatus::Failed);
+    assert_eq!((store.queue().counts().unwrap().failed, store.queue().pending_jobs().unwrap()), (1, 1));
+    assert_eq!(store.queue().jobs(Some(JobStatus::Failed), 0, 10).unwrap().len(), 1);
+    store.queue().requeue(1).unwrap();
+    assert_eq!(store.queue().claim("p", Preference::default()).unwrap().unwrap().attempt, 1);
+    store.queue().drop_job(1).unwrap();
+    assert!(store.queue().job(1).unwrap().is_none());
+    assert!(matches!(store.queue().requeue(1), Err(StoreError::NotFound { .. })));
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -206,31 +209,31 @@ fn attempts_are_counted_and_a_parked_job_waits_for_the_operator() {
 fn a_proof_must_fit_its_job_and_the_first_one_wins() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &clock, 2);
-    (1..=2).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
-    assert!(matches!(store.publish_single(proof(9, 1, 1)), Err(PublishError::UnknownJob(9))));
+    (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
+    assert!(matches!(store.queue().publish_single(proof(9, 1, 1)), Err(PublishError::UnknownJob(9))));
     // Its lease was lost with the power.
-    store.publish_single(proof(2, 2, 2)).unwrap();
-    assert_eq!(store.job(2).unwrap().unwrap().status, JobStatus::Done);
-    store.claim("p", Preference::default()).unwrap().unwrap();
-    assert!(matches!(store.publish_aggregated(proof(1, 1, 1)), Err(PublishError::WrongType { .. })));
-    let wrong = store.publish_single(proof(1, 2, 2));
+    store.queue().publish_single(proof(2, 2, 2)).unwrap();
+    assert_eq!(store.queue().job(2).unwrap().unwrap().status, JobStatus::Done);
+    store.queue().claim("p", Preference::default()).unwrap().unwrap();
+    assert!(matches!(store.queue().publish_aggregated(proof(1, 1, 1)), Err(PublishError::WrongType { .. })));
+    let wrong = store.queue().publish_single(proof(1, 2, 2));
     assert!(matches!(wrong, Err(PublishError::WrongRange { job_id: 1, first: 1, last: 1 })));
-    assert_eq!(store.single_proof(1).unwrap(), None);
+    assert_eq!(store.queue().single_proof(1).unwrap(), None);
     // The lease ends, another prover takes the job, then the first one publishes.
     clock.advance(60_000);
-    store.expire().unwrap();
-    store.claim("q", Preference::default()).unwrap().unwrap();
-    store.publish_single(proof(1, 1, 1)).unwrap();
-    let second = store.publish_single(proof(1, 1, 1));
+    store.queue().expire().unwrap();
+    store.queue().claim("q", Preference::default()).unwrap().unwrap();
+    store.queue().publish_single(proof(1, 1, 1)).unwrap();
+    let second = store.queue().publish_single(proof(1, 1, 1));
     assert!(second.as_ref().is_err_and(|e| e.to_string().contains("duplicate key")), "{second:?}");
     let done = HeartbeatOutcome::NotInProgress { status: JobStatus::Done };
-    assert_eq!(store.heartbeat("q", 1).unwrap(), done);
-    assert!(matches!(store.drop_job(1), Err(StoreError::Conflict { .. })));
-    assert!(matches!(store.requeue(1), Err(StoreError::Conflict { .. })));
+    assert_eq!(store.queue().heartbeat("q", 1).unwrap(), done);
+    assert!(matches!(store.queue().drop_job(1), Err(StoreError::Conflict { .. })));
+    assert!(matches!(store.queue().requeue(1), Err(StoreError::Conflict { .. })));
     drop(store);
     let store = Store::open(dir.path(), options(&clock)).unwrap();
-    assert_eq!(store.single_proof(1).unwrap().unwrap(), br#"{"proof":1}"#);
-    assert_eq!(store.job(1).unwrap().unwrap().status, JobStatus::Done);
+    assert_eq!(store.queue().single_proof(1).unwrap().unwrap(), br#"{"proof":1}"#);
+    assert_eq!(store.queue().job(1).unwrap().unwrap().status, JobStatus::Done);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -238,12 +241,12 @@ fn a_proof_must_fit_its_job_and_the_first_one_wins() {
 fn the_next_block_of_the_queue_follows_jobs_or_else_operations() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 1);
-    let last = |job_type| store.last_block_in_queue(job_type).unwrap();
+    let last = |job_type| store.queue().last_block_in_queue(job_type).unwrap();
     assert_eq!((last(JobType::Single), last(JobType::Aggregated)), (0, 0));
     operation(&store, AggregatedAction::CreateProofBlocks, 5, 8);
     operation(&store, AggregatedAction::PublishProofBlocksOnchain, 5, 6);
     assert_eq!((last(JobType::Single), last(JobType::Aggregated)), (8, 6));
-    store.add_single_job(1).unwrap();
+    store.queue().add_single_job(1).unwrap();
     assert_eq!((last(JobType::Single), last(JobType::Aggregated)), (1, 6));
 }
 
@@ -252,7 +255,8 @@ fn operations_of_one_action_do_not_overlap() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let action = AggregatedAction::CommitBlocks;
-    let put = |first, last, hash| store.put_aggregated_operation(action, first, last, [hash; 32], b"{}");
+    let put =
+        |first, last, hash| store.chain().put_aggregated_operation(action, first, last, [hash; 32], b"{}");
     assert_eq!(put(3, 5, 1).unwrap(), PutOutcome::Stored);
     assert_eq!(put(3, 5, 1).unwrap(), PutOutcome::AlreadyThere);
     for (first, last, hash) in [(3, 5, 2), (1, 3, 1), (5, 9, 1), (4, 4, 1), (1, 9, 1), (2, 1, 1), (0, 1, 1)] {
@@ -261,15 +265,19 @@ fn operations_of_one_action_do_not_overlap() {
     assert_eq!(put(6, 6, 1).unwrap(), PutOutcome::Stored);
     assert_eq!(put(1, 2, 1).unwrap(), PutOutcome::Stored);
     operation(&store, AggregatedAction::ExecuteBlocks, 1, 4);
-    let covering =
-        |block| store.aggregated_operation_covering(action, block).unwrap().map(|o| (o.first, o.last));
+    let covering = |block| {
+        store.chain().aggregated_operation_covering(action, block).unwrap().map(|o| (o.first, o.last))
+    };
     assert_eq!([covering(2), covering(4), covering(6)], [Some((1, 2)), Some((3, 5)), Some((6, 6))]);
     assert_eq!((covering(7), covering(0)), (None, None));
-    assert_eq!(store.last_block_of(action).unwrap(), 6);
-    assert_eq!(store.last_verified_block().unwrap(), 4);
-    assert_eq!(store.last_block_of(AggregatedAction::CreateProofBlocks).unwrap(), 0);
-    assert_eq!(store.aggregated_operations(action, 2, 10).unwrap().len(), 2);
-    assert_eq!(store.read_blob(&store.aggregated_operations(action, 0, 1).unwrap()[0].body).unwrap(), b"{}");
+    assert_eq!(store.chain().last_block_of(action).unwrap(), 6);
+    assert_eq!(store.chain().last_verified_block().unwrap(), 4);
+    assert_eq!(store.chain().last_block_of(AggregatedAction::CreateProofBlocks).unwrap(), 0);
+    assert_eq!(store.chain().aggregated_operations(action, 2, 10).unwrap().len(), 2);
+    assert_eq!(
+        store.read_blob(&store.chain().aggregated_operations(action, 0, 1).unwrap()[0].body).unwrap(),
+        b"{}"
+    );
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -280,19 +288,19 @@ fn rejected_proofs_are_kept_up_to_a_bound_newest_first() {
     for n in 0..9 {
         let body = noise(n, 3_000);
         let reason = "bad".into();
-        store.reject(RejectedProof { job_id: n, prover: None, reason, at_ms: 0, body }).unwrap();
+        store.queue().reject(RejectedProof { job_id: n, prover: None, reason, at_ms: 0, body }).unwrap();
     }
     store.sync().unwrap();
     let of_page = |before, limit| -> Vec<(u32, u32)> {
-        let page = store.rejected(before, limit).unwrap();
+        let page = store.queue().rejected(before, limit).unwrap();
         page.iter().map(|proof| (proof.number, proof.job_id)).collect()
     };
     assert_eq!(of_page(None, 10), [(8, 8), (7, 7), (6, 6), (5, 5)]);
     assert_eq!(of_page(Some(7), 1), [(6, 6)]);
     assert_eq!(of_page(Some(5), 10), []);
-    assert_eq!(store.rejected_body(8).unwrap().unwrap(), noise(8, 3_000));
-    assert_eq!(store.rejected(None, 1).unwrap()[0].length, 3_000);
-    assert_eq!(store.rejected_body(4).unwrap(), None);
+    assert_eq!(store.queue().rejected_body(8).unwrap().unwrap(), noise(8, 3_000));
+    assert_eq!(store.queue().rejected(None, 1).unwrap()[0].length, 3_000);
+    assert_eq!(store.queue().rejected_body(4).unwrap(), None);
     assert_eq!(files(dir.path()), 4);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
@@ -301,26 +309,26 @@ fn rejected_proofs_are_kept_up_to_a_bound_newest_first() {
 fn a_job_whose_witness_is_gone_does_not_block_the_queue() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 2);
-    (1..=2).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
     let mut batch = crate::store::kv::batch::Batch::new();
     batch.remove(crate::store::kv::batch::Table::Witnesses, &keys::number(1));
-    store.apply(batch).unwrap();
-    assert_eq!(store.claim("p", Preference::default()).unwrap().unwrap().id, 2);
-    assert_eq!(store.job(1).unwrap().unwrap().status, JobStatus::Failed);
+    store.core().apply(batch).unwrap();
+    assert_eq!(store.queue().claim("p", Preference::default()).unwrap().unwrap().id, 2);
+    assert_eq!(store.queue().job(1).unwrap().unwrap().status, JobStatus::Failed);
 }
 
 #[test]
 fn many_provers_never_share_a_job() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 12);
-    (1..=12).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=12).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
     let claimed: Vec<u32> = std::thread::scope(|scope| {
         let provers = (0..6).map(|n| {
             let store = &store;
             scope.spawn(move || {
                 let mut mine = Vec::new();
-                while let Some(job) = store.claim(&format!("p{n}"), Preference::default()).unwrap() {
-                    store.publish_single(proof(job.id, job.first, job.last)).unwrap();
+                while let Some(job) = store.queue().claim(&format!("p{n}"), Preference::default()).unwrap() {
+                    store.queue().publish_single(proof(job.id, job.first, job.last)).unwrap();
                     mine.push(job.id);
                 }
                 mine
@@ -332,7 +340,7 @@ fn many_provers_never_share_a_job() {
     let mut sorted = claimed.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, (1..=12).collect::<Vec<_>>());
-    assert_eq!(store.counts().unwrap().done, 12);
+    assert_eq!(store.queue().counts().unwrap().done, 12);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -340,20 +348,20 @@ fn many_provers_never_share_a_job() {
 fn verified_blocks_give_their_space_back() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 6);
-    (1..=5).for_each(|n| assert_eq!(store.add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=5).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
     (1..=3).for_each(|_| publish_next(&store));
-    assert_eq!(store.drop_verified(0).unwrap(), DropReport::default());
+    assert_eq!(store.queue().drop_verified(0).unwrap(), DropReport::default());
     operation(&store, AggregatedAction::ExecuteBlocks, 1, 5);
     let before = files(dir.path());
-    assert_eq!(store.drop_verified(3).unwrap(), DropReport { witnesses: 2, jobs: 2 });
+    assert_eq!(store.queue().drop_verified(3).unwrap(), DropReport { witnesses: 2, jobs: 2 });
     // Block 4 and 5 are verified, but their jobs are not done.
-    assert_eq!(store.drop_verified(0).unwrap(), DropReport { witnesses: 1, jobs: 1 });
+    assert_eq!(store.queue().drop_verified(0).unwrap(), DropReport { witnesses: 1, jobs: 1 });
     assert_eq!(files(dir.path()), before - 3);
-    assert_eq!(store.last_block_in_queue(JobType::Single).unwrap(), 5);
-    assert!(store.single_proof(1).unwrap().is_some() && store.witness(4).unwrap().is_some());
+    assert_eq!(store.queue().last_block_in_queue(JobType::Single).unwrap(), 5);
+    assert!(store.queue().single_proof(1).unwrap().is_some() && store.tree().witness(4).unwrap().is_some());
     (4..=5).for_each(|_| publish_next(&store));
-    assert_eq!(store.drop_verified(0).unwrap(), DropReport { witnesses: 2, jobs: 1 });
-    assert_eq!(store.last_block_in_queue(JobType::Single).unwrap(), 5);
+    assert_eq!(store.queue().drop_verified(0).unwrap(), DropReport { witnesses: 2, jobs: 1 });
+    assert_eq!(store.queue().last_block_in_queue(JobType::Single).unwrap(), 5);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -364,28 +372,29 @@ fn proofs_published_at_once_share_a_flush_and_need_no_file() {
     let store = witnessed(dir.path(), &clock(), PROVERS);
     let mut jobs = Vec::new();
     for block in 1..=PROVERS {
-        store.add_single_job(block).unwrap();
-        jobs.extend(store.claim("prover", Preference::default()).unwrap());
+        store.queue().add_single_job(block).unwrap();
+        jobs.extend(store.queue().claim("prover", Preference::default()).unwrap());
     }
     let blobs = files(dir.path());
     // Nobody's flush begins before all have come to wait for one.
-    store.committer.hold();
-    let before = store.committer.flushes();
+    store.core().committer.hold();
+    let before = store.core().committer.flushes();
     std::thread::scope(|scope| {
         let publish = |job: &ClaimedJob| {
             let json = sample_proof_json(job.id);
             let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
-            store.publish_single(proof).unwrap();
+            store.queue().publish_single(proof).unwrap();
         };
         let provers: Vec<_> = jobs.iter().map(|job| scope.spawn(move || publish(job))).collect();
         // One that ends now has failed.
-        while store.committer.waiting() < PROVERS && !provers.iter().any(|prover| prover.is_finished()) {
+        while store.core().committer.waiting() < PROVERS && !provers.iter().any(|prover| prover.is_finished())
+        {
             std::thread::yield_now();
         }
-        store.committer.release();
+        store.core().committer.release();
     });
-    assert_eq!(store.committer.flushes() - before, 1);
-    assert!((1..=PROVERS).all(|block| store.has_single_proof(block).unwrap()));
+    assert_eq!(store.core().committer.flushes() - before, 1);
+    assert!((1..=PROVERS).all(|block| store.queue().has_single_proof(block).unwrap()));
     assert_eq!(files(dir.path()), blobs);
 }
 

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Store;
 use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::keys::meta;
 use crate::store::kv::{codec, keys};
+use crate::store::queue::job_queue::JobQueue;
 use crate::tree::source::Entry;
 
 /// A proof that was not accepted.
@@ -52,37 +52,40 @@ pub(crate) struct RejectedRow {
     pub body: BlobRef,
 }
 
-impl Store {
+impl JobQueue {
     /// Keeps a rejected proof and forgets the oldest beyond the bound. Not synced.
     pub fn reject(&self, proof: RejectedProof) -> Result<(), StoreError> {
         let label = BlobLabel::block(BlobKind::RejectedProof, 0);
-        let body = self.prepare_blob(label, &proof.body)?;
-        self.ready()?;
-        let _queue = self.lock_queue();
-        let number = self.kv.meta_number(meta::NEXT_REJECTED)?;
+        let body = self.core.prepare_blob(label, &proof.body)?;
+        self.core.ready()?;
+        let _queue = self.lock();
+        let number = self.core.kv.meta_number(meta::NEXT_REJECTED)?;
         let mut batch = Batch::new();
         let mut reason = proof.reason;
         truncate(&mut reason);
         let mut prover = proof.prover;
         prover.iter_mut().for_each(truncate);
         let body = batch.adopt(body);
-        let row = RejectedRow { job_id: proof.job_id, prover, reason, at_ms: self.clock.wall_ms(), body };
+        let row =
+            RejectedRow { job_id: proof.job_id, prover, reason, at_ms: self.core.clock.wall_ms(), body };
         batch.put(Table::Rejected, &keys::number(number), &row)?;
         batch.put(Table::Meta, meta::NEXT_REJECTED, &number.saturating_add(1))?;
         if let Some(end) = number.saturating_add(1).checked_sub(self.max_rejected) {
-            for (key, row) in self.kv.range_raw(Table::Rejected, &keys::number(0), &keys::number(end), 16)? {
+            for (key, row) in
+                self.core.kv.range_raw(Table::Rejected, &keys::number(0), &keys::number(end), 16)?
+            {
                 let row: RejectedRow = codec::from_body_bytes("a rejected proof", &row)?;
                 batch.release(row.body);
                 batch.remove(Table::Rejected, &key);
             }
         }
-        self.apply(batch)
+        self.core.apply(batch)
     }
 
     /// Up to `limit` rejected proofs, the newest first; all, or those before a number.
     pub fn rejected(&self, before: Option<u32>, limit: usize) -> Result<Vec<RejectedRecord>, StoreError> {
         let end = before.map_or_else(|| vec![0xff; 5], |before| keys::number(before).to_vec());
-        let rows = self.kv.range_raw_back(Table::Rejected, &keys::number(0), &end, limit)?;
+        let rows = self.core.kv.range_raw_back(Table::Rejected, &keys::number(0), &end, limit)?;
         let read = |(key, row): Entry| {
             let RejectedRow { job_id, prover, reason, at_ms, body } =
                 codec::from_body_bytes("a rejected proof", &row)?;
@@ -95,8 +98,8 @@ impl Store {
 
     /// What was published as the rejected proof of a number; `None` when it is not kept, or not any more.
     pub fn rejected_body(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
-        let row: Option<RejectedRow> = self.kv.get(Table::Rejected, &keys::number(number))?;
-        row.map(|row| self.read_blob(&row.body)).transpose()
+        let row: Option<RejectedRow> = self.core.kv.get(Table::Rejected, &keys::number(number))?;
+        row.map(|row| self.core.read_blob(&row.body)).transpose()
     }
 }
 

@@ -1,13 +1,13 @@
 //! Giving space back: witnesses and jobs of blocks that are verified. Proofs are kept, and so are the blocks.
 
 use crate::domain::job::{JobStatus, JobType};
-use crate::store::Store;
 use crate::store::chain::witnesses::WitnessRow;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::codec;
 use crate::store::kv::keys;
 use crate::store::kv::keys::index;
+use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::jobs::JobRow;
 
 /// Records looked at in one step, and removed in one transaction.
@@ -22,11 +22,11 @@ pub struct DropReport {
     pub jobs: u32,
 }
 
-impl Store {
+impl JobQueue {
     /// Drops witnesses and finished jobs of verified blocks, except for the last `keep` of them. A witness whose job is not done
     /// stays, and so does the last job of each type, from which the next one follows.
     pub fn drop_verified(&self, keep: u32) -> Result<DropReport, StoreError> {
-        let Some(last) = self.last_verified_block()?.checked_sub(keep) else {
+        let Some(last) = self.chain.last_verified_block()?.checked_sub(keep) else {
             return Ok(DropReport::default());
         };
         let report = DropReport {
@@ -35,20 +35,20 @@ impl Store {
                 + self.drop_done_jobs(JobType::Aggregated, last)?,
         };
         if report != DropReport::default() {
-            self.sync()?;
+            self.core.sync()?;
         }
         Ok(report)
     }
 
     fn drop_witnesses(&self, last: u32) -> Result<u32, StoreError> {
-        self.ready()?;
+        self.core.ready()?;
         let (mut from, to) = (keys::number(0).to_vec(), keys::number(last.saturating_add(1)));
         let mut dropped = 0;
         loop {
             // Provers and maintainers get their turn between two pages.
-            let _tree = self.lock_tree();
-            let _queue = self.lock_queue();
-            let page = self.kv.range_raw(Table::Witnesses, &from, &to, PAGE)?;
+            let _tree = self.tree.lock();
+            let _queue = self.lock();
+            let page = self.core.kv.range_raw(Table::Witnesses, &from, &to, PAGE)?;
             let Some((end, _)) = page.last() else { return Ok(dropped) };
             from = [end.as_slice(), &[0]].concat();
             let mut batch = Batch::new();
@@ -63,18 +63,18 @@ impl Store {
                     dropped += 1;
                 }
             }
-            self.apply(batch)?;
+            self.core.apply(batch)?;
         }
     }
 
     fn drop_done_jobs(&self, job_type: JobType, last: u32) -> Result<u32, StoreError> {
-        self.ready()?;
+        self.core.ready()?;
         let last = last.min(self.last_block_in_queue(job_type)?.saturating_sub(1));
         let (mut from, to) = (index::ranges(job_type), index::ranges_after(job_type, last));
         let mut dropped = 0;
         loop {
-            let mut leases = self.lock_queue();
-            let page = self.kv.range_raw(Table::JobIndex, &from, &to, PAGE)?;
+            let mut leases = self.lock();
+            let page = self.core.kv.range_raw(Table::JobIndex, &from, &to, PAGE)?;
             let Some((end, _)) = page.last() else { return Ok(dropped) };
             from = [end.as_slice(), &[0]].concat();
             let mut rows: Vec<JobRow> = Vec::new();

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::domain::job::JobType;
-use crate::store::Store;
 use crate::store::chain::aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
 use crate::store::error::StoreError;
 use crate::store::kv::batch::Table;
 use crate::store::kv::keys::index;
 use crate::store::queue::job_data::AddJob;
+use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::jobs::JobRecord;
 
 /// A prover's claim on a job, as shown.
@@ -24,11 +24,11 @@ pub struct LeaseRecord {
     pub renewed_ms: u64,
 }
 
-impl Store {
+impl JobQueue {
     /// The provers that hold jobs.
     pub fn holders(&self) -> BTreeSet<String> {
         let mut holders = BTreeSet::new();
-        for (_, held) in self.lock_queue().all() {
+        for (_, held) in self.lock().all() {
             if !holders.contains(&held.lease.holder) {
                 holders.insert(held.lease.holder.clone());
             }
@@ -38,7 +38,7 @@ impl Store {
 
     /// All leases, by job. They are in memory.
     pub fn leases(&self) -> Vec<LeaseRecord> {
-        let leases = self.lock_queue();
+        let leases = self.lock();
         let shown = leases.all().map(|(job, held)| LeaseRecord {
             job,
             holder: held.lease.holder.clone(),
@@ -51,13 +51,13 @@ impl Store {
     /// Lets a block be tried again that does not go on by itself: one that is quarantined, or whose job, or the aggregated job that covers it,
     /// was dropped. Whether it was one; durable on return.
     pub fn retry(&self, number: u32) -> Result<bool, StoreError> {
-        if self.free(number)? {
+        if self.chain.free(number)? {
             return Ok(true);
         }
-        let made = number > self.last_verified_block()?
+        let made = number > self.chain.last_verified_block()?
             && (self.add_dropped_single_job(number)? || self.add_dropped_aggregated_job(number)?);
         if made {
-            self.sync()?;
+            self.core.sync()?;
         }
         Ok(made)
     }
@@ -66,14 +66,14 @@ impl Store {
 
     fn add_dropped_single_job(&self, number: u32) -> Result<bool, StoreError> {
         let queued = number <= self.last_block_in_queue(JobType::Single)?;
-        if !queued || self.has_single_proof(number)? || self.witness(number)?.is_none() {
+        if !queued || self.has_single_proof(number)? || self.tree.witness(number)?.is_none() {
             return Ok(false);
         }
         Ok(matches!(self.add_single_job(number)?, AddJob::Added(_)))
     }
 
     fn add_dropped_aggregated_job(&self, number: u32) -> Result<bool, StoreError> {
-        let range = self.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, number)?;
+        let range = self.chain.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, number)?;
         let Some(AggregatedOperationRecord { first, last, .. }) = range else { return Ok(false) };
         let queued = last <= self.last_block_in_queue(JobType::Aggregated)?;
         if !queued || self.has_aggregated_proof(first, last)? {
@@ -115,6 +115,6 @@ impl Store {
 
     fn idle_below(&self, job_type: JobType, id: u32, limit: usize) -> Result<usize, StoreError> {
         let (from, to) = (index::idle(job_type, 0), index::idle(job_type, id));
-        Ok(self.kv.range_raw(Table::JobIndex, &from, &to, limit)?.len())
+        Ok(self.core.kv.range_raw(Table::JobIndex, &from, &to, limit)?.len())
     }
 }

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 
 use crate::domain::job::{JobStatus, JobType};
-use crate::store::Store;
 use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
 use crate::store::chain::blocks::{BlockRow, Quarantine};
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog, ChangeRow, TREE};
@@ -25,6 +24,7 @@ use crate::store::queue::proofs;
 use crate::store::queue::proofs::ProofRow;
 use crate::store::queue::rejected::RejectedRow;
 use crate::store::recovery::finding::{Finding, Severity};
+use crate::store::store::Store;
 use crate::tree::source::Entry;
 
 /// A scan in progress.
@@ -77,7 +77,7 @@ impl<'a> Check<'a> {
     fn chain(&mut self) -> Result<(), StoreError> {
         let (head, tree_head) = (self.number(meta::HEAD), self.number(meta::TREE_HEAD));
         self.expect(tree_head <= head, || format!("the tree is at block {tree_head}, the chain at {head}"));
-        match self.store.genesis_body_ref() {
+        match self.store.chain().genesis_body_ref() {
             Ok(Some(body)) => self.blobs.push((BlobLabel::block(BlobKind::Genesis, 0), body)),
             Ok(None) => self.expect(head == 0, || "there are blocks and no genesis".into()),
             Err(error) => self.findings.push(Finding::entry(Table::Meta, meta::GENESIS, plain(&error))),
@@ -105,7 +105,7 @@ impl<'a> Check<'a> {
         self.log(&ACCOUNTS, BlobKind::AccountDelta, head)?;
         self.log(&TREE, BlobKind::TreeDelta, tree_head)?;
         for table in [Table::Accounts, Table::AccountTree] {
-            let mut scan = Scan::new(&self.store.kv, table);
+            let mut scan = Scan::new(&self.store.core().kv, table);
             while scan.next_page().is_some() {}
             self.findings.append(&mut scan.findings);
         }
@@ -130,7 +130,7 @@ impl<'a> Check<'a> {
         let jobs: BTreeMap<u32, JobRow> = self.numbered(Table::Jobs)?;
         let mut counts = JobCounts::default();
         let mut index = BTreeSet::new();
-        let queue = self.store.lock_queue();
+        let queue = self.store.queue().lock();
         let leases: BTreeSet<u32> = queue.jobs().collect();
         let waiting: BTreeSet<u32> =
             jobs.keys().copied().filter(|id| queue.waits_until(*id).is_some()).collect();
@@ -167,7 +167,7 @@ impl<'a> Check<'a> {
         let stored: BTreeSet<Vec<u8>> =
             self.entries(Table::JobIndex)?.into_iter().map(|(key, _)| key).collect();
         self.expect(stored == index, || "`job_index` does not agree with `jobs`".into());
-        match self.store.counts() {
+        match self.store.queue().counts() {
             Ok(stored) => {
                 self.expect(stored == counts, || format!("the counters say {stored:?}, the jobs {counts:?}"))
             }
@@ -219,7 +219,7 @@ impl<'a> Check<'a> {
                     "its file belongs to another record as well",
                 ));
             }
-            if self.store.blobs.path(body).is_some_and(|path| !path.exists()) {
+            if self.store.core().blobs.path(body).is_some_and(|path| !path.exists()) {
                 found.push(bad_body(*owner, "its file is missing"));
             }
         }
@@ -233,7 +233,7 @@ impl<'a> Check<'a> {
     /// Every body that is there: its file, its hash, its content.
     fn read_bodies(&mut self) {
         for (owner, body) in &self.blobs {
-            let blobs = &self.store.blobs;
+            let blobs = &self.store.core().blobs;
             if blobs.path(body).is_some_and(|path| !path.exists()) {
                 continue;
             }
@@ -253,7 +253,7 @@ impl<'a> Check<'a> {
             BlobRef::Inline { .. } => None,
         };
         let owned: BTreeSet<u64> = self.blobs.iter().filter_map(|(_, body)| file(body)).collect();
-        let names = self.store.blobs.names().map_err(StoreError::io("listing the body files"))?;
+        let names = self.store.core().blobs.names().map_err(StoreError::io("listing the body files"))?;
         for (name, _) in names {
             let place = format!("blobs/{name}");
             match file_id(&name) {
@@ -269,7 +269,7 @@ impl<'a> Check<'a> {
     }
 
     fn journal(&mut self, reverted: Option<u32>) -> Result<(), StoreError> {
-        let mut reading = Reading::of(&self.store.dir.join("journal"))?;
+        let mut reading = Reading::of(&self.store.dir().join("journal"))?;
         self.findings.extend(journal_damage(&reading));
         if !reading.present {
             return Ok(());
@@ -314,7 +314,7 @@ impl<'a> Check<'a> {
 
     /// A number of `meta`; one that cannot be read is a finding.
     fn number(&mut self, key: &[u8]) -> u32 {
-        self.store.kv.meta_number(key).unwrap_or_else(|error| {
+        self.store.core().kv.meta_number(key).unwrap_or_else(|error| {
             self.findings.push(Finding::entry(Table::Meta, key, plain(&error)).derived());
             0
         })
@@ -322,12 +322,12 @@ impl<'a> Check<'a> {
 
     /// Whether there is such an entry; one that cannot be looked at is a finding of its table's scan.
     fn contains(&self, table: Table, key: &[u8]) -> bool {
-        self.store.kv.contains(table, key).unwrap_or(true)
+        self.store.core().kv.contains(table, key).unwrap_or(true)
     }
 
     /// All readable entries of a table.
     fn entries(&mut self, table: Table) -> Result<Vec<Entry>, StoreError> {
-        let mut scan = Scan::new(&self.store.kv, table);
+        let mut scan = Scan::new(&self.store.core().kv, table);
         let mut all = Vec::new();
         while let Some(page) = scan.next_page() {
             all.extend(page);

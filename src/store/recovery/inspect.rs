@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::store::Store;
 use crate::store::durable::blob_header::read_header;
 use crate::store::durable::blobs::{Blobs, file_id};
 use crate::store::durable::journal::Reading;
@@ -17,11 +16,12 @@ use crate::store::error::StoreError;
 use crate::store::kv::batch::Table;
 use crate::store::kv::keys::meta;
 use crate::store::kv::records::Kv;
-use crate::store::open::StoreOptions;
-use crate::store::open::check_parameters;
+use crate::store::options::StoreOptions;
+use crate::store::parameters::check_parameters;
 use crate::store::recovery::check::{Check, journal_damage, not_ours, plain};
 use crate::store::recovery::finding::Finding;
 use crate::store::recovery::replace;
+use crate::store::store::Store;
 
 /// Names in a data folder that are in order.
 const OWN_NAMES: [&str; 6] = ["LOCK", "index", "blobs", "journal", "secret", "witness-server.toml"];
@@ -53,7 +53,7 @@ impl Inspection {
     /// # Errors
     /// [`StoreError::Locked`]; [`StoreError::NotFound`] when it is no data folder; when there is no space for the copy.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        if !Store::is_data_folder(dir) {
+        if !replace::is_data_folder(dir) {
             return Err(StoreError::NotFound { what: format!("data folder {}", dir.display()) });
         }
         let lock = lock_existing(dir)?;
@@ -88,8 +88,8 @@ impl Inspection {
             (Some(kv), Ok(blobs)) => {
                 // An unreadable one is found by the scan.
                 reverted = kv.get(Table::Meta, meta::REVERT_TO).unwrap_or(None);
-                let store = Store::assemble(dir, kv, blobs, None, options, None);
-                if let Err(error) = store.recover(&mut store.lock_queue()) {
+                let store = Store::assemble(dir, kv, blobs, None, &options, None);
+                if let Err(error) = store.parts.recover(&mut store.parts.queue.lock()) {
                     let finding = Finding::damage(
                         "index",
                         format!("what the last run left to do fails: {}", plain(&error)),

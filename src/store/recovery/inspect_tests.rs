@@ -13,7 +13,7 @@ fn filled() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 3);
     for block in 1..=3 {
-        store.add_single_job(block).unwrap();
+        store.queue().add_single_job(block).unwrap();
     }
     publish_next(&store);
     store.sync().unwrap();
@@ -104,18 +104,18 @@ fn what_a_kill_left_to_do_is_done_in_the_copy_only() {
     let store = open(dir.path());
     let mut marker = Batch::new();
     marker.put(Table::Meta, keys::meta::REVERT_TO, &1u32).unwrap();
-    store.apply(marker).unwrap();
+    store.core().apply(marker).unwrap();
     store.sync().unwrap();
     drop(store);
     let before = blobs(dir.path());
     let inspection = Inspection::open(dir.path(), options(&clock())).unwrap();
-    assert_eq!(inspection.store().unwrap().head().unwrap(), 1);
+    assert_eq!(inspection.store().unwrap().chain().head().unwrap(), 1);
     let found = inspection.check().unwrap();
     // The files of the blocks that go have no owner in the copy.
     assert!(found.iter().all(|f| f.severity == Severity::LeftOver), "{found:#?}");
     drop(inspection);
     assert_eq!(blobs(dir.path()), before);
     let store = open(dir.path());
-    assert_eq!(store.head().unwrap(), 1);
+    assert_eq!(store.chain().head().unwrap(), 1);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }

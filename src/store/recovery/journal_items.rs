@@ -2,11 +2,11 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::store::Store;
 use crate::store::chain::aggregated_operations::AggregatedAction;
 use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
 use crate::store::chain::blocks::BlockRow;
 use crate::store::chain::genesis::GenesisRow;
+use crate::store::core::Core;
 use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
 use crate::store::durable::journal::{Journal, Reading};
 use crate::store::durable::journal_scan::{Item, Place, Replay};
@@ -137,10 +137,8 @@ fn each_row<T: DeserializeOwned>(
     }
 }
 
-impl Store {
-    /// Tells the journal what became of the entries that nobody was told of. From now on what is there must not get lost.
-    pub(crate) fn settle_journal(&self) -> Result<(), StoreError> {
-        let Some(journal) = &self.journal else { return Ok(()) };
-        if journal.settle(|item| is_there(&self.kv, item))? { self.sync() } else { Ok(()) }
-    }
+/// Tells the journal what became of the entries that were not acknowledged: from now on those that the kv has must not be lost.
+pub(crate) fn settle(core: &Core) -> Result<(), StoreError> {
+    let Some(journal) = &core.journal else { return Ok(()) };
+    if journal.settle(|item| is_there(&core.kv, item))? { core.sync() } else { Ok(()) }
 }

@@ -9,10 +9,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::Store;
 use crate::store::durable::folder;
 use crate::store::error::StoreError;
-use crate::store::open::lock;
+use crate::store::folder_lock::lock;
 
 /// What a data folder consists of, and a repair replaces.
 pub(crate) const PARTS: [&str; 3] = ["index", "blobs", "journal"];
@@ -134,11 +133,9 @@ fn remove(path: &Path) -> Result<(), StoreError> {
     removed.map_err(StoreError::io(format!("removing {}", path.display())))
 }
 
-impl Store {
-    /// Whether there is a data folder in this directory, sound or not.
-    pub fn is_data_folder(dir: &Path) -> bool {
-        PARTS.iter().any(|part| dir.join(part).is_dir()) || is_unfinished(dir)
-    }
+/// Returns true if this directory contains a data folder, sound or damaged.
+pub fn is_data_folder(dir: &Path) -> bool {
+    PARTS.iter().any(|part| dir.join(part).is_dir()) || is_unfinished(dir)
 }
 
 #[cfg(test)]

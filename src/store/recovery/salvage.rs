@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::Store;
 use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
 use crate::store::chain::blocks::BlockRow;
 use crate::store::durable::blob_header::Header;
@@ -19,6 +18,7 @@ use crate::store::queue::rejected::RejectedProof;
 use crate::store::queue::rejected::RejectedRow;
 use crate::store::recovery::check::is_kept;
 use crate::store::recovery::inspect::Inspection;
+use crate::store::store::Store;
 
 /// A copy of an item: where it was found and how it is read.
 #[derive(Clone, Debug)]
@@ -179,7 +179,7 @@ fn of_index(store: &Store) -> Vec<(Item, BlobRef, Published)> {
     let mut found = Vec::new();
     let mut put = |label, body: BlobRef, by| found.push((Item { label, hash: body.frame_hash() }, body, by));
     let mut add = |label, body| put(label, body, None);
-    if let Ok(Some(body)) = store.genesis_body_ref() {
+    if let Ok(Some(body)) = store.chain().genesis_body_ref() {
         add(BlobLabel::block(BlobKind::Genesis, 0), body);
     }
     for row in rows::<BlockRow>(store, Table::Blocks) {
@@ -209,7 +209,7 @@ fn rejected(store: &Store) -> Vec<RejectedProof> {
 
 /// The readable records of a table.
 fn rows<T: serde::de::DeserializeOwned>(store: &Store, table: Table) -> Vec<T> {
-    let mut scan = Scan::new(&store.kv, table);
+    let mut scan = Scan::new(&store.core().kv, table);
     let mut rows = Vec::new();
     while let Some(page) = scan.next_page() {
         rows.extend(page.iter().filter_map(|(_, row)| codec::from_body_bytes("it", row).ok()));

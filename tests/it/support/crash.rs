@@ -107,7 +107,7 @@ pub fn revert(folder: &Path, world: &Mutex<World>, dice: &mut Dice, prepare: Pre
 /// the same branch or another one.
 pub fn settle(folder: &Path, world: &mut World, dice: &mut Dice, revert: Revert) {
     let before = world.ledger.head(Moment::MAX);
-    let head = Store::open(folder, StoreOptions::default()).unwrap().head().unwrap();
+    let head = Store::open(folder, StoreOptions::default()).unwrap().chain().head().unwrap();
     let Revert { to, acknowledged } = revert;
     if head == to {
         world.ledger.revert(to);
@@ -144,7 +144,7 @@ pub fn finish(folder: &Path, world: &Mutex<World>, dice: &mut Dice) -> Found {
     let found = look(folder, &world.lock().unwrap(), Moment::MAX, true);
     assert_eq!(found.findings, Vec::<String>::new());
     for number in 1..=found.head {
-        assert!(found.store.has_single_proof(number).unwrap(), "block {number} has no proof");
+        assert!(found.store.queue().has_single_proof(number).unwrap(), "block {number} has no proof");
     }
     found
 }

@@ -46,7 +46,7 @@ pub fn look(folder: &std::path::Path, world: &World, until: Moment, naive: bool)
         Err(error) => panic!("{} does not open: {error}", folder.display()),
     };
     let opened = begin.elapsed();
-    let (head, tree_head) = (store.head().unwrap(), store.tree_head().unwrap());
+    let (head, tree_head) = (store.chain().head().unwrap(), store.tree().head().unwrap());
     let mut check = Check { store: &store, world, until, head, tree_head, findings: Vec::new() };
     check.chain();
     if check.findings.is_empty() {
@@ -58,7 +58,7 @@ pub fn look(folder: &std::path::Path, world: &World, until: Moment, naive: bool)
     }
     let mut findings = check.findings;
     findings.extend(store.check_everything().unwrap());
-    let counts = store.counts().unwrap();
+    let counts = store.queue().counts().unwrap();
     let line = format!(
         "opened in {:.1} ms, looked at in {:.0} ms: block {head}, tree at {tree_head}, {} idle, {} in progress, \
          {} failed, {} done",
@@ -77,13 +77,16 @@ impl Found {
     pub fn adopt(self, world: &mut World) {
         let Self { store, head, tree_head, .. } = self;
         let ledger = &mut world.ledger;
-        ledger.genesis = store.genesis().unwrap().map(|_| 0);
+        ledger.genesis = store.chain().genesis().unwrap().map(|_| 0);
         ledger.imports = vec![0; head as usize];
         ledger.seen = tree_head;
-        ledger.most_executed = ledger.most_executed.max(store.last_verified_block().unwrap());
+        ledger.most_executed = ledger.most_executed.max(store.chain().last_verified_block().unwrap());
         for (&(first, last, aggregated), proofs) in &mut ledger.proofs {
-            let stored =
-                if aggregated { store.aggregated_proof(first, last) } else { store.single_proof(first) };
+            let stored = if aggregated {
+                store.queue().aggregated_proof(first, last)
+            } else {
+                store.queue().single_proof(first)
+            };
             proofs.acknowledged = stored.unwrap().map(|proof| (proof, 0));
             proofs.sent.clear();
         }
@@ -93,7 +96,7 @@ impl Found {
         ] {
             operations.retain_mut(|operation| {
                 operation.acknowledged = Some(0);
-                store.aggregated_operation_covering(action, operation.last).unwrap().is_some()
+                store.chain().aggregated_operation_covering(action, operation.last).unwrap().is_some()
             });
         }
     }
@@ -108,12 +111,12 @@ impl Check<'_> {
 
     fn chain(&mut self) {
         let Self { store, world, head, tree_head, .. } = *self;
-        let genesis = store.genesis().unwrap();
+        let genesis = store.chain().genesis().unwrap();
         let acknowledged = world.ledger.genesis.is_some_and(|at| at <= self.until);
         self.expect(genesis.is_some() || !acknowledged, || "genesis was acknowledged and is gone".into());
         if let Some(genesis) = genesis {
             self.expect(genesis.root == world.chain.root(0), || "genesis has another root".into());
-            let same = store.genesis_body().unwrap() == Some(world.chain.genesis_json.clone());
+            let same = store.chain().genesis_body().unwrap() == Some(world.chain.genesis_json.clone());
             self.expect(same, || "genesis is not what was imported".into());
         }
         let acknowledged = world.ledger.head(self.until);
@@ -126,12 +129,12 @@ impl Check<'_> {
         self.expect(tree_head <= head, || format!("the tree is at {tree_head}, the chain at {head}"));
         for number in 1..=head.min(posted) {
             let block = world.chain.block(number);
-            let stored = store.block(number).unwrap();
+            let stored = store.chain().block(number).unwrap();
             let same = stored
                 .as_ref()
                 .is_some_and(|stored| stored.root == block.root && stored.quarantine.is_none());
             self.expect(same, || format!("block {number} is stored as {stored:?}"));
-            let body = store.block_body(number);
+            let body = store.chain().block_body(number);
             self.expect(matches!(&body, Ok(Some(body)) if *body == block.json), || {
                 format!("the bytes of block {number} are not those imported: {:?}", body.err())
             });
@@ -141,15 +144,18 @@ impl Check<'_> {
     fn proofs(&mut self) {
         let Self { store, world, .. } = *self;
         for (&(first, last, aggregated), proofs) in &world.ledger.proofs {
-            let stored =
-                if aggregated { store.aggregated_proof(first, last) } else { store.single_proof(first) };
+            let stored = if aggregated {
+                store.queue().aggregated_proof(first, last)
+            } else {
+                store.queue().single_proof(first)
+            };
             let stored = stored.unwrap();
             let wrong = proofs.contradiction(stored.as_deref(), self.until);
             self.expect(wrong.is_none(), || format!("the proof of {first} to {last} {}", wrong.unwrap()));
         }
         for number in 1..=self.head {
             let known = world.ledger.proofs.contains_key(&(number, number, false));
-            self.expect(known || !store.has_single_proof(number).unwrap(), || {
+            self.expect(known || !store.queue().has_single_proof(number).unwrap(), || {
                 format!("the proof of block {number} was never published")
             });
         }
@@ -157,14 +163,14 @@ impl Check<'_> {
 
     fn jobs(&mut self) {
         let store = self.store;
-        let jobs: Vec<JobRecord> = store.jobs(None, 0, usize::MAX).unwrap();
+        let jobs: Vec<JobRecord> = store.queue().jobs(None, 0, usize::MAX).unwrap();
         let mut ranges = BTreeSet::new();
         for job in &jobs {
             let JobRecord { id, job_type, first, last, .. } = *job;
             self.expect(ranges.insert((job_type, first, last)), || format!("two jobs for {first} to {last}"));
             let proven = match job_type {
-                JobType::Single => store.has_single_proof(first).unwrap(),
-                JobType::Aggregated => store.has_aggregated_proof(first, last).unwrap(),
+                JobType::Single => store.queue().has_single_proof(first).unwrap(),
+                JobType::Aggregated => store.queue().has_aggregated_proof(first, last).unwrap(),
             };
             self.expect(proven == (job.status == JobStatus::Done), || {
                 format!("job {id} is {:?} and its proof says otherwise", job.status)
@@ -173,22 +179,22 @@ impl Check<'_> {
                 format!("job {id} is about block {last}, which has no tree")
             });
         }
-        let queued = store.last_block_in_queue(JobType::Single).unwrap();
-        let dropped = self.world.ledger.most_executed.max(store.last_verified_block().unwrap());
+        let queued = store.queue().last_block_in_queue(JobType::Single).unwrap();
+        let dropped = self.world.ledger.most_executed.max(store.chain().last_verified_block().unwrap());
         for number in 1..=self.tree_head {
-            let proven = store.has_single_proof(number).unwrap();
+            let proven = store.queue().has_single_proof(number).unwrap();
             let has_job = ranges.contains(&(JobType::Single, number, number));
             // Behind the last one, the updater makes them when the server starts.
             self.expect(has_job || proven || number > queued, || format!("block {number} has lost its job"));
             let may_be_dropped = proven && number + KEEP_VERIFIED <= dropped;
-            let has_witness = store.witness(number).unwrap().is_some();
+            let has_witness = store.tree().witness(number).unwrap().is_some();
             self.expect(has_witness || may_be_dropped, || format!("block {number} has lost its witness"));
         }
     }
 
     fn operations(&mut self, action: AggregatedAction, operations: &[Operation]) {
         for Operation { first, last, json, acknowledged } in operations {
-            let stored = self.store.aggregated_operation_covering(action, *last).unwrap();
+            let stored = self.store.chain().aggregated_operation_covering(action, *last).unwrap();
             let same = stored.as_ref().is_some_and(|stored| {
                 (stored.first, stored.last) == (*first, *last)
                     && self.store.read_blob(&stored.body).is_ok_and(|body| body == *json)
@@ -202,23 +208,23 @@ impl Check<'_> {
     /// witnessed block, and has the root of that block.
     fn tree(&mut self, naive: bool) {
         let Self { store, world, head, tree_head, .. } = *self;
-        if store.genesis().unwrap().is_none() {
+        if store.chain().genesis().unwrap().is_none() {
             return;
         }
         for account in world.chain.accounts(head) {
             let id = account.id;
-            let state = store.account(id).unwrap();
+            let state = store.chain().account(id).unwrap();
             let AccountHeader { nonce, pub_key_hash, address } = account.header;
             let same = state.is_some_and(|state| {
                 (state.nonce, state.pub_key_hash, state.address) == (nonce, pub_key_hash, address)
             });
-            let balances = store.balances(id, 0, 100).unwrap();
+            let balances = store.chain().balances(id, 0, 100).unwrap();
             self.expect(same && balances == account.balances, || {
                 format!("account {id} is not the one after block {head}")
             });
         }
         let records: BTreeMap<Vec<u8>, Vec<u8>> =
-            store.tree_source().range(&[0], &[0xff], usize::MAX).unwrap().into_iter().collect();
+            store.tree().source().range(&[0], &[0xff], usize::MAX).unwrap().into_iter().collect();
         let leaves = leaves(&records);
         self.expect(leaves == world.chain.accounts(tree_head), || {
             format!("the leaves of the tree are not those after block {tree_head}")

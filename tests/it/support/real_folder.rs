@@ -47,12 +47,12 @@ pub fn grow(folder: &Path) {
     }
     prove(&node, BLOCKS - 2, 4);
     let start = Instant::now();
-    while node.store().last_block_in_queue(JobType::Single).unwrap() < BLOCKS {
+    while node.store().queue().last_block_in_queue(JobType::Single).unwrap() < BLOCKS {
         assert!(start.elapsed() < PATIENCE && !node.has_failed(), "nothing more is witnessed");
         std::thread::sleep(Duration::from_millis(5));
     }
-    node.store().release("prover").unwrap();
-    let job = node.store().claim("wrong", Preference::default()).unwrap().unwrap();
+    node.store().queue().release("prover").unwrap();
+    let job = node.store().queue().claim("wrong", Preference::default()).unwrap().unwrap();
     assert!(publish(node.store(), &job, &[fr::from_u64(1)]).is_err());
     node.stop();
     node.store().sync().unwrap();
@@ -63,12 +63,15 @@ pub fn prove(node: &Node, single: u32, aggregated: u32) {
     let store = node.store();
     let start = Instant::now();
     let done = |store: &Store| {
-        let blocks = (1..=single).all(|block| store.has_single_proof(block).unwrap());
-        blocks && (2..=aggregated).step_by(2).all(|last| store.has_aggregated_proof(last - 1, last).unwrap())
+        let blocks = (1..=single).all(|block| store.queue().has_single_proof(block).unwrap());
+        blocks
+            && (2..=aggregated)
+                .step_by(2)
+                .all(|last| store.queue().has_aggregated_proof(last - 1, last).unwrap())
     };
     while !done(store) {
         assert!(start.elapsed() < PATIENCE && !node.has_failed(), "nothing more to prove");
-        let Some(job) = store.claim("prover", Preference::default()).unwrap() else {
+        let Some(job) = store.queue().claim("prover", Preference::default()).unwrap() else {
             std::thread::sleep(Duration::from_millis(5));
             continue;
         };
@@ -81,7 +84,7 @@ pub fn prove(node: &Node, single: u32, aggregated: u32) {
 }
 
 fn inputs(store: &Store, job: &ClaimedJob) -> Vec<Fr> {
-    let input = |block| public_input(&H256(store.block(block).unwrap().unwrap().commitment));
+    let input = |block| public_input(&H256(store.chain().block(block).unwrap().unwrap().commitment));
     (job.first..=job.last).map(input).collect()
 }
 
@@ -100,15 +103,15 @@ fn publish(store: &Store, job: &ClaimedJob, inputs: &[Fr]) -> Result<(), proofs:
 /// Lets a folder's server work until everything is witnessed, proven and aggregated.
 pub fn serve_to_the_end(folder: &Path) {
     let node = node(folder);
-    let head = node.store().head().unwrap();
+    let head = node.store().chain().head().unwrap();
     // Those who held a job before a repair or a kill do not come back.
-    for job in node.store().jobs(Some(JobStatus::InProgress), 0, 100).unwrap() {
-        node.store().requeue(job.id).unwrap();
+    for job in node.store().queue().jobs(Some(JobStatus::InProgress), 0, 100).unwrap() {
+        node.store().queue().requeue(job.id).unwrap();
     }
     node.start().unwrap();
     prove(&node, head, head / 2 * 2);
     let start = Instant::now();
-    while node.store().tree_head().unwrap() < head {
+    while node.store().tree().head().unwrap() < head {
         assert!(start.elapsed() < PATIENCE && !node.has_failed(), "nothing more is witnessed");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -127,22 +130,23 @@ pub fn contents(store: &Store) -> (Contents, usize) {
         Ok(None) => {}
         Err(_) => damaged += 1,
     };
-    put("genesis".into(), store.genesis_body());
+    put("genesis".into(), store.chain().genesis_body());
     for block in 1..=BLOCKS + 2 {
-        put(format!("block {block}"), store.block_body(block));
+        put(format!("block {block}"), store.chain().block_body(block));
         let witness =
-            store.witness(block).and_then(|row| row.map(|row| store.read_blob(&row.body)).transpose());
+            store.tree().witness(block).and_then(|row| row.map(|row| store.read_blob(&row.body)).transpose());
         put(format!("witness {block}"), witness);
-        put(format!("proof {block}"), store.single_proof(block));
+        put(format!("proof {block}"), store.queue().single_proof(block));
         for last in block..=BLOCKS + 2 {
-            put(format!("aggregated proof {block} {last}"), store.aggregated_proof(block, last));
+            put(format!("aggregated proof {block} {last}"), store.queue().aggregated_proof(block, last));
         }
-        let covering = store.aggregated_operation_covering(AggregatedAction::CreateProofBlocks, block);
+        let covering =
+            store.chain().aggregated_operation_covering(AggregatedAction::CreateProofBlocks, block);
         let operation = covering.and_then(|row| row.map(|row| store.read_blob(&row.body)).transpose());
         put(format!("operation {block}"), operation);
     }
     for id in 1..=30 {
-        let job = store.job(id).and_then(|job| match (job, store.job_data(id)?) {
+        let job = store.queue().job(id).and_then(|job| match (job, store.queue().job_data(id)?) {
             (Some(job), Some(data)) => {
                 let body = store.read_blob(&data.body)?;
                 let name = format!("{:?} job {} {}", job.job_type, job.first, job.last);

@@ -14,27 +14,28 @@ fn chain(store: &Store) {
     }
     for n in 1..=5 {
         commit_witness(store, n).unwrap();
-        store.add_single_job(n).unwrap();
+        store.queue().add_single_job(n).unwrap();
     }
     for n in 1..=4 {
         publish_next(store);
-        assert!(store.has_single_proof(n).unwrap());
+        assert!(store.queue().has_single_proof(n).unwrap());
     }
     operation(store, AggregatedAction::CreateProofBlocks, 1, 2);
     operation(store, AggregatedAction::CreateProofBlocks, 3, 4);
-    store.add_aggregated_job(1, 2).unwrap();
-    store.add_aggregated_job(3, 4).unwrap();
+    store.queue().add_aggregated_job(1, 2).unwrap();
+    store.queue().add_aggregated_job(3, 4).unwrap();
     publish_next(store);
     publish_next(store);
-    store.claim("late", Preference::default()).unwrap().unwrap();
+    store.queue().claim("late", Preference::default()).unwrap().unwrap();
 }
 
 /// All that can be seen of the chain up to a block.
 fn seen(store: &Store) -> Vec<String> {
-    let tree = store.tree_source();
-    let accounts = (0..20).map(|id| format!("{:?} {:?}", store.account(id), store.balances(id, 0, 9)));
+    let tree = store.tree().source();
+    let accounts =
+        (0..20).map(|id| format!("{:?} {:?}", store.chain().account(id), store.chain().balances(id, 0, 9)));
     let tree = tree.range(&[], &[0xff], 99).unwrap();
-    accounts.chain([format!("{tree:?} {:?} {:?}", store.head(), store.tree_head())]).collect()
+    accounts.chain([format!("{tree:?} {:?} {:?}", store.chain().head(), store.tree().head())]).collect()
 }
 
 #[test]
@@ -57,15 +58,15 @@ fn a_revert_removes_everything_later_and_restores_accounts_and_tree() {
     put_genesis(&shorter);
     (1..=3).for_each(|n| assert!(put_block(&shorter, n).is_ok() && commit_witness(&shorter, n).is_ok()));
     assert_eq!(seen(&store), seen(&shorter));
-    assert_eq!(store.last_block_in_queue(JobType::Single).unwrap(), 3);
-    assert_eq!(store.last_block_of(AggregatedAction::CreateProofBlocks).unwrap(), 2);
-    assert!(store.block(4).unwrap().is_none() && store.witness(4).unwrap().is_none());
+    assert_eq!(store.queue().last_block_in_queue(JobType::Single).unwrap(), 3);
+    assert_eq!(store.chain().last_block_of(AggregatedAction::CreateProofBlocks).unwrap(), 2);
+    assert!(store.chain().block(4).unwrap().is_none() && store.tree().witness(4).unwrap().is_none());
     // It goes on from there.
     put_block(&store, 4).unwrap();
     commit_witness(&store, 4).unwrap();
     drop(store);
     let store = open(dir.path());
-    assert_eq!((store.head().unwrap(), store.tree_head().unwrap()), (4, 4));
+    assert_eq!((store.chain().head().unwrap(), store.tree().head().unwrap()), (4, 4));
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -90,7 +91,7 @@ fn an_unwitnessed_tail_can_be_reverted() {
     (1..=9).for_each(|n| assert!(put_block(&store, n).is_ok()));
     let report = store.revert(0).unwrap();
     assert_eq!((report.blocks, report.witnesses), (9, 0));
-    assert_eq!(store.account(0).unwrap(), Some(account(0)));
+    assert_eq!(store.chain().account(0).unwrap(), Some(account(0)));
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
@@ -106,14 +107,14 @@ fn an_interrupted_revert_goes_on_at_the_next_start() {
         if half_undone {
             batch.put_raw(Table::AccountTree, b"root", b"4");
         }
-        store.apply(batch).unwrap();
+        store.core().apply(batch).unwrap();
         drop(store);
         let store = open(dir.path());
-        assert_eq!((store.head().unwrap(), store.tree_head().unwrap()), (4, 4));
-        assert_eq!(store.tree_source().get(b"root").unwrap(), Some(b"4".to_vec()));
-        assert_eq!(store.account(0).unwrap(), Some(account(4)));
+        assert_eq!((store.chain().head().unwrap(), store.tree().head().unwrap()), (4, 4));
+        assert_eq!(store.tree().source().get(b"root").unwrap(), Some(b"4".to_vec()));
+        assert_eq!(store.chain().account(0).unwrap(), Some(account(4)));
         assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
-        assert!(!store.kv.contains(Table::Meta, keys::meta::REVERT_TO).unwrap());
+        assert!(!store.core().kv.contains(Table::Meta, keys::meta::REVERT_TO).unwrap());
     }
 }
 
@@ -137,7 +138,7 @@ fn the_check_finds_what_does_not_agree() {
         assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
         let mut batch = Batch::new();
         break_it(&store, &mut batch);
-        store.apply(batch).unwrap();
+        store.core().apply(batch).unwrap();
         let findings = store.check_indexes().unwrap();
         assert!(findings.iter().any(|finding| finding.contains(word)), "{word}: {findings:?}");
     }

@@ -3,10 +3,10 @@
 //! It is more than a transaction holds. A marker is made durable first, then every step can be repeated; a revert that was
 //! killed goes on at the next start, before anything else is done.
 
-use super::aggregated_operations::{AggregatedOperationRecord, end as operations_end};
 use crate::domain::job::JobType;
-use crate::store::Store;
-use crate::store::chain::aggregated_operations::AggregatedAction;
+use crate::store::chain::aggregated_operations::{
+    AggregatedAction, AggregatedOperationRecord, end as operations_end,
+};
 use crate::store::chain::change_log::{ACCOUNTS, TREE};
 use crate::store::durable::blobs::BlobRef;
 use crate::store::error::StoreError;
@@ -14,9 +14,11 @@ use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::codec;
 use crate::store::kv::keys;
 use crate::store::kv::keys::{index, meta};
+use crate::store::parts::Parts;
 use crate::store::queue::jobs::JobRow;
 use crate::store::queue::leases::Leases;
 use crate::store::queue::proofs::ProofRow;
+use crate::store::store::Store;
 
 /// Records removed in one transaction: each gives up a few entries only.
 const PAGE: usize = 100;
@@ -42,33 +44,40 @@ impl Store {
     /// Goes back to the state after block `to`; durable on return. Nothing else may use the store meanwhile.
     /// [`StoreError::History`] when the history does not reach back that far: nothing has changed then.
     pub fn revert(&self, to: u32) -> Result<RevertReport, StoreError> {
-        self.ready()?;
-        let _chain = self.lock_chain();
-        let _tree = self.lock_tree();
-        let mut leases = self.lock_queue();
-        let (head, tree_head) = (self.head()?, self.tree_head()?);
+        self.parts.revert(to)
+    }
+}
+
+impl Parts {
+    fn revert(&self, to: u32) -> Result<RevertReport, StoreError> {
+        let core = &self.core;
+        core.ready()?;
+        let _chain = self.chain.lock();
+        let _tree = self.tree.lock();
+        let mut leases = self.queue.lock();
+        let head = self.chain.head()?;
         if to > head {
             return Err(StoreError::NotFound { what: format!("block {to} to go back to") });
         }
-        let mut oldest = ACCOUNTS.oldest_target(&self.kv)?;
-        if to < tree_head {
-            oldest = oldest.max(TREE.oldest_target(&self.kv)?);
+        let mut oldest = ACCOUNTS.oldest_target(&core.kv)?;
+        if to < self.tree.head()? {
+            oldest = oldest.max(TREE.oldest_target(&core.kv)?);
         }
         if to < oldest {
             return Err(StoreError::History { oldest });
         }
-        ACCOUNTS.apply_pending(&self.kv, &self.blobs)?;
-        TREE.apply_pending(&self.kv, &self.blobs)?;
+        ACCOUNTS.apply_pending(&core.kv, &core.blobs)?;
+        TREE.apply_pending(&core.kv, &core.blobs)?;
         let mut marker = Batch::new();
         marker.put(Table::Meta, meta::REVERT_TO, &to)?;
-        self.apply(marker)?;
-        self.sync()?;
+        core.apply(marker)?;
+        core.sync()?;
         self.revert_marked(to, &mut leases)
     }
 
     /// Goes on with a revert that was interrupted.
     pub(crate) fn resume_revert(&self, leases: &mut Leases) -> Result<(), StoreError> {
-        if let Some(to) = self.kv.get(Table::Meta, meta::REVERT_TO)? {
+        if let Some(to) = self.core.kv.get(Table::Meta, meta::REVERT_TO)? {
             tracing::warn!(to, "going on with an interrupted revert");
             self.revert_marked(to, leases)?;
         }
@@ -76,7 +85,7 @@ impl Store {
     }
 
     fn revert_marked(&self, to: u32, leases: &mut Leases) -> Result<RevertReport, StoreError> {
-        if let Some(journal) = &self.journal {
+        if let Some(journal) = &self.core.journal {
             journal.append_revert(to)?;
         }
         let mut report = RevertReport {
@@ -98,36 +107,36 @@ impl Store {
             report.aggregated_operations +=
                 self.remove_range(Table::AggregatedOperations, &from, &operations_end(action), body)?;
         }
-        for number in (to.saturating_add(1)..=self.tree_head()?).rev() {
-            TREE.undo(&self.kv, &self.blobs, number)?;
+        for number in (to.saturating_add(1)..=self.tree.head()?).rev() {
+            TREE.undo(&self.core.kv, &self.core.blobs, number)?;
             let mut batch = Batch::new();
-            TREE.forget_head(&self.kv, &mut batch, number)?;
-            if let Some(witness) = self.witness_row(number)? {
+            TREE.forget_head(&self.core.kv, &mut batch, number)?;
+            if let Some(witness) = self.tree.witness_row(number)? {
                 batch.release(witness.body);
                 batch.remove(Table::Witnesses, &keys::number(number));
             }
-            self.apply(batch)?;
+            self.core.apply(batch)?;
             report.witnesses += 1;
         }
-        for number in (to.saturating_add(1)..=self.head()?).rev() {
-            ACCOUNTS.undo(&self.kv, &self.blobs, number)?;
+        for number in (to.saturating_add(1)..=self.chain.head()?).rev() {
+            ACCOUNTS.undo(&self.core.kv, &self.core.blobs, number)?;
             let mut batch = Batch::new();
-            ACCOUNTS.forget_head(&self.kv, &mut batch, number)?;
-            if let Some(block) = self.block_row(number)? {
+            ACCOUNTS.forget_head(&self.core.kv, &mut batch, number)?;
+            if let Some(block) = self.chain.block_row(number)? {
                 batch.release(block.body);
                 batch.release(block.extra);
                 batch.remove(Table::Blocks, &keys::number(number));
             }
             batch.remove(Table::Quarantine, &keys::number(number));
-            self.apply(batch)?;
+            self.core.apply(batch)?;
             report.blocks += 1;
         }
         // The journal knows of it before the marker goes: nothing else would tell it what is gone.
-        self.sync()?;
+        self.core.sync()?;
         let mut batch = Batch::new();
         batch.remove(Table::Meta, meta::REVERT_TO);
-        self.apply(batch)?;
-        self.sync()?;
+        self.core.apply(batch)?;
+        self.core.sync()?;
         Ok(report)
     }
 
@@ -135,17 +144,17 @@ impl Store {
         let (from, end) = (index::ranges_after(job_type, to), index::after_ranges(job_type));
         let mut removed = 0u32;
         loop {
-            let entries = self.kv.range_raw(Table::JobIndex, &from, &end, PAGE)?;
+            let entries = self.core.kv.range_raw(Table::JobIndex, &from, &end, PAGE)?;
             if entries.is_empty() {
                 return Ok(removed);
             }
             let mut rows: Vec<JobRow> = Vec::new();
             for id in entries.iter().filter_map(|(key, _)| keys::tail_number(key)) {
                 let missing = || StoreError::corrupt(format!("job {id} is indexed and missing"));
-                rows.push(self.job_row(id)?.ok_or_else(missing)?);
+                rows.push(self.queue.job_row(id)?.ok_or_else(missing)?);
             }
             removed = removed.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-            self.remove_jobs(leases, rows)?;
+            self.queue.remove_jobs(leases, rows)?;
         }
     }
 
@@ -159,7 +168,7 @@ impl Store {
     ) -> Result<u32, StoreError> {
         let mut removed = 0u32;
         loop {
-            let entries = self.kv.range_raw(table, from, to, PAGE)?;
+            let entries = self.core.kv.range_raw(table, from, to, PAGE)?;
             if entries.is_empty() {
                 return Ok(removed);
             }
@@ -168,7 +177,7 @@ impl Store {
                 batch.release(body(row)?);
                 batch.remove(table, key);
             }
-            self.apply(batch)?;
+            self.core.apply(batch)?;
             removed = removed.saturating_add(u32::try_from(entries.len()).unwrap_or(u32::MAX));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::store::Store;
+use crate::store::chain::tree_store::TreeStore;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::Table;
 use crate::store::kv::records::Kv;
@@ -14,16 +14,16 @@ struct StoredTree {
     kv: Arc<Kv>,
 }
 
-impl Store {
-    /// The account tree after [`Store::tree_head`]. It moves on with every [`Store::commit_witness`]; a reader that overlays
+impl TreeStore {
+    /// The account tree after [`TreeStore::head`]. It moves on with every [`TreeStore::commit_witness`]; a reader that overlays
     /// the changes of the blocks it works on sees the same before, while and after that.
-    pub fn tree_source(&self) -> Arc<dyn TreeSource> {
-        Arc::new(StoredTree { kv: self.kv.clone() })
+    pub fn source(&self) -> Arc<dyn TreeSource> {
+        Arc::new(StoredTree { kv: self.core.kv.clone() })
     }
 
     /// How many entries the account tree has, counted one by one.
-    pub fn count_tree_records(&self) -> Result<u64, StoreError> {
-        self.kv.count(TABLE)
+    pub fn count_records(&self) -> Result<u64, StoreError> {
+        self.core.kv.count(TABLE)
     }
 }
 

@@ -1,0 +1,177 @@
+//! What the three parts of the store share: kv, blobs, journal, group commit, free space, and the open read views.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::store::durable::blob_reader::BlobReader;
+use crate::store::durable::blob_writer::BlobWriter;
+use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef, Blobs, PreparedBlob};
+use crate::store::durable::free_space::{Space, SpaceState};
+use crate::store::durable::group_commit::Committer;
+use crate::store::durable::journal::{Journal, Pending};
+use crate::store::error::StoreError;
+use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::keys::meta;
+use crate::store::kv::records::Kv;
+use crate::store::options::StoreOptions;
+use crate::store::view_registry::ViewRegistry;
+
+/// Reopens the kv after a failed write and recovers all three parts.
+type Reopen = Box<dyn Fn() -> Result<(), StoreError> + Send + Sync>;
+
+/// The common ground of the three parts. It knows none of them.
+pub(crate) struct Core {
+    pub dir: PathBuf,
+    pub kv: Arc<Kv>,
+    pub blobs: Blobs,
+    /// `None` in a folder that is only inspected.
+    pub journal: Option<Journal>,
+    pub committer: Committer,
+    pub metrics: Arc<Metrics>,
+    pub clock: Arc<dyn Clock>,
+    pub read_views: ViewRegistry,
+    space: Space,
+    reopen: OnceLock<Reopen>,
+    /// `None` in a folder that is only inspected and has no such file.
+    _lock: Option<File>,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// Joins the pieces of an open folder; reads and writes nothing.
+    pub fn new(
+        dir: &Path,
+        kv: Kv,
+        blobs: Blobs,
+        journal: Option<Journal>,
+        options: &StoreOptions,
+        lock: Option<File>,
+    ) -> Self {
+        Self {
+            dir: dir.into(),
+            kv: Arc::new(kv),
+            blobs,
+            journal,
+            committer: Committer::default(),
+            metrics: options.metrics.clone(),
+            clock: options.clock.clone(),
+            read_views: ViewRegistry::default(),
+            space: Space::new(dir, options.space.clone(), options.min_free_bytes),
+            reopen: OnceLock::new(),
+            _lock: lock,
+        }
+    }
+
+    /// Installs the function that [`Core::ready`] calls after a failed write. Only the first call has an effect.
+    pub fn set_reopen(&self, reopen: impl Fn() -> Result<(), StoreError> + Send + Sync + 'static) {
+        let _ = self.reopen.set(Box::new(reopen));
+    }
+
+    /// Makes the store writable again if a write has failed: restarts from what is on disk, provided that there is space.
+    ///
+    /// Every operation that writes calls this before it takes its lock, because reopening takes all three locks.
+    pub fn ready(&self) -> Result<(), StoreError> {
+        if !self.kv.is_broken() {
+            return Ok(());
+        }
+        self.reopen.get().map_or(Err(StoreError::Interrupted), |reopen| reopen())
+    }
+
+    /// Returns the time in milliseconds since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.wall_ms()
+    }
+
+    /// Returns the free space, as of at most a second ago.
+    pub fn space(&self) -> SpaceState {
+        self.space.state(self.clock.monotonic_ms())
+    }
+
+    /// Fails with [`StoreError::InsufficientStorage`] when less space is free than the floor.
+    pub fn check_space(&self) -> Result<(), StoreError> {
+        self.space().check()
+    }
+
+    /// Returns once everything that was written before this call is durable. Concurrent callers share one flush.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.committer.sync(&self.kv, &self.blobs, self.journal.as_ref(), &self.metrics)
+    }
+
+    /// Syncs what was applied at a generation of the kv, after the lock was released. If the kv was reopened meanwhile, the
+    /// write may be lost, and the result is [`StoreError::Interrupted`].
+    pub fn sync_generation(&self, generation: u64) -> Result<(), StoreError> {
+        self.sync()?;
+        if self.kv.generation() == generation { Ok(()) } else { Err(StoreError::Interrupted) }
+    }
+
+    /// Compresses a blob and makes it durable. A blob that no record adopts is removed when it is dropped.
+    pub fn prepare_blob(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {
+        self.blobs.keep(label, BlobWriter::compress(label.kind, bytes)?)
+    }
+
+    /// Compresses the bytes that `write` writes as they arrive, and makes the blob durable.
+    pub fn write_blob(
+        &self,
+        label: BlobLabel,
+        write: impl FnOnce(&mut BlobWriter) -> io::Result<()>,
+    ) -> Result<PreparedBlob, StoreError> {
+        let mut writer = self.begin_blob(label.kind)?;
+        write(&mut writer).map_err(StoreError::io("compressing a blob"))?;
+        self.keep_blob(label, writer)
+    }
+
+    /// Begins a blob that is written in pieces and then passed to [`Core::keep_blob`].
+    pub fn begin_blob(&self, kind: BlobKind) -> Result<BlobWriter, StoreError> {
+        BlobWriter::new(kind, None).map_err(StoreError::io("compressing a blob"))
+    }
+
+    /// Makes a written blob durable. A blob that no record adopts is removed when it is dropped.
+    pub fn keep_blob(&self, label: BlobLabel, writer: BlobWriter) -> Result<PreparedBlob, StoreError> {
+        self.blobs.keep(label, writer.finish().map_err(StoreError::io("compressing a blob"))?)
+    }
+
+    /// Reads a whole blob and checks it against its hash.
+    pub fn read_blob(&self, blob: &BlobRef) -> Result<Vec<u8>, StoreError> {
+        self.open_blob(blob)?.bytes()
+    }
+
+    /// Opens a blob, to be passed on compressed or decompressed while it is read. Its file is checked against its hash first.
+    pub fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
+        self.blobs.open_blob(blob)
+    }
+
+    /// Appends a blob to the journal, before the transaction that refers to it. [`Core::apply_journalled`] takes the result.
+    pub fn journalled(
+        &self,
+        label: BlobLabel,
+        blob: &PreparedBlob,
+    ) -> Result<Option<Pending<'_>>, StoreError> {
+        self.journal.as_ref().map(|journal| journal.append(label, blob.body())).transpose()
+    }
+
+    /// Applies a batch that refers to an entry of the journal.
+    pub fn apply_journalled(&self, mut batch: Batch, entry: Option<Pending<'_>>) -> Result<(), StoreError> {
+        let Some(entry) = entry else { return self.apply(batch) };
+        entry.apply(|end| {
+            batch.put(Table::Meta, meta::JOURNAL_END, &end)?;
+            self.apply(batch)
+        })
+    }
+
+    /// Applies all writes of the batch or none; they are durable after the next sync.
+    pub fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        self.read_views.note(&batch);
+        let released = self.kv.apply(batch)?;
+        self.committer.unlink_later(released);
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! The three parts together, and what needs all three locks: starting again after a crash or a failed write.
+
+use std::sync::Arc;
+
+use crate::store::chain::chain_store::ChainStore;
+use crate::store::chain::change_log::{ACCOUNTS, TREE};
+use crate::store::chain::genesis_load;
+use crate::store::chain::tree_store::TreeStore;
+use crate::store::core::Core;
+use crate::store::error::StoreError;
+use crate::store::options::StoreOptions;
+use crate::store::queue::job_queue::JobQueue;
+use crate::store::queue::leases::Leases;
+use crate::store::recovery::journal_items;
+
+/// The parts in the order of their locks.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub core: Arc<Core>,
+    pub chain: Arc<ChainStore>,
+    pub tree: Arc<TreeStore>,
+    pub queue: JobQueue,
+}
+
+impl Parts {
+    /// Makes the parts over a core; reads and writes nothing.
+    pub fn new(core: Core, options: &StoreOptions) -> Arc<Self> {
+        let core = Arc::new(core);
+        let chain = Arc::new(ChainStore::new(core.clone()));
+        let tree = Arc::new(TreeStore::new(chain.clone(), options.history));
+        let queue = JobQueue::new(tree.clone(), options.lease_policy(), options.max_rejected);
+        let parts = Arc::new(Self { core, chain, tree, queue });
+        let weak = Arc::downgrade(&parts);
+        // Weak, because the core belongs to the parts.
+        parts.core.set_reopen(move || weak.upgrade().map_or(Ok(()), |parts| parts.reopen()));
+        parts
+    }
+
+    /// Finishes what was interrupted, and loads the stored leases. The caller holds all three locks, or is the only user.
+    pub fn recover(&self, leases: &mut Leases) -> Result<(), StoreError> {
+        let core = &self.core;
+        genesis_load::wipe_unmarked(core)?;
+        ACCOUNTS.apply_pending(&core.kv, &core.blobs)?;
+        TREE.apply_pending(&core.kv, &core.blobs)?;
+        self.resume_revert(leases)?;
+        self.queue.load_leases(leases)
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let _chain = self.chain.lock();
+        let _tree = self.tree.lock();
+        let mut leases = self.queue.lock();
+        let core = &self.core;
+        if core.kv.is_broken() {
+            core.read_views.end();
+            core.kv.reopen()?;
+            core.committer.forget_unlinks();
+            self.recover(&mut leases)?;
+            journal_items::settle(core)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! An open data folder: its three parts, and what spans them.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::store::chain::chain_store::ChainStore;
+use crate::store::chain::tree_store::TreeStore;
+use crate::store::core::Core;
+use crate::store::durable::blob_reader::BlobReader;
+use crate::store::durable::blob_writer::BlobWriter;
+use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef, Blobs, PreparedBlob};
+use crate::store::durable::free_space::SpaceState;
+use crate::store::durable::journal::Journal;
+use crate::store::error::StoreError;
+use crate::store::kv::records::Kv;
+use crate::store::options::StoreOptions;
+use crate::store::parts::Parts;
+use crate::store::queue::job_queue::JobQueue;
+
+/// An open data folder.
+pub struct Store {
+    pub(crate) parts: Arc<Parts>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dir", &self.dir()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Joins the pieces of an open folder; reads and writes nothing.
+    pub(crate) fn assemble(
+        dir: &Path,
+        kv: Kv,
+        blobs: Blobs,
+        journal: Option<Journal>,
+        options: &StoreOptions,
+        lock: Option<File>,
+    ) -> Self {
+        Self { parts: Parts::new(Core::new(dir, kv, blobs, journal, options, lock), options) }
+    }
+
+    /// Returns genesis, blocks, accounts, quarantine and aggregated operations.
+    pub fn chain(&self) -> &ChainStore {
+        &self.parts.chain
+    }
+
+    /// Returns the account tree, its change sets, and the witnesses.
+    pub fn tree(&self) -> &TreeStore {
+        &self.parts.tree
+    }
+
+    /// Returns jobs, leases and proofs.
+    pub fn queue(&self) -> &JobQueue {
+        &self.parts.queue
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.parts.core
+    }
+
+    /// Returns the data folder.
+    pub fn dir(&self) -> &Path {
+        &self.core().dir
+    }
+
+    /// Returns the time in milliseconds since 1970, by the clock of the store.
+    pub fn now_ms(&self) -> u64 {
+        self.core().now_ms()
+    }
+
+    /// Returns the counters of this run.
+    pub fn metrics(&self) -> &Arc<crate::metrics::Metrics> {
+        &self.core().metrics
+    }
+
+    /// Returns the free space, as of at most a second ago.
+    pub fn space(&self) -> SpaceState {
+        self.core().space()
+    }
+
+    /// Checks that there is space to begin something new, before the work for it is done.
+    ///
+    /// # Errors
+    /// [`StoreError::InsufficientStorage`] when less space is free than the floor.
+    pub fn check_space(&self) -> Result<(), StoreError> {
+        self.core().check_space()
+    }
+
+    /// Returns once everything that was written before this call is durable. Concurrent callers share one flush.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.core().sync()
+    }
+
+    /// Compresses a blob and makes it durable. A blob that no record adopts is removed when it is dropped.
+    pub fn prepare_blob(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {
+        self.core().prepare_blob(label, bytes)
+    }
+
+    /// Begins a blob that is written in pieces and then passed to [`Store::keep_blob`].
+    pub fn begin_blob(&self, kind: BlobKind) -> Result<BlobWriter, StoreError> {
+        self.core().begin_blob(kind)
+    }
+
+    /// Makes a written blob durable. A blob that no record adopts is removed when it is dropped.
+    pub fn keep_blob(&self, label: BlobLabel, writer: BlobWriter) -> Result<PreparedBlob, StoreError> {
+        self.core().keep_blob(label, writer)
+    }
+
+    /// Reads a whole blob and checks it against its hash.
+    pub fn read_blob(&self, blob: &BlobRef) -> Result<Vec<u8>, StoreError> {
+        self.core().read_blob(blob)
+    }
+
+    /// Opens a blob, to be passed on compressed or decompressed while it is read. Its file is checked against its hash first.
+    pub fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
+        self.core().open_blob(blob)
+    }
+
+    /// Makes the n-th write from now on fail, counted from 1, or none if `n` is 0. Returns the remaining count of the last call.
+    #[cfg(test)]
+    pub(crate) fn fail_write(&self, n: u64) -> u64 {
+        self.core().kv.fault.swap(n, std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// Puts or removes a raw entry of the kv; returns the old value.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(crate) fn tamper(&self, table: &str, key: &[u8], sealed: Option<&[u8]>) -> Option<Vec<u8>> {
+        use crate::store::kv::batch::Table;
+        let table = *Table::ALL.iter().find(|known| known.name() == table).unwrap();
+        self.core().kv.tamper(table, key, sealed)
+    }
+}
