@@ -140,7 +140,7 @@ struct Sides {
 impl Sides {
     fn new(plan: &Plan) -> Self {
         let mut sides = Self { branches: BTreeMap::new(), roots: BTreeMap::new() };
-        let chunks = plan.operations.iter().flat_map(|op| &op.shown.chunks);
+        let chunks = plan.operations.iter().flat_map(|op| &op.chunks);
         for (index, chunk) in chunks.enumerate() {
             for (right, side) in [(false, chunk.lhs), (true, chunk.rhs)] {
                 let branch = (index, right, side.account, side.token);

@@ -6,10 +6,9 @@ use std::io::{self, Cursor, Read};
 use serde::Serialize;
 
 use super::entry::{About, Counts, FORMAT, Head, Kind, NoMeta, OperationMeta, ProofMeta, file_head};
+use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
-use crate::store::{
-    AggregatedAction, AggregatedOperationRecord, BlobReader, ProofRecord, ReadView, StoreError,
-};
+use crate::store::{AggregatedOperationRecord, BlobReader, ProofRecord, ReadView, StoreError};
 
 /// Records that are looked up at a time; each may hold a small body.
 const PAGE: usize = 64;

@@ -33,6 +33,7 @@ pub struct Claim<'a> {
 }
 
 /// Checks one signature as [`verify_batch`] does.
+#[cfg(test)]
 pub(crate) fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
     verify_batch(&[Claim { pub_key, signature, message }]).pop().flatten()
 }

@@ -1,6 +1,8 @@
-//! Accounts as they are stored and exchanged (spec 02 §7).
+//! Accounts in the JSON of genesis and of account updates (docs/protocol/02-types-json.md §7).
 
-use super::{AccountId, Address, H256, Nonce, PubKeyHash, TokenId, amount};
+use crate::domain::amount;
+use crate::domain::hex_types::{Address, H256, PubKeyHash};
+use crate::domain::ids::{AccountId, Nonce, TokenId};
 use num_bigint::BigUint;
 use num_traits::Zero;
 use serde::{Deserialize, Serialize};
@@ -11,23 +13,18 @@ use std::collections::BTreeMap;
 pub struct Account {
     /// Hash of the account's signing key; zero while the account is locked.
     pub pub_key_hash: PubKeyHash,
-    /// Owner's address.
+    /// Address of the owner.
     pub address: Address,
     /// Balances by token; explicit zeros may be present.
     #[serde(with = "amount::map")]
     pub balances: BTreeMap<TokenId, BigUint>,
     /// Nonce of the next transaction.
     pub nonce: Nonce,
-    /// NFTs this account created, by token id.
+    /// NFTs created by this account, by token id.
     pub minted_nfts: BTreeMap<TokenId, Nft>,
 }
 
 impl Account {
-    /// Balance in a token, zero if there is none.
-    pub fn balance(&self, token: TokenId) -> BigUint {
-        self.balances.get(&token).cloned().unwrap_or_default()
-    }
-
     fn nonzero_balances(&self) -> impl Iterator<Item = (&TokenId, &BigUint)> {
         self.balances.iter().filter(|(_, amount)| !amount.is_zero())
     }
@@ -45,7 +42,7 @@ impl PartialEq for Account {
 
 impl Eq for Account {}
 
-/// Accounts by id; JSON object with decimal keys.
+/// Accounts by id; JSON is an object with decimal keys.
 pub type AccountMap = BTreeMap<AccountId, Account>;
 
 /// A minted NFT.
@@ -57,9 +54,9 @@ pub struct Nft {
     pub serial_id: u32,
     /// Address of the creator.
     pub creator_address: Address,
-    /// Account of the creator.
+    /// Id of the creator.
     pub creator_id: AccountId,
-    /// Address derived from the content (spec 03 §12).
+    /// Address derived from the content (docs/protocol/03-operations.md §12).
     pub address: Address,
     /// Symbol, by default `NFT-<id>`.
     pub symbol: String,

@@ -1,35 +1,38 @@
-//! Aggregated operations: what is sent to Ethereum for a range of blocks (spec 02 §9).
+//! Aggregated operations: the steps that ranges of blocks go through on Ethereum
+//! (docs/protocol/02-types-json.md §9).
 
-use super::{Block, BlockNumber, EncodedAggregatedProof};
+use crate::domain::block::Block;
+use crate::domain::ids::BlockNumber;
+use crate::domain::proof::EncodedAggregatedProof;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::fmt;
 use utoipa::ToSchema;
 
 /// An aggregated operation; JSON is externally tagged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AggregatedOperation {
-    /// Public data of the blocks goes to Ethereum.
+    /// The public data of the blocks is sent to Ethereum.
     CommitBlocks {
-        /// Block before the first.
+        /// The block before the first one.
         last_committed_block: Block,
         /// The blocks.
         blocks: Vec<Block>,
     },
-    /// One proof for all blocks is to be made.
+    /// One proof of all blocks is requested.
     CreateProofBlocks {
         /// The blocks.
         blocks: Vec<Block>,
-        /// How many more single proofs the aggregation circuit has room for.
+        /// Number of single proofs by which the aggregation circuit exceeds the blocks.
         proofs_to_pad: usize,
     },
-    /// That proof goes to Ethereum.
+    /// That proof is sent to Ethereum.
     PublishProofBlocksOnchain {
         /// The blocks.
         blocks: Vec<Block>,
         /// The proof.
         proof: EncodedAggregatedProof,
     },
-    /// Withdrawals of the blocks are paid out; the blocks are final.
+    /// The withdrawals of the blocks are paid out; the blocks are final.
     ExecuteBlocks {
         /// The blocks.
         blocks: Vec<Block>,
@@ -37,7 +40,7 @@ pub enum AggregatedOperation {
 }
 
 impl AggregatedOperation {
-    /// The blocks.
+    /// Returns the blocks.
     pub fn blocks(&self) -> &[Block] {
         match self {
             Self::CommitBlocks { blocks, .. }
@@ -47,7 +50,7 @@ impl AggregatedOperation {
         }
     }
 
-    /// Numbers of the first and the last block; (0, 0) without blocks.
+    /// Returns the numbers of the first and the last block; (0, 0) without blocks.
     pub fn block_range(&self) -> (BlockNumber, BlockNumber) {
         match self.blocks() {
             [first, .., last] => (first.block_number, last.block_number),
@@ -56,33 +59,38 @@ impl AggregatedOperation {
         }
     }
 
-    /// Which action it is.
-    pub fn action(&self) -> AggregatedActionType {
+    /// Returns the action.
+    pub fn action(&self) -> AggregatedAction {
         match self {
-            Self::CommitBlocks { .. } => AggregatedActionType::CommitBlocks,
-            Self::CreateProofBlocks { .. } => AggregatedActionType::CreateProofBlocks,
-            Self::PublishProofBlocksOnchain { .. } => AggregatedActionType::PublishProofBlocksOnchain,
-            Self::ExecuteBlocks { .. } => AggregatedActionType::ExecuteBlocks,
+            Self::CommitBlocks { .. } => AggregatedAction::CommitBlocks,
+            Self::CreateProofBlocks { .. } => AggregatedAction::CreateProofBlocks,
+            Self::PublishProofBlocksOnchain { .. } => AggregatedAction::PublishProofBlocksOnchain,
+            Self::ExecuteBlocks { .. } => AggregatedAction::ExecuteBlocks,
         }
     }
 }
 
-/// Action of an aggregated operation, in the order of a block's life.
+/// Action of an aggregated operation. The order is that of a block's life; records and keys contain
+/// its number: frozen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[allow(missing_docs)] // documented at AggregatedOperation
-pub enum AggregatedActionType {
+
+pub enum AggregatedAction {
+    /// The blocks are committed.
     CommitBlocks,
+    /// An aggregated proof of the blocks is requested.
     CreateProofBlocks,
+    /// The aggregated proof is published.
     PublishProofBlocksOnchain,
+    /// The blocks are executed, which the protocol calls verified.
     ExecuteBlocks,
 }
 
-impl AggregatedActionType {
-    /// Every action.
+impl AggregatedAction {
+    /// Every action, in the order in which blocks go through them.
     pub const ALL: [Self; 4] =
         [Self::CommitBlocks, Self::CreateProofBlocks, Self::PublishProofBlocksOnchain, Self::ExecuteBlocks];
 
-    /// The name, as in JSON.
+    /// Returns the name used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CommitBlocks => "CommitBlocks",
@@ -93,20 +101,8 @@ impl AggregatedActionType {
     }
 }
 
-impl fmt::Display for AggregatedActionType {
+impl fmt::Display for AggregatedAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// The text names no action.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Incorrect aggregated action type")]
-pub struct UnknownAction;
-
-impl FromStr for AggregatedActionType {
-    type Err = UnknownAction;
-    fn from_str(text: &str) -> Result<Self, UnknownAction> {
-        Self::ALL.into_iter().find(|action| action.as_str() == text).ok_or(UnknownAction)
     }
 }

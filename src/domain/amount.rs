@@ -1,40 +1,45 @@
-//! Amounts: unbounded integers in JSON, at most 128 bits in the protocol (spec 02 §1).
+//! Amounts: unbounded integers in JSON, at most 128 bits in the protocol
+//! (docs/protocol/02-types-json.md §1).
 //!
-//! The modules here are for `#[serde(with = "…")]`. Upstream writes amounts as decimal strings, except inside account
-//! updates, where they are arrays of 32-bit words ([`update`]).
+//! The modules here are for `#[serde(with = "…")]`. The reference writes amounts as decimal
+//! strings, except inside account updates, where they are arrays of 32-bit words ([`update`]).
 
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
-/// Why a value is not a usable amount.
+/// Why a value is not an amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
-    /// More than the 128 bits the protocol has room for.
+    /// The value exceeds the 128 bits of the protocol.
     #[error("amount does not fit 128 bits")]
     TooBig,
-    /// The text is no decimal number.
+    /// The text is not a decimal number.
     #[error("not a decimal number")]
     NotANumber,
-    /// Less than zero.
+    /// The value is less than zero.
     #[error("Expected positive value")]
     Negative,
-    /// A number with more digits than any amount needs.
+    /// The text has more digits than any amount needs.
     #[error("number has too many digits")]
     TooLong,
 }
 
-/// The amount as the protocol's 128-bit integer; [`AmountError::TooBig`] beyond.
+/// Returns the amount as the 128-bit integer of the protocol.
+///
+/// # Errors
+/// [`AmountError::TooBig`] above 128 bits.
 pub fn to_u128(amount: &BigUint) -> Result<u128, AmountError> {
     amount.to_u128().ok_or(AmountError::TooBig)
 }
 
-/// Digits accepted in a text: generous (2^256 has 78) and still cheap to convert.
+/// Maximum number of digits in a text: more than any amount has (2^256 has 78) and still cheap to
+/// convert.
 const MAX_DIGITS: usize = 400;
 
-/// An amount on its own; JSON is a decimal string, and a number is read as well. Text may have a fraction, which is
-/// dropped, and an exponent.
+/// An amount with its own JSON form: a decimal string is written, and a number is read as well.
+/// Text may have a fraction, which is dropped, and an exponent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BigUintSerdeWrapper(pub BigUint);
 
@@ -66,7 +71,7 @@ impl FromStr for BigUintSerdeWrapper {
         if kept > MAX_DIGITS {
             return Err(AmountError::TooLong);
         }
-        // Digits behind the point are dropped, missing ones in front of it are zeros.
+        // Digits after the point are dropped, missing ones before it are zeros.
         let integer = format!("0{digits:0<kept$}");
         let value = BigUint::parse_bytes(&integer.as_bytes()[..=kept], 10).ok_or(AmountError::NotANumber)?;
         if negative && !value.is_zero() {
@@ -101,7 +106,7 @@ impl<'de> Deserialize<'de> for BigUintSerdeWrapper {
                 self.visit_u64(value)
             }
             fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<BigUintSerdeWrapper, E> {
-                // The shortest decimal form, which is the number as it was written.
+                // The shortest decimal form equals the number in the JSON.
                 self.visit_str(&value.to_string())
             }
         }
@@ -119,41 +124,41 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BigUint
     Ok(BigUintSerdeWrapper::deserialize(deserializer)?.0)
 }
 
-/// `null` or a decimal string. Needs `#[serde(default)]` as well, for a missing key.
+/// `null` or a decimal string. A missing key also needs `#[serde(default)]`.
 pub mod option {
-    use super::*;
+    use super::{BigUint, BigUintSerdeWrapper, Deserialize, Deserializer, Serialize, Serializer};
 
     /// Writes `null` or a decimal string.
     pub fn serialize<S: Serializer>(amount: &Option<BigUint>, serializer: S) -> Result<S::Ok, S::Error> {
         amount.clone().map(BigUintSerdeWrapper).serialize(serializer)
     }
 
-    /// Reads `null` or what [`super::deserialize`] takes.
+    /// Reads `null` or a value that [`super::deserialize`] accepts.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BigUint>, D::Error> {
         Ok(Option::<BigUintSerdeWrapper>::deserialize(deserializer)?.map(|d| d.0))
     }
 }
 
-/// Array of two decimal strings.
+/// An array of two decimal strings.
 pub mod pair {
-    use super::*;
+    use super::{BigUint, BigUintSerdeWrapper, Deserialize, Deserializer, Serialize, Serializer};
 
     /// Writes both as decimal strings.
     pub fn serialize<S: Serializer>(pair: &(BigUint, BigUint), serializer: S) -> Result<S::Ok, S::Error> {
         (BigUintSerdeWrapper(pair.0.clone()), BigUintSerdeWrapper(pair.1.clone())).serialize(serializer)
     }
 
-    /// Reads two of what [`super::deserialize`] takes.
+    /// Reads two values that [`super::deserialize`] accepts.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(BigUint, BigUint), D::Error> {
         let (first, second) = <(BigUintSerdeWrapper, BigUintSerdeWrapper)>::deserialize(deserializer)?;
         Ok((first.0, second.0))
     }
 }
 
-/// Object of token id → decimal string.
+/// An object of token ids and decimal strings.
 pub mod map {
-    use super::*;
-    use crate::domain::TokenId;
+    use super::{BigUint, BigUintSerdeWrapper, Deserialize, Deserializer, Serializer};
+    use crate::domain::ids::TokenId;
     use std::collections::BTreeMap;
 
     /// Writes the values as decimal strings.
@@ -164,7 +169,7 @@ pub mod map {
         serializer.collect_map(map.iter().map(|(token, amount)| (token, BigUintSerdeWrapper(amount.clone()))))
     }
 
-    /// Reads values as [`super::deserialize`] does.
+    /// Reads values that [`super::deserialize`] accepts.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<BTreeMap<TokenId, BigUint>, D::Error> {
@@ -173,10 +178,11 @@ pub mod map {
     }
 }
 
-/// `[token, old, new]` of a balance update, amounts as arrays of 32-bit words, least significant first; zero is `[]`.
+/// `[token, old, new]` of a balance update, with amounts as arrays of 32-bit words, least
+/// significant first; zero is `[]`.
 pub mod update {
-    use super::*;
-    use crate::domain::TokenId;
+    use super::{BigUint, Deserialize, Deserializer, Serialize, Serializer};
+    use crate::domain::ids::TokenId;
 
     /// Writes words without trailing zeros.
     pub fn serialize<S: Serializer>(
@@ -237,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn negative_and_nonsense_are_refused() {
+    fn negative_and_malformed_numbers_are_refused() {
         for json in ["-1", "\"-1\"", "-1.5"] {
             assert!(read(json).unwrap_err().contains("Expected positive value"), "{json}");
         }
@@ -250,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_beyond_128_bits_do_not_convert() {
+    fn amounts_above_128_bits_do_not_convert() {
         assert_eq!(to_u128(&BigUint::from(u128::MAX)), Ok(u128::MAX));
         assert_eq!(to_u128(&(BigUint::from(u128::MAX) + 1u8)), Err(AmountError::TooBig));
     }

@@ -1,25 +1,27 @@
-//! What a block did with each transaction and priority operation (spec 02 §5).
+//! Executed transactions and priority operations of a block (docs/protocol/02-types-json.md §5).
 
-use super::{PriorityOp, SignedZkSyncTx, ZkSyncOp};
+use crate::domain::op::ZkSyncOp;
+use crate::domain::priority_op::PriorityOp;
+use crate::domain::tx::SignedZkSyncTx;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// A transaction of a block, executed or failed.
+/// A transaction of a block, successful or failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutedTx {
     /// The transaction.
     pub signed_tx: SignedZkSyncTx,
-    /// Whether it was executed.
+    /// True if it was executed, false if it failed.
     pub success: bool,
-    /// What it did; `None` if it failed.
+    /// Its effect; `None` if it failed.
     pub op: Option<ZkSyncOp>,
-    /// Why it failed.
+    /// Reason of the failure.
     pub fail_reason: Option<String>,
     /// Position among the successful operations of the block; `None` if it failed.
     pub block_index: Option<u32>,
-    /// When it was executed.
+    /// Time of execution.
     pub created_at: DateTime<Utc>,
-    /// Batch it was sent in.
+    /// Id of the batch that contained it.
     pub batch_id: Option<i64>,
 }
 
@@ -28,15 +30,15 @@ pub struct ExecutedTx {
 pub struct ExecutedPriorityOp {
     /// The request.
     pub priority_op: PriorityOp,
-    /// What it did.
+    /// Its effect.
     pub op: ZkSyncOp,
     /// Position among the successful operations of the block.
     pub block_index: u32,
-    /// When it was executed.
+    /// Time of execution.
     pub created_at: DateTime<Utc>,
 }
 
-/// Either; JSON is tagged by `type`.
+/// A transaction or a priority operation of a block; JSON is tagged by `type`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 #[allow(missing_docs)] // each variant is documented at its type
@@ -46,7 +48,7 @@ pub enum ExecutedOperations {
 }
 
 impl ExecutedOperations {
-    /// What was done; `None` for a failed transaction.
+    /// Returns the effect; `None` for a failed transaction.
     pub fn op(&self) -> Option<&ZkSyncOp> {
         match self {
             Self::Tx(tx) => tx.op.as_ref(),

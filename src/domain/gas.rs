@@ -1,24 +1,26 @@
-//! Gas limits of blocks (spec 05 §3).
+//! Gas limits of blocks (docs/protocol/05-blocks.md §3).
 
-use super::{U256, ZkSyncOp};
+use crate::domain::op::ZkSyncOp;
+use crate::domain::u256::U256;
 
-/// Gas limits of the two calls a block is part of.
+/// Gas limits of the two contract calls that process a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GasLimits {
-    /// Limit of the commit.
+    /// Gas limit of the commit.
     pub commit: U256,
-    /// Limit of the execution.
+    /// Gas limit of the execution.
     pub verify: U256,
 }
 
-/// Cost of an empty block: commit, execution.
+/// Gas of an empty block: commit and execution.
 const BASE: (u64, u64) = (51_000, 10_000);
 
 impl ZkSyncOp {
-    /// Gas the operation costs in the commit and in the execution of its block, before the safety margin.
-    pub fn gas(&self) -> (u64, u64) {
+    /// Returns the gas of the operation in the commit and in the execution of its block, without
+    /// the safety margin.
+    fn gas(&self) -> (u64, u64) {
         match self {
-            // Close has no cost of its own: it can never be executed.
+            // Close is never executed, so it has no cost.
             Self::Noop(_) | Self::Close(_) => (0, 0),
             Self::Deposit(_) => (7_700, 100),
             Self::Transfer(_) => (300, 0),
@@ -33,13 +35,13 @@ impl ZkSyncOp {
     }
 }
 
-/// Limits of a block with these operations.
-pub fn gas_limits<'a>(ops: impl Iterator<Item = &'a ZkSyncOp>) -> GasLimits {
+/// Returns the gas limits of a block with these operations.
+pub(super) fn gas_limits<'a>(ops: impl Iterator<Item = &'a ZkSyncOp>) -> GasLimits {
     let (commit, verify) = ops.map(ZkSyncOp::gas).fold(BASE, |sum, gas| (sum.0 + gas.0, sum.1 + gas.1));
     GasLimits { commit: U256::from(with_margin(commit)), verify: U256::from(with_margin(verify)) }
 }
 
-/// 30 % on top, rounded down.
+/// Adds 30 %, rounded down.
 fn with_margin(gas: u64) -> u64 {
     gas * 130 / 100
 }
@@ -49,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn empty_block_has_the_base_costs() {
+    fn an_empty_block_has_the_base_costs() {
         let limits = gas_limits(std::iter::empty());
         assert_eq!((limits.commit, limits.verify), (U256::from(66_300u64), U256::from(13_000u64)));
     }

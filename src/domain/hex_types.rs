@@ -1,30 +1,30 @@
-//! Fixed-length byte strings that are hex in JSON (spec 02 §1).
+//! Fixed-length byte strings that are hex in JSON (docs/protocol/02-types-json.md §1).
 
 use serde::de::{Deserializer, Error, Visitor};
 use std::{fmt, marker::PhantomData, str::FromStr};
 
-/// Why a hex text is not a value of its type.
+/// Why a hex text is not a value of the expected type.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum HexError {
-    /// A prefix the type demands is missing.
+    /// The prefix that the type requires is missing.
     #[error("{0}")]
     Prefix(&'static str),
-    /// A character is no hex digit, or their number is odd.
+    /// A character is not a hex digit, or the number of digits is odd.
     #[error("not hexadecimal: {0}")]
     Digits(#[from] hex::FromHexError),
-    /// Another number of bytes than the type has.
+    /// The text has another length than the type.
     #[error("Size mismatch: expected {expected} bytes, got {actual}")]
     Length {
-        /// Bytes the type has.
+        /// Length of the type in bytes.
         expected: usize,
-        /// Bytes in the text.
+        /// Length of the text in bytes.
         actual: usize,
     },
 }
 
-/// Decodes exactly `N` bytes of hex without prefix.
+/// Decodes exactly `N` bytes of hex without a prefix.
 pub(super) fn decode_array<const N: usize>(digits: &str) -> Result<[u8; N], HexError> {
-    // The length is looked at first so that a huge text costs nothing.
+    // The length is checked first so that a huge text costs nothing.
     if digits.len() != 2 * N {
         return Err(HexError::Length { expected: N, actual: digits.len() / 2 });
     }
@@ -33,7 +33,7 @@ pub(super) fn decode_array<const N: usize>(digits: &str) -> Result<[u8; N], HexE
     Ok(out)
 }
 
-/// Deserialises a JSON string by the type's `FromStr`.
+/// Deserialises a JSON string with the type's `FromStr`.
 pub(super) fn deserialize_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -56,19 +56,13 @@ where
     deserializer.deserialize_str(Text(PhantomData))
 }
 
-/// Implements the text form: `out` is written, any of `accept` is read (an empty one makes the prefix optional).
+/// Defines a type with a text form: the prefix `out` is written, and any of `accept` is read (an
+/// empty one makes the prefix optional).
 macro_rules! hex_type {
     ($(#[$doc:meta])* $name:ident, $len:literal, out: $out:literal, accept: [$($accept:literal),*], $missing:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub [u8; $len]);
-
-        impl $name {
-            /// The bytes.
-            pub fn as_bytes(&self) -> &[u8; $len] {
-                &self.0
-            }
-        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,15 +99,10 @@ macro_rules! hex_type {
             }
         }
 
-        impl From<[u8; $len]> for $name {
-            fn from(bytes: [u8; $len]) -> Self {
-                Self(bytes)
-            }
-        }
     };
 }
 
-/// Types for which all zeros means "nothing".
+/// Implements `Default` for types in which all zeros mean "absent".
 macro_rules! zero_default {
     ($($name:ident, $len:literal);*) => {$(
         impl Default for $name {
@@ -121,42 +110,34 @@ macro_rules! zero_default {
                 Self([0; $len])
             }
         }
-        impl $name {
-            /// Whether every byte is zero.
-            pub fn is_zero(&self) -> bool {
-                self.0 == [0; $len]
-            }
-        }
     )*};
 }
 
 hex_type! {
-    /// Ethereum-style address; JSON `0x` and 40 digits.
+    /// An Ethereum address; JSON is `0x` and 40 digits.
     Address, 20, out: "0x", accept: ["0x", ""], ""
 }
 hex_type! {
-    /// 32 opaque bytes; JSON `0x` and 64 digits.
+    /// 32 opaque bytes; JSON is `0x` and 64 digits.
     H256, 32, out: "0x", accept: ["0x", ""], ""
 }
 hex_type! {
-    /// Low 160 bits of the Rescue hash of a public key, big-endian (spec 01 §8.4); zero means "no key set".
-    /// JSON `sync:` and 40 digits.
+    /// Low 160 bits of the Rescue hash of a public key, big-endian (docs/protocol/01-primitives.md
+    /// §8.4); zero means that no key is set. JSON is `sync:` and 40 digits.
     PubKeyHash, 20, out: "sync:", accept: ["sync:", "0x"], "PubKeyHash should start with sync:"
 }
 hex_type! {
-    /// Packed point of a public key (spec 01 §8.1), not checked to be on the curve; JSON 64 digits without prefix.
+    /// Packed point of a public key (docs/protocol/01-primitives.md §8.1), not checked to be on the
+    /// curve; JSON is 64 digits without a prefix.
     PackedPublicKey, 32, out: "", accept: [""], ""
 }
 hex_type! {
-    /// `R` packed and `S` little-endian (spec 01 §8.1), not checked; JSON 128 digits without prefix.
+    /// `R` packed and `S` little-endian (docs/protocol/01-primitives.md §8.1), not checked; JSON is
+    /// 128 digits without a prefix.
     PackedSignature, 64, out: "", accept: [""], ""
 }
-hex_type! {
-    /// SHA-256 that names a transaction (spec 01 §7.2); JSON `sync-tx:` and 64 digits.
-    TxHash, 32, out: "sync-tx:", accept: ["sync-tx:", "0x"], "TxHash should start with 0x or sync-tx:"
-}
 
-zero_default! { Address, 20; H256, 32; PubKeyHash, 20; TxHash, 32 }
+zero_default! { Address, 20; H256, 32; PubKeyHash, 20 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -169,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn address_prefix_is_optional_and_case_does_not_matter() {
+    fn the_prefix_of_an_address_is_optional_and_its_case_is_ignored() {
         let out = Ok(format!("\"0x{}\"", "ab".repeat(20)));
         assert_eq!(json::<Address>(&format!("\"{}\"", "AB".repeat(20))), out);
         assert_eq!(json::<Address>(&format!("\"0x{}\"", "aB".repeat(20))), out);
@@ -178,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn prefixed_types_demand_their_prefix() {
+    fn prefixed_types_require_their_prefix() {
         let digits = "63".repeat(20);
         assert_eq!(json::<PubKeyHash>(&format!("\"0x{digits}\"")), Ok(format!("\"sync:{digits}\"")));
         assert!(
@@ -186,7 +167,6 @@ mod tests {
                 .unwrap_err()
                 .contains("PubKeyHash should start with sync:")
         );
-        assert!(json::<TxHash>("\"abc\"").unwrap_err().contains("TxHash should start with 0x or sync-tx:"));
         assert!(json::<PackedPublicKey>(&format!("\"0x{}\"", "00".repeat(31))).is_err());
     }
 
@@ -195,7 +175,6 @@ mod tests {
         fn any_text_is_parsed_or_refused(text in "\\PC*") {
             let _ = text.parse::<Address>();
             let _ = text.parse::<PubKeyHash>();
-            let _ = text.parse::<TxHash>();
             let _ = text.parse::<PackedSignature>();
         }
     }

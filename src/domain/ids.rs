@@ -1,14 +1,14 @@
-//! Integer identifiers and the protocol's fixed numbers (spec 01 §1).
+//! Integer identifiers and the fixed numbers of the protocol (docs/protocol/01-primitives.md §1).
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident($number:ty)) => {
+    ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(pub $number);
+        pub struct $name(pub u32);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,8 +16,8 @@ macro_rules! id {
             }
         }
 
-        impl From<$number> for $name {
-            fn from(value: $number) -> Self {
+        impl From<u32> for $name {
+            fn from(value: u32) -> Self {
                 Self(value)
             }
         }
@@ -26,68 +26,42 @@ macro_rules! id {
 
 id! {
     /// Index of a leaf of the account tree.
-    AccountId(u32)
+    AccountId
 }
 id! {
-    /// Index of a leaf of a balance tree: a fungible token, or an NFT from [`MIN_NFT_TOKEN_ID`] on.
-    TokenId(u32)
+    /// Index of a leaf of a balance tree. Ids below 2^16 are fungible tokens, the others NFTs.
+    TokenId
 }
 id! {
-    /// Number of transactions an account has sent.
-    Nonce(u32)
+    /// Number of transactions that an account has sent.
+    Nonce
 }
 id! {
     /// Number of a block; 0 is genesis.
-    BlockNumber(u32)
-}
-id! {
-    /// Number of a priority operation in the queue of the contract.
-    PriorityOpId(u64)
-}
-id! {
-    /// Number of an Ethereum block.
-    EthBlockId(u64)
-}
-id! {
-    /// Number of an Ethereum chain.
-    ChainId(u64)
-}
-id! {
-    /// Number of an event in the order of the events.
-    EventId(u64)
-}
-id! {
-    /// Number of a transaction in the order of all transactions.
-    SequentialTxId(u64)
+    BlockNumber
 }
 
-/// Number of a priority operation, as a plain integer.
-pub type SerialId = u64;
-
-/// Largest account id a user may hold.
-pub const MAX_ACCOUNT_ID: AccountId = AccountId((1 << 24) - 2);
 /// Account that stores the content of every NFT and counts them.
-pub const NFT_STORAGE_ACCOUNT_ID: AccountId = AccountId((1 << 24) - 1);
-/// Address of [`NFT_STORAGE_ACCOUNT_ID`].
-pub const NFT_STORAGE_ADDRESS: super::Address = super::Address([0xff; 20]);
-/// Special token whose balance counts NFTs: serial ids at a creator, token ids at the storage account.
-pub const NFT_TOKEN_ID: TokenId = TokenId((1 << 31) - 2);
-/// Largest token id a transaction may name.
-pub const MAX_TOKEN_ID: TokenId = TokenId((1 << 31) - 3);
-/// Token id of the first NFT; everything below is fungible.
-pub const MIN_NFT_TOKEN_ID: TokenId = TokenId(1 << 16);
-/// Number of tokens a fee may be paid in: ids `0..1024`.
-pub const PROCESSABLE_TOKENS: u32 = 1 << 10;
-/// Public data bytes of one chunk.
+pub(crate) const NFT_STORAGE_ACCOUNT_ID: AccountId = AccountId((1 << 24) - 1);
+/// Special token whose balance counts NFTs: serial ids at a creator, token ids at the storage
+/// account.
+pub(crate) const NFT_TOKEN_ID: TokenId = TokenId((1 << 31) - 2);
+/// Largest token id that a transaction may name.
+pub(crate) const MAX_TOKEN_ID: TokenId = TokenId((1 << 31) - 3);
+/// Number of tokens in which a fee may be paid: ids `0..1024`.
+pub(crate) const PROCESSABLE_TOKENS: u32 = 1 << 10;
+/// Size of the public data of one chunk, in bytes.
 pub const CHUNK_BYTES: usize = 10;
-/// Public data bytes of one chunk before contracts version 6.
-pub const LEGACY_CHUNK_BYTES: usize = 9;
-/// Version byte of the signed form of current transactions.
-pub const CURRENT_TX_VERSION: u8 = 1;
+/// Version byte in the signed form of current transactions.
+pub(crate) const CURRENT_TX_VERSION: u8 = 1;
+
+/// Token id of the first NFT.
+const MIN_NFT_TOKEN_ID: TokenId = TokenId(1 << 16);
 
 impl TokenId {
-    /// Whether the id belongs to the range of NFTs.
-    pub fn is_nft(self) -> bool {
+    /// Returns true if the id is in the range of NFTs, which also means that it does not fit two
+    /// bytes.
+    pub(crate) fn is_nft(self) -> bool {
         self >= MIN_NFT_TOKEN_ID
     }
 }
@@ -100,31 +74,26 @@ mod tests {
     use serde::de::DeserializeOwned;
     use std::collections::BTreeMap;
 
-    /// As a number and as the key of a map, up to the largest; nothing else is an id.
-    fn assert_id<T>(largest: u64)
+    /// Checks the id as a number and as the key of a map, up to the largest; everything else is
+    /// refused.
+    fn assert_id<T>()
     where
         T: Serialize + DeserializeOwned + Ord + fmt::Display,
     {
-        for number in [0, 42, largest] {
+        for number in [0, 42, u32::MAX] {
             assert_eq!(round_trip::<T>(&number.to_string()).to_string(), number.to_string());
             round_trip::<BTreeMap<T, u8>>(&format!(r#"{{"{number}":1}}"#));
         }
-        for bad in [&(u128::from(largest) + 1).to_string(), "-1", "1.5", "\"1\"", "null", "[1]"] {
+        for bad in ["4294967296", "-1", "1.5", "\"1\"", "null", "[1]"] {
             assert!(serde_json::from_str::<T>(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn ids_are_numbers_and_as_keys_strings() {
-        assert_id::<AccountId>(u32::MAX.into());
-        assert_id::<TokenId>(u32::MAX.into());
-        assert_id::<Nonce>(u32::MAX.into());
-        assert_id::<BlockNumber>(u32::MAX.into());
-        assert_id::<PriorityOpId>(u64::MAX);
-        assert_id::<EthBlockId>(u64::MAX);
-        assert_id::<ChainId>(u64::MAX);
-        assert_id::<EventId>(u64::MAX);
-        assert_id::<SequentialTxId>(u64::MAX);
-        assert_id::<SerialId>(u64::MAX);
+    fn ids_are_numbers_in_json_and_strings_as_keys() {
+        assert_id::<AccountId>();
+        assert_id::<TokenId>();
+        assert_id::<Nonce>();
+        assert_id::<BlockNumber>();
     }
 }

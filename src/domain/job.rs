@@ -1,37 +1,39 @@
-//! Proving jobs and their leases: a pure state machine. Times are arguments, in milliseconds of one monotonic clock.
+//! Proving jobs and their leases: a state machine without I/O. Times are arguments, in milliseconds
+//! of one monotonic clock.
 //!
 //! ```text
 //!            claim                    finish
 //!   Idle ───────────▶ InProgress ───────────────▶ Done
 //!   ▲ ▲ ◀─────────────┘ │ │    release                ▲
-//!   │ │ wake            │ │                           │ finish: the first valid proof wins, even of a
-//!   │ └──── Waiting ◀───┘ │ expire                    │ prover whose lease has ended meanwhile
+//!   │ │ wake            │ │                           │ finish: the first valid proof counts,
+//!   │ └──── Waiting ◀───┘ │ expire                    │ even after the end of the lease
 //!   │                     ▼ expire, attempts used up  │
 //!   └────requeue──── Failed ──────────────────────────┘
 //! ```
 //!
-//! Only the holder's heartbeat renews a lease. A lease that was not renewed for the timeout ends when somebody looks
-//! ([`Job::expire`]), not by itself: until then a late heartbeat still saves it.
+//! Only heartbeats of the holder renew a lease. A lease that was not renewed within the timeout
+//! ends with the next call of [`Job::expire`]; until then a late heartbeat still renews it.
 //!
-//! A job whose lease ended is not handed out again at once: what silenced its prover may silence the next one. It waits for
-//! [`LeasePolicy::backoff_ms`], twice as long after each attempt. A job that was given back does not wait.
+//! A job whose lease ended is not available at once, because its next prover may fail for the same
+//! reason. It waits for [`LeasePolicy::backoff_ms`], twice as long after each attempt. A released
+//! job does not wait.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What is to be proven. JSON has the names of the prover protocol; records store the position of the variant.
+/// Kind of a job, in JSON by its name in the prover protocol. Records contain its number: frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub enum JobType {
-    /// One block.
+    /// The proof of one block.
     #[serde(rename = "SINGLE_PROOF")]
     Single,
-    /// The proofs of a range of blocks.
+    /// The aggregated proof of a range of blocks.
     #[serde(rename = "AGGREGATED_PROOF")]
     Aggregated,
 }
 
 impl JobType {
-    /// Lower is served first.
+    /// Returns the priority; jobs with a lower one are claimed first.
     pub fn priority(self) -> u8 {
         match self {
             JobType::Aggregated => 0,
@@ -39,7 +41,7 @@ impl JobType {
         }
     }
 
-    /// The protocol's name of the type.
+    /// Returns the name used in JSON.
     pub fn name(self) -> &'static str {
         match self {
             JobType::Single => "SINGLE_PROOF",
@@ -48,59 +50,60 @@ impl JobType {
     }
 }
 
-/// Status of a job. Records store the position of the variant.
+/// Status of a job. Records and keys contain its number: frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
-    /// It waits for a prover.
+    /// No prover holds the job.
     Idle,
-    /// A prover holds it.
+    /// A prover holds a lease on the job.
     InProgress,
-    /// Its proof is stored.
+    /// The proof is stored.
     Done,
-    /// It used up its attempts and waits for an operator.
+    /// All attempts are used up; an operator must requeue the job.
     Failed,
 }
 
 impl JobStatus {
-    /// Returns the name in JSON.
+    /// Returns the name used in JSON.
     pub fn name(self) -> &'static str {
         match self {
-            JobStatus::Idle => "idle",
-            JobStatus::InProgress => "in_progress",
-            JobStatus::Done => "done",
-            JobStatus::Failed => "failed",
+            Self::Idle => "idle",
+            Self::InProgress => "in_progress",
+            Self::Done => "done",
+            Self::Failed => "failed",
         }
     }
 }
 
-/// A prover's claim on a job.
+/// The right of a prover to work on a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The prover's name.
+    /// Name of the prover.
     pub holder: String,
-    /// When it was claimed or renewed last.
+    /// Time of the claim or of the last renewal.
     pub renewed_at_ms: u64,
 }
 
-/// When leases end.
+/// Limits of leases and attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeasePolicy {
-    /// A lease that was not renewed for that long ends.
+    /// Time without a heartbeat after which a lease ends.
     pub gone_timeout_ms: u64,
-    /// A job whose lease ends after that many attempts has failed; `None` for no limit.
+    /// Number of attempts after which a job has failed if its lease ends; `None` for no limit.
     pub max_attempts: Option<u32>,
-    /// How long a job whose first lease ended waits; 0 for no wait.
+    /// Backoff of a job after its first attempt; 0 for none.
     pub retry_backoff_ms: u64,
 }
 
 impl LeasePolicy {
-    /// Whether a lease renewed at that time has ended.
+    /// Returns true if a lease that was renewed at `renewed_at_ms` has ended.
     pub fn is_gone(&self, renewed_at_ms: u64, now_ms: u64) -> bool {
         now_ms.saturating_sub(renewed_at_ms) >= self.gone_timeout_ms
     }
 
-    /// How long a job waits whose lease ended at that attempt, counted from 1: doubled with each, up to the timeout of a lease.
+    /// Returns the backoff after the given attempt, counted from 1: it doubles with each, up to the
+    /// timeout of a lease.
     pub fn backoff_ms(&self, attempt: u32) -> u64 {
         let doubled = 1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX);
         self.retry_backoff_ms.saturating_mul(doubled).min(self.gone_timeout_ms)
@@ -110,50 +113,50 @@ impl LeasePolicy {
 /// Status and lease together, so that a job in progress always has a holder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum JobState {
-    /// See [`JobStatus::Idle`].
+    /// The job can be claimed.
     #[default]
     Idle,
-    /// Its lease ended; from that time on it is idle. Its status is [`JobStatus::Idle`] already.
+    /// The backoff after a lease that ended. The status is already [`JobStatus::Idle`].
     Waiting {
-        /// When the wait ends.
+        /// Time at which the job can be claimed again.
         until_ms: u64,
     },
-    /// See [`JobStatus::InProgress`].
+    /// A prover holds the lease.
     InProgress(Lease),
-    /// See [`JobStatus::Done`].
+    /// The proof is stored.
     Done,
-    /// See [`JobStatus::Failed`].
+    /// All attempts are used up.
     Failed,
 }
 
-/// The part of a job that changes.
+/// The mutable part of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Job {
-    /// Where it stands.
+    /// State and lease.
     pub state: JobState,
-    /// How often it was handed out since it was made or requeued.
+    /// Number of claims since the job was created or requeued.
     pub attempts: u32,
 }
 
-/// Why a job does not do what is asked.
+/// Why a transition of a job is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
-    /// Another prover has it.
+    /// Another prover holds the lease.
     #[error("the job is held by {holder}")]
     NotHolder {
-        /// That prover.
+        /// Name of that prover.
         holder: String,
     },
-    /// Its status does not allow it.
+    /// The status does not allow the transition.
     #[error("the job is {status:?}")]
     WrongStatus {
-        /// That status.
+        /// Current status.
         status: JobStatus,
     },
 }
 
 impl Job {
-    /// Where it stands.
+    /// Returns the status.
     pub fn status(&self) -> JobStatus {
         match self.state {
             JobState::Idle | JobState::Waiting { .. } => JobStatus::Idle,
@@ -163,7 +166,10 @@ impl Job {
         }
     }
 
-    /// Hands an idle job to a prover.
+    /// Gives a prover the lease on an idle job.
+    ///
+    /// # Errors
+    /// [`JobError::WrongStatus`] if the job is not idle or its backoff has not ended.
     pub fn claim(&mut self, prover: &str, now_ms: u64) -> Result<(), JobError> {
         self.wake(now_ms);
         if self.state != JobState::Idle {
@@ -174,7 +180,11 @@ impl Job {
         Ok(())
     }
 
-    /// The holder is still at it.
+    /// Renews the lease of the holder.
+    ///
+    /// # Errors
+    /// [`JobError::NotHolder`] if another prover holds it, [`JobError::WrongStatus`] if no prover
+    /// does.
     pub fn heartbeat(&mut self, prover: &str, now_ms: u64) -> Result<(), JobError> {
         match &mut self.state {
             JobState::InProgress(lease) if lease.holder == prover => {
@@ -186,7 +196,10 @@ impl Job {
         }
     }
 
-    /// A valid proof is there. Only the first one counts.
+    /// Marks the job as proven. Only the first valid proof counts.
+    ///
+    /// # Errors
+    /// [`JobError::WrongStatus`] if the job is done already.
     pub fn finish(&mut self) -> Result<(), JobError> {
         if self.state == JobState::Done {
             return Err(self.wrong_status());
@@ -195,7 +208,8 @@ impl Job {
         Ok(())
     }
 
-    /// The prover stops: a job it holds becomes idle, whatever its attempts. Returns whether it was held.
+    /// Ends the lease of a prover that stops: the job becomes idle, regardless of its attempts.
+    /// Returns true if the prover held the lease.
     pub fn release(&mut self, prover: &str) -> bool {
         let held = matches!(&self.state, JobState::InProgress(lease) if lease.holder == prover);
         if held {
@@ -204,7 +218,7 @@ impl Job {
         held
     }
 
-    /// Ends a lease that was not renewed in time. Returns whether it did.
+    /// Ends a lease that was not renewed in time. Returns true if it ended.
     pub fn expire(&mut self, now_ms: u64, policy: LeasePolicy) -> bool {
         let JobState::InProgress(lease) = &self.state else { return false };
         let gone = policy.is_gone(lease.renewed_at_ms, now_ms);
@@ -219,7 +233,7 @@ impl Job {
         gone
     }
 
-    /// Makes a job idle whose wait is over. Returns whether it was.
+    /// Makes a job idle if its backoff has ended. Returns true if it became idle.
     pub fn wake(&mut self, now_ms: u64) -> bool {
         let over = matches!(self.state, JobState::Waiting { until_ms } if until_ms <= now_ms);
         if over {
@@ -228,7 +242,10 @@ impl Job {
         over
     }
 
-    /// An operator gives the job another chance, or takes it from its holder.
+    /// Resets a failed job, or ends the lease of its holder; for operators.
+    ///
+    /// # Errors
+    /// [`JobError::WrongStatus`] if the job is done.
     pub fn requeue(&mut self) -> Result<(), JobError> {
         if self.state == JobState::Done {
             return Err(self.wrong_status());

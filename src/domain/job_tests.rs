@@ -1,4 +1,4 @@
-//! The state machine of a job, by example and against a model.
+//! Tests of the state machine of a job, by example and against a model.
 
 use proptest::prelude::*;
 
@@ -26,7 +26,7 @@ fn a_job_goes_from_idle_to_done() {
 }
 
 #[test]
-fn a_late_proof_wins() {
+fn a_late_proof_counts() {
     let mut job = Job::default();
     job.claim("a", 0).unwrap();
     assert!(job.expire(10, POLICY));
@@ -36,7 +36,7 @@ fn a_late_proof_wins() {
 }
 
 #[test]
-fn attempts_that_are_used_up_park_the_job_until_it_is_requeued() {
+fn a_job_without_attempts_left_has_failed_until_it_is_requeued() {
     let mut job = Job::default();
     for expected in [JobStatus::Idle, JobStatus::Failed] {
         job.claim("a", 0).unwrap();
@@ -49,7 +49,7 @@ fn attempts_that_are_used_up_park_the_job_until_it_is_requeued() {
 }
 
 #[test]
-fn a_job_whose_lease_ended_waits_twice_as_long_each_time() {
+fn the_backoff_doubles_with_each_attempt() {
     let policy = LeasePolicy { gone_timeout_ms: 10, max_attempts: None, retry_backoff_ms: 3 };
     let mut job = Job::default();
     let mut now = 0;
@@ -61,9 +61,9 @@ fn a_job_whose_lease_ended_waits_twice_as_long_each_time() {
         assert_eq!(job.claim("b", now + wait - 1), status_error(JobStatus::Idle));
         now += wait;
     }
-    // Far more attempts than there are bits to shift.
+    // Far more attempts than bits to shift.
     assert_eq!(policy.backoff_ms(1_000), 10);
-    // The one who gives a job back is alive.
+    // A released job does not wait: its prover did not fail.
     job.claim("a", now).unwrap();
     assert!(job.release("a"));
     job.claim("b", now).unwrap();
@@ -73,7 +73,7 @@ fn a_job_whose_lease_ended_waits_twice_as_long_each_time() {
 }
 
 #[test]
-fn a_late_proof_ends_the_wait() {
+fn a_late_proof_ends_the_backoff() {
     let mut job = Job::default();
     job.claim("a", 0).unwrap();
     assert!(job.expire(10, LeasePolicy { retry_backoff_ms: 5, ..POLICY }));
@@ -107,9 +107,9 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// The model keeps the whole history and answers by looking back.
+    /// The model keeps the whole history and derives each answer from it.
     #[test]
-    fn the_state_machine_equals_a_model_that_looks_back(
+    fn the_state_machine_equals_a_model_with_the_whole_history(
         steps in proptest::collection::vec(step(), 0..60),
         max_attempts in proptest::option::of(1u32..4),
         retry_backoff_ms in prop_oneof![Just(0), 1u64..8],
@@ -117,10 +117,10 @@ proptest! {
         let policy = LeasePolicy { gone_timeout_ms: 10, max_attempts, retry_backoff_ms };
         let provers = ["a", "b"];
         let (mut job, mut now) = (Job::default(), 0);
-        // Holder and time of last sign of life; attempts; parked; done.
+        // Holder and time of each claim and heartbeat; attempts; failed; done.
         let (mut signs, mut attempts, mut failed, mut done): (Vec<(usize, u64)>, u32, bool, bool) =
             (vec![], 0, false, false);
-        // When its leases ended and after how many attempts, since it was free to go out the last time.
+        // Time at which the last lease ended and its attempt, until the job can be claimed again.
         let mut ended: Option<(u64, u32)> = None;
         for step in steps {
             let holder = signs.last().map(|sign| sign.0);
@@ -161,7 +161,7 @@ proptest! {
                     }
                 }
                 Step::Wake => {
-                    // Without a wait it is idle from the moment its lease ended.
+                    // Without a backoff the job is idle from the end of its lease on.
                     let waited = ended.is_some() && retry_backoff_ms > 0;
                     prop_assert_eq!(job.wake(now), waited && !waits);
                     if !waits {

@@ -1,21 +1,31 @@
-//! The protocol's data: identifiers, accounts, transactions, operations, blocks, proofs, messages to provers.
+//! The data of the protocol: identifiers, accounts, transactions, operations, blocks, proofs,
+//! messages to provers.
 //!
-//! Types here are what is exchanged as JSON (spec 02); field order is the order of keys. Reading never panics: whatever
-//! does not fit is an error of its own type. Nothing here hashes trees or touches disk.
+//! The types here are those exchanged as JSON (docs/protocol/02-types-json.md); the order of their
+//! fields is the order of the keys. Reading never panics: malformed input is an error. Nothing here
+//! hashes trees or accesses the disk.
+//!
+//! | module | content |
+//! | --- | --- |
+//! | `ids`, `hex_types`, `u256`, [`amount`] | scalars and their JSON |
+//! | `account`, `account_update` | accounts and their changes |
+//! | [`tx`], `eth_signature`, `priority_op` | requests of users, signed bytes |
+//! | [`op`], `executed`, `wire` | effects of requests, public data |
+//! | `block`, `gas` | sealed blocks, commitments, gas limits |
+//! | `aggregated` | steps of ranges of blocks on Ethereum |
+//! | [`proof`] | proofs and their verification |
+//! | [`job`], `prover_api` | proving jobs, messages to provers |
 
 mod account;
 mod account_update;
-mod action;
 mod aggregated;
 pub mod amount;
 mod block;
-mod block_metadata;
 mod eth_signature;
 mod executed;
 mod gas;
 mod hex_types;
 mod ids;
-mod incomplete_block;
 pub mod job;
 #[cfg(test)]
 mod job_tests;
@@ -23,36 +33,40 @@ pub mod op;
 mod priority_op;
 pub mod proof;
 mod prover_api;
-mod token;
-mod token_like;
+#[cfg(test)]
+mod tests;
 pub mod tx;
 mod u256;
 mod wire;
-mod withdrawal_type;
 
-pub use account::*;
-pub use account_update::*;
-pub use action::*;
-pub use aggregated::*;
+pub use account::{Account, AccountMap, Nft};
+pub use account_update::{AccountUpdate, AccountUpdates};
+pub use aggregated::{AggregatedAction, AggregatedOperation};
 pub use amount::{AmountError, BigUintSerdeWrapper, to_u128};
-pub use block::*;
-pub use block_metadata::*;
-pub use eth_signature::*;
-pub use executed::*;
-pub use gas::*;
-pub use hex_types::*;
-pub use ids::*;
-pub use incomplete_block::*;
-pub use op::*;
-pub use priority_op::*;
-pub use proof::*;
-pub use prover_api::*;
-pub use token::*;
-pub use token_like::*;
-pub use tx::*;
-pub use u256::*;
+pub use block::{Block, BlockError, ImportedBlock, public_input};
+pub use eth_signature::{Eip1271Signature, EthSignData, PackedEthSignature, TxEthSignature};
+pub use executed::{ExecutedOperations, ExecutedPriorityOp, ExecutedTx};
+pub use gas::GasLimits;
+pub use hex_types::{Address, H256, HexError, PackedPublicKey, PackedSignature, PubKeyHash};
+pub use ids::{AccountId, BlockNumber, CHUNK_BYTES, Nonce, TokenId};
+pub(crate) use ids::{MAX_TOKEN_ID, NFT_STORAGE_ACCOUNT_ID, NFT_TOKEN_ID, PROCESSABLE_TOKENS};
+pub(crate) use op::nft_content;
+pub use op::{
+    ChangePubKeyOp, CloseOp, DepositOp, ForcedExitOp, FullExitOp, MintNftOp, NoopOp, SwapOp, TransferOp,
+    TransferToNewOp, WithdrawNftOp, WithdrawOp, ZkSyncOp,
+};
+pub use priority_op::{Deposit, FullExit, PriorityOp, ZkSyncPriorityOp};
+pub use proof::{
+    AggregatedProof, AggregatedProofParts, EncodedAggregatedProof, G1Point, ProofError, SingleProof,
+    SingleProofParts, sample_aggregated_proof, sample_single_proof,
+};
+pub use prover_api::{
+    JobRequestData, JobResultData, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse,
+    ProverOutputRequest, ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, WorkingOn,
+};
+pub use tx::{
+    ChangePubKey, ChangePubKeyEthAuthData, Close, ForcedExit, MintNft, Order, SignedForms, SignedZkSyncTx,
+    Swap, TimeRange, Transfer, TxSignature, TxVersion, Withdraw, WithdrawNft, ZkSyncTx,
+};
+pub use u256::{U256, U256Error};
 pub use wire::WireError;
-pub use withdrawal_type::*;
-
-#[cfg(test)]
-mod tests;

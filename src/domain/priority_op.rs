@@ -1,39 +1,40 @@
-//! Priority operations: requests made on Ethereum (spec 02 §3).
+//! Priority operations: requests made on Ethereum (docs/protocol/02-types-json.md §3).
 
-use super::{AccountId, Address, H256, TokenId, TxHash, amount};
+use crate::domain::amount;
+use crate::domain::hex_types::{Address, H256};
+use crate::domain::ids::{AccountId, TokenId};
 use num_bigint::BigUint;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::{Digest, Sha256};
 
-/// Moves an amount from Ethereum into the rollup.
+/// A request to move an amount from Ethereum into the rollup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deposit {
     /// Ethereum address of the sender.
     pub from: Address,
-    /// Token.
+    /// Deposited token.
     pub token: TokenId,
-    /// Amount.
+    /// Deposited amount.
     #[serde(with = "amount")]
     pub amount: BigUint,
-    /// Address that receives it in the rollup.
+    /// Address of the recipient in the rollup.
     pub to: Address,
 }
 
-/// Asks for the whole balance of an account to be withdrawn.
+/// A request to withdraw the whole balance of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FullExit {
-    /// Account.
+    /// Id of the account.
     pub account_id: AccountId,
-    /// Who asked; receives the funds if it owns the account.
+    /// Address of the requester; it receives the funds if it owns the account.
     pub eth_address: Address,
-    /// Token.
+    /// Token of the balance.
     pub token: TokenId,
-    /// Request from before contracts version 6. Read, never written.
+    /// True for a request from before contracts version 6. Read, never written.
     #[serde(default, skip_serializing)]
     pub is_legacy: bool,
 }
 
-/// Either request; JSON is tagged by `type`.
+/// A request of either kind; JSON is tagged by `type`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 #[allow(missing_docs)] // each variant is documented at its type
@@ -42,35 +43,23 @@ pub enum ZkSyncPriorityOp {
     FullExit(FullExit),
 }
 
-/// A request with its place in the Ethereum chain.
+/// A request with its position in the Ethereum chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriorityOp {
-    /// Number in the queue of the contract.
+    /// Number in the priority queue of the contract.
     pub serial_id: u64,
     /// The request.
     pub data: ZkSyncPriorityOp,
-    /// Ethereum block by which it has to be processed.
+    /// Number of the Ethereum block by which it must be processed.
     pub deadline_block: u64,
-    /// Hash of the Ethereum transaction; JSON is an array of byte numbers, left-padded with zeros when short.
+    /// Hash of the Ethereum transaction; JSON is an array of byte values, left-padded with zeros if
+    /// it is short.
     #[serde(serialize_with = "write_bytes", deserialize_with = "read_padded_bytes")]
     pub eth_hash: H256,
-    /// Ethereum block of the transaction.
+    /// Number of the Ethereum block that contains the transaction.
     pub eth_block: u64,
-    /// Index of the transaction in it.
+    /// Index of the transaction in that block.
     pub eth_block_index: Option<u64>,
-}
-
-impl PriorityOp {
-    /// SHA-256 of the place in the Ethereum chain: `eth_hash ‖ eth_block ‖ eth_block_index or 0 ‖ serial_id`
-    /// (spec 01 §7.2).
-    pub fn hash(&self) -> TxHash {
-        let mut hasher = Sha256::new();
-        hasher.update(self.eth_hash.0);
-        for number in [self.eth_block, self.eth_block_index.unwrap_or(0), self.serial_id] {
-            hasher.update(number.to_be_bytes());
-        }
-        TxHash(hasher.finalize().into())
-    }
 }
 
 fn write_bytes<S: Serializer>(hash: &H256, serializer: S) -> Result<S::Ok, S::Error> {
@@ -114,12 +103,5 @@ mod tests {
         let ZkSyncPriorityOp::FullExit(exit) = &op.data else { panic!() };
         assert!(exit.is_legacy);
         assert!(!serde_json::to_string(&op).unwrap().contains("is_legacy"));
-    }
-
-    #[test]
-    fn hash_is_over_56_bytes() {
-        let op: PriorityOp = serde_json::from_str(&with_hash("[9]")).unwrap();
-        let bytes = format!("{:064x}{:016x}{:016x}{:016x}", 9, 5, 0, 7);
-        assert_eq!(op.hash().0[..], Sha256::digest(hex::decode(bytes).unwrap())[..]);
     }
 }

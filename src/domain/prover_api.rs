@@ -1,59 +1,61 @@
-//! Messages between server and provers (spec 02 §12, 06 §5).
+//! Messages between server and provers (docs/protocol/02-types-json.md §12,
+//! docs/protocol/06-server.md §5).
 
-use super::{AggregatedProof, BlockNumber, SingleProof};
+use crate::domain::ids::BlockNumber;
+use crate::domain::proof::{AggregatedProof, SingleProof};
 use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// A prover asks for a job.
+/// A prover's request for a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProverInputRequest {
-    /// Name under which the prover works.
+    /// Name of the prover.
     pub prover_name: String,
-    /// What it would like to get; the key is required, its content is not.
+    /// Preferences; the key is required, its fields are optional.
     pub aux_data: ProverInputRequestAuxData,
 }
 
-/// Wishes of a prover; they choose among jobs of equal standing.
+/// Preferences of a prover; they select among jobs of equal priority.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProverInputRequestAuxData {
-    /// Whether aggregated jobs are preferred.
+    /// True if aggregated jobs are preferred.
     pub prefer_aggregated_proof: Option<bool>,
     /// Preferred block size, in chunks.
     pub preferred_block_size: Option<usize>,
 }
 
-/// The job a prover gets.
+/// The answer to a request for a job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProverInputResponse {
-    /// Id of the job; 0 without a job.
+    /// Id of the job; 0 if no job is available.
     pub job_id: i32,
     /// First block of the job.
     pub first_block: BlockNumber,
     /// Last block of the job.
     pub last_block: BlockNumber,
-    /// What is to be proven; `None` without a job.
+    /// Input of the proof; `None` if no job is available.
     pub data: Option<JobRequestData>,
 }
 
 impl ProverInputResponse {
-    /// The answer when there is no job.
+    /// Returns the answer if no job is available.
     pub fn no_job() -> Self {
         Self { job_id: 0, first_block: BlockNumber(0), last_block: BlockNumber(0), data: None }
     }
 }
 
-/// What is to be proven.
+/// Input of a proof.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum JobRequestData {
-    /// A block: its `ProverData` as unparsed JSON, and the number of its operations.
+    /// The `ProverData` of a block as unparsed JSON, and the number of its operations.
     BlockProof(Box<RawValue>, usize),
-    /// The single proofs of a range of blocks, each with its block's size in chunks.
+    /// The single proofs of a range of blocks, each with the size of its block in chunks.
     AggregatedBlockProof(Vec<(SingleProof, usize)>),
 }
 
-/// A prover hands in its proof.
+/// A proof published by a prover.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProverOutputRequest {
     /// Id of the job.
@@ -66,25 +68,26 @@ pub struct ProverOutputRequest {
     pub data: JobResultData,
 }
 
-/// A proof, by the kind of its job.
+/// A proof of either kind of job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobResultData {
-    /// Of a block.
+    /// The proof of a block.
     BlockProof(SingleProof),
-    /// Of a range of blocks.
+    /// The proof of a range of blocks.
     AggregatedBlockProof(AggregatedProof),
 }
 
-/// Heartbeat of a prover.
+/// A heartbeat of a prover.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkingOn {
     /// Name of the prover.
     pub prover_name: String,
-    /// Job it is working on.
+    /// Id of the job in progress.
     pub job_id: i32,
 }
 
-/// A prover stops. Read from either form in use: a bare JSON string or an object.
+/// A notice that a prover stops. Two forms are in use and both are read: a JSON string and an
+/// object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProverStopped {
     /// Name of the prover.
@@ -97,7 +100,7 @@ impl<'de> Deserialize<'de> for ProverStopped {
     }
 }
 
-/// Takes either form as it is read: an untagged enum would lose line and column of an error.
+/// Reads either form directly: an untagged enum would lose line and column of an error.
 struct NameVisitor;
 
 impl<'de> Visitor<'de> for NameVisitor {
@@ -121,17 +124,17 @@ impl<'de> Visitor<'de> for NameVisitor {
     }
 }
 
-/// An autoscaler asks how many provers are needed.
+/// An autoscaler's request for the number of needed provers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequiredReplicasInput {
-    /// Provers now.
+    /// Current number of provers.
     pub current_count: u32,
 }
 
-/// How many provers are needed.
+/// The answer to an autoscaler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequiredReplicasOutput {
-    /// Provers needed.
+    /// Number of needed provers.
     pub needed_count: u32,
 }
 
@@ -142,7 +145,7 @@ mod tests {
     use crate::domain::tests::round_trip;
 
     #[test]
-    fn messages_are_those_of_the_reference() {
+    fn messages_equal_the_reference() {
         round_trip::<ProverInputRequest>(
             r#"{"prover_name":"prover-1","aux_data":{"prefer_aggregated_proof":true,"preferred_block_size":72}}"#,
         );
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_may_be_empty_but_not_missing() {
+    fn preferences_may_be_empty_but_not_missing() {
         let empty = r#"{"prover_name":"p","aux_data":{}}"#;
         let request: ProverInputRequest = serde_json::from_str(empty).unwrap();
         assert_eq!(request.aux_data, ProverInputRequestAuxData::default());
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn stop_has_two_forms() {
+    fn a_stop_notice_has_two_forms() {
         for text in [r#""prover-1""#, r#"{"prover_name":"prover-1"}"#] {
             let stopped: ProverStopped = serde_json::from_str(text).unwrap();
             assert_eq!(stopped.prover_name, "prover-1");

@@ -1,14 +1,15 @@
-//! 256-bit unsigned integer of the Ethereum side (spec 02 §1): only carried and shown, never computed with.
+//! 256-bit unsigned integer of Ethereum (docs/protocol/02-types-json.md §1): stored and written,
+//! never computed with.
 
-use super::hex_types::deserialize_text;
+use crate::domain::hex_types::deserialize_text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
-/// 32 big-endian bytes; JSON is `0x` and minimal hex, zero is `0x0`.
+/// An integer of 32 big-endian bytes; JSON is `0x` and minimal hex, zero is `0x0`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct U256(pub [u8; 32]);
 
-/// The text is no hex number of at most 256 bits.
+/// The text is not a hex number of at most 256 bits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a hexadecimal number of at most 256 bits")]
 pub struct U256Error;
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_minimal() {
+    fn text_has_no_leading_zeros() {
         assert_eq!(U256::default().to_string(), "0x0");
         assert_eq!(U256::from(66_300u64).to_string(), "0x102fc");
         assert_eq!("0x000102fc".parse(), Ok(U256::from(66_300u64)));

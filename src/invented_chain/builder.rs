@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::memory::Memory;
 use crate::crypto::Fr;
 use crate::crypto::signature::{PrivateKey, pub_key_hash};
+use crate::domain::op::Layout;
 use crate::domain::{
     Account, AccountId, AccountMap, AccountUpdate, AccountUpdates, Address, Block, BlockNumber,
     ExecutedOperations, ExecutedTx, H256, ImportedBlock, Nonce, PackedPublicKey, PackedSignature, PubKeyHash,

@@ -2,19 +2,12 @@
 
 use crate::{
     api::views::{AggregatedOperationPage, AggregatedOperationView},
-    domain::AggregatedActionType,
-    store::{AggregatedAction, AggregatedOperationRecord, Store, StoreError},
+    domain::AggregatedAction,
+    store::{AggregatedOperationRecord, Store, StoreError},
 };
 
-const ACTIONS: [(AggregatedAction, AggregatedActionType); 4] = [
-    (AggregatedAction::CommitBlocks, AggregatedActionType::CommitBlocks),
-    (AggregatedAction::CreateProofBlocks, AggregatedActionType::CreateProofBlocks),
-    (AggregatedAction::PublishProofBlocksOnchain, AggregatedActionType::PublishProofBlocksOnchain),
-    (AggregatedAction::ExecuteBlocks, AggregatedActionType::ExecuteBlocks),
-];
-
-fn view(action: AggregatedActionType, operation: &AggregatedOperationRecord) -> AggregatedOperationView {
-    let AggregatedOperationRecord { first, last, stored_at_ms, .. } = *operation;
+fn view(operation: &AggregatedOperationRecord) -> AggregatedOperationView {
+    let AggregatedOperationRecord { action, first, last, stored_at_ms, .. } = *operation;
     AggregatedOperationView { action, first_block: first, last_block: last, stored_at_ms }
 }
 
@@ -24,21 +17,21 @@ fn view(action: AggregatedActionType, operation: &AggregatedOperationRecord) -> 
 /// Fails if the store cannot be read.
 pub fn aggregated_operations(
     store: &Store,
-    wanted: Option<AggregatedActionType>,
+    wanted: Option<AggregatedAction>,
     after: u32,
     limit: usize,
 ) -> Result<AggregatedOperationPage, StoreError> {
     let mut shown = Vec::new();
     let mut next = None::<u32>;
-    for (action, name) in ACTIONS {
-        if wanted.is_none_or(|wanted| wanted == name) {
+    for action in AggregatedAction::ALL {
+        if wanted.is_none_or(|wanted| wanted == action) {
             let mut operations =
                 store.chain().aggregated_operations(action, after, limit.saturating_add(1))?;
             let more = operations.len() > limit;
             operations.truncate(limit);
             let cut = operations.last().filter(|_| more).map(|last| last.last);
             next = next.into_iter().chain(cut).min();
-            shown.extend(operations.iter().map(|operation| view(name, operation)));
+            shown.extend(operations.iter().map(view));
         }
     }
     // All actions continue after the same block; operations that end after it belong to the next page.

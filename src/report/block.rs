@@ -5,11 +5,12 @@ use crate::{
         Aggregate, AggregateStatus, BlockJob, BlockPage, BlockProof, BlockView, Order, QuarantineView, Stage,
         wire_id,
     },
+    domain::AggregatedAction,
     domain::{
         H256,
         job::{JobStatus, JobType},
     },
-    store::{AggregatedAction, BlockRecord, JobRecord, Quarantine, Store, StoreError},
+    store::{BlockRecord, JobRecord, Quarantine, Store, StoreError},
     workers::import::operations,
 };
 

@@ -3,8 +3,9 @@
 use super::block::block;
 use crate::{
     api::views::{Aggregate, AggregateStatus, BlockView, Explanation, QuarantineView, Stage},
+    domain::AggregatedAction,
     domain::job::{JobStatus, JobType},
-    store::{AggregatedAction, JobRecord, Store, StoreError},
+    store::{JobRecord, Store, StoreError},
 };
 
 /// Jobs ahead of a job are counted up to this number; beyond it the text says "more than".

@@ -5,8 +5,9 @@ use crate::{
         BlockNumbers, GenesisStatus, JobTotals, OperationNumbers, QuarantinedBlock, SpaceStatus, Status,
         StorageStatus,
     },
+    domain::AggregatedAction,
     domain::{H256, job::JobType},
-    store::{AggregatedAction, JobCounts, SpaceState, Store, StoreBytes, StoreError},
+    store::{JobCounts, SpaceState, Store, StoreBytes, StoreError},
 };
 
 /// Maximum number of quarantined blocks in the view; the first one is what an operator has to look at.

@@ -6,13 +6,13 @@ use super::*;
 use crate::api::views::{AggregateStatus, Order, Stage};
 use crate::clock::ManualClock;
 use crate::domain::{
-    AggregatedActionType,
+    AggregatedAction,
     job::{JobStatus, JobType},
 };
 use crate::store::testing::{
     NOW, clock, commit_witness, operation, options, publish_next, put_block, put_genesis, witnessed,
 };
-use crate::store::{AggregatedAction, HeartbeatOutcome, Preference, Quarantine, Store};
+use crate::store::{HeartbeatOutcome, Preference, Quarantine, Store};
 
 struct Folder {
     _dir: tempfile::TempDir,
@@ -268,7 +268,7 @@ fn pages_of_operations_go_on_at_one_block_for_all_actions() {
             after = page.next;
         }
         seen.sort();
-        use AggregatedActionType::{CommitBlocks, CreateProofBlocks, ExecuteBlocks};
+        use AggregatedAction::{CommitBlocks, CreateProofBlocks, ExecuteBlocks};
         let commits = (1..=5).map(|block| (CommitBlocks, block));
         let others = [(CreateProofBlocks, 1), (CreateProofBlocks, 3), (ExecuteBlocks, 1)];
         assert_eq!(seen, commits.chain(others).collect::<Vec<_>>(), "limit {limit}");

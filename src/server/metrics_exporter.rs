@@ -16,8 +16,9 @@ use prometheus_client::registry::Registry;
 
 use super::{error::ApiError, live::monitor::Monitor};
 use crate::{
+    domain::AggregatedAction,
     domain::job::JobType,
-    store::{AggregatedAction, JobCounts, Store, StoreBytes, StoreError},
+    store::{JobCounts, Store, StoreBytes, StoreError},
     workers::Node,
 };
 

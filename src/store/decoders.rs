@@ -223,7 +223,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
         codec::body_bytes(
             "",
             &AggregatedOperationRecord {
-                action: crate::store::chain::aggregated_operations::AggregatedAction::ExecuteBlocks,
+                action: crate::domain::AggregatedAction::ExecuteBlocks,
                 first: 1,
                 last: 2,
                 content_hash: [4; 32],

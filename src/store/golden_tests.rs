@@ -1,5 +1,6 @@
 //! The bytes of every stored record: they must not change, or existing folders cannot be read.
 
+use crate::domain::AggregatedAction;
 use crate::store::kv::codec;
 use std::fmt::Debug;
 

@@ -107,7 +107,7 @@ mod tests;
 mod view_registry;
 
 pub use chain::accounts::{AccountChange, AccountState};
-pub use chain::aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
+pub use chain::aggregated_operations::AggregatedOperationRecord;
 pub use chain::blocks::{BlockRecord, NewBlock, Quarantine};
 pub use chain::chain_store::ChainStore;
 pub use chain::genesis::GenesisRecord;

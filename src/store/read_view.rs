@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
+use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
-use crate::store::chain::aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
+use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
 use crate::store::durable::blob_reader::BlobReader;
 use crate::store::durable::blobs::BlobRef;
 use crate::store::error::StoreError;

@@ -3,10 +3,9 @@
 //! It is more than a transaction holds. A marker is made durable first, then every step can be repeated; a revert that was
 //! killed goes on at the next start, before anything else is done.
 
+use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
-use crate::store::chain::aggregated_operations::{
-    AggregatedAction, AggregatedOperationRecord, end as operations_end,
-};
+use crate::store::chain::aggregated_operations::{AggregatedOperationRecord, end as operations_end};
 use crate::store::chain::change_log::{ACCOUNTS, TREE};
 use crate::store::durable::blobs::BlobRef;
 use crate::store::error::StoreError;

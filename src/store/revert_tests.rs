@@ -1,5 +1,6 @@
 //! Reverts: whole, refused, interrupted.
 
+use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::keys;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::ManualClock;
+use crate::domain::AggregatedAction;
 use crate::tree::source::{Change, ChangeSet};
 
 /// 2026-01-01 in milliseconds.

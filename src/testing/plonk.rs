@@ -28,7 +28,7 @@ use num_bigint::BigUint;
 use sha2::{Digest, Sha256};
 
 use crate::crypto::{Fr, fr};
-use crate::domain::verification::{BlockKey, KeyTree, RescueTranscript};
+use crate::domain::proof::verification::{BlockKey, KeyTree, RescueTranscript};
 use crate::domain::{AggregatedProof, G1Point, SingleProof, SingleProofParts};
 
 type Params = PlonkCsWidth4WithNextStepParams;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::decoders::{DECODERS, SECRET, hmac};
 use crate::crypto::fr;
-use crate::domain::{ImportedBlock, ZkSyncOp, sample_aggregated_proof, sample_single_proof};
+use crate::domain::{ImportedBlock, sample_aggregated_proof, sample_single_proof};
 use crate::store::decoders as stored;
 use crate::tree::{AccountLeaf, record};
 
@@ -29,17 +29,11 @@ pub fn seeds(repository: &Path) -> BTreeMap<&'static str, Vec<Vec<u8>>> {
             add("account_updates", genesis.clone());
         }
     }
-    for ImportedBlock { block, accounts_updated } in &parsed {
+    for ImportedBlock { accounts_updated, .. } in &parsed {
         add("account_updates", serde_json::to_vec(accounts_updated).unwrap());
-        for op in block.ops() {
-            add("public_data", op.public_data().unwrap());
-        }
     }
     for operation in operations(&parsed) {
         add("aggregated_operation", serde_json::to_vec(&operation).unwrap());
-    }
-    for legacy in legacy_public_data() {
-        add("public_data", legacy);
     }
     for message in messages() {
         add("prover_messages", serde_json::to_vec(&message).unwrap());
@@ -135,19 +129,6 @@ fn operations(blocks: &[ImportedBlock]) -> Vec<Value> {
     ]
 }
 
-/// The first bytes that stand for an operation, at every length that an operation has before contracts version 6.
-fn legacy_public_data() -> Vec<Vec<u8>> {
-    let chunk = crate::domain::LEGACY_CHUNK_BYTES;
-    let candidates = (0..12u8).flat_map(|code| {
-        (1..12).map(move |chunks| {
-            let mut data = vec![0; chunks * chunk];
-            data[0] = code;
-            data
-        })
-    });
-    candidates.filter(|data| ZkSyncOp::from_legacy_public_data(data).is_ok()).collect()
-}
-
 fn messages() -> Vec<Value> {
     let single = sample_single_proof(&fr::from_u64(7), 1);
     let aggregated = sample_aggregated_proof(&[fr::from_u64(7)], 1);
@@ -165,7 +146,6 @@ fn messages() -> Vec<Value> {
         json!({"job_id": 0, "first_block": 0, "last_block": 0, "data": null}),
         json!({"job_id": 1, "first_block": 2, "last_block": 2, "data": {"BlockProof": [{"b": 1}, 26]}}),
         json!({"job_id": 1, "first_block": 2, "last_block": 2, "data": {"AggregatedBlockProof": [[single, 26]]}}),
-        json!({"single_proofs": [[single, 26]], "aggregated_proof": aggregated}),
     ]
 }
 

@@ -1,55 +1,59 @@
-//! The witness from a plan and a versioned tree: looks up roots and paths, decides nothing (spec 04 §3–7).
+//! Assembles the witness from a plan and a versioned tree: looks up roots and paths
+//! (docs/protocol/04-witness.md §3).
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::error::{Cause, WitnessError};
 use super::plan::{Args, Branch, Chunk, Plan, PlannedOp};
 use super::prover_data::{
     AccountWitness, BranchWitness, Element, Operation, OperationArguments, OperationBranch, ProverData,
     SignatureBits,
 };
 use super::signatures::SignatureData;
-use super::{Cause, WitnessError};
 use crate::crypto::{Fr, bits, fr};
 use crate::domain::{Block, CHUNK_BYTES, H256, public_input};
 use crate::tree::{AccountHeader, AccountTree, ChangeSet, LeafUpdate, Versions};
 
-/// Upper siblings of the fee account's balance tree that fees cannot change: all above the 2^10 processable tokens.
+/// Levels of the fee account's balance tree above the subtree of the 2^10 tokens in which fees are
+/// paid.
 const NON_PROCESSABLE_LEVELS: std::ops::Range<usize> = 10..32;
 
-/// A planned block with its tree versions, whose root and commitment are those the block claims.
+/// A planned block with its tree versions. Its root and commitment equal those of the block.
 pub struct Hashed {
     plan: Plan,
-    /// Shared with the blocks that were hashed together with it.
+    /// Shared with the blocks that were hashed together with this one.
     versions: Arc<Versions>,
     old_root: Fr,
     commitment: Fr,
 }
 
-/// A finished witness.
+/// An assembled witness.
 pub struct BlockWitness {
-    /// The witness itself.
+    /// The witness.
     pub prover_data: ProverData,
-    /// Number of its operations, the block's size in chunks.
+    /// Number of its operations, which equals the size of the block in chunks.
     pub operations: u32,
 }
 
-/// Computes every version of the tree within the block and compares root and commitment with the block's.
+/// Computes all versions of the tree within a block and compares root and commitment with those of
+/// the block.
 ///
 /// # Errors
-/// [`Cause::Root`], [`Cause::Commitment`], or the tree cannot be read.
+/// [`Cause::Root`] or [`Cause::Commitment`] if they differ, or if the tree cannot be read.
 pub fn hash(block: &Block, plan: Plan, tree: &AccountTree<'_>) -> Result<Hashed, WitnessError> {
     let number = block.block_number.0;
     let hashed = hash_run(vec![(block, plan)], tree)?.pop();
     hashed.ok_or(WitnessError { block: number, operation: None, cause: Cause::NoChunks })
 }
 
-/// [`hash`] of blocks in a row that one [`Planner`](super::plan::Planner) planned: their batches are joined, so that small blocks
-/// fill every lane, too. Gives those before the first block whose root or commitment does not come out.
+/// Hashes consecutive blocks of one [`Planner`](super::plan::Planner) as [`hash`] does, but in
+/// common batches, so that small blocks also fill all lanes. Returns the blocks before the first
+/// one whose root or commitment does not match.
 ///
 /// # Errors
-/// As [`hash`], if that is the very first block.
+/// Those of [`hash`] if the first block does not match.
 pub fn hash_run(run: Vec<(&Block, Plan)>, tree: &AccountTree<'_>) -> Result<Vec<Hashed>, WitnessError> {
     let fail = |block: &Block, cause| WitnessError { block: block.block_number.0, operation: None, cause };
     let Some((first, _)) = run.first() else { return Ok(Vec::new()) };
@@ -81,11 +85,11 @@ fn check_root(block: &Block, computed: &Fr) -> Result<(), Cause> {
     Err(Cause::Root { computed, claimed })
 }
 
-/// Compares the commitment a block claims with the one that follows from its data and the root before it; gives the
-/// circuit's public input (spec 04 §7).
+/// Compares the commitment of a block with the one computed from its data and the root before it.
+/// Returns the public input of the circuit (docs/protocol/04-witness.md §7).
 ///
 /// # Errors
-/// [`Cause::Commitment`], or an operation without public data.
+/// [`Cause::Commitment`] if they differ, or if the block has no public data.
 pub fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
     let H256(computed) = block.compute_commitment(old_root)?;
     if computed != block.block_commitment.0 {
@@ -96,12 +100,13 @@ pub fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
 }
 
 impl Hashed {
-    /// What the block changes in the stored tree.
+    /// Returns the changes that the block makes to the stored tree.
     pub fn delta(&self) -> ChangeSet {
         self.versions.change_set(self.plan.before, self.plan.last)
     }
 
-    /// Puts the witness together, on all cores. Where only its JSON is wanted, [`Hashed::write_json`] needs less memory.
+    /// Assembles the witness on all cores. [`Hashed::write_json`] needs less memory if only the
+    /// JSON is wanted.
     pub fn assemble(&self, block: &Block) -> BlockWitness {
         let mut prover_data = self.without_operations(block);
         let operations = self.plan.operations.par_iter().flat_map_iter(|op| self.operation(op));
@@ -114,7 +119,7 @@ impl Hashed {
         &self.plan
     }
 
-    /// The witness, but for its operations, of which it shows none.
+    /// Returns the witness without its operations.
     pub(super) fn without_operations(&self, block: &Block) -> ProverData {
         let (plan, versions) = (&self.plan, &self.versions);
         let audits = |version| {
@@ -138,10 +143,10 @@ impl Hashed {
         }
     }
 
-    /// The chunks of an operation.
+    /// Returns the chunks of an operation.
     pub(super) fn operation<'a>(&'a self, op: &'a PlannedOp) -> impl Iterator<Item = Operation> + 'a {
-        let args = arguments(&op.shown.args);
-        op.shown.chunks.iter().enumerate().map(move |(index, chunk)| {
+        let args = arguments(&op.args);
+        op.chunks.iter().enumerate().map(move |(index, chunk)| {
             let mut args = args.clone();
             (args.a, args.b) = (amount(chunk.a), amount(chunk.b));
             let data = op.public_data.chunks(CHUNK_BYTES).nth(index).unwrap_or(&[]);
@@ -151,16 +156,9 @@ impl Hashed {
         })
     }
 
-    /// A chunk of padding.
+    /// Returns a chunk of padding.
     pub(super) fn noop(&self) -> Operation {
-        let chunk = Chunk {
-            lhs: self.plan.noop,
-            rhs: self.plan.noop,
-            root: self.plan.operated,
-            a: 0,
-            b: 0,
-            signature: 0,
-        };
+        let chunk = Chunk::both(self.plan.noop, self.plan.operated);
         self.chunk(0, 0, fr::from_u64(0), arguments(&Args::default()), &chunk, &SignatureData::default())
     }
 
@@ -214,7 +212,7 @@ impl Hashed {
     }
 }
 
-/// All arguments but `a` and `b`, which are set chunk by chunk.
+/// Returns all arguments except `a` and `b`, which are set chunk by chunk.
 fn arguments(args: &Args) -> OperationArguments {
     let long = |value: u64| Element::from(fr::from_u64(value));
     let packed = |bytes: &[u8]| long(bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)));

@@ -2,32 +2,34 @@
 
 use thiserror::Error;
 
-use super::plan::StateError;
+use super::state::StateError;
 use crate::crypto::packed_float::PackError;
-use crate::domain::{AmountError, BlockError, OpError};
+use crate::domain::{AmountError, BlockError, WireError};
 use crate::tree::TreeError;
 
-/// A block that does not fit its state, its root or its commitment; or trouble reading the state.
+/// A block without a witness: it does not match the state, its root or its commitment, or the state
+/// cannot be read.
 #[derive(Debug, Error)]
 #[error("block {block}{}: {cause}", .operation.map(|(index, kind)| format!(", operation {index} ({kind})")).unwrap_or_default())]
 pub struct WitnessError {
     /// Number of the block.
     pub block: u32,
-    /// Position among the block's transactions, and kind, of the operation that does not fit, when it is one.
+    /// Position among the block's transactions and kind of the operation at fault; `None` if it is
+    /// the whole block.
     pub operation: Option<(usize, &'static str)>,
-    /// What is wrong.
+    /// The cause.
     #[source]
     pub cause: Cause,
 }
 
 impl WitnessError {
-    /// Whether the block itself is wrong, so that trying again cannot help.
+    /// Returns true if the block itself is at fault, so that a retry cannot succeed.
     pub fn is_permanent(&self) -> bool {
         !matches!(self.cause, Cause::State(_) | Cause::Tree(_))
     }
 }
 
-/// What is wrong with a block or an operation.
+/// Why a block or an operation has no witness.
 #[derive(Debug, Error)]
 pub enum Cause {
     /// The plain state could not be read.
@@ -36,7 +38,7 @@ pub enum Cause {
     /// The account tree could not be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// An amount or fee has no packed form.
+    /// A fee has no packed form.
     #[error("cannot be packed: {0}")]
     Pack(#[from] PackError),
     /// An amount exceeds 128 bits.
@@ -44,96 +46,96 @@ pub enum Cause {
     Amount(#[from] AmountError),
     /// The operation has no public data.
     #[error("public data: {0}")]
-    PublicData(#[from] OpError),
-    /// The block's public data cannot be put together.
+    PublicData(#[from] WireError),
+    /// The block has no public data.
     #[error(transparent)]
     Block(#[from] BlockError),
-    /// An account id outside the used subtree of 2^24 accounts.
+    /// An account id is outside of the used subtree of 2^24 accounts.
     #[error("account id {0} is above the largest account id 16777215")]
     AccountOutOfRange(u32),
-    /// An account that must be there is not.
+    /// A required account does not exist.
     #[error("account {0} does not exist")]
     UnknownAccount(u32),
-    /// The account at that id has another address than the operation says.
+    /// The account has another address than the operation claims.
     #[error("account {0} has another address than the operation")]
     AddressMismatch(u32),
-    /// The transaction's nonce is not the account's.
+    /// The nonce of the transaction differs from that of the account.
     #[error("nonce {nonce} of the transaction differs from nonce {expected} of account {account}")]
     NonceMismatch {
-        /// Account that signed.
+        /// Id of the signing account.
         account: u32,
-        /// Nonce in the transaction.
+        /// Nonce of the transaction.
         nonce: u32,
-        /// Nonce in the state.
+        /// Nonce of the account.
         expected: u32,
     },
-    /// A nonce that cannot grow.
-    #[error("nonce of account {0} is used up")]
+    /// A nonce would exceed 32 bits.
+    #[error("the nonce of account {0} cannot be raised any further")]
     NonceOverflow(u32),
-    /// An account would end with less than nothing.
-    #[error("account {account} holds {balance} of token {token}, {needed} are needed")]
+    /// A balance would become negative.
+    #[error("account {account} has a balance of {balance} in token {token}, but {needed} is required")]
     NotEnough {
-        /// The account.
+        /// Id of the account.
         account: u32,
-        /// The token.
+        /// Id of the token.
         token: u32,
-        /// What it holds.
+        /// Balance before.
         balance: u128,
-        /// What is taken from it.
+        /// Amount to subtract.
         needed: u128,
     },
-    /// A sum above 128 bits.
+    /// A sum exceeds 128 bits.
     #[error("an amount of token {token} at account {account} exceeds 128 bits")]
     Overflow {
-        /// The account.
+        /// Id of the account.
         account: u32,
-        /// The token.
+        /// Id of the token.
         token: u32,
     },
-    /// An NFT is minted without the account that numbers NFTs.
+    /// The account that counts NFTs does not exist.
     #[error("the NFT storage account 16777215 does not exist, so no NFT can be minted")]
     NoNftStorage,
-    /// The id a new NFT would get is taken, or a counter is out of range.
+    /// The id of the new NFT is in use, or a counter is out of range.
     #[error("the NFT counters of the state do not allow another NFT")]
     NftCounter,
     /// The operation is disabled in the protocol.
     #[error("this operation is disabled in the protocol")]
     Disabled,
-    /// Signed bytes too long for the circuit.
+    /// A signed message is too long for the circuit.
     #[error("the signed message of {0} bytes is longer than the circuit's 92")]
     MessageTooLong(usize),
-    /// More operations than fit.
+    /// The operations need more chunks than the block has.
     #[error("operations need {needed} chunks, the block has {size}")]
     TooManyChunks {
-        /// Chunks of all operations.
+        /// Number of chunks of all operations.
         needed: usize,
-        /// Chunks of the block.
+        /// Size of the block in chunks.
         size: usize,
     },
-    /// A block of no chunks has no witness.
+    /// The block has no chunks.
     #[error("the block has no chunks")]
     NoChunks,
     /// The outcomes of the signature checks do not belong to this block.
-    #[error("the signature outcomes kept with the block do not fit it")]
+    #[error("the stored outcomes of the signature checks do not belong to this block")]
     SignatureOutcomes,
-    /// The computed root is not the block's.
+    /// The computed root differs from that of the block.
     #[error(
         "Root hash in witness accumulator doesn't match block root hash: computed {computed}, block says {claimed}"
     )]
     Root {
         /// Root after all operations and fees, 64 hex digits.
         computed: String,
-        /// Root in the block.
+        /// Root of the block.
         claimed: String,
     },
-    /// The computed commitment is not the block's.
+    /// The computed commitment differs from that of the block.
     #[error(
         "Witness accumulator and server have different commitment: computed {computed}, block says {claimed}"
     )]
     Commitment {
-        /// Commitment to the block's public data, 64 hex digits.
+        /// Computed commitment, 64 hex digits.
         computed: String,
-        /// Commitment in the block.
+        /// Commitment of the block.
         claimed: String,
     },
 }

@@ -1,23 +1,24 @@
-//! The JSON of a witness, written straight from plan and versions: the [`ProverData`](super::ProverData) of a large block is
-//! never in memory as a whole.
+//! The JSON of a witness, written directly from plan and versions: the
+//! [`ProverData`](super::ProverData) of a large block is never in memory as a whole.
 
 use std::io::{self, Write};
 
 use rayon::prelude::*;
 
-use super::Hashed;
+use super::assemble::Hashed;
 use super::plan::PlannedOp;
 use crate::domain::Block;
 
-/// What the operations follow in the JSON.
+/// The bytes before the operations.
 const OPERATIONS: &[u8] = br#""operations":["#;
 
-/// Operations that are written in one go: enough for all cores, and few enough for their JSON to stay in the cache.
+/// Number of operations serialised together: enough for all cores, and few enough that their JSON
+/// stays in the cache.
 const BATCH: usize = 32;
 
 impl Hashed {
-    /// Writes the JSON of what [`assemble`](Hashed::assemble) gives, byte for byte. All cores serialise operations, while what
-    /// they have finished goes to `out`.
+    /// Writes the JSON of the witness, the same bytes as that of [`assemble`](Hashed::assemble).
+    /// All cores serialise a batch of operations while the batch before it is written to `out`.
     ///
     /// # Errors
     /// Those of `out`.
@@ -42,7 +43,7 @@ impl Hashed {
         out.write_all(tail)
     }
 
-    /// The chunks of an operation, separated by commas.
+    /// Returns the JSON of the chunks of an operation, separated by commas.
     fn chunks_json(&self, op: &PlannedOp) -> io::Result<Vec<u8>> {
         let mut json = Vec::new();
         let mut list = List { out: &mut json, begun: false };
@@ -54,14 +55,14 @@ impl Hashed {
     }
 }
 
-/// The items of a JSON array.
+/// Writes the items of a JSON array.
 struct List<'a, W> {
     out: &'a mut W,
     begun: bool,
 }
 
 impl<W: Write> List<'_, W> {
-    /// What goes before the next item.
+    /// Writes the comma before the next item.
     fn begin(&mut self) -> io::Result<()> {
         if std::mem::replace(&mut self.begun, true) { self.out.write_all(b",") } else { Ok(()) }
     }

@@ -1,5 +1,5 @@
-//! The JSON of a witness (spec 02 §11). Keys are in alphabetical order: that is how the reference's stored witnesses are
-//! written. Readers take them in any order.
+//! The JSON of a witness (docs/protocol/02-types-json.md §11). Keys are written in alphabetical
+//! order, as in the stored witnesses of the reference, and read in any order.
 
 use std::fmt;
 
@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::crypto::{Fr, fr};
 
-/// A field element of the witness: 64 hex digits, or `null`. Never `null` in a witness that was built here.
+/// A field element of the witness: 64 hex digits, or `null`. Never `null` in a witness of this
+/// server.
 ///
 /// A newtype rather than an `Option` so that a missing key is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +22,13 @@ impl From<Fr> for Element {
     }
 }
 
-/// Zero as written.
+/// The digits of zero.
 const ZERO: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 impl Serialize for Element {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(value) = &self.0 else { return serializer.serialize_none() };
-        // Two elements of three.
+        // Fast path: two of three elements are zero.
         if value.is_zero() {
             return serializer.serialize_str(ZERO);
         }
@@ -52,28 +53,28 @@ impl<'de> Deserialize<'de> for Element {
                 Ok(Element(None))
             }
         }
-        // Not as an `Option`: serde would read a missing key as `None`.
+        // serde would read a missing key of an `Option` as `None`.
         deserializer.deserialize_any(Digits)
     }
 }
 
-/// Bits of a packed point or scalar, 256 of them.
+/// The 256 bits of a packed point or scalar.
 pub type Bits = Vec<Option<bool>>;
 
-/// Witness of a block: what a prover needs.
+/// Witness of a block, the input of a prover.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names are those of the circuit; spec 04 says how each is computed
+#[allow(missing_docs)] // names of the circuit; docs/protocol/04-witness.md defines each
 pub struct ProverData {
     pub block_number: Element,
     pub block_timestamp: Element,
     pub initial_used_subtree_root: Element,
     pub new_root: Element,
     pub old_root: Element,
-    /// As many as the block has chunks.
+    /// One per chunk.
     pub operations: Vec<Operation>,
     pub public_data_commitment: Element,
     pub validator_account: AccountWitness,
-    /// The id of the fee account.
+    /// Id of the fee account.
     pub validator_address: Element,
     /// 32 items.
     pub validator_audit_path: Vec<Element>,
@@ -103,7 +104,7 @@ pub struct Operation {
     pub tx_type: Element,
 }
 
-/// A signature in bits.
+/// A signature as bits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // the names are those of the circuit
 pub struct SignatureBits {
@@ -149,13 +150,13 @@ pub struct OperationArguments {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // the names are those of the circuit
 pub struct OperationBranch {
-    /// The account's id.
+    /// Id of the account.
     pub address: Element,
     pub token: Element,
     pub witness: BranchWitness,
 }
 
-/// What a side shows of its account.
+/// The account, balance and paths of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // the names are those of the circuit
 pub struct BranchWitness {
@@ -181,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn null_is_read_and_written_but_a_missing_key_is_an_error() {
+    fn null_is_read_and_written_but_a_missing_key_is_refused() {
         let json = r#"{"address":null,"nonce":null,"pub_key_hash":"00000000000000000000000000000000000000000000000000000000000000ff"}"#;
         let witness: AccountWitness = serde_json::from_str(json).unwrap();
         assert_eq!(witness.pub_key_hash, Element::from(fr::from_u64(255)));

@@ -1,28 +1,29 @@
-//! Which bytes of a transaction were signed, and how the witness shows them (spec 04 §3.3).
+//! Signature checks, and signatures as the witness shows them (docs/protocol/04-witness.md §3.3).
 //!
-//! For four kinds of transaction the witness depends on which form its signature verifies over. That is checked
-//! once, when a block is imported, and kept with it as one byte a transaction.
+//! For four kinds of transactions the witness depends on the form over which the signature is
+//! valid. This is checked once, when a block is imported, and stored with the block as one byte per
+//! transaction.
 
 use rayon::prelude::*;
 
-use super::Cause;
+use super::error::Cause;
 use crate::crypto::{Fr, bits};
 use crate::domain::{Block, ExecutedOperations, SignedForms, TxSignature, TxVersion, ZkSyncOp};
 
-/// Longest message the circuit hashes, exclusive bound in bytes: 736 bits.
+/// Size of the message in the circuit in bytes: 736 bits. Signed messages are shorter.
 const MESSAGE_BYTES: usize = 92;
 
-/// Outcome of checking a transaction's signature.
+/// Outcome of the check of a transaction's signature. Stored by number: frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum SignatureCheck {
-    /// The witness does not depend on it.
+    /// Not checked: the witness does not depend on it.
     NotNeeded = 0,
-    /// Valid over the legacy bytes.
+    /// Valid over the legacy form.
     Legacy = 1,
-    /// Valid over the current bytes.
+    /// Valid over the current form.
     V1 = 2,
-    /// Valid over neither: the message shown is empty.
+    /// Valid over neither form: the witness shows an empty message.
     Invalid = 3,
 }
 
@@ -37,10 +38,12 @@ impl TryFrom<u8> for SignatureCheck {
     }
 }
 
-/// Signatures that one thread checks together: enough to fill the lanes of a batch of hashes, few enough to share the block.
+/// Number of signatures that one thread checks together: enough to fill the lanes of a batch of
+/// hashes, and few enough to distribute a block over all cores.
 const BATCH: usize = 32;
 
-/// Checks the signatures of a block on all cores; one outcome for each of its transactions, failed ones included.
+/// Checks the signatures of a block on all cores. Returns one outcome per transaction, failed
+/// transactions included.
 pub fn check_signatures(block: &Block) -> Vec<SignatureCheck> {
     let mut outcomes = vec![SignatureCheck::NotNeeded; block.block_transactions.len()];
     let (slots, forms): (Vec<usize>, Vec<SignedForms>) = block
@@ -61,7 +64,8 @@ pub fn check_signatures(block: &Block) -> Vec<SignatureCheck> {
     outcomes
 }
 
-/// The signed forms of a transaction whose witness depends on which of them was signed.
+/// Returns the signed forms of a transaction whose witness depends on the signed form; `None` for
+/// other transactions.
 pub fn checked_forms(executed: &ExecutedOperations) -> Option<SignedForms> {
     match executed.op()? {
         ZkSyncOp::Transfer(op) => Some(op.tx.signed_forms()),
@@ -73,16 +77,17 @@ pub fn checked_forms(executed: &ExecutedOperations) -> Option<SignedForms> {
     }
 }
 
-/// A signature as the circuit reads it.
+/// A signature in the form of the circuit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignatureData {
-    /// Packed public key; its bits are shown most significant first in each byte.
+    /// Packed public key; the witness shows the most significant bit of each byte first.
     pub pub_key: [u8; 32],
     /// Packed point R.
     pub r: [u8; 32],
     /// Scalar S, little-endian.
     pub s: [u8; 32],
-    /// The signed message, zero-padded to 736 bits, in groups of 253; `None` when there is no signature at all.
+    /// The signed message, padded with zeros to 736 bits, in groups of 253; `None` for operations
+    /// without a signature.
     pub message: Option<[Fr; 3]>,
 }
 
@@ -101,8 +106,8 @@ impl SignatureData {
     }
 }
 
-/// The signatures an operation shows, in the order its chunks refer to them.
-pub fn of(op: &ZkSyncOp, check: SignatureCheck) -> Result<Vec<SignatureData>, Cause> {
+/// Returns the signatures that an operation shows, in the order in which its chunks refer to them.
+pub(super) fn of(op: &ZkSyncOp, check: SignatureCheck) -> Result<Vec<SignatureData>, Cause> {
     macro_rules! versioned {
         ($tx:expr) => {
             match check {

@@ -1,4 +1,4 @@
-//! Every chain of `tests/vectors/chains`, plan to JSON, byte for byte.
+//! All chains of `tests/vectors/chains`, from the plan to the JSON, byte for byte.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ fn check(chain: &Path, genesis_file: &Path, blocks: &Path) -> usize {
         assert_eq!(assembled.operations as usize, block.block_chunks_size);
         assert!(
             witness == serde_json::to_vec(&assembled.prover_data).unwrap(),
-            "{}: two forms of block {}",
+            "{}: the JSON of block {} differs from the assembled witness",
             chain.display(),
             block.block_number
         );
@@ -74,16 +74,16 @@ fn check(chain: &Path, genesis_file: &Path, blocks: &Path) -> usize {
             ours.operations.clear();
             theirs.operations.clear();
             assert_eq!(ours, theirs, "{}: block {}", chain.display(), block.block_number);
-            panic!("{}: block {} differs in its form of its operations", chain.display(), block.block_number);
+            panic!("{}: block {} differs only in the bytes of its JSON", chain.display(), block.block_number);
         }
         memory.apply(&hashed.delta());
     }
     expected.len()
 }
 
-/// The blocks of the mixed chain, hashed in runs of several, and with a wrong root in the middle of a run.
+/// Hashes the blocks of the mixed chain in runs, one of which has a wrong root in the middle.
 #[test]
-fn blocks_hashed_together_have_the_same_witnesses() {
+fn blocks_that_are_hashed_together_have_the_same_witnesses() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sample = root.join("data/sample-chain");
     let expected = files(&root.join("tests/vectors/chains/chain_mixed/expected"));
@@ -118,7 +118,7 @@ fn blocks_hashed_together_have_the_same_witnesses() {
 }
 
 #[test]
-fn witnesses_equal_those_of_the_reference() {
+fn witnesses_equal_the_reference() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sample = root.join("data/sample-chain");
     let mut blocks = 0;

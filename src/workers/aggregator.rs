@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::import::{self, ImportError};
+use crate::domain::AggregatedAction;
 use crate::domain::{AggregatedOperation, ImportedBlock};
-use crate::store::{AggregatedAction, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// See the module.
 pub struct Aggregator {

@@ -5,8 +5,8 @@ use thiserror::Error;
 pub use super::genesis::import as genesis;
 use super::state::{self, UpdateError, Updated};
 use crate::crypto::{Fr, fr};
-use crate::domain::{AggregatedActionType, AggregatedOperation, AmountError, Block, ImportedBlock};
-use crate::store::{AggregatedAction, BlockRecord, NewBlock, PutOutcome, Quarantine, Store, StoreError};
+use crate::domain::{AggregatedOperation, AmountError, Block, ImportedBlock};
+use crate::store::{BlockRecord, NewBlock, PutOutcome, Quarantine, Store, StoreError};
 use crate::tree::TreeError;
 use crate::witness::{Cause, SignatureCheck, WitnessError, assemble, check_signatures, plan};
 
@@ -182,21 +182,12 @@ pub fn put_operation(store: &Store, operation: &AggregatedOperation) -> Result<I
     let canonical = serde_json::to_vec(operation).map_err(json)?;
     let content_hash = *blake3::hash(&canonical).as_bytes();
     Ok(stored(store.chain().put_aggregated_operation(
-        action(operation),
+        operation.action(),
         first,
         last,
         content_hash,
         &canonical,
     )?))
-}
-
-fn action(operation: &AggregatedOperation) -> AggregatedAction {
-    match operation.action() {
-        AggregatedActionType::CommitBlocks => AggregatedAction::CommitBlocks,
-        AggregatedActionType::CreateProofBlocks => AggregatedAction::CreateProofBlocks,
-        AggregatedActionType::PublishProofBlocksOnchain => AggregatedAction::PublishProofBlocksOnchain,
-        AggregatedActionType::ExecuteBlocks => AggregatedAction::ExecuteBlocks,
-    }
 }
 
 fn stored(outcome: PutOutcome) -> Imported {

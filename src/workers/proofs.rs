@@ -8,7 +8,7 @@ use super::verification_keys::CircuitId;
 use super::verifier::Verifier;
 use crate::crypto::Fr;
 use crate::domain::job::JobType;
-use crate::domain::verification::NotVerified;
+use crate::domain::proof::verification::NotVerified;
 use crate::domain::{
     AggregatedProof, H256, JobResultData, ProofError, ProverOutputRequest, SingleProof, public_input,
 };

@@ -16,9 +16,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::import::{self, ImportError, Imported};
 use super::proofs::{self, PublishRefused};
 use super::state::UpdateError;
+use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
 use crate::domain::{AggregatedOperation, AggregatedProof, ImportedBlock, SingleProof};
-use crate::store::{AggregatedAction, KeptProof, PublishError, Store, StoreError};
+use crate::store::{KeptProof, PublishError, Store, StoreError};
 
 /// What a store is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

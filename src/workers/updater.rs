@@ -8,8 +8,9 @@ use tracing::{debug, info, warn};
 use super::aggregator::Aggregator;
 use super::options::NodeOptions;
 use super::wakeup::Wakeup;
+use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
-use crate::store::{AddJob, AggregatedAction, Store, StoreError};
+use crate::store::{AddJob, Store, StoreError};
 
 /// See the module.
 pub struct Updater {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tracing::info;
 
 use crate::crypto::fr;
-use crate::domain::verification::{AggregationKey, BlockKey, KeyError, KeyTree, NotVerified};
+use crate::domain::proof::verification::{AggregationKey, BlockKey, KeyError, KeyTree, NotVerified};
 use crate::domain::{AggregatedProof, SingleProof};
 
 /// Longest key file that is read, in bytes: more than keys of either kind have, so that a longer file is

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
 use super::verification_keys::{CircuitId, KeysError, VerificationKeys};
-use crate::domain::verification::NotVerified;
+use crate::domain::proof::verification::NotVerified;
 use crate::domain::{AggregatedProof, SingleProof};
 
 /// Number of proofs that may wait for verification. A proof behind more than these would not be answered

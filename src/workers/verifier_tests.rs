@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::verification_keys::{CircuitId, KeysError};
 use super::verifier::{MAX_WAITING, TooManyWaiting, Verifier};
 use crate::crypto::fr;
-use crate::domain::verification::NotVerified;
+use crate::domain::proof::verification::NotVerified;
 use crate::domain::{sample_aggregated_proof, sample_single_proof};
 use crate::testing::plonk::{AggregateProver, BlockProver};
 

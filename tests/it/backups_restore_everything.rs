@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zksync_witness_server::crypto::Fr;
+use zksync_witness_server::domain::AggregatedAction;
 use zksync_witness_server::domain::job::JobStatus;
 use zksync_witness_server::domain::job::JobType::Single;
 use zksync_witness_server::domain::{
     AggregatedOperation, ImportedBlock, public_input, sample_aggregated_proof, sample_single_proof,
 };
-use zksync_witness_server::store::{AggregatedAction, Store, StoreOptions};
+use zksync_witness_server::store::{Store, StoreOptions};
 use zksync_witness_server::testing::ChainBuilder;
 
 use crate::support::{SECRET, Server, run, run_badly, run_well, until, vectors};

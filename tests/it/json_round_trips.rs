@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use zksync_witness_server::crypto::fr;
 use zksync_witness_server::domain::{
     AccountMap, AggregatedOperation, AggregatedProof, AggregatedProofParts, CHUNK_BYTES,
-    EncodedAggregatedProof, EncodedSingleProof, ImportedBlock, ProverInputRequest, ProverInputResponse,
-    ProverOutputRequest, ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, SingleProof,
-    WorkingOn, ZkSyncOp, public_input,
+    EncodedAggregatedProof, ImportedBlock, ProverInputRequest, ProverInputResponse, ProverOutputRequest,
+    ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, SingleProof, WorkingOn, public_input,
 };
 
 fn vectors() -> PathBuf {
@@ -73,9 +72,6 @@ fn commitments_and_gas_limits_are_the_references() {
             for op in block.ops() {
                 let data = op.public_data().unwrap();
                 assert_eq!(data.len(), op.chunks() * CHUNK_BYTES);
-                let decoded = ZkSyncOp::from_public_data(&data).unwrap();
-                assert_eq!(decoded.public_data().unwrap(), data, "{}", file.display());
-                assert_eq!(decoded.withdrawal_data(), op.withdrawal_data());
             }
         }
     }
@@ -133,10 +129,6 @@ fn proofs_parse_and_encode_as_the_reference() {
         assert_eq!(SingleProof::from(&parts), proof);
         inputs.extend(parts.inputs);
     }
-    let proof = assert_round_trip::<SingleProof>(&protocol("single_proof_block1"));
-    let encoded = assert_round_trip::<EncodedSingleProof>(&protocol("encoded_single_proof"));
-    assert_eq!(proof.encode().unwrap(), encoded);
-
     let proof = assert_round_trip::<AggregatedProof>(&protocol("aggregated_proof"));
     let parts = proof.validate().unwrap();
     assert_eq!(proof.individual_vk_inputs, inputs);

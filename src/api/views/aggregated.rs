@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::AggregatedActionType;
+use crate::domain::AggregatedAction;
 
 /// An aggregated operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AggregatedOperationView {
     /// Its action.
-    pub action: AggregatedActionType,
+    pub action: AggregatedAction,
     /// First block.
     pub first_block: u32,
     /// Last block.

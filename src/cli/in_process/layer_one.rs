@@ -10,8 +10,9 @@ use tokio::sync::watch;
 use crate::api::paths;
 use crate::cli::CliError;
 use crate::client::Client;
+use crate::domain::AggregatedAction;
 use crate::domain::{AggregatedOperation, AggregatedProof};
-use crate::store::{AggregatedAction, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// How often new aggregated proofs are looked for.
 const LOOK: Duration = Duration::from_millis(50);

@@ -10,7 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Stage;
 use crate::cli::tell;
-use crate::store::{AggregatedAction, Store, StoreError};
+use crate::domain::AggregatedAction;
+use crate::store::{Store, StoreError};
 
 /// Quarantined blocks that are looked at; the first one is the one that matters.
 const QUARANTINED: usize = 1;

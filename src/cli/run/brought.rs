@@ -1,7 +1,7 @@
 //! What a chain folder brings in aggregated operations, and what is left to the run.
 
 use crate::chain_folder::ChainFolder;
-use crate::domain::{AggregatedActionType, AggregatedOperation};
+use crate::domain::{AggregatedAction, AggregatedOperation};
 
 /// See the module.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,9 +37,9 @@ impl Brought {
     fn add(&mut self, operation: &AggregatedOperation) {
         let (first, last) = operation.block_range();
         match operation.action() {
-            AggregatedActionType::CommitBlocks => {}
-            AggregatedActionType::CreateProofBlocks => self.proofs.push((first.0, last.0)),
-            AggregatedActionType::PublishProofBlocksOnchain | AggregatedActionType::ExecuteBlocks => {
+            AggregatedAction::CommitBlocks => {}
+            AggregatedAction::CreateProofBlocks => self.proofs.push((first.0, last.0)),
+            AggregatedAction::PublishProofBlocksOnchain | AggregatedAction::ExecuteBlocks => {
                 self.layer_one = true;
             }
         }

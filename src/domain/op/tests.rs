@@ -1,14 +1,15 @@
-//! Layouts against the table of spec 03 §2, and properties that hold for every operation.
+//! Layouts against the table of docs/protocol/03-operations.md §2, and properties of every
+//! operation.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::*;
+use crate::domain::op::*;
 use crate::domain::*;
-use proptest::prelude::*;
+use num_bigint::BigUint;
 
 const A: &str = "0x2a0a81e257a2f5d6ed4f07b81dbda09f107bd026";
 const B: &str = "0x21abaed8712072e918632259780e587698ef58da";
 
-/// Smallest JSON of a transaction signature.
+/// Returns the JSON of an unsigned transaction's signature.
 fn signature() -> serde_json::Value {
     serde_json::to_value(TxSignature::default()).unwrap()
 }
@@ -27,7 +28,7 @@ fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(&text.replace("@A", A).replace("@B", B)).unwrap()
 }
 
-/// The table of spec 03 §2.
+/// Returns the table of docs/protocol/03-operations.md §2.
 pub(in crate::domain) fn table() -> Vec<(ZkSyncOp, &'static str)> {
     let transfer =
         r#""tx":{"accountId":1,"from":"@A","to":"@B","token":42,"amount":"42","fee":"42","nonce":0}"#;
@@ -74,7 +75,7 @@ pub(in crate::domain) fn table() -> Vec<(ZkSyncOp, &'static str)> {
 }
 
 #[test]
-fn public_data_is_that_of_the_table() {
+fn public_data_equals_the_table() {
     for (op, hex) in table() {
         assert_eq!(hex::encode(op.public_data().unwrap()), hex, "{}", op.kind());
         assert_eq!(hex.len() / 2, op.chunks() * CHUNK_BYTES);
@@ -83,18 +84,7 @@ fn public_data_is_that_of_the_table() {
 }
 
 #[test]
-fn public_data_is_decoded() {
-    for (op, hex) in table() {
-        let decoded = ZkSyncOp::from_public_data(&hex::decode(hex).unwrap()).unwrap();
-        assert_eq!(decoded.kind(), op.kind());
-        assert_eq!(hex::encode(decoded.public_data().unwrap()), hex);
-        assert_eq!(decoded.updated_account_ids(), op.updated_account_ids());
-        assert_eq!(decoded.fee(), op.fee());
-    }
-}
-
-#[test]
-fn full_exit_is_decoded_where_it_was_encoded() {
+fn public_data_of_a_full_exit_has_the_nft_behind_the_amount() {
     let mut exit = FullExitOp {
         priority_op: FullExit {
             account_id: AccountId(1),
@@ -109,62 +99,34 @@ fn full_exit_is_decoded_where_it_was_encoded() {
         content_hash: Some(H256([6; 32])),
     };
     let data = exit.public_data().unwrap();
-    assert_eq!(data.len(), 110);
-    assert_eq!(FullExitOp::from_public_data(&data), Ok(exit.clone()));
+    let nft = format!("00000003{}00000005{}", "04".repeat(20), "06".repeat(32));
+    assert_eq!(
+        hex::encode(&data),
+        format!("0600000001{}00011170{:032x}{nft}{}", "02".repeat(20), 1, "00".repeat(5))
+    );
     exit.priority_op.is_legacy = true;
     assert_eq!((exit.chunks(), exit.public_data().unwrap()), (6, data));
 }
 
 #[test]
-fn withdraw_nft_is_decoded() {
-    let mut data = vec![0x0a];
-    data.extend((1..=94).collect::<Vec<u8>>());
-    data.extend([0; 5]);
-    // The packed fee must be one that packs to itself.
-    data[93..95].copy_from_slice(&[0x05, 0x40]);
-    let op = ZkSyncOp::from_public_data(&data).unwrap();
-    assert_eq!(op.public_data().unwrap(), data);
-    let ZkSyncOp::WithdrawNFT(op) = op else { panic!() };
-    assert_eq!(op.tx.token, TokenId(u32::from_be_bytes([85, 86, 87, 88])));
-    assert_eq!(hex::encode(op.withdrawal_data()), format!("01{}55565758", hex::encode(op.tx.to.0)));
+fn public_data_of_a_withdrawn_nft_has_its_creator_and_content() {
+    let op = op(json(&format!(
+        r#"{{"type":"WithdrawNFT","tx":{{"accountId":1,"from":"@A","to":"@B","token":70000,"feeToken":2,"fee":"42","nonce":0,"validFrom":0,"validUntil":1}},"creator_id":3,"creator_address":"@A","serial_id":5,"content_hash":"0x{}"}}"#,
+        "06".repeat(32)
+    )));
+    let (to, creator) = (&B[2..], &A[2..]);
+    assert_eq!(
+        hex::encode(op.public_data().unwrap()),
+        format!(
+            "0a0000000100000003{creator}00000005{}{to}00011170000000020540{}",
+            "06".repeat(32),
+            "00".repeat(5)
+        )
+    );
 }
 
 #[test]
-fn legacy_public_data_has_short_tokens() {
-    let transfer = hex::decode("0500000001002a0000000200000005400540").unwrap();
-    let ZkSyncOp::Transfer(op) = ZkSyncOp::from_legacy_public_data(&transfer).unwrap() else { panic!() };
-    assert_eq!((op.from, op.to, op.tx.token), (AccountId(1), AccountId(2), TokenId(42)));
-    assert_eq!((op.tx.amount, op.tx.fee), (42u8.into(), 42u8.into()));
-    let exit = format!("06{:08x}{}{:04x}{:032x}{}", 7, "11".repeat(20), 9, 10, "00".repeat(11));
-    let ZkSyncOp::FullExit(op) = ZkSyncOp::from_legacy_public_data(&hex::decode(exit).unwrap()).unwrap()
-    else {
-        panic!()
-    };
-    assert_eq!((op.priority_op.token, op.withdraw_amount.clone()), (TokenId(9), Some(10u8.into())));
-    assert_eq!(op.chunks(), 6);
-    for code in [0x09, 0x0a, 0x0b, 0x0c] {
-        assert_eq!(ZkSyncOp::from_legacy_public_data(&[code]), Err(OpError::UnknownOperation(code)));
-    }
-}
-
-#[test]
-fn bad_public_data_is_refused() {
-    assert_eq!(ZkSyncOp::from_public_data(&[]), Err(OpError::Empty));
-    assert_eq!(ZkSyncOp::from_public_data(&[0x0c]), Err(OpError::UnknownOperation(0x0c)));
-    assert_eq!(ZkSyncOp::from_public_data(&[1; 10]), Err(OpError::Length { expected: 60, actual: 10 }));
-    assert_eq!(ZkSyncOp::from_public_data(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]), Err(OpError::NonZeroNoop));
-    let mut overflowing = vec![0xff; 20];
-    overflowing[0] = 0x05;
-    assert_eq!(ZkSyncOp::from_public_data(&overflowing), Err(OpError::Unpack));
-    // A ChangePubKey may come without its padding.
-    let mut short = vec![0; 55];
-    short[0] = 0x07;
-    assert!(ZkSyncOp::from_public_data(&short).is_ok());
-    assert!(ZkSyncOp::from_public_data(&short[..54]).is_err());
-}
-
-#[test]
-fn amounts_that_do_not_fit_are_errors() {
+fn amounts_above_the_size_of_their_field_are_refused() {
     let too_big = (BigUint::from(1u8) << 128u32).to_string();
     for (op, _) in table() {
         let text = serde_json::to_string(&op).unwrap();
@@ -182,83 +144,26 @@ fn amounts_that_do_not_fit_are_errors() {
 }
 
 #[test]
-fn flags_are_those_of_the_overview() {
-    let flags: Vec<_> =
-        table().iter().map(|(op, _)| (op.kind(), op.is_onchain(), op.is_processable_onchain())).collect();
+fn onchain_operations_are_those_of_the_overview() {
+    let flags: Vec<_> = table().iter().map(|(op, _)| (op.kind(), op.is_onchain())).collect();
     assert_eq!(
         flags,
         [
-            ("Deposit", true, false),
-            ("Transfer", false, false),
-            ("TransferToNew", false, false),
-            ("Withdraw", true, true),
-            ("ChangePubKeyOffchain", true, false),
-            ("ForcedExit", true, true),
-            ("MintNFTOp", false, false),
-            ("Swap", false, false),
+            ("Deposit", true),
+            ("Transfer", false),
+            ("TransferToNew", false),
+            ("Withdraw", true),
+            ("ChangePubKeyOffchain", true),
+            ("ForcedExit", true),
+            ("MintNFTOp", false),
+            ("Swap", false),
         ]
     );
 }
 
 #[test]
-fn eth_witness_depends_on_the_authorisation() {
-    let (ZkSyncOp::ChangePubKeyOffchain(op), _) = table().swap_remove(4) else { panic!() };
-    let witness = |json: serde_json::Value| {
-        let mut tx = op.tx.clone();
-        tx.eth_auth_data = serde_json::from_value(json).unwrap();
-        hex::encode(tx.eth_witness())
-    };
-    let eth = format!("0x{}1b", "33".repeat(64));
-    let (a, h) = (A, format!("0x{}", "44".repeat(32)));
-    assert_eq!(witness(serde_json::json!({"type": "Onchain"})), "");
-    assert_eq!(witness(serde_json::json!(null)), "");
-    assert_eq!(
-        witness(serde_json::json!({"type": "ECDSA", "ethSignature": eth})),
-        format!("00{}", &eth[2..])
-    );
-    assert_eq!(
-        witness(serde_json::json!({"type": "EIP712", "ethSignature": eth, "batchHash": h})),
-        format!("04{}", &eth[2..])
-    );
-    assert_eq!(
-        witness(serde_json::json!({"type": "CREATE2", "creatorAddress": a, "saltArg": h, "codeHash": h})),
-        format!("01{}{}{}", &a[2..], &h[2..], &h[2..])
-    );
-    let mut old = op.tx.clone();
-    old.eth_signature = Some(eth.parse().unwrap());
-    assert_eq!(hex::encode(old.eth_witness()), format!("02{}", &eth[2..]));
-    for (op, _) in table() {
-        assert_eq!(op.eth_witness().is_some(), op.kind() == "ChangePubKeyOffchain");
-    }
-}
-
-#[test]
-fn noop_is_read_with_unknown_keys() {
+fn a_noop_with_unknown_keys_is_read() {
     let noop: ZkSyncOp = serde_json::from_str(r#"{"type":"Noop","x":1}"#).unwrap();
     assert_eq!(serde_json::to_string(&noop).unwrap(), r#"{"type":"Noop"}"#);
-}
-
-proptest! {
-    #[test]
-    fn arbitrary_public_data_is_decoded_or_refused(code in 0u8..14, rest in proptest::collection::vec(any::<u8>(), 0..120)) {
-        let data = [&[code][..], &rest].concat();
-        let _ = ZkSyncOp::from_public_data(&data);
-        let _ = ZkSyncOp::from_legacy_public_data(&data);
-    }
-
-    #[test]
-    fn right_length_decodes_unless_a_packed_value_overflows(code in 1u8..12, fill: [u8; 110]) {
-        let length = [10, 60, 60, 60, 10, 20, 110, 60, 60, 50, 100, 50][code as usize];
-        let mut data = fill[..length].to_vec();
-        data[0] = code;
-        match ZkSyncOp::from_public_data(&data) {
-            Ok(op) => {
-                // What was decoded has the same public data again, once packed values are in their canonical form.
-                let again = op.public_data().unwrap();
-                let decoded = ZkSyncOp::from_public_data(&again).unwrap();
-                prop_assert_eq!(decoded, op);
-            }
-            Err(error) => prop_assert_eq!(error, OpError::Unpack),
-        }
-    }
+    assert_eq!(noop.public_data().unwrap(), [0; CHUNK_BYTES]);
 }

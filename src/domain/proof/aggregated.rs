@@ -1,24 +1,24 @@
-//! Proof of a range of blocks (spec 02 §10).
+//! Proof of a range of blocks (docs/protocol/02-types-json.md §10).
 
 use super::codec::{ProofError, Reader, Writer, check_count};
-use super::{EncodedAggregatedProof, G1Point, base64_bytes, fr_list, words, words_of_points};
+use super::json::{base64_bytes, fr_list};
+use super::point::G1Point;
 use crate::crypto::Fr;
-use crate::domain::U256;
 use serde::{Deserialize, Serialize};
 
-/// Limbs of the aggregated points: two points of two coordinates of four limbs.
+/// Number of limbs of the aggregated points: two points of two coordinates of four limbs.
 const LIMBS: usize = 16;
 
-/// A proof as its bytes, unchecked, with what it says of the single proofs.
+/// A proof as unchecked bytes, with its claims about the single proofs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AggregatedProof {
-    /// Byte form of [`AggregatedProofParts`]; JSON is base64.
+    /// Byte form of [`AggregatedProofParts`]; JSON is its base64.
     #[serde(with = "base64_bytes")]
     pub proof: Vec<u8>,
     /// Public inputs of the single proofs.
     #[serde(with = "fr_list")]
     pub individual_vk_inputs: Vec<Fr>,
-    /// Verification keys of the single proofs, by index.
+    /// Indices of the verification keys of the single proofs.
     pub individual_vk_idxs: Vec<usize>,
     /// Limbs of the aggregated points.
     #[serde(with = "fr_list")]
@@ -27,7 +27,7 @@ pub struct AggregatedProof {
 
 /// Fields of a proof, in the order of the byte form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // the names are those of the specification
+#[allow(missing_docs)] // the names are those of docs/protocol/02-types-json.md §10
 pub struct AggregatedProofParts {
     pub n: u64,
     pub inputs: Vec<Fr>,
@@ -58,8 +58,11 @@ pub struct AggregatedProofParts {
 }
 
 impl AggregatedProof {
-    /// Reads the bytes: every field whole and in its field or on the curve, nothing behind the last. The numbers of items
-    /// are whatever the bytes say.
+    /// Reads the bytes without checking the lengths of the vectors.
+    ///
+    /// # Errors
+    /// If the bytes end too early or too late, an element is not in its field, or a point is not on
+    /// the curve.
     pub fn parse(&self) -> Result<AggregatedProofParts, ProofError> {
         let mut reader = Reader(&self.proof);
         let parts = AggregatedProofParts {
@@ -97,7 +100,11 @@ impl AggregatedProof {
         Ok(parts)
     }
 
-    /// [`Self::parse`], and the numbers of items are those of an aggregated proof. Says nothing about the proof's truth.
+    /// Reads the bytes and checks that the vectors have the lengths of an aggregated proof. The
+    /// proof may still be false.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`], and [`ProofError::WrongCount`].
     pub fn validate(&self) -> Result<AggregatedProofParts, ProofError> {
         let parts = self.parse()?;
         for (item, expected, actual) in [
@@ -120,44 +127,18 @@ impl AggregatedProof {
         Ok(parts)
     }
 
-    /// Public inputs of the aggregation circuit itself, of a well-formed proof. Those of the single proofs are
+    /// Returns the public inputs of the aggregation circuit. Those of the single proofs are
     /// `individual_vk_inputs`.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`].
     pub fn public_inputs(&self) -> Result<Vec<Fr>, ProofError> {
         self.parse().map(|parts| parts.inputs)
-    }
-
-    /// The arguments of the contract call; without a public input it is zero.
-    pub fn encode(&self) -> Result<EncodedAggregatedProof, ProofError> {
-        let parts = self.parse()?;
-        let dilations: Vec<_> = parts.state_polys_openings_at_dilations.iter().map(|o| o.2).collect();
-        let selectors: Vec<_> = parts.gate_selectors_openings_at_z.iter().map(|o| o.1).collect();
-        let proof = [
-            words_of_points(&parts.state_polys_commitments),
-            words_of_points(&[parts.copy_permutation_grand_product_commitment]),
-            words_of_points(&parts.quotient_poly_parts_commitments),
-            words(&parts.state_polys_openings_at_z),
-            words(&dilations),
-            words(&selectors),
-            words(&parts.copy_permutation_polys_openings_at_z),
-            words(&[
-                parts.copy_permutation_grand_product_opening_at_z_omega,
-                parts.quotient_poly_opening_at_z,
-                parts.linearization_poly_opening_at_z,
-            ]),
-            words_of_points(&[parts.opening_proof_at_z, parts.opening_proof_at_z_omega]),
-        ];
-        Ok(EncodedAggregatedProof {
-            aggregated_input: words(&parts.inputs).first().copied().unwrap_or_default(),
-            proof: proof.concat(),
-            subproof_limbs: words(&self.aggr_limbs),
-            individual_vk_inputs: words(&self.individual_vk_inputs),
-            individual_vk_idxs: self.individual_vk_idxs.iter().map(|i| U256::from(*i as u64)).collect(),
-        })
     }
 }
 
 impl AggregatedProofParts {
-    /// The byte form.
+    /// Returns the byte form.
     pub fn to_bytes(&self) -> Vec<u8> {
         Writer::default()
             .item(&self.n)

@@ -1,96 +1,97 @@
-//! Byte form of proofs and verification keys: big-endian, vectors with a count in front (spec 02 §10).
+//! Byte form of proofs and verification keys: big-endian, each vector preceded by its length
+//! (docs/protocol/02-types-json.md §10).
 
-use super::G1Point;
+use super::point::G1Point;
 use crate::crypto::{Fr, fr};
 
-/// What is wrong with the bytes of a proof or of a verification key. `item` is the field at which it was noticed.
+/// Why bytes are not a proof or a verification key. `item` names the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// The bytes end too early.
     #[error("the bytes end within {item}")]
     Truncated {
-        /// Field.
+        /// Name of the field.
         item: &'static str,
     },
     /// A vector claims more items than bytes are left.
-    #[error("{item} claims {count} items, more than there is room for")]
+    #[error("{item} claims {count} items, more than the remaining bytes can hold")]
     CountBeyondEnd {
-        /// Field.
+        /// Name of the field.
         item: &'static str,
-        /// What it claims.
+        /// Claimed number of items.
         count: u64,
     },
     /// An integer is not below the modulus.
     #[error("{item} is not a field element")]
     NotInField {
-        /// Field.
+        /// Name of the field.
         item: &'static str,
     },
-    /// Bytes are no point of the curve.
+    /// The bytes are not a point of the curve.
     #[error("{item} is not on the curve")]
     NotOnCurve {
-        /// Field.
+        /// Name of the field.
         item: &'static str,
     },
     /// An option is neither absent (0) nor present (1).
     #[error("{item} has the flag {flag}")]
     BadFlag {
-        /// Field.
+        /// Name of the field.
         item: &'static str,
-        /// Its flag.
+        /// Value of the flag.
         flag: u64,
     },
-    /// Bytes are left behind the last field.
+    /// Bytes follow the last field.
     #[error("{0} bytes follow the last field")]
     TrailingBytes(usize),
     /// A vector does not have the length that proofs and keys of the circuit have.
     #[error("{item} has {actual} items instead of {expected}")]
     WrongCount {
-        /// Field.
+        /// Name of the field.
         item: &'static str,
-        /// Items it should have.
+        /// Required number of items.
         expected: usize,
-        /// Items it has.
+        /// Actual number of items.
         actual: usize,
     },
 }
 
-/// Refuses a length that is not that of the circuit's proofs and keys.
+/// Refuses a vector whose length is not that of the circuit's proofs and keys.
 pub(super) fn check_count(item: &'static str, expected: usize, actual: usize) -> Result<(), ProofError> {
     if expected == actual { Ok(()) } else { Err(ProofError::WrongCount { item, expected, actual }) }
 }
 
 /// An item of a proof or a key.
 pub(super) trait Item: Sized {
-    /// Length of every item of the type.
+    /// Length of the byte form.
     const BYTES: usize;
     fn read(reader: &mut Reader<'_>, item: &'static str) -> Result<Self, ProofError>;
     fn write(&self, bytes: &mut Vec<u8>);
 }
 
-/// Reads bytes front to back.
-pub(super) struct Reader<'a>(pub &'a [u8]);
+/// Reads items from the front of a byte slice.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl Reader<'_> {
-    pub fn array<const N: usize>(&mut self, item: &'static str) -> Result<[u8; N], ProofError> {
+    pub(super) fn array<const N: usize>(&mut self, item: &'static str) -> Result<[u8; N], ProofError> {
         let (head, rest) = self.0.split_first_chunk().ok_or(ProofError::Truncated { item })?;
         self.0 = rest;
         Ok(*head)
     }
 
-    pub fn item<T: Item>(&mut self, item: &'static str) -> Result<T, ProofError> {
+    pub(super) fn item<T: Item>(&mut self, item: &'static str) -> Result<T, ProofError> {
         T::read(self, item)
     }
 
-    /// A count and that many items. The count is checked before anything is allocated.
-    pub fn vec<T: Item>(&mut self, item: &'static str) -> Result<Vec<T>, ProofError> {
+    /// Reads a length and as many items. The length is checked before anything is allocated.
+    pub(super) fn vec<T: Item>(&mut self, item: &'static str) -> Result<Vec<T>, ProofError> {
         let count: u64 = self.item(item)?;
         let fits = usize::try_from(count).ok().filter(|count| *count <= self.0.len() / T::BYTES);
         let fits = fits.ok_or(ProofError::CountBeyondEnd { item, count })?;
         (0..fits).map(|_| self.item(item)).collect()
     }
 
-    pub fn option<T: Item>(&mut self, item: &'static str) -> Result<Option<T>, ProofError> {
+    pub(super) fn option<T: Item>(&mut self, item: &'static str) -> Result<Option<T>, ProofError> {
         match self.item(item)? {
             0u64 => Ok(None),
             1 => self.item(item).map(Some),
@@ -98,7 +99,7 @@ impl Reader<'_> {
         }
     }
 
-    pub fn end(self) -> Result<(), ProofError> {
+    pub(super) fn end(self) -> Result<(), ProofError> {
         match self.0.len() {
             0 => Ok(()),
             left => Err(ProofError::TrailingBytes(left)),
@@ -106,25 +107,25 @@ impl Reader<'_> {
     }
 }
 
-/// Writes bytes front to back.
+/// Appends items to a byte vector.
 #[derive(Default)]
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
-    pub fn item<T: Item>(mut self, item: &T) -> Self {
+    pub(super) fn item<T: Item>(mut self, item: &T) -> Self {
         item.write(&mut self.0);
         self
     }
 
-    pub fn vec<T: Item>(self, items: &[T]) -> Self {
+    pub(super) fn vec<T: Item>(self, items: &[T]) -> Self {
         items.iter().fold(self.item(&(items.len() as u64)), Self::item)
     }
 
-    pub fn option<T: Item>(self, option: &Option<T>) -> Self {
+    pub(super) fn option<T: Item>(self, option: &Option<T>) -> Self {
         self.vec(option.as_slice())
     }
 
-    pub fn finish(self) -> Vec<u8> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.0
     }
 }

@@ -1,10 +1,10 @@
-//! Points of the curve y² = x³ + 3 in the form of proofs (spec 02 §10).
+//! Points of the curve y² = x³ + 3 in the byte form of proofs (docs/protocol/02-types-json.md §10).
 
-use crate::domain::U256;
+use crate::domain::u256::U256;
 use franklin_crypto::bellman::pairing::bn256::{G1Affine, G1Uncompressed};
 use franklin_crypto::bellman::pairing::{CurveAffine, EncodedPoint};
 
-/// A checked point: 64 bytes `x ‖ y` big-endian, or the point at infinity as `40` and zeros.
+/// A point on the curve: 64 bytes `x ‖ y` big-endian, or the point at infinity as `40` and zeros.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct G1Point([u8; 64]);
 
@@ -13,22 +13,23 @@ const INFINITY: u8 = 0x40;
 
 impl G1Point {
     /// Length of the byte form.
-    pub const BYTES: usize = 64;
+    pub(super) const BYTES: usize = 64;
 
-    /// `None` unless both coordinates are below the modulus and the point is on the curve.
-    pub fn from_bytes(bytes: [u8; 64]) -> Option<Self> {
+    /// Reads a point. Returns `None` unless both coordinates are below the modulus and the point is
+    /// on the curve.
+    pub(super) fn from_bytes(bytes: [u8; 64]) -> Option<Self> {
         let point = G1Uncompressed::from_fixed_bytes(bytes).into_affine().ok()?;
-        // Only one form of each point is accepted: the decoder lets some flag bits pass.
+        // The decoder ignores some flag bits; comparing the bytes leaves one form of each point.
         (G1Uncompressed::from_affine(point).as_ref() == bytes).then_some(Self(bytes))
     }
 
-    /// The byte form.
-    pub fn to_bytes(self) -> [u8; 64] {
+    /// Returns the byte form.
+    pub(crate) fn to_bytes(self) -> [u8; 64] {
         self.0
     }
 
-    /// Both coordinates; (0, 0) at infinity.
-    pub fn coordinates(self) -> [U256; 2] {
+    /// Returns both coordinates; (0, 0) at infinity.
+    pub(super) fn coordinates(self) -> [U256; 2] {
         let mut words = [U256::default(); 2];
         if self.0[0] != INFINITY {
             words[0].0.copy_from_slice(&self.0[..32]);
@@ -39,7 +40,7 @@ impl G1Point {
 }
 
 impl Default for G1Point {
-    /// The point at infinity.
+    /// Returns the point at infinity.
     fn default() -> Self {
         let mut bytes = [0; 64];
         bytes[0] = INFINITY;
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_points_of_the_curve_in_canonical_form() {
+    fn points_are_on_the_curve_and_in_canonical_form() {
         let one = G1Point::from(G1Affine::one());
         assert_eq!(one.coordinates(), [U256::from(1u64), U256::from(2u64)]);
         assert_eq!(G1Point::from_bytes(one.to_bytes()), Some(one));

@@ -1,18 +1,19 @@
-//! Proof of one block (spec 02 §10).
+//! Proof of one block (docs/protocol/02-types-json.md §10).
 
 use super::codec::{ProofError, Reader, Writer, check_count};
-use super::{EncodedSingleProof, G1Point, base64_bytes, words, words_of_points};
+use super::json::base64_bytes;
+use super::point::G1Point;
 use crate::crypto::Fr;
 use serde::{Deserialize, Serialize};
 
-/// A proof as its bytes, unchecked; JSON is their base64.
+/// A proof as unchecked bytes; JSON is their base64.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SingleProof(#[serde(with = "base64_bytes")] pub Vec<u8>);
 
 /// Fields of a proof, in the order of the byte form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // the names are those of the specification
+#[allow(missing_docs)] // the names are those of docs/protocol/02-types-json.md §10
 pub struct SingleProofParts {
     pub n: u64,
     pub inputs: Vec<Fr>,
@@ -30,8 +31,11 @@ pub struct SingleProofParts {
 }
 
 impl SingleProof {
-    /// Reads the bytes: every field whole and in its field or on the curve, nothing behind the last. The numbers of items
-    /// are whatever the bytes say.
+    /// Reads the bytes without checking the lengths of the vectors.
+    ///
+    /// # Errors
+    /// If the bytes end too early or too late, an element is not in its field, or a point is not on
+    /// the curve.
     pub fn parse(&self) -> Result<SingleProofParts, ProofError> {
         let mut reader = Reader(&self.0);
         let parts = SingleProofParts {
@@ -53,7 +57,11 @@ impl SingleProof {
         Ok(parts)
     }
 
-    /// [`Self::parse`], and the numbers of items are those of a block proof. Says nothing about the proof's truth.
+    /// Reads the bytes and checks that the vectors have the lengths of a block proof. The proof may
+    /// still be false.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`], and [`ProofError::WrongCount`].
     pub fn validate(&self) -> Result<SingleProofParts, ProofError> {
         let parts = self.parse()?;
         check_count("inputs", 1, parts.inputs.len())?;
@@ -65,29 +73,12 @@ impl SingleProof {
         Ok(parts)
     }
 
-    /// Public inputs of a well-formed proof: for a block, its commitment ([`crate::domain::public_input`]).
+    /// Returns the public inputs, for a block its commitment ([`crate::domain::public_input`]).
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`].
     pub fn public_inputs(&self) -> Result<Vec<Fr>, ProofError> {
         self.parse().map(|parts| parts.inputs)
-    }
-
-    /// The arguments of the contract call.
-    pub fn encode(&self) -> Result<EncodedSingleProof, ProofError> {
-        let parts = self.parse()?;
-        let proof = [
-            words_of_points(&parts.wire_commitments),
-            words_of_points(&[parts.grand_product_commitment]),
-            words_of_points(&parts.quotient_poly_commitments),
-            words(&parts.wire_values_at_z),
-            words(&parts.wire_values_at_z_omega),
-            words(&[
-                parts.grand_product_at_z_omega,
-                parts.quotient_polynomial_at_z,
-                parts.linearization_polynomial_at_z,
-            ]),
-            words(&parts.permutation_polynomials_at_z),
-            words_of_points(&[parts.opening_at_z_proof, parts.opening_at_z_omega_proof]),
-        ];
-        Ok(EncodedSingleProof { inputs: words(&parts.inputs), proof: proof.concat() })
     }
 }
 

@@ -1,7 +1,9 @@
-//! Damaged proofs are refused for the right reason, and never panic.
+//! Damaged proofs are refused with the right reason and without a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::crypto::fr;
+use crate::domain::U256;
 use proptest::prelude::*;
 
 fn single() -> SingleProof {
@@ -12,7 +14,7 @@ fn aggregated() -> AggregatedProof {
     sample_aggregated_proof(&[fr::from_u64(5)], 9)
 }
 
-/// The proof with the bytes from `at` on overwritten.
+/// Validates the proof with the bytes from `at` on overwritten.
 fn patched(at: usize, bytes: &[u8]) -> Result<SingleProofParts, ProofError> {
     let mut proof = single();
     proof.0[at..at + bytes.len()].copy_from_slice(bytes);
@@ -20,13 +22,13 @@ fn patched(at: usize, bytes: &[u8]) -> Result<SingleProofParts, ProofError> {
 }
 
 #[test]
-fn writing_what_was_read_gives_the_same_bytes() {
+fn a_proof_that_is_read_and_written_has_the_same_bytes() {
     assert_eq!(SingleProof::from(&single().parse().unwrap()), single());
     assert_eq!(aggregated().parse().unwrap().to_bytes(), aggregated().proof);
 }
 
 #[test]
-fn damage_is_named() {
+fn the_damaged_item_is_named() {
     assert_eq!(patched(16, &[0xff; 32]), Err(ProofError::NotInField { item: "inputs" }));
     assert_eq!(patched(56, &[0; 64]), Err(ProofError::NotOnCurve { item: "wire_commitments" }));
     let count = u64::MAX;
@@ -44,7 +46,7 @@ fn damage_is_named() {
     assert_eq!(two_inputs.public_inputs().unwrap().len(), 2);
     assert_eq!(two_inputs.validate(), Err(ProofError::WrongCount { item: "inputs", expected: 1, actual: 2 }));
     let mut flagged = aggregated();
-    // n, inputs, state and witness commitments, grand product, then the first flag.
+    // The first flag follows n, inputs, state and witness commitments, and the grand product.
     flagged.proof[8 + 40 + 264 + 8 + 64 + 7] = 2;
     assert_eq!(flagged.parse(), Err(ProofError::BadFlag { item: "lookup_s_poly_commitment", flag: 2 }));
     let mut unpaired = aggregated();

@@ -1,15 +1,20 @@
-//! ChangePubKey (spec 02 §2, 03 §3.4).
+//! ChangePubKey (docs/protocol/02-types-json.md §2, docs/protocol/03-operations.md §3.4).
 
-use super::{SignedForms, TimeRange, TxSignature, TxVersion, WireError, Writer};
-use crate::domain::{AccountId, Address, H256, Nonce, PackedEthSignature, PubKeyHash, TokenId, amount};
+use super::signature::{SignedForms, TxSignature};
+use super::time_range::TimeRange;
+use crate::domain::amount;
+use crate::domain::eth_signature::PackedEthSignature;
+use crate::domain::hex_types::{Address, H256, PubKeyHash};
+use crate::domain::ids::{AccountId, Nonce, TokenId};
+use crate::domain::wire::{WireError, Writer};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-/// Sets the signing key of an account.
+/// A transaction that sets the signing key of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangePubKey {
-    /// Account.
+    /// Id of the account.
     pub account_id: AccountId,
     /// Address of the account.
     pub account: Address,
@@ -26,18 +31,18 @@ pub struct ChangePubKey {
     /// Signature with the new key.
     #[serde(default)]
     pub signature: TxSignature,
-    /// Authorisation of the oldest form, superseded by `eth_auth_data`.
+    /// Authorisation in the oldest form, superseded by `eth_auth_data`.
     pub eth_signature: Option<PackedEthSignature>,
-    /// How the owner of the address authorised the change; absent in old transactions.
+    /// Authorisation by the owner of the address; absent in legacy transactions.
     pub eth_auth_data: Option<ChangePubKeyEthAuthData>,
-    /// Validity; absent in old transactions.
+    /// Validity period; absent in legacy transactions.
     #[serde(flatten)]
     pub time_range: Option<TimeRange>,
-    /// Ethereum chain, needed for `EIP712` only.
+    /// Id of the Ethereum chain; only `EIP712` needs it.
     pub chain_id: Option<u64>,
 }
 
-/// Authorisation by the owner of the address.
+/// Authorisation of a new key by the owner of the address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum ChangePubKeyEthAuthData {
@@ -46,18 +51,18 @@ pub enum ChangePubKeyEthAuthData {
     /// Signature of a text message.
     #[serde(rename = "ECDSA")]
     Ecdsa {
-        /// The owner's signature.
+        /// Signature of the owner.
         eth_signature: PackedEthSignature,
-        /// Hash of the batch the transaction is part of; zero outside of one.
+        /// Hash of the batch that contains the transaction; zero outside of a batch.
         #[serde(default)]
         batch_hash: H256,
     },
-    /// Address derived from the key.
+    /// An address that is derived from the key.
     #[serde(rename = "CREATE2")]
     Create2 {
-        /// Deploying contract.
+        /// Address of the deploying contract.
         creator_address: Address,
-        /// Part of the salt; the other is the key hash.
+        /// First part of the salt; the other part is the key hash.
         salt_arg: H256,
         /// Hash of the deployed code.
         code_hash: H256,
@@ -65,20 +70,20 @@ pub enum ChangePubKeyEthAuthData {
     /// Signature of typed data.
     #[serde(rename = "EIP712")]
     Eip712 {
-        /// The owner's signature.
+        /// Signature of the owner.
         eth_signature: PackedEthSignature,
-        /// Hash of the batch the transaction is part of; zero outside of one.
+        /// Hash of the batch that contains the transaction; zero outside of a batch.
         #[serde(default)]
         batch_hash: H256,
     },
 }
 
 impl ChangePubKey {
-    /// Number of the transaction type.
-    pub const TX_TYPE: u8 = 0x07;
+    const TX_TYPE: u8 = 0x07;
 
-    /// Current signed form: `f8 01 ‖ account ‖ address ‖ new key hash ‖ fee token ‖ fee packed ‖ nonce ‖ validity`.
-    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+    /// Returns the current signed form:
+    /// `f8 01 ‖ account ‖ address ‖ new key hash ‖ fee token ‖ fee packed ‖ nonce ‖ validity`.
+    pub(crate) fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         Ok(Writer::versioned(Self::TX_TYPE)
             .account(self.account_id)
             .address(&self.account)
@@ -90,8 +95,9 @@ impl ChangePubKey {
             .finish())
     }
 
-    /// Old signed form, with the validity only if there is one; a token that does not fit two bytes is cut off.
-    pub fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+    /// Returns the legacy signed form, which has the validity only if the transaction has one. A
+    /// token that does not fit two bytes loses its high half.
+    pub(crate) fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         let message = Writer::new(Self::TX_TYPE)
             .account(self.account_id)
             .address(&self.account)
@@ -102,29 +108,8 @@ impl ChangePubKey {
         Ok(self.time_range.into_iter().fold(message, Writer::time_range).finish())
     }
 
-    /// Hash of the key that signed, and the form it signed; the old form is tried first. `None` if neither verifies.
-    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
-        self.signed_forms().verify()
-    }
-
-    /// The signature with the forms it may be over.
-    pub fn signed_forms(&self) -> SignedForms {
-        let legacy = Some(self.legacy_signed_bytes());
-        SignedForms::new(self.signature, legacy, self.signed_bytes())
-    }
-
-    /// What the contract needs to check the authorisation (spec 03 §3.4): a byte for its kind and its data; empty if the
-    /// contract has it already.
-    pub fn eth_witness(&self) -> Vec<u8> {
-        use ChangePubKeyEthAuthData::{Create2, Ecdsa, Eip712, Onchain};
-        match (&self.eth_auth_data, &self.eth_signature) {
-            (Some(Onchain {}), _) | (None, None) => Vec::new(),
-            (Some(Ecdsa { eth_signature, .. }), _) => [&[0x00][..], &eth_signature.to_bytes()].concat(),
-            (Some(Create2 { creator_address, salt_arg, code_hash }), _) => {
-                [&[0x01][..], &creator_address.0, &salt_arg.0, &code_hash.0].concat()
-            }
-            (None, Some(eth_signature)) => [&[0x02][..], &eth_signature.to_bytes()].concat(),
-            (Some(Eip712 { eth_signature, .. }), _) => [&[0x04][..], &eth_signature.to_bytes()].concat(),
-        }
+    /// Returns the signature with the forms over which it may be valid.
+    pub(crate) fn signed_forms(&self) -> SignedForms {
+        SignedForms::new(self.signature, Some(self.legacy_signed_bytes()), self.signed_bytes())
     }
 }

@@ -1,10 +1,13 @@
-//! Close (spec 02 §2): disabled in the protocol, kept for reading old data.
+//! Close: disabled in the protocol, but still part of the JSON of blocks
+//! (docs/protocol/02-types-json.md §2).
 
-use super::{PubKeyHash, TimeRange, TxSignature, Writer};
-use crate::domain::{Address, Nonce};
+use super::signature::TxSignature;
+use super::time_range::TimeRange;
+use crate::domain::hex_types::Address;
+use crate::domain::ids::Nonce;
 use serde::{Deserialize, Serialize};
 
-/// Closes an empty account.
+/// A transaction that closes an empty account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Close {
@@ -12,27 +15,8 @@ pub struct Close {
     pub account: Address,
     /// Nonce of the account.
     pub nonce: Nonce,
-    /// Owner's signature.
+    /// Signature of the owner.
     pub signature: TxSignature,
-    /// Validity; a nested object, unlike in other transactions.
+    /// Validity period; a nested object, unlike in other transactions.
     pub time_range: TimeRange,
-}
-
-impl Close {
-    /// Number of the transaction type.
-    pub const TX_TYPE: u8 = 0x04;
-
-    /// Signed form, the only one: `04 ‖ address ‖ nonce ‖ validity`.
-    pub fn signed_bytes(&self) -> Vec<u8> {
-        Writer::new(Self::TX_TYPE)
-            .address(&self.account)
-            .nonce(self.nonce)
-            .time_range(self.time_range)
-            .finish()
-    }
-
-    /// Hash of the key that signed; `None` if the signature does not verify.
-    pub fn verify_signature(&self) -> Option<PubKeyHash> {
-        self.signature.verify(&self.signed_bytes())
-    }
 }

@@ -1,17 +1,22 @@
-//! ForcedExit (spec 02 §2).
+//! ForcedExit (docs/protocol/02-types-json.md §2).
 
-use super::{PubKeyHash, SignedForms, TimeRange, TxSignature, TxVersion, WireError, Writer};
-use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
+use super::signature::{SignedForms, TxSignature};
+use super::time_range::TimeRange;
+use crate::domain::amount;
+use crate::domain::hex_types::Address;
+use crate::domain::ids::{AccountId, Nonce, TokenId};
+use crate::domain::wire::{WireError, Writer};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-/// Withdraws the whole balance of an account without key; the initiator pays.
+/// A transaction that withdraws the whole balance of an account without a key, at the expense of
+/// the initiator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ForcedExit {
-    /// Who pays.
+    /// Id of the account that pays the fee.
     pub initiator_account_id: AccountId,
-    /// Address of the account that is emptied; receives the funds on Ethereum.
+    /// Address of the emptied account; it receives the funds on Ethereum.
     pub target: Address,
     /// Token of balance and fee.
     pub token: TokenId,
@@ -20,19 +25,19 @@ pub struct ForcedExit {
     pub fee: BigUint,
     /// Nonce of the initiator.
     pub nonce: Nonce,
-    /// Initiator's signature.
+    /// Signature of the initiator.
     pub signature: TxSignature,
-    /// Validity; absent in old transactions.
+    /// Validity period; absent in legacy transactions.
     #[serde(flatten)]
     pub time_range: Option<TimeRange>,
 }
 
 impl ForcedExit {
-    /// Number of the transaction type.
-    pub const TX_TYPE: u8 = 0x08;
+    const TX_TYPE: u8 = 0x08;
 
-    /// Current signed form: `f7 01 ‖ initiator ‖ target ‖ token ‖ fee packed ‖ nonce ‖ validity`.
-    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+    /// Returns the current signed form: `f7 01 ‖ initiator ‖ target ‖ token ‖ fee packed ‖ nonce ‖
+    /// validity`.
+    pub(crate) fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         Ok(Writer::versioned(Self::TX_TYPE)
             .account(self.initiator_account_id)
             .address(&self.target)
@@ -43,8 +48,9 @@ impl ForcedExit {
             .finish())
     }
 
-    /// Old signed form, always with a validity; a token that does not fit two bytes is cut off.
-    pub fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+    /// Returns the legacy signed form, which always has a validity. A token that does not fit two
+    /// bytes loses its high half.
+    pub(crate) fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         Ok(Writer::new(Self::TX_TYPE)
             .account(self.initiator_account_id)
             .address(&self.target)
@@ -55,14 +61,8 @@ impl ForcedExit {
             .finish())
     }
 
-    /// Hash of the key that signed, and the form it signed; the old form is tried first. `None` if neither verifies.
-    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
-        self.signed_forms().verify()
-    }
-
-    /// The signature with the forms it may be over.
-    pub fn signed_forms(&self) -> SignedForms {
-        let legacy = Some(self.legacy_signed_bytes());
-        SignedForms::new(self.signature, legacy, self.signed_bytes())
+    /// Returns the signature with the forms over which it may be valid.
+    pub(crate) fn signed_forms(&self) -> SignedForms {
+        SignedForms::new(self.signature, Some(self.legacy_signed_bytes()), self.signed_bytes())
     }
 }

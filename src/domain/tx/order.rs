@@ -1,7 +1,11 @@
-//! Order of a swap (spec 02 §2).
+//! Order of a swap (docs/protocol/02-types-json.md §2).
 
-use super::{PubKeyHash, TimeRange, TxSignature, WireError, Writer};
-use crate::domain::{AccountId, Address, CURRENT_TX_VERSION, Nonce, TokenId, amount};
+use super::signature::TxSignature;
+use super::time_range::TimeRange;
+use crate::domain::amount;
+use crate::domain::hex_types::Address;
+use crate::domain::ids::{AccountId, CURRENT_TX_VERSION, Nonce, TokenId};
+use crate::domain::wire::{WireError, Writer};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
@@ -9,38 +13,38 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
-    /// Owner.
+    /// Id of the owner.
     pub account_id: AccountId,
     /// Address that receives the bought token.
     pub recipient: Address,
     /// Nonce of the owner.
     pub nonce: Nonce,
-    /// Token received.
+    /// The bought token.
     pub token_buy: TokenId,
-    /// Token given.
+    /// The sold token.
     pub token_sell: TokenId,
-    /// Price as (sell, buy), each at most 120 bits.
+    /// Price as (sell, buy), each of at most 120 bits.
     #[serde(with = "amount::pair")]
     pub ratio: (BigUint, BigUint),
     /// Amount to sell; 0 makes it a limit order, which may be filled repeatedly.
     #[serde(with = "amount")]
     pub amount: BigUint,
-    /// Validity.
+    /// Validity period.
     #[serde(flatten)]
     pub time_range: TimeRange,
-    /// Owner's signature.
+    /// Signature of the owner.
     pub signature: TxSignature,
 }
 
 impl Order {
     /// First byte of the signed form: the letter `o`.
     const MESSAGE_TYPE: u8 = b'o';
-    /// Length of the signed form.
-    pub const SIGNED_BYTES: usize = 89;
+    /// Length of the signed form in bytes.
+    pub(super) const SIGNED_BYTES: usize = 89;
 
-    /// Signed form: `6f 01 ‖ account ‖ recipient ‖ nonce ‖ sell token ‖ buy token ‖ sell price 15 ‖ buy price 15 ‖
-    /// amount packed ‖ validity`.
-    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+    /// Returns the signed form: `6f 01 ‖ account ‖ recipient ‖ nonce ‖ sell token ‖ buy token ‖
+    /// sell price 15 ‖ buy price 15 ‖ amount packed ‖ validity`.
+    pub(crate) fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         Ok(Writer::new(Self::MESSAGE_TYPE)
             .u8(CURRENT_TX_VERSION)
             .account(self.account_id)
@@ -53,10 +57,5 @@ impl Order {
             .packed_amount(&self.amount)?
             .time_range(self.time_range)
             .finish())
-    }
-
-    /// Hash of the key that signed; `None` if the signature does not verify.
-    pub fn verify_signature(&self) -> Option<PubKeyHash> {
-        self.signature.verify(&self.signed_bytes().ok()?)
     }
 }

@@ -1,23 +1,23 @@
-//! Signature of a transaction (spec 02 §1.2).
+//! Signature of a transaction (docs/protocol/02-types-json.md §1.2).
 
-use super::WireError;
 use crate::crypto::signature::{self, Claim};
-use crate::domain::{PackedPublicKey, PackedSignature, PubKeyHash};
+use crate::domain::hex_types::{PackedPublicKey, PackedSignature, PubKeyHash};
+use crate::domain::wire::WireError;
 use serde::{Deserialize, Serialize};
 
-/// Public key and signature, both packed and unchecked.
+/// A public key and a signature, both packed and unchecked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TxSignature {
-    /// Signer's key.
+    /// Key of the signer.
     pub pub_key: PackedPublicKey,
     /// Signature over the signed bytes.
     pub signature: PackedSignature,
 }
 
 impl Default for TxSignature {
-    /// "Unsigned": the neutral point for key and `R`, zero for `S`. It verifies over any message, as the neutral
-    /// point's own signature.
+    /// Returns the signature of an unsigned transaction: the neutral point for key and `R`, zero
+    /// for `S`. It is valid over any message, as the neutral point's own signature.
     fn default() -> Self {
         let mut pub_key = [0; 32];
         let mut signature = [0; 64];
@@ -27,14 +27,8 @@ impl Default for TxSignature {
     }
 }
 
-impl TxSignature {
-    /// Hash of the key if the signature over `message` is valid.
-    pub fn verify(&self, message: &[u8]) -> Option<PubKeyHash> {
-        signature::verify(&self.pub_key.0, &self.signature.0, message).map(PubKeyHash)
-    }
-}
-
-/// A signature with the forms of its transaction it may be over. A form that cannot be built was not signed.
+/// A signature with the forms of its transaction over which it may be valid. A form that cannot be
+/// built was not signed.
 #[derive(Debug, Clone)]
 pub struct SignedForms {
     signature: TxSignature,
@@ -51,17 +45,15 @@ impl SignedForms {
         Self { signature, legacy: legacy.and_then(Result::ok), current: current.ok() }
     }
 
-    /// Hash of the key that signed, and the form it signed: the old one when it verifies over both. `None` if it verifies over
-    /// neither.
-    pub fn verify(&self) -> Option<(PubKeyHash, TxVersion)> {
-        Self::verify_batch(std::slice::from_ref(self)).pop().flatten()
-    }
-
-    /// [`verify`](Self::verify) of each, on this thread; cheaper than one by one.
+    /// Verifies signatures on this thread; cheaper than one by one.
+    ///
+    /// Returns for each the hash of the key and the signed form: the legacy form if the signature
+    /// is valid over both, `None` if it is valid over neither.
     pub fn verify_batch(all: &[Self]) -> Vec<Option<(PubKeyHash, TxVersion)>> {
         let mut outcomes = vec![None; all.len()];
-        // The current form first: it is the likely one, and a valid signature under a key other than the neutral point cannot be
-        // valid over the old form too, whose challenge is another one.
+        // The current form is the likely one, so it is tried first. A valid signature under a key
+        // other than the neutral point cannot also be valid over the legacy form, which has another
+        // challenge.
         let has_one_challenge = |forms: &Self| !signature::is_neutral(&forms.signature.pub_key.0);
         for version in [TxVersion::V1, TxVersion::Legacy] {
             let (open, claims): (Vec<usize>, Vec<Claim<'_>>) = all
@@ -79,7 +71,7 @@ impl SignedForms {
         outcomes
     }
 
-    /// Each form with the signature over it, the old one first.
+    /// Returns each form with the signature over it, the legacy one first.
     pub fn claims(&self) -> impl Iterator<Item = (TxVersion, Claim<'_>)> {
         [TxVersion::Legacy, TxVersion::V1]
             .into_iter()
@@ -96,11 +88,11 @@ impl SignedForms {
     }
 }
 
-/// Which signed form a signature was made over.
+/// A form over which transactions are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TxVersion {
-    /// Two-byte tokens, no version byte.
+    /// The form with two-byte tokens and no version byte.
     Legacy,
-    /// Current form.
+    /// The current form.
     V1,
 }

@@ -1,4 +1,4 @@
-//! Validity period of a transaction (spec 02 §1.1).
+//! Validity period of a transaction (docs/protocol/02-types-json.md §1.1).
 
 use serde::{Deserialize, Serialize};
 
@@ -13,15 +13,8 @@ pub struct TimeRange {
 }
 
 impl Default for TimeRange {
-    /// Always valid.
+    /// Returns the range that contains every timestamp.
     fn default() -> Self {
         Self { valid_from: 0, valid_until: u64::MAX }
-    }
-}
-
-impl TimeRange {
-    /// Whether a block of this timestamp may execute the transaction.
-    pub fn contains(self, timestamp: u64) -> bool {
-        (self.valid_from..=self.valid_until).contains(&timestamp)
     }
 }

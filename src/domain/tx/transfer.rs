@@ -1,15 +1,19 @@
-//! Transfer (spec 02 §2).
+//! Transfer (docs/protocol/02-types-json.md §2).
 
-use super::{PubKeyHash, SignedForms, TimeRange, TxSignature, TxVersion, WireError, Writer};
-use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
+use super::signature::{SignedForms, TxSignature};
+use super::time_range::TimeRange;
+use crate::domain::amount;
+use crate::domain::hex_types::Address;
+use crate::domain::ids::{AccountId, Nonce, TokenId};
+use crate::domain::wire::{WireError, Writer};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-/// Moves an amount to an address within the rollup.
+/// A transaction that moves an amount to an address within the rollup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Transfer {
-    /// Sender.
+    /// Id of the sender.
     pub account_id: AccountId,
     /// Address of the sender.
     pub from: Address,
@@ -25,18 +29,21 @@ pub struct Transfer {
     pub fee: BigUint,
     /// Nonce of the sender.
     pub nonce: Nonce,
-    /// Validity; absent in old transactions.
+    /// Validity period; absent in legacy transactions.
     #[serde(flatten)]
     pub time_range: Option<TimeRange>,
-    /// Sender's signature.
+    /// Signature of the sender.
     pub signature: TxSignature,
 }
 
 impl Transfer {
-    /// Number of the transaction type.
-    pub const TX_TYPE: u8 = 0x05;
+    const TX_TYPE: u8 = 0x05;
 
-    /// Current signed form: `fa 01 ‖ account ‖ from ‖ to ‖ token ‖ amount packed ‖ fee packed ‖ nonce ‖ validity`.
+    /// Returns the current signed form:
+    /// `fa 01 ‖ account ‖ from ‖ to ‖ token ‖ amount packed ‖ fee packed ‖ nonce ‖ validity`.
+    ///
+    /// # Errors
+    /// If the amount or the fee exceeds the size of its field.
     pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         Ok(Writer::versioned(Self::TX_TYPE)
             .account(self.account_id)
@@ -50,8 +57,9 @@ impl Transfer {
             .finish())
     }
 
-    /// Old signed form, with the validity only if there is one; empty if the token does not fit two bytes.
-    pub fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+    /// Returns the legacy signed form, which has the validity only if the transaction has one. It
+    /// is empty for a token that does not fit two bytes.
+    pub(crate) fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         if self.token.is_nft() {
             return Ok(Vec::new());
         }
@@ -66,13 +74,8 @@ impl Transfer {
         Ok(self.time_range.into_iter().fold(message, Writer::time_range).finish())
     }
 
-    /// Hash of the key that signed, and the form it signed; the old form is tried first. `None` if neither verifies.
-    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
-        self.signed_forms().verify()
-    }
-
-    /// The signature with the forms it may be over.
-    pub fn signed_forms(&self) -> SignedForms {
+    /// Returns the signature with the forms over which it may be valid.
+    pub(crate) fn signed_forms(&self) -> SignedForms {
         let legacy = (!self.token.is_nft()).then(|| self.legacy_signed_bytes());
         SignedForms::new(self.signature, legacy, self.signed_bytes())
     }

@@ -1,15 +1,19 @@
-//! Withdraw (spec 02 §2).
+//! Withdraw (docs/protocol/02-types-json.md §2).
 
-use super::{PubKeyHash, SignedForms, TimeRange, TxSignature, TxVersion, WireError, Writer};
-use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
+use super::signature::{SignedForms, TxSignature};
+use super::time_range::TimeRange;
+use crate::domain::amount;
+use crate::domain::hex_types::Address;
+use crate::domain::ids::{AccountId, Nonce, TokenId};
+use crate::domain::wire::{WireError, Writer};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-/// Moves an amount to an Ethereum address.
+/// A transaction that moves an amount to an Ethereum address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Withdraw {
-    /// Sender.
+    /// Id of the sender.
     pub account_id: AccountId,
     /// Address of the sender.
     pub from: Address,
@@ -17,7 +21,7 @@ pub struct Withdraw {
     pub to: Address,
     /// Token of amount and fee.
     pub token: TokenId,
-    /// Amount; need not be packable.
+    /// Amount; it need not be packable.
     #[serde(with = "amount")]
     pub amount: BigUint,
     /// Fee, packable.
@@ -25,23 +29,23 @@ pub struct Withdraw {
     pub fee: BigUint,
     /// Nonce of the sender.
     pub nonce: Nonce,
-    /// Sender's signature.
+    /// Signature of the sender.
     pub signature: TxSignature,
-    /// Whether the block should be processed without waiting.
+    /// True if the sequencer should seal the block without waiting for more transactions.
     #[serde(default)]
     pub fast: bool,
-    /// Validity; absent in old transactions.
+    /// Validity period; absent in legacy transactions.
     #[serde(flatten)]
     pub time_range: Option<TimeRange>,
 }
 
 impl Withdraw {
-    /// Number of the transaction type.
-    pub const TX_TYPE: u8 = 0x03;
+    const TX_TYPE: u8 = 0x03;
 
-    /// Current signed form: `fc 01 ‖ account ‖ from ‖ to ‖ token ‖ amount 16 ‖ fee packed ‖ nonce`, then the validity only
-    /// if there is one (the reverse of the old form).
-    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+    /// Returns the current signed form: `fc 01 ‖ account ‖ from ‖ to ‖ token ‖ amount 16 ‖ fee
+    /// packed ‖ nonce`, followed by the validity only if the transaction has one. (In other
+    /// transactions this holds for the legacy form.)
+    pub(crate) fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         let message = Writer::versioned(Self::TX_TYPE)
             .account(self.account_id)
             .address(&self.from)
@@ -53,8 +57,9 @@ impl Withdraw {
         Ok(self.time_range.into_iter().fold(message, Writer::time_range).finish())
     }
 
-    /// Old signed form, always with a validity; empty if the token does not fit two bytes.
-    pub fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+    /// Returns the legacy signed form, which always has a validity. It is empty for a token that
+    /// does not fit two bytes.
+    pub(crate) fn legacy_signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         if self.token.is_nft() {
             return Ok(Vec::new());
         }
@@ -70,13 +75,8 @@ impl Withdraw {
             .finish())
     }
 
-    /// Hash of the key that signed, and the form it signed; the old form is tried first. `None` if neither verifies.
-    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
-        self.signed_forms().verify()
-    }
-
-    /// The signature with the forms it may be over.
-    pub fn signed_forms(&self) -> SignedForms {
+    /// Returns the signature with the forms over which it may be valid.
+    pub(crate) fn signed_forms(&self) -> SignedForms {
         let legacy = (!self.token.is_nft()).then(|| self.legacy_signed_bytes());
         SignedForms::new(self.signature, legacy, self.signed_bytes())
     }

@@ -1,15 +1,19 @@
-//! WithdrawNFT (spec 02 §2).
+//! WithdrawNFT (docs/protocol/02-types-json.md §2).
 
-use super::{PubKeyHash, SignedForms, TimeRange, TxSignature, TxVersion, WireError, Writer};
-use crate::domain::{AccountId, Address, Nonce, TokenId, amount};
+use super::signature::TxSignature;
+use super::time_range::TimeRange;
+use crate::domain::amount;
+use crate::domain::hex_types::Address;
+use crate::domain::ids::{AccountId, Nonce, TokenId};
+use crate::domain::wire::{WireError, Writer};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-/// Moves an NFT to an Ethereum address.
+/// A transaction that moves an NFT to an Ethereum address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WithdrawNft {
-    /// Owner.
+    /// Id of the owner.
     pub account_id: AccountId,
     /// Address of the owner.
     pub from: Address,
@@ -24,22 +28,22 @@ pub struct WithdrawNft {
     pub fee: BigUint,
     /// Nonce of the owner.
     pub nonce: Nonce,
-    /// Owner's signature.
+    /// Signature of the owner.
     pub signature: TxSignature,
-    /// Carried, never looked at.
+    /// Has no effect; kept so that the JSON round-trips.
     #[serde(default)]
     pub fast: bool,
-    /// Validity.
+    /// Validity period.
     #[serde(flatten)]
     pub time_range: TimeRange,
 }
 
 impl WithdrawNft {
-    /// Number of the transaction type.
-    pub const TX_TYPE: u8 = 0x0a;
+    const TX_TYPE: u8 = 0x0a;
 
-    /// Signed form: `f5 01 ‖ account ‖ from ‖ to ‖ token ‖ fee token ‖ fee packed ‖ nonce ‖ validity`.
-    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+    /// Returns the signed form: `f5 01 ‖ account ‖ from ‖ to ‖ token ‖ fee token ‖ fee packed ‖
+    /// nonce ‖ validity`.
+    pub(crate) fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         Ok(Writer::versioned(Self::TX_TYPE)
             .account(self.account_id)
             .address(&self.from)
@@ -50,15 +54,5 @@ impl WithdrawNft {
             .nonce(self.nonce)
             .time_range(self.time_range)
             .finish())
-    }
-
-    /// Hash of the key that signed; `None` if the signature does not verify.
-    pub fn verify_signature(&self) -> Option<(PubKeyHash, TxVersion)> {
-        self.signed_forms().verify()
-    }
-
-    /// The signature with the forms it may be over.
-    pub fn signed_forms(&self) -> SignedForms {
-        SignedForms::new(self.signature, None, self.signed_bytes())
     }
 }

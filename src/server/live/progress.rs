@@ -3,7 +3,8 @@
 
 use crate::{
     api::views::Status,
-    store::{AggregatedAction, Store, StoreError},
+    domain::AggregatedAction,
+    store::{Store, StoreError},
 };
 
 /// Maximum number of blocks or ranges that one call searches.

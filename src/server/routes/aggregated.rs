@@ -14,7 +14,7 @@ use crate::{
         paths,
         views::{AggregatedOperationPage, page_size},
     },
-    domain::AggregatedActionType,
+    domain::AggregatedAction,
     report,
     server::error::ApiError,
 };
@@ -24,7 +24,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct Filter {
     /// Only those of this action.
-    action: Option<AggregatedActionType>,
+    action: Option<AggregatedAction>,
     /// Only those that end after this block.
     #[serde(default)]
     #[param(maximum = 4294967295u64)]

@@ -2,31 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::AggregatedAction;
 use crate::store::chain::chain_store::ChainStore;
 use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::{codec, keys};
 use crate::store::put_outcome::PutOutcome;
-
-/// What an operation does with its blocks. Stored by number: frozen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum AggregatedAction {
-    /// The blocks are committed.
-    CommitBlocks,
-    /// Their proofs are to be aggregated.
-    CreateProofBlocks,
-    /// The aggregated proof is published.
-    PublishProofBlocksOnchain,
-    /// The blocks are executed: verified, in the words of the protocol.
-    ExecuteBlocks,
-}
-
-impl AggregatedAction {
-    /// Every action, in the order in which blocks go through them.
-    pub const ALL: [Self; 4] =
-        [Self::CommitBlocks, Self::CreateProofBlocks, Self::PublishProofBlocksOnchain, Self::ExecuteBlocks];
-}
 
 /// A stored operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use crate::domain::AggregatedAction;
 use crate::domain::job::{JobStatus, JobType};
 use crate::store::testing::*;
 use crate::store::*;

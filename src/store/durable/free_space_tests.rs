@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::ManualClock;
+use crate::domain::AggregatedAction;
 use crate::domain::job::JobStatus;
 use crate::store::kv::batch::Table;
 use crate::store::testing::*;

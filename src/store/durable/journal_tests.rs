@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::domain::AggregatedAction;
 use crate::store::durable::blob_header::Header;
 use crate::store::durable::journal::{ACKNOWLEDGED, Journal, Reading, read_acknowledged};
 use crate::store::durable::journal_scan::{Item, form, scan, segments};

@@ -7,8 +7,8 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::AggregatedAction;
 use crate::domain::job::{JobStatus, JobType};
-use crate::store::chain::aggregated_operations::AggregatedAction;
 use crate::store::durable::blobs::BlobRef;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, Table};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::ManualClock;
 use crate::crypto::fr;
+use crate::domain::AggregatedAction;
 use crate::domain::job::{JobStatus, JobType};
 use crate::domain::sample_aggregated_proof;
 use crate::store::kv::keys;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
-use crate::store::chain::aggregated_operations::{AggregatedAction, AggregatedOperationRecord};
+use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::Table;
 use crate::store::kv::keys::index;

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::store::chain::aggregated_operations::AggregatedAction;
+use crate::domain::AggregatedAction;
 use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
 use crate::store::chain::blocks::BlockRow;
 use crate::store::chain::genesis::GenesisRow;

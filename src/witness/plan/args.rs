@@ -1,10 +1,11 @@
-//! The arguments of an operation in the circuit (spec 04 §3.4).
+//! The arguments of an operation in the circuit (docs/protocol/04-witness.md §3.4).
 
 use crate::domain::TimeRange;
 
-/// Operation arguments other than `a` and `b`, the same in every chunk of an operation.
+/// Operation arguments except `a` and `b`, common to all chunks of an operation.
 ///
-/// Packed amounts and fees are the big-endian integers of spec 01 §6; addresses and hashes are big-endian integers.
+/// Packed amounts and fees are the big-endian integers of docs/protocol/01-primitives.md §6;
+/// addresses and hashes are big-endian integers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // the names are those of the circuit
 pub struct Args {
@@ -31,7 +32,7 @@ pub struct Args {
 
 impl Default for Args {
     fn default() -> Self {
-        /// The circuit's default of `valid_until`: 2^32 − 1, not 2^64 − 1.
+        /// Default of `valid_until` in the circuit: 2^32 − 1, not 2^64 − 1.
         const VALID_UNTIL: u64 = u32::MAX as u64;
         Self {
             amount_packed: [0; 5],
@@ -59,9 +60,8 @@ impl Default for Args {
 
 impl Args {
     /// Sets the validity period; a transaction without one is always valid.
-    pub fn valid(mut self, range: Option<TimeRange>) -> Self {
-        let range = range.unwrap_or_default();
-        (self.valid_from, self.valid_until) = (range.valid_from, range.valid_until);
-        self
+    pub(super) fn valid(self, range: Option<TimeRange>) -> Self {
+        let TimeRange { valid_from, valid_until } = range.unwrap_or_default();
+        Self { valid_from, valid_until, ..self }
     }
 }

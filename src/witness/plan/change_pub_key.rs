@@ -1,12 +1,13 @@
-//! ChangePubKeyOffchain, 6 chunks (spec 04 §5.7).
+//! ChangePubKeyOffchain, 6 chunks (docs/protocol/04-witness.md §5.7).
 
-use super::walk::use_nonce;
-use super::{Args, Chunk, Shown, Walk};
+use super::args::Args;
+use super::chunk::{Chunk, PlannedChunks};
+use super::walk::{Walk, use_nonce};
 use crate::crypto::packed_float::pack_fee;
 use crate::domain::{ChangePubKeyOp, to_u128};
-use crate::witness::Cause;
+use crate::witness::error::Cause;
 
-pub fn plan(op: &ChangePubKeyOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+pub(super) fn plan(op: &ChangePubKeyOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
     let (id, token) = (op.account_id.0, op.tx.fee_token.0);
     let fee = to_u128(&op.tx.fee)?;
 
@@ -29,7 +30,8 @@ pub fn plan(op: &ChangePubKeyOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
         new_pub_key_hash: op.tx.new_pk_hash.0,
         ..Args::default()
     };
-    // Unlike other single-account operations: before on the left, after on the right, in every chunk.
+    // Unlike other operations of one account, every chunk shows the state before on the left and
+    // after on the right.
     let chunks = vec![Chunk::new(at_s0, at_s1, s1); 6];
-    Ok(Shown::with_terms(chunks, at_s0.balance, fee, args.valid(op.tx.time_range)))
+    Ok(PlannedChunks::with_terms(chunks, at_s0.balance, fee, args.valid(op.tx.time_range)))
 }

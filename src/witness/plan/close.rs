@@ -1,9 +1,9 @@
-//! Close, 1 chunk: disabled in the protocol, so a block that holds one is refused (spec 03 §14, 04 §5.11).
+//! Close, 1 chunk: disabled in the protocol, so a block that contains one is refused
+//! (docs/protocol/03-operations.md §14, docs/protocol/04-witness.md §5.11).
 
-use super::{Shown, Walk};
-use crate::domain::CloseOp;
-use crate::witness::Cause;
+use super::chunk::PlannedChunks;
+use crate::witness::error::Cause;
 
-pub fn plan(_: &CloseOp, _: &mut Walk<'_>) -> Result<Shown, Cause> {
+pub(super) fn plan() -> Result<PlannedChunks, Cause> {
     Err(Cause::Disabled)
 }

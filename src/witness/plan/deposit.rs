@@ -1,10 +1,12 @@
-//! Deposit, 6 chunks (spec 04 §5.1).
+//! Deposit, 6 chunks (docs/protocol/04-witness.md §5.1).
 
-use super::{Args, Chunk, Shown, Walk};
+use super::args::Args;
+use super::chunk::{Chunk, PlannedChunks};
+use super::walk::Walk;
 use crate::domain::{DepositOp, to_u128};
-use crate::witness::Cause;
+use crate::witness::error::Cause;
 
-pub fn plan(op: &DepositOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+pub(super) fn plan(op: &DepositOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
     let (id, token) = (op.account_id.0, op.priority_op.token.0);
     let amount = to_u128(&op.priority_op.amount)?;
     let to = op.priority_op.to.0;
@@ -23,5 +25,5 @@ pub fn plan(op: &DepositOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
     let mut chunks = vec![Chunk::both(at_s0, s1)];
     chunks.extend([Chunk::both(at_s1, s1); 5]);
     let args = Args { eth_address: to, full_amount: amount, ..Args::default() };
-    Ok(Shown::with_terms(chunks, amount, 0, args))
+    Ok(PlannedChunks::with_terms(chunks, amount, 0, args))
 }

@@ -1,12 +1,13 @@
-//! ForcedExit, 6 chunks (spec 04 §5.8).
+//! ForcedExit, 6 chunks (docs/protocol/04-witness.md §5.8).
 
-use super::walk::use_nonce;
-use super::{Args, Chunk, Shown, Walk};
+use super::args::Args;
+use super::chunk::{Chunk, PlannedChunks};
+use super::walk::{Walk, use_nonce};
 use crate::crypto::packed_float::{pack_amount, pack_fee};
 use crate::domain::{ForcedExitOp, to_u128};
-use crate::witness::Cause;
+use crate::witness::error::Cause;
 
-pub fn plan(op: &ForcedExitOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+pub(super) fn plan(op: &ForcedExitOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
     let (initiator, target) = (op.tx.initiator_account_id.0, op.target_account_id.0);
     let token = op.tx.token.0;
     let amount = op.withdraw_amount.as_ref().map(to_u128).transpose()?.unwrap_or(0);
@@ -30,10 +31,10 @@ pub fn plan(op: &ForcedExitOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
     chunks.extend([Chunk::new(initiator_s1.with_paths(s2), target_s2, s2); 4]);
     let args = Args {
         eth_address: op.tx.target.0,
-        amount_packed: pack_amount(amount)?,
+        amount_packed: pack_amount(amount),
         full_amount: amount,
         fee: pack_fee(fee)?,
         ..Args::default()
     };
-    Ok(Shown::with_terms(chunks, initiator_s0.balance, fee, args.valid(op.tx.time_range)))
+    Ok(PlannedChunks::with_terms(chunks, initiator_s0.balance, fee, args.valid(op.tx.time_range)))
 }

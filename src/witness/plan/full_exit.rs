@@ -1,17 +1,19 @@
-//! FullExit, 11 chunks (spec 04 §5.6).
+//! FullExit, 11 chunks (docs/protocol/04-witness.md §5.6).
 
-use super::{Args, Chunk, Shown, Walk};
+use super::args::Args;
+use super::chunk::{Chunk, PlannedChunks};
+use super::walk::Walk;
 use crate::domain::{FullExitOp, NFT_STORAGE_ACCOUNT_ID, to_u128};
-use crate::witness::Cause;
+use crate::witness::error::Cause;
 
-pub fn plan(op: &FullExitOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+pub(super) fn plan(op: &FullExitOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
     let (id, token) = (op.priority_op.account_id.0, op.priority_op.token.0);
     let creator = op.creator_account_id.map_or(0, |id| id.0);
     let amount = op.withdraw_amount.as_ref().map(to_u128).transpose()?;
 
     let at_s0 = walk.branch(id, token)?;
     walk.update(id, token, |_, balance| {
-        // An exit that failed changes nothing.
+        // A failed exit changes nothing.
         if amount.is_some() {
             balance.value = 0;
         }
@@ -33,5 +35,5 @@ pub fn plan(op: &FullExitOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
         special_serial_id: op.serial_id.unwrap_or(0),
         ..Args::default()
     };
-    Ok(Shown::with_terms(chunks, 0, 0, args))
+    Ok(PlannedChunks::with_terms(chunks, 0, 0, args))
 }

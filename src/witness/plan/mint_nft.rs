@@ -1,16 +1,19 @@
-//! MintNFT, 5 chunks (spec 04 §5.9).
+//! MintNFT, 5 chunks (docs/protocol/04-witness.md §5.9).
 
-use super::walk::use_nonce;
-use super::{Args, Chunk, Shown, Walk};
+use super::args::Args;
+use super::chunk::{Chunk, PlannedChunks};
+use super::walk::{Walk, use_nonce};
 use crate::crypto::packed_float::pack_fee;
 use crate::domain::{
     AccountId, MAX_TOKEN_ID, MintNftOp, NFT_STORAGE_ACCOUNT_ID, NFT_TOKEN_ID, nft_content, to_u128,
 };
-use crate::witness::Cause;
+use crate::witness::error::Cause;
 
-pub fn plan(op: &MintNftOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+pub(super) fn plan(op: &MintNftOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
     let (creator, recipient) = (op.creator_account_id.0, op.recipient_account_id.0);
-    let (storage, counter, fee_token) = (NFT_STORAGE_ACCOUNT_ID.0, NFT_TOKEN_ID.0, op.tx.fee_token.0);
+    let storage = NFT_STORAGE_ACCOUNT_ID.0;
+    let counter = NFT_TOKEN_ID.0;
+    let fee_token = op.tx.fee_token.0;
     let fee = to_u128(&op.tx.fee)?;
     walk.account(storage)?.ok_or(Cause::NoNftStorage)?;
     let serial_id = u32::try_from(walk.balance(creator, counter)?).map_err(|_| Cause::NftCounter)?;
@@ -55,5 +58,5 @@ pub fn plan(op: &MintNftOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
         special_serial_id: serial_id,
         ..Args::default()
     };
-    Ok(Shown::with_terms(chunks, paying_s0.balance, fee, args))
+    Ok(PlannedChunks::with_terms(chunks, paying_s0.balance, fee, args))
 }

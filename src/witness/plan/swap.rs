@@ -1,19 +1,23 @@
-//! Swap, 5 chunks (spec 04 §5.10).
+//! Swap, 5 chunks (docs/protocol/04-witness.md §5.10).
 
-use super::walk::use_nonce;
-use super::{Args, Chunk, Shown, Walk};
+use super::args::Args;
+use super::chunk::{Chunk, PlannedChunks};
+use super::walk::{Walk, use_nonce};
 use crate::crypto::packed_float::{pack_amount, pack_fee};
 use crate::domain::{Order, SwapOp, to_u128};
-use crate::witness::Cause;
+use crate::witness::error::Cause;
 
-pub fn plan(op: &SwapOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+pub(super) fn plan(op: &SwapOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
     let tx = &op.tx;
-    let (order0, order1) = (&tx.orders.0, &tx.orders.1);
+    let (order0, order1) = &tx.orders;
     let (account0, account1) = (op.accounts.0.0, op.accounts.1.0);
     let (recipient0, recipient1) = (op.recipients.0.0, op.recipients.1.0);
     let submitter = op.submitter.0;
-    let (token0, token1, fee_token) = (order0.token_sell.0, order1.token_sell.0, tx.fee_token.0);
-    let (amount0, amount1) = (to_u128(&tx.amounts.0)?, to_u128(&tx.amounts.1)?);
+    let token0 = order0.token_sell.0;
+    let token1 = order1.token_sell.0;
+    let fee_token = tx.fee_token.0;
+    let amount0 = to_u128(&tx.amounts.0)?;
+    let amount1 = to_u128(&tx.amounts.1)?;
     let fee = to_u128(&tx.fee)?;
 
     let selling0_s0 = walk.branch(account0, token0)?;
@@ -49,14 +53,14 @@ pub fn plan(op: &SwapOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
     ]
     .map(|(chunk, (a, b, signature))| Chunk { a, b, signature, ..chunk });
     let args = Args {
-        amount_packed: pack_amount(amount0)?,
-        second_amount_packed: pack_amount(amount1)?,
+        amount_packed: pack_amount(amount0),
+        second_amount_packed: pack_amount(amount1),
         fee: pack_fee(fee)?,
         eth_address: tx.submitter_address.0,
         special_eth_addresses: [order0.recipient.0, order1.recipient.0],
         special_tokens: [token0, token1, fee_token],
         special_accounts: [account0, recipient0, account1, recipient1, submitter],
-        special_amounts: [pack_amount(to_u128(&order0.amount)?)?, pack_amount(to_u128(&order1.amount)?)?],
+        special_amounts: [pack_amount(to_u128(&order0.amount)?), pack_amount(to_u128(&order1.amount)?)],
         special_nonces: [order0.nonce.0, order1.nonce.0, tx.nonce.0],
         special_prices: [
             to_u128(&order0.ratio.0)?,
@@ -68,11 +72,11 @@ pub fn plan(op: &SwapOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
         second_valid_until: order1.time_range.valid_until,
         ..Args::default()
     };
-    Ok(Shown { chunks: chunks.to_vec(), args: args.valid(Some(order0.time_range)) })
+    Ok(PlannedChunks { chunks: chunks.to_vec(), args: args.valid(Some(order0.time_range)) })
 }
 
-/// Takes the sold amount. The nonce moves unless the order is a limit order or its account also submits the swap,
-/// in which case it moves with the fee.
+/// Subtracts the sold amount. The nonce is raised unless the order is a limit order or its owner
+/// also submits the swap; in the latter case it is raised with the fee.
 fn sell(
     walk: &mut Walk<'_>,
     account: u32,

@@ -1,46 +1,34 @@
-//! Transfer, 2 chunks, and TransferToNew, 6 chunks (spec 04 §5.2 and §5.3).
+//! Transfer, 2 chunks (docs/protocol/04-witness.md §5.2), and its common part with TransferToNew.
 
-use super::walk::use_nonce;
-use super::{Args, Branch, Chunk, Shown, Walk};
+use super::args::Args;
+use super::chunk::{Branch, Chunk, PlannedChunks};
+use super::walk::{Walk, use_nonce};
 use crate::crypto::packed_float::{pack_amount, pack_fee};
-use crate::domain::{Transfer, TransferOp, TransferToNewOp, to_u128};
-use crate::witness::Cause;
+use crate::domain::{Transfer, TransferOp, to_u128};
+use crate::tree::AccountHeader;
+use crate::witness::error::Cause;
 
-pub fn plan(op: &TransferOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+pub(super) fn plan(op: &TransferOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
     let sides = Sides::update(&op.tx, op.from.0, op.to.0, walk, |_| Ok(()))?;
     let recipient = walk.branch(op.to.0, op.tx.token.0)?;
     sides.show(&op.tx, recipient.header.address, vec![])
 }
 
-pub fn plan_to_new(op: &TransferToNewOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
-    let (to, token) = (op.to.0, op.tx.token.0);
-    let sides = Sides::update(&op.tx, op.from.0, to, walk, |account| {
-        if account.address != [0; 20] {
-            return Err(Cause::AddressMismatch(to));
-        }
-        account.address = op.tx.to.0;
-        Ok(())
-    })?;
-    let s2 = walk.version();
-    let recipient_s2 = walk.branch(to, token)?;
-    let rest = Chunk::new(sides.sender_s1.with_paths(s2), recipient_s2, s2);
-    sides.show(&op.tx, op.tx.to.0, vec![rest; 4])
-}
-
-/// What both kinds of transfer show in their first two chunks.
-struct Sides {
+/// The branches in the first two chunks of both kinds of transfers.
+pub(super) struct Sides {
     sender_s0: Branch,
-    sender_s1: Branch,
+    pub(super) sender_s1: Branch,
     recipient_s1: Branch,
 }
 
 impl Sides {
-    fn update(
+    /// Debits the sender and credits the recipient, after `change_recipient`.
+    pub(super) fn update(
         tx: &Transfer,
         from: u32,
         to: u32,
         walk: &mut Walk<'_>,
-        change_recipient: impl FnOnce(&mut crate::tree::AccountHeader) -> Result<(), Cause>,
+        change_recipient: impl FnOnce(&mut AccountHeader) -> Result<(), Cause>,
     ) -> Result<Self, Cause> {
         let token = tx.token.0;
         let (amount, taken) = amounts(tx, from)?;
@@ -58,9 +46,16 @@ impl Sides {
         Ok(Self { sender_s0, sender_s1, recipient_s1 })
     }
 
-    fn show(self, tx: &Transfer, eth_address: [u8; 20], rest: Vec<Chunk>) -> Result<Shown, Cause> {
+    /// Returns the first two chunks, followed by `rest`.
+    pub(super) fn show(
+        self,
+        tx: &Transfer,
+        eth_address: [u8; 20],
+        rest: Vec<Chunk>,
+    ) -> Result<PlannedChunks, Cause> {
         let (amount, taken) = amounts(tx, self.sender_s0.account)?;
-        let (s0, s1) = (self.sender_s0.paths, self.sender_s1.paths);
+        let s0 = self.sender_s0.paths;
+        let s1 = self.sender_s1.paths;
         let s2 = s1 + 1;
         let mut chunks = vec![
             Chunk::new(self.sender_s0, self.recipient_s1.with_paths(s0), s1),
@@ -68,17 +63,17 @@ impl Sides {
         ];
         chunks.extend(rest);
         let args = Args {
-            amount_packed: pack_amount(amount)?,
+            amount_packed: pack_amount(amount),
             full_amount: amount,
             fee: pack_fee(to_u128(&tx.fee)?)?,
             eth_address,
             ..Args::default()
         };
-        Ok(Shown::with_terms(chunks, self.sender_s0.balance, taken, args.valid(tx.time_range)))
+        Ok(PlannedChunks::with_terms(chunks, self.sender_s0.balance, taken, args.valid(tx.time_range)))
     }
 }
 
-/// The amount, and what the sender pays for it with the fee.
+/// Returns the amount, and its sum with the fee.
 fn amounts(tx: &Transfer, from: u32) -> Result<(u128, u128), Cause> {
     let amount = to_u128(&tx.amount)?;
     let overflow = Cause::Overflow { account: from, token: tx.token.0 };

@@ -1,41 +1,16 @@
-//! The walk of a plan through the block: plain account state under the updates made so far.
+//! Account state during a plan, with the updates made so far.
 
 use std::collections::HashMap;
 
-use thiserror::Error;
-
-use super::Branch;
+use super::chunk::Branch;
 use crate::tree::{AccountHeader, LeafUpdate, Version};
-use crate::witness::Cause;
+use crate::witness::error::Cause;
+use crate::witness::state::State;
 
-/// Ids from here on are outside the used subtree (spec 01 §1).
+/// Number of accounts in the used subtree (docs/protocol/01-primitives.md §1).
 const ACCOUNTS: u32 = 1 << 24;
 
-/// The plain state could not be read.
-#[derive(Clone, Debug, Error)]
-#[error("{0}")]
-pub struct StateError(pub String);
-
-/// Plain account state before a block. An account that equals the default counts as absent.
-pub trait State {
-    /// Header of an account.
-    ///
-    /// # Errors
-    /// When the state cannot be read.
-    fn account(&self, account: u32) -> Result<Option<AccountHeader>, StateError>;
-    /// Balance in a token, 0 when there is none.
-    ///
-    /// # Errors
-    /// When the state cannot be read.
-    fn balance(&self, account: u32, token: u32) -> Result<u128, StateError>;
-    /// Balances other than zero in tokens `0..tokens`, ascending.
-    ///
-    /// # Errors
-    /// When the state cannot be read.
-    fn balances(&self, account: u32, tokens: u32) -> Result<Vec<(u32, u128)>, StateError>;
-}
-
-/// Where a plan has got to: the state, the version it is in, and the updates that led there.
+/// The current state of a plan, its version, and the updates since the start of the block.
 pub struct Walk<'a> {
     before: &'a dyn State,
     headers: HashMap<u32, Option<AccountHeader>>,
@@ -45,18 +20,18 @@ pub struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Starts at version 0, the state before the block.
-    pub fn new(before: &'a dyn State) -> Self {
+    /// Starts at version 0, the state before the first block.
+    pub(super) fn new(before: &'a dyn State) -> Self {
         Self { before, headers: HashMap::new(), balances: HashMap::new(), updates: Vec::new(), version: 0 }
     }
 
-    /// The current version: S0, S1, … of spec 04 §3.1.
-    pub fn version(&self) -> Version {
+    /// Returns the current version: S0, S1, … of docs/protocol/04-witness.md §3.1.
+    pub(super) fn version(&self) -> Version {
         self.version
     }
 
-    /// Header of an account, `None` when it is absent.
-    pub fn account(&mut self, account: u32) -> Result<Option<AccountHeader>, Cause> {
+    /// Returns the header of an account; `None` if it is absent.
+    pub(super) fn account(&mut self, account: u32) -> Result<Option<AccountHeader>, Cause> {
         if account >= ACCOUNTS {
             return Err(Cause::AccountOutOfRange(account));
         }
@@ -68,8 +43,8 @@ impl<'a> Walk<'a> {
         Ok(header)
     }
 
-    /// Balance of an account in a token.
-    pub fn balance(&mut self, account: u32, token: u32) -> Result<u128, Cause> {
+    /// Returns the balance of an account in a token.
+    pub(super) fn balance(&mut self, account: u32, token: u32) -> Result<u128, Cause> {
         if let Some(balance) = self.balances.get(&(account, token)) {
             return Ok(*balance);
         }
@@ -78,14 +53,14 @@ impl<'a> Walk<'a> {
         Ok(balance)
     }
 
-    /// `B(account, token)` in the current version: witness, balance and both paths.
-    pub fn branch(&mut self, account: u32, token: u32) -> Result<Branch, Cause> {
+    /// Returns `B(account, token)` in the current version: header, balance and both paths.
+    pub(super) fn branch(&mut self, account: u32, token: u32) -> Result<Branch, Cause> {
         let header = self.account(account)?.unwrap_or_default();
         Ok(Branch { account, token, header, balance: self.balance(account, token)?, paths: self.version })
     }
 
-    /// One leaf update: changes header and balance, and goes on to the next version.
-    pub fn update(
+    /// Makes one leaf update, which starts the next version: changes header and balance.
+    pub(super) fn update(
         &mut self,
         account: u32,
         token: u32,
@@ -95,11 +70,15 @@ impl<'a> Walk<'a> {
         self.write(account, token, change)
     }
 
-    /// Credits all fees at once: they share one version, since only the state after the last one is ever shown.
-    pub fn credit_fees(&mut self, account: u32, fees: &[(u32, u128)]) -> Result<(), Cause> {
+    /// Credits amounts of several tokens to an account in one version.
+    pub(super) fn credit_all(
+        &mut self,
+        account: u32,
+        amounts: impl Iterator<Item = (u32, u128)>,
+    ) -> Result<(), Cause> {
         self.version += 1;
-        for &(token, fee) in fees.iter().filter(|(_, fee)| *fee != 0) {
-            self.write(account, token, |_, balance| balance.add(fee))?;
+        for (token, amount) in amounts {
+            self.write(account, token, |_, balance| balance.add(amount))?;
         }
         Ok(())
     }
@@ -114,7 +93,8 @@ impl<'a> Walk<'a> {
         let mut balance = Balance { account, token, value: self.balance(account, token)? };
         change(&mut header, &mut balance)?;
         let balance = balance.value;
-        // An account that becomes non-default springs into being; one that is all default and empty stays absent.
+        // A header or balance that is not the default creates the account; without one it stays
+        // absent.
         let known = self.headers.insert(account, Some(header)).flatten().is_some();
         if !known && header == AccountHeader::default() && balance == 0 {
             self.headers.insert(account, None);
@@ -124,8 +104,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Balances of an account in tokens `0..tokens` in the current version, by token.
-    pub fn dense_balances(&self, account: u32, tokens: u32) -> Result<Vec<u128>, Cause> {
+    /// Returns the balances of an account in tokens `0..tokens` in the current version, by token.
+    pub(super) fn dense_balances(&self, account: u32, tokens: u32) -> Result<Vec<u128>, Cause> {
         let mut dense = vec![0; tokens as usize];
         for (token, balance) in self.before.balances(account, tokens)? {
             if let Some(slot) = dense.get_mut(token as usize) {
@@ -140,9 +120,10 @@ impl<'a> Walk<'a> {
         Ok(dense)
     }
 
-    /// Ends a block: gives its updates, in order. The walk can go on with the next block.
-    pub fn take_updates(&mut self) -> Result<Vec<LeafUpdate>, Cause> {
-        // An account that is all default and empty now is absent from here on, as in a tree that is read anew.
+    /// Ends a block and returns its updates in order. The next block can follow.
+    pub(super) fn take_updates(&mut self) -> Result<Vec<LeafUpdate>, Cause> {
+        // An account with the default header and no balance is absent for the next block, as in a
+        // tree that is read from disk.
         let default: Vec<u32> = self
             .headers
             .iter()
@@ -157,7 +138,7 @@ impl<'a> Walk<'a> {
         Ok(std::mem::take(&mut self.updates))
     }
 
-    /// Whether an account has no balance in any token.
+    /// Returns true if an account has no balance in any token.
     fn is_empty(&self, account: u32) -> Result<bool, Cause> {
         let now = |token| self.balances.get(&(account, token)).copied();
         let mut before = self.before.balances(account, u32::MAX)?.into_iter();
@@ -166,24 +147,24 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A balance under change, with checked arithmetic.
+/// A balance during an update, with checked arithmetic.
 pub struct Balance {
     account: u32,
     token: u32,
-    /// The amount.
-    pub value: u128,
+    /// Current amount.
+    pub(super) value: u128,
 }
 
 impl Balance {
-    /// Adds to the balance.
-    pub fn add(&mut self, amount: u128) -> Result<(), Cause> {
+    /// Adds an amount.
+    pub(super) fn add(&mut self, amount: u128) -> Result<(), Cause> {
         let (account, token) = (self.account, self.token);
         self.value = self.value.checked_add(amount).ok_or(Cause::Overflow { account, token })?;
         Ok(())
     }
 
-    /// Takes from the balance.
-    pub fn take(&mut self, needed: u128) -> Result<(), Cause> {
+    /// Subtracts an amount.
+    pub(super) fn take(&mut self, needed: u128) -> Result<(), Cause> {
         let (account, token, balance) = (self.account, self.token, self.value);
         self.value =
             balance.checked_sub(needed).ok_or(Cause::NotEnough { account, token, balance, needed })?;
@@ -191,8 +172,8 @@ impl Balance {
     }
 }
 
-/// Counts the account's nonce up after checking the transaction's.
-pub fn use_nonce(header: &mut AccountHeader, account: u32, nonce: u32) -> Result<(), Cause> {
+/// Compares the nonce of a transaction with that of its account and raises the latter by one.
+pub(super) fn use_nonce(header: &mut AccountHeader, account: u32, nonce: u32) -> Result<(), Cause> {
     if header.nonce != nonce {
         return Err(Cause::NonceMismatch { account, nonce, expected: header.nonce });
     }

@@ -1,14 +1,16 @@
-//! Withdraw, 6 chunks (spec 04 §5.4).
+//! Withdraw, 6 chunks (docs/protocol/04-witness.md §5.4).
 
-use super::walk::use_nonce;
-use super::{Args, Chunk, Shown, Walk};
+use super::args::Args;
+use super::chunk::{Chunk, PlannedChunks};
+use super::walk::{Walk, use_nonce};
 use crate::crypto::packed_float::{pack_amount, pack_fee};
 use crate::domain::{WithdrawOp, to_u128};
-use crate::witness::Cause;
+use crate::witness::error::Cause;
 
-pub fn plan(op: &WithdrawOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+pub(super) fn plan(op: &WithdrawOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
     let (id, token) = (op.account_id.0, op.tx.token.0);
-    let (amount, fee) = (to_u128(&op.tx.amount)?, to_u128(&op.tx.fee)?);
+    let amount = to_u128(&op.tx.amount)?;
+    let fee = to_u128(&op.tx.fee)?;
     let taken = amount.checked_add(fee).ok_or(Cause::Overflow { account: id, token })?;
 
     let at_s0 = walk.branch(id, token)?;
@@ -23,11 +25,11 @@ pub fn plan(op: &WithdrawOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
     chunks.extend([Chunk::both(at_s1, s1); 5]);
     let args = Args {
         eth_address: op.tx.to.0,
-        // Rounded down where the amount has no packed form: the public data carry it in full.
-        amount_packed: pack_amount(amount)?,
+        // Rounded if the amount has no packed form: the public data has the full amount.
+        amount_packed: pack_amount(amount),
         full_amount: amount,
         fee: pack_fee(fee)?,
         ..Args::default()
     };
-    Ok(Shown::with_terms(chunks, at_s0.balance, taken, args.valid(op.tx.time_range)))
+    Ok(PlannedChunks::with_terms(chunks, at_s0.balance, taken, args.valid(op.tx.time_range)))
 }

@@ -1,12 +1,13 @@
-//! WithdrawNFT, 10 chunks (spec 04 §5.5).
+//! WithdrawNFT, 10 chunks (docs/protocol/04-witness.md §5.5).
 
-use super::walk::use_nonce;
-use super::{Args, Chunk, Shown, Walk};
+use super::args::Args;
+use super::chunk::{Chunk, PlannedChunks};
+use super::walk::{Walk, use_nonce};
 use crate::crypto::packed_float::pack_fee;
 use crate::domain::{NFT_STORAGE_ACCOUNT_ID, WithdrawNftOp, to_u128};
-use crate::witness::Cause;
+use crate::witness::error::Cause;
 
-pub fn plan(op: &WithdrawNftOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
+pub(super) fn plan(op: &WithdrawNftOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
     let (initiator, creator) = (op.tx.account_id.0, op.creator_id.0);
     let (nft, fee_token) = (op.tx.token.0, op.tx.fee_token.0);
     let fee = to_u128(&op.tx.fee)?;
@@ -36,5 +37,5 @@ pub fn plan(op: &WithdrawNftOp, walk: &mut Walk<'_>) -> Result<Shown, Cause> {
         special_serial_id: op.serial_id,
         ..Args::default()
     };
-    Ok(Shown::with_terms(chunks, paying_s0.balance, fee, args.valid(Some(op.tx.time_range))))
+    Ok(PlannedChunks::with_terms(chunks, paying_s0.balance, fee, args.valid(Some(op.tx.time_range))))
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use zksync_witness_server::crypto::fr;
+use zksync_witness_server::domain::AggregatedAction;
 use zksync_witness_server::domain::job::{JobStatus, JobType};
-use zksync_witness_server::store::{AggregatedAction, JobRecord, Store, StoreOptions};
+use zksync_witness_server::store::{JobRecord, Store, StoreOptions};
 use zksync_witness_server::testing::NaiveAccountTree;
 use zksync_witness_server::tree::AccountHeader;
 use zksync_witness_server::tree::TreeId;

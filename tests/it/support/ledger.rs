@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use zksync_witness_server::crypto::Fr;
+use zksync_witness_server::domain::AggregatedAction;
 use zksync_witness_server::domain::{JobResultData, sample_aggregated_proof, sample_single_proof};
-use zksync_witness_server::store::AggregatedAction;
 
 use crate::support::sealed_chain::Chain;
 

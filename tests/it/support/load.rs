@@ -11,10 +11,10 @@ use serde_json::json;
 use zksync_witness_server::api::tokens::Authenticator;
 use zksync_witness_server::config::Secret;
 use zksync_witness_server::crypto::{Fr, fr};
+use zksync_witness_server::domain::AggregatedAction;
 use zksync_witness_server::domain::{
     AggregatedOperation, BlockNumber, JobRequestData, JobResultData, ProverInputResponse, ProverOutputRequest,
 };
-use zksync_witness_server::store::AggregatedAction;
 
 use crate::support::{
     Answer, SECRET,

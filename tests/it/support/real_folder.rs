@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zksync_witness_server::crypto::{Fr, fr};
+use zksync_witness_server::domain::AggregatedAction;
 use zksync_witness_server::domain::job::{JobStatus, JobType};
 use zksync_witness_server::domain::{
     BlockNumber, H256, JobResultData, ProverOutputRequest, public_input, sample_aggregated_proof,
     sample_single_proof,
 };
-use zksync_witness_server::store::{
-    AggregatedAction, ClaimedJob, Preference, Store, StoreError, StoreOptions,
-};
+use zksync_witness_server::store::{ClaimedJob, Preference, Store, StoreError, StoreOptions};
 use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::workers::{Node, NodeOptions, proofs};
 

@@ -71,7 +71,7 @@ impl Chain {
             }
             self.blocks.push(Arc::new(SealedBlock {
                 json: serde_json::to_vec(&imported).unwrap(),
-                root: imported.block.root_bytes(),
+                root: fr::to_bytes(&imported.block.new_root_hash),
                 input: public_input(&imported.block.block_commitment),
                 block: imported.block,
                 accounts,

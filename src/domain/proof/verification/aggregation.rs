@@ -1,4 +1,5 @@
-//! The verification key of an aggregation circuit, and the tree of block keys that its proofs refer to.
+//! The verification key of an aggregation circuit, and the tree of block keys to which its proofs
+//! refer.
 
 use franklin_crypto::bellman::SynthesisError;
 use franklin_crypto::bellman::pairing::bn256::{Bn256, Fq12, G1Affine, G1Uncompressed};
@@ -15,30 +16,30 @@ use franklin_crypto::plonk::circuit::bigint::range_constraint_gate::TwoBitDecomp
 use num_bigint::BigUint;
 use sha2::{Digest, Sha256};
 
-use super::super::codec::{Reader, check_count};
-use super::super::{AggregatedProof, G1Point};
 use super::block::BlockKey;
+use super::guard::{NotVerified, holds};
 use super::keys::{G2Point, KeyError, STATE_WIDTH, check_domain, check_non_residues, check_number};
-use super::{NotVerified, holds};
 use crate::crypto::{Fr, fr, rescue};
+use crate::domain::proof::codec::{Reader, check_count};
+use crate::domain::proof::{AggregatedProof, G1Point};
 
-/// Leaves of the tree of block keys.
+/// Number of leaves of the tree of block keys.
 const LEAVES: usize = 8;
 
-/// Bits of a limb of an aggregated point.
+/// Size of a limb of an aggregated point in bits.
 const LIMB_BITS: usize = 68;
 
-/// Limbs of a coordinate.
+/// Number of limbs of a coordinate.
 const LIMBS: usize = 4;
 
-/// What the verifier has to know of the circuit: its gates.
+/// The circuit as the verifier needs it: only its gates.
 struct AggregationCircuit;
 
 impl Circuit<Bn256> for AggregationCircuit {
     type MainGate = Width4MainGateWithDNext;
 
     fn synthesize<CS: ConstraintSystem<Bn256>>(&self, _: &mut CS) -> Result<(), SynthesisError> {
-        // Only provers need the constraints.
+        // Only provers need constraints.
         Err(SynthesisError::AssignmentMissing)
     }
 
@@ -50,7 +51,8 @@ impl Circuit<Bn256> for AggregationCircuit {
     }
 }
 
-/// The keys of all block circuits, ascending by size: a Merkle tree of depth 3, its last leaf repeated to the end.
+/// The keys of all block circuits, ascending by size: a Merkle tree of depth 3 whose last leaf is
+/// repeated to the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyTree {
     root: Fr,
@@ -58,10 +60,10 @@ pub struct KeyTree {
 }
 
 impl KeyTree {
-    /// Largest number of keys.
+    /// Maximum number of keys.
     pub const MAX_KEYS: usize = LEAVES;
 
-    /// The tree of these keys; `None` if they are none or more than [`Self::MAX_KEYS`].
+    /// Builds the tree of these keys; `None` without keys or with more than [`Self::MAX_KEYS`].
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a BlockKey>) -> Option<Self> {
         let mut nodes: Vec<Fr> = keys.into_iter().map(BlockKey::leaf).collect();
         let keys = nodes.len();
@@ -74,23 +76,23 @@ impl KeyTree {
         Some(Self { root: *nodes.first()?, keys })
     }
 
-    /// The root: `VK_TREE_ROOT` of the verifier contract.
+    /// Returns the root: `VK_TREE_ROOT` of the verifier contract.
     pub fn root(&self) -> Fr {
         self.root
     }
 }
 
-/// The verification key of the circuit that aggregates one number of block proofs.
+/// The verification key of the circuit for one number of block proofs.
 #[derive(Debug)]
 pub struct AggregationKey {
     key: VerificationKey<Bn256, AggregationCircuit>,
 }
 
 impl AggregationKey {
-    /// Reads a key in bellman's format, 1280 bytes.
+    /// Reads a key in bellman's format, 1280 bytes. Allocates no more than the length of the input.
     ///
     /// # Errors
-    /// See [`KeyError`]. Bytes of any kind give a key or an error, and cost no more memory than their own length.
+    /// If the bytes are not a key of an aggregation circuit.
     pub fn read(bytes: &[u8]) -> Result<Self, KeyError> {
         let mut reader = Reader(bytes);
         let n: u64 = reader.item("n")?;
@@ -99,7 +101,7 @@ impl AggregationKey {
             check_number(item, expected, reader.item(item)?)?;
         }
         let vectors = [
-            // One of each column, a product, constants, and the next row.
+            // One for each column, one for the product, one for constants, one for the next row.
             ("gate_setup_commitments", STATE_WIDTH + 3),
             ("gate_selectors_commitments", 2),
             ("permutation_commitments", STATE_WIDTH),
@@ -108,7 +110,7 @@ impl AggregationKey {
             check_count(item, expected, reader.vec::<G1Point>(item)?.len())?;
         }
         check_number("total_lookup_entries_length", 0, reader.item("total_lookup_entries_length")?)?;
-        // A vector and an option have the same form: none of either.
+        // An empty vector and an absent option have the same form.
         for item in
             ["lookup_selector_commitment", "lookup_tables_commitments", "lookup_table_type_commitment"]
         {
@@ -126,11 +128,11 @@ impl AggregationKey {
         Ok(Self { key })
     }
 
-    /// Verifies an aggregated proof of as many block proofs as the key is for. Their public inputs are taken as they stand in
-    /// the proof.
+    /// Verifies an aggregated proof of the key's number of block proofs, with the public inputs
+    /// that the proof contains.
     ///
     /// # Errors
-    /// See [`NotVerified`].
+    /// If the proof is malformed, belongs to other block proofs or keys, or does not hold.
     pub fn verify(&self, tree: &KeyTree, proof: &AggregatedProof) -> Result<(), NotVerified> {
         let parts = proof.validate()?;
         if parts.inputs.first() != Some(&public_input(tree, proof)?) {
@@ -150,7 +152,7 @@ impl AggregationKey {
     }
 }
 
-/// The one input of the circuit: SHA-256 without its first byte.
+/// Returns the only input of the circuit: SHA-256 without its first byte.
 fn public_input(tree: &KeyTree, proof: &AggregatedProof) -> Result<Fr, NotVerified> {
     let mut hash = Sha256::new().chain_update(fr::to_bytes(&tree.root));
     for index in &proof.individual_vk_idxs {
@@ -163,11 +165,11 @@ fn public_input(tree: &KeyTree, proof: &AggregatedProof) -> Result<Fr, NotVerifi
     }
     let mut bytes: [u8; 32] = hash.finalize().into();
     bytes[0] = 0;
-    // 248 bits are below the modulus, so there is always a value.
+    // 248 bits are below the modulus, so this never fails.
     Ok(fr::from_bytes(&bytes).unwrap_or_else(|_| Fr::zero()))
 }
 
-/// The two points whose coordinates are these limbs, the lowest of each first.
+/// Returns the two points whose coordinates are these limbs, lowest first.
 fn aggregated_points(limbs: &[Fr]) -> Option<[G1Affine; 2]> {
     let (coordinates, []) = limbs.as_chunks::<LIMBS>() else { return None };
     let [x0, y0, x1, y1] = coordinates else { return None };
@@ -182,7 +184,7 @@ fn point(x: &[Fr; LIMBS], y: &[Fr; LIMBS]) -> Option<G1Affine> {
         let start = bytes.len().checked_sub(number.len())?;
         bytes[start..].copy_from_slice(&number);
     }
-    // At infinity, for which the bytes have a form too, both sides would pair whatever was proven.
+    // The point at infinity also has a byte form; with it the pairing would be one for every proof.
     let point = G1Point::from_bytes(bytes).filter(|point| *point != G1Point::default())?;
     G1Uncompressed::from_fixed_bytes(point.to_bytes()).into_affine().ok()
 }

@@ -6,16 +6,16 @@ use franklin_crypto::bellman::plonk::better_cs::keys::{Proof, VerificationKey};
 use franklin_crypto::bellman::plonk::better_cs::verifier::verify;
 use franklin_crypto::bellman::plonk::domains::Domain;
 
-use super::super::codec::{Reader, check_count};
-use super::super::{G1Point, SingleProof};
+use super::guard::{NotVerified, holds};
 use super::keys::{G2Point, KeyError, STATE_WIDTH, check_domain, check_non_residues, check_number};
 use super::transcript::{RescueTranscript, halves};
-use super::{NotVerified, holds};
 use crate::crypto::{Fr, fr, rescue};
+use crate::domain::proof::codec::{Reader, check_count};
+use crate::domain::proof::{G1Point, SingleProof};
 
 type Params = PlonkCsWidth4WithNextStepParams;
 
-/// The verification key of the circuit of one block size.
+/// The verification key of the circuit for one block size.
 #[derive(Debug, Clone)]
 pub struct BlockKey {
     key: VerificationKey<Bn256, Params>,
@@ -23,10 +23,10 @@ pub struct BlockKey {
 }
 
 impl BlockKey {
-    /// Reads a key in bellman's format, 1104 bytes.
+    /// Reads a key in bellman's format, 1104 bytes. Allocates no more than the length of the input.
     ///
     /// # Errors
-    /// See [`KeyError`]. Bytes of any kind give a key or an error, and cost no more memory than their own length.
+    /// If the bytes are not a key of a block circuit.
     pub fn read(bytes: &[u8]) -> Result<Self, KeyError> {
         let mut reader = Reader(bytes);
         let n: u64 = reader.item("n")?;
@@ -41,22 +41,22 @@ impl BlockKey {
         reader.end()?;
         check_domain(n)?;
         check_number("num_inputs", 1, num_inputs)?;
-        // One of each column, one of a product, one of constants.
+        // One for each column, one for the product, one for constants.
         check_count("selector_commitments", STATE_WIDTH + 2, selectors.len())?;
         check_count("next_step_selector_commitments", 1, next_step.len())?;
         check_count("permutation_commitments", STATE_WIDTH, permutations.len())?;
         check_count("non_residues", STATE_WIDTH - 1, non_residues.len())?;
         check_non_residues(&non_residues)?;
-        // It allocates what the counts ask for, which is why they come first.
+        // bellman allocates as much as the lengths claim, so they are checked first.
         let key = VerificationKey::read(bytes).map_err(|_| KeyError::Unreadable)?;
         let leaf = leaf(n, [selectors, next_step, permutations].concat())?;
         Ok(Self { key, leaf })
     }
 
-    /// Verifies a proof of a block of the key's size. Its public input is taken as it stands in the proof.
+    /// Verifies a proof of a block of the key's size with the public input that the proof contains.
     ///
     /// # Errors
-    /// See [`NotVerified`].
+    /// If the proof is malformed or does not hold.
     pub fn verify(&self, proof: &SingleProof) -> Result<(), NotVerified> {
         proof.validate()?;
         holds(|| {
@@ -65,13 +65,13 @@ impl BlockKey {
         })
     }
 
-    /// The key as a leaf of the tree that aggregated proofs refer to.
+    /// Returns the key as a leaf of the [`KeyTree`](super::KeyTree).
     pub(super) fn leaf(&self) -> Fr {
         self.leaf
     }
 }
 
-/// The hash of the domain's size and generator, then of the coordinates of all commitments.
+/// Hashes the size and generator of the domain and the coordinates of all commitments.
 fn leaf(n: u64, commitments: Vec<G1Point>) -> Result<Fr, KeyError> {
     let size = n + 1;
     let domain = Domain::<Fr>::new_for_size(size).map_err(|_| KeyError::Domain(n))?;

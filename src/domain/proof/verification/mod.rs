@@ -1,81 +1,42 @@
-//! Whether a proof is true: verification against verification keys.
+//! Verification of proofs against verification keys.
 //!
 //! | | block proof | aggregated proof |
 //! | --- | --- | --- |
-//! | key | [`BlockKey`], one per block size: `verification_block_26.key` for 26 chunks | [`AggregationKey`], one per number of proofs: `recursive_4.key` for four |
-//! | verifier | bellman's for PLONK of width 4 with access to the next row | bellman's for the same with custom gates: the main gate and the two-bit range check |
+//! | key | [`BlockKey`], one per block size | [`AggregationKey`], one per number of proofs |
+//! | file | `verification_block_26.key` for 26 chunks | `recursive_4.key` for four proofs |
+//! | verifier | bellman's, PLONK of width 4 with the next row | the same with custom gates |
 //! | transcript | Rescue, rate 2, coordinates in halves | Keccak, two states of 256 bits |
-//! | public input | the block's commitment; whether it is that of the right block is for the caller to compare | computed here: SHA-256 of the tree of block keys, the key of each block proof, their inputs and the aggregated points |
-//! | besides | nothing | the aggregated points pair to one, as the contract has it |
+//! | public input | the block's commitment | SHA-256, see below |
+//! | further checks | none | the pairing of the aggregated points equals one, as in the contract |
 //!
-//! Keys and proofs are those that the reference's key generator and provers write; everything they need is in published crates,
-//! except the transcript of block proofs, which is here.
+//! The caller checks that the commitment of a block proof belongs to the right block. The public
+//! input of an aggregated proof is checked here: it is the SHA-256 of the tree of block keys, the
+//! key of each block proof, their inputs and the aggregated points. Its custom gates are the main
+//! gate and the two-bit range check.
 //!
-//! An aggregated proof is checked to the same extent as by the verifier contract: block proofs are not part of it, the
-//! aggregation circuit vouches for them. Not checked: that a key belongs to the circuit it is named for, and that its setup was
-//! an honest one. Both are the choice of whoever puts the file there. Proofs of an exit are no business of a witness server.
+//! Keys and proofs have the formats of the reference's key generator and provers. Published crates
+//! provide everything they need except for the transcript of block proofs, which is implemented
+//! here.
 //!
-//! Everything that comes out of bellman is behind a guard, so that an assertion in there refuses one proof and no more.
+//! An aggregated proof is checked to the same extent as by the verifier contract: it does not
+//! contain the block proofs, the aggregation circuit vouches for them. This module does not check
+//! that a key belongs to the circuit in its file name, nor that its setup was honest; both are the
+//! responsibility of the operator who provides the file. Exit proofs are out of scope.
+//!
+//! Calls into bellman are guarded: a failed assertion there refuses one proof and has no other
+//! effect.
 
 mod aggregation;
 mod block;
+mod guard;
 mod keys;
+#[cfg(test)]
+mod tests;
 mod transcript;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use franklin_crypto::bellman::SynthesisError;
 
 pub use aggregation::{AggregationKey, KeyTree};
 pub use block::BlockKey;
+pub use guard::NotVerified;
 pub use keys::KeyError;
-
-use super::ProofError;
-
 #[cfg(any(test, feature = "testing"))]
 pub use transcript::RescueTranscript;
-
-/// Why a proof is not true, or at least not shown to be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotVerified {
-    /// The bytes are no proof of the circuit.
-    #[error(transparent)]
-    Malformed(#[from] ProofError),
-    /// The equations do not hold.
-    #[error("it does not satisfy the verification key")]
-    False,
-    /// The verifier panicked.
-    #[error("the verifier could not follow it")]
-    Panicked,
-    /// A block proof of an aggregate names a key that is not there.
-    #[error("individual_vk_idxs names the verification key {index}, and there are {keys}")]
-    UnknownKey {
-        /// What it names.
-        index: usize,
-        /// Number of keys of block circuits.
-        keys: usize,
-    },
-    /// The aggregate is not the one of these block proofs.
-    #[error("its public input is not the hash of the keys, the inputs and the aggr_limbs beside it")]
-    OtherInput,
-    /// The limbs are no points.
-    #[error("aggr_limbs are no two finite points of the curve in limbs of 68 bits")]
-    BadLimbs,
-    /// A block proof of the aggregate is not true.
-    #[error("the aggregated points of the block proofs do not pair to one")]
-    FalseBlockProof,
-}
-
-/// The outcome of a verifier of bellman.
-fn holds(verifier: impl FnOnce() -> Result<bool, SynthesisError>) -> Result<(), NotVerified> {
-    // What passes the parser is not known to make it panic, but it is full of assertions.
-    match catch_unwind(AssertUnwindSafe(verifier)) {
-        Ok(Ok(true)) => Ok(()),
-        // It returns an error where a challenge hits a root of the domain, among others: no proof either.
-        Ok(Ok(false) | Err(_)) => Err(NotVerified::False),
-        Err(_) => Err(NotVerified::Panicked),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,5 @@
-//! True proofs verify and others do not; keys are read or refused. The circuits are real and small.
+//! True proofs verify and false ones do not; keys are read or refused. The circuits are real and
+//! small.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
@@ -11,8 +12,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::crypto::{Fr, fr};
 use crate::domain::{
-    AggregatedProof, AggregatedProofParts, G1Point, PrecomputedSampleProofs, SingleProof,
-    sample_aggregated_proof, sample_single_proof,
+    AggregatedProof, AggregatedProofParts, G1Point, ProofError, SingleProof, sample_aggregated_proof,
+    sample_single_proof,
 };
 use crate::testing::plonk::{AggregateProver, BlockProver, altered};
 
@@ -34,11 +35,12 @@ fn a_true_block_proof_verifies_against_its_own_key_only() {
 }
 
 #[test]
-fn every_item_of_a_block_proof_counts() {
+fn a_block_proof_with_any_item_altered_is_false() {
     let proof = PROVERS[0].prove(&fr::from_u64(77));
     let key = &keys()[0];
     let altered = altered(&proof);
-    // Each of 11 points by another and by that at infinity, each of 12 elements by the next, the size twice.
+    // Each of 11 points is replaced by another and by infinity, each of 12 elements by the next,
+    // and the size twice.
     assert!((2 * 11 + 12..=2 * 11 + 12 + 2).contains(&altered.len()), "{}", altered.len());
     for (item, proof) in altered {
         assert_eq!(key.verify(&proof), Err(NotVerified::False), "{item}");
@@ -62,7 +64,7 @@ fn a_true_aggregate_verifies_against_its_own_keys_only() {
 }
 
 #[test]
-fn every_item_of_an_aggregate_counts() {
+fn an_aggregate_with_any_item_altered_is_refused() {
     let proofs = [(0, PROVERS[0].prove(&fr::from_u64(77))), (1, PROVERS[1].prove(&fr::from_u64(78)))];
     let proof = AGGREGATOR.prove(&*PROVERS, &proofs);
     let key = AggregationKey::read(&AGGREGATOR.key_bytes()).unwrap();
@@ -126,7 +128,7 @@ fn every_item_of_an_aggregate_counts() {
 }
 
 #[test]
-fn an_aggregate_of_a_false_block_proof_is_false_whatever_its_own_proof_says() {
+fn an_aggregate_of_a_false_block_proof_is_false_even_if_its_own_proof_holds() {
     use franklin_crypto::bellman::pairing::{CurveAffine, bn256::G1Affine};
     let proofs = [(0, sample_single_proof(&fr::from_u64(77), 1))];
     let key = AggregationKey::read(&AGGREGATOR.key_bytes()).unwrap();
@@ -134,7 +136,7 @@ fn an_aggregate_of_a_false_block_proof_is_false_whatever_its_own_proof_says() {
     let one = G1Affine::one();
     let unpaired = AGGREGATOR.prove_pairs(&*PROVERS, &proofs, &[[one, one]]);
     assert_eq!(key.verify(&tree, &unpaired), Err(NotVerified::FalseBlockProof));
-    // At infinity, which the bytes of a point can say in two ways, both sides would pair.
+    // With points at infinity the pairing would be one.
     let nothing = AGGREGATOR.prove_pairs(&*PROVERS, &proofs, &[[G1Affine::zero(); 2]]);
     assert_eq!(key.verify(&tree, &nothing), Err(NotVerified::BadLimbs));
     let sample = sample_aggregated_proof(&[fr::from_u64(77)], 1);
@@ -168,7 +170,7 @@ fn a_key_is_read_whole_or_refused() {
     assert!(BlockKey::read(&aggregation).is_err() && AggregationKey::read(&block).is_err());
 }
 
-/// The key with the bytes from `at` on overwritten.
+/// Reads the key with the bytes from `at` on overwritten.
 fn block_key_with(at: usize, bytes: &[u8]) -> Option<KeyError> {
     let mut key = PROVERS[0].key_bytes();
     key[at..at + bytes.len()].copy_from_slice(bytes);
@@ -176,7 +178,7 @@ fn block_key_with(at: usize, bytes: &[u8]) -> Option<KeyError> {
 }
 
 #[test]
-fn what_is_wrong_with_a_key_is_named() {
+fn the_fault_of_a_key_is_named() {
     let domain = |n: u64| (block_key_with(0, &n.to_be_bytes()), Some(KeyError::Domain(n)));
     for n in [0, 2, 8, (1 << 29) - 1, u64::MAX >> 1, u64::MAX] {
         let (refused, expected) = domain(n);
@@ -196,7 +198,7 @@ fn what_is_wrong_with_a_key_is_named() {
         Some(KeyError::Bytes(ProofError::CountBeyondEnd { item, count }))
     );
     assert_eq!(block_key_with(24, &[0; 64]), Some(KeyError::Bytes(ProofError::NotOnCurve { item })));
-    // Of the vectors' counts and items, the first non-residue.
+    // The first non-residue follows the numbers and three vectors.
     let non_residues = 16 + 392 + 72 + 264 + 8;
     assert_eq!(block_key_with(non_residues, &fr::to_bytes(&fr::from_u64(4))), Some(KeyError::NonResidues));
     let infinity = [&[0x40][..], &[0; 127]].concat();
@@ -215,7 +217,7 @@ fn what_is_wrong_with_a_key_is_named() {
 }
 
 #[test]
-fn a_flipped_byte_of_a_key_is_refused_or_makes_another_domain() {
+fn a_flipped_byte_of_a_key_is_refused_or_changes_the_domain() {
     let (block, aggregation) = (PROVERS[0].key_bytes(), AGGREGATOR.key_bytes());
     for at in 0..block.len() {
         for flip in [1, 0x80] {
@@ -233,13 +235,21 @@ fn a_flipped_byte_of_a_key_is_refused_or_makes_another_domain() {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_are_no_key(bytes in proptest::collection::vec(any::<u8>(), 0..1500)) {
+    fn arbitrary_bytes_are_not_a_key(bytes in proptest::collection::vec(any::<u8>(), 0..1500)) {
         prop_assert!(BlockKey::read(&bytes).is_err());
         prop_assert!(AggregationKey::read(&bytes).is_err());
     }
 }
 
-/// What the reference itself made: `keys/packed/verify-keys-contracts-*.tar.gz` of its repository, unpacked.
+/// Precomputed proofs of the reference: single proofs, each with the size of its block in chunks,
+/// and an aggregate.
+#[derive(serde::Deserialize)]
+struct PrecomputedProofs {
+    single_proofs: Vec<(SingleProof, usize)>,
+    aggregated_proof: AggregatedProof,
+}
+
+/// Reads `keys/packed/verify-keys-contracts-*.tar.gz` of the reference's repository, unpacked.
 #[test]
 #[ignore = "keys: the reference's own, in the folder VERIFICATION_KEYS"]
 fn the_references_own_proofs_verify_against_its_own_keys() {
@@ -252,9 +262,9 @@ fn the_references_own_proofs_verify_against_its_own_keys() {
     let tree = KeyTree::new(&keys).unwrap();
     let contract = String::from_utf8(read("KeysWithPlonkVerifier.sol")).unwrap();
     let root = format!("VK_TREE_ROOT = 0x{};", fr::to_hex(&tree.root()));
-    assert!(contract.contains(&root), "the contract has not {root}");
+    assert!(contract.contains(&root), "the contract does not contain {root}");
 
-    let proofs: PrecomputedSampleProofs = serde_json::from_slice(&read("precomputed_proofs.json")).unwrap();
+    let proofs: PrecomputedProofs = serde_json::from_slice(&read("precomputed_proofs.json")).unwrap();
     for (proof, chunks) in &proofs.single_proofs {
         let key = block_key(*chunks);
         let start = Instant::now();

@@ -1,7 +1,9 @@
-//! The transcript of block proofs: a Rescue sponge that takes field elements and gives challenges.
+//! The transcript of block proofs: a Rescue sponge that absorbs field elements and returns
+//! challenges.
 //!
-//! Block proofs are verified inside the aggregation circuit, where Rescue is cheap and Keccak is not. Published releases of
-//! franklin-crypto leave their transcript out of the build, so this is one of our own over [`rescue::permute`].
+//! Block proofs are verified inside the aggregation circuit, where Rescue is cheap and Keccak is
+//! not. Published releases of franklin-crypto exclude their transcript from the build, so this one
+//! uses [`rescue::permute`].
 
 use franklin_crypto::bellman::pairing::ff::{Field, PrimeField};
 use franklin_crypto::bellman::plonk::commitments::transcript::{Prng, Transcript};
@@ -9,21 +11,23 @@ use franklin_crypto::bellman::plonk::commitments::transcript::{Prng, Transcript}
 use crate::crypto::rescue::{self, State};
 use crate::crypto::{Fr, fr};
 
-/// Bytes of the lower part of a coordinate: two limbs of 68 bits.
+/// Size of the lower part of a coordinate in bytes: two limbs of 68 bits.
 const LOW_BYTES: usize = 17;
 
-/// Cells of the state that absorb and give.
+/// Number of cells of the state that absorb elements and return challenges.
 const RATE: usize = 2;
 
-/// A sponge with rate 2 and capacity 1 that starts from zeros: elements are absorbed in pairs, an odd last one is completed by
-/// a one, and each permutation gives at most two challenges. What was not asked for is dropped by the next element.
+/// A sponge with rate 2 and capacity 1 that starts from zeros. Elements are absorbed in pairs; an
+/// odd last one is completed by a one. Each permutation returns at most two challenges, and the
+/// next element discards the unused ones.
 #[derive(Clone, Debug, Default)]
 pub struct RescueTranscript {
     state: State,
-    /// Elements that wait for their permutation, at most [`RATE`].
+    /// Elements before their permutation, at most [`RATE`].
     pending: Vec<Fr>,
-    /// Challenges of the last permutation that were given out; `None` once an element came after it.
-    given: Option<usize>,
+    /// Number of challenges returned since the last permutation; `None` after an element was
+    /// absorbed.
+    returned: Option<usize>,
 }
 
 impl RescueTranscript {
@@ -31,7 +35,7 @@ impl RescueTranscript {
         if self.pending.len() == RATE {
             self.permute();
         }
-        self.given = None;
+        self.returned = None;
         self.pending.push(element);
     }
 
@@ -44,14 +48,14 @@ impl RescueTranscript {
     }
 
     fn squeeze(&mut self) -> Fr {
-        let next = match self.given {
-            Some(given) if given < RATE => given,
+        let next = match self.returned {
+            Some(returned) if returned < RATE => returned,
             _ => {
                 self.permute();
                 0
             }
         };
-        self.given = Some(next + 1);
+        self.returned = Some(next + 1);
         self.state[next]
     }
 }
@@ -74,7 +78,7 @@ impl Prng<Fr> for RescueTranscript {
 }
 
 impl Transcript<Fr> for RescueTranscript {
-    /// No part of a proof is absorbed as bytes; whoever did would have them in runs that fit an element.
+    /// Absorbs bytes in runs that fit an element. No part of a proof is absorbed this way.
     fn commit_bytes(&mut self, bytes: &[u8]) {
         for run in bytes.chunks(31) {
             self.absorb(element(run));
@@ -89,7 +93,8 @@ impl Transcript<Fr> for RescueTranscript {
         fr::to_bytes(&self.squeeze()).to_vec()
     }
 
-    /// A coordinate of a point, which may be above the scalar field's modulus: its two halves, the lower one first.
+    /// Absorbs the two halves of a coordinate, lower half first: it may exceed the modulus of the
+    /// scalar field.
     fn commit_fe<F: PrimeField>(&mut self, coordinate: &F) {
         let mut bytes = [0; 32];
         for (bytes, limb) in bytes.rchunks_mut(8).zip(coordinate.into_repr().as_ref()) {
@@ -99,17 +104,18 @@ impl Transcript<Fr> for RescueTranscript {
     }
 }
 
-/// The lower 136 bits of a big-endian integer and the rest: how circuits hold a coordinate of a point.
+/// Returns the lower 136 bits of a big-endian integer and the rest, the form of a coordinate in
+/// circuits.
 pub(super) fn halves(bytes: &[u8; 32]) -> [Fr; 2] {
     let (high, low) = bytes.split_at(bytes.len() - LOW_BYTES);
     [element(low), element(high)]
 }
 
-/// At most 31 bytes as an element, big-endian.
+/// Returns at most 31 bytes as a big-endian element.
 fn element(bytes: &[u8]) -> Fr {
     let mut padded = [0; 32];
     padded[32 - bytes.len()..].copy_from_slice(bytes);
-    // 248 bits are below the modulus, so there is always a value.
+    // 248 bits are below the modulus, so this never fails.
     fr::from_bytes(&padded).unwrap_or_else(|_| Fr::zero())
 }
 
@@ -122,9 +128,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn challenges_are_those_of_franklins_sponge() {
+    fn challenges_equal_the_sponge_of_franklin_crypto() {
         let params = Bn256RescueParams::new_checked_2_into_1();
-        // How many elements are absorbed before how many challenges.
+        // Pairs: number of absorbed elements, number of challenges after them.
         for steps in [vec![(0, 1)], vec![(1, 1)], vec![(2, 2), (1, 1), (4, 1), (5, 2)], vec![(3, 1), (3, 2)]]
         {
             let (mut ours, mut theirs) = (RescueTranscript::new(), StatefulRescue::<Bn256>::new(&params));
@@ -144,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coordinate_is_absorbed_as_its_lower_136_bits_and_the_rest() {
+    fn a_coordinate_is_absorbed_as_its_lower_136_bits_and_the_remaining_bits() {
         let mut top = Fq::zero();
         top.sub_assign(&Fq::one());
         let (mut whole, mut parts) = (RescueTranscript::new(), RescueTranscript::new());
@@ -157,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_third_challenge_in_a_row_is_another_one() {
+    fn a_third_challenge_in_a_row_differs() {
         let mut transcript = RescueTranscript::new();
         let challenges = [(); 3].map(|()| transcript.get_challenge());
         assert!(challenges[0] != challenges[1] && challenges[1] != challenges[2]);

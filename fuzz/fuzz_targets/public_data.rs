@@ -1,3 +1,0 @@
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| zksync_witness_server_fuzz::run("public_data", bytes));
