@@ -60,7 +60,7 @@ pub fn node_options(config: &Config) -> NodeOptions {
         aggregate_deadline: config.aggregate_deadline,
         keep_verified: config.keep_verified,
         idle_provers: config.idle_provers.into(),
-        verifier: None,
+        ..NodeOptions::default()
     }
 }
 
@@ -121,6 +121,7 @@ impl Service {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let keys = config.verification_keys.as_deref();
         let verifier = keys.map(|folder| Verifier::open(folder, config.verify_concurrency)).transpose()?;
+        let (clock, metrics) = (options.clock.clone(), options.metrics.clone());
         let store = Arc::new(Store::open(folder, options)?);
         // After the folder is there and ours: a generated secret is kept in it.
         let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
@@ -130,14 +131,15 @@ impl Service {
         let address = listener.local_addr().map_err(StartError::Address)?;
         let admin_address = admin_listener.local_addr().map_err(StartError::Address)?;
 
-        let options = NodeOptions { verifier: verifier.map(Arc::new), ..node_options(config) };
+        let options =
+            NodeOptions { verifier: verifier.map(Arc::new), clock, metrics, ..node_options(config) };
         let node = Node::new(store, options);
         node.start()?;
         let (monitor, watching) = Monitor::start(node.clone());
         let authenticator = Authenticator::new(&secret);
         let router = server::main_router(node.clone(), monitor.clone(), authenticator, Limits::from(config));
         let (stopping, stop) = watch::channel(false);
-        let open = |listener| node.store().metrics().connections_of(listener);
+        let open = |listener| node.metrics().connections_of(listener);
         let limits = ListenLimits::from(config);
         let until = |mut stop: watch::Receiver<bool>| async move {
             // A sender that is gone means the end, too.

@@ -85,12 +85,10 @@ fn filled(scratch: &PathBuf, history: u32) -> anyhow::Result<(TempDir, Arc<Node>
         let id = add_job(&store, number)?;
         if number <= history {
             store.queue().claim("history", Preference::default())?.context("the job that was just added")?;
-            store.queue().publish_single(NewProof {
-                job_id: id,
-                first: number,
-                last: number,
-                json: b"{}",
-            })?;
+            store.queue().publish(
+                JobType::Single,
+                NewProof { job_id: id, first: number, last: number, json: b"{}" },
+            )?;
         }
     }
     Ok((folder, Node::new(Arc::new(store), NodeOptions::default())))

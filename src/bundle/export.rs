@@ -32,8 +32,8 @@ pub enum ExportError {
 }
 
 /// Exports a block. The tree must have reached the block before it, and the stored history must reach
-/// back to that block.
-pub fn export(store: &Store, number: u32) -> Result<Bundle, ExportError> {
+/// back to that block. `now_ms` is the time of the export, in milliseconds since 1970.
+pub fn export(store: &Store, number: u32, now_ms: u64) -> Result<Bundle, ExportError> {
     let missing = || StoreError::NotFound { what: format!("block {number}") };
     let record = store.chain().block(number)?.ok_or_else(missing)?;
     let body = store.chain().block_body(number)?.ok_or_else(missing)?;
@@ -63,7 +63,7 @@ pub fn export(store: &Store, number: u32) -> Result<Bundle, ExportError> {
         program: concat!("zksync-witness-server ", env!("CARGO_PKG_VERSION")).to_owned(),
         platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         engine: rescue::engine().to_string(),
-        taken_at_ms: store.now_ms(),
+        taken_at_ms: now_ms,
         block: number,
         imported_at_ms: record.imported_at_ms,
         imported: raw(body, "the body")?,

@@ -12,6 +12,9 @@ use crate::store::{Quarantine, Store, StoreError};
 use crate::workers::testing::{Sample, empty};
 use crate::workers::{Node, NodeOptions};
 
+/// 2026-01-01 in milliseconds.
+const NOW: u64 = 1_767_225_600_000;
+
 /// A store with the whole sample chain witnessed and block 2 proven, and the number of its blocks.
 fn witnessed() -> (tempfile::TempDir, Arc<Store>, u32) {
     let sample = Sample::read();
@@ -32,7 +35,7 @@ fn witnessed() -> (tempfile::TempDir, Arc<Store>, u32) {
 
 static SECOND: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let (_dir, store, _) = witnessed();
-    export(&store, 2).unwrap().to_file().unwrap()
+    export(&store, 2, NOW).unwrap().to_file().unwrap()
 });
 
 fn outcomes(report: &Report) -> Vec<Outcome> {
@@ -61,7 +64,7 @@ fn every_block_holds_even_after_the_tree_has_moved_on() {
     use Outcome::{Absent, Holds};
     let (_dir, store, head) = witnessed();
     for number in 1..=head {
-        let report = check(&export(&store, number).unwrap().to_file().unwrap()).unwrap();
+        let report = check(&export(&store, number, NOW).unwrap().to_file().unwrap()).unwrap();
         assert!(report.holds, "{report:?}");
         assert_eq!(report.block, Some(number));
         let proof = if number == 2 { Holds } else { Absent };
@@ -74,12 +77,12 @@ fn every_block_holds_even_after_the_tree_has_moved_on() {
 fn a_block_without_a_witness_holds_and_its_witness_is_absent() {
     let (_dir, store) = empty();
     Sample::read().rebuild(&store, 2);
-    let report = check(&export(&store, 1).unwrap().to_file().unwrap()).unwrap();
+    let report = check(&export(&store, 1, NOW).unwrap().to_file().unwrap()).unwrap();
     assert!(report.holds, "{report:?}");
     assert_eq!(report.lines[Check::Witness as usize].outcome, Outcome::Absent);
-    let error = export(&store, 2).unwrap_err();
+    let error = export(&store, 2, NOW).unwrap_err();
     assert!(error.to_string().contains("tree before block 2 (the tree has come to block 0)"), "{error}");
-    let error = export(&store, 9).unwrap_err();
+    let error = export(&store, 9, NOW).unwrap_err();
     assert!(matches!(error, ExportError::Store(StoreError::NotFound { .. })), "{error}");
 }
 
@@ -174,7 +177,7 @@ fn each_alteration_behind_the_checksums_fails_its_check() {
 fn a_missing_leaf_is_not_mistaken_for_an_empty_one() {
     // The leaf is removed with its path: the hash beside the other paths still leads to the root.
     let (_dir, store, _) = witnessed();
-    let bundle = export(&store, 2).unwrap();
+    let bundle = export(&store, 2, NOW).unwrap();
     let proof = bundle.before.multiproof().unwrap();
     let tree = crate::tree::PartialTree::new(proof.clone()).unwrap();
     let view = crate::tree::TreeView::new(Arc::new(tree));
@@ -205,6 +208,6 @@ fn a_quarantine_whose_reason_is_not_reproduced_fails() {
     let quarantine =
         Quarantine { op_index: Some(1), op_kind: Some("Deposit".into()), cause: "no".into(), at_ms: 7 };
     store.chain().set_quarantine(1, Some(quarantine)).unwrap();
-    let report = check(&export(&store, 1).unwrap().to_file().unwrap()).unwrap();
+    let report = check(&export(&store, 1, NOW).unwrap().to_file().unwrap()).unwrap();
     fails(&report, Check::Quarantine, "recorded reason: no");
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::source::Source;
+use super::source::{Source, now_ms};
 use super::table::text;
 use super::{CliError, TargetArgs, show};
 use crate::{api::paths, config::Config, report};
@@ -39,7 +39,7 @@ pub fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     let source = Source::open(&args.target, config)?;
     let Item::Block { number, json } = &args.item;
     let route = paths::explain(*number);
-    let explanation = source.read(&route, |store| report::explain(store, *number))?;
+    let explanation = source.read(&route, |store| report::explain(store, *number, now_ms()))?;
     if *json {
         return show(&explanation.to_string());
     }

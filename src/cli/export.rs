@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, Target, TargetArgs, client, folder, runtime, write_output};
+use super::{CliError, Target, TargetArgs, client, folder, runtime, source::now_ms, write_output};
 use crate::{
     api::paths,
     bundle::{self, ExportError},
@@ -127,7 +127,7 @@ fn from_folder(item: Item, folder: &Path, config: &Config) -> Result<Vec<u8>, Cl
         Item::AggregatedProof { first, last } => store.queue().aggregated_proof(first, last)?,
         Item::Block { block } => store.chain().block_body(block)?,
         Item::Bundle { block } => {
-            let bundle = bundle::export(&store, block)?;
+            let bundle = bundle::export(&store, block, now_ms())?;
             Some(bundle.to_file().map_err(ExportError::from)?)
         }
     };

@@ -13,15 +13,15 @@ const MAX_COUNTED: usize = 1_000;
 /// Maximum number of blocks of a range that are searched for one without a proof.
 const MAX_SEARCHED: usize = 1_000;
 
-/// Explains what a block waits for, imported or not.
+/// Explains what a block waits for at a time in milliseconds since 1970, imported or not.
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn explain(store: &Store, number: u32) -> Result<Explanation, StoreError> {
+pub fn explain(store: &Store, number: u32, now_ms: u64) -> Result<Explanation, StoreError> {
     let block = block(store, number)?;
     let text = match &block {
         None => not_imported(store, number)?,
-        Some(block) => waits(store, block)?,
+        Some(block) => waits(store, block, now_ms)?,
     };
     Ok(Explanation { block: number, stage: block.map(|block| block.stage), text })
 }
@@ -41,21 +41,21 @@ fn not_imported(store: &Store, number: u32) -> Result<String, StoreError> {
     Ok(format!("Block {number} is not imported yet; the next block to be imported is block {next}.{space}"))
 }
 
-fn waits(store: &Store, block: &BlockView) -> Result<String, StoreError> {
+fn waits(store: &Store, block: &BlockView, now_ms: u64) -> Result<String, StoreError> {
     let number = block.number;
     match block.stage {
-        Stage::Quarantined => Ok(quarantined(store, number, block.quarantine.as_ref())),
+        Stage::Quarantined => Ok(quarantined(number, block.quarantine.as_ref(), now_ms)),
         Stage::Imported => waits_for_witness(store, number),
         Stage::Witnessed => waits_for_job(store, number),
         Stage::Queued | Stage::Proving => {
             let subject = format!("The job of block {number}");
             match store.queue().job_about(JobType::Single, number, number)? {
-                Some(job) => waits_for_proof(store, &subject, &job),
+                Some(job) => waits_for_proof(store, &subject, &job, now_ms),
                 // It was dropped since.
                 None => waits_for_job(store, number),
             }
         }
-        Stage::Proven => waits_for_aggregate(store, block),
+        Stage::Proven => waits_for_aggregate(store, block, now_ms),
         Stage::Aggregated => waits_for_execution(store, block),
         Stage::Verified => Ok(format!(
             "Block {number} is verified: an ExecuteBlocks operation covers it. Nothing is left to be done."
@@ -63,8 +63,7 @@ fn waits(store: &Store, block: &BlockView) -> Result<String, StoreError> {
     }
 }
 
-fn quarantined(store: &Store, number: u32, quarantine: Option<&QuarantineView>) -> String {
-    let now = store.now_ms();
+fn quarantined(number: u32, quarantine: Option<&QuarantineView>, now_ms: u64) -> String {
     let (mut reason, mut since) = (String::new(), String::new());
     if let Some(QuarantineView { reason: cause, operation, kind, at_ms }) = quarantine {
         let place = match (operation, kind) {
@@ -73,7 +72,7 @@ fn quarantined(store: &Store, number: u32, quarantine: Option<&QuarantineView>) 
             _ => String::new(),
         };
         reason = format!(": {}{place}", cause.trim_end_matches('.'));
-        since = format!(" for {}", span(now.saturating_sub(*at_ms)));
+        since = format!(" for {}", span(now_ms.saturating_sub(*at_ms)));
     }
     format!(
         "Block {number} has been quarantined{since}{reason}. It gets no witness, and the blocks behind it wait. Revert to block {} and import it \
@@ -132,18 +131,17 @@ fn retry(number: u32) -> String {
 }
 
 /// What a job that is not done waits for.
-fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord) -> Result<String, StoreError> {
-    let now = store.now_ms();
+fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -> Result<String, StoreError> {
     let JobRecord { id, attempts, .. } = *job;
     let holder = job.holder.as_deref().unwrap_or("a prover without a name");
     Ok(match job.status {
         JobStatus::InProgress => {
             let since = match job.leased_since_ms {
-                Some(since) => format!("for {}", span(now.saturating_sub(since))),
+                Some(since) => format!("for {}", span(now_ms.saturating_sub(since))),
                 None => "since before the server started".to_owned(),
             };
             let heard = job.last_heartbeat_ms.unwrap_or(job.updated_at_ms);
-            let ago = span(now.saturating_sub(heard));
+            let ago = span(now_ms.saturating_sub(heard));
             format!(
                 "{subject} (job {id}) is leased to {holder} {since}, at attempt {attempts}; the last heartbeat was {ago} ago."
             )
@@ -180,7 +178,7 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord) -> Result<Stri
     })
 }
 
-fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, StoreError> {
+fn waits_for_aggregate(store: &Store, block: &BlockView, now_ms: u64) -> Result<String, StoreError> {
     let number = block.number;
     let prover = block.proof.as_ref().and_then(|proof| proof.prover.as_deref());
     let proven = match prover {
@@ -199,7 +197,7 @@ fn waits_for_aggregate(store: &Store, block: &BlockView) -> Result<String, Store
         let subject = format!("The aggregate of the blocks {first} to {last}");
         return Ok(format!(
             "{proven} It waits for its aggregate. {}",
-            waits_for_proof(store, &subject, &job)?
+            waits_for_proof(store, &subject, &job, now_ms)?
         ));
     }
     for other in (*first..=*last).take(MAX_SEARCHED) {

@@ -31,7 +31,7 @@ fn view(job: JobRecord, usual_ms: Option<u64>, now_ms: u64) -> JobView {
 
 fn estimated(node: &Node, job: JobRecord) -> JobView {
     let usual = node.provers().usual_ms(job.job_type, job.size());
-    view(job, usual, node.store().now_ms())
+    view(job, usual, node.now_ms())
 }
 
 /// Returns a job without an estimate; `None` if it does not exist.

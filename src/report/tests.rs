@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::api::views::{AggregateStatus, Order, Stage};
-use crate::clock::ManualClock;
+use crate::clock::{Clock, ManualClock};
 use crate::domain::{
     AggregatedAction,
     job::{JobStatus, JobType},
@@ -30,7 +30,7 @@ fn folder(blocks: u32) -> Folder {
 
 impl Folder {
     fn text(&self, number: u32) -> String {
-        explain(&self.store, number).unwrap().text
+        explain(&self.store, number, self.clock.wall_ms()).unwrap().text
     }
 
     fn stage(&self, number: u32) -> Stage {
@@ -55,13 +55,13 @@ fn quarantine(cause: &str) -> Option<Quarantine> {
 fn blocks_that_are_not_imported_say_what_comes_first() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), options(&clock())).unwrap();
-    assert!(explain(&store, 1).unwrap().text.contains("neither is a genesis"));
+    assert!(explain(&store, 1, NOW).unwrap().text.contains("neither is a genesis"));
     put_genesis(&store);
-    let explained = explain(&store, 3).unwrap();
+    let explained = explain(&store, 3, NOW).unwrap();
     assert_eq!((explained.block, explained.stage), (3, None));
     assert!(explained.text.contains("next block to be imported is block 1"), "{}", explained.text);
-    assert!(explain(&store, 1).unwrap().text.contains("it is the next one to be imported"));
-    assert!(explain(&store, 0).unwrap().text.contains("genesis"));
+    assert!(explain(&store, 1, NOW).unwrap().text.contains("it is the next one to be imported"));
+    assert!(explain(&store, 0, NOW).unwrap().text.contains("genesis"));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_job_waits_after_a_lost_lease() {
     clock.advance(60_000);
     store.queue().expire().unwrap();
     clock.advance(5_000);
-    let text = explain(&store, 1).unwrap().text;
+    let text = explain(&store, 1, clock.wall_ms()).unwrap().text;
     assert!(text.contains("lost its lease at attempt 1, held by alice, and waits 25 s"), "{text}");
 }
 

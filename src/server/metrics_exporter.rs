@@ -43,7 +43,7 @@ impl Exporter {
 
     fn text(&self) -> Result<String, ExportError> {
         let mut text = String::new();
-        self.node.store().metrics().write(&mut text)?;
+        self.node.metrics().write(&mut text)?;
         prometheus_text::encode(&mut text, &self.now()?)?;
         Ok(text)
     }

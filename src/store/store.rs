@@ -66,16 +66,6 @@ impl Store {
         &self.core().dir
     }
 
-    /// Returns the time in milliseconds since 1970, by the clock of the store.
-    pub fn now_ms(&self) -> u64 {
-        self.core().now_ms()
-    }
-
-    /// Returns the counters of this run.
-    pub fn metrics(&self) -> &Arc<crate::metrics::Metrics> {
-        &self.core().metrics
-    }
-
     /// Returns the free space, as of at most a second ago.
     pub fn space(&self) -> SpaceState {
         self.core().space()

@@ -124,10 +124,7 @@ pub fn publish_next(store: &Store) {
     let job = store.queue().claim("prover", Preference::default()).unwrap().unwrap();
     let json = proof_json(job.last);
     let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
-    match job.job_type {
-        crate::domain::job::JobType::Single => store.queue().publish_single(proof).unwrap(),
-        crate::domain::job::JobType::Aggregated => store.queue().publish_aggregated(proof).unwrap(),
-    }
+    store.queue().publish(job.job_type, proof).unwrap();
 }
 
 pub fn operation(store: &Store, action: AggregatedAction, first: u32, last: u32) {

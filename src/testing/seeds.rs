@@ -190,7 +190,7 @@ fn bundles(repository: &Path) -> Vec<Vec<u8>> {
         let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
         import::genesis(&store, &unpacked(chain.join("genesis.json.zst")), &|_, _| {}).unwrap();
         import::block(&store, &unpacked(chain.join("blocks/000001.json.zst"))).unwrap();
-        crate::bundle::export(&store, 1).unwrap().to_file().unwrap()
+        crate::bundle::export(&store, 1, 1_767_225_600_000).unwrap().to_file().unwrap()
     };
     ["noop_empty_block", "deposit"].map(bundle).into()
 }

@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use super::wakeup::Wakeup;
 use crate::domain::ImportedBlock;
+use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 use crate::tree::view::Overlay;
 use crate::tree::{ChangeSet, TreeView};
@@ -54,13 +55,13 @@ impl Chain {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn open(store: &Store, wakeup: Arc<Wakeup>) -> Result<Self, StoreError> {
+    pub fn open(store: &Store, wakeup: Arc<Wakeup>, metrics: &Metrics) -> Result<Self, StoreError> {
         let committed = store.tree().head()?;
         let view = TreeView::new(store.tree().source());
         Ok(Self {
             state: Mutex::new(State { view, hashed: committed, committed, ready: BTreeMap::new() }),
             wakeup,
-            versions: store.metrics().tree_cache_size.clone(),
+            versions: metrics.tree_cache_size.clone(),
         })
     }
 

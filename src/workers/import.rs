@@ -139,12 +139,9 @@ fn quarantine(
         .map_err(|_| StoreError::Corrupt { what: "a stored root is no field element".into() })?;
     match assemble::check_commitment(block, &old_root) {
         Ok(_) => Ok(None),
-        Err(cause @ Cause::Commitment { .. }) => Ok(Some(Quarantine {
-            op_index: None,
-            op_kind: None,
-            cause: cause.to_string(),
-            at_ms: store.now_ms(),
-        })),
+        Err(cause @ Cause::Commitment { .. }) => {
+            Ok(Some(Quarantine { op_index: None, op_kind: None, cause: cause.to_string(), at_ms: 0 }))
+        }
         Err(cause) => Err(WitnessError { block: block.block_number.0, operation: None, cause }.into()),
     }
 }

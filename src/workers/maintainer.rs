@@ -10,6 +10,7 @@ use super::state::InTree;
 use super::wakeup::Wakeup;
 use crate::crypto::fr;
 use crate::domain::ImportedBlock;
+use crate::metrics::Metrics;
 use crate::store::{Quarantine, Store, StoreError, WitnessCommit};
 use crate::tree::{AccountTree, TreeView};
 use crate::witness::{self, Cause, Planner, SignatureCheck, WitnessError};
@@ -25,6 +26,8 @@ const RUN_UPDATES: usize = 256;
 pub struct Shared {
     /// Blocks and witnesses.
     pub store: Arc<Store>,
+    /// Counters and timers.
+    pub metrics: Arc<Metrics>,
     /// Tree versions.
     pub chain: Chain,
     /// Wakes them, and is rung by them.
@@ -140,7 +143,7 @@ fn quarantine(shared: &Shared, number: u32, reason: &WitnessError) -> Result<(),
         op_index: reason.operation.map(|(index, _)| u32::try_from(index).unwrap_or(u32::MAX)),
         op_kind: reason.operation.map(|(_, kind)| kind.to_string()),
         cause: reason.cause.to_string(),
-        at_ms: shared.store.now_ms(),
+        at_ms: 0,
     };
     shared.store.chain().set_quarantine(number, Some(quarantine)).map_err(|error| {
         warn!(%error, "the quarantine could not be recorded, it will be tried again");
@@ -240,7 +243,7 @@ fn finish(shared: &Shared, ready: &Ready) {
 
 /// Counts a block that is done.
 fn measure(shared: &Shared, number: u32, hashing: Duration, finishing: Duration) {
-    let metrics = shared.store.metrics();
+    let metrics = &shared.metrics;
     metrics.witness_generator.observe("build_witness", hashing);
     metrics.witness_generator.observe("store_witness", finishing);
     metrics.witness_generator.observe("prepare_witness_and_save_it", hashing + finishing);
@@ -290,9 +293,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(folder.path(), StoreOptions::default()).unwrap());
         let wakeup = Arc::new(Wakeup::default());
-        let chain = Chain::open(&store, wakeup.clone()).unwrap();
+        let metrics = Arc::<Metrics>::default();
+        let chain = Chain::open(&store, wakeup.clone(), &metrics).unwrap();
         let interval = Duration::from_secs(1);
-        let shared = Shared { store, chain, wakeup, interval, until: u32::MAX, last_verified: 0 };
+        let shared = Shared { store, metrics, chain, wakeup, interval, until: u32::MAX, last_verified: 0 };
         assert_eq!(try_block(&shared, 1), Ok(false));
     }
 

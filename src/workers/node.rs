@@ -15,6 +15,7 @@ use super::provers::Provers;
 use super::updater::Updater;
 use super::verifier::Verifier;
 use super::wakeup::Wakeup;
+use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 
 /// See the module. Dropping a node without [`stop`](Self::stop) leaves its threads to the end of the process.
@@ -63,7 +64,8 @@ impl Node {
         info!(last_verified, "maintainers start after the last verified block");
         let shared = Arc::new(maintainer::Shared {
             store: self.store.clone(),
-            chain: Chain::open(&self.store, self.wakeup.clone())?,
+            chain: Chain::open(&self.store, self.wakeup.clone(), &self.options.metrics)?,
+            metrics: self.options.metrics.clone(),
             wakeup: self.wakeup.clone(),
             interval: self.options.interval,
             until,
@@ -112,6 +114,16 @@ impl Node {
     /// The store.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// Returns the counters and timers of this run.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.options.metrics
+    }
+
+    /// Returns the time in milliseconds since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.options.clock.wall_ms()
     }
 
     /// The provers seen in this run.
@@ -194,7 +206,7 @@ impl Node {
     ) -> Result<T, ImportError> {
         let start = Instant::now();
         let outcome = import();
-        let metrics = self.store.metrics();
+        let metrics = self.metrics();
         metrics.import_seconds.observe(kind, start.elapsed());
         let word = match &outcome {
             Ok(imported) => imported.word(),

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::verifier::Verifier;
+use crate::clock::{Clock, SystemClock};
+use crate::metrics::Metrics;
 
 /// Options of a [`Node`](super::Node).
 #[derive(Clone, Debug)]
@@ -21,6 +23,10 @@ pub struct NodeOptions {
     pub keep_verified: Option<u32>,
     /// Least number of provers that is reported to a scaler.
     pub idle_provers: u64,
+    /// Source of the time.
+    pub clock: Arc<dyn Clock>,
+    /// Counters and timers of the node; the same as those of its store.
+    pub metrics: Arc<Metrics>,
     /// Verifies published proofs; `None` accepts them unverified.
     pub verifier: Option<Arc<Verifier>>,
 }
@@ -34,6 +40,8 @@ impl Default for NodeOptions {
             aggregate_deadline: Duration::from_secs(1),
             keep_verified: None,
             idle_provers: 1,
+            clock: Arc::new(SystemClock::new()),
+            metrics: Arc::default(),
             verifier: None,
         }
     }

@@ -12,7 +12,8 @@ use crate::domain::proof::verification::NotVerified;
 use crate::domain::{
     AggregatedProof, H256, JobResultData, ProofError, ProverOutputRequest, SingleProof, public_input,
 };
-use crate::store::{BlockRecord, NewProof, PublishError, RejectedProof, Store, StoreError};
+use crate::metrics::Metrics;
+use crate::store::{BlockRecord, JobRecord, NewProof, PublishError, RejectedProof, Store, StoreError};
 
 /// Why a published proof was not stored.
 #[derive(Debug, Error)]
@@ -87,6 +88,7 @@ impl CheckedProof {
     /// See [`PublishRefused`]. A bad proof is kept for inspection, within the store's bound.
     pub fn new(
         store: &Store,
+        metrics: &Metrics,
         verifier: Option<&Verifier>,
         request: ProverOutputRequest,
     ) -> Result<Self, PublishRefused> {
@@ -105,7 +107,7 @@ impl CheckedProof {
             JobResultData::BlockProof(proof) => check_single(store, first, proof),
             JobResultData::AggregatedBlockProof(proof) => check_aggregated(store, first, last, proof),
         };
-        let circuit = circuit.or_else(|refused| checked.refuse(store, refused))?;
+        let circuit = circuit.or_else(|refused| checked.refuse(store, metrics, refused))?;
         checked.circuit = verifier.and_then(|verifier| Some(circuit).filter(|id| verifier.has_key(*id)));
         Ok(checked)
     }
@@ -119,7 +121,12 @@ impl CheckedProof {
     ///
     /// # Errors
     /// [`PublishRefused::NotVerified`]; the proof is kept for inspection, and its job stays as it is.
-    pub fn verify(&self, store: &Store, verifier: &Verifier) -> Result<(), PublishRefused> {
+    pub fn verify(
+        &self,
+        store: &Store,
+        metrics: &Metrics,
+        verifier: &Verifier,
+    ) -> Result<(), PublishRefused> {
         let start = Instant::now();
         let verified = match (self.circuit, &self.proof) {
             (Some(CircuitId::Block { chunks }), JobResultData::BlockProof(proof)) => {
@@ -132,35 +139,40 @@ impl CheckedProof {
             JobResultData::BlockProof(_) => "block",
             JobResultData::AggregatedBlockProof(_) => "aggregate",
         };
-        store.metrics().verification_seconds.observe(kind, start.elapsed());
-        verified.or_else(|reason| self.refuse(store, reason.into()))
+        metrics.verification_seconds.observe(kind, start.elapsed());
+        verified.or_else(|reason| self.refuse(store, metrics, reason.into()))
     }
 
-    /// Stores it; durable on return.
+    /// Stores it; durable on return. Returns the finished job, as [`JobQueue::publish`](crate::store::JobQueue::publish).
     ///
     /// # Errors
     /// [`PublishRefused::Queue`]: what was true of the job at the check may have changed.
-    pub fn store(&self, store: &Store) -> Result<(), PublishRefused> {
+    pub fn store(&self, store: &Store, metrics: &Metrics) -> Result<JobRecord, PublishRefused> {
         let proof = NewProof { job_id: self.job_id, first: self.first, last: self.last, json: &self.json };
-        match job_type(&self.proof) {
-            JobType::Single => store.queue().publish_single(proof)?,
-            JobType::Aggregated => store.queue().publish_aggregated(proof)?,
+        let job = store.queue().publish(job_type(&self.proof), proof)?;
+        if let (JobType::Single, Ok(Some(age))) = (job.job_type, store.chain().age_of_block(self.first)) {
+            metrics.process_block.observe("proven", age);
         }
-        if let (JobType::Single, Ok(Some(age))) =
-            (job_type(&self.proof), store.chain().age_of_block(self.first))
-        {
-            store.metrics().process_block.observe("proven", age);
-        }
-        Ok(())
+        Ok(job)
     }
 
     /// Keeps a bad proof for inspection.
-    fn refuse<T>(&self, store: &Store, refused: PublishRefused) -> Result<T, PublishRefused> {
+    fn refuse<T>(
+        &self,
+        store: &Store,
+        metrics: &Metrics,
+        refused: PublishRefused,
+    ) -> Result<T, PublishRefused> {
         if let Some(fault) = refused.fault() {
-            store.metrics().rejected_proofs.add(fault, 1);
+            metrics.rejected_proofs.add(fault, 1);
             let prover = store.queue().job(self.job_id)?.and_then(|job| job.holder);
-            let (job_id, reason, at_ms) = (self.job_id, refused.to_string(), store.now_ms());
-            store.queue().reject(RejectedProof { job_id, prover, reason, at_ms, body: self.json.clone() })?;
+            store.queue().reject(RejectedProof {
+                job_id: self.job_id,
+                prover,
+                reason: refused.to_string(),
+                at_ms: 0,
+                body: self.json.clone(),
+            })?;
         }
         Err(refused)
     }

@@ -64,7 +64,7 @@ pub fn repair(dir: &Path, options: &StoreOptions, progress: Progress<'_>) -> Res
     }
     let salvage = inspection.salvage()?;
     let fresh = Store::open(&replacement.fresh(), options.clone())?;
-    let (report, lost) = fill(&fresh, &salvage, progress)?;
+    let (report, lost) = fill(&fresh, &salvage, options.clock.wall_ms(), progress)?;
     // Without an index nobody knows that there was none.
     if !report.genesis && (!salvage.is_empty() || inspection.store().is_none()) {
         return Err(RepairError::NoGenesis);
@@ -87,6 +87,7 @@ pub fn repair(dir: &Path, options: &StoreOptions, progress: Progress<'_>) -> Res
 fn fill(
     fresh: &Store,
     salvage: &Salvage<'_>,
+    now_ms: u64,
     progress: Progress<'_>,
 ) -> Result<(RebuildReport, Vec<String>), StoreError> {
     let mut filling = Filling { rebuild: Rebuild::new(fresh)?, salvage, lost: Vec::new() };
@@ -103,10 +104,10 @@ fn fill(
         rebuild.aggregated_operation(first, last, &body)
     })?;
     filling.each(BlobKind::SingleProof, |rebuild, source, body| {
-        rebuild.proof(&kept_proof(fresh, source, body))
+        rebuild.proof(&kept_proof(now_ms, source, body))
     })?;
     filling.each(BlobKind::AggregatedProof, |rebuild, source, body| {
-        rebuild.aggregated_proof(&kept_proof(fresh, source, body))
+        rebuild.aggregated_proof(&kept_proof(now_ms, source, body))
     })?;
     let Filling { rebuild, lost, .. } = filling;
     let report = rebuild.finish()?;
@@ -117,10 +118,10 @@ fn fill(
     Ok((report, lost))
 }
 
-fn kept_proof(fresh: &Store, source: &Source, json: Vec<u8>) -> KeptProof {
+fn kept_proof(now_ms: u64, source: &Source, json: Vec<u8>) -> KeptProof {
     let BlobLabel { first, last, .. } = source.label();
     // Only the index knows by whom and when; else it is as if it came now.
-    let (prover, stored_at_ms) = source.published().unwrap_or_else(|| (None, fresh.now_ms()));
+    let (prover, stored_at_ms) = source.published().unwrap_or_else(|| (None, now_ms));
     KeptProof { first, last, prover, stored_at_ms, json }
 }
 

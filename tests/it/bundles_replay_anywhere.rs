@@ -43,7 +43,7 @@ fn first_blocks_hold(chains: &[vectors::Chain]) {
         let store = Store::open(data.path(), StoreOptions::default()).unwrap();
         import::genesis(&store, &chain.genesis().read().unwrap(), &|_, _| {}).unwrap();
         import::block(&store, &chain.blocks()[0].file.read().unwrap()).unwrap();
-        let mut taken = bundle::export(&store, 1).unwrap();
+        let mut taken = bundle::export(&store, 1, 1_767_225_600_000).unwrap();
         assert!(taken.witness.is_none(), "{name}");
         let witness = String::from_utf8(vectors::read(&expected[0])).unwrap();
         taken.witness = Some(RawValue::from_string(witness).unwrap());

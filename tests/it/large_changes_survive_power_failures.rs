@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
 
+use zksync_witness_server::domain::job::JobType;
 use zksync_witness_server::store::{
     AccountChange, AccountState, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store,
     StoreOptions, WitnessCommit,
@@ -130,7 +131,10 @@ fn prove(store: &Store, head: u32) {
         let proof = proof(job.first);
         store
             .queue()
-            .publish_single(NewProof { job_id: job.id, first: job.first, last: job.last, json: &proof })
+            .publish(
+                JobType::Single,
+                NewProof { job_id: job.id, first: job.first, last: job.last, json: &proof },
+            )
             .unwrap();
     }
 }

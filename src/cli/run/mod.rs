@@ -212,10 +212,12 @@ fn shortfall(
         }
         End::TimedOut => {
             let waits = match first_missing {
-                Some((block, _)) => match report::explain(service.node().store(), block) {
-                    Ok(explanation) => explanation.text,
-                    Err(error) => error.to_string(),
-                },
+                Some((block, _)) => {
+                    match report::explain(service.node().store(), block, service.node().now_ms()) {
+                        Ok(explanation) => explanation.text,
+                        Err(error) => error.to_string(),
+                    }
+                }
                 None => "the import is not at its end".to_owned(),
             };
             at(format!(

@@ -91,7 +91,7 @@ impl Monitor {
     /// Fails if the store cannot be read.
     pub fn status(&self, node: &Node) -> Result<Status, StoreError> {
         let store = node.store();
-        let since_ms = store.now_ms().saturating_sub(store.queue().gone_timeout_ms());
+        let since_ms = node.now_ms().saturating_sub(store.queue().gone_timeout_ms());
         let seen = node.provers().all().into_iter().filter(|(_, seen)| seen.last_ms >= since_ms);
         let mut status = report::status_with_seen(store, seen.map(|(name, _)| name))?;
         status.storage = self.bytes().map(StorageStatus::from);
@@ -180,7 +180,7 @@ impl Monitor {
             if latest.points.len() >= MAX_POINTS {
                 latest.points.pop_front();
             }
-            latest.points.push_back(HistoryPoint::of(&status, store.now_ms(), proven, aggregated));
+            latest.points.push_back(HistoryPoint::of(&status, node.now_ms(), proven, aggregated));
         }
         Ok(status)
     }

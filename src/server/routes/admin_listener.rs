@@ -48,7 +48,7 @@ pub fn router(
     limits: Limits,
     loopback: bool,
 ) -> Router {
-    let measured = node.store().metrics().clone();
+    let measured = node.metrics().clone();
     let exporter = Arc::new(Exporter::new(node.clone(), monitor.clone()));
     let routes = api_routes(node.clone(), monitor, operator, limits);
     Router::new()

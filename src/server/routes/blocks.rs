@@ -76,7 +76,7 @@ pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiEr
 pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
     let file = api.blocking(move |node| {
-        let bundle = bundle::export(node.store(), number)?;
+        let bundle = bundle::export(node.store(), number, node.now_ms())?;
         Ok(bundle.to_file().map_err(ExportError::from)?)
     });
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], file.await?).into_response())
@@ -116,7 +116,7 @@ pub async fn list(
 #[utoipa::path(get, path = paths::EXPLAIN, params(BlockPath), responses((status = OK, body = Explanation)))]
 pub async fn explain(State(api): Shared, number: Number) -> Result<Json<Explanation>, ApiError> {
     let BlockPath { number } = path_of(number)?;
-    api.blocking(move |node| Ok(report::explain(node.store(), number)?)).await.map(Json)
+    api.blocking(move |node| Ok(report::explain(node.store(), number, node.now_ms())?)).await.map(Json)
 }
 
 /// Tries a block again that is quarantined, or whose job was dropped.

@@ -35,7 +35,7 @@ const MAX_BUNDLES: usize = 2;
 /// Returns the routes of the main listener. All require a bearer token: 401 precedes 404, 405 and 400.
 pub fn router(node: Arc<Node>, monitor: Monitor, authenticator: Authenticator, limits: Limits) -> Router {
     let Limits { bodies, timeouts, requests, wait } = limits;
-    let measured = node.store().metrics().clone();
+    let measured = node.metrics().clone();
     let limited = |requests| from_fn_with_state(ConcurrencyLimit::new(requests, wait), limit_concurrency);
     let messages = Router::new()
         .route(paths::WORKING_ON, post(prover::working_on))

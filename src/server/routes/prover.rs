@@ -32,7 +32,7 @@ pub async fn get_job(State(api): Shared, headers: HeaderMap, body: Body) -> Resu
     let ProverInputRequest { prover_name: prover, aux_data } = parse_json(&body)?;
     named(&prover)?;
     let job = api.blocking(move |node| {
-        node.provers().seen(&prover, node.store().now_ms());
+        node.provers().seen(&prover, node.now_ms());
         let Some(job) = node.store().queue().claim(&prover, preference(&aux_data))? else { return Ok(None) };
         let (id, first, last, attempt) = (job.id, job.first, job.last, job.attempt);
         let _job = info_span!("job", id).entered();
@@ -66,7 +66,7 @@ pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, Ap
     let id = u32::try_from(job_id).map_err(|_| ApiError::UnknownJob { job_id })?;
     let heartbeat = api.blocking(move |node| {
         let _job = info_span!("job", id).entered();
-        node.provers().seen(&prover, node.store().now_ms());
+        node.provers().seen(&prover, node.now_ms());
         match node.store().queue().heartbeat(&prover, id)? {
             HeartbeatOutcome::Renewed => {
                 debug!(?prover, "heartbeat");
@@ -101,7 +101,7 @@ async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
         let published = Published { job, first: first_block.0, last: last_block.0 };
         let _job = published.span().entered();
         let verifier = node.verifier().map(Arc::as_ref);
-        let checked = CheckedProof::new(node.store(), verifier, request);
+        let checked = CheckedProof::new(node.store(), node.metrics(), verifier, request);
         checked.map(|checked| (checked, published)).map_err(|refused| published.refused(node, refused))
     });
     let (proof, published) = checked.await?;
@@ -112,18 +112,17 @@ async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
     };
     let stored = api.blocking(move |node| {
         let _job = published.span().entered();
-        let verified = verifier.map_or(Ok(()), |verifier| proof.verify(node.store(), &verifier));
+        let verified =
+            verifier.map_or(Ok(()), |verifier| proof.verify(node.store(), node.metrics(), &verifier));
         // Other proofs can be verified while this one is written.
         drop(permit);
-        // The end of the job is the end of what is known of its lease.
-        let before = published.job(node);
-        let stored = verified.and_then(|()| proof.store(node.store()));
-        stored.map_err(|refused| published.refused(node, refused))?;
-        node.store().metrics().publishes.add("stored", 1);
-        published.note(node, true);
-        if let Some(job) = before {
-            note_duration(node, &job);
+        let stored = verified.and_then(|()| proof.store(node.store(), node.metrics()));
+        let job = stored.map_err(|refused| published.refused(node, refused))?;
+        node.metrics().publishes.add("stored", 1);
+        if let Some(holder) = &job.holder {
+            node.provers().published(holder, job.updated_at_ms, true);
         }
+        note_duration(node, &job);
         info!(first = published.first, last = published.last, "proof published");
         node.wake();
         Ok(StatusCode::OK)
@@ -144,22 +143,18 @@ impl Published {
         info_span!("job", id = self.job)
     }
 
-    fn job(&self, node: &Node) -> Option<JobRecord> {
-        let id = u32::try_from(self.job).ok()?;
-        node.store().queue().job(id).ok().flatten()
-    }
-
-    /// Counts the proof for the prover that has the job, or had it last: the message has no name.
-    fn note(&self, node: &Node, taken: bool) {
-        if let Some(holder) = self.job(node).and_then(|job| job.holder) {
-            node.provers().published(&holder, node.store().now_ms(), taken);
+    /// Counts a refused proof for the last holder of the job: the message has no name.
+    fn note_refused(&self, node: &Node) {
+        let job = u32::try_from(self.job).ok().and_then(|id| node.store().queue().job(id).ok().flatten());
+        if let Some(holder) = job.and_then(|job| job.holder) {
+            node.provers().published(&holder, node.now_ms(), false);
         }
     }
 
     fn refused(&self, node: &Node, refused: PublishRefused) -> ApiError {
-        node.store().metrics().publishes.add(refused.outcome(), 1);
+        node.metrics().publishes.add(refused.outcome(), 1);
         if refused.is_bad_proof() {
-            self.note(node, false);
+            self.note_refused(node);
         }
         // The client drops the answer: this line and the list of rejected proofs are where it shows.
         warn!(first = self.first, last = self.last, reason = %refused, "proof rejected");
@@ -170,7 +165,7 @@ impl Published {
 /// Remembers how long a job took, for estimates of others.
 fn note_duration(node: &Node, job: &JobRecord) {
     if let Some(since) = job.leased_since_ms {
-        let took = node.store().now_ms().saturating_sub(since);
+        let took = job.updated_at_ms.saturating_sub(since);
         node.provers().took(job.job_type, job.size(), took);
     }
 }
@@ -181,7 +176,7 @@ pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiEr
     let ProverStopped { prover_name: prover } = parse_json(&body)?;
     named(&prover)?;
     let released = api.blocking(move |node| {
-        node.provers().seen(&prover, node.store().now_ms());
+        node.provers().seen(&prover, node.now_ms());
         let jobs = node.store().queue().release(&prover)?;
         info!(?prover, ?jobs, "prover stopped, its jobs are idle again");
         node.wake();

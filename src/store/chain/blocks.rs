@@ -47,7 +47,7 @@ pub struct Quarantine {
     pub op_kind: Option<String>,
     /// The reason, as a sentence.
     pub cause: String,
-    /// When it was found, in milliseconds since 1970.
+    /// When it was stored, in milliseconds since 1970; set by the store.
     pub at_ms: u64,
 }
 
@@ -145,7 +145,7 @@ impl ChainStore {
         };
         batch.put(Table::Blocks, &keys::number(number), &row)?;
         if let Some(quarantine) = block.quarantine {
-            put_quarantine(&mut batch, number, quarantine)?;
+            put_quarantine(&mut batch, number, quarantine, self.core.now_ms())?;
         }
         ACCOUNTS.record(&mut batch, number, block.root, prepared)?;
         self.core.apply_journalled(batch, entry)?;
@@ -199,7 +199,7 @@ impl ChainStore {
         }
         let mut batch = Batch::new();
         match quarantine {
-            Some(quarantine) => put_quarantine(&mut batch, number, quarantine)?,
+            Some(quarantine) => put_quarantine(&mut batch, number, quarantine, self.core.now_ms())?,
             None => batch.remove(Table::Quarantine, &keys::number(number)),
         }
         self.core.apply(batch)
@@ -243,7 +243,13 @@ impl ChainStore {
     }
 }
 
-fn put_quarantine(batch: &mut Batch, number: u32, mut quarantine: Quarantine) -> Result<(), StoreError> {
+fn put_quarantine(
+    batch: &mut Batch,
+    number: u32,
+    mut quarantine: Quarantine,
+    at_ms: u64,
+) -> Result<(), StoreError> {
+    quarantine.at_ms = at_ms;
     let mut end = quarantine.cause.len().min(MAX_CAUSE);
     while !quarantine.cause.is_char_boundary(end) {
         end -= 1;

@@ -73,11 +73,7 @@ fn published(store: &Store) {
     let json = proof_json(job.last);
     let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
     retried(|| {
-        let result = match job.job_type {
-            JobType::Single => store.queue().publish_single(proof),
-            JobType::Aggregated => store.queue().publish_aggregated(proof),
-        };
-        match result {
+        match store.queue().publish(job.job_type, proof).map(drop) {
             // The first try had stored it, only its sync failed.
             Err(PublishError::Duplicate { .. }) => Ok(()),
             other => other,

@@ -195,9 +195,9 @@ fn below_the_floor_nothing_begins_and_everything_ends() {
     assert!(low(&store.queue().claim("other", Preference::default()).unwrap_err()));
     // What a prover is at comes to its end.
     assert_eq!(store.queue().heartbeat("prover", first.id).unwrap(), HeartbeatOutcome::Renewed);
-    store.queue().publish_single(proof(first.id, 1, 1)).unwrap();
+    store.queue().publish(crate::domain::job::JobType::Single, proof(first.id, 1, 1)).unwrap();
     assert_eq!(store.queue().release("prover").unwrap(), [second.id]);
-    store.queue().publish_single(proof(second.id, 2, 2)).unwrap();
+    store.queue().publish(crate::domain::job::JobType::Single, proof(second.id, 2, 2)).unwrap();
     assert_eq!(store.queue().counts().unwrap().done, 2);
     assert_eq!(store.queue().jobs(Some(JobStatus::Done), 0, 10).unwrap().len(), 2);
 

@@ -47,7 +47,8 @@ pub struct JobRecord {
     pub waits_ms: Option<u64>,
     /// Size of the block in chunks; `None` for an aggregated job.
     pub chunks: Option<u32>,
-    /// Of a job in progress: when it was handed out, in milliseconds since 1970; `None` when that was in an earlier run.
+    /// Of a job in progress, and of one that [`JobQueue::publish`] has just finished: when it was claimed, in milliseconds since
+    /// 1970; `None` if that was in an earlier run.
     pub leased_since_ms: Option<u64>,
     /// Of a job in progress: when its lease was taken or renewed last, in milliseconds since 1970.
     pub last_heartbeat_ms: Option<u64>,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use crate::clock::{Clock, ManualClock};
-use crate::domain::job::JobStatus;
+use crate::domain::job::{JobStatus, JobType};
 use crate::store::testing::*;
 use crate::store::*;
 
@@ -70,7 +70,7 @@ fn a_wait_ends_by_a_requeue_a_late_proof_a_drop_or_a_restart() {
     assert_eq!(claimed(&store, "a"), None);
     store.queue().requeue(3).unwrap();
     assert_eq!(claimed(&store, "a"), Some(3));
-    store.queue().publish_single(proof(2, 2, 2)).unwrap();
+    store.queue().publish(JobType::Single, proof(2, 2, 2)).unwrap();
     store.queue().drop_job(4).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
     drop(store);
@@ -225,7 +225,7 @@ fn nobody_waits_for_a_sync_with_the_queue_locked() {
     store.core().committer.hold();
     type Waiter = Box<dyn FnOnce(&Store) + Send>;
     let stuck: [Waiter; 4] = [
-        Box::new(|store| store.queue().publish_single(proof(1, 1, 1)).unwrap()),
+        Box::new(|store| store.queue().publish(JobType::Single, proof(1, 1, 1)).map(drop).unwrap()),
         Box::new(|store| store.queue().requeue(2).unwrap()),
         Box::new(|store| store.queue().drop_job(3).unwrap()),
         Box::new(|store| store.sync().unwrap()),

@@ -8,7 +8,7 @@ use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, Table};
 use crate::store::kv::{codec, keys};
 use crate::store::queue::job_queue::JobQueue;
-use crate::store::queue::jobs::{JobMoves, JobRow, MAX_PROVER_NAME};
+use crate::store::queue::jobs::{JobMoves, JobRecord, JobRow, MAX_PROVER_NAME};
 use crate::tree::source::Entry;
 
 /// A proof that was checked and is to be stored.
@@ -134,18 +134,15 @@ pub(crate) fn key(job_type: JobType, first: u32, last: u32) -> Vec<u8> {
 }
 
 impl JobQueue {
-    /// Stores the proof of a block and ends its job; durable on return. The first proof wins, also when the lease of its prover
-    /// has ended, or nobody knows of one: leases are not synced, and a proof is too dear to be lost with its lease.
+    /// Stores a proof and ends its job; durable on return. Returns the finished job, with the time since which its prover held it.
+    ///
+    /// The first proof wins, also if the lease of its prover has ended or is unknown: leases are not synced, and a proof is too
+    /// expensive to be lost with its lease.
     ///
     /// # Errors
     /// [`PublishError`]. With [`PublishError::Duplicate`] the other proof is durable: provers forget theirs on that answer.
-    pub fn publish_single(&self, proof: NewProof<'_>) -> Result<(), PublishError> {
-        self.settled(self.publish(JobType::Single, proof))
-    }
-
-    /// Stores the aggregated proof of a range of blocks, as [`JobQueue::publish_single`] does.
-    pub fn publish_aggregated(&self, proof: NewProof<'_>) -> Result<(), PublishError> {
-        self.settled(self.publish(JobType::Aggregated, proof))
+    pub fn publish(&self, job_type: JobType, proof: NewProof<'_>) -> Result<JobRecord, PublishError> {
+        self.settled(self.store_proof(job_type, proof))
     }
 
     /// Stores a proof that was published in another folder; not synced. It has no job: [`JobQueue::add_single_job`] and
@@ -191,7 +188,7 @@ impl JobQueue {
         rows.into_iter().map(read).collect()
     }
 
-    /// Everything that [`JobQueue::publish_single`] would refuse, without storing: cheap, to be asked before the proof itself is checked.
+    /// Everything that [`JobQueue::publish`] would refuse, without storing: cheap, to be asked before the proof itself is checked.
     pub fn check_publish(
         &self,
         job_type: JobType,
@@ -203,7 +200,8 @@ impl JobQueue {
         self.settled(self.job_for_proof(job_type, job_id, first, last).map(|_| ()))
     }
 
-    fn settled(&self, outcome: Result<(), PublishError>) -> Result<(), PublishError> {
+    /// Makes the stored proof durable if the outcome is that there is one.
+    fn settled<T>(&self, outcome: Result<T, PublishError>) -> Result<T, PublishError> {
         if matches!(outcome, Err(PublishError::Duplicate { .. })) {
             self.core.sync()?;
         }
@@ -246,7 +244,7 @@ impl JobQueue {
         row.map(|row| self.core.read_blob(&row.body)).transpose()
     }
 
-    fn publish(&self, job_type: JobType, proof: NewProof<'_>) -> Result<(), PublishError> {
+    fn store_proof(&self, job_type: JobType, proof: NewProof<'_>) -> Result<JobRecord, PublishError> {
         let NewProof { job_id, first, last, json } = proof;
         self.core.ready()?;
         self.job_for_proof(job_type, job_id, first, last)?;
@@ -254,7 +252,7 @@ impl JobQueue {
         let label = BlobLabel::range(body_kind(job_type), first, last);
         let body = self.core.prepare_blob(label, json)?;
         self.core.ready()?;
-        let generation = {
+        let (record, generation) = {
             let mut leases = self.lock();
             let old = self.job_for_proof(job_type, job_id, first, last)?;
             let mut job = self.state_of(&old, &leases);
@@ -270,10 +268,13 @@ impl JobQueue {
             let row = ProofRow { first, last, job_id, prover, stored_at_ms: now, body };
             moves.batch.put(table(job_type), &key(job_type, first, last), &row)?;
             self.core.apply_journalled(moves.finish()?, entry)?;
+            let mut record = new.record();
+            record.leased_since_ms = leases.get(job_id).and_then(|held| held.claimed_wall_ms);
             leases.remove(job_id);
-            self.core.kv.generation()
+            (record, self.core.kv.generation())
         };
-        Ok(self.core.sync_generation(generation)?)
+        self.core.sync_generation(generation)?;
+        Ok(record)
     }
 
     fn job_for_proof(

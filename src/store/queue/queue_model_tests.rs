@@ -149,13 +149,13 @@ impl Model {
 
 fn publish(store: &Store, id: u32) -> bool {
     let Some(job) = store.queue().job(id).unwrap() else {
-        assert!(matches!(store.queue().publish_single(proof(id, 1, 1)), Err(PublishError::UnknownJob(_))));
+        assert!(matches!(
+            store.queue().publish(JobType::Single, proof(id, 1, 1)),
+            Err(PublishError::UnknownJob(_))
+        ));
         return false;
     };
-    let result = match job.job_type {
-        JobType::Single => store.queue().publish_single(proof(id, job.first, job.last)),
-        JobType::Aggregated => store.queue().publish_aggregated(proof(id, job.first, job.last)),
-    };
+    let result = store.queue().publish(job.job_type, proof(id, job.first, job.last));
     assert!(!matches!(result, Err(PublishError::Store(_))), "{result:?}");
     result.is_ok()
 }

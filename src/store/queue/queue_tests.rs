@@ -51,7 +51,7 @@ fn an_aggregated_job_holds_the_proofs_of_its_range_and_waits_for_all_of_them() {
     let (one, two) = (proof_json(1), proof_json(2));
     let (one, two) = (String::from_utf8(one).unwrap(), String::from_utf8(two).unwrap());
     assert_eq!(text(&store, &job.data), format!("{{\"AggregatedBlockProof\":[[{one},10],[{two},10]]}}"));
-    store.queue().publish_aggregated(proof(3, 1, 2)).unwrap();
+    store.queue().publish(JobType::Aggregated, proof(3, 1, 2)).unwrap();
     assert_eq!(store.queue().aggregated_proof(1, 2).unwrap().unwrap(), br#"{"proof":1}"#);
     assert_eq!(store.queue().aggregated_proof(1, 1).unwrap(), None);
 }
@@ -82,7 +82,7 @@ fn dropped_jobs_come_back_where_the_queue_is_past_them() {
     assert_eq!((job.job_type, job.first, job.last), (JobType::Aggregated, 3, 4));
     let job = store.queue().claim("q", Preference::default()).unwrap().unwrap();
     assert_eq!((job.job_type, job.first, job.last), (JobType::Aggregated, 1, 2));
-    store.queue().publish_aggregated(proof(job.id, 1, 2)).unwrap();
+    store.queue().publish(JobType::Aggregated, proof(job.id, 1, 2)).unwrap();
     assert!(!store.queue().retry(1).unwrap());
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
@@ -211,21 +211,27 @@ fn a_proof_must_fit_its_job_and_the_first_one_wins() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &clock, 2);
     (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
-    assert!(matches!(store.queue().publish_single(proof(9, 1, 1)), Err(PublishError::UnknownJob(9))));
+    assert!(matches!(
+        store.queue().publish(JobType::Single, proof(9, 1, 1)),
+        Err(PublishError::UnknownJob(9))
+    ));
     // Its lease was lost with the power.
-    store.queue().publish_single(proof(2, 2, 2)).unwrap();
+    store.queue().publish(JobType::Single, proof(2, 2, 2)).unwrap();
     assert_eq!(store.queue().job(2).unwrap().unwrap().status, JobStatus::Done);
     store.queue().claim("p", Preference::default()).unwrap().unwrap();
-    assert!(matches!(store.queue().publish_aggregated(proof(1, 1, 1)), Err(PublishError::WrongType { .. })));
-    let wrong = store.queue().publish_single(proof(1, 2, 2));
+    assert!(matches!(
+        store.queue().publish(JobType::Aggregated, proof(1, 1, 1)),
+        Err(PublishError::WrongType { .. })
+    ));
+    let wrong = store.queue().publish(JobType::Single, proof(1, 2, 2));
     assert!(matches!(wrong, Err(PublishError::WrongRange { job_id: 1, first: 1, last: 1 })));
     assert_eq!(store.queue().single_proof(1).unwrap(), None);
     // The lease ends, another prover takes the job, then the first one publishes.
     clock.advance(60_000);
     store.queue().expire().unwrap();
     store.queue().claim("q", Preference::default()).unwrap().unwrap();
-    store.queue().publish_single(proof(1, 1, 1)).unwrap();
-    let second = store.queue().publish_single(proof(1, 1, 1));
+    store.queue().publish(JobType::Single, proof(1, 1, 1)).unwrap();
+    let second = store.queue().publish(JobType::Single, proof(1, 1, 1));
     assert!(second.as_ref().is_err_and(|e| e.to_string().contains("duplicate key")), "{second:?}");
     let done = HeartbeatOutcome::NotInProgress { status: JobStatus::Done };
     assert_eq!(store.queue().heartbeat("q", 1).unwrap(), done);
@@ -329,7 +335,7 @@ fn many_provers_never_share_a_job() {
             scope.spawn(move || {
                 let mut mine = Vec::new();
                 while let Some(job) = store.queue().claim(&format!("p{n}"), Preference::default()).unwrap() {
-                    store.queue().publish_single(proof(job.id, job.first, job.last)).unwrap();
+                    store.queue().publish(JobType::Single, proof(job.id, job.first, job.last)).unwrap();
                     mine.push(job.id);
                 }
                 mine
@@ -384,7 +390,7 @@ fn proofs_published_at_once_share_a_flush_and_need_no_file() {
         let publish = |job: &ClaimedJob| {
             let json = sample_proof_json(job.id);
             let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
-            store.queue().publish_single(proof).unwrap();
+            store.queue().publish(JobType::Single, proof).unwrap();
         };
         let provers: Vec<_> = jobs.iter().map(|job| scope.spawn(move || publish(job))).collect();
         // One that ends now has failed.

@@ -13,6 +13,7 @@ use zksync_witness_server::domain::{
     BlockNumber, H256, JobResultData, ProverOutputRequest, public_input, sample_aggregated_proof,
     sample_single_proof,
 };
+use zksync_witness_server::metrics::Metrics;
 use zksync_witness_server::store::{ClaimedJob, Preference, Store, StoreError, StoreOptions};
 use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::workers::{Node, NodeOptions, proofs};
@@ -96,7 +97,8 @@ fn publish(store: &Store, job: &ClaimedJob, inputs: &[Fr]) -> Result<(), proofs:
     let job_id = i32::try_from(job.id).unwrap();
     let (first_block, last_block) = (BlockNumber(job.first), BlockNumber(job.last));
     let request = ProverOutputRequest { job_id, first_block, last_block, data };
-    proofs::CheckedProof::new(store, None, request)?.store(store)
+    let metrics = Metrics::default();
+    proofs::CheckedProof::new(store, &metrics, None, request)?.store(store, &metrics).map(drop)
 }
 
 /// Lets a folder's server work until everything is witnessed, proven and aggregated.
