@@ -38,6 +38,7 @@
 
 pub mod api;
 pub mod app;
+mod backoff;
 pub mod backup;
 pub mod bundle;
 pub mod chain_folder;
@@ -53,7 +54,6 @@ pub mod invented_chain;
 pub mod logging;
 pub mod metrics;
 pub mod report;
-pub mod sample_prover;
 pub mod server;
 pub mod service;
 pub mod store;

@@ -18,8 +18,12 @@
 //! reason. It waits for [`LeasePolicy::backoff_ms`], twice as long after each attempt. A released
 //! job does not wait.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::backoff::Backoff;
 
 /// Kind of a job, in JSON by its name in the prover protocol. Records contain its number: frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -102,11 +106,12 @@ impl LeasePolicy {
         now_ms.saturating_sub(renewed_at_ms) >= self.gone_timeout_ms
     }
 
-    /// Returns the backoff after the given attempt, counted from 1: it doubles with each, up to the
-    /// timeout of a lease.
+    /// Returns the backoff in milliseconds after the given attempt, counted from 1: it doubles with
+    /// each, up to the timeout of a lease.
     pub fn backoff_ms(&self, attempt: u32) -> u64 {
-        let doubled = 1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX);
-        self.retry_backoff_ms.saturating_mul(doubled).min(self.gone_timeout_ms)
+        let first = Duration::from_millis(self.retry_backoff_ms);
+        let delay = Backoff::new(first, Duration::from_millis(self.gone_timeout_ms)).delay(attempt);
+        u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -8,6 +8,7 @@ use tracing::{debug, error, info, info_span, warn};
 use super::chain::{Chain, Ready};
 use super::state::InTree;
 use super::wakeup::Wakeup;
+use crate::backoff::Backoff;
 use crate::crypto::fr;
 use crate::domain::ImportedBlock;
 use crate::metrics::Metrics;
@@ -15,8 +16,10 @@ use crate::store::{Quarantine, Store, StoreError, WitnessCommit};
 use crate::tree::{AccountTree, TreeView};
 use crate::witness::{self, Cause, Planner, SignatureCheck, WitnessError};
 
-/// Longest pause between two tries of a block after trouble with the store.
-const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// Delays between attempts to store a witness.
+const STORE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), MAX_DELAY);
+/// Longest delay between two attempts at a block after an error of the store.
+const MAX_DELAY: Duration = Duration::from_secs(10);
 
 /// A run of blocks that are hashed together ends once it has so many leaf updates: they fill every lane of every core, and more would
 /// only keep the first block waiting.
@@ -88,7 +91,7 @@ pub fn run(shared: &Shared, offset: u32, step: u32) {
                 shared.wakeup.wait(before, shared.interval.max(delay));
             }
             // Reported where it happened.
-            Err(()) => shared.wakeup.sleep(MAX_PAUSE.min(shared.interval.max(Duration::from_millis(200)))),
+            Err(()) => shared.wakeup.sleep(MAX_DELAY.min(shared.interval.max(Duration::from_millis(200)))),
         }
     }
 }
@@ -211,7 +214,7 @@ fn load(shared: &Shared, number: u32) -> Result<Option<(ImportedBlock, Vec<Signa
 fn finish(shared: &Shared, ready: &Ready) {
     let start = Instant::now();
     let number = ready.imported.block.block_number.0;
-    let mut pause = Duration::from_millis(100);
+    let mut attempt = 0;
     loop {
         while shared.store.check_space().is_err() {
             if shared.wakeup.is_stopping() {
@@ -231,8 +234,8 @@ fn finish(shared: &Shared, ready: &Ready) {
             Ok(None) => debug!("stopped before the witness was stored; it will be built again"),
             Err(error) => {
                 warn!(%error, block = number, "the witness could not be stored now, it will be tried again");
-                shared.wakeup.sleep(pause);
-                pause = (pause * 2).min(MAX_PAUSE);
+                attempt += 1;
+                shared.wakeup.sleep(STORE_BACKOFF.delay(attempt));
             }
         }
         if shared.wakeup.is_stopping() {

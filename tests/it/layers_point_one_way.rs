@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Each layer and what it may use, itself left out. `cli`, `app`, `bench` and `testing` stand above all and may use anything.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("backoff", &[]),
     ("crypto", &[]),
     ("clock", &[]),
     ("input", &[]),
@@ -16,12 +17,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("tls", &[]),
     ("config", &["crypto", "logging", "tls"]),
-    ("domain", &["crypto"]),
+    ("domain", &["backoff", "crypto"]),
     ("tree", &["crypto", "domain"]),
     ("witness", &["crypto", "domain", "tree"]),
     ("store", &["crypto", "domain", "tree", "clock", "metrics"]),
     ("api", &["config", "domain"]),
-    ("workers", &["crypto", "domain", "tree", "witness", "store", "clock", "config", "input", "metrics"]),
+    (
+        "workers",
+        &["backoff", "crypto", "domain", "tree", "witness", "store", "clock", "config", "input", "metrics"],
+    ),
     ("backup", &["domain", "store", "workers"]),
     ("bundle", &["crypto", "domain", "tree", "witness", "store", "workers"]),
     ("report", &["api", "domain", "store", "workers"]),
@@ -32,10 +36,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "metrics",
         ],
     ),
-    ("client", &["api", "config", "tls"]),
+    ("client", &["api", "backoff", "config", "crypto", "domain", "tls"]),
     ("chain_folder", &["domain", "input"]),
     ("service", &["api", "store", "workers", "server", "config", "tls"]),
-    ("sample_prover", &["api", "crypto", "domain", "client"]),
 ];
 const TOP: &[&str] = &["app", "bench", "cli", "main", "lib", "testing"];
 
