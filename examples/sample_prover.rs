@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
-use zksync_witness_server::client::Client;
+use zksync_witness_server::client::{Client, Job, ProverOptions, SampleProver, sample_proof};
 use zksync_witness_server::config::{Config, Environment, Flags, secret};
 use zksync_witness_server::domain::JobResultData;
-use zksync_witness_server::sample_prover::{Job, ProverOptions, SampleProver, sample_proof};
 
 /// Put the real prover here. Heartbeats go out while it runs.
 fn prove(job: &Job, pretend: Duration) -> anyhow::Result<JobResultData> {

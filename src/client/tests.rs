@@ -1,11 +1,17 @@
-use std::sync::Arc;
+//! The client against a server that echoes.
+
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, middleware::from_fn_with_state, routing};
+use bytes::Bytes;
+use hyper::StatusCode;
 
 use super::*;
+use crate::api::tokens::{Authenticator, REQUEST_TTL};
+use crate::config::Secret;
 use crate::server::{ApiError, ListenLimits, bind, parse_json, require_token, serve};
 
-/// A server that gives back the bodies it gets.
+/// Starts a server that returns the bodies it receives.
 async fn echo() -> String {
     let echo = |body: Bytes| async move {
         let value: serde_json::Value = parse_json(&body)?;
@@ -35,7 +41,7 @@ fn client(url: &str, secret: &str) -> Client {
 }
 
 #[tokio::test]
-async fn bodies_arrive_also_with_get() {
+async fn get_can_have_a_body() {
     let client = client(&echo().await, "right");
     for answer in [
         client.get_with_body("/echo", &[1, 2]).await,
@@ -47,14 +53,14 @@ async fn bodies_arrive_also_with_get() {
 }
 
 #[tokio::test]
-async fn errors_of_the_server_come_with_code_and_sentence() {
+async fn errors_of_the_server_have_code_and_message() {
     let url = echo().await;
-    let Err(ClientError::Refused { status, body }) =
+    let Err(ClientError::Refused { status, problem }) =
         client(&url, "right").get("/nowhere").await.unwrap().success()
     else {
         panic!("not refused")
     };
-    assert_eq!((status, body.code.as_str()), (StatusCode::NOT_FOUND, "unknown_route"));
+    assert_eq!((status, problem.code.as_str()), (StatusCode::NOT_FOUND, "unknown_route"));
     let empty = client(&url, "right").get("/echo").await.unwrap();
     assert_eq!(empty.status, StatusCode::BAD_REQUEST);
 }
@@ -72,7 +78,7 @@ async fn a_wrong_token_or_none_is_unauthorized_even_for_unknown_routes() {
 }
 
 #[tokio::test]
-async fn silence_and_absence_are_told_apart() {
+async fn a_timeout_and_an_unreachable_server_differ() {
     let url = echo().await;
     let error = client(&url, "right").get("/slow").await.unwrap_err();
     assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
@@ -85,7 +91,7 @@ async fn silence_and_absence_are_told_apart() {
 }
 
 #[test]
-fn only_urls_of_http_are_taken() {
+fn only_http_urls_are_accepted() {
     for url in ["", "127.0.0.1:8088", "https://", "http://", "http://a?b", "ftp://a"] {
         let error = Client::new(url, Credentials::Anonymous, Duration::from_secs(1)).err();
         assert!(matches!(error, Some(ClientError::BadUrl(_))), "{url}");

@@ -12,13 +12,12 @@ use tokio::task::JoinHandle;
 use crate::api::paths;
 use crate::api::tokens::{Authenticator, CLIENT_SUBJECT};
 use crate::api::views::Status;
-use crate::client::Client;
+use crate::client::{Client, ProverOptions, SampleProver, sample_proof};
 use crate::clock::ManualClock;
 use crate::config::{Config, Environment, Flags};
 use crate::domain::{
     AccountMap, ImportedBlock, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse, WorkingOn,
 };
-use crate::sample_prover::{ProverOptions, SampleProver, sample_proof};
 use crate::service::{Service, store_options};
 use crate::store::{StoreOptions, wait_until_closed};
 

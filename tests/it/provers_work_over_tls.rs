@@ -14,9 +14,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 use zksync_witness_server::{
     api::paths,
-    client::Client,
+    client::{Client, ProverOptions, SampleProver, sample_proof},
     config::Secret,
-    sample_prover::{ProverOptions, SampleProver, sample_proof},
 };
 
 use crate::support::{self, SECRET, Server, chain, http, run_badly, run_well};

@@ -10,10 +10,9 @@ use tokio::task::JoinSet;
 use crate::api::paths;
 use crate::cli::in_process::{REQUEST_TIMEOUT, Signals, layer_one, prover};
 use crate::cli::{CliError, show};
-use crate::client::Client;
+use crate::client::{Client, Job, Refused, Work, sample_proof};
 use crate::config::Config;
 use crate::invented_chain::ChainBuilder;
-use crate::sample_prover::{Job, Refused, Work, sample_proof};
 use crate::service::Service;
 
 /// Time between two blocks, and how long a block of ten chunks is proven: so that there is something to see, and all of it keeps up.

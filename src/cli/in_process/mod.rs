@@ -13,9 +13,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::CliError;
-use crate::client::Client;
+use crate::client::{Client, ProveFunction, ProverOptions, Refused, SampleProver, sample_proof};
 use crate::config::Config;
-use crate::sample_prover::{ProveFunction, ProverOptions, Refused, SampleProver, sample_proof};
 use crate::service::Service;
 
 pub use settings::{DataFolder, aggregate_all};

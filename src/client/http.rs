@@ -1,6 +1,4 @@
-//! A small HTTP client for this server: mints a token per request, gives status and bytes.
-//!
-//! Used by the client commands, the demo and the sample prover. HTTP/1, plain or in TLS, as the URL says.
+//! Requests over HTTP/1, plain or in TLS as the URL says, with a token for each.
 
 use std::{path::Path, time::Duration};
 
@@ -17,35 +15,36 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde::Serialize;
-use tokio_rustls::rustls;
+use tokio_rustls::rustls::{self, ClientConfig};
 
+use super::error::ClientError;
 use crate::{
     api::{
         problems::Problem,
         tokens::{Authenticator, CLIENT_SUBJECT, MintError, REQUEST_TTL},
     },
     config::Secret,
-    tls::{self, TlsError},
+    tls,
 };
 
-/// Longest answer that is read, in bytes. The largest expected one is the job data of an aggregated job.
+/// Longest response that is read, in bytes. The largest expected one is the data of an aggregated job.
 const MAX_ANSWER_BYTES: usize = 2 << 30;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Silence on a connection after which the system asks whether the other side is still there, so that a long wait for an answer
-/// ends when its server is gone.
+/// Idle time of a connection after which the system probes the peer, so that a long wait for a response ends when its server
+/// is gone.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// How the client proves that it may ask.
+/// Credentials of a client.
 #[derive(Clone)]
 pub enum Credentials {
     /// A fresh token for each request, signed with this secret.
     Secret(Authenticator),
-    /// This token every time.
+    /// The same token for each request.
     Token(String),
-    /// None; the server answers 401.
+    /// No token; the server answers with 401.
     Anonymous,
 }
 
@@ -55,76 +54,7 @@ impl From<&Secret> for Credentials {
     }
 }
 
-/// A request that did not get an answer, or not the one hoped for. Each message is one sentence that says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The URL cannot be used.
-    #[error("{0} is not a usable server URL; write one such as http://127.0.0.1:8088")]
-    BadUrl(String),
-    /// Nobody answers there, or the connection broke.
-    #[error("cannot reach the server at {url}: {cause}; check that it runs and that the URL is right")]
-    Unreachable {
-        /// The base URL.
-        url: String,
-        /// What went wrong.
-        cause: String,
-    },
-    /// The server cannot prove who it is.
-    #[error(
-        "the certificate of {url} is not trusted: {cause}; check the URL and the certificate, or set tls_ca to the file of its root"
-    )]
-    Untrusted {
-        /// The base URL.
-        url: String,
-        /// What is wrong with it.
-        cause: rustls::Error,
-    },
-    /// The roots to trust cannot be read.
-    #[error(transparent)]
-    Roots(#[from] TlsError),
-    /// No complete answer in time.
-    #[error("the server at {url} did not answer within {}; check its log", humantime::format_duration(*after))]
-    Timeout {
-        /// The base URL.
-        url: String,
-        /// The time waited.
-        after: Duration,
-    },
-    /// The answer began and did not arrive whole.
-    #[error("the answer of the server at {url} broke off: {cause}; its log may say why; ask again")]
-    BrokenOff {
-        /// The base URL.
-        url: String,
-        /// What went wrong.
-        cause: String,
-    },
-    /// The token was not accepted.
-    #[error(
-        "the server at {url} refuses the token: {message}; set API_PROVER_SECRET_AUTH to the server's secret"
-    )]
-    Unauthorized {
-        /// The base URL.
-        url: String,
-        /// The server's words.
-        message: String,
-    },
-    /// The server answered with an error.
-    #[error("the server answered {status}: {}", body.message)]
-    Refused {
-        /// The status.
-        status: StatusCode,
-        /// Code and sentence, as far as the server gave them.
-        body: Box<Problem>,
-    },
-    /// No token could be made.
-    #[error(transparent)]
-    Mint(#[from] MintError),
-    /// A message could not be written as JSON.
-    #[error("the request could not be encoded: {0}")]
-    Encode(#[from] serde_json::Error),
-}
-
-/// An answer, whatever its status.
+/// A complete response with any status.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status.
@@ -135,7 +65,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body of a 2xx answer.
+    /// Returns the body if the status is 2xx.
     ///
     /// # Errors
     /// [`ClientError::Unauthorized`] or [`ClientError::Refused`] for any other status.
@@ -143,15 +73,14 @@ impl Answer {
         if self.status.is_success() {
             return Ok(self.body);
         }
-        let body = serde_json::from_slice(&self.body).unwrap_or_else(|_| Problem {
-            code: String::new(),
+        let problem = serde_json::from_slice(&self.body).unwrap_or_else(|_| Problem {
             message: String::from_utf8_lossy(&self.body).chars().take(200).collect(),
             ..Problem::default()
         });
         if self.status == StatusCode::UNAUTHORIZED {
-            return Err(ClientError::Unauthorized { url: self.url, message: body.message });
+            return Err(ClientError::Unauthorized { url: self.url, message: problem.message });
         }
-        Err(ClientError::Refused { status: self.status, body: Box::new(body) })
+        Err(ClientError::Refused { status: self.status, problem: Box::new(problem) })
     }
 }
 
@@ -161,12 +90,14 @@ pub struct Client {
     base: String,
     credentials: Credentials,
     timeout: Duration,
+    tls: ClientConfig,
+    receive_buffer: Option<usize>,
     http: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl Client {
-    /// For the server at `base_url`, such as `http://127.0.0.1:8088`; `timeout` bounds each request as a whole. With `https` the
-    /// server's certificate must go back to a public root.
+    /// Returns a client of the server at `base_url`, such as `http://127.0.0.1:8088`. `timeout` bounds each request as a whole.
+    /// The certificate of an `https` server must be signed by a public root.
     ///
     /// # Errors
     /// [`ClientError::BadUrl`].
@@ -178,7 +109,8 @@ impl Client {
         Self::trusting(None, base_url, credentials, timeout)
     }
 
-    /// As [`new`](Self::new), but with `https` the server's certificate must go back to one of the file `ca`, in PEM form, if that is given.
+    /// Returns a client like [`new`](Self::new); if `ca` is set, the certificate of an `https` server must be signed by one in
+    /// that PEM file instead.
     ///
     /// # Errors
     /// [`ClientError::BadUrl`], [`ClientError::Roots`].
@@ -191,56 +123,99 @@ impl Client {
         let base = base_url.trim_end_matches('/').to_owned();
         let bad = || ClientError::BadUrl(base_url.to_owned());
         let uri: Uri = base.parse().map_err(|_| bad())?;
-        let spoken = matches!(uri.scheme_str(), Some("http" | "https"));
-        if !spoken || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
+        let supported = matches!(uri.scheme_str(), Some("http" | "https"));
+        if !supported || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
             return Err(bad());
         }
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_keepalive(Some(KEEPALIVE));
-        connector.set_keepalive_interval(Some(KEEPALIVE));
-        connector.set_keepalive_retries(Some(3));
-        connector.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::client(ca)?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let http = HyperClient::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { base, credentials: credentials.into(), timeout, http })
+        let tls = tls::client(ca)?;
+        let http = connections(&tls, None);
+        Ok(Self { base, credentials: credentials.into(), timeout, tls, receive_buffer: None, http })
     }
 
-    /// The same client with another bound for each request.
+    /// Returns the same client with connections of its own. Clones of it share them; dropping all of these closes them.
+    pub fn with_own_connections(&self) -> Self {
+        Self { http: connections(&self.tls, self.receive_buffer), ..self.clone() }
+    }
+
+    /// Returns the same client with connections of its own that have a receive buffer of `bytes`, for tests of slow readers:
+    /// what exceeds it waits at the server.
+    pub fn with_receive_buffer(&self, bytes: usize) -> Self {
+        Self { receive_buffer: Some(bytes), ..self.clone() }.with_own_connections()
+    }
+
+    /// Returns the same client with another bound for each request.
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.clone() }
     }
 
-    /// The base URL, without a slash at its end.
+    /// Returns the base URL without a trailing slash.
     pub fn base_url(&self) -> &str {
         &self.base
     }
 
-    /// `GET`.
+    /// Sends `GET`.
     ///
     /// # Errors
-    /// [`ClientError`], but no status is an error here; see [`Answer::success`]. Same for the other methods.
+    /// Fails if there is no complete response in time. No status is an error; see [`Answer::success`].
     pub async fn get(&self, path: &str) -> Result<Answer, ClientError> {
         self.request(Method::GET, path, None).await
     }
 
-    /// `GET` of an answer of any length: each part is handed to `take` as it comes, until that says `false`. The bound of the
-    /// client is one for the head, and for each part.
+    /// Sends `GET` and passes each part of the response to `take` as it arrives, until `take` returns false. The timeout of
+    /// the client bounds the wait for the head and for each part.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and [`Answer::success`]; an answer that is not whole is
-    /// [`ClientError::BrokenOff`].
+    /// Those of [`get`](Self::get) and [`Answer::success`]; [`ClientError::BrokenOff`] if the response is incomplete.
     pub async fn get_parts(
         &self,
         path: &str,
+        take: impl AsyncFnMut(Bytes) -> bool,
+    ) -> Result<(), ClientError> {
+        self.parts(self.message(Method::GET, path, None)?, take).await
+    }
+
+    /// Sends `GET` with a message as JSON body, and passes each part of the response on like [`get_parts`](Self::get_parts).
+    ///
+    /// # Errors
+    /// Those of [`get_parts`](Self::get_parts).
+    pub async fn get_parts_with_body<T: Serialize>(
+        &self,
+        path: &str,
+        message: &T,
+        take: impl AsyncFnMut(Bytes) -> bool,
+    ) -> Result<(), ClientError> {
+        self.parts(self.message(Method::GET, path, Some(encode(message)?))?, take).await
+    }
+
+    /// Sends `GET` with a message as JSON body, as `/get_job` requires it (docs/protocol/06-server.md §5).
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get).
+    pub async fn get_with_body<T: Serialize>(&self, path: &str, message: &T) -> Result<Answer, ClientError> {
+        self.request(Method::GET, path, Some(encode(message)?)).await
+    }
+
+    /// Sends `POST` with a message as JSON.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get).
+    pub async fn post<T: Serialize>(&self, path: &str, message: &T) -> Result<Answer, ClientError> {
+        self.request(Method::POST, path, Some(encode(message)?)).await
+    }
+
+    /// Sends `POST` with a body that is JSON already.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get).
+    pub async fn post_bytes(&self, path: &str, json: impl Into<Bytes>) -> Result<Answer, ClientError> {
+        self.request(Method::POST, path, Some(json.into())).await
+    }
+
+    async fn parts(
+        &self,
+        request: Request<Full<Bytes>>,
         mut take: impl AsyncFnMut(Bytes) -> bool,
     ) -> Result<(), ClientError> {
-        let request = self.message(Method::GET, path, None)?;
         let response = self.in_time(self.send(request)).await??;
         if !response.status().is_success() {
             return self.in_time(self.whole(response)).await??.success().map(drop);
@@ -258,30 +233,6 @@ impl Client {
             }
         }
         Ok(())
-    }
-
-    /// `GET` with a JSON body, as `/get_job` has it (spec 06 §5).
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    pub async fn get_with_body<T: Serialize>(&self, path: &str, message: &T) -> Result<Answer, ClientError> {
-        self.request(Method::GET, path, Some(encode(message)?)).await
-    }
-
-    /// `POST` of a message as JSON.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    pub async fn post<T: Serialize>(&self, path: &str, message: &T) -> Result<Answer, ClientError> {
-        self.request(Method::POST, path, Some(encode(message)?)).await
-    }
-
-    /// `POST` of a body that is JSON already.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    pub async fn post_bytes(&self, path: &str, json: impl Into<Bytes>) -> Result<Answer, ClientError> {
-        self.request(Method::POST, path, Some(json.into())).await
     }
 
     async fn request(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, ClientError> {
@@ -317,7 +268,7 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
-        self.http.request(request).await.map_err(|error| match distrust(&error) {
+        self.http.request(request).await.map_err(|error| match certificate_error(&error) {
             Some(cause) => ClientError::Untrusted { url: self.base.clone(), cause },
             None => ClientError::Unreachable { url: self.base.clone(), cause: root_cause(&error) },
         })
@@ -340,18 +291,38 @@ impl Client {
     }
 }
 
+fn connections(
+    tls: &ClientConfig,
+    receive_buffer: Option<usize>,
+) -> HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_keepalive(Some(KEEPALIVE));
+    connector.set_keepalive_interval(Some(KEEPALIVE));
+    connector.set_keepalive_retries(Some(3));
+    connector.set_recv_buffer_size(receive_buffer);
+    connector.enforce_http(false);
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls.clone())
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    HyperClient::builder(TokioExecutor::new()).build(connector)
+}
+
 fn encode<T: Serialize>(message: &T) -> Result<Bytes, ClientError> {
     Ok(serde_json::to_vec(message)?.into())
 }
 
-/// What is wrong with the server's certificate, if that is why a request failed.
-fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Error> {
+/// Returns the problem of the server's certificate if that is why a request failed.
+fn certificate_error(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(tls @ rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return Some(tls.clone());
         }
-        // An I/O error gives the source of the one it wraps as its own.
+        // `source` of an I/O error skips the error that it wraps.
         let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         cause =
             wrapped.map(|wrapped| wrapped as &(dyn std::error::Error + 'static)).or_else(|| error.source());
@@ -359,7 +330,7 @@ fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Error> 
     None
 }
 
-/// The innermost cause: the outer ones only say that the request failed.
+/// Returns the innermost cause: the outer ones only tell that the request failed.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
@@ -367,7 +338,3 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     }
     cause.to_string()
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod tests;

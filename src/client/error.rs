@@ -1,0 +1,80 @@
+//! Errors of requests.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use tokio_rustls::rustls;
+
+use crate::{
+    api::{problems::Problem, tokens::MintError},
+    tls::TlsError,
+};
+
+/// Error of a request: it got no response, or one that reports a failure.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The URL cannot be used.
+    #[error("{0} is not a usable server URL; write one such as http://127.0.0.1:8088")]
+    BadUrl(String),
+    /// No server answers at the URL, or the connection broke.
+    #[error("cannot reach the server at {url}: {cause}; check that it runs and that the URL is right")]
+    Unreachable {
+        /// The base URL.
+        url: String,
+        /// The innermost cause.
+        cause: String,
+    },
+    /// The certificate of the server is not trusted.
+    #[error(
+        "the certificate of {url} is not trusted: {cause}; check the URL and the certificate, or set tls_ca to the file of its root"
+    )]
+    Untrusted {
+        /// The base URL.
+        url: String,
+        /// The cause.
+        cause: rustls::Error,
+    },
+    /// The trusted certificates cannot be read.
+    #[error(transparent)]
+    Roots(#[from] TlsError),
+    /// The response did not arrive in time.
+    #[error("the server at {url} did not answer within {}; check its log", humantime::format_duration(*after))]
+    Timeout {
+        /// The base URL.
+        url: String,
+        /// The time waited.
+        after: Duration,
+    },
+    /// The response began and did not arrive whole.
+    #[error("the response of the server at {url} broke off: {cause}; check its log, then repeat")]
+    BrokenOff {
+        /// The base URL.
+        url: String,
+        /// The innermost cause.
+        cause: String,
+    },
+    /// The server refused the token.
+    #[error(
+        "the server at {url} refuses the token: {message}; set API_PROVER_SECRET_AUTH to the server's secret"
+    )]
+    Unauthorized {
+        /// The base URL.
+        url: String,
+        /// The server's message.
+        message: String,
+    },
+    /// The server answered with an error.
+    #[error("the server answered {status}: {}", problem.message)]
+    Refused {
+        /// The status.
+        status: StatusCode,
+        /// Code and message, as far as the server sent them.
+        problem: Box<Problem>,
+    },
+    /// The token could not be minted.
+    #[error(transparent)]
+    Mint(#[from] MintError),
+    /// The message could not be written as JSON.
+    #[error("the request could not be encoded: {0}")]
+    Encode(#[from] serde_json::Error),
+}

@@ -1,0 +1,119 @@
+//! The prover protocol from the prover's side, one request at a time (docs/protocol/06-server.md §5).
+
+use serde_json::value::RawValue;
+
+use super::{error::ClientError, http::Client};
+use crate::{
+    api::paths,
+    domain::{
+        JobRequestData, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse,
+        ProverOutputRequest, ProverStopped, SingleProof, WorkingOn,
+    },
+};
+
+/// What is to be proven.
+pub enum Work {
+    /// A block: its `ProverData` as JSON, and its size in chunks.
+    Block(Box<RawValue>, usize),
+    /// The proofs of a range of blocks, each with the size of its block.
+    Aggregate(Vec<(SingleProof, usize)>),
+}
+
+/// A claimed job.
+pub struct Job {
+    /// The job's id.
+    pub id: i32,
+    /// First block of the range.
+    pub first: u32,
+    /// Last block of the range.
+    pub last: u32,
+    /// What is to be proven.
+    pub work: Work,
+}
+
+/// A prover's connection to the queue: a client and the name under which it holds jobs.
+#[derive(Clone)]
+pub struct ProverClient {
+    client: Client,
+    name: String,
+}
+
+impl ProverClient {
+    /// Returns the client of the prover `name`.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    /// Returns the name of the prover.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Claims a job; `None` if the queue is empty.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn get_job(&self) -> Result<Option<Job>, ClientError> {
+        let answer = self.client.get_with_body(paths::GET_JOB, &self.job_request()).await?;
+        parse(&answer.success()?)
+    }
+
+    /// Claims a job like [`get_job`](Self::get_job), reading the response part by part: `delay` is awaited after each, as by a
+    /// prover with a slow network.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn get_job_slowly(&self, mut delay: impl AsyncFnMut()) -> Result<Option<Job>, ClientError> {
+        let mut body = Vec::new();
+        let take = async |part: bytes::Bytes| {
+            body.extend_from_slice(&part);
+            delay().await;
+            true
+        };
+        self.client.get_parts_with_body(paths::GET_JOB, &self.job_request(), take).await?;
+        parse(&body)
+    }
+
+    /// Sends a heartbeat for a job.
+    ///
+    /// # Errors
+    /// Any [`ClientError`]; the server refuses it with 404 or 409 if the prover does not hold the job.
+    pub async fn heartbeat(&self, job_id: i32) -> Result<(), ClientError> {
+        let message = WorkingOn { job_id, prover_name: self.name.clone() };
+        self.client.post(paths::WORKING_ON, &message).await?.success().map(drop)
+    }
+
+    /// Publishes a proof.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn publish(&self, proof: &ProverOutputRequest) -> Result<(), ClientError> {
+        self.client.post(paths::PUBLISH, proof).await?.success().map(drop)
+    }
+
+    /// Releases all jobs of the prover.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn stopped(&self) -> Result<(), ClientError> {
+        let message = ProverStopped { prover_name: self.name.clone() };
+        self.client.post(paths::STOPPED, &message).await?.success().map(drop)
+    }
+
+    fn job_request(&self) -> ProverInputRequest {
+        ProverInputRequest { prover_name: self.name.clone(), aux_data: ProverInputRequestAuxData::default() }
+    }
+}
+
+fn parse(response: &[u8]) -> Result<Option<Job>, ClientError> {
+    let ProverInputResponse { job_id, first_block, last_block, data } = serde_json::from_slice(response)?;
+    Ok(data.map(|data| Job {
+        id: job_id,
+        first: first_block.0,
+        last: last_block.0,
+        work: match data {
+            JobRequestData::BlockProof(witness, size) => Work::Block(witness, size),
+            JobRequestData::AggregatedBlockProof(proofs) => Work::Aggregate(proofs),
+        },
+    }))
+}
