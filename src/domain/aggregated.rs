@@ -51,7 +51,7 @@ impl AggregatedOperation {
     }
 
     /// Returns the numbers of the first and the last block; (0, 0) without blocks.
-    pub fn block_range(&self) -> (BlockNumber, BlockNumber) {
+    pub(crate) fn block_range(&self) -> (BlockNumber, BlockNumber) {
         match self.blocks() {
             [first, .., last] => (first.block_number, last.block_number),
             [only] => (only.block_number, only.block_number),

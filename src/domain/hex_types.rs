@@ -122,8 +122,9 @@ hex_type! {
     H256, 32, out: "0x", accept: ["0x", ""], ""
 }
 hex_type! {
-    /// Low 160 bits of the Rescue hash of a public key, big-endian (docs/protocol/01-primitives.md
-    /// §8.4); zero means that no key is set. JSON is `sync:` and 40 digits.
+    /// Low 160 bits of the Rescue hash of a public key, big-endian
+    /// (docs/protocol/01-primitives.md §8.4); zero means that no key is set. JSON is `sync:` and 40
+    /// digits.
     PubKeyHash, 20, out: "sync:", accept: ["sync:", "0x"], "PubKeyHash should start with sync:"
 }
 hex_type! {

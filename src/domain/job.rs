@@ -38,7 +38,7 @@ pub enum JobType {
 
 impl JobType {
     /// Returns the priority; jobs with a lower one are claimed first.
-    pub fn priority(self) -> u8 {
+    pub(crate) fn priority(self) -> u8 {
         match self {
             JobType::Aggregated => 0,
             JobType::Single => 1,
@@ -82,33 +82,33 @@ impl JobStatus {
 
 /// The right of a prover to work on a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lease {
+pub(crate) struct Lease {
     /// Name of the prover.
-    pub holder: String,
+    pub(crate) holder: String,
     /// Time of the claim or of the last renewal.
-    pub renewed_at_ms: u64,
+    pub(crate) renewed_at_ms: u64,
 }
 
 /// Limits of leases and attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeasePolicy {
+pub(crate) struct LeasePolicy {
     /// Time without a heartbeat after which a lease ends.
-    pub gone_timeout_ms: u64,
+    pub(crate) gone_timeout_ms: u64,
     /// Number of attempts after which a job has failed if its lease ends; `None` for no limit.
-    pub max_attempts: Option<u32>,
+    pub(crate) max_attempts: Option<u32>,
     /// Backoff of a job after its first attempt; 0 for none.
-    pub retry_backoff_ms: u64,
+    pub(crate) retry_backoff_ms: u64,
 }
 
 impl LeasePolicy {
     /// Returns true if a lease that was renewed at `renewed_at_ms` has ended.
-    pub fn is_gone(&self, renewed_at_ms: u64, now_ms: u64) -> bool {
+    pub(crate) fn is_gone(&self, renewed_at_ms: u64, now_ms: u64) -> bool {
         now_ms.saturating_sub(renewed_at_ms) >= self.gone_timeout_ms
     }
 
     /// Returns the backoff in milliseconds after the given attempt, counted from 1: it doubles with
     /// each, up to the timeout of a lease.
-    pub fn backoff_ms(&self, attempt: u32) -> u64 {
+    pub(crate) fn backoff_ms(&self, attempt: u32) -> u64 {
         let first = Duration::from_millis(self.retry_backoff_ms);
         let delay = Backoff::new(first, Duration::from_millis(self.gone_timeout_ms)).delay(attempt);
         u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
@@ -117,7 +117,7 @@ impl LeasePolicy {
 
 /// Status and lease together, so that a job in progress always has a holder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum JobState {
+pub(crate) enum JobState {
     /// The job can be claimed.
     #[default]
     Idle,
@@ -136,16 +136,16 @@ pub enum JobState {
 
 /// The mutable part of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Job {
+pub(crate) struct Job {
     /// State and lease.
-    pub state: JobState,
+    pub(crate) state: JobState,
     /// Number of claims since the job was created or requeued.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
 }
 
 /// Why a transition of a job is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum JobError {
+pub(crate) enum JobError {
     /// Another prover holds the lease.
     #[error("the job is held by {holder}")]
     NotHolder {
@@ -162,7 +162,7 @@ pub enum JobError {
 
 impl Job {
     /// Returns the status.
-    pub fn status(&self) -> JobStatus {
+    pub(crate) fn status(&self) -> JobStatus {
         match self.state {
             JobState::Idle | JobState::Waiting { .. } => JobStatus::Idle,
             JobState::InProgress(_) => JobStatus::InProgress,
@@ -175,7 +175,7 @@ impl Job {
     ///
     /// # Errors
     /// [`JobError::WrongStatus`] if the job is not idle or its backoff has not ended.
-    pub fn claim(&mut self, prover: &str, now_ms: u64) -> Result<(), JobError> {
+    pub(crate) fn claim(&mut self, prover: &str, now_ms: u64) -> Result<(), JobError> {
         self.wake(now_ms);
         if self.state != JobState::Idle {
             return Err(self.wrong_status());
@@ -190,7 +190,7 @@ impl Job {
     /// # Errors
     /// [`JobError::NotHolder`] if another prover holds it, [`JobError::WrongStatus`] if no prover
     /// does.
-    pub fn heartbeat(&mut self, prover: &str, now_ms: u64) -> Result<(), JobError> {
+    pub(crate) fn heartbeat(&mut self, prover: &str, now_ms: u64) -> Result<(), JobError> {
         match &mut self.state {
             JobState::InProgress(lease) if lease.holder == prover => {
                 lease.renewed_at_ms = lease.renewed_at_ms.max(now_ms);
@@ -205,7 +205,7 @@ impl Job {
     ///
     /// # Errors
     /// [`JobError::WrongStatus`] if the job is done already.
-    pub fn finish(&mut self) -> Result<(), JobError> {
+    pub(crate) fn finish(&mut self) -> Result<(), JobError> {
         if self.state == JobState::Done {
             return Err(self.wrong_status());
         }
@@ -215,7 +215,7 @@ impl Job {
 
     /// Ends the lease of a prover that stops: the job becomes idle, regardless of its attempts.
     /// Returns true if the prover held the lease.
-    pub fn release(&mut self, prover: &str) -> bool {
+    pub(crate) fn release(&mut self, prover: &str) -> bool {
         let held = matches!(&self.state, JobState::InProgress(lease) if lease.holder == prover);
         if held {
             self.state = JobState::Idle;
@@ -224,7 +224,7 @@ impl Job {
     }
 
     /// Ends a lease that was not renewed in time. Returns true if it ended.
-    pub fn expire(&mut self, now_ms: u64, policy: LeasePolicy) -> bool {
+    pub(crate) fn expire(&mut self, now_ms: u64, policy: LeasePolicy) -> bool {
         let JobState::InProgress(lease) = &self.state else { return false };
         let gone = policy.is_gone(lease.renewed_at_ms, now_ms);
         if gone {
@@ -239,7 +239,7 @@ impl Job {
     }
 
     /// Makes a job idle if its backoff has ended. Returns true if it became idle.
-    pub fn wake(&mut self, now_ms: u64) -> bool {
+    pub(crate) fn wake(&mut self, now_ms: u64) -> bool {
         let over = matches!(self.state, JobState::Waiting { until_ms } if until_ms <= now_ms);
         if over {
             self.state = JobState::Idle;
@@ -251,7 +251,7 @@ impl Job {
     ///
     /// # Errors
     /// [`JobError::WrongStatus`] if the job is done.
-    pub fn requeue(&mut self) -> Result<(), JobError> {
+    pub(crate) fn requeue(&mut self) -> Result<(), JobError> {
         if self.state == JobState::Done {
             return Err(self.wrong_status());
         }

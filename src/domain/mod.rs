@@ -39,23 +39,20 @@ pub mod tx;
 mod u256;
 mod wire;
 
-pub use account::{Account, AccountMap, Nft};
+pub use account::{Account, AccountMap};
 pub use account_update::{AccountUpdate, AccountUpdates};
 pub use aggregated::{AggregatedAction, AggregatedOperation};
-pub use amount::{AmountError, BigUintSerdeWrapper, to_u128};
+pub use amount::{AmountError, to_u128};
 pub use block::{Block, BlockError, ImportedBlock, public_input};
-pub use eth_signature::{Eip1271Signature, EthSignData, PackedEthSignature, TxEthSignature};
-pub use executed::{ExecutedOperations, ExecutedPriorityOp, ExecutedTx};
-pub use gas::GasLimits;
-pub use hex_types::{Address, H256, HexError, PackedPublicKey, PackedSignature, PubKeyHash};
+pub use executed::{ExecutedOperations, ExecutedTx};
+pub use hex_types::{Address, H256, PackedPublicKey, PackedSignature, PubKeyHash};
 pub use ids::{AccountId, BlockNumber, CHUNK_BYTES, Nonce, TokenId};
 pub(crate) use ids::{MAX_TOKEN_ID, NFT_STORAGE_ACCOUNT_ID, NFT_TOKEN_ID, PROCESSABLE_TOKENS};
 pub(crate) use op::nft_content;
 pub use op::{
-    ChangePubKeyOp, CloseOp, DepositOp, ForcedExitOp, FullExitOp, MintNftOp, NoopOp, SwapOp, TransferOp,
-    TransferToNewOp, WithdrawNftOp, WithdrawOp, ZkSyncOp,
+    ChangePubKeyOp, DepositOp, ForcedExitOp, FullExitOp, MintNftOp, SwapOp, TransferOp, TransferToNewOp,
+    WithdrawNftOp, WithdrawOp, ZkSyncOp,
 };
-pub use priority_op::{Deposit, FullExit, PriorityOp, ZkSyncPriorityOp};
 pub use proof::{
     AggregatedProof, AggregatedProofParts, EncodedAggregatedProof, G1Point, ProofError, SingleProof,
     SingleProofParts, sample_aggregated_proof, sample_single_proof,
@@ -64,9 +61,6 @@ pub use prover_api::{
     JobRequestData, JobResultData, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse,
     ProverOutputRequest, ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, WorkingOn,
 };
-pub use tx::{
-    ChangePubKey, ChangePubKeyEthAuthData, Close, ForcedExit, MintNft, Order, SignedForms, SignedZkSyncTx,
-    Swap, TimeRange, Transfer, TxSignature, TxVersion, Withdraw, WithdrawNft, ZkSyncTx,
-};
-pub use u256::{U256, U256Error};
+pub use tx::{Order, SignedForms, SignedZkSyncTx, TimeRange, Transfer, TxSignature, TxVersion, ZkSyncTx};
+pub use u256::U256;
 pub use wire::WireError;

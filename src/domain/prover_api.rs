@@ -41,7 +41,7 @@ pub struct ProverInputResponse {
 
 impl ProverInputResponse {
     /// Returns the answer if no job is available.
-    pub fn no_job() -> Self {
+    pub(crate) fn no_job() -> Self {
         Self { job_id: 0, first_block: BlockNumber(0), last_block: BlockNumber(0), data: None }
     }
 }

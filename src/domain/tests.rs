@@ -1,6 +1,7 @@
 //! Properties of all JSON types: order of keys, round trips, and no panic on any input.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use super::account::Nft;
 use super::*;
 use crate::crypto::Fr;
 use proptest::prelude::*;

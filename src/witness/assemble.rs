@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::error::{Cause, WitnessError};
 use super::plan::{Args, Branch, Chunk, Plan, PlannedOp};
 use super::prover_data::{
@@ -27,14 +25,6 @@ pub struct Hashed {
     versions: Arc<Versions>,
     old_root: Fr,
     commitment: Fr,
-}
-
-/// An assembled witness.
-pub struct BlockWitness {
-    /// The witness.
-    pub prover_data: ProverData,
-    /// Number of its operations, which equals the size of the block in chunks.
-    pub operations: u32,
 }
 
 /// Computes all versions of the tree within a block and compares root and commitment with those of
@@ -90,7 +80,7 @@ fn check_root(block: &Block, computed: &Fr) -> Result<(), Cause> {
 ///
 /// # Errors
 /// [`Cause::Commitment`] if they differ, or if the block has no public data.
-pub fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
+pub(crate) fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
     let H256(computed) = block.compute_commitment(old_root)?;
     if computed != block.block_commitment.0 {
         let (computed, claimed) = (hex::encode(computed), hex::encode(block.block_commitment.0));
@@ -101,18 +91,8 @@ pub fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
 
 impl Hashed {
     /// Returns the changes that the block makes to the stored tree.
-    pub fn delta(&self) -> ChangeSet {
+    pub fn change_set(&self) -> ChangeSet {
         self.versions.change_set(self.plan.before, self.plan.last)
-    }
-
-    /// Assembles the witness on all cores. [`Hashed::write_json`] needs less memory if only the
-    /// JSON is wanted.
-    pub fn assemble(&self, block: &Block) -> BlockWitness {
-        let mut prover_data = self.without_operations(block);
-        let operations = self.plan.operations.par_iter().flat_map_iter(|op| self.operation(op));
-        prover_data.operations = operations.collect();
-        prover_data.operations.extend(std::iter::repeat_n(self.noop(), self.plan.padding));
-        BlockWitness { operations: prover_data.operations.len() as u32, prover_data }
     }
 
     pub(super) fn plan(&self) -> &Plan {

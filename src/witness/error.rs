@@ -24,7 +24,7 @@ pub struct WitnessError {
 
 impl WitnessError {
     /// Returns true if the block itself is at fault, so that a retry cannot succeed.
-    pub fn is_permanent(&self) -> bool {
+    pub(crate) fn is_permanent(&self) -> bool {
         !matches!(self.cause, Cause::State(_) | Cause::Tree(_))
     }
 }

@@ -17,8 +17,8 @@ const OPERATIONS: &[u8] = br#""operations":["#;
 const BATCH: usize = 32;
 
 impl Hashed {
-    /// Writes the JSON of the witness, the same bytes as that of [`assemble`](Hashed::assemble).
-    /// All cores serialise a batch of operations while the batch before it is written to `out`.
+    /// Writes the JSON of the witness. All cores serialise a batch of operations while the batch
+    /// before it is written to `out`.
     ///
     /// # Errors
     /// Those of `out`.

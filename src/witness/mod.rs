@@ -4,8 +4,8 @@
 //!    every leaf update and, chunk by chunk, which *branch* of the account tree each side shows and
 //!    in which version. It computes no hash.
 //! 2. The [`tree`](crate::tree) computes all versions at once.
-//! 3. [`assemble`] looks up the planned paths and roots and returns the [`ProverData`]; [`json`]
-//!    writes it directly.
+//! 3. [`assemble`] looks up the planned paths and roots; [`json`] writes the [`ProverData`] from
+//!    them.
 //!
 //! The computed root and commitment are compared with those of the block. A difference, like every
 //! other mismatch, is a [`WitnessError`] with the block, the operation and the cause.
@@ -30,7 +30,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-pub use assemble::{BlockWitness, Hashed, hash, hash_run};
+pub use assemble::{Hashed, hash, hash_run};
 pub use error::{Cause, WitnessError};
 pub use plan::{Plan, Planner, plan};
 pub use prover_data::ProverData;

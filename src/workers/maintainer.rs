@@ -189,7 +189,7 @@ fn run_from(shared: &Shared, first: u32, room: u32, view: &TreeView) -> Result<V
     let run = blocks.iter().map(|imported| &imported.block).zip(plans).collect();
     let hashed = witness::hash_run(run, &tree)?;
     let ready = blocks.into_iter().zip(hashed).map(|(imported, hashed)| {
-        let (delta, hashing) = (hashed.delta(), start.elapsed());
+        let (delta, hashing) = (hashed.change_set(), start.elapsed());
         Ready { imported, hashed, delta, hashing }
     });
     Ok(ready.collect())

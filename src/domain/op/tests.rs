@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::domain::op::*;
+use crate::domain::priority_op::FullExit;
 use crate::domain::*;
 use num_bigint::BigUint;
 

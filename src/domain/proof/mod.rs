@@ -1,5 +1,5 @@
-//! Proofs: their JSON, their bytes, their form in contract calls (docs/protocol/02-types-json.md
-//! §9, §10).
+//! Proofs: their JSON, their bytes, their form in contract calls
+//! (docs/protocol/02-types-json.md §9, §10).
 //!
 //! [`verification`] decides whether a proof is true; the other modules only check its structure.
 

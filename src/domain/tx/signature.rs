@@ -71,7 +71,8 @@ impl SignedForms {
         outcomes
     }
 
-    /// Returns each form with the signature over it, the legacy one first.
+    /// Returns each form with the signature over it, the legacy one first; for naive verifications.
+    #[cfg(any(test, feature = "testing"))]
     pub fn claims(&self) -> impl Iterator<Item = (TxVersion, Claim<'_>)> {
         [TxVersion::Legacy, TxVersion::V1]
             .into_iter()

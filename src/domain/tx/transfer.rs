@@ -44,7 +44,7 @@ impl Transfer {
     ///
     /// # Errors
     /// If the amount or the fee exceeds the size of its field.
-    pub fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
+    pub(crate) fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         Ok(Writer::versioned(Self::TX_TYPE)
             .account(self.account_id)
             .address(&self.from)

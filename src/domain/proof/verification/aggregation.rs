@@ -61,7 +61,7 @@ pub struct KeyTree {
 
 impl KeyTree {
     /// Maximum number of keys.
-    pub const MAX_KEYS: usize = LEAVES;
+    pub(crate) const MAX_KEYS: usize = LEAVES;
 
     /// Builds the tree of these keys; `None` without keys or with more than [`Self::MAX_KEYS`].
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a BlockKey>) -> Option<Self> {
