@@ -48,6 +48,7 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+mod fsync;
 mod input;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod invented_chain;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::DurableKind;
+
 const MAGIC: &[u8; 8] = b"zkwsbkup";
 /// The format of new backups. All formats up to this one can be read.
 pub(super) const FORMAT: u32 = 1;
@@ -51,6 +53,22 @@ impl Kind {
 
     pub(super) fn of(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// Returns the kind of the entries with durable records of a kind.
+    pub(super) fn of_records(kind: DurableKind) -> Self {
+        match kind {
+            DurableKind::Genesis => Self::Genesis,
+            DurableKind::Block => Self::Block,
+            DurableKind::AggregatedOperation => Self::AggregatedOperation,
+            DurableKind::SingleProof => Self::Proof,
+            DurableKind::AggregatedProof => Self::AggregatedProof,
+        }
+    }
+
+    /// Returns the kind of the durable records in the entries; `None` for the first and the last entry.
+    pub(super) fn durable(self) -> Option<DurableKind> {
+        DurableKind::ALL.into_iter().find(|kind| Self::of_records(*kind) == self)
     }
 }
 

@@ -8,16 +8,17 @@
 //! A folder becomes a data folder when its index moves in. The next restore removes the remains of a
 //! killed one. Everything is below the folder itself, which may be a mounted volume.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::entry::ProofMeta;
-use super::{About, BackupError, BackupReader, Counts, Entry, Kind};
-use crate::store::{FolderLock, KeptProof, Store, StoreError, wait_until_closed};
+use super::{About, BackupError, BackupReader, Counts, Entry};
+use crate::fsync;
+use crate::store::{DurableKind, FolderLock, Store, StoreError, wait_until_closed};
 use crate::workers::progress::Progress;
-use crate::workers::rebuild::{NotTaken, Rebuild, RebuildReport};
+use crate::workers::rebuild::{NotTaken, Rebuild, RebuildItem, RebuildReport};
 
 const RESTORING: &str = "restoring";
 const LOCK: &str = "LOCK";
@@ -103,24 +104,15 @@ fn fill(
     let mut reader = BackupReader::open(backup)?;
     let mut rebuild = Rebuild::new(store)?;
     let blocks = u64::from(reader.about().head);
-    let accounts = |done: usize, of: usize| progress("accounts", done as u64, of as u64);
     while let Some(entry) = reader.next_entry()? {
-        let Entry { kind, first, last, .. } = entry;
-        let stored = match kind {
-            Kind::Genesis => rebuild.genesis(&entry.body, &accounts)?,
-            Kind::Block => {
-                progress("blocks", first.into(), blocks);
-                rebuild.block(first, &entry.body)?
-            }
-            Kind::AggregatedOperation => rebuild.aggregated_operation(first, last, &entry.body)?,
-            Kind::Proof => {
-                progress("proofs", last.into(), blocks);
-                rebuild.proof(&proof(entry, &reader)?)?
-            }
-            Kind::AggregatedProof => rebuild.aggregated_proof(&proof(entry, &reader)?)?,
-            // The reader does not return these.
-            Kind::About | Kind::End => true,
-        };
+        // The reader returns no others.
+        let Some(kind) = entry.kind.durable() else { continue };
+        match kind {
+            DurableKind::Block => progress("blocks", entry.first.into(), blocks),
+            DurableKind::SingleProof => progress("proofs", entry.last.into(), blocks),
+            _ => {}
+        }
+        let stored = rebuild.put(item(kind, entry, &reader)?, progress)?;
         if let Some(not_taken) = rebuild.report().not_taken.first().filter(|_| !stored && !keep_going) {
             return Err(RestoreError::NotTaken(not_taken.clone()));
         }
@@ -128,11 +120,18 @@ fn fill(
     Ok(Restored { about: reader.about().clone(), counts: reader.counts(), report: rebuild.finish()? })
 }
 
-fn proof<R: Read>(entry: Entry, reader: &BackupReader<R>) -> Result<KeptProof, BackupError> {
+fn item<R: Read>(
+    kind: DurableKind,
+    entry: Entry,
+    reader: &BackupReader<R>,
+) -> Result<RebuildItem, BackupError> {
     let damaged = |what| BackupError::Damaged { entries: reader.counts().entries, what };
-    let ProofMeta { prover, stored_at_ms } = entry.meta().map_err(damaged)?;
-    let Entry { first, last, body: json, .. } = entry;
-    Ok(KeptProof { first, last, prover, stored_at_ms, json })
+    let ProofMeta { prover, stored_at_ms } = match kind {
+        DurableKind::SingleProof | DurableKind::AggregatedProof => entry.meta().map_err(damaged)?,
+        _ => ProofMeta { prover: None, stored_at_ms: 0 },
+    };
+    let Entry { first, last, body: content, .. } = entry;
+    Ok(RebuildItem { kind, first, last, prover, stored_at_ms, content })
 }
 
 /// The folder of a restore.
@@ -174,25 +173,19 @@ impl Place {
             for entry in fs::read_dir(building.join(INDEX))? {
                 let path = entry?.path();
                 if path.is_file() {
-                    File::open(path)?.sync_all()?;
+                    fsync::sync_path(&path)?;
                 }
             }
-            sync(&building.join(INDEX))?;
+            fsync::sync_folder(&building.join(INDEX))?;
             // The index is last: with it the folder becomes a data folder.
             for name in [BLOBS, JOURNAL, INDEX] {
-                fs::rename(building.join(name), self.dir.join(name))?;
-                sync(&building)?;
-                sync(&self.dir)?;
+                fsync::rename_durably(&building.join(name), &self.dir.join(name))?;
             }
             fs::remove_dir_all(&building)?;
-            sync(&self.dir)
+            fsync::sync_folder(&self.dir)
         };
         publish().map_err(failed(&self.dir))
     }
-}
-
-fn sync(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 fn failed(dir: &Path) -> impl Fn(io::Error) -> RestoreError {

@@ -1,38 +1,34 @@
-//! A backup as a stream of bytes, made as it is read.
+//! A backup as a stream of bytes, which is produced while it is read.
 
-use std::collections::VecDeque;
 use std::io::{self, Cursor, Read};
 
 use serde::Serialize;
 
 use super::entry::{About, Counts, FORMAT, Head, Kind, NoMeta, OperationMeta, ProofMeta, file_head};
-use crate::domain::AggregatedAction;
-use crate::domain::job::JobType;
-use crate::store::{AggregatedOperationRecord, BlobReader, ProofRecord, ReadView, StoreError};
+use crate::store::{BlobReader, DurableKind, DurableRecord, ReadView, StoreError};
 
-/// Records that are looked up at a time; each may hold a small body.
-const PAGE: usize = 64;
-
-/// The bytes of a backup of a snapshot. Bodies are passed on as they are stored, so that it costs hardly more than reading them.
+/// The bytes of a backup of a read view. Frames are copied verbatim, so that the cost is hardly more than reading them.
 ///
-/// An error of the store comes as the inner error of the `io::Error`, and again at every further read.
+/// An error of the store is the inner error of the `io::Error`. After an error, all further reads fail.
 pub struct BackupSource {
-    snapshot: ReadView,
-    next: Next,
-    /// Bytes that come first.
+    view: ReadView,
+    records: Box<dyn Iterator<Item = Result<DurableRecord, StoreError>> + Send>,
+    position: Position,
+    /// The bytes to return first.
     pending: Cursor<Vec<u8>>,
-    /// The frame that comes then.
+    /// The frame to return after these.
     frame: Option<Box<dyn Read + Send>>,
-    /// What comes after that.
+    /// The hash to return after that.
     hash: Hash,
-    /// Of the entry under way.
+    /// The hash of the current entry.
     entry: blake3::Hasher,
+    /// The hash of the file.
     file: blake3::Hasher,
     counts: Counts,
     failed: bool,
 }
 
-/// The hash that ends an entry.
+/// The hash at the end of an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hash {
     None,
@@ -40,24 +36,22 @@ enum Hash {
     OfFile,
 }
 
-/// The entry that comes next.
-enum Next {
+/// The next entry.
+#[derive(Clone, Copy)]
+enum Position {
     About,
-    Genesis,
-    Block(u32),
-    /// Of the action with that index, those after a block.
-    Operations(usize, u32, VecDeque<AggregatedOperationRecord>),
-    Proofs(JobType, Option<(u32, u32)>, VecDeque<ProofRecord>),
-    End,
-    Nothing,
+    /// The next record; after the last record, the end.
+    Records,
+    Finished,
 }
 
 impl BackupSource {
-    /// A backup of the snapshot; nothing is read yet.
-    pub fn new(snapshot: ReadView) -> Self {
+    /// Begins a backup of the view; nothing is read yet.
+    pub fn new(view: ReadView) -> Self {
         Self {
-            snapshot,
-            next: Next::About,
+            records: Box::new(view.records()),
+            view,
+            position: Position::About,
             pending: Cursor::new(file_head(FORMAT)),
             frame: None,
             hash: Hash::None,
@@ -68,82 +62,43 @@ impl BackupSource {
         }
     }
 
-    /// Begins the next entry; `false` behind the last one.
+    /// Begins the next entry. Returns false after the last one.
     fn advance(&mut self) -> Result<bool, StoreError> {
-        let head = self.snapshot.head();
-        loop {
-            match &mut self.next {
-                Next::About => {
-                    self.next = Next::Genesis;
-                    let program = concat!("zksync-witness-server ", env!("CARGO_PKG_VERSION")).to_owned();
-                    let about = About { program, at_ms: self.snapshot.at_ms(), head };
-                    self.begin(Kind::About, (0, head), &about, None)?;
-                }
-                Next::Genesis => {
-                    self.next = Next::Block(1);
-                    let body = self.snapshot.genesis()?;
-                    self.begin(Kind::Genesis, (0, 0), &NoMeta {}, Some(body))?;
-                }
-                Next::Block(number) if *number > head => {
-                    self.next = Next::Operations(0, 0, VecDeque::new());
-                    continue;
-                }
-                Next::Block(number) => {
-                    let block = *number;
-                    *number = number.saturating_add(1);
-                    let body = self.snapshot.block(block)?;
-                    self.begin(Kind::Block, (block, block), &NoMeta {}, Some(body))?;
-                }
-                Next::Operations(action, after, page) => {
-                    let Some(operation) = page.pop_front() else {
-                        match AggregatedAction::ALL.get(*action) {
-                            None => self.next = Next::Proofs(JobType::Single, None, VecDeque::new()),
-                            Some(name) => {
-                                *page = self.snapshot.aggregated_operations(*name, *after, PAGE)?.into();
-                                match page.back() {
-                                    Some(last) => *after = last.last,
-                                    None => (*action, *after) = (*action + 1, 0),
-                                }
-                            }
-                        }
-                        continue;
-                    };
-                    let AggregatedOperationRecord { first, last, stored_at_ms, body, .. } = operation;
-                    let body = self.snapshot.open_blob(&body)?;
-                    let meta = OperationMeta { stored_at_ms };
-                    self.begin(Kind::AggregatedOperation, (first, last), &meta, Some(body))?;
-                }
-                Next::Proofs(job_type, after, page) => {
-                    let job_type = *job_type;
-                    let Some(proof) = page.pop_front() else {
-                        *page = self.snapshot.proofs(job_type, *after, PAGE)?.into();
-                        match (page.back(), job_type) {
-                            (Some(last), _) => *after = Some((last.first, last.last)),
-                            (None, JobType::Single) => {
-                                self.next = Next::Proofs(JobType::Aggregated, None, VecDeque::new());
-                            }
-                            (None, JobType::Aggregated) => self.next = Next::End,
-                        }
-                        continue;
-                    };
-                    let kind = match job_type {
-                        JobType::Single => Kind::Proof,
-                        JobType::Aggregated => Kind::AggregatedProof,
-                    };
-                    let ProofRecord { first, last, prover, stored_at_ms, body } = proof;
-                    let body = self.snapshot.open_blob(&body)?;
-                    self.begin(kind, (first, last), &ProofMeta { prover, stored_at_ms }, Some(body))?;
-                }
-                Next::End => {
-                    self.snapshot.check()?;
-                    self.next = Next::Nothing;
+        match self.position {
+            Position::About => {
+                self.position = Position::Records;
+                let head = self.view.head();
+                let program = concat!("zksync-witness-server ", env!("CARGO_PKG_VERSION")).to_owned();
+                let about = About { program, at_ms: self.view.at_ms(), head };
+                self.begin(Kind::About, (0, head), &about, None)?;
+            }
+            Position::Records => match self.records.next().transpose()? {
+                Some(record) => self.begin_record(record)?,
+                None => {
+                    self.view.check()?;
+                    self.position = Position::Finished;
                     let counts = self.counts;
                     self.begin(Kind::End, (0, 0), &counts, None)?;
                     self.hash = Hash::OfFile;
                 }
-                Next::Nothing => return Ok(false),
+            },
+            Position::Finished => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn begin_record(&mut self, record: DurableRecord) -> Result<(), StoreError> {
+        let body = Some(self.view.open_blob(&record.blob)?);
+        let DurableRecord { kind, label, prover, stored_at_ms, .. } = record;
+        let (entry, blocks) = (Kind::of_records(kind), (label.first, label.last));
+        match kind {
+            DurableKind::Genesis | DurableKind::Block => self.begin(entry, blocks, &NoMeta {}, body),
+            DurableKind::AggregatedOperation => {
+                self.begin(entry, blocks, &OperationMeta { stored_at_ms }, body)
             }
-            return Ok(true);
+            DurableKind::SingleProof | DurableKind::AggregatedProof => {
+                self.begin(entry, blocks, &ProofMeta { prover, stored_at_ms }, body)
+            }
         }
     }
 
@@ -175,8 +130,8 @@ impl BackupSource {
         Ok(())
     }
 
-    /// The next bytes; none at the end.
-    fn give(&mut self, part: &mut [u8]) -> io::Result<usize> {
+    /// Reads the next bytes; none at the end.
+    fn next_bytes(&mut self, part: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = self.pending.read(part)?;
             if read > 0 {
@@ -211,8 +166,8 @@ impl Read for BackupSource {
         if self.failed {
             return Err(io::Error::other("the backup failed before"));
         }
-        let given = self.give(part);
-        self.failed = given.is_err();
-        given
+        let read = self.next_bytes(part);
+        self.failed = read.is_err();
+        read
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     api::paths,
     backup::{self, BackupError, BackupSource, Kind},
     config::Config,
+    fsync,
 };
 
 /// Parts of an answer that wait to be written.
@@ -109,11 +110,8 @@ impl Out {
             Self::File { path, part, file } => (path, part, file),
         };
         let whole = copy(source, &mut BufWriter::new(&file), &part).and_then(|standing| {
-            file.sync_all().map_err(unwritable(&part))?;
-            fs::rename(&part, &path).map_err(unwritable(&path))?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new("."));
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable(&path))?;
+            fsync::sync_file(&file).map_err(unwritable(&part))?;
+            fsync::rename_durably(&part, &path).map_err(unwritable(&path))?;
             Ok(format!("{}: {standing}", path.display()))
         });
         if whole.is_err() {

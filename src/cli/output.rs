@@ -9,6 +9,7 @@ use std::{
 use tempfile::NamedTempFile;
 
 use super::CliError;
+use crate::fsync;
 
 /// The name that stands for standard output, and for standard input where a file is read.
 pub const STDIO: &str = "-";
@@ -116,7 +117,7 @@ impl Output {
     pub fn finish(mut self) -> Result<(), CliError> {
         self.flush().map_err(unwritable(&self.path))?;
         let To::File { temporary, replace } = self.to else { return Ok(()) };
-        temporary.as_file().sync_all().map_err(unwritable(&self.path))?;
+        fsync::sync_file(temporary.as_file()).map_err(unwritable(&self.path))?;
         let path = &self.path;
         let kept = if replace { temporary.persist(path) } else { temporary.persist_noclobber(path) };
         kept.map(drop).map_err(|error| match error.error.kind() {

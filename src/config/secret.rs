@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::Config;
+use crate::fsync;
 
 /// Name, in the data folder, of the generated secret.
 pub const FILE_NAME: &str = "secret";
@@ -208,7 +209,5 @@ fn write_new(path: &Path, secret: &Secret) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(secret.expose())?;
     file.write_all(b"\n")?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|error| error.error)?;
-    fs::File::open(folder)?.sync_all()
+    fsync::persist_new(file, path)
 }

@@ -1,22 +1,25 @@
 //! What the three parts of the store share: kv, blobs, journal, group commit, free space, and the open read views.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_reader::BlobReader;
+use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::blob_writer::BlobWriter;
-use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef, Blobs, PreparedBlob};
+use crate::store::durable::blobs::{Blobs, PreparedBlob};
+use crate::store::durable::folder_lock::FolderLock;
 use crate::store::durable::free_space::{Space, SpaceState};
 use crate::store::durable::group_commit::Committer;
 use crate::store::durable::journal::{Journal, Pending};
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
+use crate::store::kv::handle::Kv;
 use crate::store::kv::keys::meta;
-use crate::store::kv::records::Kv;
+use crate::store::kv::table::Table;
 use crate::store::options::StoreOptions;
 use crate::store::view_registry::ViewRegistry;
 
@@ -37,7 +40,7 @@ pub(crate) struct Core {
     space: Space,
     reopen: OnceLock<Reopen>,
     /// `None` in a folder that is only inspected and has no such file.
-    _lock: Option<File>,
+    _lock: Option<FolderLock>,
 }
 
 impl std::fmt::Debug for Core {
@@ -54,7 +57,7 @@ impl Core {
         blobs: Blobs,
         journal: Option<Journal>,
         options: &StoreOptions,
-        lock: Option<File>,
+        lock: Option<FolderLock>,
     ) -> Self {
         Self {
             dir: dir.into(),

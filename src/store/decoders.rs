@@ -14,13 +14,13 @@ use crate::store::chain::change_log::ChangeRow;
 use crate::store::chain::genesis::GenesisRow;
 use crate::store::chain::genesis_load::ProgressRow;
 use crate::store::chain::witnesses::WitnessRow;
-use crate::store::durable::blob_header::{HEADER, Header, MAGIC, parse_header};
+use crate::store::durable::blob_header::{HEADER, Header, MAGIC, RecordType, parse_header};
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_reader::BlobReader;
+use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::blob_writer::BlobWriter;
-use crate::store::durable::blobs::BlobKind;
-use crate::store::durable::blobs::{BlobLabel, BlobRef};
-use crate::store::durable::journal_scan;
-use crate::store::durable::journal_scan::Replay;
+use crate::store::durable::journal_replay::Replay;
+use crate::store::durable::journal_segment;
 use crate::store::kv::{codec, keys};
 use crate::store::parameters::Parameters;
 use crate::store::queue::jobs::{JobCounts, JobRow};
@@ -111,50 +111,49 @@ pub fn journal(bytes: &[u8]) {
             header[HEADER - 4..].copy_from_slice(&crc.to_le_bytes());
         }
     }
-    let read = journal_scan::of_bytes(1, &segment);
+    let read = journal_segment::of_bytes(1, &segment);
     assert_eq!(read.len, segment.len() as u64);
-    let mut starts: Vec<u64> = read.entries.iter().map(|entry| entry.place.1).collect();
+    let mut starts: Vec<u64> = read.records.iter().map(|record| record.place.offset).collect();
     assert!(starts.is_sorted());
-    starts.extend(read.gaps.iter().map(|gap| gap.from.1));
+    starts.extend(read.gaps.iter().map(|gap| gap.from.offset));
     assert!(segment.is_empty() || starts.contains(&0));
     for gap in &read.gaps {
-        assert!(gap.from.1 < gap.to && (gap.to == read.len || starts.contains(&gap.to)));
+        assert!(gap.from.offset < gap.to && (gap.to == read.len || starts.contains(&gap.to)));
     }
     let mut replay = Replay::default();
-    for entry in read.entries {
-        assert_eq!(entry.file.is_some(), entry.header.form == journal_scan::form::FILE);
-        replay.add(entry);
+    for record in read.records {
+        assert_eq!(record.file.is_some(), record.header.record_type == RecordType::File);
+        replay.add(record);
     }
     assert!(replay.items.keys().all(|item| !replay.gone.contains(item)));
 }
 
-/// Inputs of [`journal`]: an entry of each form.
+/// Inputs of [`journal`]: a record of each type.
 pub fn journal_seeds() -> Vec<Vec<u8>> {
-    use crate::store::durable::journal_scan::form;
     let content = *b"a frame";
     let hash = *blake3::hash(&content).as_bytes();
-    let entry = |kind, number, form, content: &[u8]| {
+    let record = |kind, number, record_type, content: &[u8]| {
         let label = BlobLabel::block(kind, number);
         let len = content.len() as u64;
-        [Header { label, form, raw_len: 5, len, hash }.bytes(), content.to_vec()].concat()
+        [Header { label, record_type, raw_len: 5, len, hash }.bytes(), content.to_vec()].concat()
     };
-    let forms = [
-        entry(BlobKind::Genesis, 0, form::INLINE, &content),
-        entry(BlobKind::Block, 1, form::INLINE, &content),
-        entry(BlobKind::Block, 2, form::FILE, &300u64.to_le_bytes()),
-        entry(BlobKind::Block, 2, form::WITHDRAWN, &[]),
-        entry(BlobKind::Block, 0, form::REVERT, &[]),
+    let records = [
+        record(BlobKind::Genesis, 0, RecordType::Inline, &content),
+        record(BlobKind::Block, 1, RecordType::Inline, &content),
+        record(BlobKind::Block, 2, RecordType::File, &300u64.to_le_bytes()),
+        record(BlobKind::Block, 2, RecordType::Withdrawn, &[]),
+        record(BlobKind::Block, 0, RecordType::Revert, &[]),
     ];
-    let all = forms.concat();
+    let all = records.concat();
     let mut seeds = vec![[&[0][..], &all].concat(), [&[1][..], &all, b"between", &all].concat()];
-    seeds.extend(forms.iter().map(|form| [&[1][..], form].concat()));
+    seeds.extend(records.iter().map(|record| [&[1][..], record].concat()));
     seeds
 }
 
 /// Inputs of [`body`]: frames of these contents, as they are stored, and a file's header.
 pub fn body_seeds(contents: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let label = BlobLabel::range(BlobKind::JobData, 1, 2);
-    let header = Header { label, form: 0, raw_len: 5, len: 3, hash: [7; 32] };
+    let header = Header { label, record_type: RecordType::Inline, raw_len: 5, len: 3, hash: [7; 32] };
     let mut seeds = vec![[&[0; 4][..], &header.bytes()].concat()];
     for content in contents {
         let compressed = BlobWriter::compress(BlobKind::Witness, content).expect("zstd works");

@@ -131,6 +131,14 @@ impl StoreError {
         }
     }
 
+    /// Returns the failure without advice.
+    pub(crate) fn fault(&self) -> String {
+        match self {
+            StoreError::Corrupt { what } => what.clone(),
+            error => error.to_string(),
+        }
+    }
+
     pub(crate) fn corrupt(what: impl Into<String>) -> StoreError {
         StoreError::Corrupt { what: what.into() }
     }

@@ -3,42 +3,35 @@
 use std::path::Path;
 
 use crate::store::durable::blobs::Blobs;
+use crate::store::durable::folder_lock::FolderLock;
 use crate::store::error::StoreError;
-use crate::store::folder_lock::lock;
-use crate::store::kv::batch::Table;
+use crate::store::kv::handle::Kv;
 use crate::store::kv::keys;
-use crate::store::kv::records::Kv;
-use crate::store::kv::sled_db;
+use crate::store::kv::table::Table;
 use crate::store::options::StoreOptions;
 use crate::store::parameters::{check_parameters, is_new};
-use crate::store::recovery::{journal_items, replace};
+use crate::store::recovery::{open_journal, replace};
 use crate::store::store::Store;
 
 impl Store {
     /// Opens a data folder; creates it if it is absent. Finishes what a crash interrupted and removes what it left behind.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        let lock = lock(dir)?;
+        let lock = FolderLock::take(dir)?;
         replace::finish(dir)?;
         if !dir.join("index").exists() && !is_new(dir)? {
             return Err(StoreError::corrupt("its index is missing"));
         }
         let kv = Kv::open(&dir.join("index"), options.cache_bytes, options.flush_every_ms)?;
         check_parameters(dir, &kv)?;
-        let journal = journal_items::open_journal(&dir.join("journal"), &kv)?;
-        let known = |id| kv.contains(Table::Blobs, &keys::body(id));
+        let journal = open_journal::open_journal(&dir.join("journal"), &kv)?;
+        let known = |id| kv.contains(Table::Blobs, &keys::blob(id));
         let (blobs, swept) = Blobs::open(&dir.join("blobs"), known)?;
         if swept > 0 {
             tracing::info!(swept, "removed blob files that a crash left behind");
         }
         let store = Self::assemble(dir, kv, blobs, Some(journal), &options, Some(lock));
         store.parts.recover(&mut store.parts.queue.lock())?;
-        journal_items::settle(store.core())?;
+        open_journal::settle(store.core())?;
         Ok(store)
     }
-}
-
-/// Returns when the index of a store that was dropped is closed, which may be a moment later.
-pub fn wait_until_closed(dir: &Path) -> Result<(), StoreError> {
-    let kv = dir.join("index").join("db");
-    if kv.exists() { sled_db::wait_until_free(&kv) } else { Ok(()) }
 }

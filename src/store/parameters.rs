@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::durable::blobs::file_id;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
+use crate::store::kv::handle::Kv;
 use crate::store::kv::keys::meta;
-use crate::store::kv::records::Kv;
+use crate::store::kv::table::Table;
 
 /// What the folder was made with. Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

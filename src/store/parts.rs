@@ -11,7 +11,7 @@ use crate::store::error::StoreError;
 use crate::store::options::StoreOptions;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::leases::Leases;
-use crate::store::recovery::journal_items;
+use crate::store::recovery::open_journal;
 
 /// The parts in the order of their locks.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Parts {
             core.kv.reopen()?;
             core.committer.forget_unlinks();
             self.recover(&mut leases)?;
-            journal_items::settle(core)?;
+            open_journal::settle(core)?;
         }
         Ok(())
     }

@@ -1,28 +1,22 @@
-//! What was there at one moment, read while the store goes on.
+//! A consistent view of the durable records at one moment, while the store continues to write.
 //!
-//! Blocks, operations and proofs are only ever added, but for a revert. So a snapshot is the head of its moment, and the keys that were
-//! added since: these are noted before they can be seen, and passed over. A revert, or an index that is opened anew and may
-//! have lost what was not synced, ends all read_views.
+//! Durable records are only added, except by a revert. So a view consists of the head at its moment and the keys that
+//! were added since: these are noted before they become readable, and skipped. All views end with a revert, and when the
+//! kv is reopened, which may lose what was not synced.
 
 use std::sync::Arc;
 
-use crate::domain::AggregatedAction;
-use crate::domain::job::JobType;
-use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
 use crate::store::durable::blob_reader::BlobReader;
-use crate::store::durable::blobs::BlobRef;
+use crate::store::durable::blob_ref::BlobRef;
+use crate::store::durable_kinds::{self, DurableKind, DurableRecord};
 use crate::store::error::StoreError;
-use crate::store::kv::batch::Table;
-use crate::store::kv::keys;
+use crate::store::kv::pager::Unreadable;
 use crate::store::parts::Parts;
-use crate::store::queue::proofs;
-use crate::store::queue::proofs::ProofRecord;
 use crate::store::store::Store;
 use crate::store::view_registry::Since;
 
-/// The genesis, and the blocks, operations and proofs that were there at one moment. Everything it gives is as of then; once the
-/// store is reverted, everything is [`StoreError::SnapshotEnded`].
-#[derive(Debug)]
+/// The durable records of one moment. After a revert, every read fails with [`StoreError::SnapshotEnded`].
+#[derive(Clone, Debug)]
 pub struct ReadView {
     parts: Arc<Parts>,
     since: Arc<Since>,
@@ -54,120 +48,109 @@ impl Store {
 }
 
 impl ReadView {
-    /// The last block.
+    /// Returns the number of the last block.
     pub fn head(&self) -> u32 {
         self.head
     }
 
-    /// When it was taken, in milliseconds since 1970.
+    /// Returns the moment, in milliseconds since 1970.
     pub fn at_ms(&self) -> u64 {
         self.at_ms
     }
 
-    /// [`StoreError::SnapshotEnded`] if what was given may not be of one moment.
+    /// Fails with [`StoreError::SnapshotEnded`] if earlier reads may not be of one moment.
     pub fn check(&self) -> Result<(), StoreError> {
         if self.since.has_ended() { Err(StoreError::SnapshotEnded) } else { Ok(()) }
     }
 
-    /// Asked after each read: what was read before the end is good, and an error after it is nothing but a consequence.
+    /// Returns all records, in the order of an import. The first error ends the iterator.
+    pub fn records(&self) -> impl Iterator<Item = Result<DurableRecord, StoreError>> + Send + 'static {
+        let view = self.clone();
+        let mut blocks = 0;
+        let mut failed = false;
+        let mut walk = durable_kinds::walk_all(self.parts.core.kv.clone());
+        std::iter::from_fn(move || {
+            if failed {
+                return None;
+            }
+            let next = view.next_record(&mut walk, &mut blocks);
+            failed = next.is_err();
+            next.transpose()
+        })
+    }
+
+    /// Returns the next record of a walk that belongs to the view. `blocks` counts the blocks.
+    fn next_record(
+        &self,
+        walk: &mut impl Iterator<Item = Result<DurableRecord, Unreadable>>,
+        blocks: &mut u32,
+    ) -> Result<Option<DurableRecord>, StoreError> {
+        loop {
+            let record = self.checked(walk.next().transpose().map_err(StoreError::from))?;
+            let Some(record) = record else {
+                // A kv that lost a block must not make a backup without it.
+                return if *blocks == self.head { Ok(None) } else { Err(missing(*blocks + 1)) };
+            };
+            match record.kind {
+                DurableKind::Genesis => {}
+                DurableKind::Block if record.label.first > self.head => continue,
+                DurableKind::Block => {
+                    *blocks += 1;
+                    if record.label.first != *blocks {
+                        return Err(missing(*blocks));
+                    }
+                }
+                _ if self.since.is_later(record.kind.table(), record.key.clone()) => continue,
+                _ => {}
+            }
+            return Ok(Some(record));
+        }
+    }
+
+    /// Opens the blob of a record.
+    pub fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
+        self.checked(self.parts.core.open_blob(blob))
+    }
+
+    /// Checks the view after a read. What was read before the end is valid, and an error after the end is a consequence of
+    /// it.
     fn checked<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
         self.check()?;
         read
     }
+}
 
-    /// The genesis map.
-    pub fn genesis(&self) -> Result<BlobReader, StoreError> {
-        let missing = || StoreError::NotFound { what: "genesis".into() };
-        self.checked(self.parts.chain.open_genesis().and_then(|body| body.ok_or_else(missing)))
-    }
-
-    /// A block up to the head, as [`crate::store::ChainStore::open_block`].
-    pub fn block(&self, number: u32) -> Result<BlobReader, StoreError> {
-        let missing = || StoreError::NotFound { what: format!("block {number}") };
-        if number > self.head {
-            return Err(missing());
-        }
-        self.checked(self.parts.chain.open_block(number).and_then(|body| body.ok_or_else(missing)))
-    }
-
-    /// Up to `limit` operations of an action that end after a block, by their blocks; none only at the end.
-    pub fn aggregated_operations(
-        &self,
-        action: AggregatedAction,
-        mut after_block: u32,
-        limit: usize,
-    ) -> Result<Vec<AggregatedOperationRecord>, StoreError> {
-        loop {
-            let read = self.parts.chain.aggregated_operations(action, after_block, limit);
-            let mut page = self.checked(read)?;
-            let Some(last) = page.last() else { return Ok(page) };
-            after_block = last.last;
-            let key = |operation: &AggregatedOperationRecord| {
-                keys::operation(action as u8, operation.last).to_vec()
-            };
-            page.retain(|operation| !self.since.is_later(Table::AggregatedOperations, key(operation)));
-            if !page.is_empty() {
-                return Ok(page);
-            }
-        }
-    }
-
-    /// Up to `limit` proofs of a type after another one, as [`crate::store::JobQueue::proofs`]; none only at the end.
-    pub fn proofs(
-        &self,
-        job_type: JobType,
-        mut after: Option<(u32, u32)>,
-        limit: usize,
-    ) -> Result<Vec<ProofRecord>, StoreError> {
-        loop {
-            let mut page = self.checked(self.parts.queue.proofs(job_type, after, limit))?;
-            let Some(last) = page.last() else { return Ok(page) };
-            after = Some((last.first, last.last));
-            page.retain(|proof| {
-                !self.since.is_later(proofs::table(job_type), proofs::key(job_type, proof.first, proof.last))
-            });
-            if !page.is_empty() {
-                return Ok(page);
-            }
-        }
-    }
-
-    /// The body of an operation or a proof.
-    pub fn open_blob(&self, body: &BlobRef) -> Result<BlobReader, StoreError> {
-        self.checked(self.parts.core.open_blob(body))
-    }
+fn missing(block: u32) -> StoreError {
+    StoreError::NotFound { what: format!("block {block}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::job::JobType::{Aggregated, Single};
+    use crate::domain::AggregatedAction;
     use crate::store::testing::{clock, operation, publish_next, put_block, witnessed};
 
     const CREATE: AggregatedAction = AggregatedAction::CreateProofBlocks;
 
-    fn proofs(snapshot: &ReadView, job_type: JobType) -> Vec<(u32, u32)> {
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let page = snapshot.proofs(job_type, after, 1).unwrap();
-            let Some(last) = page.last() else { return found };
-            after = Some((last.first, last.last));
-            found.extend(page.iter().map(|proof| (proof.first, proof.last)));
-        }
+    type Ranges = Vec<(u32, u32)>;
+
+    /// Ranges of the blocks, the single proofs, the aggregated proofs and the operations.
+    fn seen(view: &ReadView) -> [Ranges; 4] {
+        let records: Vec<DurableRecord> = view.records().map(Result::unwrap).collect();
+        assert_eq!(records[0].kind, DurableKind::Genesis);
+        use DurableKind::{AggregatedOperation, AggregatedProof, Block, SingleProof};
+        [Block, SingleProof, AggregatedProof, AggregatedOperation].map(|kind| {
+            let of_kind = records.iter().filter(|record| record.kind == kind);
+            of_kind.map(|record| (record.label.first, record.label.last)).collect()
+        })
     }
 
-    fn operations(snapshot: &ReadView) -> Vec<(u32, u32)> {
-        let (mut found, mut after) = (Vec::new(), 0);
-        loop {
-            let page = snapshot.aggregated_operations(CREATE, after, 1).unwrap();
-            let Some(last) = page.last() else { return found };
-            after = last.last;
-            found.extend(page.iter().map(|operation| (operation.first, operation.last)));
-        }
+    fn numbers(range: std::ops::RangeInclusive<u32>) -> Ranges {
+        range.map(|number| (number, number)).collect()
     }
 
     #[test]
-    fn a_snapshot_shows_its_moment_whatever_is_added() {
+    fn a_view_shows_its_moment_whatever_is_added() {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(witnessed(dir.path(), &clock(), 4));
         for block in [1, 3, 2, 4] {
@@ -177,14 +160,11 @@ mod tests {
         publish_next(&store);
         publish_next(&store);
         operation(&store, CREATE, 3, 3);
-        let snapshot = store.read_view().unwrap();
-        let before = (vec![(1, 1), (3, 3)], vec![], vec![(3, 3)]);
-        let seen = |snapshot: &ReadView| {
-            (proofs(snapshot, Single), proofs(snapshot, Aggregated), operations(snapshot))
-        };
-        assert_eq!(seen(&snapshot), before);
+        let view = store.read_view().unwrap();
+        let before = [numbers(1..=4), vec![(1, 1), (3, 3)], vec![], vec![(3, 3)]];
+        assert_eq!(seen(&view), before);
 
-        // Each lands before, between and behind what was there.
+        // Each record is added before, between and after the existing ones.
         publish_next(&store);
         publish_next(&store);
         operation(&store, CREATE, 1, 2);
@@ -192,58 +172,61 @@ mod tests {
         store.queue().add_aggregated_job(1, 2).unwrap();
         publish_next(&store);
         put_block(&store, 5).unwrap();
-        assert_eq!(seen(&snapshot), before);
-        assert_eq!(snapshot.head(), 4);
-        assert!(matches!(snapshot.block(5), Err(StoreError::NotFound { .. })));
-        let body = snapshot.block(4).unwrap().bytes().unwrap();
-        assert_eq!(Some(body), store.chain().block_body(4).unwrap());
-        snapshot.check().unwrap();
+        assert_eq!(seen(&view), before);
+        assert_eq!(view.head(), 4);
+        let block = view.records().map(Result::unwrap).find(|record| record.label.first == 4).unwrap();
+        let content = view.open_blob(&block.blob).unwrap().bytes().unwrap();
+        assert_eq!(Some(content), store.chain().block_body(4).unwrap());
+        view.check().unwrap();
 
         let later = store.read_view().unwrap();
-        let singles = vec![(1, 1), (2, 2), (3, 3), (4, 4)];
-        assert_eq!(seen(&later), (singles, vec![(1, 2)], vec![(1, 2), (3, 3), (4, 4)]));
+        let operations = vec![(1, 2), (3, 3), (4, 4)];
+        assert_eq!(seen(&later), [numbers(1..=5), numbers(1..=4), vec![(1, 2)], operations]);
         assert_eq!(later.head(), 5);
         assert_eq!(store.core().read_views.len(), 2);
-        drop((snapshot, later));
+        drop((view, later));
         put_block(&store, 6).unwrap();
         assert_eq!(store.core().read_views.len(), 0);
     }
 
     #[test]
-    fn a_revert_ends_a_snapshot_even_if_the_same_comes_back() {
+    fn a_revert_ends_a_view_even_if_the_same_block_is_imported_again() {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(witnessed(dir.path(), &clock(), 3));
-        let snapshot = store.read_view().unwrap();
+        let view = store.read_view().unwrap();
+        let block = view.records().nth(1).unwrap().unwrap();
         store.revert(3).unwrap();
-        snapshot.check().unwrap();
+        view.check().unwrap();
+        // The page of records is read, and the view ends after that.
+        let mut records = view.records();
+        records.next().unwrap().unwrap();
         store.revert(2).unwrap();
         put_block(&store, 3).unwrap();
         for gone in [
-            snapshot.check(),
-            snapshot.block(1).map(drop),
-            snapshot.block(3).map(drop),
-            snapshot.genesis().map(drop),
-            snapshot.proofs(Single, None, 1).map(drop),
-            snapshot.aggregated_operations(CREATE, 0, 1).map(drop),
+            view.check(),
+            view.open_blob(&block.blob).map(drop),
+            view.records().next().unwrap().map(drop),
+            records.next().unwrap().map(drop),
         ] {
             assert!(matches!(gone, Err(StoreError::SnapshotEnded)), "{gone:?}");
         }
+        assert!(records.next().is_none());
         store.read_view().unwrap().check().unwrap();
     }
 
     #[test]
-    fn an_index_that_is_opened_anew_ends_a_snapshot() {
+    fn a_reopened_kv_ends_a_view() {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(witnessed(dir.path(), &clock(), 1));
-        let snapshot = store.read_view().unwrap();
+        let view = store.read_view().unwrap();
         store.fail_write(1);
         put_block(&store, 2).unwrap_err();
         put_block(&store, 2).unwrap();
-        assert!(matches!(snapshot.check(), Err(StoreError::SnapshotEnded)));
+        assert!(matches!(view.check(), Err(StoreError::SnapshotEnded)));
     }
 
     #[test]
-    fn without_a_genesis_there_is_nothing_to_show() {
+    fn without_a_genesis_a_view_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(crate::store::testing::open(dir.path()));
         assert!(matches!(store.read_view(), Err(StoreError::NotFound { .. })));

@@ -3,20 +3,17 @@
 //! It is more than a transaction holds. A marker is made durable first, then every step can be repeated; a revert that was
 //! killed goes on at the next start, before anything else is done.
 
-use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
-use crate::store::chain::aggregated_operations::{AggregatedOperationRecord, end as operations_end};
 use crate::store::chain::change_log::{ACCOUNTS, TREE};
-use crate::store::durable::blobs::BlobRef;
+use crate::store::durable_kinds::DurableKind;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, Table};
-use crate::store::kv::codec;
+use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
 use crate::store::kv::keys::{index, meta};
+use crate::store::kv::table::Table;
 use crate::store::parts::Parts;
 use crate::store::queue::jobs::JobRow;
 use crate::store::queue::leases::Leases;
-use crate::store::queue::proofs::ProofRow;
 use crate::store::store::Store;
 
 /// Records removed in one transaction: each gives up a few entries only.
@@ -92,20 +89,9 @@ impl Parts {
                 + self.remove_jobs_after(to, JobType::Aggregated, leases)?,
             ..RevertReport::default()
         };
-        let last_after = keys::number(to.saturating_add(1));
-        let proof = |row: &[u8]| codec::from_body_bytes("a proof", row).map(|row: ProofRow| row.body);
-        report.proofs = self.remove_range(Table::Proofs, &last_after, &[0xff; 9], proof)?;
-        report.aggregated_proofs =
-            self.remove_range(Table::AggregatedProofs, &last_after, &[0xff; 9], proof)?;
-        for action in AggregatedAction::ALL {
-            let from = keys::operation(action as u8, to.saturating_add(1));
-            let body = |row: &[u8]| {
-                let row: AggregatedOperationRecord = codec::from_body_bytes("an aggregated operation", row)?;
-                Ok(row.body)
-            };
-            report.aggregated_operations +=
-                self.remove_range(Table::AggregatedOperations, &from, &operations_end(action), body)?;
-        }
+        report.proofs = self.remove_records(DurableKind::SingleProof, to)?;
+        report.aggregated_proofs = self.remove_records(DurableKind::AggregatedProof, to)?;
+        report.aggregated_operations = self.remove_records(DurableKind::AggregatedOperation, to)?;
         for number in (to.saturating_add(1)..=self.tree.head()?).rev() {
             TREE.undo(&self.core.kv, &self.core.blobs, number)?;
             let mut batch = Batch::new();
@@ -141,14 +127,15 @@ impl Parts {
 
     fn remove_jobs_after(&self, to: u32, job_type: JobType, leases: &mut Leases) -> Result<u32, StoreError> {
         let (from, end) = (index::ranges_after(job_type, to), index::after_ranges(job_type));
+        let mut entries = self.core.kv.walk_range(Table::JobIndex, &from, &end).pages_of(PAGE);
         let mut removed = 0u32;
         loop {
-            let entries = self.core.kv.range_raw(Table::JobIndex, &from, &end, PAGE)?;
-            if entries.is_empty() {
+            let page = entries.next_page()?;
+            if page.is_empty() {
                 return Ok(removed);
             }
             let mut rows: Vec<JobRow> = Vec::new();
-            for id in entries.iter().filter_map(|(key, _)| keys::tail_number(key)) {
+            for id in page.iter().filter_map(|(key, _)| keys::tail_number(key)) {
                 let missing = || StoreError::corrupt(format!("job {id} is indexed and missing"));
                 rows.push(self.queue.job_row(id)?.ok_or_else(missing)?);
             }
@@ -157,27 +144,22 @@ impl Parts {
         }
     }
 
-    /// Removes the records of `from..to` with the bodies they own.
-    fn remove_range(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        body: impl Fn(&[u8]) -> Result<BlobRef, StoreError>,
-    ) -> Result<u32, StoreError> {
+    /// Removes the records of a kind that reach beyond block `to`, with their blobs.
+    fn remove_records(&self, kind: DurableKind, to: u32) -> Result<u32, StoreError> {
+        let mut records = kind.walk_from(&*self.core.kv, to.saturating_add(1));
         let mut removed = 0u32;
         loop {
-            let entries = self.core.kv.range_raw(table, from, to, PAGE)?;
-            if entries.is_empty() {
+            let mut batch = Batch::new();
+            for record in records.by_ref().take(PAGE) {
+                let (key, record) = record?;
+                batch.release(record.blob);
+                batch.remove(kind.table(), &key);
+                removed = removed.saturating_add(1);
+            }
+            if batch.writes().is_empty() {
                 return Ok(removed);
             }
-            let mut batch = Batch::new();
-            for (key, row) in &entries {
-                batch.release(body(row)?);
-                batch.remove(table, key);
-            }
             self.core.apply(batch)?;
-            removed = removed.saturating_add(u32::try_from(entries.len()).unwrap_or(u32::MAX));
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
+use crate::store::kv::table::Table;
 use crate::store::testing::*;
 use crate::store::*;
 
@@ -129,7 +130,7 @@ fn the_check_finds_what_does_not_agree() {
         ("counters", |_, b| b.put(Table::Meta, keys::meta::JOB_COUNTS, &JobCounts::default()).unwrap()),
         ("blocks are not", |_, b| b.remove(Table::Blocks, &keys::number(2))),
         ("proof", |_, b| b.remove(Table::Proofs, &keys::number(1))),
-        ("bodies", |_, b| b.put_raw(Table::Blobs, &keys::body(9_999), &[])),
+        ("bodies", |_, b| b.put_raw(Table::Blobs, &keys::blob(9_999), &[])),
         ("does not decode", |_, b| b.put_raw(Table::Witnesses, &keys::number(1), b"?")),
     ];
     for (word, break_it) in breaks {

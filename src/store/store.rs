@@ -1,19 +1,21 @@
 //! An open data folder: its three parts, and what spans them.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::store::chain::chain_store::ChainStore;
 use crate::store::chain::tree_store::TreeStore;
 use crate::store::core::Core;
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_reader::BlobReader;
+use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::blob_writer::BlobWriter;
-use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef, Blobs, PreparedBlob};
+use crate::store::durable::blobs::{Blobs, PreparedBlob};
+use crate::store::durable::folder_lock::FolderLock;
 use crate::store::durable::free_space::SpaceState;
 use crate::store::durable::journal::Journal;
 use crate::store::error::StoreError;
-use crate::store::kv::records::Kv;
+use crate::store::kv::handle::Kv;
 use crate::store::options::StoreOptions;
 use crate::store::parts::Parts;
 use crate::store::queue::job_queue::JobQueue;
@@ -37,7 +39,7 @@ impl Store {
         blobs: Blobs,
         journal: Option<Journal>,
         options: &StoreOptions,
-        lock: Option<File>,
+        lock: Option<FolderLock>,
     ) -> Self {
         Self { parts: Parts::new(Core::new(dir, kv, blobs, journal, options, lock), options) }
     }
@@ -119,7 +121,7 @@ impl Store {
     #[cfg(test)]
     #[allow(clippy::unwrap_used)]
     pub(crate) fn tamper(&self, table: &str, key: &[u8], sealed: Option<&[u8]>) -> Option<Vec<u8>> {
-        use crate::store::kv::batch::Table;
+        use crate::store::kv::table::Table;
         let table = *Table::ALL.iter().find(|known| known.name() == table).unwrap();
         self.core().kv.tamper(table, key, sealed)
     }

@@ -6,8 +6,9 @@ use std::fs;
 use super::testing::*;
 use super::*;
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog, TREE};
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
+use crate::store::kv::table::Table;
 use crate::tree::source::{Change, ChangeSet};
 
 #[test]

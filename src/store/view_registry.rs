@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
+use crate::store::kv::table::Table;
 
 /// The tables of a read view that can get entries in any order. A removal from one of them, or of a block, is a revert.
 const ADDED_TO: [Table; 3] = [Table::Proofs, Table::AggregatedProofs, Table::AggregatedOperations];

@@ -1,73 +1,57 @@
-//! Making an empty store anew from what nothing else can be derived from: genesis, blocks, aggregated operations, proofs.
+//! Rebuilding a store from its durable items: genesis, blocks, aggregated operations, proofs.
 //!
-//! Every item passes the checks it passed when it was imported or published. One that does not pass is left out, with a sentence why.
-//! Witnesses, the account tree beyond genesis, and the jobs of unproven blocks follow by themselves once the workers run.
+//! Every item passes the checks of its import or publication again. An item that fails them is left out, with the reason.
+//! The workers derive everything else: witnesses, the account tree after genesis, and the jobs of unproven blocks.
 //!
 //! # Jobs of proofs
 //!
-//! The [updater](super::updater) makes jobs in the order of the blocks, behind the last job there is. So a proof gets its job, which is done,
-//! at once only while all blocks before it that need a proof have one; else an earlier block would be passed over for ever. The
-//! updater records the jobs of the other proofs when it comes to their blocks.
+//! The [updater](super::updater) creates jobs in the order of the blocks, after the last existing job. So a proof gets its
+//! job, which is done, only if all blocks before it that need a proof have one. Otherwise the updater would never create
+//! the jobs of the earlier blocks. It creates the jobs of the other proofs when it reaches their blocks.
 
 use std::fmt::{self, Display};
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::import::{self, ImportError, Imported};
+use super::progress::Progress;
 use super::proofs::{self, PublishRefused};
 use super::state::UpdateError;
 use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
 use crate::domain::{AggregatedOperation, AggregatedProof, ImportedBlock, SingleProof};
-use crate::store::{KeptProof, PublishError, Store, StoreError};
+use crate::store::{BlobKind, BlobLabel, DurableKind, KeptProof, PublishError, Store, StoreError};
 
-/// What a store is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// The state before block 1.
-    Genesis,
-    /// A block with its account updates.
-    Block(u32),
-    /// An aggregated operation over the blocks `first..=last`.
-    AggregatedOperation {
-        /// First block.
-        first: u32,
-        /// Last block.
-        last: u32,
-    },
-    /// The proof of a block.
-    Proof(u32),
-    /// The aggregated proof of the blocks `first..=last`.
-    AggregatedProof {
-        /// First block.
-        first: u32,
-        /// Last block.
-        last: u32,
-    },
+/// An item to store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RebuildItem {
+    /// The kind.
+    pub kind: DurableKind,
+    /// The first block it is about; 0 for genesis.
+    pub first: u32,
+    /// The last block it is about; 0 for genesis.
+    pub last: u32,
+    /// The prover of a proof, if known.
+    pub prover: Option<String>,
+    /// When a proof was published, in milliseconds since 1970.
+    pub stored_at_ms: u64,
+    /// The content, as it was stored.
+    pub content: Vec<u8>,
 }
 
-impl Display for Item {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Genesis => write!(f, "the genesis"),
-            Self::Block(number) => write!(f, "block {number}"),
-            Self::AggregatedOperation { first, last } => {
-                write!(f, "the aggregated operation over blocks {first} to {last}")
-            }
-            Self::Proof(number) => write!(f, "the proof of block {number}"),
-            Self::AggregatedProof { first, last } => {
-                write!(f, "the aggregated proof of blocks {first} to {last}")
-            }
-        }
+impl RebuildItem {
+    fn into_proof(self) -> KeptProof {
+        let Self { first, last, prover, stored_at_ms, content: json, .. } = self;
+        KeptProof { first, last, prover, stored_at_ms, json }
     }
 }
 
 /// An item that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotTaken {
-    /// Which.
-    pub item: Item,
-    /// Why, as a sentence.
+    /// Kind and blocks.
+    pub item: BlobLabel,
+    /// The reason, as a sentence.
     pub reason: String,
 }
 
@@ -77,30 +61,31 @@ impl Display for NotTaken {
     }
 }
 
-/// What a rebuild stored and what it left out.
+/// What a rebuild stored, and what it left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RebuildReport {
-    /// Whether the genesis is stored.
+    /// Set if genesis is stored.
     pub genesis: bool,
-    /// Blocks stored.
+    /// Number of stored blocks.
     pub blocks: u32,
-    /// Blocks among these that will not be witnessed: their commitment does not come out.
+    /// Number of these that are quarantined: their commitment does not match.
     pub quarantined: u32,
-    /// Aggregated operations stored.
+    /// Number of stored aggregated operations.
     pub aggregated_operations: u32,
-    /// Single proofs stored.
+    /// Number of stored single proofs.
     pub proofs: u32,
-    /// Aggregated proofs stored.
+    /// Number of stored aggregated proofs.
     pub aggregated_proofs: u32,
-    /// What was left out, in the order in which it came.
+    /// What was left out, in the order of the calls.
     pub not_taken: Vec<NotTaken>,
 }
 
-/// Takes items in this order: genesis, blocks ascending, aggregated operations, proofs ascending, aggregated proofs ascending by their
-/// last block. An item out of order is left out or, in the case of proofs, costs its job some time; nothing worse.
+/// A rebuild in progress. Items are stored in this order: genesis, blocks ascending, aggregated operations, proofs ascending,
+/// aggregated proofs ascending by their last block. An item out of order is left out; a proof out of order only gets its job
+/// later.
 ///
-/// Every method gives whether the item is stored now. Its error is one of the store, which ends the rebuild; what the item itself
-/// is at fault for is in the [report](RebuildReport::not_taken).
+/// Every method returns true if the item is stored. An error is one of the store and ends the rebuild; faults of an item are
+/// in the [report](RebuildReport::not_taken).
 pub struct Rebuild<'a> {
     store: &'a Store,
     report: RebuildReport,
@@ -111,10 +96,10 @@ pub struct Rebuild<'a> {
 }
 
 impl<'a> Rebuild<'a> {
-    /// A rebuild into an empty store.
+    /// Begins a rebuild into an empty store.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when there is a genesis.
+    /// [`StoreError::Conflict`] if the store has a genesis.
     pub fn new(store: &'a Store) -> Result<Self, StoreError> {
         if store.chain().genesis()?.is_some() {
             return Err(StoreError::Conflict { what: "what the data folder holds: it must be empty".into() });
@@ -122,28 +107,44 @@ impl<'a> Rebuild<'a> {
         Ok(Self { store, report: RebuildReport::default(), unproven: 0, unaggregated: 0 })
     }
 
-    /// The genesis, as [`ChainStore::genesis_body`] gave it. `progress` is told how many accounts are done, and of how many.
+    /// Stores an item. `progress` receives the progress of genesis.
     ///
     /// # Errors
-    /// See [`Rebuild`].
-    pub fn genesis(&mut self, body: &[u8], progress: &dyn Fn(usize, usize)) -> Result<bool, StoreError> {
+    /// If the store fails.
+    pub fn put(&mut self, item: RebuildItem, progress: Progress<'_>) -> Result<bool, StoreError> {
+        match item.kind {
+            DurableKind::Genesis => self.genesis(&item.content, &|done, of| {
+                progress("accounts", done as u64, of as u64);
+            }),
+            DurableKind::Block => self.block(item.first, &item.content),
+            DurableKind::AggregatedOperation => {
+                self.aggregated_operation(item.first, item.last, &item.content)
+            }
+            DurableKind::SingleProof => self.proof(&item.into_proof()),
+            DurableKind::AggregatedProof => self.aggregated_proof(&item.into_proof()),
+        }
+    }
+
+    /// Stores genesis. `progress` receives the number of stored accounts, and of all.
+    pub(crate) fn genesis(
+        &mut self,
+        body: &[u8],
+        progress: &dyn Fn(usize, usize),
+    ) -> Result<bool, StoreError> {
         if let Err(error) = import::genesis(self.store, body, progress) {
-            return self.leave_out(Item::Genesis, of_item(error)?);
+            return self.leave_out(GENESIS, of_item(error)?);
         }
         self.report.genesis = true;
         let stored = self.store.chain().genesis()?.map(|genesis| genesis.content_hash);
         if stored != Some(*blake3::hash(body).as_bytes()) {
-            return self.leave_out(Item::Genesis, OTHER_FORM);
+            return self.leave_out(GENESIS, OTHER_FORM);
         }
         Ok(true)
     }
 
-    /// A block, as [`ChainStore::block_body`] gave it.
-    ///
-    /// # Errors
-    /// See [`Rebuild`].
-    pub fn block(&mut self, number: u32, body: &[u8]) -> Result<bool, StoreError> {
-        let item = Item::Block(number);
+    /// Stores a block.
+    pub(crate) fn block(&mut self, number: u32, body: &[u8]) -> Result<bool, StoreError> {
+        let item = BlobLabel::block(BlobKind::Block, number);
         let next = self.store.chain().head()?.saturating_add(1);
         if number != next {
             return self.leave_out(item, format!("it does not follow the block before: block {next} does"));
@@ -161,12 +162,14 @@ impl<'a> Rebuild<'a> {
         }
     }
 
-    /// An aggregated operation over the blocks `first..=last`, as its body was stored.
-    ///
-    /// # Errors
-    /// See [`Rebuild`].
-    pub fn aggregated_operation(&mut self, first: u32, last: u32, body: &[u8]) -> Result<bool, StoreError> {
-        let item = Item::AggregatedOperation { first, last };
+    /// Stores an aggregated operation.
+    pub(crate) fn aggregated_operation(
+        &mut self,
+        first: u32,
+        last: u32,
+        body: &[u8],
+    ) -> Result<bool, StoreError> {
+        let item = BlobLabel::range(BlobKind::AggregatedOperation, first, last);
         if !is_as_stored::<AggregatedOperation>(body) {
             return self.leave_out(item, OTHER_FORM);
         }
@@ -179,12 +182,10 @@ impl<'a> Rebuild<'a> {
         }
     }
 
-    /// The proof of a block, as it was stored.
-    ///
-    /// # Errors
-    /// See [`Rebuild`].
-    pub fn proof(&mut self, proof: &KeptProof) -> Result<bool, StoreError> {
-        let (item, block) = (Item::Proof(proof.first), proof.first);
+    /// Stores the proof of a block.
+    pub(crate) fn proof(&mut self, proof: &KeptProof) -> Result<bool, StoreError> {
+        let block = proof.first;
+        let item = BlobLabel::block(BlobKind::SingleProof, block);
         let checked = match serde_json::from_slice::<SingleProof>(&proof.json) {
             Ok(json) => proofs::check_single(self.store, block, &json).map(drop),
             Err(error) => return self.leave_out(item, error),
@@ -206,13 +207,10 @@ impl<'a> Rebuild<'a> {
         Ok(true)
     }
 
-    /// The aggregated proof of the blocks `first..=last`, as it was stored.
-    ///
-    /// # Errors
-    /// See [`Rebuild`].
-    pub fn aggregated_proof(&mut self, proof: &KeptProof) -> Result<bool, StoreError> {
+    /// Stores an aggregated proof.
+    pub(crate) fn aggregated_proof(&mut self, proof: &KeptProof) -> Result<bool, StoreError> {
         let (first, last) = (proof.first, proof.last);
-        let item = Item::AggregatedProof { first, last };
+        let item = BlobLabel::range(BlobKind::AggregatedProof, first, last);
         let checked = match serde_json::from_slice::<AggregatedProof>(&proof.json) {
             Ok(json) => proofs::check_aggregated(self.store, first, last, &json).map(drop),
             Err(error) => return self.leave_out(item, error),
@@ -236,7 +234,7 @@ impl<'a> Rebuild<'a> {
         }
         if last < self.unaggregated {
             match self.store.queue().add_aggregated_job(first, last) {
-                // The data of the job is made of the proofs: without them there is no job, and nobody asks for one.
+                // The data of the job consists of the single proofs. Without them, the job does not exist, and is not needed.
                 Ok(_) | Err(StoreError::MissingProof { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -244,23 +242,23 @@ impl<'a> Rebuild<'a> {
         Ok(true)
     }
 
-    /// Makes everything durable and says what was done.
+    /// Makes everything durable.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub fn finish(self) -> Result<RebuildReport, StoreError> {
         self.store.sync()?;
         Ok(self.report)
     }
 
-    /// What was done until now.
+    /// Returns what was stored and left out so far.
     pub fn report(&self) -> &RebuildReport {
         &self.report
     }
 
     fn keep(
         &mut self,
-        item: Item,
+        item: BlobLabel,
         job_type: JobType,
         proof: &KeptProof,
         checked: Result<(), PublishRefused>,
@@ -275,7 +273,7 @@ impl<'a> Rebuild<'a> {
         }
     }
 
-    fn leave_out(&mut self, item: Item, reason: impl Display) -> Result<bool, StoreError> {
+    fn leave_out(&mut self, item: BlobLabel, reason: impl Display) -> Result<bool, StoreError> {
         let reason = reason.to_string();
         tracing::warn!(%item, reason, "left out");
         self.report.not_taken.push(NotTaken { item, reason });
@@ -283,16 +281,18 @@ impl<'a> Rebuild<'a> {
     }
 }
 
-/// What is stored is canonical; anything else would come back with other bytes.
+const GENESIS: BlobLabel = BlobLabel { kind: BlobKind::Genesis, first: 0, last: 0 };
+
+/// Stored JSON is canonical. Other JSON would be stored with other bytes.
 const OTHER_FORM: &str = "its JSON is not as this program stores it";
 
 fn is_as_stored<T: DeserializeOwned + Serialize>(body: &[u8]) -> bool {
-    // What does not parse is for the import to say, which knows what it expected.
+    // Invalid JSON passes here: the error of the import says what it expected.
     serde_json::from_slice::<T>(body)
         .map_or(true, |item| serde_json::to_vec(&item).is_ok_and(|canonical| canonical == body))
 }
 
-/// The reason, if the item is at fault; the store's error if that is.
+/// Returns the reason if the item is at fault, or the error of the store.
 fn of_item(error: ImportError) -> Result<String, StoreError> {
     match error {
         ImportError::Store(error) | ImportError::Updates { source: UpdateError::Store(error), .. } => {

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::rebuild::{Item, NotTaken, Rebuild, RebuildReport};
+use super::rebuild::{NotTaken, Rebuild, RebuildReport};
 use super::testing::{Sample, empty};
 use super::{Node, NodeOptions};
 use crate::domain::job::JobStatus::{self, Done, Idle};
 use crate::domain::job::JobType::{self, Aggregated, Single};
-use crate::store::{Preference, Store, StoreError};
+use crate::store::{BlobKind, BlobLabel, Preference, Store, StoreError};
 
 type Jobs = Vec<(JobType, u32, u32, JobStatus)>;
 
@@ -185,19 +185,19 @@ fn what_does_not_pass_is_left_out_with_its_reason() {
         "block 4: out of order: 4 comes next, not 5",
         "block 4: its JSON is not as this program stores it",
         "block 4: not a valid block",
-        "the aggregated operation over blocks 3 to 4: block 4 of the aggregated operation is not the stored block",
-        "the aggregated operation over blocks 2 to 3: it conflicts with",
-        "the proof of block 1: the proof's public input is not the commitment of block 1",
-        "the proof of block 4: there is no block 4",
-        "the proof of block 1: the name of the prover is too large",
-        "the proof of block 3: EOF while parsing",
-        "the proof of block 1: duplicate key",
-        "the aggregated proof of blocks 2 to 3: the proof's public input is not the commitment of block 2",
+        "aggregated operation of 3 to 4: block 4 of the aggregated operation is not the stored block",
+        "aggregated operation of 2 to 3: it conflicts with",
+        "proof of block 1: the proof's public input is not the commitment of block 1",
+        "proof of block 4: there is no block 4",
+        "proof of block 1: the name of the prover is too large",
+        "proof of block 3: EOF while parsing",
+        "proof of block 1: duplicate key",
+        "aggregated proof of 2 to 3: the proof's public input is not the commitment of block 2",
     ]) {
         assert!(reason.starts_with(words), "{reason:?} does not begin with {words:?}");
     }
     assert_eq!(reasons.len(), 12);
-    assert_eq!(report.not_taken[4].item, Item::AggregatedOperation { first: 3, last: 4 });
+    assert_eq!(report.not_taken[4].item, BlobLabel::range(BlobKind::AggregatedOperation, 3, 4));
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 

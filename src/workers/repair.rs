@@ -1,26 +1,26 @@
-//! Repair of a data folder: everything that can still be read and cannot be made again goes through the usual checks into a fresh
-//! folder, which then takes the place of the old one. The old one is put aside, never removed.
+//! Repair of a data folder: every readable durable record passes its checks again and is stored in a fresh folder, which
+//! then replaces the old one. The old folder is kept.
 //!
-//! Witnesses, jobs and whatever else follows from blocks and proofs comes back when the server starts. Lost are the leases and
-//! attempts of jobs, times of import, and, with the index, who published a proof and when. Job ids begin anew.
+//! The server derives witnesses, jobs and everything else at its next start. Lost are the leases and attempts of jobs,
+//! times of import, and, if the kv is lost, prover and time of each proof. Job ids start from 1 again.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::doctor;
 use super::progress::Progress;
-use super::rebuild::{Rebuild, RebuildReport};
+use super::rebuild::{Rebuild, RebuildItem, RebuildReport};
 use crate::store::{
-    BlobKind, BlobLabel, Finding, Inspection, KeptProof, Replacement, Salvage, Severity, Source, Store,
-    StoreError, StoreOptions, is_data_folder,
+    BlobLabel, DurableKind, Finding, Inspection, Replacement, Salvage, Severity, Source, Store, StoreError,
+    StoreOptions, is_data_folder,
 };
 
-/// Why a folder was not repaired; it is as it was.
+/// The reason why a folder was not repaired. It is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
     /// No copy of the genesis can be read.
     #[error(
-        "no copy of the genesis can be read, so nothing can be built on it; the folder is as it was: restore a copy of it, or import the chain into a new one"
+        "no copy of the genesis can be read, so nothing can be rebuilt; the folder is unchanged: restore a copy of it, or import the chain into a new one"
     )]
     NoGenesis,
     /// The folder cannot be read or written.
@@ -28,23 +28,23 @@ pub enum RepairError {
     Store(#[from] StoreError),
 }
 
-/// What a repair did.
+/// The outcome of a repair.
 #[derive(Debug)]
 pub struct Repaired {
-    /// What was found before.
+    /// The findings before the repair.
     pub findings: Vec<Finding>,
-    /// `None` when there was nothing to repair.
+    /// `None` if the folder was sound.
     pub replaced: Option<Replaced>,
 }
 
-/// The folder was replaced by a fresh one.
+/// The replacement of a folder by a fresh one.
 #[derive(Debug)]
 pub struct Replaced {
-    /// Where the old one is now.
+    /// The path of the old folder.
     pub aside: PathBuf,
-    /// What the new one holds.
+    /// The content of the fresh folder.
     pub report: RebuildReport,
-    /// What is known to have been there and is not in the new one, with the reason, one sentence each.
+    /// Known records that the fresh folder lacks, with the reason, one sentence each.
     pub lost: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ pub fn repair(dir: &Path, options: &StoreOptions, progress: Progress<'_>) -> Res
     let salvage = inspection.salvage()?;
     let fresh = Store::open(&replacement.fresh(), options.clone())?;
     let (report, lost) = fill(&fresh, &salvage, options.clock.wall_ms(), progress)?;
-    // Without an index nobody knows that there was none.
+    // Without a kv it is unknown whether the folder had a genesis.
     if !report.genesis && (!salvage.is_empty() || inspection.store().is_none()) {
         return Err(RepairError::NoGenesis);
     }
@@ -83,32 +83,18 @@ pub fn repair(dir: &Path, options: &StoreOptions, progress: Progress<'_>) -> Res
     Ok(Repaired { findings, replaced: Some(Replaced { aside, report, lost }) })
 }
 
-/// Puts what is salvaged into the fresh store.
+/// Stores the salvaged records in the fresh store.
 fn fill(
     fresh: &Store,
     salvage: &Salvage<'_>,
     now_ms: u64,
     progress: Progress<'_>,
 ) -> Result<(RebuildReport, Vec<String>), StoreError> {
-    let mut filling = Filling { rebuild: Rebuild::new(fresh)?, salvage, lost: Vec::new() };
-    let accounts = |done: usize, of: usize| progress("accounts", done as u64, of as u64);
-    filling.each(BlobKind::Genesis, |rebuild, _, body| rebuild.genesis(&body, &accounts))?;
-    let of = salvage.of_kind(BlobKind::Block).last().map_or(0, |(label, _)| label.last);
-    filling.each(BlobKind::Block, |rebuild, source, body| {
-        let number = source.label().first;
-        progress("blocks", number.into(), of.into());
-        rebuild.block(number, &body)
-    })?;
-    filling.each(BlobKind::AggregatedOperation, |rebuild, source, body| {
-        let BlobLabel { first, last, .. } = source.label();
-        rebuild.aggregated_operation(first, last, &body)
-    })?;
-    filling.each(BlobKind::SingleProof, |rebuild, source, body| {
-        rebuild.proof(&kept_proof(now_ms, source, body))
-    })?;
-    filling.each(BlobKind::AggregatedProof, |rebuild, source, body| {
-        rebuild.aggregated_proof(&kept_proof(now_ms, source, body))
-    })?;
+    let blocks = salvage.of_kind(DurableKind::Block).last().map_or(0, |(label, _)| label.last);
+    let mut filling = Filling { rebuild: Rebuild::new(fresh)?, salvage, blocks, progress, lost: Vec::new() };
+    for kind in DurableKind::ALL {
+        filling.store_all(kind, now_ms)?;
+    }
     let Filling { rebuild, lost, .. } = filling;
     let report = rebuild.finish()?;
     for rejected in &salvage.rejected {
@@ -118,32 +104,27 @@ fn fill(
     Ok((report, lost))
 }
 
-fn kept_proof(now_ms: u64, source: &Source, json: Vec<u8>) -> KeptProof {
-    let BlobLabel { first, last, .. } = source.label();
-    // Only the index knows by whom and when; else it is as if it came now.
-    let (prover, stored_at_ms) = source.published().unwrap_or_else(|| (None, now_ms));
-    KeptProof { first, last, prover, stored_at_ms, json }
-}
-
 struct Filling<'a> {
     rebuild: Rebuild<'a>,
     salvage: &'a Salvage<'a>,
+    /// The last block, for the progress.
+    blocks: u32,
+    progress: Progress<'a>,
     lost: Vec<String>,
 }
 
-impl<'a> Filling<'a> {
-    /// Puts every item of a kind: the first version that is taken, of operations each.
-    fn each(
-        &mut self,
-        kind: BlobKind,
-        put: impl Fn(&mut Rebuild<'a>, &Source, Vec<u8>) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
+impl Filling<'_> {
+    /// Stores every record of a kind: the first version that passes its checks, or all versions of operations.
+    fn store_all(&mut self, kind: DurableKind, now_ms: u64) -> Result<(), StoreError> {
         for (label, versions) in self.salvage.of_kind(kind) {
-            // Several operations may be about the same blocks; of anything else one version is the right one.
-            let all = kind == BlobKind::AggregatedOperation;
+            // Several operations may be about the same blocks. Of other records, one version is the right one.
+            let all = kind == DurableKind::AggregatedOperation;
+            if kind == DurableKind::Block {
+                (self.progress)("blocks", label.first.into(), self.blocks.into());
+            }
             let mut lost = Vec::new();
             for version in versions {
-                match self.version(version, &put)? {
+                match self.store(kind, version, now_ms)? {
                     Some(reason) => lost.push(format!("lost: {label}: {reason}")),
                     None if all => {}
                     None => {
@@ -158,27 +139,26 @@ impl<'a> Filling<'a> {
         Ok(())
     }
 
-    /// Why the version is not stored now; `None` when it is.
-    fn version(
+    /// Stores a version. Returns the reason if it cannot be stored.
+    fn store(
         &mut self,
+        kind: DurableKind,
         version: &Source,
-        put: impl Fn(&mut Rebuild<'a>, &Source, Vec<u8>) -> Result<bool, StoreError>,
+        now_ms: u64,
     ) -> Result<Option<String>, StoreError> {
-        let body = match self.salvage.read(version) {
-            Ok(body) => body,
-            Err(error) => return Ok(Some(reason_of(&error))),
+        let content = match self.salvage.read(version) {
+            Ok(content) => content,
+            Err(StoreError::Corrupt { what }) => return Ok(Some(what)),
+            Err(error) => return Ok(Some(error.to_string())),
         };
-        if put(&mut self.rebuild, version, body)? {
+        let BlobLabel { first, last, .. } = version.label();
+        // Only the kv has prover and time of a proof.
+        let (prover, stored_at_ms) = version.published().unwrap_or((None, now_ms));
+        let item = RebuildItem { kind, first, last, prover, stored_at_ms, content };
+        if self.rebuild.put(item, self.progress)? {
             return Ok(None);
         }
         let reason = self.rebuild.report().not_taken.last().map(|not_taken| not_taken.reason.clone());
-        Ok(Some(reason.unwrap_or_else(|| "it was not taken".into())))
-    }
-}
-
-fn reason_of(error: &StoreError) -> String {
-    match error {
-        StoreError::Corrupt { what } => what.clone(),
-        error => error.to_string(),
+        Ok(Some(reason.unwrap_or_else(|| "it was left out".into())))
     }
 }

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::chain::chain_store::ChainStore;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::Table;
 use crate::store::kv::codec;
 use crate::store::kv::keys;
+use crate::store::kv::table::Table;
 use crate::tree::source::{Change, ChangeSet, Entry};
 
 /// An account without its balances. Stored: frozen.

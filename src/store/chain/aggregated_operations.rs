@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::AggregatedAction;
 use crate::store::chain::chain_store::ChainStore;
-use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
+use crate::store::durable::blob_ref::BlobRef;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
+use crate::store::kv::table::Table;
 use crate::store::kv::{codec, keys};
 use crate::store::put_outcome::PutOutcome;
 

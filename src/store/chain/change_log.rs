@@ -6,13 +6,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::durable::blobs::{BlobRef, Blobs, PreparedBlob};
+use crate::store::durable::blob_ref::BlobRef;
+use crate::store::durable::blobs::{Blobs, PreparedBlob};
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, MAX_BATCH_BYTES, Table};
+use crate::store::kv::batch::{Batch, MAX_BATCH_BYTES};
 use crate::store::kv::codec;
+use crate::store::kv::handle::Kv;
 use crate::store::kv::keys;
 use crate::store::kv::keys::meta;
-use crate::store::kv::records::Kv;
+use crate::store::kv::table::Table;
 use crate::tree::source::ChangeSet;
 
 /// Well below what is safe: readers wait while a transaction is written.

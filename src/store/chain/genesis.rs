@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::chain::chain_store::ChainStore;
 use crate::store::durable::blob_reader::BlobReader;
-use crate::store::durable::blobs::BlobRef;
+use crate::store::durable::blob_ref::BlobRef;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::Table;
 use crate::store::kv::keys::meta;
+use crate::store::kv::table::Table;
 
 /// What is known of genesis.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,10 +48,6 @@ impl ChainStore {
     /// As [`ChainStore::genesis_body`], to be read in parts.
     pub fn open_genesis(&self) -> Result<Option<BlobReader>, StoreError> {
         self.genesis_row()?.map(|row| self.core.open_blob(&row.body)).transpose()
-    }
-
-    pub(crate) fn genesis_body_ref(&self) -> Result<Option<BlobRef>, StoreError> {
-        Ok(self.genesis_row()?.map(|row| row.body))
     }
 
     pub(crate) fn genesis_row(&self) -> Result<Option<GenesisRow>, StoreError> {

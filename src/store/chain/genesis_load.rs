@@ -16,11 +16,12 @@ use crate::store::chain::accounts::{AccountChange, AccountState};
 use crate::store::chain::change_log::load;
 use crate::store::chain::genesis::GenesisRow;
 use crate::store::core::Core;
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blobs::PreparedBlob;
-use crate::store::durable::blobs::{BlobKind, BlobLabel};
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
 use crate::store::kv::keys::meta;
+use crate::store::kv::table::Table;
 use crate::store::store::Store;
 use crate::tree::source::Entry;
 

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
+use crate::store::kv::table::Table;
 use crate::store::testing::*;
 use crate::store::*;
 use crate::tree::source::Entry;

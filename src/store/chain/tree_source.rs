@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::store::chain::tree_store::TreeStore;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::Table;
-use crate::store::kv::records::Kv;
+use crate::store::kv::handle::Kv;
+use crate::store::kv::table::Table;
 use crate::tree::source::{Entry, SourceError, TreeSource};
 
 const TABLE: Table = Table::AccountTree;

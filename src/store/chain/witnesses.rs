@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog, TREE};
 use crate::store::chain::tree_store::TreeStore;
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
+use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::blob_writer::BlobWriter;
-use crate::store::durable::blobs::{BlobKind, BlobLabel};
-use crate::store::durable::blobs::{BlobRef, PreparedBlob};
+use crate::store::durable::blobs::PreparedBlob;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
+use crate::store::kv::table::Table;
 use crate::tree::source::ChangeSet;
 
 /// A witness whose JSON is on disk already; see [`TreeStore::prepare_witness`].

@@ -1,6 +1,6 @@
-//! What a body is about, as its file says, and the journal.
+//! The label of a blob: its kind and blocks, as in the header of its file and in the journal.
 
-/// What a body is.
+/// The kind of a blob. Stored by number: frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum BlobKind {
@@ -8,11 +8,11 @@ pub enum BlobKind {
     Genesis = 1,
     /// A block with its account updates, as JSON.
     Block = 2,
-    /// What was learned while importing a block.
+    /// Results of the import that the witness needs, such as outcomes of signature checks.
     BlockExtra = 3,
-    /// The change of the accounts by a block.
+    /// Old and new values of the accounts that a block changes.
     AccountDelta = 4,
-    /// The change of the account tree by a block.
+    /// Old and new values of the nodes of the account tree that a block changes.
     TreeDelta = 5,
     /// A witness, as JSON.
     Witness = 6,
@@ -24,7 +24,7 @@ pub enum BlobKind {
     AggregatedProof = 9,
     /// An aggregated operation, as JSON.
     AggregatedOperation = 10,
-    /// A proof that was not accepted.
+    /// A rejected proof.
     RejectedProof = 11,
 }
 
@@ -48,24 +48,24 @@ impl BlobKind {
     }
 }
 
-/// What a body is and which blocks it belongs to: enough to rebuild the index from the files.
+/// The kind of a blob and the blocks it is about: enough to rebuild the kv from the blob files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlobLabel {
-    /// What it is.
+    /// The kind.
     pub kind: BlobKind,
-    /// The first block it is about; 0 for none.
+    /// The first block it is about; 0 if none.
     pub first: u32,
     /// The last block it is about.
     pub last: u32,
 }
 
 impl BlobLabel {
-    /// A body about one block.
+    /// Returns the label of a blob about one block.
     pub fn block(kind: BlobKind, number: u32) -> Self {
         Self { kind, first: number, last: number }
     }
 
-    /// A body about a range of blocks.
+    /// Returns the label of a blob about a range of blocks.
     pub fn range(kind: BlobKind, first: u32, last: u32) -> Self {
         Self { kind, first, last }
     }

@@ -1,19 +1,19 @@
-//! Reading a body part by part: however large it is, and however slow its reader, little of it is in memory.
+//! Reading a blob in parts, so that little of it is in memory, whatever its size and the speed of the reader.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use crate::store::error::StoreError;
 
-/// Bytes of the frame that are read from its file at a time.
+/// Size of the reads from a file, in bytes.
 const READ_BYTES: usize = 32 << 10;
-/// Nothing is allocated up front beyond this, whatever a header says.
+/// Largest allocation in advance, in bytes: lengths in headers may be damaged.
 const PREALLOCATE: u64 = 64 << 20;
 
-/// An open body: one zstd frame that equalled its hash when it was opened. An open file stays readable when the body is dropped.
+/// An open blob: one zstd frame that matched its hash when it was opened. It stays readable when its file is removed.
 ///
-/// Should the file change after that, its last bytes are not given: it is hashed once more as it is read, so that reading ends in an
-/// error instead of wrong bytes, here or at whoever was given the frame.
+/// The frame is hashed again while it is read. If the file changed after the opening, the read fails before the
+/// last bytes, so that neither this process nor a client that receives the frame accepts wrong bytes.
 #[derive(Debug)]
 pub struct BlobReader {
     frame: Frame,
@@ -24,11 +24,11 @@ pub struct BlobReader {
 #[derive(Debug)]
 enum Frame {
     Inline(Cursor<Vec<u8>>),
-    /// Stands at the beginning of the frame.
+    /// At the beginning of the frame.
     File(Box<BufReader<Hashed>>),
 }
 
-/// The frame within its file, which must have this hash.
+/// A frame within a file that must have this hash.
 #[derive(Debug)]
 struct Hashed {
     file: File,
@@ -70,38 +70,38 @@ impl BlobReader {
         }
     }
 
-    /// Length of the zstd frame in bytes.
+    /// Returns the length of the zstd frame, in bytes.
     pub fn frame_len(&self) -> u64 {
         self.frame_len
     }
 
-    /// Length of the body in bytes, uncompressed.
+    /// Returns the length of the blob, uncompressed, in bytes.
     pub fn raw_len(&self) -> u64 {
         self.raw_len
     }
 
-    /// The zstd frame, to be passed on as it is.
+    /// Returns the zstd frame.
     pub fn into_frame(self) -> impl Read + Send + 'static {
         self.frame.take(self.frame_len)
     }
 
-    /// The body, decompressed as it is read; an error at its end if that is not as recorded.
+    /// Returns the blob, decompressed while it is read. The last read fails if length or hash do not match.
     ///
     /// # Errors
-    /// When zstd cannot work.
+    /// If zstd cannot be initialised.
     pub fn into_decoder(self) -> io::Result<impl Read + Send + 'static> {
         let decoder = zstd::stream::Decoder::with_buffer(self.frame.take(self.frame_len))?.single_frame();
         Ok(Exactly { decoder, left: self.raw_len })
     }
 
-    /// The whole body.
+    /// Returns the whole blob.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`].
     pub fn bytes(self) -> Result<Vec<u8>, StoreError> {
         let mut bytes = Vec::with_capacity(usize::try_from(self.raw_len.min(PREALLOCATE)).unwrap_or(0));
         let read = self.into_decoder().and_then(|mut decoder| decoder.read_to_end(&mut bytes));
-        read.map_err(|error| StoreError::corrupt(format!("a body does not decompress ({error})")))?;
+        read.map_err(|error| StoreError::corrupt(format!("a blob does not decompress ({error})")))?;
         Ok(bytes)
     }
 }
@@ -131,8 +131,8 @@ impl BufRead for Frame {
     }
 }
 
-/// A decoder that must give so many bytes and then end. The last ones are given only when the frame was read to its end, so that all of
-/// it was hashed.
+/// A decoder that must return exactly `left` bytes. The last of these are returned only after the frame was read
+/// to its end, so that all of it was hashed.
 struct Exactly<R> {
     decoder: R,
     left: u64,

@@ -1,39 +1,41 @@
-//! Compressing a body as it is written.
+//! Compressing a blob while it is written.
 
 use std::io::{self, Write};
 
 use zstd::stream::raw::CParameter;
 
-use crate::store::durable::blobs::BlobKind;
+use crate::store::durable::blob_label::BlobKind;
 use crate::store::error::StoreError;
 
-/// Level of all bodies but witnesses: they are small, or gain little from more.
+/// Compression level of all blobs but witnesses. They are small, or a higher level saves little.
 const LEVEL: i32 = 3;
 
-/// Level of witnesses. Of 390 chunks of transfers (13.4 MB of JSON) it leaves 1.4 % on a thousand accounts and 1.9 % on a hundred thousand, in
-/// 14 ms. Level 3 leaves a fifth more in 8 ms, level 9 nothing less in 33 ms.
+/// Compression level of witnesses. It compresses 390 chunks of transfers (13.4 MB of JSON) in 14 ms to 1.4 % with a
+/// thousand accounts and to 1.9 % with a hundred thousand. The result of level 3 is a fifth larger, in 8 ms; that of
+/// level 9 is not smaller, in 33 ms.
 const WITNESS_LEVEL: i32 = 5;
 
-/// Base-2 logarithm of how far back a body refers, in bytes: 256 KiB, some seven chunks of a witness. Whoever decompresses keeps that
-/// much in memory, the server for each slow reader; a larger window saves nothing. (Clients take up to 8 MB: RFC 9659.)
+/// Base-2 logarithm of the zstd window, in bytes: 256 KiB, about seven chunks of a witness. Each decompression needs
+/// that much memory, in the server once for each slow reader, and a larger window saves no space. (Clients support up
+/// to 8 MB: RFC 9659.)
 const WINDOW_LOG: u32 = 18;
 
 /// One zstd frame.
 #[derive(Debug)]
 pub(crate) struct Compressed {
     pub frame: Vec<u8>,
-    /// Length of the content in bytes.
+    /// Length of the content, in bytes.
     pub raw_len: u64,
 }
 
-/// A body under way: takes its bytes and keeps them compressed.
+/// A blob that is being written, compressed in memory.
 pub struct BlobWriter {
     encoder: zstd::stream::Encoder<'static, Vec<u8>>,
     raw_len: u64,
 }
 
 impl BlobWriter {
-    /// `raw_len`: the length of the body in bytes, if it is known.
+    /// Begins a blob. `raw_len` is its length in bytes, if known.
     pub(crate) fn new(kind: BlobKind, raw_len: Option<u64>) -> io::Result<Self> {
         let level = if kind == BlobKind::Witness { WITNESS_LEVEL } else { LEVEL };
         let mut encoder = zstd::stream::Encoder::new(Vec::new(), level)?;
@@ -46,14 +48,14 @@ impl BlobWriter {
         Ok(Compressed { frame: self.encoder.finish()?, raw_len: self.raw_len })
     }
 
-    /// Compresses a body that is there as a whole.
+    /// Compresses a whole blob.
     pub(crate) fn compress(kind: BlobKind, bytes: &[u8]) -> Result<Compressed, StoreError> {
         let compress = || {
             let mut writer = Self::new(kind, Some(bytes.len() as u64))?;
             writer.write_all(bytes)?;
             writer.finish()
         };
-        compress().map_err(StoreError::io("compressing a body"))
+        compress().map_err(StoreError::io("compressing a blob"))
     }
 }
 
@@ -65,7 +67,7 @@ impl Write for BlobWriter {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // A flush would end a block of the frame early, which costs space.
+        // A flush of the encoder would end a block of the frame early, which costs space.
         Ok(())
     }
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use crate::domain::AggregatedAction;
-use crate::domain::job::{JobStatus, JobType};
+use crate::domain::job::JobStatus;
 use crate::store::testing::*;
 use crate::store::*;
 use crate::testing::on_small_disk;
 
-/// What a kill at this moment leaves behind: the files as the system has them.
+/// Copies the files as a kill at this moment would leave them.
 fn killed(dir: &Path) -> tempfile::TempDir {
     fn copy(from: &Path, to: &Path) {
         fs::create_dir_all(to).unwrap();
@@ -18,7 +18,7 @@ fn killed(dir: &Path) -> tempfile::TempDir {
             let target = to.join(entry.file_name());
             match entry.file_type().unwrap().is_dir() {
                 true => copy(&entry.path(), &target),
-                // A file that vanishes meanwhile was on its way out.
+                // A file that vanishes meanwhile was being removed.
                 false => drop(fs::copy(entry.path(), target)),
             }
         }
@@ -29,7 +29,7 @@ fn killed(dir: &Path) -> tempfile::TempDir {
 }
 
 #[test]
-fn what_is_acknowledged_is_there_after_a_kill() {
+fn what_is_acknowledged_survives_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     put_genesis(&store);
@@ -63,7 +63,7 @@ fn what_is_acknowledged_is_there_after_a_kill() {
     assert_eq!(after.check_everything().unwrap(), Vec::<String>::new());
 }
 
-/// Does it, and once more if it fails.
+/// Runs an operation, and repeats it once if it fails.
 fn retried<T, E: std::fmt::Debug>(run: impl Fn() -> Result<T, E>) -> T {
     run().or_else(|_| run()).unwrap()
 }
@@ -74,14 +74,14 @@ fn published(store: &Store) {
     let proof = NewProof { job_id: job.id, first: job.first, last: job.last, json: &json };
     retried(|| {
         match store.queue().publish(job.job_type, proof).map(drop) {
-            // The first try had stored it, only its sync failed.
+            // The first attempt stored it, and only its sync failed.
             Err(PublishError::Duplicate { .. }) => Ok(()),
             other => other,
         }
     });
 }
 
-/// Whichever write fails, repeating the operation is all it takes.
+/// If any write fails, repeating the operation is enough.
 #[test]
 fn any_write_can_fail_once() {
     for fault in 1.. {
@@ -125,10 +125,10 @@ fn any_write_can_fail_once() {
 
 #[test]
 #[ignore = "needs mount namespaces"]
-fn a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on() {
-    let name = "a_full_disk_loses_nothing_and_space_is_all_it_takes_to_go_on";
+fn a_full_disk_loses_nothing_and_writes_resume_when_there_is_space() {
+    let name = "a_full_disk_loses_nothing_and_writes_resume_when_there_is_space";
     let Some(parent) = on_small_disk(module_path!(), name, 24) else { return };
-    // First the bodies meet the full disk, then the index, which has no bodies to write.
+    // In the first round a blob file does not fit, in the second round, without blob files, the kv.
     for blobs in [true, false] {
         let dir = parent.join(format!("data-{blobs}"));
         let store = open(&dir);

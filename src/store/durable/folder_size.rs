@@ -1,4 +1,4 @@
-//! Sizes of the parts of the data folder.
+//! The size of the data folder.
 
 use std::fs;
 use std::io;
@@ -9,31 +9,31 @@ use crate::store::error::StoreError;
 /// Sizes of the parts of the data folder, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreBytes {
-    /// Small records.
+    /// The kv, in the folder `index`.
     pub index: u64,
-    /// Large bodies.
+    /// Blob files.
     pub blobs: u64,
-    /// What cannot be made again, once more.
+    /// The journal.
     pub journal: u64,
 }
 
 impl StoreBytes {
-    /// Adds up the sizes of all files of a data folder, one by one: not for every request.
+    /// Adds up the sizes of all files of a data folder. Too slow for every request: it reads the metadata of each file.
     ///
     /// # Errors
-    /// When a folder cannot be read.
+    /// If a folder cannot be read.
     pub fn of(dir: &Path) -> Result<Self, StoreError> {
         let of = |part| size(&dir.join(part)).map_err(StoreError::io("measuring the data folder"));
         Ok(Self { index: of("index")?, blobs: of("blobs")?, journal: of("journal")? })
     }
 
-    /// All parts together.
+    /// Returns the sum.
     pub fn total(self) -> u64 {
         self.index.saturating_add(self.blobs).saturating_add(self.journal)
     }
 }
 
-/// What is removed meanwhile counts as nothing, as does a folder that is not there.
+/// Returns the size of the files below a folder. Files that are removed meanwhile count as 0, as does a missing folder.
 fn size(path: &Path) -> io::Result<u64> {
     let entries = match fs::read_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),

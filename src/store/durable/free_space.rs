@@ -1,8 +1,9 @@
-//! How much space is left, and whether that is enough to begin something new.
+//! The floor of free space: where 507 (insufficient storage) is decided.
 //!
-//! Below a floor of free bytes the server takes in and hands out nothing more: no genesis, block or aggregated operation, no lease, no
-//! witness. Proofs, heartbeats and releases still land; that is what the rest is kept for, since a prover that is turned away drops
-//! its proof. It goes on by itself once there is a sixteenth more than the floor, so that it does not waver.
+//! If less than the floor is free, everything that begins something fails with [`StoreError::InsufficientStorage`], which
+//! the server answers with 507: genesis, blocks, aggregated operations, claims of jobs, and witnesses. Proofs, heartbeats
+//! and releases are still accepted. The space below the floor is reserved for them, because a prover that is refused
+//! drops its proof. Normal operation resumes when a sixteenth more than the floor is free, so that it does not flap.
 
 use std::fmt::Debug;
 use std::io;
@@ -12,19 +13,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::error::StoreError;
 
-/// The system is asked no more often, in milliseconds.
-const LOOK_INTERVAL_MS: u64 = 1_000;
+/// Shortest time between two queries of the free space, in milliseconds.
+const QUERY_INTERVAL_MS: u64 = 1_000;
 
-/// Tells how much space is left.
+/// A source of the amount of free space.
 pub trait SpaceProbe: Debug + Send + Sync {
-    /// Bytes that this process may still write to the file system of a folder.
+    /// Returns the number of bytes that this process may write to the file system of a folder.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// If the system fails to report it.
     fn free_bytes(&self, folder: &Path) -> io::Result<u64>;
 }
 
-/// Asks the system (`statvfs`). Quotas are not part of its answer.
+/// The free space by the system (`statvfs`), without regard to quotas.
 #[derive(Debug)]
 pub struct SystemSpace;
 
@@ -35,17 +36,17 @@ impl SpaceProbe for SystemSpace {
     }
 }
 
-/// Says what it was told, for tests.
+/// Free space that tests set.
 #[derive(Debug)]
 pub struct ManualSpace(AtomicU64);
 
 impl ManualSpace {
-    /// So many bytes are free.
+    /// Begins with the given number of free bytes.
     pub fn new(free_bytes: u64) -> Self {
         Self(AtomicU64::new(free_bytes))
     }
 
-    /// From now on so many bytes are free.
+    /// Sets the number of free bytes.
     pub fn set(&self, free_bytes: u64) {
         self.0.store(free_bytes, Ordering::SeqCst);
     }
@@ -57,20 +58,22 @@ impl SpaceProbe for ManualSpace {
     }
 }
 
-/// What was found when the space was looked at last.
+/// The free space at the last query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SpaceState {
-    /// Bytes free in the file system of the data folder; `None` when the system does not tell.
+    /// Free bytes in the file system of the data folder; `None` if the system failed to report them.
     pub free_bytes: Option<u64>,
-    /// The floor, in bytes; 0 for none.
+    /// The floor, in bytes; 0 disables it.
     pub min_free_bytes: u64,
-    /// Whether nothing new is begun.
+    /// Set if less than the floor is free: nothing new begins.
     pub low: bool,
 }
 
 impl SpaceState {
+    /// Checks that something new may begin.
+    ///
     /// # Errors
-    /// [`StoreError::InsufficientStorage`] when nothing new is to begin.
+    /// [`StoreError::InsufficientStorage`] if less than the floor is free.
     pub fn check(&self) -> Result<(), StoreError> {
         match self {
             Self { low: true, free_bytes, min_free_bytes } => {
@@ -82,7 +85,7 @@ impl SpaceState {
     }
 }
 
-/// The space of one folder.
+/// The free space of one folder.
 #[derive(Debug)]
 pub(crate) struct Space {
     folder: PathBuf,
@@ -93,7 +96,7 @@ pub(crate) struct Space {
 #[derive(Debug)]
 struct Seen {
     state: SpaceState,
-    /// Monotonic time of the look.
+    /// Monotonic time of the last query, in milliseconds.
     at_ms: Option<u64>,
 }
 
@@ -103,10 +106,10 @@ impl Space {
         Self { folder: folder.into(), probe, seen: Mutex::new(Seen { state, at_ms: None }) }
     }
 
-    /// The state, looked at anew when the last look is a second old.
+    /// Returns the state. It is queried again if the last query is at least a second old.
     pub fn state(&self, now_ms: u64) -> SpaceState {
         let mut seen = self.lock();
-        if seen.at_ms.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= LOOK_INTERVAL_MS) {
+        if seen.at_ms.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= QUERY_INTERVAL_MS) {
             seen.at_ms = Some(now_ms);
             let found = self.probe.free_bytes(&self.folder);
             seen.state = judged(seen.state, found);
@@ -119,14 +122,14 @@ impl Space {
     }
 }
 
-/// The state after a look; says so when it has changed.
+/// Returns the state after a query, and logs a change.
 fn judged(before: SpaceState, found: io::Result<u64>) -> SpaceState {
     let SpaceState { min_free_bytes: floor, low: was_low, .. } = before;
     let free = match found {
         Ok(free) => free,
         Err(error) => {
             if before.free_bytes.is_some() {
-                tracing::warn!(%error, "the system does not tell how much space is left");
+                tracing::warn!(%error, "cannot query the free space");
             }
             return SpaceState { free_bytes: None, ..before };
         }
@@ -137,9 +140,11 @@ fn judged(before: SpaceState, found: io::Result<u64>) -> SpaceState {
         (false, true) => tracing::warn!(
             free,
             floor,
-            "space is short: no imports, hand-outs and witnesses until there is more; proofs are taken"
+            "less than min_free_bytes is free: imports, claims and witnesses wait until there is more, proofs are accepted"
         ),
-        (true, false) => tracing::info!(free, floor, "there is space again: everything goes on"),
+        (true, false) => {
+            tracing::info!(free, floor, "enough space is free again: imports, claims and witnesses resume")
+        }
         _ => {}
     }
     SpaceState { free_bytes: Some(free), min_free_bytes: floor, low }
@@ -154,21 +159,21 @@ mod tests {
     }
 
     #[test]
-    fn below_the_floor_is_low_until_there_is_a_little_more_than_the_floor() {
+    fn space_is_low_until_a_sixteenth_more_than_the_floor_is_free() {
         let probe = Arc::new(ManualSpace::new(1_600));
         let space = Space::new(Path::new("/"), probe.clone(), 1_600);
         let mut now = 0;
-        let mut look = |free| {
+        let mut query = |free| {
             probe.set(free);
-            now += LOOK_INTERVAL_MS;
+            now += QUERY_INTERVAL_MS;
             space.state(now).low
         };
-        let seen = [1_600, 1_599, 1_600, 1_699, 1_700, 1_600, 0, 5_000].map(&mut look);
+        let seen = [1_600, 1_599, 1_600, 1_699, 1_700, 1_600, 0, 5_000].map(&mut query);
         assert_eq!(seen, [false, true, true, true, false, false, true, false]);
     }
 
     #[test]
-    fn the_system_is_asked_once_a_second() {
+    fn the_system_is_queried_once_a_second() {
         let probe = Arc::new(ManualSpace::new(10));
         let space = Space::new(Path::new("/"), probe.clone(), 5);
         assert_eq!(free_and_low(space.state(50)), (Some(10), false));
@@ -187,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_that_does_not_tell_changes_nothing() {
+    fn a_failed_query_changes_nothing() {
         let low = SpaceState { free_bytes: Some(1), min_free_bytes: 5, low: true };
         let failed = || Err(io::Error::other("no answer"));
         assert_eq!(judged(low, failed()), SpaceState { free_bytes: None, ..low });
@@ -196,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_tells_of_a_real_folder() {
+    fn the_system_reports_a_real_folder() {
         let folder = tempfile::tempdir().unwrap();
         assert!(SystemSpace.free_bytes(folder.path()).unwrap() > 0);
         assert!(SystemSpace.free_bytes(&folder.path().join("missing")).is_err());

@@ -1,4 +1,4 @@
-//! Space: what is dropped is given back, and below the floor nothing new begins.
+//! Space: dropped data is given back, and below the floor nothing new begins.
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -8,22 +8,22 @@ use std::sync::Arc;
 use crate::clock::ManualClock;
 use crate::domain::AggregatedAction;
 use crate::domain::job::JobStatus;
-use crate::store::kv::batch::Table;
+use crate::store::kv::table::Table;
 use crate::store::testing::*;
 use crate::store::*;
 
-/// Blocks of a tenth.
+/// Number of blocks in a tenth of a test.
 const BLOCKS: u32 = 40;
-/// What sled's file grows by.
+/// Step in which sled's file grows, in bytes.
 const SEGMENT: u64 = 512 << 10;
-/// Blocks that are aggregated and verified together.
+/// Number of blocks that are aggregated and verified together.
 const RANGE: u32 = 10;
-/// Verified blocks whose witnesses and jobs are kept.
+/// Number of verified blocks whose witnesses and jobs are kept.
 const KEPT: u32 = 10;
-/// A witness as stored: it does not compress any more.
+/// Size of a witness, in bytes. It does not compress.
 const WITNESS_BYTES: usize = 60_000;
 
-/// Bytes on the disk, by the system's count.
+/// Returns the size on the disk, in bytes.
 fn taken(path: &Path) -> u64 {
     let meta = path.symlink_metadata().unwrap();
     let below = if meta.is_dir() {
@@ -34,8 +34,8 @@ fn taken(path: &Path) -> u64 {
     below + meta.blocks() * 512
 }
 
-/// Bytes of all keys and records.
-fn live_in_index(store: &Store) -> u64 {
+/// Returns the size of all keys and records, in bytes.
+fn live_in_kv(store: &Store) -> u64 {
     let of_table = |table: &Table| {
         let entries = store.core().kv.range_raw(*table, &[], &[0xff; 64], usize::MAX).unwrap();
         entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>()
@@ -51,7 +51,7 @@ fn with_large_witness(store: &Store, number: u32) {
     store.tree().commit_witness(commit).unwrap();
 }
 
-/// Takes the next job through heartbeats that are all recorded, a lease that ends, and a rejected proof, to its proof.
+/// Proves the next job, after heartbeats that are all recorded, an expired lease and a rejected proof.
 fn prove(store: &Store, clock: &ManualClock) {
     for attempt in 0..2 {
         let job = store.queue().claim("prover", Preference::default()).unwrap().unwrap();
@@ -76,7 +76,7 @@ fn prove(store: &Store, clock: &ManualClock) {
     publish_next(store);
 }
 
-/// Blocks from import to retention.
+/// Takes blocks from import to retention.
 fn grow(store: &Store, clock: &ManualClock, blocks: std::ops::RangeInclusive<u32>) {
     for number in blocks {
         put_block(store, number).unwrap();
@@ -94,13 +94,13 @@ fn grow(store: &Store, clock: &ManualClock, blocks: std::ops::RangeInclusive<u32
     }
 }
 
-/// The folder is in memory where that can be: thousands of syncs are not what this is about.
+/// Creates a folder in memory if possible: thousands of syncs would only take time.
 fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
-/// Everything is written, dropped and reverted ten times over: the same state must take the same space.
+/// Everything is written, dropped and reverted ten times. The same state must take the same space.
 #[test]
 fn the_same_state_takes_the_same_space_however_often_it_is_written() {
     let (dir, clock) = (folder(), clock());
@@ -114,10 +114,10 @@ fn the_same_state_takes_the_same_space_however_often_it_is_written() {
         folders.push(taken(dir.path()));
         indexes.push(taken(&dir.path().join("index")));
         println!(
-            "tenth {tenth}: {} in all, {} of it the index, {} live in it",
+            "tenth {tenth}: {} in total, {} of these in the kv, {} of these live",
             folders[tenth],
             indexes[tenth],
-            live_in_index(&store)
+            live_in_kv(&store)
         );
         store.revert(0).unwrap();
         if tenth == 5 {
@@ -126,13 +126,13 @@ fn the_same_state_takes_the_same_space_however_often_it_is_written() {
         }
     }
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
-    // A few segments of the index more or less, whenever it was cleaned last.
+    // A few segments of sled's file more or less, depending on when it was cleaned last.
     let most = |sizes: &[u64]| sizes.iter().copied().max().unwrap();
     assert!(most(&folders[5..]) <= most(&folders[..5]) + 2 * SEGMENT, "{folders:?}");
-    assert!(most(&indexes) <= 4 * live_in_index(&store) + 8 * SEGMENT, "{indexes:?}");
+    assert!(most(&indexes) <= 4 * live_in_kv(&store) + 8 * SEGMENT, "{indexes:?}");
 }
 
-/// A chain that goes on: beyond what is kept for ever, it takes no more space after ten times the retained volume.
+/// A chain of ten times the retained length takes no more space than what is kept for ever and what is retained.
 #[test]
 fn a_long_chain_takes_the_space_of_what_is_kept() {
     let (dir, clock) = (folder(), clock());
@@ -142,10 +142,10 @@ fn a_long_chain_takes_the_space_of_what_is_kept() {
     for tenth in 0..10 {
         grow(&store, &clock, tenth * BLOCKS + 1..=(tenth + 1) * BLOCKS);
         store.sync().unwrap();
-        let live = live_in_index(&store);
-        println!("tenth {tenth}: bodies {}, index {}, {live} live in it", taken(&blobs), taken(&index));
+        let live = live_in_kv(&store);
+        println!("tenth {tenth}: blobs {}, kv {}, {live} of these live", taken(&blobs), taken(&index));
         assert!(taken(&index) <= 4 * live + 8 * SEGMENT, "{} for {live}", taken(&index));
-        // One file a block is kept; witnesses, changes of accounts and tree, job data are of the last blocks.
+        // One file of each block is kept for ever; witnesses, change sets and job data only of the last blocks.
         let files = files(dir.path()) as u32;
         assert!(files <= (tenth + 1) * BLOCKS + 2 * KEPT + 2 * 20 + 8, "{files} files");
     }
@@ -187,13 +187,13 @@ fn below_the_floor_nothing_begins_and_everything_ends() {
     free(99);
     assert_eq!(store.space(), SpaceState { free_bytes: Some(99), min_free_bytes: 100, low: true });
     assert!(low(&put_block(&store, 3).unwrap_err()));
-    // What is there already is told as before.
+    // Repetitions of what is stored succeed.
     assert_eq!(put_block(&store, 2).unwrap(), PutOutcome::AlreadyThere);
     assert!(store.load_genesis(GENESIS_HASH, 1).unwrap().is_none());
     let action = AggregatedAction::CommitBlocks;
     assert!(low(&store.chain().put_aggregated_operation(action, 1, 1, [0; 32], b"{}").unwrap_err()));
     assert!(low(&store.queue().claim("other", Preference::default()).unwrap_err()));
-    // What a prover is at comes to its end.
+    // Claimed jobs can be finished.
     assert_eq!(store.queue().heartbeat("prover", first.id).unwrap(), HeartbeatOutcome::Renewed);
     store.queue().publish(crate::domain::job::JobType::Single, proof(first.id, 1, 1)).unwrap();
     assert_eq!(store.queue().release("prover").unwrap(), [second.id]);
@@ -211,7 +211,7 @@ fn below_the_floor_nothing_begins_and_everything_ends() {
 }
 
 #[test]
-fn a_genesis_stops_at_the_floor_and_goes_on_where_it_was() {
+fn a_genesis_stops_at_the_floor_and_resumes() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let space = Arc::new(ManualSpace::new(1_000));
     let options = StoreOptions { min_free_bytes: 100, space: space.clone(), ..options(&clock) };

@@ -1,50 +1,51 @@
-//! Group commit: many writers wait for one flush.
+//! Group commit: concurrent callers share one flush of kv and journal.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::metrics::Metrics;
-use crate::store::durable::blobs::{BlobRef, Blobs};
+use crate::store::durable::blob_ref::BlobRef;
+use crate::store::durable::blobs::Blobs;
 use crate::store::durable::journal::Journal;
 use crate::store::error::StoreError;
-use crate::store::kv::records::Kv;
+use crate::store::kv::handle::Kv;
 
-/// Lets one waiter flush for all that wait.
+/// Lets one of the waiting callers flush for all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Committer {
-    rounds: Mutex<Rounds>,
+    flushes: Mutex<Flushes>,
     finished: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Rounds {
-    /// Flushes begun.
+struct Flushes {
+    /// Number of flushes that have begun.
     begun: u64,
-    /// The last flush that ended well.
+    /// Number of the last flush that succeeded.
     durable: u64,
     running: bool,
-    /// Calls of `sync` so far.
+    /// Number of calls of `sync`.
     #[cfg(test)]
     waiting: u32,
-    /// Body files that go once the transaction that removed their owner is durable.
+    /// Blobs whose files are removed when the transaction that removed their owners is durable.
     unlink: Vec<BlobRef>,
 }
 
 impl Committer {
-    /// Body files to unlink after the next flush that begins from now on.
+    /// Removes the files of these blobs after the next flush that begins from now on.
     pub fn unlink_later(&self, blobs: Vec<BlobRef>) {
         if !blobs.is_empty() {
             self.lock().unlink.extend(blobs);
         }
     }
 
-    /// The transactions that released these files may not have reached the disk.
+    /// Keeps the files whose removal is due: the transactions that released them may be lost.
     pub fn forget_unlinks(&self) {
         self.lock().unlink.clear();
     }
 
-    /// Returns when everything applied before this call is on disk, in the index and in the journal: after a flush of both that
-    /// began after it.
+    /// Returns when everything that was applied before this call is durable in both kv and journal, that is, after a
+    /// flush that began later.
     pub fn sync(
         &self,
         kv: &Kv,
@@ -52,65 +53,52 @@ impl Committer {
         journal: Option<&Journal>,
         metrics: &Metrics,
     ) -> Result<(), StoreError> {
-        let mut rounds = self.lock();
+        let mut flushes = self.lock();
         #[cfg(test)]
         {
-            rounds.waiting += 1;
+            flushes.waiting += 1;
         }
-        let wanted = rounds.begun + 1;
-        while rounds.durable < wanted {
-            if rounds.running {
-                rounds = self.finished.wait(rounds).unwrap_or_else(PoisonError::into_inner);
+        let wanted = flushes.begun + 1;
+        while flushes.durable < wanted {
+            if flushes.running {
+                flushes = self.finished.wait(flushes).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            // Nobody is flushing: do it, for all who came until now.
-            rounds.running = true;
-            rounds.begun += 1;
-            let round = rounds.begun;
-            let unlink = std::mem::take(&mut rounds.unlink);
-            drop(rounds);
+            // No flush is running: this caller runs one for all that wait now.
+            flushes.running = true;
+            flushes.begun += 1;
+            let number = flushes.begun;
+            let unlink = std::mem::take(&mut flushes.unlink);
+            drop(flushes);
             let start = Instant::now();
             let result = flush(kv, journal);
             metrics.sync_seconds.observe(start.elapsed().as_secs_f64());
             if result.is_ok() {
                 remove_files(blobs, &unlink);
             }
-            rounds = self.lock();
-            rounds.running = false;
+            flushes = self.lock();
+            flushes.running = false;
             self.finished.notify_all();
             match result {
-                Ok(()) => rounds.durable = round,
-                // The files stay: whether their owners are gone is known at the next start, which sweeps.
+                Ok(()) => flushes.durable = number,
+                // The files stay. The next start knows which of them have no owner, and removes these.
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Rounds> {
-        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Flushes> {
+        self.flushes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Syncs index and journal at once: one after the other it would take twice as long.
+/// Syncs kv and journal at the same time.
 fn flush(kv: &Kv, journal: Option<&Journal>) -> Result<(), StoreError> {
     let Some(journal) = journal else { return kv.flush() };
     let round = journal.begin_sync();
-    let sync = || journal.sync(&round);
-    let (synced, flushed) = std::thread::scope(|scope| {
-        if round.is_empty() {
-            return (Ok(()), kv.flush());
-        }
-        match std::thread::Builder::new().spawn_scoped(scope, sync) {
-            Ok(thread) => {
-                let flushed = kv.flush();
-                (thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), flushed)
-            }
-            // No thread to be had: it takes longer.
-            Err(_) => (sync(), kv.flush()),
-        }
-    });
-    // A failed one leaves it open what is on disk, as a failed flush does.
+    let (synced, flushed) = journal.sync_while(&round, || kv.flush());
+    // If the sync failed, it is unknown what is durable, as after a failed flush.
     synced.inspect_err(|_| kv.close_to_writes())?;
     flushed?;
     journal.acknowledge(&round);
@@ -118,29 +106,30 @@ fn flush(kv: &Kv, journal: Option<&Journal>) -> Result<(), StoreError> {
 }
 
 fn remove_files(blobs: &Blobs, unlink: &[BlobRef]) {
-    unlink.iter().for_each(|body| blobs.unlink(body));
+    unlink.iter().for_each(|blob| blobs.unlink(blob));
     if !unlink.is_empty()
         && let Err(error) = blobs.sync_folder()
     {
-        tracing::warn!(%error, "cannot sync the folder of bodies");
+        tracing::warn!(%error, "cannot sync the folder of blobs");
     }
 }
 
 #[cfg(test)]
 impl Committer {
-    /// Flushes begun so far.
+    /// Returns the number of flushes that have begun.
     pub fn flushes(&self) -> u64 {
         self.lock().begun
     }
 
-    /// Lets no flush begin, as if one were under way.
+    /// Prevents flushes from beginning, as if one were running.
     pub fn hold(&self) {
-        let mut rounds = self.lock();
-        assert!(!rounds.running);
-        (rounds.running, rounds.waiting) = (true, 0);
+        let mut flushes = self.lock();
+        assert!(!flushes.running);
+        flushes.running = true;
+        flushes.waiting = 0;
     }
 
-    /// How many came to wait since then.
+    /// Returns the number of callers that wait since the hold began.
     pub fn waiting(&self) -> u32 {
         self.lock().waiting
     }

@@ -1,16 +1,19 @@
-//! The journal: what it holds is missed when the index loses it; torn, damaged, absent, longer than a segment.
+//! The journal: a kv that lost items is refused; journals that are torn, damaged, absent, or longer than a segment.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::domain::AggregatedAction;
-use crate::store::durable::blob_header::Header;
-use crate::store::durable::journal::{ACKNOWLEDGED, Journal, Reading, read_acknowledged};
-use crate::store::durable::journal_scan::{Item, form, scan, segments};
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::durable::blob_header::{HEADER, Header, RecordType};
+use crate::store::durable::journal::Journal;
+use crate::store::durable::journal_reading::{ACKNOWLEDGED, Reading, read_acknowledged};
+use crate::store::durable::journal_record::Item;
+use crate::store::durable::journal_segment::{scan, segments};
+use crate::store::kv::batch::Batch;
+use crate::store::kv::handle::Kv;
 use crate::store::kv::keys;
-use crate::store::kv::records::Kv;
+use crate::store::kv::table::Table;
 use crate::store::testing::*;
 use crate::store::*;
 
@@ -30,7 +33,7 @@ fn last_segment(dir: &Path) -> PathBuf {
     segments(&journal(dir)).unwrap().pop_last().unwrap().1
 }
 
-/// Removes a record behind the back of the store.
+/// Removes a record of the kv.
 fn forget(dir: &Path, table: Table, key: &[u8]) {
     let kv = Kv::open(&dir.join("index"), 4 << 20, 100).unwrap();
     let mut batch = Batch::new();
@@ -44,7 +47,7 @@ fn refused(dir: &Path) -> String {
 }
 
 #[test]
-fn what_the_index_has_lost_is_missed_at_the_next_start_and_its_file_stays() {
+fn what_the_kv_has_lost_is_missed_at_the_next_start_and_its_file_stays() {
     for (table, key, what) in [
         (Table::Blocks, keys::number(3).to_vec(), "block 3"),
         (Table::Proofs, keys::number(1).to_vec(), "proof of block 1"),
@@ -60,8 +63,8 @@ fn what_the_index_has_lost_is_missed_at_the_next_start_and_its_file_stays() {
         assert_eq!(files(dir.path()), before);
         let inspection = Inspection::open(dir.path(), options(&clock())).unwrap();
         let found = inspection.check().unwrap();
-        let of_it = |finding: &&Finding| finding.place == what && finding.severity == Severity::Damage;
-        assert_eq!(found.iter().filter(of_it).count(), 1, "{found:#?}");
+        let lost = |finding: &&Finding| finding.place == what && finding.severity == Severity::Damage;
+        assert_eq!(found.iter().filter(lost).count(), 1, "{found:#?}");
     }
 }
 
@@ -80,7 +83,7 @@ fn a_torn_end_is_cut_off() {
     }
 }
 
-/// Blocks 4 and 5, with the acknowledgement that was there before them: it is not synced. Gives where they begin.
+/// Imports blocks 4 and 5 and restores the older `acknowledged`, which is never synced. Returns the offset of block 4.
 fn two_more_blocks(dir: &Path) -> u64 {
     let acknowledged = journal(dir).join(ACKNOWLEDGED);
     let old = fs::read(&acknowledged).unwrap();
@@ -89,11 +92,11 @@ fn two_more_blocks(dir: &Path) -> u64 {
     put_block(&store, 5).unwrap();
     drop(store);
     fs::write(acknowledged, old).unwrap();
-    read_acknowledged(&journal(dir)).unwrap().unwrap().1
+    read_acknowledged(&journal(dir)).unwrap().unwrap().offset
 }
 
 #[test]
-fn what_a_power_failure_took_from_it_is_written_again() {
+fn what_a_power_failure_took_from_the_journal_is_appended_again() {
     for hole in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         filled(dir.path());
@@ -112,18 +115,18 @@ fn what_a_power_failure_took_from_it_is_written_again() {
             let items = Reading::of(&journal(dir.path())).unwrap().replay.items;
             assert!(items.keys().any(|item| item.label == BlobLabel::block(BlobKind::Block, number)));
         }
-        // Once is enough.
+        // The next start appends nothing.
         let len = fs::metadata(&path).unwrap().len();
         drop(open(dir.path()));
         assert_eq!(fs::metadata(last_segment(dir.path())).unwrap().len(), len);
-        // It is missed when the index loses it.
+        // A kv that loses it is refused.
         forget(dir.path(), Table::Blocks, &keys::number(5));
         assert!(refused(dir.path()).contains("block 5"));
     }
 }
 
 #[test]
-fn a_revert_counts_whatever_is_known_to_be_acknowledged() {
+fn a_revert_counts_even_after_the_acknowledged_place() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let acknowledged = journal(dir.path()).join(ACKNOWLEDGED);
@@ -136,7 +139,7 @@ fn a_revert_counts_whatever_is_known_to_be_acknowledged() {
 }
 
 #[test]
-fn damage_is_left_where_it_is_and_found() {
+fn damage_stays_and_is_found() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let path = last_segment(dir.path());
@@ -151,20 +154,20 @@ fn damage_is_left_where_it_is_and_found() {
     drop(store);
     assert_eq!(fs::read(&path).unwrap(), bytes);
     assert_ne!(last_segment(dir.path()), path);
-    // The new segment is as good as any.
+    // Records in the new segment count as any other.
     forget(dir.path(), Table::Blocks, &keys::number(4));
     assert!(refused(dir.path()).contains("block 4"));
 }
 
 #[test]
-fn what_nobody_was_told_of_is_withdrawn() {
+fn what_was_never_acknowledged_is_withdrawn() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let label = BlobLabel::block(BlobKind::Block, 4);
-    let body = BlobRef::Inline { frame: vec![7; 50], raw_len: 60 };
+    let blob = BlobRef::Inline { frame: vec![7; 50], raw_len: 60 };
     let (lone, _) = Journal::open(&journal(dir.path())).unwrap().unwrap();
     // A kill before the transaction.
-    let _ = lone.append(label, &body).unwrap();
+    let _ = lone.append(label, &blob).unwrap();
     drop(lone);
     let inspection = Inspection::open(dir.path(), options(&clock())).unwrap();
     let found = inspection.check().unwrap();
@@ -176,12 +179,12 @@ fn what_nobody_was_told_of_is_withdrawn() {
     put_block(&store, 4).unwrap();
     drop(store);
     let reading = Reading::of(&journal(dir.path())).unwrap();
-    assert!(reading.replay.gone.contains(&Item { label, hash: body.frame_hash() }));
+    assert!(reading.replay.gone.contains(&Item { label, hash: blob.frame_hash() }));
     assert_eq!(open(dir.path()).check_everything().unwrap(), Vec::<String>::new());
 }
 
 #[test]
-fn a_revert_is_in_it() {
+fn a_revert_is_recorded() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let store = open(dir.path());
@@ -198,12 +201,12 @@ fn a_revert_is_in_it() {
 }
 
 #[test]
-fn a_folder_without_one_gets_one() {
+fn a_folder_without_a_journal_gets_one() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let before = Reading::of(&journal(dir.path())).unwrap();
     fs::remove_dir_all(journal(dir.path())).unwrap();
-    // The rest of one that was interrupted.
+    // An interrupted creation left this.
     fs::create_dir(dir.path().join("journal.new")).unwrap();
     let store = open(dir.path());
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
@@ -227,7 +230,7 @@ fn segments_follow_each_other() {
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
     drop(store);
     let acknowledged = read_acknowledged(&journal(dir.path())).unwrap().unwrap();
-    assert_eq!(acknowledged.1, fs::metadata(last_segment(dir.path())).unwrap().len());
+    assert_eq!(acknowledged.offset, fs::metadata(last_segment(dir.path())).unwrap().len());
     let middle = segments(&journal(dir.path())).unwrap().remove(&2).unwrap();
     fs::remove_file(middle).unwrap();
     let found = open(dir.path()).check_everything().unwrap();
@@ -235,26 +238,26 @@ fn segments_follow_each_other() {
 }
 
 #[test]
-fn every_damaged_byte_is_noticed_and_the_entries_behind_it_are_read() {
+fn every_damaged_byte_is_noticed_and_the_records_after_it_are_read() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let path = last_segment(dir.path());
     let good = fs::read(&path).unwrap();
-    let entries = scan(1, &path).unwrap().entries.len();
-    assert!(entries >= 6);
+    let records = scan(1, &path).unwrap().records.len();
+    assert!(records >= 6);
     for at in (0..good.len()).step_by(7) {
         let mut bad = good.clone();
         bad[at] ^= 4;
         fs::write(&path, &bad).unwrap();
         let segment = scan(1, &path).unwrap();
-        let unsound = segment.entries.iter().filter(|entry| !entry.sound).count();
-        // The id of a body file is guarded by the hash in the file's name.
-        let of_a_file = segment.entries.iter().any(|entry| {
-            let content = entry.place.1 as usize + crate::store::durable::blob_header::HEADER;
-            entry.header.form == form::FILE && (content..content + 8).contains(&at)
+        let unsound = segment.records.iter().filter(|record| !record.sound).count();
+        // A wrong id of a blob file is noticed by the hash in the name of the file.
+        let of_a_file = segment.records.iter().any(|record| {
+            let content = record.place.offset as usize + HEADER;
+            record.header.record_type == RecordType::File && (content..content + 8).contains(&at)
         });
         assert!(of_a_file || unsound + segment.gaps.len() == 1, "byte {at}: {segment:?}");
-        assert!(segment.entries.len() >= entries - 1, "byte {at}");
+        assert!(segment.records.len() >= records - 1, "byte {at}");
     }
 }
 
@@ -262,20 +265,20 @@ fn every_damaged_byte_is_noticed_and_the_entries_behind_it_are_read() {
 fn the_bytes_are_frozen() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::create(&dir.path().join("journal"), |_| Ok(())).unwrap();
-    let body = BlobRef::File { id: 5, hash: [7; 32], len: 3, raw_len: 4 };
-    journal.append(BlobLabel::range(BlobKind::AggregatedOperation, 1, 2), &body).unwrap().done();
+    let blob = BlobRef::File { id: 5, hash: [7; 32], len: 3, raw_len: 4 };
+    journal.append(BlobLabel::range(BlobKind::AggregatedOperation, 1, 2), &blob).unwrap().applied();
     journal.append_revert(9).unwrap();
     let round = journal.begin_sync();
-    journal.sync(&round).unwrap();
+    journal.sync_while(&round, || ()).0.unwrap();
     journal.acknowledge(&round);
     let bytes = fs::read(dir.path().join("journal/000001.log")).unwrap();
     assert_eq!(bytes.len(), 72 + 8 + 72);
     let label = BlobLabel::range(BlobKind::AggregatedOperation, 1, 2);
-    let header = Header { label, form: 1, raw_len: 4, len: 3, hash: [7; 32] };
+    let header = Header { label, record_type: RecordType::File, raw_len: 4, len: 3, hash: [7; 32] };
     assert_eq!(bytes[..72], header.bytes());
     assert_eq!(bytes[72..80], 5u64.to_le_bytes());
     let label = BlobLabel::block(BlobKind::Block, 9);
-    let header = Header { label, form: 3, raw_len: 0, len: 0, hash: [0; 32] };
+    let header = Header { label, record_type: RecordType::Revert, raw_len: 0, len: 0, hash: [0; 32] };
     assert_eq!(bytes[80..], header.bytes());
     let acknowledged = fs::read(dir.path().join("journal").join(ACKNOWLEDGED)).unwrap();
     assert_eq!(hex::encode(&acknowledged[..12]), "010000009800000000000000");

@@ -1,19 +1,36 @@
-//! What makes writes durable: blobs, journal, group commit, folders and their locks, and the free-space floor.
+//! Durable writes: everything that decides what survives a crash or a power failure.
+//!
+//! | file | what it has |
+//! | --- | --- |
+//! | `blobs` | blob files: [`Blobs`](blobs::Blobs); `blob_header`, `blob_label`, `blob_ref`, `blob_reader`, `blob_writer` are their parts |
+//! | `journal` | [`Journal`](journal::Journal), the open journal; `journal_record`, `journal_segment`, `journal_replay`, `journal_reading` read it |
+//! | `group_commit` | one flush of kv and journal for all waiting callers |
+//! | `sync_thread` | the thread that syncs the journal during a flush |
+//! | `folder_lock` | one process for each data folder |
+//! | `folder_size` | the size of the data folder |
+//! | `free_space` | the floor of free space, below which requests fail with 507 |
+//!
+//! Each fsync and rename is a call of the module `fsync` of the crate.
 
 pub(crate) mod blob_header;
 pub(crate) mod blob_label;
 pub(crate) mod blob_reader;
+pub(crate) mod blob_ref;
 pub(crate) mod blob_writer;
 pub(crate) mod blobs;
 #[cfg(test)]
-pub(crate) mod disk_tests;
-pub(crate) mod folder;
+mod disk_tests;
+pub(crate) mod folder_lock;
 pub(crate) mod folder_size;
 pub(crate) mod free_space;
 #[cfg(test)]
-pub(crate) mod free_space_tests;
+mod free_space_tests;
 pub(crate) mod group_commit;
 pub(crate) mod journal;
-pub(crate) mod journal_scan;
+pub(crate) mod journal_reading;
+pub(crate) mod journal_record;
+pub(crate) mod journal_replay;
+pub(crate) mod journal_segment;
 #[cfg(test)]
-pub(crate) mod journal_tests;
+mod journal_tests;
+pub(crate) mod sync_thread;

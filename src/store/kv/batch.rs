@@ -1,63 +1,34 @@
-//! The tables of the index, and writes to them that happen together.
+//! Writes to the kv that are applied together.
 
 use serde::Serialize;
 
-use crate::store::durable::blobs::{BlobRef, PreparedBlob};
+use crate::store::durable::blob_ref::BlobRef;
+use crate::store::durable::blobs::PreparedBlob;
 use crate::store::error::StoreError;
 use crate::store::kv::codec;
 use crate::store::kv::keys;
+use crate::store::kv::table::Table;
 
-/// The largest transaction that was never lost by a power failure in experiments.
+/// Largest transaction, in bytes. In experiments with power failures, sled never lost a part of one of this size.
 pub(crate) const MAX_BATCH_BYTES: usize = 200_000;
 
-macro_rules! tables {
-    ($($variant:ident = $name:literal),* $(,)?) => {
-        /// A table of the index; the module `store` says what each holds.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub(crate) enum Table { $($variant),* }
-
-        impl Table {
-            pub const ALL: &[Table] = &[$(Table::$variant),*];
-
-            pub fn name(self) -> &'static str {
-                match self { $(Table::$variant => $name),* }
-            }
-        }
-    };
-}
-
-tables! {
-    Meta = "meta",
-    Blobs = "bodies",
-    Blocks = "blocks",
-    Quarantine = "quarantine",
-    Accounts = "accounts",
-    AccountUpdates = "account_updates",
-    AccountTree = "account_tree",
-    TreeUpdates = "tree_updates",
-    Witnesses = "witnesses",
-    Jobs = "jobs",
-    JobIndex = "job_index",
-    Proofs = "proofs",
-    AggregatedProofs = "aggregated_proofs",
-    AggregatedOperations = "aggregated_operations",
-    Rejected = "rejected",
-}
-
-/// A new value, or with `None` the removal of an entry.
+/// The write of one entry.
 #[derive(Debug)]
 pub(crate) struct Write {
     pub table: Table,
     pub key: Vec<u8>,
+    /// The new value; `None` removes the entry.
     pub sealed: Option<Vec<u8>>,
 }
 
-/// Writes that happen together or not at all.
+/// Writes that are applied together or not at all.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     writes: Vec<Write>,
     bytes: usize,
+    /// Blobs to which these writes add a reference.
     adopted: Vec<PreparedBlob>,
+    /// Blobs whose only reference these writes remove.
     released: Vec<BlobRef>,
 }
 
@@ -85,35 +56,36 @@ impl Batch {
         self.writes.push(Write { table, key: key.to_vec(), sealed });
     }
 
-    /// Makes this batch the owner of a body; the reference goes into a record of the same batch.
+    /// Registers a blob and returns the reference for a record of this batch.
     pub fn adopt(&mut self, prepared: PreparedBlob) -> BlobRef {
-        let body = prepared.body().clone();
-        if let BlobRef::File { id, .. } = body {
-            self.put_raw(Table::Blobs, &keys::body(id), &[]);
+        let blob = prepared.body().clone();
+        if let BlobRef::File { id, .. } = blob {
+            self.put_raw(Table::Blobs, &keys::blob(id), &[]);
         }
         self.adopted.push(prepared);
-        body
+        blob
     }
 
-    /// Gives up a body whose record this batch removes.
-    pub fn release(&mut self, body: BlobRef) {
-        if let BlobRef::File { id, .. } = body {
-            self.remove(Table::Blobs, &keys::body(id));
-            self.released.push(body);
+    /// Unregisters the blob of a record that this batch removes.
+    pub fn release(&mut self, blob: BlobRef) {
+        if let BlobRef::File { id, .. } = blob {
+            self.remove(Table::Blobs, &keys::blob(id));
+            self.released.push(blob);
         }
     }
 
-    /// The writes until now.
+    /// Returns the writes.
     pub fn writes(&self) -> &[Write] {
         &self.writes
     }
 
-    /// Size of keys and values in bytes.
+    /// Returns the size of keys and values, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The writes, the bodies that have an owner once they are done, and the bodies that have none once they are durable.
+    /// Returns the writes, the blobs that have an owner once these are applied, and the blobs that have none once these
+    /// are durable.
     pub fn into_parts(self) -> (Vec<Write>, Vec<PreparedBlob>, Vec<BlobRef>) {
         (self.writes, self.adopted, self.released)
     }

@@ -1,7 +1,7 @@
-//! How a record becomes the bytes of an index entry: `format (1 byte) ‖ payload ‖ crc32 (4 bytes, little-endian)`.
+//! The bytes of a record in the kv: `format (1 byte) ‖ payload ‖ crc32 (4 bytes, little-endian)`.
 //!
-//! The payload is bincode of a frozen struct, or the raw bytes of an entry that only its owner understands. The
-//! structs never change: a new shape is a new struct and a new format byte, and the old one stays readable.
+//! The payload is a frozen struct in bincode, or raw bytes with a meaning of their own, as in `account_tree`. The
+//! structs never change: a new layout is a new struct with a new format byte, and the old one stays readable.
 
 use bincode::Options;
 use serde::Serialize;
@@ -11,12 +11,13 @@ use crate::store::error::StoreError;
 
 /// The only format so far.
 const FORMAT: u8 = 1;
-/// No record is nearly as large; a damaged length must not make us allocate.
+/// Largest payload of a record, in bytes. All are far smaller; it bounds allocations for a damaged length.
 const MAX_RECORD: u64 = 64 * 1024;
-/// Blobs are checked by their hash before they are decoded; the limit only bounds a mistake of our own.
-const MAX_BODY: u64 = 1 << 32;
+/// Largest struct in a blob, in bytes. Blobs are checked against their hash before they are decoded, so this
+/// bounds bugs only.
+const MAX_BLOB: u64 = 1 << 32;
 
-/// A record as bytes.
+/// Encodes a record.
 pub(crate) fn seal<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     let payload = bincode::DefaultOptions::new()
         .with_limit(MAX_RECORD)
@@ -25,7 +26,7 @@ pub(crate) fn seal<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     Ok(seal_raw(&payload))
 }
 
-/// Opaque bytes with format and checksum.
+/// Adds format and checksum to a payload.
 pub(crate) fn seal_raw(payload: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(payload.len() + 5);
     sealed.push(FORMAT);
@@ -35,16 +36,20 @@ pub(crate) fn seal_raw(payload: &[u8]) -> Vec<u8> {
     sealed
 }
 
-/// A record from its bytes; `what` names it in the error.
+/// Decodes a record; `what` names its table in the error.
 pub(crate) fn open<T: DeserializeOwned>(what: &str, sealed: &[u8]) -> Result<T, StoreError> {
-    let payload = open_raw(what, sealed)?;
+    open_payload(what, open_raw(what, sealed)?)
+}
+
+/// Decodes the payload of a record.
+pub(crate) fn open_payload<T: DeserializeOwned>(what: &str, payload: &[u8]) -> Result<T, StoreError> {
     bincode::DefaultOptions::new()
         .with_limit(MAX_RECORD)
         .deserialize(payload)
         .map_err(|error| StoreError::corrupt(format!("a record of `{what}` does not decode ({error})")))
 }
 
-/// Opaque bytes without format and checksum.
+/// Checks format and checksum, and returns the payload.
 pub(crate) fn open_raw<'a>(what: &str, sealed: &'a [u8]) -> Result<&'a [u8], StoreError> {
     let (rest, crc) = sealed
         .split_last_chunk::<4>()
@@ -59,18 +64,26 @@ pub(crate) fn open_raw<'a>(what: &str, sealed: &'a [u8]) -> Result<&'a [u8], Sto
     }
 }
 
-/// A body's struct as bytes; the body carries its own checksum.
+/// Checks format and checksum, and removes them in place.
+pub(crate) fn unseal(what: &str, mut sealed: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let payload = open_raw(what, &sealed)?.len();
+    sealed.drain(..1);
+    sealed.truncate(payload);
+    Ok(sealed)
+}
+
+/// Encodes a struct for a blob, which has its own checksum.
 pub(crate) fn body_bytes<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>, StoreError> {
     bincode::DefaultOptions::new()
-        .with_limit(MAX_BODY)
+        .with_limit(MAX_BLOB)
         .serialize(value)
         .map_err(|_| StoreError::TooLarge { what: what.into() })
 }
 
-/// The inverse of [`body_bytes`].
+/// Decodes what [`body_bytes`] encoded.
 pub(crate) fn from_body_bytes<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
     bincode::DefaultOptions::new()
-        .with_limit(MAX_BODY)
+        .with_limit(MAX_BLOB)
         .deserialize(bytes)
         .map_err(|error| StoreError::corrupt(format!("{what} does not decode ({error})")))
 }

@@ -1,4 +1,4 @@
-//! Every key of every table. Integers are big-endian, so that the order of the keys is the order of the numbers.
+//! The keys of all tables. Integers are big-endian, so that keys are ordered as their numbers.
 
 /// Parameters of the folder, heads and counters.
 pub(crate) mod meta {
@@ -8,83 +8,83 @@ pub(crate) mod meta {
     pub const GENESIS: &[u8] = b"genesis";
     /// Present while genesis is being loaded.
     pub const GENESIS_LOADING: &[u8] = b"genesis_loading";
-    /// Present with the one above: which genesis, and how far it is loaded.
+    /// Present while genesis is being loaded: which genesis it is, and its progress.
     pub const GENESIS_PROGRESS: &[u8] = b"genesis_progress";
     /// The last imported block.
     pub const HEAD: &[u8] = b"head";
     /// The last block whose account changes are in `accounts`.
     pub const ACCOUNTS_APPLIED: &[u8] = b"accounts_applied";
-    /// The last block whose tree change is recorded.
+    /// The last block whose change of the tree is recorded.
     pub const TREE_HEAD: &[u8] = b"tree_head";
-    /// The last block whose tree change is in `account_tree`.
+    /// The last block whose change of the tree is in `account_tree`.
     pub const TREE_APPLIED: &[u8] = b"tree_applied";
-    /// Present while a revert is under way: the block it goes to.
+    /// Present while a revert is in progress: the last block that stays.
     pub const REVERT_TO: &[u8] = b"revert_to";
     /// The id of the next job.
     pub const NEXT_JOB: &[u8] = b"next_job";
-    /// Jobs by status.
+    /// Number of jobs by status.
     pub const JOB_COUNTS: &[u8] = b"job_counts";
-    /// Where the journal ended at the last transaction about an entry of it: segment and offset.
+    /// Segment and offset at which the journal ended when the last journalled transaction was applied.
     pub const JOURNAL_END: &[u8] = b"journal_end";
     /// The number of the next rejected proof.
     pub const NEXT_REJECTED: &[u8] = b"next_rejected";
 }
 
-/// Table `job_index`: one letter for each index, then what it is ordered by, then the job's id.
+/// Keys of `job_index`: the letter of an index, then what it is ordered by, then the job's id.
 pub(crate) mod index {
     use crate::domain::job::{JobStatus, JobType};
 
-    /// Idle jobs of a type, by id.
+    /// Returns the key of an idle job in the index by type.
     pub fn idle(job_type: JobType, id: u32) -> Vec<u8> {
         key(b'i', job_type.priority(), &[id])
     }
 
-    /// Idle jobs of a type and block size, by id.
+    /// Returns the key of an idle job in the index by type and block size.
     pub fn idle_of_size(job_type: JobType, chunks: u32, id: u32) -> Vec<u8> {
         key(b'z', job_type.priority(), &[chunks, id])
     }
 
-    /// Jobs that wait after a lease of theirs ended, by id.
+    /// Returns the key of an idle job that is in backoff after its lease expired.
     pub fn waiting(id: u32) -> Vec<u8> {
         key(b'w', 0, &[id])
     }
 
-    /// The end of the jobs that wait.
+    /// Returns the end of the jobs in backoff.
     pub fn after_waiting() -> Vec<u8> {
         key(b'w', 1, &[])
     }
 
-    /// Jobs of a status, by id.
+    /// Returns the key of a job in the index by status.
     pub fn status(status: JobStatus, id: u32) -> Vec<u8> {
         key(b's', status as u8, &[id])
     }
 
-    /// The end of the jobs of a status.
+    /// Returns the end of the jobs of a status.
     pub fn after_status(status: JobStatus) -> Vec<u8> {
         key(b's', status as u8 + 1, &[])
     }
 
-    /// Jobs of a type, by last block, then first.
+    /// Returns the key of a job in the index by type, last block and first block.
     pub fn range(job_type: JobType, first: u32, last: u32, id: u32) -> Vec<u8> {
         key(b'r', job_type.priority(), &[last, first, id])
     }
 
-    /// The start of the jobs of a type by last block.
+    /// Returns the start of the jobs of a type in the index by last block.
     pub fn ranges(job_type: JobType) -> Vec<u8> {
         key(b'r', job_type.priority(), &[])
     }
 
-    /// The start of the jobs of a type that end after a block.
+    /// Returns the start of the jobs of a type that end after a block.
     pub fn ranges_after(job_type: JobType, block: u32) -> Vec<u8> {
         key(b'r', job_type.priority(), &[block, u32::MAX, u32::MAX])
     }
 
-    /// The end of the jobs of a type by last block.
+    /// Returns the end of the jobs of a type in the index by last block.
     pub fn after_ranges(job_type: JobType) -> Vec<u8> {
         key(b'r', job_type.priority() + 1, &[])
     }
 
-    /// The last block in a key of [`range`].
+    /// Returns the last block in a key of [`range`].
     pub fn range_last(key: &[u8]) -> Option<u32> {
         key.get(2..6)?.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))
     }
@@ -95,38 +95,38 @@ pub(crate) mod index {
     }
 }
 
-/// Aggregated operations of an action, by last block.
+/// Returns the key of an aggregated operation: its action, then its last block.
 pub(crate) fn operation(action: u8, last: u32) -> [u8; 5] {
     let [a, b, c, d] = last.to_be_bytes();
     [action, a, b, c, d]
 }
 
-/// Block number, account id, job id: four bytes.
+/// Returns the key of a block, account, job or rejected proof: its number in four bytes.
 pub(crate) fn number(n: u32) -> [u8; 4] {
     n.to_be_bytes()
 }
 
-/// Body file id: eight bytes.
-pub(crate) fn body(id: u64) -> [u8; 8] {
+/// Returns the key of a blob: the id of its file in eight bytes.
+pub(crate) fn blob(id: u64) -> [u8; 8] {
     id.to_be_bytes()
 }
 
-/// A balance: account id, token id. It follows the account's own four-byte key.
+/// Returns the key of a balance: account id, then token id. It follows the key of the account itself.
 pub(crate) fn balance(account: u32, token: u32) -> [u8; 8] {
     pair(account, token)
 }
 
-/// An aggregated proof: the last block, then the first, so that a revert finds what it touches.
+/// Returns the key of an aggregated proof: its last block, then its first, so that a revert removes one range.
 pub(crate) fn range(first: u32, last: u32) -> [u8; 8] {
     pair(last, first)
 }
 
-/// The last four bytes of a key.
+/// Returns the number in the last four bytes of a key.
 pub(crate) fn tail_number(key: &[u8]) -> Option<u32> {
     key.last_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))
 }
 
-/// The first four bytes of a key.
+/// Returns the number in the first four bytes of a key.
 pub(crate) fn head_number(key: &[u8]) -> Option<u32> {
     key.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))
 }

@@ -1,7 +1,7 @@
-//! One opening of sled. All of sled is used here and nowhere else.
+//! One opening of sled, the only module that uses it.
 //!
-//! Three things are kept away from the rest: sled is not durable before its own file is fsynced, it makes some of its files without
-//! syncing them or their names ([`index_snapshot`]), and it can panic on damaged ones.
+//! It hides three properties of sled: a flush is not durable before sled's file is fsynced, sled creates some
+//! files without syncing them or their names (see [`sled_snapshot`]), and it may panic on damaged files.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -13,33 +13,34 @@ use std::time::Duration;
 
 use sled::Transactional;
 
-use crate::store::durable::folder;
+use crate::fsync;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Table, Write};
+use crate::store::kv::batch::Write;
 use crate::store::kv::sled_snapshot;
+use crate::store::kv::table::Table;
 use crate::tree::source::Entry;
 
-/// The open index: tables of sealed entries.
+/// Open tables of sealed entries.
 pub(crate) struct SledDb {
     sled: sled::Db,
     tables: Vec<sled::Tree>,
-    /// Our own handle of sled's file: `flush` alone does not survive a power failure.
+    /// sled's file, for the fsync that `flush` leaves out.
     file: File,
 }
 
 impl SledDb {
-    /// Opens the index in `dir`; creates it if there is none.
+    /// Opens the database in `dir`, and creates it if it is absent.
     pub fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
         if !dir.exists() {
             create(dir, cache_bytes)?;
         }
         wait_until_free(&dir.join("db"))?;
-        let kept = sled_snapshot::keep(dir).map_err(StoreError::io("keeping the snapshot of the index"))?;
+        let kept = sled_snapshot::keep(dir).map_err(StoreError::io("keeping sled's snapshot"))?;
         guard(|| {
             let sled = config(dir, cache_bytes).flush_every_ms(Some(flush_every_ms)).open()?;
             let tables = open_tables(&sled)?;
-            let file = File::open(dir.join("db")).map_err(StoreError::io("opening the index"))?;
-            kept.release(dir).map_err(StoreError::io("syncing the folder of the index"))?;
+            let file = File::open(dir.join("db")).map_err(StoreError::io("opening the kv"))?;
+            kept.release(dir).map_err(StoreError::io("syncing the folder of the kv"))?;
             Ok(Self { sled, tables, file })
         })
     }
@@ -54,7 +55,7 @@ impl SledDb {
         guard(|| Ok(tree.get(key)?.map(|sealed| sealed.to_vec())))
     }
 
-    /// Up to `limit` entries of `from..to`, from the front or from the back.
+    /// Returns up to `limit` entries of `from..to`: the first ones ascending or, if `back`, the last ones descending.
     pub fn range(
         &self,
         table: Table,
@@ -79,7 +80,7 @@ impl SledDb {
         })
     }
 
-    /// Does all writes or none.
+    /// Applies all writes or none.
     pub fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
         let order: Vec<Table> =
             writes.iter().map(|write| write.table).collect::<BTreeSet<_>>().into_iter().collect();
@@ -120,18 +121,25 @@ impl SledDb {
     pub fn flush(&self) -> Result<(), StoreError> {
         guard(|| {
             self.sled.flush()?;
-            self.file.sync_all().map_err(StoreError::io("syncing the index"))
+            fsync::sync_file(&self.file).map_err(StoreError::io("syncing the kv"))
         })
     }
 }
 
-/// Makes sled's file durable and waits for its lock. Threads of an index that this process has just closed may keep it for a moment. Nobody else can: the
-/// caller holds the lock of the data folder.
-pub(crate) fn wait_until_free(db: &Path) -> Result<(), StoreError> {
-    let failed = || StoreError::io("opening the index");
+/// Waits until the kv of a data folder is closed. sled's threads may close it a moment after the store is dropped.
+pub fn wait_until_closed(dir: &Path) -> Result<(), StoreError> {
+    let db = dir.join("index").join("db");
+    if db.exists() { wait_until_free(&db) } else { Ok(()) }
+}
+
+/// Makes sled's file durable and waits for its lock. Only threads of a kv that this process has just closed can
+/// hold it: the caller has the lock of the data folder.
+fn wait_until_free(db: &Path) -> Result<(), StoreError> {
+    let failed = || StoreError::io("opening the kv");
     let file = File::open(db).map_err(failed())?;
-    // What a process left that was killed before its sync is shown from now on, and a snapshot is made of it: it has to stay.
-    file.sync_all().map_err(failed())?;
+    // A process that was killed before its sync may have left writes. From now on they are read, and sled's next
+    // snapshot depends on them, so they have to be durable.
+    fsync::sync_file(&file).map_err(failed())?;
     for _ in 0..500 {
         match file.try_lock() {
             Ok(()) => return file.unlock().map_err(failed()),
@@ -150,9 +158,10 @@ fn open_tables(sled: &sled::Db) -> Result<Vec<sled::Tree>, StoreError> {
     Table::ALL.iter().map(|table| Ok(sled.open_tree(table.name())?)).collect()
 }
 
-/// sled does not sync what it creates: make it under another name, sync it, then rename.
+/// Creates the database. sled does not sync what it creates, so this happens under another name, and the rename
+/// comes after the sync.
 fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
-    let failed = || StoreError::io("creating the index");
+    let failed = || StoreError::io("creating the kv");
     let temporary = dir.with_extension("new");
     if temporary.exists() {
         fs::remove_dir_all(&temporary).map_err(failed())?;
@@ -164,19 +173,18 @@ fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
         Ok(())
     })?;
     for name in ["conf", "db"] {
-        File::open(temporary.join(name)).and_then(|file| file.sync_all()).map_err(failed())?;
+        fsync::sync_path(&temporary.join(name)).map_err(failed())?;
     }
-    folder::sync(&temporary).map_err(failed())?;
-    fs::rename(&temporary, dir).map_err(failed())?;
-    dir.parent().map_or(Ok(()), folder::sync).map_err(failed())
+    fsync::sync_folder(&temporary).map_err(failed())?;
+    fsync::rename_durably(&temporary, dir).map_err(failed())
 }
 
 thread_local! {
-    /// Whether this thread is inside of sled.
+    /// True while this thread runs sled's code.
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Panics inside of sled, and of its own threads, become errors; the usual message on standard error would be noise.
+/// Installs a panic hook that does not print panics of sled: they become errors.
 fn quiet_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -185,7 +193,7 @@ fn quiet_panics() {
             let of_sled = |name: &str| name.starts_with("sled-") || name.starts_with("log flusher");
             if GUARDED.get() || std::thread::current().name().is_some_and(of_sled) {
                 let place = info.location().map(ToString::to_string);
-                tracing::debug!(place, "sled gave up on the index");
+                tracing::debug!(place, "sled panicked");
             } else {
                 usual(info);
             }
@@ -193,7 +201,7 @@ fn quiet_panics() {
     });
 }
 
-/// sled panics on some damaged files: that is an answer, not the end of the process.
+/// Turns a panic of sled, as on damaged files, into an error.
 fn guard<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     quiet_panics();
     let outer = GUARDED.replace(true);
@@ -205,6 +213,6 @@ fn guard<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("no message");
-        Err(StoreError::corrupt(format!("the index cannot be read ({text})")))
+        Err(StoreError::corrupt(format!("the kv cannot be read ({text})")))
     })
 }

@@ -1,28 +1,30 @@
-//! Care for sled's snapshot, the file `snap.…` with its page table. sled replaces it whenever it opens: it writes `snap.….generating`,
-//! renames that, then removes the one before; and syncs the file but not the folder.
+//! Care for sled's snapshot, the file `snap.…` with its page table.
 //!
-//! Two things follow. An unfinished file that a stopped process left looks to sled like its newest snapshot, and it refuses to open. And
-//! after a power failure the new name may be missing while the old one is gone already: sled then finds the beginning of
-//! its log overwritten, takes all of it for torn, and begins with nothing.
+//! sled replaces the snapshot at each opening: it writes `snap.….generating`, renames that, then removes the one
+//! before. It syncs the file but not the folder, which has two consequences:
 //!
-//! So unfinished files are removed first, and the old snapshot keeps a second name until the new one is durable.
+//! - An unfinished file of a killed process looks like the newest snapshot, and sled refuses to open.
+//! - A power failure may lose the new name after the old one is gone. sled then finds the beginning of its log
+//!   overwritten, takes all of it for torn, and starts empty.
+//!
+//! So unfinished files are removed first, and the old snapshot has a second name until the new one is durable.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::durable::folder;
+use crate::fsync;
 
 const SNAPSHOT: &str = "snap.";
 const UNFINISHED: &str = ".generating";
-/// The second name is this before the first; nothing that sled looks for.
+/// Prefix of the second name. sled ignores such files.
 const KEPT: &str = "kept-";
 
-/// A snapshot with a second name.
+/// The second name of a snapshot; `None` without a snapshot, or without hard links.
 #[derive(Debug)]
 pub(crate) struct Kept(Option<PathBuf>);
 
-/// To be called before sled opens: afterwards whatever snapshot there was outlives a power failure.
+/// Gives the snapshot its second name, so that it outlives a power failure while sled opens.
 pub(crate) fn keep(dir: &Path) -> io::Result<Kept> {
     let (mut newest, mut kept) = (None, None);
     for entry in fs::read_dir(dir)? {
@@ -38,33 +40,34 @@ pub(crate) fn keep(dir: &Path) -> io::Result<Kept> {
     if let (None, Some(kept)) = (&newest, &kept)
         && let Some(name) = kept.strip_prefix(KEPT)
     {
-        tracing::warn!(name, "the snapshot of the index was lost, the one before is taken");
-        fs::rename(dir.join(kept), dir.join(name))?;
+        tracing::warn!(name, "sled's snapshot was lost, the one before replaces it");
+        fsync::rename(&dir.join(kept), &dir.join(name))?;
         newest = Some(name.to_owned());
     } else if let Some(kept) = kept {
         fs::remove_file(dir.join(kept))?;
     }
     let Some(newest) = newest else { return Ok(Kept(None)) };
     let second = dir.join(format!("{KEPT}{newest}"));
-    // Not every file system has second names; most of those keep the order of renames anyway.
+    // Some file systems have no hard links. Most of these keep the order of renames.
     let linked = fs::hard_link(dir.join(&newest), &second);
-    folder::sync(dir)?;
+    fsync::sync_folder(dir)?;
     Ok(Kept(linked.is_ok().then_some(second)))
 }
 
 impl Kept {
-    /// To be called once sled is open: its new snapshot is durable on return.
+    /// Makes the new snapshot of the opened sled durable, and removes the second name of the old one.
     pub fn release(self, dir: &Path) -> io::Result<()> {
-        folder::sync(dir)?;
+        fsync::sync_folder(dir)?;
         self.0.map_or(Ok(()), fs::remove_file)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::batch::{Table, Write};
     use super::*;
+    use crate::store::kv::batch::Write;
     use crate::store::kv::sled_db::SledDb;
+    use crate::store::kv::table::Table;
 
     fn names(dir: &Path) -> Vec<String> {
         let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -74,18 +77,18 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_snapshot_does_not_matter() {
+    fn an_unfinished_snapshot_is_ignored() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("index");
         let write = Write { table: Table::Meta, key: b"key".to_vec(), sealed: Some(b"value".to_vec()) };
-        let index = SledDb::open(&dir, 1 << 20, 100).unwrap();
-        index.write(&[write]).unwrap();
-        index.flush().unwrap();
-        drop(index);
-        // Later than any other.
+        let sled = SledDb::open(&dir, 1 << 20, 100).unwrap();
+        sled.write(&[write]).unwrap();
+        sled.flush().unwrap();
+        drop(sled);
+        // Its number is larger than any other.
         fs::write(dir.join("snap.FFFFFFFFFFFFFFFF.generating"), "half of").unwrap();
-        let index = SledDb::open(&dir, 1 << 20, 100).unwrap();
-        assert_eq!(index.get(Table::Meta, b"key").unwrap(), Some(b"value".to_vec()));
+        let sled = SledDb::open(&dir, 1 << 20, 100).unwrap();
+        assert_eq!(sled.get(Table::Meta, b"key").unwrap(), Some(b"value".to_vec()));
         assert_eq!(names(&dir).len(), 1);
     }
 
@@ -97,12 +100,12 @@ mod tests {
         fs::write(dir.join("snap.0A"), "old").unwrap();
         let kept = keep(dir).unwrap();
         assert_eq!(names(dir), ["kept-snap.0A", "snap.0A"]);
-        // sled replaced it, and the power failed before the new name was on the disk.
+        // sled replaced it, and the power failed before the new name was durable.
         fs::remove_file(dir.join("snap.0A")).unwrap();
         drop(kept);
         let kept = keep(dir).unwrap();
         assert_eq!(fs::read_to_string(dir.join("snap.0A")).unwrap(), "old");
-        // This time it is.
+        // This time the new name is durable.
         fs::write(dir.join("snap.0B"), "new").unwrap();
         fs::remove_file(dir.join("snap.0A")).unwrap();
         kept.release(dir).unwrap();

@@ -17,9 +17,9 @@ use std::collections::BTreeSet;
 
 use crate::domain::job::{Job, JobError, JobState, JobStatus, JobType, Lease};
 use crate::store::error::StoreError;
-use crate::store::kv::batch::Table;
 use crate::store::kv::keys;
 use crate::store::kv::keys::index;
+use crate::store::kv::table::Table;
 use crate::store::queue::job_data::JobData;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::jobs::{JobMoves, JobRecord, JobRow, MAX_PROVER_NAME};

@@ -1,11 +1,12 @@
 //! Making jobs, and the data that goes with them. A witness is written once and handed out as it is stored.
 
 use crate::domain::job::{JobStatus, JobType};
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
+use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::blobs::PreparedBlob;
-use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
 use crate::store::error::StoreError;
-use crate::store::kv::batch::Table;
 use crate::store::kv::keys::meta;
+use crate::store::kv::table::Table;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::jobs::{JobDataRef, JobMoves, JobRow};
 use crate::store::queue::proofs;

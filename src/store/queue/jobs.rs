@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::AggregatedAction;
 use crate::domain::job::{JobStatus, JobType};
-use crate::store::durable::blobs::BlobRef;
+use crate::store::durable::blob_ref::BlobRef;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
 use crate::store::kv::codec;
+use crate::store::kv::handle::Kv;
 use crate::store::kv::keys;
 use crate::store::kv::keys::{index, meta};
-use crate::store::kv::records::Kv;
+use crate::store::kv::table::Table;
 use crate::store::queue::job_queue::JobQueue;
 use crate::tree::source::Entry;
 

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::job::{JobState, JobType};
-use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
+use crate::store::durable::blob_ref::BlobRef;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
+use crate::store::kv::table::Table;
 use crate::store::kv::{codec, keys};
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::jobs::{JobMoves, JobRecord, JobRow, MAX_PROVER_NAME};

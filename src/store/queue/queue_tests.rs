@@ -318,7 +318,7 @@ fn a_job_whose_witness_is_gone_does_not_block_the_queue() {
     let store = witnessed(dir.path(), &clock(), 2);
     (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
     let mut batch = crate::store::kv::batch::Batch::new();
-    batch.remove(crate::store::kv::batch::Table::Witnesses, &keys::number(1));
+    batch.remove(crate::store::kv::table::Table::Witnesses, &keys::number(1));
     store.core().apply(batch).unwrap();
     assert_eq!(store.queue().claim("p", Preference::default()).unwrap().unwrap().id, 2);
     assert_eq!(store.queue().job(1).unwrap().unwrap().status, JobStatus::Failed);

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
+use crate::store::durable::blob_ref::BlobRef;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
 use crate::store::kv::keys::meta;
+use crate::store::kv::table::Table;
 use crate::store::kv::{codec, keys};
 use crate::store::queue::job_queue::JobQueue;
 use crate::tree::source::Entry;

@@ -3,10 +3,11 @@
 use crate::domain::job::{JobStatus, JobType};
 use crate::store::chain::witnesses::WitnessRow;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
 use crate::store::kv::codec;
 use crate::store::kv::keys;
 use crate::store::kv::keys::index;
+use crate::store::kv::table::Table;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::jobs::JobRow;
 
@@ -42,15 +43,17 @@ impl JobQueue {
 
     fn drop_witnesses(&self, last: u32) -> Result<u32, StoreError> {
         self.core.ready()?;
-        let (mut from, to) = (keys::number(0).to_vec(), keys::number(last.saturating_add(1)));
+        let (from, to) = (keys::number(0), keys::number(last.saturating_add(1)));
+        let mut rows = self.core.kv.walk_range(Table::Witnesses, &from, &to).pages_of(PAGE);
         let mut dropped = 0;
         loop {
             // Provers and maintainers get their turn between two pages.
             let _tree = self.tree.lock();
             let _queue = self.lock();
-            let page = self.core.kv.range_raw(Table::Witnesses, &from, &to, PAGE)?;
-            let Some((end, _)) = page.last() else { return Ok(dropped) };
-            from = [end.as_slice(), &[0]].concat();
+            let page = rows.next_page()?;
+            if page.is_empty() {
+                return Ok(dropped);
+            }
             let mut batch = Batch::new();
             for (key, row) in page {
                 let number = keys::head_number(&key).unwrap_or(0);
@@ -70,13 +73,15 @@ impl JobQueue {
     fn drop_done_jobs(&self, job_type: JobType, last: u32) -> Result<u32, StoreError> {
         self.core.ready()?;
         let last = last.min(self.last_block_in_queue(job_type)?.saturating_sub(1));
-        let (mut from, to) = (index::ranges(job_type), index::ranges_after(job_type, last));
+        let (from, to) = (index::ranges(job_type), index::ranges_after(job_type, last));
+        let mut entries = self.core.kv.walk_range(Table::JobIndex, &from, &to).pages_of(PAGE);
         let mut dropped = 0;
         loop {
             let mut leases = self.lock();
-            let page = self.core.kv.range_raw(Table::JobIndex, &from, &to, PAGE)?;
-            let Some((end, _)) = page.last() else { return Ok(dropped) };
-            from = [end.as_slice(), &[0]].concat();
+            let page = entries.next_page()?;
+            if page.is_empty() {
+                return Ok(dropped);
+            }
             let mut rows: Vec<JobRow> = Vec::new();
             for id in page.iter().filter_map(|(key, _)| keys::tail_number(key)) {
                 rows.extend(self.job_row(id)?.filter(|row| row.status == JobStatus::Done));

@@ -1,20 +1,23 @@
-//! What a check of a data folder finds.
+//! The findings of a check of a data folder.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::store::kv::batch::Table;
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
+use crate::store::durable_kinds::DurableKind;
+use crate::store::kv::pager::Unreadable;
+use crate::store::kv::table::Table;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Of no consequence: an interrupted run left it behind, or it is not of this program.
+    /// Harmless: an interrupted run left it behind, or another program wrote it.
     LeftOver,
-    /// Readable, and does not agree with the rest.
+    /// Readable data that contradicts other data.
     Inconsistency,
-    /// Bytes that were stored cannot be read any more.
+    /// Stored data that cannot be read any more.
     Damage,
 }
 
@@ -28,42 +31,42 @@ impl Severity {
     }
 }
 
-/// One thing that is not as it should be.
+/// A fault of a data folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// Where: a table and key, a file, an item.
+    /// The place: a table with a key, a file, or an item such as `block 5`.
     pub place: String,
-    /// What is there, as a clause.
+    /// The fault, as a clause.
     pub what: String,
-    /// What follows from it, as a clause.
+    /// The consequence, as a clause.
     pub means: &'static str,
-    /// What a repair does about it, as a clause.
+    /// What a repair does, as a clause.
     pub repair: &'static str,
 }
 
 const DERIVED: (&str, &str) =
-    ("it follows from genesis, blocks and proofs", "a repair builds it again, or the next start does");
-const KEPT: (&str, &str) = (
-    "it cannot be made again",
-    "a repair takes a second copy from the journal or the body files, if there is one",
+    ("it can be derived from genesis, blocks and proofs", "a repair or the next start derives it again");
+const DURABLE: (&str, &str) = (
+    "it cannot be derived from other data",
+    "a repair takes a second copy from the journal or the blob files, if one exists",
 );
 
 impl Finding {
-    /// Something unreadable.
+    /// Returns a finding about data that cannot be read.
     pub(crate) fn damage(place: impl Into<String>, what: impl fmt::Display) -> Self {
-        let (means, repair) = KEPT;
+        let (means, repair) = DURABLE;
         Self { severity: Severity::Damage, place: place.into(), what: what.to_string(), means, repair }
     }
 
-    /// Something that disagrees with the rest.
+    /// Returns a finding about data that contradicts other data.
     pub fn inconsistency(place: impl Into<String>, what: impl fmt::Display) -> Self {
         let (means, repair) = DERIVED;
         Self { severity: Severity::Inconsistency, place: place.into(), what: what.to_string(), means, repair }
     }
 
-    /// Something without an owner.
+    /// Returns a finding about something without an owner.
     pub(crate) fn left_over(place: impl Into<String>, what: impl fmt::Display) -> Self {
         Self {
             severity: Severity::LeftOver,
@@ -74,27 +77,44 @@ impl Finding {
         }
     }
 
-    /// Other consequences than those of its severity.
+    /// Replaces the consequence and the repair.
     pub fn meaning(self, means: &'static str, repair: &'static str) -> Self {
         Self { means, repair, ..self }
     }
 
-    /// What follows from it can be made again.
+    /// Replaces consequence and repair by those of derived data.
     pub(crate) fn derived(self) -> Self {
         self.meaning(DERIVED.0, DERIVED.1)
     }
 
-    /// An unreadable entry of the index.
+    /// Returns a finding about something that this program did not write.
+    pub(crate) fn foreign(place: String) -> Self {
+        Self::left_over(place, "its name is not one of this program").meaning("it is not read", "it stays")
+    }
+
+    /// Returns a finding about an entry of the kv that cannot be read.
     pub(crate) fn entry(table: Table, key: &[u8], what: impl fmt::Display) -> Self {
         let finding = Self::damage(format!("table `{}`, key {}", table.name(), hex::encode(key)), what);
-        match table {
-            Table::Blocks
-            | Table::Proofs
-            | Table::AggregatedProofs
-            | Table::AggregatedOperations
-            | Table::Meta => finding,
-            Table::Rejected => finding.meaning("it was kept for inspection only", "a repair leaves it out"),
-            _ => finding.derived(),
+        let durable = DurableKind::ALL.iter().any(|kind| kind.table() == table);
+        finding.of_owner(durable, table == Table::Rejected)
+    }
+
+    /// Returns a finding about an item of a walk that cannot be read.
+    pub(crate) fn unreadable(unreadable: &Unreadable) -> Self {
+        Self::entry(unreadable.table, &unreadable.key, unreadable.error.fault())
+    }
+
+    /// Returns a finding about a blob that cannot be read.
+    pub(crate) fn blob(label: BlobLabel, what: impl fmt::Display) -> Self {
+        let durable = DurableKind::of_blob(label.kind).is_some();
+        Self::damage(label.to_string(), what).of_owner(durable, label.kind == BlobKind::RejectedProof)
+    }
+
+    fn of_owner(self, durable: bool, rejected_proof: bool) -> Self {
+        match (durable, rejected_proof) {
+            (true, _) => self,
+            (_, true) => self.meaning("it was kept for inspection only", "a repair leaves it out"),
+            _ => self.derived(),
         }
     }
 }
@@ -113,10 +133,13 @@ mod tests {
     #[test]
     fn a_finding_is_a_line_and_an_object() {
         let finding = Finding::entry(Table::Blocks, &[0, 0, 0, 7], "it fails its checksum");
+        let Finding { severity, place, what, .. } = &finding;
         assert_eq!(
-            finding.to_string(),
-            "damage: table `blocks`, key 00000007: it fails its checksum; it cannot be made again; a repair takes a second copy \
-             from the journal or the body files, if there is one"
+            (*severity, place.as_str(), what.as_str()),
+            (Severity::Damage, "table `blocks`, key 00000007", "it fails its checksum")
+        );
+        assert!(
+            finding.to_string().starts_with("damage: table `blocks`, key 00000007: it fails its checksum; ")
         );
         let json = serde_json::to_value(Finding::entry(Table::JobIndex, &[1], "x")).unwrap();
         assert_eq!((&json["severity"], &json["means"]), (&"damage".into(), &DERIVED.0.into()));

@@ -1,11 +1,12 @@
-//! Looking at folders that are not as they should be.
+//! Inspections of damaged folders.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::store::durable::blob_header::{HEADER, Header, parse_header};
-use crate::store::kv::batch::{Batch, Table};
+use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
+use crate::store::kv::table::Table;
 use crate::store::testing::*;
 use crate::store::*;
 
@@ -32,7 +33,7 @@ fn blobs(dir: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn unreadable_records_are_named_and_do_not_end_the_scan() {
+fn unreadable_records_are_named_and_do_not_end_the_check() {
     let dir = filled();
     let store = open(dir.path());
     store.tamper(Table::Jobs.name(), &keys::number(1), Some(b"no seal"));
@@ -48,7 +49,7 @@ fn unreadable_records_are_named_and_do_not_end_the_scan() {
 }
 
 #[test]
-fn a_body_file_with_another_label_is_found() {
+fn a_blob_file_with_another_label_is_found() {
     let dir = filled();
     for path in blobs(dir.path()) {
         let good = fs::read(&path).unwrap();
@@ -64,7 +65,7 @@ fn a_body_file_with_another_label_is_found() {
 }
 
 #[test]
-fn orphans_and_strange_names_are_left_over_and_a_missing_file_is_damage() {
+fn files_without_owner_and_foreign_names_are_left_over_and_a_missing_file_is_damage() {
     let dir = filled();
     let name = format!("{:016x}-{}", 0xfff, "ab".repeat(32));
     fs::write(dir.path().join("blobs").join(&name), "x").unwrap();
@@ -77,7 +78,7 @@ fn orphans_and_strange_names_are_left_over_and_a_missing_file_is_damage() {
 }
 
 #[test]
-fn without_an_index_nothing_is_swept() {
+fn without_a_kv_no_blob_is_removed() {
     let dir = filled();
     let before = blobs(dir.path());
     fs::remove_dir_all(dir.path().join("journal")).unwrap();
@@ -85,7 +86,7 @@ fn without_an_index_nothing_is_swept() {
     let refused = || Store::open(dir.path(), options(&clock())).unwrap_err().to_string();
     assert!(refused().contains("its index is missing"));
     assert!(!dir.path().join("index").exists());
-    // An empty one is as bad.
+    // An empty kv is refused as well.
     let other = tempfile::tempdir().unwrap();
     drop(open(other.path()));
     let store = open(other.path());
@@ -99,7 +100,7 @@ fn without_an_index_nothing_is_swept() {
 }
 
 #[test]
-fn what_a_kill_left_to_do_is_done_in_the_copy_only() {
+fn an_interrupted_revert_is_finished_in_the_copy_only() {
     let dir = filled();
     let store = open(dir.path());
     let mut marker = Batch::new();
@@ -111,7 +112,7 @@ fn what_a_kill_left_to_do_is_done_in_the_copy_only() {
     let inspection = Inspection::open(dir.path(), options(&clock())).unwrap();
     assert_eq!(inspection.store().unwrap().chain().head().unwrap(), 1);
     let found = inspection.check().unwrap();
-    // The files of the blocks that go have no owner in the copy.
+    // The files of the reverted blocks have no owner in the copy.
     assert!(found.iter().all(|f| f.severity == Severity::LeftOver), "{found:#?}");
     drop(inspection);
     assert_eq!(blobs(dir.path()), before);

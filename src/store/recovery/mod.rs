@@ -1,10 +1,20 @@
-//! Checking a data folder, salvaging what can be read of a damaged one, and replacing it.
+//! Recovery: checking a data folder, salvaging the readable content of a damaged one, and replacing it.
+//!
+//! | file | what it has |
+//! | --- | --- |
+//! | `open_journal` | the comparison of journal and kv at each start |
+//! | `inspect` | [`Inspection`](inspect::Inspection): a data folder that is read without changing it |
+//! | `check`, `check_blobs`, `check_journal` | the check of records, blobs and journal; `finding` is its result |
+//! | `salvage` | the readable copies of every durable record |
+//! | `replace` | the replacement of a damaged folder by a repaired one |
 
 pub(crate) mod check;
+pub(crate) mod check_blobs;
+pub(crate) mod check_journal;
 pub(crate) mod finding;
 pub(crate) mod inspect;
 #[cfg(test)]
-pub(crate) mod inspect_tests;
-pub(crate) mod journal_items;
+mod inspect_tests;
+pub(crate) mod open_journal;
 pub(crate) mod replace;
 pub(crate) mod salvage;

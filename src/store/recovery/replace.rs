@@ -1,63 +1,61 @@
-//! Putting a fresh data folder in the place of a damaged one, in steps that a kill may interrupt anywhere.
+//! Replacing a damaged data folder by a fresh one, in steps that survive a kill at any point.
 //!
-//! 1. The fresh folder is made in `DATA/repair.tmp`: nothing of it counts, and the next repair begins anew.
-//! 2. Once whole and closed it is renamed to `DATA/repaired`: from here on it is the one that counts.
-//! 3. Each of its parts takes the place of the old one, which moves to `DATA/damaged/TIME`. Every start and every repair finishes that
-//!    first.
+//! 1. The fresh folder is created in `DATA/repair.tmp`. A kill discards it, and the next repair begins again.
+//! 2. When it is complete and closed, it is renamed to `DATA/repaired`. From here on it counts.
+//! 3. Each of its parts replaces the old one, which moves to `DATA/damaged/TIME`. After a kill, the next start or repair
+//!    finishes this step first.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::durable::folder;
+use crate::fsync;
+use crate::store::durable::folder_lock::FolderLock;
 use crate::store::error::StoreError;
-use crate::store::folder_lock::lock;
 
-/// What a data folder consists of, and a repair replaces.
+/// The parts of a data folder, which a repair replaces.
 pub(crate) const PARTS: [&str; 3] = ["index", "blobs", "journal"];
 const DAMAGED: &str = "damaged";
 const FRESH: &str = "repair.tmp";
 const REPAIRED: &str = "repaired";
 
-/// A fresh folder in the making. Dropped unfinished, nothing has changed. An [inspection](super::Inspection) of the old one is to be
-/// open meanwhile: it holds the lock.
+/// A fresh folder that is being created. If it is dropped before [`Replacement::commit`], nothing has changed. Meanwhile
+/// an [`Inspection`](crate::store::Inspection) of the old folder has to be open, which holds the lock.
 #[derive(Debug)]
 pub struct Replacement {
     dir: PathBuf,
 }
 
 impl Replacement {
-    /// Makes room for the new folder, once an earlier replacement is finished.
+    /// Finishes an earlier replacement, and removes what a killed repair left.
     ///
     /// # Errors
-    /// [`StoreError::Locked`]; when files cannot be removed.
+    /// [`StoreError::Locked`]; also if files cannot be removed.
     pub fn begin(dir: &Path) -> Result<Self, StoreError> {
-        let _lock = lock(dir)?;
+        let _lock = FolderLock::take(dir)?;
         finish(dir)?;
         remove(&dir.join(FRESH))?;
         Ok(Self { dir: dir.into() })
     }
 
-    /// Where the fresh folder is to be made.
+    /// Returns the path of the fresh folder.
     pub fn fresh(&self) -> PathBuf {
         self.dir.join(FRESH)
     }
 
-    /// Puts the fresh folder, which is closed, in the place of the old one. `report` is kept beside what is put aside. Gives the
-    /// folder that holds the old one now.
+    /// Replaces the old folder by the fresh one, which has to be closed. Stores `report` with the old folder, and returns
+    /// its new path.
     ///
     /// # Errors
-    /// When files cannot be written or renamed. Then the old folder is in place, or the next start finishes.
+    /// If files cannot be written or renamed. Either nothing has changed, or the next start finishes the replacement.
     pub fn commit(self, report: &str) -> Result<PathBuf, StoreError> {
         let failed = || StoreError::io("replacing the damaged folder");
         let fresh = self.fresh();
         let time = chrono::Utc::now().format("%Y-%m-%dT%H-%M-%S%.3fZ").to_string();
         remove(&fresh.join("LOCK"))?;
-        write(&fresh.join("report.txt"), report).map_err(failed())?;
-        write(&fresh.join("time"), &time).map_err(failed())?;
-        folder::sync(&fresh).map_err(failed())?;
-        fs::rename(&fresh, self.dir.join(REPAIRED)).map_err(failed())?;
-        folder::sync(&self.dir).map_err(failed())?;
+        fsync::write_file(&fresh.join("report.txt"), report.as_bytes()).map_err(failed())?;
+        fsync::write_file(&fresh.join("time"), time.as_bytes()).map_err(failed())?;
+        fsync::rename_durably(&fresh, &self.dir.join(REPAIRED)).map_err(failed())?;
         finish(&self.dir)?;
         Ok(self.dir.join(DAMAGED).join(time))
     }
@@ -65,22 +63,22 @@ impl Replacement {
 
 impl Drop for Replacement {
     fn drop(&mut self) {
-        // Of no use to anybody; the next repair removes it otherwise.
+        // If this fails, the next repair removes it.
         let _ = fs::remove_dir_all(self.fresh());
     }
 }
 
-/// Whether a replacement was interrupted where it counts already.
+/// Returns true if a replacement was interrupted in its last step.
 pub(crate) fn is_unfinished(dir: &Path) -> bool {
     dir.join(REPAIRED).exists()
 }
 
-/// Names that a data folder may have in it because of repairs.
+/// Returns true for names in a data folder that repairs use.
 pub(crate) fn is_own_name(name: &str) -> bool {
     [DAMAGED, FRESH, REPAIRED].contains(&name)
 }
 
-/// Ends an interrupted replacement. The caller holds the lock of the folder.
+/// Finishes an interrupted replacement. The caller holds the lock of the folder.
 pub(crate) fn finish(dir: &Path) -> Result<(), StoreError> {
     let repaired = dir.join(REPAIRED);
     if !repaired.exists() {
@@ -88,40 +86,31 @@ pub(crate) fn finish(dir: &Path) -> Result<(), StoreError> {
     }
     let run = || -> io::Result<()> {
         let time = fs::read_to_string(repaired.join("time")).unwrap_or_default();
-        // A name of ours, whatever the file says.
-        let sound =
+        // The file may be damaged, but its content becomes a file name.
+        let valid =
             !time.is_empty() && time.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
-        let aside = dir.join(DAMAGED).join(if sound { time.as_str() } else { "unknown-time" });
+        let aside = dir.join(DAMAGED).join(if valid { time.as_str() } else { "unknown-time" });
         fs::create_dir_all(&aside)?;
         for part in PARTS {
             let (new, old) = (repaired.join(part), dir.join(part));
             if !new.exists() {
                 continue;
             }
-            // Gone already when that was the step that was interrupted.
+            // Missing if this rename was the last step before the kill.
             if old.exists() {
-                fs::rename(&old, aside.join(part))?;
-                folder::sync(&aside)?;
+                fsync::rename_durably(&old, &aside.join(part))?;
             }
-            fs::rename(&new, &old)?;
-            folder::sync(dir)?;
+            fsync::rename_durably(&new, &old)?;
         }
         if repaired.join("report.txt").exists() {
-            fs::rename(repaired.join("report.txt"), aside.join("report.txt"))?;
+            fsync::rename_durably(&repaired.join("report.txt"), &aside.join("report.txt"))?;
         }
-        folder::sync(&aside)?;
-        folder::sync(&dir.join(DAMAGED))?;
+        fsync::sync_folder(&aside)?;
+        fsync::sync_folder(&dir.join(DAMAGED))?;
         fs::remove_dir_all(&repaired)?;
-        folder::sync(dir)
+        fsync::sync_folder(dir)
     };
     run().map_err(StoreError::io("replacing the damaged folder"))
-}
-
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write;
-    let mut file = File::create(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 fn remove(path: &Path) -> Result<(), StoreError> {
@@ -142,7 +131,7 @@ pub fn is_data_folder(dir: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// The renames of the last step, in their order.
+    /// Returns the renames of the last step, in their order.
     fn steps(dir: &Path) -> Vec<(PathBuf, PathBuf)> {
         let aside = dir.join("damaged/T");
         let of_part = |part: &str| {
@@ -152,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_replacement_is_finished_wherever_it_stopped() {
+    fn an_interrupted_replacement_is_finished_from_every_step() {
         for done in 0..=6 {
             let folder = tempfile::tempdir().unwrap();
             let dir = folder.path();
@@ -177,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_folder_that_is_not_whole_does_not_count() {
+    fn an_incomplete_fresh_folder_is_discarded() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("index")).unwrap();
         let replacement = Replacement::begin(folder.path()).unwrap();

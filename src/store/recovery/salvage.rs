@@ -1,35 +1,30 @@
-//! What can still be read of a data folder: every genesis, block, aggregated operation and proof that the index, the journal or the body
-//! files know of, with each place where a copy of it may be.
+//! The durable records that kv, journal and blob files of a data folder know of, and every place that may have a copy.
 
 use std::collections::BTreeMap;
 
-use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
-use crate::store::chain::blocks::BlockRow;
 use crate::store::durable::blob_header::Header;
+use crate::store::durable::blob_label::BlobLabel;
 use crate::store::durable::blob_reader::BlobReader;
-use crate::store::durable::blobs::{BlobKind, BlobLabel, BlobRef};
-use crate::store::durable::journal_scan::{Entry, Item, Place, read_frame};
+use crate::store::durable::blob_ref::BlobRef;
+use crate::store::durable::journal_record::{Item, Place, Record};
+use crate::store::durable::journal_segment::read_frame;
+use crate::store::durable_kinds::{self, DurableKind, DurableRecord};
 use crate::store::error::StoreError;
-use crate::store::kv::batch::Table;
-use crate::store::kv::codec;
-use crate::store::kv::scan::Scan;
-use crate::store::queue::proofs::ProofRow;
-use crate::store::queue::rejected::RejectedProof;
-use crate::store::queue::rejected::RejectedRow;
-use crate::store::recovery::check::is_kept;
+use crate::store::kv::table::Table;
+use crate::store::queue::rejected::{RejectedProof, RejectedRow};
 use crate::store::recovery::inspect::Inspection;
 use crate::store::store::Store;
 
-/// A copy of an item: where it was found and how it is read.
+/// A place that may have a copy of an item.
 #[derive(Clone, Debug)]
 enum Copy {
-    Body(BlobRef),
+    Blob(BlobRef),
     Journal(Place, Header),
-    /// Known of, and gone.
-    None,
+    /// None: a record of the journal whose content is damaged.
+    Lost,
 }
 
-/// One version of an item, with its copies.
+/// One version of a durable record, with its copies.
 #[derive(Clone, Debug)]
 pub struct Source {
     label: BlobLabel,
@@ -37,57 +32,56 @@ pub struct Source {
     published: Published,
 }
 
-/// Of a proof, by whom and when, as far as it is known.
+/// The prover, if known, and the time in milliseconds since 1970; `None` if the kv lost both.
 pub type Published = Option<(Option<String>, u64)>;
 
 impl Source {
-    /// What it is.
+    /// Returns kind and blocks.
     pub fn label(&self) -> BlobLabel {
         self.label
     }
 
-    /// Who published the proof, and when, in milliseconds since 1970. Only the index knows.
+    /// Returns who published a proof, and when. Only the kv has this.
     pub fn published(&self) -> Published {
         self.published.clone()
     }
 }
 
-/// See the module.
+/// Everything that a repair may be able to store again.
 #[derive(Debug)]
 pub struct Salvage<'a> {
     inspection: &'a Inspection,
-    /// Versions of each item, the likeliest first.
+    /// Versions of each record, the most likely one first.
     items: BTreeMap<BlobLabel, Vec<(Item, Source)>>,
     /// Readable rejected proofs, the oldest first.
     pub rejected: Vec<RejectedProof>,
 }
 
 impl Inspection {
-    /// Looks for everything that cannot be made again.
+    /// Finds every durable record.
     ///
     /// # Errors
-    /// When the journal cannot be read.
+    /// If the journal cannot be read.
     pub fn salvage(&self) -> Result<Salvage<'_>, StoreError> {
         let journal = self.journal()?;
         let sound = journal.present && journal.damage.is_empty();
         let mut salvage = Salvage { inspection: self, items: BTreeMap::new(), rejected: Vec::new() };
-        let mut indexed = Vec::new();
+        let mut stored = Vec::new();
         if let Some(store) = self.store() {
-            indexed = of_index(store);
+            let kv = &*store.core().kv;
+            stored = durable_kinds::walk_all(kv).filter_map(Result::ok).collect();
             salvage.rejected = rejected(store);
         }
-        // The journal knows what was reverted, also when the index has lost it.
-        let index_has =
-            |(item, _, _): &(Item, BlobRef, Published)| !sound || !journal.replay.gone.contains(item);
-        let indexed = indexed.into_iter().filter(index_has);
-        let entries = journal.replay.items.iter();
+        // A whole journal knows what was reverted, even if the kv has lost it.
+        stored.retain(|record| !sound || !journal.replay.gone.contains(&record.item()));
+        let records = journal.replay.items.iter();
         if sound {
-            entries.for_each(|(item, entry)| salvage.add(*item, of_journal(entry), None));
-            indexed.for_each(|(item, body, by)| salvage.add(item, Copy::Body(body), by));
+            records.for_each(|(item, record)| salvage.add(*item, of_journal(record), None));
+            stored.into_iter().for_each(|record| salvage.add_stored(record));
         } else {
-            indexed.for_each(|(item, body, by)| salvage.add(item, Copy::Body(body), by));
-            entries.for_each(|(item, entry)| salvage.add(*item, of_journal(entry), None));
-            // With a whole journal, a body file that neither knows was never acknowledged, or reverted.
+            stored.into_iter().for_each(|record| salvage.add_stored(record));
+            records.for_each(|(item, record)| salvage.add(*item, of_journal(record), None));
+            // With a whole journal, a blob file that is in neither was never acknowledged, or reverted.
             self.of_files(&mut salvage)?;
         }
         Ok(salvage)
@@ -95,14 +89,14 @@ impl Inspection {
 
     fn of_files(&self, salvage: &mut Salvage<'_>) -> Result<(), StoreError> {
         let Some(blobs) = &self.blobs else { return Ok(()) };
-        let mut names = blobs.names().map_err(StoreError::io("listing the body files"))?;
-        // Of two files for one block the later one counts.
+        let mut names = blobs.names().map_err(StoreError::io("listing the blob files"))?;
+        // Of two files for one block, the later one counts.
         names.reverse();
         for (name, path) in names {
-            if let Ok((label, body)) = blobs.file_ref(&name, &path)
-                && is_kept(label.kind)
+            if let Ok((label, blob)) = blobs.file_ref(&name, &path)
+                && DurableKind::of_blob(label.kind).is_some()
             {
-                salvage.add(Item { label, hash: body.frame_hash() }, Copy::Body(body), None);
+                salvage.add(Item { label, hash: blob.frame_hash() }, Copy::Blob(blob), None);
             }
         }
         Ok(())
@@ -121,21 +115,27 @@ impl Salvage<'_> {
         }
     }
 
-    /// Whether nothing is known to have been there.
+    fn add_stored(&mut self, record: DurableRecord) {
+        let published = Some((record.prover.clone(), record.stored_at_ms));
+        self.add(record.item(), Copy::Blob(record.blob), published);
+    }
+
+    /// Returns true if no record is known.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// Every item of a kind by its blocks, each with its versions, the likeliest first.
-    pub fn of_kind(&self, kind: BlobKind) -> impl Iterator<Item = (BlobLabel, Vec<&Source>)> {
+    /// Returns the records of a kind by their blocks, each with its versions, the most likely one first.
+    pub fn of_kind(&self, kind: DurableKind) -> impl Iterator<Item = (BlobLabel, Vec<&Source>)> {
+        let kind = kind.blob();
         let all = BlobLabel { kind, first: 0, last: 0 }..=BlobLabel { kind, first: u32::MAX, last: u32::MAX };
         self.items.range(all).map(|(label, versions)| (*label, versions.iter().map(|(_, s)| s).collect()))
     }
 
-    /// The body, from the first copy that can be read.
+    /// Returns the content, from the first copy that can be read.
     ///
     /// # Errors
-    /// Why the last one cannot.
+    /// The error of the last copy.
     pub fn read(&self, source: &Source) -> Result<Vec<u8>, StoreError> {
         let mut outcome = Err(StoreError::corrupt("no copy is left"));
         for copy in &source.copies {
@@ -149,70 +149,36 @@ impl Salvage<'_> {
 
     fn read_copy(&self, copy: &Copy) -> Result<Vec<u8>, StoreError> {
         match copy {
-            Copy::Body(BlobRef::Inline { frame, raw_len }) => {
+            Copy::Blob(BlobRef::Inline { frame, raw_len }) => {
                 BlobReader::inline(frame.clone(), *raw_len).bytes()
             }
-            Copy::Body(body) => match &self.inspection.blobs {
-                Some(blobs) => blobs.salvage(body),
-                None => Err(StoreError::corrupt("the body files are gone")),
+            Copy::Blob(blob) => match &self.inspection.blobs {
+                Some(blobs) => blobs.salvage(blob),
+                None => Err(StoreError::corrupt("the blob files are missing")),
             },
             Copy::Journal(place, header) => {
                 let frame = read_frame(&self.inspection.journal_dir(), *place, header);
-                let lost = |_| StoreError::corrupt("its entry in the journal cannot be read");
+                let lost = |_| StoreError::corrupt("its record in the journal cannot be read");
                 BlobReader::inline(frame.map_err(lost)?, header.raw_len).bytes()
             }
-            Copy::None => Err(StoreError::corrupt("no copy is left")),
+            Copy::Lost => Err(StoreError::corrupt("no copy is left")),
         }
     }
 }
 
-fn of_journal(entry: &Entry) -> Copy {
-    match entry.file_ref() {
-        Some(body) => Copy::Body(body),
-        None if entry.sound => Copy::Journal(entry.place, entry.header),
-        None => Copy::None,
+fn of_journal(record: &Record) -> Copy {
+    match record.file_ref() {
+        Some(blob) => Copy::Blob(blob),
+        None if record.sound => Copy::Journal(record.place, record.header),
+        None => Copy::Lost,
     }
-}
-
-/// What the readable records of the index refer to.
-fn of_index(store: &Store) -> Vec<(Item, BlobRef, Published)> {
-    let mut found = Vec::new();
-    let mut put = |label, body: BlobRef, by| found.push((Item { label, hash: body.frame_hash() }, body, by));
-    let mut add = |label, body| put(label, body, None);
-    if let Ok(Some(body)) = store.chain().genesis_body_ref() {
-        add(BlobLabel::block(BlobKind::Genesis, 0), body);
-    }
-    for row in rows::<BlockRow>(store, Table::Blocks) {
-        add(BlobLabel::block(BlobKind::Block, row.number), row.body);
-    }
-    for row in rows::<AggregatedOperationRecord>(store, Table::AggregatedOperations) {
-        add(BlobLabel::range(BlobKind::AggregatedOperation, row.first, row.last), row.body);
-    }
-    for (table, kind) in
-        [(Table::Proofs, BlobKind::SingleProof), (Table::AggregatedProofs, BlobKind::AggregatedProof)]
-    {
-        for row in rows::<ProofRow>(store, table) {
-            let label = BlobLabel::range(kind, row.first, row.last);
-            put(label, row.body, Some((row.prover, row.stored_at_ms)));
-        }
-    }
-    found
 }
 
 fn rejected(store: &Store) -> Vec<RejectedProof> {
-    let read = |row: RejectedRow| {
+    let rows = store.core().kv.walk(Table::Rejected).rows::<RejectedRow>().filter_map(Result::ok);
+    let read = |(_, row): (_, RejectedRow)| {
         let RejectedRow { job_id, prover, reason, at_ms, body } = row;
         Some(RejectedProof { job_id, prover, reason, at_ms, body: store.read_blob(&body).ok()? })
     };
-    rows(store, Table::Rejected).into_iter().filter_map(read).collect()
-}
-
-/// The readable records of a table.
-fn rows<T: serde::de::DeserializeOwned>(store: &Store, table: Table) -> Vec<T> {
-    let mut scan = Scan::new(&store.core().kv, table);
-    let mut rows = Vec::new();
-    while let Some(page) = scan.next_page() {
-        rows.extend(page.iter().filter_map(|(_, row)| codec::from_body_bytes("it", row).ok()));
-    }
-    rows
+    rows.filter_map(read).collect()
 }

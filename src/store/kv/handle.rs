@@ -1,0 +1,220 @@
+//! [`Kv`]: the open database. Reads decode records, writes are atomic [`Batch`]es.
+//!
+//! After a failed write, sled refuses all others, and what it returns may include a part of the failed
+//! transaction. So a failed write closes the kv to writes. Once there is space again, [`Kv::reopen`] starts
+//! from the last state on disk, which is consistent.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, mpsc};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::fsync;
+use crate::store::durable::blob_ref::BlobRef;
+use crate::store::error::StoreError;
+use crate::store::kv::batch::{Batch, MAX_BATCH_BYTES};
+use crate::store::kv::codec;
+use crate::store::kv::sled_db::SledDb;
+use crate::store::kv::table::Table;
+use crate::tree::source::Entry;
+
+/// Bytes that must be writable before the kv is reopened. sled grows in steps of half a megabyte.
+const PROBE_BYTES: usize = 2 << 20;
+/// How long a reopen waits for a failed sled to close, which may hang.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An open kv.
+pub(crate) struct Kv {
+    dir: PathBuf,
+    cache_bytes: u64,
+    flush_every_ms: u64,
+    /// `None` if it was closed after a failure and could not be reopened.
+    sled: RwLock<Option<SledDb>>,
+    broken: AtomicBool,
+    generation: AtomicU64,
+    /// Number of the write that fails, counted from 1 for the next one; 0 if none is to fail.
+    #[cfg(test)]
+    pub fault: AtomicU64,
+}
+
+impl Kv {
+    /// Opens the kv in `dir`, and creates it if it is absent.
+    pub fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
+        Ok(Self {
+            dir: dir.into(),
+            cache_bytes,
+            flush_every_ms,
+            sled: RwLock::new(Some(SledDb::open(dir, cache_bytes, flush_every_ms)?)),
+            broken: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
+            #[cfg(test)]
+            fault: AtomicU64::new(0),
+        })
+    }
+
+    /// Returns true if a write failed: all writes are refused until the kv is reopened.
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::SeqCst)
+    }
+
+    /// Refuses all writes until the kv is reopened.
+    pub fn close_to_writes(&self) {
+        self.broken.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns how often the kv was reopened. A reopen may lose what was applied before it and not synced.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    /// Reopens the kv after a failed write. The caller holds all locks under which the store writes.
+    pub fn reopen(&self) -> Result<(), StoreError> {
+        self.probe()?;
+        let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failed) = sled.take() {
+            let (closed, wait) = mpsc::channel();
+            std::thread::spawn(move || {
+                drop(failed);
+                // Fails if the timeout is over.
+                let _ = closed.send(());
+            });
+            if wait.recv_timeout(CLOSE_TIMEOUT).is_err() {
+                tracing::error!("the failed kv does not close");
+            }
+        }
+        *sled = Some(SledDb::open(&self.dir, self.cache_bytes, self.flush_every_ms)?);
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.broken.store(false, Ordering::SeqCst);
+        tracing::info!("the kv was reopened after a failed write");
+        Ok(())
+    }
+
+    /// Checks that there is space by writing a file.
+    fn probe(&self) -> Result<(), StoreError> {
+        let path = self.dir.with_extension("probe");
+        let written = fsync::write_file(&path, &vec![0xa5; PROBE_BYTES]);
+        // The file has to go even if it could not be written completely.
+        let removed = fs::remove_file(&path);
+        written.and(removed).map_err(StoreError::io("probing the data folder for space"))
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&SledDb) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let sled = self.sled.read().unwrap_or_else(PoisonError::into_inner);
+        run(sled.as_ref().ok_or_else(|| StoreError::Index("it is closed after a failure".into()))?)
+    }
+
+    /// Runs a write. If it fails, the kv is closed to writes.
+    fn write<T>(&self, run: impl FnOnce(&SledDb) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.is_broken() {
+            return Err(StoreError::Interrupted);
+        }
+        #[cfg(test)]
+        let run = |sled: &SledDb| if self.is_faulty() { Err(StoreError::DiskFull) } else { run(sled) };
+        let result = self.with(run);
+        if result.is_err() {
+            self.close_to_writes();
+        }
+        result
+    }
+
+    /// Writes or removes a sealed entry verbatim, and returns the one before.
+    #[cfg(test)]
+    pub fn tamper(&self, table: Table, key: &[u8], sealed: Option<&[u8]>) -> Option<Vec<u8>> {
+        let before = self.with(|sled| sled.get(table, key)).unwrap();
+        let sealed = sealed.map(<[u8]>::to_vec);
+        let write = crate::store::kv::batch::Write { table, key: key.to_vec(), sealed };
+        self.write(|sled| sled.write(&[write])).unwrap();
+        before
+    }
+
+    #[cfg(test)]
+    fn is_faulty(&self) -> bool {
+        let count_down = |left: u64| Some(left.saturating_sub(1));
+        self.fault.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down) == Ok(1)
+    }
+
+    pub fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {
+        let sealed = self.with(|sled| sled.get(table, key))?;
+        sealed.map(|sealed| codec::open(table.name(), &sealed)).transpose()
+    }
+
+    pub fn get_raw(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let sealed = self.with(|sled| sled.get(table, key))?;
+        sealed.map(|sealed| codec::unseal(table.name(), sealed)).transpose()
+    }
+
+    pub fn contains(&self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.with(|sled| sled.get(table, key))?.is_some())
+    }
+
+    /// Returns up to `limit` entries of `from..to`, ascending, without their seals.
+    pub fn range_raw(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let entries = self.with(|sled| sled.range(table, from, to, limit, false))?;
+        entries.into_iter().map(|(key, sealed)| Ok((key, codec::unseal(table.name(), sealed)?))).collect()
+    }
+
+    /// Returns up to `limit` entries of `from..to`, ascending, with their seals.
+    pub fn range_sealed(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.with(|sled| sled.range(table, from, to, limit, false))
+    }
+
+    /// Returns up to `limit` entries of `from..to`, descending, without their seals.
+    pub fn range_raw_back(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let entries = self.with(|sled| sled.range(table, from, to, limit, true))?;
+        entries.into_iter().map(|(key, sealed)| Ok((key, codec::unseal(table.name(), sealed)?))).collect()
+    }
+
+    /// Returns the number under a key of `meta`; 0 if it is absent.
+    pub fn meta_number(&self, key: &[u8]) -> Result<u32, StoreError> {
+        Ok(self.get(Table::Meta, key)?.unwrap_or(0))
+    }
+
+    /// Applies all writes of the batch or none; durable after the next sync. Returns the blobs to remove after that.
+    pub fn apply(&self, batch: Batch) -> Result<Vec<BlobRef>, StoreError> {
+        let bytes = batch.bytes();
+        if bytes > MAX_BATCH_BYTES {
+            return Err(StoreError::TooLarge { what: format!("a transaction of {bytes} bytes") });
+        }
+        if self.is_broken() {
+            return Err(StoreError::Interrupted);
+        }
+        let (writes, adopted, released) = batch.into_parts();
+        let result = self.write(|sled| sled.write(&writes));
+        // Even a failed transaction may have reached the disk, so its files stay. The next start removes unused ones.
+        for prepared in adopted {
+            prepared.keep();
+        }
+        result.map(|()| released)
+    }
+
+    /// Removes every entry of a table.
+    pub fn clear(&self, table: Table) -> Result<(), StoreError> {
+        self.write(|sled| sled.clear(table))
+    }
+
+    /// Makes everything that was applied before this call durable.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.write(SledDb::flush)
+    }
+}

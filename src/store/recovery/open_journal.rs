@@ -1,0 +1,70 @@
+//! The journal at a start: compared with the kv, or created for a folder that has none.
+
+use std::path::Path;
+
+use crate::store::core::Core;
+use crate::store::durable::journal::Journal;
+use crate::store::durable::journal_reading::Reading;
+use crate::store::durable::journal_record::Place;
+use crate::store::durable::journal_replay::Replay;
+use crate::store::durable_kinds;
+use crate::store::error::StoreError;
+use crate::store::kv::batch::Batch;
+use crate::store::kv::handle::Kv;
+use crate::store::kv::keys::meta;
+use crate::store::kv::table::Table;
+
+/// Opens the journal of a folder, and refuses a kv that lacks acknowledged items. If the folder has no journal, creates
+/// one with everything that the kv has. This has to happen before anything is removed: blob files may have the only
+/// copy of what the kv lost.
+pub(crate) fn open_journal(dir: &Path, kv: &Kv) -> Result<Journal, StoreError> {
+    if let Some((journal, mut acknowledged)) = Journal::open(dir)? {
+        if let Some(to) = kv.get(Table::Meta, meta::REVERT_TO)? {
+            acknowledged.revert(to);
+        }
+        check_nothing_lost(kv, &acknowledged)?;
+        let stored_end: Option<Place> = kv.get(Table::Meta, meta::JOURNAL_END)?;
+        if stored_end.is_some_and(|end| end > journal.end()) {
+            append_missing(dir, kv, &journal)?;
+        }
+        return Ok(journal);
+    }
+    Journal::create(dir, |journal| {
+        for record in durable_kinds::walk_all(kv) {
+            let record = record?;
+            journal.append(record.label, &record.blob)?.applied();
+        }
+        Ok(())
+    })
+}
+
+/// Appends the items that the journal lacks. After a power failure, these are at most the ones that were being written.
+fn append_missing(dir: &Path, kv: &Kv, journal: &Journal) -> Result<(), StoreError> {
+    let known = Reading::of(dir)?.replay.items;
+    for record in durable_kinds::walk_all(kv) {
+        let record = record?;
+        if !known.contains_key(&record.item()) {
+            tracing::info!(item = %record.label, "appending to the journal what a power failure removed from it");
+            journal.append(record.label, &record.blob)?.applied();
+        }
+    }
+    let mut batch = Batch::new();
+    batch.put(Table::Meta, meta::JOURNAL_END, &journal.end())?;
+    kv.apply(batch).map(drop)
+}
+
+fn check_nothing_lost(kv: &Kv, acknowledged: &Replay) -> Result<(), StoreError> {
+    for item in acknowledged.items.keys() {
+        if !durable_kinds::contains(kv, item)? {
+            let label = item.label;
+            return Err(StoreError::corrupt(format!("the kv lacks the {label}, which the journal has")));
+        }
+    }
+    Ok(())
+}
+
+/// Withdraws the unacknowledged records of the journal whose items are not in the kv, and acknowledges the others.
+pub(crate) fn settle(core: &Core) -> Result<(), StoreError> {
+    let Some(journal) = &core.journal else { return Ok(()) };
+    if journal.settle(|item| durable_kinds::contains(&core.kv, item))? { core.sync() } else { Ok(()) }
+}
