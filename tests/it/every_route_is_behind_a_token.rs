@@ -232,3 +232,19 @@ fn health_needs_no_token() {
     http(&server.admin, "GET", "/status", None, "").refused(404, "no such route");
     assert_eq!(server.terminate(), Some(0));
 }
+
+#[test]
+fn a_wrong_secret_is_logged_at_a_limited_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = Server::start_logging(&folder.path().join("data"), SECRET, &["--log", "warn"], &log);
+    let wrong = Authenticator::new(&Secret::new("another").unwrap());
+    let wrong = wrong.mint("Authorization", std::time::Duration::from_secs(60)).unwrap();
+    for token in [None, Some("nonsense"), Some(wrong.as_str()), Some(wrong.as_str()), Some(wrong.as_str())] {
+        http(&server.url, "GET", "/status", token, "").refused(401, "");
+    }
+    let warnings = std::fs::read_to_string(&log).unwrap();
+    let warnings: Vec<&str> = warnings.lines().filter(|line| line.contains("unauthorized request")).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("WARN") && warnings[0].contains("127.0.0.1"), "{warnings:?}");
+}
