@@ -1,8 +1,8 @@
 //! Why a block is not proven yet, in one paragraph.
 
-use super::block::block;
+use super::{block::block, rejected::last_rejections};
 use crate::{
-    api::views::{Aggregate, AggregateStatus, BlockView, Explanation, QuarantineView, Stage},
+    api::views::{Aggregate, AggregateStatus, BlockView, Explanation, QuarantineView, Rejection, Stage},
     domain::AggregatedAction,
     domain::job::{JobStatus, JobType},
     store::{JobRecord, Store, StoreError},
@@ -31,7 +31,9 @@ fn not_imported(store: &Store, number: u32) -> Result<String, StoreError> {
         return Ok("Block 0 is the genesis, which needs no proof; the first block is block 1.".to_owned());
     }
     if store.chain().genesis()?.is_none() {
-        return Ok(format!("Block {number} is not imported, and neither is a genesis: import that first."));
+        return Ok(format!(
+            "Block {number} is not imported, and neither is a genesis: import the genesis first."
+        ));
     }
     let next = store.chain().head()?.saturating_add(1);
     let space = space(store, "Imports are refused");
@@ -58,7 +60,7 @@ fn waits(store: &Store, block: &BlockView, now_ms: u64) -> Result<String, StoreE
         Stage::Proven => waits_for_aggregate(store, block, now_ms),
         Stage::Aggregated => waits_for_execution(store, block),
         Stage::Verified => Ok(format!(
-            "Block {number} is verified: an ExecuteBlocks operation covers it. Nothing is left to be done."
+            "Block {number} is verified: an ExecuteBlocks operation covers it. Nothing remains to be done."
         )),
     }
 }
@@ -75,8 +77,8 @@ fn quarantined(number: u32, quarantine: Option<&QuarantineView>, now_ms: u64) ->
         since = format!(" for {}", span(now_ms.saturating_sub(*at_ms)));
     }
     format!(
-        "Block {number} has been quarantined{since}{reason}. It gets no witness, and the blocks behind it wait. Revert to block {} and import it \
-         again, or, once the cause is gone, have it tried again by `witness-server blocks retry {number}` or a POST to /api/v1/blocks/{number}/retry.",
+        "Block {number} has been quarantined{since}{reason}. It gets no witness, and the blocks after it wait. Revert to block {} and import it \
+         again, or, once the cause is fixed, retry it with `witness-server blocks retry {number}` or a POST to /api/v1/blocks/{number}/retry.",
         number.saturating_sub(1)
     )
 }
@@ -86,7 +88,7 @@ fn waits_for_witness(store: &Store, number: u32) -> Result<String, StoreError> {
     let next = witnessed.saturating_add(1);
     if number <= witnessed {
         return Ok(format!(
-            "Block {number} is imported and the account tree is past it, but its witness is not stored. `witness-server doctor` says what is \
+            "Block {number} is imported and the account tree includes it, but its witness is not stored. `witness-server doctor` lists what is \
              missing in the data folder."
         ));
     }
@@ -95,14 +97,12 @@ fn waits_for_witness(store: &Store, number: u32) -> Result<String, StoreError> {
     {
         return Ok(format!(
             "Block {number} is imported and waits behind block {blocking}, which is quarantined: the witness of a block needs the tree after all \
-             blocks before it. Explain block {blocking} says why, and what to do."
+             blocks before it. `witness-server explain block {blocking}` tells the reason and what to do."
         ));
     }
     let space = space(store, "No witness is built");
     if number == next {
-        return Ok(format!(
-            "Block {number} is imported and its witness is the next one to be built; this is under way or about to be.{space}"
-        ));
+        return Ok(format!("Block {number} is imported and its witness is the next one to be built.{space}"));
     }
     Ok(format!(
         "Block {number} is imported and waits for the witness of block {}; witnesses are stored up to block {witnessed}, so {} come before it.{space}",
@@ -113,15 +113,15 @@ fn waits_for_witness(store: &Store, number: u32) -> Result<String, StoreError> {
 
 fn waits_for_job(store: &Store, number: u32) -> Result<String, StoreError> {
     let last = store.queue().last_block_in_queue(JobType::Single)?;
-    let space = space(store, "No job is made");
+    let space = space(store, "No job is created");
     if number > last {
         return Ok(format!(
-            "Block {number} has its witness and gets its job as soon as the server goes through the new witnesses; the last block with a job is block \
+            "Block {number} has its witness and gets its job as soon as the updater processes the new witnesses; the last block with a job is block \
              {last}.{space}"
         ));
     }
     Ok(format!(
-        "Block {number} has its witness and no job: the job was dropped. {} makes it again, and so does a CreateProofBlocks operation over the block.{space}",
+        "Block {number} has its witness and no job: the job was dropped. {} creates it again, and so does a CreateProofBlocks operation that covers the block.{space}",
         retry(number)
     ))
 }
@@ -130,11 +130,11 @@ fn retry(number: u32) -> String {
     format!("`witness-server blocks retry {number}` (POST /api/v1/blocks/{number}/retry)")
 }
 
-/// What a job that is not done waits for.
+/// Explains what a job that is not done waits for.
 fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -> Result<String, StoreError> {
     let JobRecord { id, attempts, .. } = *job;
     let holder = job.holder.as_deref().unwrap_or("a prover without a name");
-    Ok(match job.status {
+    let text = match job.status {
         JobStatus::InProgress => {
             let since = match job.leased_since_ms {
                 Some(since) => format!("for {}", span(now_ms.saturating_sub(since))),
@@ -143,38 +143,45 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -
             let heard = job.last_heartbeat_ms.unwrap_or(job.updated_at_ms);
             let ago = span(now_ms.saturating_sub(heard));
             format!(
-                "{subject} (job {id}) is leased to {holder} {since}, at attempt {attempts}; the last heartbeat was {ago} ago."
+                "{subject} (job {id}) has been leased to {holder} {since}, at attempt {attempts}; the last heartbeat was {ago} ago."
             )
         }
         JobStatus::Failed => format!(
-            "{subject} (job {id}) is parked as failed after {}, the last one by {holder}. It is handed out again once it is requeued by \
+            "{subject} (job {id}) failed after {}, the last one by {holder}. It can be claimed again once it is requeued with \
              `witness-server jobs requeue {id}` or a POST to /api/v1/jobs/{id}/requeue.",
             counted(attempts as usize, "attempt")
         ),
         JobStatus::Idle => match job.waits_ms {
             Some(left) => format!(
-                "{subject} (job {id}) lost its lease at attempt {attempts}, held by {holder}, and waits {} before it is handed out again.",
+                "{subject} (job {id}) lost its lease at attempt {attempts}, held by {holder}, and can be claimed again in {}.",
                 span(left)
             ),
             None => {
                 let before = store.queue().idle_before(job, MAX_COUNTED)?;
                 let place = match before {
-                    0 => "is the next one to be handed out".to_owned(),
+                    0 => "is the next one to be claimed".to_owned(),
                     MAX_COUNTED.. => format!("is queued behind more than {MAX_COUNTED} jobs"),
                     _ => format!("is queued behind {}", counted(before, "job")),
                 };
                 let again = match attempts {
                     0 => String::new(),
                     _ => format!(
-                        " It was handed out {} before, to {holder} last.",
+                        " It was claimed {} before, last by {holder}.",
                         counted(attempts as usize, "time")
                     ),
                 };
-                let space = space(store, "No job is handed out");
+                let space = space(store, "Jobs cannot be claimed");
                 format!("{subject} (job {id}) {place}; it waits for a prover.{again}{space}")
             }
         },
         JobStatus::Done => format!("{subject} (job {id}) is done."),
+    };
+    Ok(match last_rejections(store)?.get(&id) {
+        Some(Rejection { reason, at_ms, .. }) => {
+            let ago = span(now_ms.saturating_sub(*at_ms));
+            format!("{text} A proof for it was rejected {ago} ago: {}.", reason.trim_end_matches('.'))
+        }
+        None => text,
     })
 }
 
@@ -187,7 +194,7 @@ fn waits_for_aggregate(store: &Store, block: &BlockView, now_ms: u64) -> Result<
     };
     let Some(Aggregate { first, last, status }) = &block.aggregate else {
         return Ok(format!(
-            "{proven} It waits for a CreateProofBlocks operation that covers it, which is imported, or made by the server if it runs with `aggregate`.{}",
+            "{proven} It waits for a CreateProofBlocks operation that covers it, which is imported, or created by the server if it runs with `aggregate`.{}",
             unproven_before(store, number)?
         ));
     };
@@ -203,23 +210,23 @@ fn waits_for_aggregate(store: &Store, block: &BlockView, now_ms: u64) -> Result<
     for other in (*first..=*last).take(MAX_SEARCHED) {
         if !store.queue().has_single_proof(other)? {
             return Ok(format!(
-                "{proven} It waits for its aggregate, of the blocks {first} to {last}, which waits for the proof of block {other}."
+                "{proven} It waits for the aggregate of the blocks {first} to {last}, which waits for the proof of block {other}."
             ));
         }
     }
     let before = store.queue().last_block_in_queue(JobType::Aggregated)?;
     if *last <= before {
         return Ok(format!(
-            "{proven} It waits for its aggregate, of the blocks {first} to {last}, the job of which was dropped. {} makes it again.",
+            "{proven} It waits for the aggregate of the blocks {first} to {last}, whose job was dropped. {} creates it again.",
             retry(number)
         ));
     }
     Ok(format!(
-        "{proven} It waits for its aggregate, of the blocks {first} to {last}, which has no job yet; the last block of an aggregated job is block {before}."
+        "{proven} It waits for the aggregate of the blocks {first} to {last}, which has no job yet; the last block of an aggregated job is block {before}."
     ))
 }
 
-/// A sentence more when a block before this one, which is to be aggregated first, is not proven.
+/// Returns a further sentence if a block that is to be aggregated before this one is not proven.
 fn unproven_before(store: &Store, number: u32) -> Result<String, StoreError> {
     let first = store.chain().last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
     for other in (first..number).take(MAX_SEARCHED) {
@@ -229,7 +236,7 @@ fn unproven_before(store: &Store, number: u32) -> Result<String, StoreError> {
         let dropped = store.tree().witness(other)?.is_some()
             && store.queue().job_about(JobType::Single, other, other)?.is_none();
         let why = match dropped {
-            true => format!(": its job was dropped, {} makes it again", retry(other)),
+            true => format!(": its job was dropped, {} creates it again", retry(other)),
             false => String::new(),
         };
         return Ok(format!(" Block {other} is to be aggregated before it, and is not proven{why}."));
@@ -250,14 +257,14 @@ fn waits_for_execution(store: &Store, block: &BlockView) -> Result<String, Store
         .aggregated_operation_covering(AggregatedAction::PublishProofBlocksOnchain, number)?
         .is_some();
     let left = if published {
-        "it is published, and waits for an ExecuteBlocks operation, which is imported when layer 1 has it"
+        "it is published, and waits for an ExecuteBlocks operation, which is imported once layer 1 has it"
     } else {
-        "it waits for its PublishProofBlocksOnchain and ExecuteBlocks operations, which are imported when layer 1 has them"
+        "it waits for its PublishProofBlocksOnchain and ExecuteBlocks operations, which are imported once layer 1 has them"
     };
     Ok(format!("Block {number} is proven and aggregated: {left}. {range}"))
 }
 
-/// A sentence more when space is short.
+/// Returns a further sentence if free space is below the floor.
 fn space(store: &Store, what: &str) -> String {
     match store.check_space() {
         Ok(()) => String::new(),
@@ -265,12 +272,12 @@ fn space(store: &Store, what: &str) -> String {
     }
 }
 
-/// `1 job`, `2 jobs`.
+/// Formats a number with its noun: `1 job`, `2 jobs`.
 fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// A span of time for people.
+/// Formats a span of time for people.
 fn span(ms: u64) -> String {
     match ms {
         0..10_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),

@@ -1,13 +1,19 @@
 //! Jobs of a data folder.
 
+use std::collections::BTreeMap;
+
+use super::rejected::last_rejections;
 use crate::{
-    api::views::{JobPage, JobView, wire_id},
+    api::views::{JobPage, JobView, Rejection, wire_id},
     domain::job::JobStatus,
     store::{JobRecord, Store, StoreError},
     workers::Node,
 };
 
-fn view(job: JobRecord, usual_ms: Option<u64>, now_ms: u64) -> JobView {
+type Rejections = BTreeMap<u32, Rejection>;
+
+/// Returns the view of a job; `usual_ms` is the time that jobs of its size usually take.
+fn view(job: JobRecord, rejections: &Rejections, usual_ms: Option<u64>, now_ms: u64) -> JobView {
     let since = job.leased_since_ms;
     let left = |usual: u64| Some(usual.saturating_sub(now_ms.saturating_sub(since?)));
     JobView {
@@ -26,12 +32,13 @@ fn view(job: JobRecord, usual_ms: Option<u64>, now_ms: u64) -> JobView {
         waits_ms: job.waits_ms,
         leased_since_ms: job.leased_since_ms,
         last_heartbeat_ms: job.last_heartbeat_ms,
+        last_rejection: rejections.get(&job.id).cloned(),
     }
 }
 
-fn estimated(node: &Node, job: JobRecord) -> JobView {
+fn estimated(node: &Node, job: JobRecord, rejections: &Rejections) -> JobView {
     let usual = node.provers().usual_ms(job.job_type, job.size());
-    view(job, usual, node.now_ms())
+    view(job, rejections, usual, node.now_ms())
 }
 
 /// Returns a job without an estimate; `None` if it does not exist.
@@ -39,7 +46,8 @@ fn estimated(node: &Node, job: JobRecord) -> JobView {
 /// # Errors
 /// Fails if the store cannot be read.
 pub fn job(store: &Store, id: u32) -> Result<Option<JobView>, StoreError> {
-    Ok(store.queue().job(id)?.map(|job| view(job, None, 0)))
+    let rejections = last_rejections(store)?;
+    Ok(store.queue().job(id)?.map(|job| view(job, &rejections, None, 0)))
 }
 
 /// Returns a job of a running node with an estimate; `None` if it does not exist.
@@ -47,7 +55,8 @@ pub fn job(store: &Store, id: u32) -> Result<Option<JobView>, StoreError> {
 /// # Errors
 /// Fails if the store cannot be read.
 pub fn job_with_estimate(node: &Node, id: u32) -> Result<Option<JobView>, StoreError> {
-    Ok(node.store().queue().job(id)?.map(|job| estimated(node, job)))
+    let rejections = last_rejections(node.store())?;
+    Ok(node.store().queue().job(id)?.map(|job| estimated(node, job, &rejections)))
 }
 
 /// Returns up to `limit` jobs with an id above `after`, of all statuses or of one, without estimates.
@@ -60,7 +69,7 @@ pub fn jobs(
     after: u32,
     limit: usize,
 ) -> Result<JobPage, StoreError> {
-    page(store, status, after, limit, |job| view(job, None, 0))
+    page(store, status, after, limit, |job, rejections| view(job, rejections, None, 0))
 }
 
 /// Returns the same page as [`jobs`] of a running node, with estimates.
@@ -73,7 +82,7 @@ pub fn jobs_with_estimates(
     after: u32,
     limit: usize,
 ) -> Result<JobPage, StoreError> {
-    page(node.store(), status, after, limit, |job| estimated(node, job))
+    page(node.store(), status, after, limit, |job, rejections| estimated(node, job, rejections))
 }
 
 fn page(
@@ -81,8 +90,9 @@ fn page(
     status: Option<JobStatus>,
     after: u32,
     limit: usize,
-    view: impl Fn(JobRecord) -> JobView,
+    view: impl Fn(JobRecord, &Rejections) -> JobView,
 ) -> Result<JobPage, StoreError> {
     let (jobs, next) = store.queue().job_page(status, after, limit)?;
-    Ok(JobPage { jobs: jobs.into_iter().map(view).collect(), next })
+    let rejections = last_rejections(store)?;
+    Ok(JobPage { jobs: jobs.into_iter().map(|job| view(job, &rejections)).collect(), next })
 }

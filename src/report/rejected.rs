@@ -1,7 +1,9 @@
 //! Rejected proofs of a data folder.
 
+use std::collections::BTreeMap;
+
 use crate::{
-    api::views::{RejectedProofPage, RejectedProofView, wire_id},
+    api::views::{MAX_PAGE, RejectedProofPage, RejectedProofView, Rejection, wire_id},
     store::{RejectedRecord, Store, StoreError},
 };
 
@@ -26,4 +28,19 @@ pub fn rejected_proofs(
     rejected.truncate(limit);
     let next = rejected.last().filter(|_| more).map(|last| last.number);
     Ok(RejectedProofPage { rejected_proofs: rejected.into_iter().map(Into::into).collect(), next })
+}
+
+/// Returns the last rejected proof of each job that has one; the store keeps a bounded number.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+pub fn last_rejections(store: &Store) -> Result<BTreeMap<u32, Rejection>, StoreError> {
+    let mut last = BTreeMap::new();
+    // Newest first.
+    for RejectedRecord { number, job_id, prover, reason, at_ms, .. } in
+        store.queue().rejected(None, MAX_PAGE)?
+    {
+        last.entry(job_id).or_insert(Rejection { number, prover, reason, at_ms });
+    }
+    Ok(last)
 }

@@ -95,7 +95,7 @@ fn jobs_say_who_has_them_and_what_is_before_them() {
         f.store.queue().add_single_job(number).unwrap();
     }
     assert_eq!(f.stage(3), Stage::Queued);
-    f.says(1, &["job 1", "is the next one to be handed out"]);
+    f.says(1, &["job 1", "is the next one to be claimed"]);
     f.says(2, &["queued behind 1 job;"]);
     f.says(3, &["queued behind 2 jobs;"]);
     f.store.queue().claim("alice", Preference::default()).unwrap().unwrap();
@@ -114,7 +114,7 @@ fn jobs_say_who_has_them_and_what_is_before_them() {
     assert_eq!((provers[0].name.as_str(), &provers[0].jobs[..]), ("alice", &[1][..]));
     assert_eq!((provers[0].first_seen_ms, provers[0].last_seen_ms), (NOW, NOW + 40_000));
 
-    // Attempts two and three are lost as well, and it is parked.
+    // Attempts two and three are lost as well, and it fails.
     for _ in 0..3 {
         f.clock.advance(60_000);
         assert_eq!(f.store.queue().expire().unwrap(), [1]);
@@ -126,7 +126,7 @@ fn jobs_say_who_has_them_and_what_is_before_them() {
         }
         f.says(1, &["leased to bob", "at attempt 2"]);
     }
-    f.says(1, &["parked as failed after 3 attempts", "the last one by bob", "/api/v1/jobs/1/requeue"]);
+    f.says(1, &["failed after 3 attempts", "the last one by bob", "/api/v1/jobs/1/requeue"]);
     f.store.queue().drop_job(2).unwrap();
     f.says(2, &["no job: the job was dropped"]);
 }
@@ -145,7 +145,10 @@ fn a_job_waits_after_a_lost_lease() {
     store.queue().expire().unwrap();
     clock.advance(5_000);
     let text = explain(&store, 1, clock.wall_ms()).unwrap().text;
-    assert!(text.contains("lost its lease at attempt 1, held by alice, and waits 25 s"), "{text}");
+    assert!(
+        text.contains("lost its lease at attempt 1, held by alice, and can be claimed again in 25 s"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -193,7 +196,7 @@ fn an_aggregate_whose_job_was_dropped_says_how_it_comes_back() {
         f.store.queue().add_aggregated_job(first, first + 1).unwrap();
     }
     f.store.queue().drop_job(5).unwrap();
-    f.says(2, &["of the blocks 1 to 2, the job of which was dropped", "`witness-server blocks retry 2`"]);
+    f.says(2, &["of the blocks 1 to 2, whose job was dropped", "`witness-server blocks retry 2`"]);
     assert!(f.store.queue().retry(2).unwrap());
     f.says(2, &["The aggregate of the blocks 1 to 2 (job 7)"]);
 }

@@ -105,7 +105,11 @@ impl CheckedProof {
         let mut checked = Self { proof, job_id, first, last, json, circuit: None };
         let circuit = match &checked.proof {
             JobResultData::BlockProof(proof) => check_single(store, first, proof),
-            JobResultData::AggregatedBlockProof(proof) => check_aggregated(store, first, last, proof),
+            JobResultData::AggregatedBlockProof(proof) => {
+                let indices = verifier.map_or(Ok(()), |_| proof.check_key_indices());
+                let indices = indices.map_err(PublishRefused::from);
+                indices.and_then(|()| check_aggregated(store, first, last, proof))
+            }
         };
         let circuit = circuit.or_else(|refused| checked.refuse(store, metrics, refused))?;
         checked.circuit = verifier.and_then(|verifier| Some(circuit).filter(|id| verifier.has_key(*id)));
@@ -222,7 +226,7 @@ pub(super) fn check_aggregated(
     last: u32,
     proof: &AggregatedProof,
 ) -> Result<CircuitId, PublishRefused> {
-    proof.validate()?;
+    proof.validate_without_keys()?;
     // Behind the range's inputs may come those of the proofs it was padded with.
     for (index, number) in (first..=last).enumerate() {
         let expected = expected_input(&block(store, number)?);

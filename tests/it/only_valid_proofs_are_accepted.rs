@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use zksync_witness_server::{
     crypto::{Fr, fr},
-    domain::{SingleProof, sample_aggregated_proof, sample_single_proof},
+    domain::{AggregatedProof, SingleProof, sample_aggregated_proof, sample_single_proof},
     testing::{
         TestServer,
         plonk::{AggregateProver, BlockProver, altered},
@@ -143,6 +143,47 @@ fn an_aggregate_is_verified_with_the_points_of_its_block_proofs() {
     assert_eq!(rejected(&server).len(), 2);
     publish(&server, &job, "AggregatedBlockProof", &proof).accepted();
     server.get("/api/v1/aggregated_proofs/1/1").accepted();
+}
+
+/// Returns the proof as the reference's devnet prover sends it: it keeps the leading index of its sample.
+fn of_the_devnet_prover(input: Fr) -> AggregatedProof {
+    let mut proof = sample_aggregated_proof(&[input], 1);
+    proof.individual_vk_idxs.insert(0, 0);
+    proof
+}
+
+#[test]
+fn an_aggregate_of_the_devnet_prover_is_accepted_without_keys() {
+    let (_, input) = the_block();
+    let (data, _) = folders(&[]);
+    let server = Server::start(data.path(), &["--aggregate", "1"]);
+    publish(&server, &server.next_job("one"), "BlockProof", &sample_single_proof(&input, 1)).accepted();
+    let job = server.next_job("one");
+    let proof = of_the_devnet_prover(input);
+    publish(&server, &job, "AggregatedBlockProof", &proof).accepted();
+    let stored: AggregatedProof =
+        serde_json::from_slice(&server.get("/api/v1/aggregated_proofs/1/1").accepted().body).unwrap();
+    assert_eq!(stored, proof);
+}
+
+#[test]
+fn an_aggregate_of_the_devnet_prover_is_refused_with_keys_and_its_job_shows_why() {
+    let (chunks, input) = the_block();
+    let prover = BlockProver::new(1);
+    let (data, keys) = folders(&[(chunks, &prover)]);
+    let server = serving(data.path(), keys.path(), &["--aggregate", "1"]);
+    publish(&server, &server.next_job("one"), "BlockProof", &prover.prove(&input)).accepted();
+    let job = server.next_job("two");
+    let answer = publish(&server, &job, "AggregatedBlockProof", &of_the_devnet_prover(input));
+    assert_eq!((answer.status, answer.json()["code"].as_str().unwrap()), (422, "proof_refused"));
+
+    let reason = &rejected(&server)[0]["reason"];
+    assert!(reason.as_str().unwrap().contains("individual_vk_idxs"), "{reason}");
+    let shown = server.get(&format!("/api/v1/jobs/{}", job["job_id"])).accepted().json();
+    assert_eq!(&shown["last_rejection"]["reason"], reason, "{shown}");
+    assert_eq!(shown["last_rejection"]["prover"], "two");
+    let explained = server.get("/api/v1/blocks/1/explain").accepted().json();
+    assert!(explained["text"].as_str().unwrap().contains(reason.as_str().unwrap()), "{explained}");
 }
 
 #[test]

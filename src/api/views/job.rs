@@ -39,6 +39,21 @@ pub struct JobView {
     /// Estimated milliseconds until the proof of a job in progress, from proofs of jobs of the same size since the server
     /// started; null if there are none.
     pub eta_ms: Option<u64>,
+    /// The last rejected proof for it, as long as the server keeps it.
+    pub last_rejection: Option<Rejection>,
+}
+
+/// A rejected proof for a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rejection {
+    /// Its number among the rejected proofs.
+    pub number: u32,
+    /// The prover that held the job, if any.
+    pub prover: Option<String>,
+    /// The reason, as a sentence.
+    pub reason: String,
+    /// Time when it was published.
+    pub at_ms: u64,
 }
 
 /// A page of jobs.

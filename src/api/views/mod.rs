@@ -18,7 +18,7 @@ pub use block::{
     QuarantineView, Stage,
 };
 pub use history::{HistoryPoint, HistoryView};
-pub use job::{JobPage, JobView, wire_id};
+pub use job::{JobPage, JobView, Rejection, wire_id};
 pub use outcome::{BlockOutcome, ImportOutcome, ImportOutcomeName, JobOutcome, OperatorView, Readiness};
 pub use page::{MAX_PAGE, PAGE, page_size};
 pub use prover::{ProverPage, ProverView};

@@ -106,7 +106,31 @@ impl AggregatedProof {
     /// # Errors
     /// Those of [`Self::parse`], and [`ProofError::WrongCount`].
     pub fn validate(&self) -> Result<AggregatedProofParts, ProofError> {
+        self.check_key_indices()?;
+        self.validate_without_keys()
+    }
+
+    /// Checks that each single proof has the index of its verification key.
+    ///
+    /// # Errors
+    /// [`ProofError::WrongCount`].
+    pub fn check_key_indices(&self) -> Result<(), ProofError> {
+        check_count("individual_vk_idxs", self.individual_vk_inputs.len(), self.individual_vk_idxs.len())
+    }
+
+    /// Checks like [`Self::validate`], but also accepts a leading index 0 that belongs to no single
+    /// proof: the reference's devnet prover keeps that of its sample and appends one for each
+    /// proof. Only for servers without verification keys, where nothing reads the indices.
+    ///
+    /// # Errors
+    /// Those of [`Self::validate`].
+    pub fn validate_without_keys(&self) -> Result<AggregatedProofParts, ProofError> {
         let parts = self.parse()?;
+        let has_leading_index = self.individual_vk_idxs.len() == self.individual_vk_inputs.len() + 1
+            && self.individual_vk_idxs.first() == Some(&0);
+        if !has_leading_index {
+            self.check_key_indices()?;
+        }
         for (item, expected, actual) in [
             ("inputs", 1, parts.inputs.len()),
             ("state_polys_commitments", 4, parts.state_polys_commitments.len()),
@@ -120,7 +144,6 @@ impl AggregatedProof {
             ("gate_selectors_openings_at_z", 1, parts.gate_selectors_openings_at_z.len()),
             ("copy_permutation_polys_openings_at_z", 3, parts.copy_permutation_polys_openings_at_z.len()),
             ("aggr_limbs", LIMBS, self.aggr_limbs.len()),
-            ("individual_vk_idxs", self.individual_vk_inputs.len(), self.individual_vk_idxs.len()),
         ] {
             check_count(item, expected, actual)?;
         }

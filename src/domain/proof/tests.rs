@@ -58,6 +58,19 @@ fn the_damaged_item_is_named() {
 }
 
 #[test]
+fn a_leading_key_index_is_only_accepted_without_keys() {
+    let with = |indices: &[usize]| {
+        let proof = AggregatedProof { individual_vk_idxs: indices.to_vec(), ..aggregated() };
+        (proof.validate().is_ok(), proof.validate_without_keys().is_ok())
+    };
+    assert_eq!(with(&[0]), (true, true));
+    assert_eq!(with(&[0, 3]), (false, true));
+    for indices in [&[][..], &[1, 0], &[0, 0, 0]] {
+        assert_eq!(with(indices), (false, false), "{indices:?}");
+    }
+}
+
+#[test]
 fn every_truncation_is_refused() {
     for length in 0..single().0.len() {
         assert!(SingleProof(single().0[..length].to_vec()).parse().is_err(), "{length}");
