@@ -109,7 +109,7 @@ impl BackupSource {
         meta: &impl Serialize,
         body: Option<BlobReader>,
     ) -> Result<(), StoreError> {
-        let meta = serde_json::to_vec(meta).map_err(|error| StoreError::Index(error.to_string()))?;
+        let meta = serde_json::to_vec(meta).map_err(|error| StoreError::Kv(error.to_string()))?;
         let (raw_len, frame_len) = body.as_ref().map_or((0, 0), |body| (body.raw_len(), body.frame_len()));
         let head = Head {
             kind: kind as u8,

@@ -14,7 +14,7 @@ use crate::{
 const MAX_QUARANTINED: usize = 100;
 
 impl From<StoreBytes> for StorageStatus {
-    fn from(StoreBytes { index, blobs, journal }: StoreBytes) -> Self {
+    fn from(StoreBytes { kv: index, blobs, journal }: StoreBytes) -> Self {
         Self { index_bytes: index, blobs_bytes: blobs, journal_bytes: journal }
     }
 }

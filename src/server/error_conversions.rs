@@ -26,7 +26,7 @@ impl From<StoreError> for ApiError {
             | StoreError::Folder { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Io { .. }
-            | StoreError::Index(_)
+            | StoreError::Kv(_)
             | StoreError::MissingProof { .. }
             | StoreError::History { .. } => Self::storage(error),
         }

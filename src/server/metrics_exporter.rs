@@ -82,7 +82,7 @@ impl Exporter {
         number(now, "witness_server_min_free_bytes", floor, space.min_free_bytes as f64);
         let low = "1 while nothing new is begun for want of space";
         number(now, "witness_server_space_low", low, f64::from(u8::from(space.low)));
-        let Some(StoreBytes { index, blobs, journal }) = self.monitor.bytes() else { return Ok(()) };
+        let Some(StoreBytes { kv: index, blobs, journal }) = self.monitor.bytes() else { return Ok(()) };
         let sizes = numbers(now, "witness_server_store_bytes", "Size of a part of the data folder");
         for (part, bytes) in [("index", index), ("blobs", blobs), ("journal", journal)] {
             set(&sizes, "part", part, bytes as f64);

@@ -158,7 +158,7 @@ impl Core {
         label: BlobLabel,
         blob: &PreparedBlob,
     ) -> Result<Option<Pending<'_>>, StoreError> {
-        self.journal.as_ref().map(|journal| journal.append(label, blob.body())).transpose()
+        self.journal.as_ref().map(|journal| journal.append(label, blob.blob_ref())).transpose()
     }
 
     /// Applies a batch that refers to an entry of the journal.

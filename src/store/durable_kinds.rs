@@ -229,3 +229,52 @@ fn proof(kind: DurableKind, job_type: JobType, payload: &[u8]) -> Result<Durable
 fn from_number(number: u32) -> Vec<KeyRange> {
     vec![(keys::number(number).to_vec(), vec![0xff; 9])]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{clock, operation, publish_next, witnessed};
+
+    #[test]
+    fn every_durable_record_is_walked_in_the_order_of_an_import() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = witnessed(dir.path(), &clock(), 3);
+        for block in 1..=3 {
+            store.queue().add_single_job(block).unwrap();
+            publish_next(&store);
+        }
+        operation(&store, AggregatedAction::ExecuteBlocks, 1, 1);
+        operation(&store, AggregatedAction::CreateProofBlocks, 2, 3);
+        store.queue().add_aggregated_job(2, 3).unwrap();
+        publish_next(&store);
+        let kv = &*store.core().kv;
+        let records: Vec<DurableRecord> = walk_all(kv).map(Result::unwrap).collect();
+        let labels: Vec<String> = records.iter().map(|record| record.label.to_string()).collect();
+        assert_eq!(
+            labels,
+            [
+                "genesis",
+                "block 1",
+                "block 2",
+                "block 3",
+                "aggregated operation of 2 to 3",
+                "aggregated operation of 1 to 1",
+                "proof of block 1",
+                "proof of block 2",
+                "proof of block 3",
+                "aggregated proof of 2 to 3"
+            ]
+        );
+        for record in &records {
+            assert!(contains(kv, &record.item()).unwrap(), "{}", record.label);
+            let other = Item { hash: [0; 32], ..record.item() };
+            assert!(!contains(kv, &other).unwrap(), "{}", record.label);
+            assert_eq!(DurableKind::of_blob(record.label.kind), Some(record.kind));
+        }
+        let from_two = DurableKind::ALL.map(|kind| kind.walk_from(kv, 2).map(Result::unwrap).count());
+        assert_eq!(from_two, [1, 2, 1, 2, 1]);
+        for kind in DurableKind::ALL {
+            assert!(kind.walk(kv).map(Result::unwrap).all(|(key, record)| key == record.key));
+        }
+    }
+}

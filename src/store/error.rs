@@ -66,9 +66,9 @@ pub enum StoreError {
         /// The system's answer.
         source: io::Error,
     },
-    /// The embedded index failed.
-    #[error("the index of the data folder failed: {0}")]
-    Index(String),
+    /// The kv failed.
+    #[error("the kv of the data folder failed: {0}")]
+    Kv(String),
     /// A number that does not follow the one before.
     #[error("out of order: {expected} comes next, not {got}")]
     OutOfOrder {
@@ -152,8 +152,8 @@ impl From<sled::Error> for StoreError {
     fn from(error: sled::Error) -> Self {
         match error {
             sled::Error::Io(error) if is_full(&error) => StoreError::DiskFull,
-            sled::Error::Corruption { .. } => StoreError::corrupt("the index has a bad checksum"),
-            other => StoreError::Index(other.to_string()),
+            sled::Error::Corruption { .. } => StoreError::corrupt("the kv has a bad checksum"),
+            other => StoreError::Kv(other.to_string()),
         }
     }
 }

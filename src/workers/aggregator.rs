@@ -54,7 +54,7 @@ impl Aggregator {
             let operation = AggregatedOperation::CreateProofBlocks { blocks, proofs_to_pad };
             import::put_operation(store, &operation).map_err(|error| match error {
                 ImportError::Store(error) => error,
-                error => StoreError::Index(error.to_string()),
+                error => StoreError::Kv(error.to_string()),
             })?;
             info!(first, last, padding = proofs_to_pad, "blocks are to be aggregated");
             self.waiting = None;

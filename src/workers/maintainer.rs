@@ -264,7 +264,7 @@ fn commit(shared: &Shared, ready: &Ready) -> Result<Option<u64>, StoreError> {
     let write =
         || shared.store.tree().prepare_witness(number, operations, |out| hashed.write_json(block, out));
     let witness = if number <= shared.last_verified { None } else { Some(write()?) };
-    let bytes = witness.as_ref().map_or(0, |witness| witness.body.body().raw_len());
+    let bytes = witness.as_ref().map_or(0, |witness| witness.body.blob_ref().raw_len());
     loop {
         let before = shared.wakeup.generation();
         if shared.chain.turn_to_commit(number) {

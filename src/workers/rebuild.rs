@@ -299,8 +299,8 @@ fn of_item(error: ImportError) -> Result<String, StoreError> {
             of_store(error)
         }
         // The state could not be read.
-        ImportError::Block(error) if !error.is_permanent() => Err(StoreError::Index(error.to_string())),
-        ImportError::Tree(error) => Err(StoreError::Index(error.to_string())),
+        ImportError::Block(error) if !error.is_permanent() => Err(StoreError::Kv(error.to_string())),
+        ImportError::Tree(error) => Err(StoreError::Kv(error.to_string())),
         error => Ok(error.to_string()),
     }
 }

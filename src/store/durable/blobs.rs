@@ -35,7 +35,7 @@ pub struct PreparedBlob {
 
 impl PreparedBlob {
     /// Returns the reference for a record.
-    pub fn body(&self) -> &BlobRef {
+    pub fn blob_ref(&self) -> &BlobRef {
         &self.blob
     }
 

@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreBytes {
     /// The kv, in the folder `index`.
-    pub index: u64,
+    pub kv: u64,
     /// Blob files.
     pub blobs: u64,
     /// The journal.
@@ -24,12 +24,12 @@ impl StoreBytes {
     /// If a folder cannot be read.
     pub fn of(dir: &Path) -> Result<Self, StoreError> {
         let of = |part| size(&dir.join(part)).map_err(StoreError::io("measuring the data folder"));
-        Ok(Self { index: of("index")?, blobs: of("blobs")?, journal: of("journal")? })
+        Ok(Self { kv: of("index")?, blobs: of("blobs")?, journal: of("journal")? })
     }
 
     /// Returns the sum.
     pub fn total(self) -> u64 {
-        self.index.saturating_add(self.blobs).saturating_add(self.journal)
+        self.kv.saturating_add(self.blobs).saturating_add(self.journal)
     }
 }
 

@@ -67,3 +67,16 @@ pub(crate) fn parse(segment: u32, at: usize, bytes: &[u8]) -> Option<(Record, us
     let place = Place { segment, offset: at as u64 };
     Some((Record { place, header, file, sound }, at + end))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::kv::codec;
+
+    #[test]
+    fn the_bytes_of_a_place_are_frozen() {
+        let sealed = codec::seal(&Place { segment: 1, offset: 152 }).unwrap();
+        assert_eq!(sealed, codec::seal(&(1u32, 152u64)).unwrap());
+        assert_eq!(hex::encode(&sealed[..3]), "010198");
+    }
+}

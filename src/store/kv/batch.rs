@@ -58,7 +58,7 @@ impl Batch {
 
     /// Registers a blob and returns the reference for a record of this batch.
     pub fn adopt(&mut self, prepared: PreparedBlob) -> BlobRef {
-        let blob = prepared.body().clone();
+        let blob = prepared.blob_ref().clone();
         if let BlobRef::File { id, .. } = blob {
             self.put_raw(Table::Blobs, &keys::blob(id), &[]);
         }

@@ -103,7 +103,7 @@ impl Kv {
 
     fn with<T>(&self, run: impl FnOnce(&SledDb) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let sled = self.sled.read().unwrap_or_else(PoisonError::into_inner);
-        run(sled.as_ref().ok_or_else(|| StoreError::Index("it is closed after a failure".into()))?)
+        run(sled.as_ref().ok_or_else(|| StoreError::Kv("it is closed after a failure".into()))?)
     }
 
     /// Runs a write. If it fails, the kv is closed to writes.

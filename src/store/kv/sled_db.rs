@@ -46,7 +46,7 @@ impl SledDb {
     }
 
     fn table(&self, table: Table) -> Result<&sled::Tree, StoreError> {
-        let missing = || StoreError::Index(format!("the table {} is not open", table.name()));
+        let missing = || StoreError::Kv(format!("the table {} is not open", table.name()));
         self.tables.get(table as usize).ok_or_else(missing)
     }
 
@@ -105,7 +105,7 @@ impl SledDb {
                 Ok(()) => Ok(()),
                 Err(sled::transaction::TransactionError::Storage(error)) => Err(error.into()),
                 Err(sled::transaction::TransactionError::Abort(())) => {
-                    Err(StoreError::Index("a transaction was aborted".into()))
+                    Err(StoreError::Kv("a transaction was aborted".into()))
                 }
             }
         })
@@ -147,7 +147,7 @@ fn wait_until_free(db: &Path) -> Result<(), StoreError> {
             Err(TryLockError::Error(error)) => return Err(failed()(error)),
         }
     }
-    Err(StoreError::Index("its file stays locked: restart the process".into()))
+    Err(StoreError::Kv("its file stays locked: restart the process".into()))
 }
 
 fn config(dir: &Path, cache_bytes: u64) -> sled::Config {
