@@ -73,7 +73,7 @@ pub(crate) fn from_address(address: &[u8; 20]) -> Fr {
 }
 
 /// Returns the big-endian integer value of fewer than 32 bytes, which is always below the modulus.
-fn from_short_bytes<const N: usize>(short: &[u8; N]) -> Fr {
+pub(crate) fn from_short_bytes<const N: usize>(short: &[u8; N]) -> Fr {
     const { assert!(N < 32) };
     // Most numbers of a witness are zero, and zero needs no conversion to Montgomery form.
     if *short == [0; N] {

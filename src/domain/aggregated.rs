@@ -70,8 +70,8 @@ impl AggregatedOperation {
     }
 }
 
-/// Action of an aggregated operation. The order is that of a block's life; records and keys contain
-/// its number: frozen.
+/// Action of an aggregated operation, in the order in which blocks go through them. Records and
+/// keys store the position of the variant, so the order must not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 
 pub enum AggregatedAction {

@@ -52,7 +52,7 @@ pub struct ImportedBlock {
 /// allocate.
 const MAX_BLOCK_CHUNKS: usize = 1 << 16;
 
-/// Why a block has no public data.
+/// The reason why a block has no public data.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum BlockError {
     /// An operation has no public data.

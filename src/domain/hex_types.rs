@@ -3,7 +3,7 @@
 use serde::de::{Deserializer, Error, Visitor};
 use std::{fmt, marker::PhantomData, str::FromStr};
 
-/// Why a hex text is not a value of the expected type.
+/// The reason why a hex text is not a value of the expected type.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum HexError {
     /// The prefix that the type requires is missing.

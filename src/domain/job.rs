@@ -25,7 +25,8 @@ use utoipa::ToSchema;
 
 use crate::backoff::Backoff;
 
-/// Kind of a job, in JSON by its name in the prover protocol. Records contain its number: frozen.
+/// Kind of a job; JSON has its name in the prover protocol. Records store the position of the
+/// variant, so the order must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub enum JobType {
     /// The proof of one block.
@@ -54,7 +55,8 @@ impl JobType {
     }
 }
 
-/// Status of a job. Records and keys contain its number: frozen.
+/// Status of a job. Records and keys store the position of the variant, so the order must not
+/// change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
@@ -143,7 +145,7 @@ pub(crate) struct Job {
     pub(crate) attempts: u32,
 }
 
-/// Why a transition of a job is refused.
+/// The reason why a transition of a job is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum JobError {
     /// Another prover holds the lease.

@@ -8,7 +8,7 @@ use crate::domain::ids::{AccountId, CURRENT_TX_VERSION, Nonce, TokenId};
 use crate::domain::tx::TimeRange;
 use num_bigint::BigUint;
 
-/// Why a transaction or an operation has no byte form.
+/// The reason why a transaction or an operation has no byte form.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WireError {
     /// An amount exceeds the size of its field.
@@ -31,7 +31,7 @@ pub enum WireError {
 const PRICE_BYTES: usize = 15;
 
 /// Builds a byte form field by field.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {

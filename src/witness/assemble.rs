@@ -43,7 +43,7 @@ pub fn hash(block: &Block, plan: Plan, tree: &AccountTree<'_>) -> Result<Hashed,
 /// one whose root or commitment does not match.
 ///
 /// # Errors
-/// Those of [`hash`] if the first block does not match.
+/// If the first block does not match, or the tree cannot be read.
 pub fn hash_run(run: Vec<(&Block, Plan)>, tree: &AccountTree<'_>) -> Result<Vec<Hashed>, WitnessError> {
     let fail = |block: &Block, cause| WitnessError { block: block.block_number.0, operation: None, cause };
     let Some((first, _)) = run.first() else { return Ok(Vec::new()) };

@@ -1,4 +1,4 @@
-//! Why a block has no witness.
+//! Errors of blocks without a witness.
 
 use thiserror::Error;
 
@@ -29,7 +29,7 @@ impl WitnessError {
     }
 }
 
-/// Why a block or an operation has no witness.
+/// The reason why a block or an operation has no witness.
 #[derive(Debug, Error)]
 pub enum Cause {
     /// The plain state could not be read.

@@ -21,7 +21,7 @@ impl Hashed {
     /// before it is written to `out`.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// If `out` cannot be written.
     pub fn write_json(&self, block: &Block, out: &mut (impl Write + Send)) -> io::Result<()> {
         let frame = serde_json::to_vec(&self.without_operations(block))?;
         let place = frame.windows(OPERATIONS.len()).position(|window| window == OPERATIONS);

@@ -18,7 +18,7 @@
 //! | [`assemble`] | the witness from a plan and a versioned tree |
 //! | [`prover_data`] | the types of its JSON |
 //! | [`json`] | its bytes, written chunk by chunk |
-//! | [`error`] | why a block has no witness |
+//! | [`error`] | errors of blocks without a witness |
 
 pub mod assemble;
 pub mod error;

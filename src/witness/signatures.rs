@@ -13,7 +13,8 @@ use crate::domain::{Block, ExecutedOperations, SignedForms, TxSignature, TxVersi
 /// Size of the message in the circuit in bytes: 736 bits. Signed messages are shorter.
 const MESSAGE_BYTES: usize = 92;
 
-/// Outcome of the check of a transaction's signature. Stored by number: frozen.
+/// Outcome of the check of a transaction's signature. Blocks store the number of the variant, which
+/// must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum SignatureCheck {

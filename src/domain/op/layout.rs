@@ -1,4 +1,4 @@
-//! What the kinds of operations have in common: a code, a number of chunks, public data.
+//! Common properties of all operations: code, number of chunks, public data.
 
 use crate::domain::ids::CHUNK_BYTES;
 use crate::domain::wire::{WireError, Writer};

@@ -1,7 +1,7 @@
 //! MintNFT operation (docs/protocol/03-operations.md §12).
 
 use super::layout::Layout;
-use crate::crypto::{Fr, bits, fr, rescue};
+use crate::crypto::{fr, rescue};
 use crate::domain::hex_types::{Address, H256};
 use crate::domain::ids::AccountId;
 use crate::domain::tx::MintNft;
@@ -40,19 +40,19 @@ impl Layout for MintNftOp {
 /// content hash` and the second half: its low 160 and its low 128 bits.
 pub(crate) fn nft_content(creator_id: AccountId, serial_id: u32, content_hash: &H256) -> (Address, u128) {
     let (front, back) = content_hash.0.split_at(16);
-    let left = Writer::default().account(creator_id).u32(serial_id).bytes(front).finish();
-    let hash = fr::to_bytes(&rescue::hash_elements(&[integer(&left), integer(back)]));
-    let (mut address, mut data) = ([0; 20], [0; 16]);
+    let mut left = [0; 24];
+    left[..4].copy_from_slice(&creator_id.0.to_be_bytes());
+    left[4..8].copy_from_slice(&serial_id.to_be_bytes());
+    left[8..].copy_from_slice(front);
+    let mut right = [0; 16];
+    right.copy_from_slice(back);
+    let elements = [fr::from_short_bytes(&left), fr::from_short_bytes(&right)];
+    let hash = fr::to_bytes(&rescue::hash_elements(&elements));
+    let mut address = [0; 20];
     address.copy_from_slice(&hash[12..]);
+    let mut data = [0; 16];
     data.copy_from_slice(&hash[16..]);
     (Address(address), u128::from_be_bytes(data))
-}
-
-/// Returns the big-endian integer in fewer than 32 bytes.
-fn integer(bytes: &[u8]) -> Fr {
-    let mut bits = bits::be_bits(bytes);
-    bits.reverse();
-    bits::le_bits_to_fr(&bits)
 }
 
 #[cfg(test)]

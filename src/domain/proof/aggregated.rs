@@ -152,9 +152,6 @@ impl AggregatedProof {
 
     /// Returns the public inputs of the aggregation circuit. Those of the single proofs are
     /// `individual_vk_inputs`.
-    ///
-    /// # Errors
-    /// Those of [`Self::parse`].
     pub fn public_inputs(&self) -> Result<Vec<Fr>, ProofError> {
         self.parse().map(|parts| parts.inputs)
     }

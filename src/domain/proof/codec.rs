@@ -4,7 +4,7 @@
 use super::point::G1Point;
 use crate::crypto::{Fr, fr};
 
-/// Why bytes are not a proof or a verification key. `item` names the field.
+/// The reason why bytes are not a proof or a verification key. `item` names the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// The bytes end too early.

@@ -36,9 +36,6 @@ impl Default for EncodedAggregatedProof {
 
 impl AggregatedProof {
     /// Returns the proof as the arguments of the contract call.
-    ///
-    /// # Errors
-    /// Those of [`Self::parse`].
     pub fn encode(&self) -> Result<EncodedAggregatedProof, ProofError> {
         let parts = self.parse()?;
         let dilations: Vec<_> = parts.state_polys_openings_at_dilations.iter().map(|o| o.2).collect();

@@ -74,9 +74,6 @@ impl SingleProof {
     }
 
     /// Returns the public inputs, for a block its commitment ([`crate::domain::public_input`]).
-    ///
-    /// # Errors
-    /// Those of [`Self::parse`].
     pub fn public_inputs(&self) -> Result<Vec<Fr>, ProofError> {
         self.parse().map(|parts| parts.inputs)
     }

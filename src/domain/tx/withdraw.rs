@@ -42,9 +42,10 @@ pub struct Withdraw {
 impl Withdraw {
     const TX_TYPE: u8 = 0x03;
 
-    /// Returns the current signed form: `fc 01 ‖ account ‖ from ‖ to ‖ token ‖ amount 16 ‖ fee
-    /// packed ‖ nonce`, followed by the validity only if the transaction has one. (In other
-    /// transactions this holds for the legacy form.)
+    /// Returns the current signed form:
+    /// `fc 01 ‖ account ‖ from ‖ to ‖ token ‖ amount 16 ‖ fee packed ‖ nonce`, followed by the
+    /// validity only if the transaction has one. In Transfer and ChangePubKey this holds for the
+    /// legacy form instead.
     pub(crate) fn signed_bytes(&self) -> Result<Vec<u8>, WireError> {
         let message = Writer::versioned(Self::TX_TYPE)
             .account(self.account_id)

@@ -1,4 +1,4 @@
-//! What a chunk of an operation shows.
+//! Chunks of an operation and the branches that they show.
 
 use super::args::Args;
 use crate::tree::{AccountHeader, Version};

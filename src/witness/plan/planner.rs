@@ -90,9 +90,6 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans the next block as [`plan`] does. The planner must not be used after an error.
-    ///
-    /// # Errors
-    /// Those of [`plan`].
     pub fn next(&mut self, block: &Block, signatures: &[SignatureCheck]) -> Result<Plan, WitnessError> {
         let number = block.block_number.0;
         let in_block = |cause| WitnessError { block: number, operation: None, cause };

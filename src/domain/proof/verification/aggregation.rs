@@ -163,10 +163,8 @@ fn public_input(tree: &KeyTree, proof: &AggregatedProof) -> Result<Fr, NotVerifi
     for element in proof.individual_vk_inputs.iter().chain(&proof.aggr_limbs) {
         hash.update(fr::to_bytes(element));
     }
-    let mut bytes: [u8; 32] = hash.finalize().into();
-    bytes[0] = 0;
-    // 248 bits are below the modulus, so this never fails.
-    Ok(fr::from_bytes(&bytes).unwrap_or_else(|_| Fr::zero()))
+    let [_, low @ ..]: [u8; 32] = hash.finalize().into();
+    Ok(fr::from_short_bytes(&low))
 }
 
 /// Returns the two points whose coordinates are these limbs, lowest first.

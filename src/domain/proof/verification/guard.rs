@@ -4,7 +4,7 @@ use crate::domain::proof::codec::ProofError;
 use franklin_crypto::bellman::SynthesisError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Why a proof is not verified.
+/// The reason why a proof is not verified.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotVerified {
     /// The bytes are not a proof of the circuit.

@@ -13,7 +13,7 @@ pub(super) const STATE_WIDTH: usize = 4;
 /// Base-2 logarithm of the largest domain in the field.
 const MAX_DOMAIN_LOG2: u32 = 28;
 
-/// Why bytes are not a verification key of the circuit.
+/// The reason why bytes are not a verification key of the circuit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The bytes do not parse, or a vector does not have the length of the circuit's keys.

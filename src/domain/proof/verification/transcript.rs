@@ -113,10 +113,9 @@ pub(super) fn halves(bytes: &[u8; 32]) -> [Fr; 2] {
 
 /// Returns at most 31 bytes as a big-endian element.
 fn element(bytes: &[u8]) -> Fr {
-    let mut padded = [0; 32];
-    padded[32 - bytes.len()..].copy_from_slice(bytes);
-    // 248 bits are below the modulus, so this never fails.
-    fr::from_bytes(&padded).unwrap_or_else(|_| Fr::zero())
+    let mut padded = [0; 31];
+    padded[31 - bytes.len()..].copy_from_slice(bytes);
+    fr::from_short_bytes(&padded)
 }
 
 #[cfg(test)]
