@@ -182,7 +182,7 @@ mod tests {
         }
 
         fn open(&self) -> Result<StoredJson, ApiError> {
-            StoredJson::open(&self.store, HEAD.to_vec(), self.blob.body(), b"}".to_vec())
+            StoredJson::open(&self.store, HEAD.to_vec(), self.blob.blob_ref(), b"}".to_vec())
         }
 
         fn response(&self, accept: &'static str) -> Response {
