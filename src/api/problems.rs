@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 /// The media type of a [`Problem`].
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-/// The body of every error response: a problem of RFC 9457 with the extensions `code`, `message` and `request_id`.
+/// The body of every error response: a problem of RFC 9457 with the extensions `code`, `message`
+/// and `request_id`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// `about:blank`: `code` tells the kind of problem.

@@ -1,11 +1,14 @@
-//! Bearer tokens: minting and checking of JWTs, and the operator's token (docs/protocol/06-server.md §5).
+//! Bearer tokens: minting and checking of JWTs, and the operator's token
+//! (docs/protocol/06-server.md §5).
 //!
-//! A JWT is signed with HS256 and has the claims `sub` and `exp`. Any `sub` is accepted, but it must be present. `exp` is in
-//! seconds; it and `nbf`, if present, are checked with a leeway of [`LEEWAY`], zero: the clocks of server and clients must
-//! agree to within the lifetime of a token, 10 s for those of the reference. Clients mint a token for each request.
+//! A JWT is signed with HS256 and has the claims `sub` and `exp`. Any `sub` is accepted, but it
+//! must be present. `exp` is in seconds; it and `nbf`, if present, are checked with a leeway of
+//! [`LEEWAY`], zero: the clocks of server and clients must agree to within the lifetime of a token,
+//! 10 s for those of the reference. Clients mint a token for each request.
 //!
-//! The server chooses the algorithm, never the token: a token whose header names anything but HS256 is refused before its
-//! signature is checked, and so is one that names extensions in `crit`. Signatures are compared in constant time.
+//! The server chooses the algorithm, never the token: a token whose header names anything but HS256
+//! is refused before its signature is checked, and so is one that names extensions in `crit`.
+//! Signatures are compared in constant time.
 
 use std::time::Duration;
 
@@ -41,7 +44,8 @@ pub struct Authenticator {
 #[derive(Debug, Clone, Copy)]
 pub struct OperatorToken(blake3::Hash);
 
-/// Reason why a request is not authorized; each is answered with 401. The messages go to the client.
+/// Reason why a request is not authorized; each is answered with 401. The messages go to the
+/// client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// No `Authorization: Bearer …` header is present.

@@ -27,14 +27,15 @@ use crate::{
     tls,
 };
 
-/// Longest response that is read, in bytes. The largest expected one is the data of an aggregated job.
+/// Longest response that is read, in bytes. The largest expected one is the data of an aggregated
+/// job.
 const MAX_ANSWER_BYTES: usize = 2 << 30;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Idle time of a connection after which the system probes the peer, so that a long wait for a response ends when its server
-/// is gone.
+/// Idle time of a connection after which the system probes the peer, so that a long wait for a
+/// response ends when its server is gone.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Credentials of a client.
@@ -96,8 +97,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// Returns a client of the server at `base_url`, such as `http://127.0.0.1:8088`. `timeout` bounds each request as a whole.
-    /// The certificate of an `https` server must be signed by a public root.
+    /// Returns a client of the server at `base_url`, such as `http://127.0.0.1:8088`. `timeout`
+    /// bounds each request as a whole. The certificate of an `https` server must be signed by a
+    /// public root.
     ///
     /// # Errors
     /// [`ClientError::BadUrl`].
@@ -109,8 +111,8 @@ impl Client {
         Self::trusting(None, base_url, credentials, timeout)
     }
 
-    /// Returns a client like [`new`](Self::new); if `ca` is set, the certificate of an `https` server must be signed by one in
-    /// that PEM file instead.
+    /// Returns a client like [`new`](Self::new); if `ca` is set, the certificate of an `https`
+    /// server must be signed by one in that PEM file instead.
     ///
     /// # Errors
     /// [`ClientError::BadUrl`], [`ClientError::Roots`].
@@ -132,13 +134,14 @@ impl Client {
         Ok(Self { base, credentials: credentials.into(), timeout, tls, receive_buffer: None, http })
     }
 
-    /// Returns the same client with connections of its own. Clones of it share them; dropping all of these closes them.
+    /// Returns the same client with connections of its own. Clones of it share them; dropping all
+    /// of these closes them.
     pub fn with_own_connections(&self) -> Self {
         Self { http: connections(&self.tls, self.receive_buffer), ..self.clone() }
     }
 
-    /// Returns the same client with connections of its own that have a receive buffer of `bytes`, for tests of slow readers:
-    /// what exceeds it waits at the server.
+    /// Returns the same client with connections of its own that have a receive buffer of `bytes`,
+    /// for tests of slow readers: what exceeds it waits at the server.
     pub fn with_receive_buffer(&self, bytes: usize) -> Self {
         Self { receive_buffer: Some(bytes), ..self.clone() }.with_own_connections()
     }
@@ -156,16 +159,18 @@ impl Client {
     /// Sends `GET`.
     ///
     /// # Errors
-    /// Fails if there is no complete response in time. No status is an error; see [`Answer::success`].
+    /// Fails if there is no complete response in time. No status is an error; see
+    /// [`Answer::success`].
     pub async fn get(&self, path: &str) -> Result<Answer, ClientError> {
         self.request(Method::GET, path, None).await
     }
 
-    /// Sends `GET` and passes each part of the response to `take` as it arrives, until `take` returns false. The timeout of
-    /// the client bounds the wait for the head and for each part.
+    /// Sends `GET` and passes each part of the response to `take` as it arrives, until `take`
+    /// returns false. The timeout of the client bounds the wait for the head and for each part.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get) and [`Answer::success`]; [`ClientError::BrokenOff`] if the response is incomplete.
+    /// Those of [`get`](Self::get) and [`Answer::success`]; [`ClientError::BrokenOff`] if the
+    /// response is incomplete.
     pub async fn get_parts(
         &self,
         path: &str,
@@ -174,7 +179,8 @@ impl Client {
         self.parts(self.message(Method::GET, path, None)?, take).await
     }
 
-    /// Sends `GET` with a message as JSON body, and passes each part of the response on like [`get_parts`](Self::get_parts).
+    /// Sends `GET` with a message as JSON body, and passes each part of the response on like
+    /// [`get_parts`](Self::get_parts).
     ///
     /// # Errors
     /// Those of [`get_parts`](Self::get_parts).
@@ -187,7 +193,8 @@ impl Client {
         self.parts(self.message(Method::GET, path, Some(encode(message)?))?, take).await
     }
 
-    /// Sends `GET` with a message as JSON body, as `/get_job` requires it (docs/protocol/06-server.md §5).
+    /// Sends `GET` with a message as JSON body, as `/get_job` requires it
+    /// (docs/protocol/06-server.md §5).
     ///
     /// # Errors
     /// Those of [`get`](Self::get).

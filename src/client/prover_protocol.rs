@@ -1,4 +1,5 @@
-//! The prover protocol from the prover's side, one request at a time (docs/protocol/06-server.md §5).
+//! The prover protocol from the prover's side, one request at a time (docs/protocol/06-server.md
+//! §5).
 
 use serde_json::value::RawValue;
 
@@ -58,8 +59,8 @@ impl ProverClient {
         parse(&answer.success()?)
     }
 
-    /// Claims a job like [`get_job`](Self::get_job), reading the response part by part: `delay` is awaited after each, as by a
-    /// prover with a slow network.
+    /// Claims a job like [`get_job`](Self::get_job), reading the response part by part: `delay` is
+    /// awaited after each, as by a prover with a slow network.
     ///
     /// # Errors
     /// Any [`ClientError`].
@@ -77,7 +78,8 @@ impl ProverClient {
     /// Sends a heartbeat for a job.
     ///
     /// # Errors
-    /// Any [`ClientError`]; the server refuses it with 404 or 409 if the prover does not hold the job.
+    /// Any [`ClientError`]; the server refuses it with 404 or 409 if the prover does not hold the
+    /// job.
     pub async fn heartbeat(&self, job_id: i32) -> Result<(), ClientError> {
         let message = WorkingOn { job_id, prover_name: self.name.clone() };
         self.client.post(paths::WORKING_ON, &message).await?.success().map(drop)

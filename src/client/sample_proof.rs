@@ -1,5 +1,6 @@
-//! A prove function whose proofs are **not cryptographic**: they have the right form and the right public input, and no
-//! verifier accepts them. They serve demos and tests of everything around the proving.
+//! A prove function whose proofs are **not cryptographic**: they have the right form and the right
+//! public input, and no verifier accepts them. They serve demos and tests of everything around the
+//! proving.
 
 use anyhow::Context;
 use serde::Deserialize;

@@ -1,7 +1,8 @@
 //! A prover whose proving is left to the caller.
 //!
-//! [`SampleProver`] claims jobs, sends heartbeats while a prove function runs, publishes the result, and releases its jobs when
-//! it stops. It keeps trying while the server cannot be reached, and keeps a proof as long as the server may still accept it.
+//! [`SampleProver`] claims jobs, sends heartbeats while a prove function runs, publishes the
+//! result, and releases its jobs when it stops. It keeps trying while the server cannot be reached,
+//! and keeps a proof as long as the server may still accept it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,8 +60,8 @@ impl SampleProver {
         Self { prover: ProverClient::new(client, options.name.clone()), options, prove }
     }
 
-    /// Works until `stop` becomes true or its sender is dropped, or until an option ends it. Returns the number of accepted
-    /// proofs.
+    /// Works until `stop` becomes true or its sender is dropped, or until an option ends it.
+    /// Returns the number of accepted proofs.
     ///
     /// # Errors
     /// [`Refused`] if the server refuses the token.

@@ -11,7 +11,8 @@ fn view(operation: &AggregatedOperationRecord) -> AggregatedOperationView {
     AggregatedOperationView { action, first_block: first, last_block: last, stored_at_ms }
 }
 
-/// Returns the operations that end after the block `after`, of all actions or of one, up to `limit` of each.
+/// Returns the operations that end after the block `after`, of all actions or of one, up to `limit`
+/// of each.
 ///
 /// # Errors
 /// Fails if the store cannot be read.
@@ -34,7 +35,8 @@ pub fn aggregated_operations(
             shown.extend(operations.iter().map(view));
         }
     }
-    // All actions continue after the same block; operations that end after it belong to the next page.
+    // All actions continue after the same block; operations that end after it belong to the next
+    // page.
     if let Some(next) = next {
         shown.retain(|operation| operation.last_block <= next);
     }

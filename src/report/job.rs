@@ -59,7 +59,8 @@ pub fn job_with_estimate(node: &Node, id: u32) -> Result<Option<JobView>, StoreE
     Ok(node.store().queue().job(id)?.map(|job| estimated(node, job, &rejections)))
 }
 
-/// Returns up to `limit` jobs with an id above `after`, of all statuses or of one, without estimates.
+/// Returns up to `limit` jobs with an id above `after`, of all statuses or of one, without
+/// estimates.
 ///
 /// # Errors
 /// Fails if the store cannot be read.

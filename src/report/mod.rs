@@ -1,8 +1,8 @@
-//! Views of a data folder, built for operators: the server sends them, the command line also reads them from a folder that
-//! no server uses.
+//! Views of a data folder, built for operators: the server sends them, the command line also reads
+//! them from a folder that no server uses.
 //!
-//! Each is read by keys and by pages, so that its cost does not grow with the chain. The types are in
-//! [`api::views`](crate::api::views).
+//! Each is read by keys and by pages, so that its cost does not grow with the chain. The types are
+//! in [`api::views`](crate::api::views).
 
 mod aggregated;
 mod block;

@@ -10,7 +10,8 @@ use crate::{
     store::{JobCounts, SpaceState, Store, StoreBytes, StoreError},
 };
 
-/// Maximum number of quarantined blocks in the view; the first one is what an operator has to look at.
+/// Maximum number of quarantined blocks in the view; the first one is what an operator has to look
+/// at.
 const MAX_QUARANTINED: usize = 100;
 
 impl From<StoreBytes> for StorageStatus {
@@ -27,7 +28,8 @@ pub fn status(store: &Store) -> Result<Status, StoreError> {
     status_with_seen(store, std::iter::empty())
 }
 
-/// Returns the state of a store; `seen` are names of provers that count beside those that hold jobs.
+/// Returns the state of a store; `seen` are names of provers that count beside those that hold
+/// jobs.
 ///
 /// # Errors
 /// Fails if the store cannot be read.

@@ -1,7 +1,7 @@
-//! What a client is told when a request fails: a status, a stable code and a sentence.
+//! Error responses: a status, a stable code and a sentence.
 //!
-//! The status is chosen once, in [`ApiError::status_and_code`]. The sentence is the error's `Display`; internals stay in
-//! the log.
+//! [`ApiError::status_and_code`] decides the status of every error, 507 included. The sentence is
+//! the error's `Display`; internal causes are only logged.
 
 use axum::{
     Json,
@@ -15,35 +15,35 @@ use crate::api::{
     tokens::TokenError,
 };
 
-/// Seconds after which a client that gets 503 may try again.
+/// Seconds after which a client that got 503 should retry.
 const RETRY_AFTER: &str = "5";
 
-/// A failed request.
+/// Reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// No token, or not a good one.
+    /// The token is missing or not valid.
     #[error("{0}")]
     Unauthorized(TokenError),
-    /// The body is absent.
+    /// The body is empty.
     #[error("this route needs a JSON body")]
     MissingBody,
-    /// The body is not JSON, or not the JSON of this route. The cause ends with line and column.
-    #[error("the body is not the JSON this route takes: {cause}")]
+    /// The body is not JSON, or not the JSON of this route.
+    #[error("the body is not the JSON that this route expects: {cause}")]
     BadJson {
-        /// The parser's words, with line and column.
+        /// The parser's message, which ends with line and column.
         cause: String,
     },
-    /// A prover without a name could not be told from others.
-    #[error("prover_name is empty")]
+    /// The prover sent no name, so it could not be distinguished from others.
+    #[error("prover_name is empty; send a name that no other prover uses")]
     EmptyProverName,
-    /// A part of the path or the query is not usable.
+    /// A parameter of the path or the query is not valid.
     #[error("{0}")]
     BadParameter(String),
-    /// No such route.
-    #[error("there is no such route")]
+    /// The route does not exist.
+    #[error("no such route exists; see /api/v1/openapi.json")]
     UnknownRoute,
-    /// The route exists, with another method.
-    #[error("the route does not take this method")]
+    /// The route exists with another method only.
+    #[error("the route does not support this method")]
     WrongMethod,
     /// The body is longer than the configured limit.
     #[error("the body is longer than {limit} bytes")]
@@ -52,124 +52,124 @@ pub enum ApiError {
         limit: usize,
     },
     /// The body is compressed.
-    #[error("bodies are not taken compressed; send it as it is, without Content-Encoding")]
+    #[error("compressed bodies are not supported; send the body without Content-Encoding")]
     EncodedBody,
-    /// The body is cut off or not framed as its head says.
-    #[error("the body did not arrive whole")]
+    /// The body is cut off, or its framing contradicts the head.
+    #[error("the body did not arrive whole; check the connection, then repeat")]
     BrokenBody,
     /// The body did not arrive in time.
-    #[error("the request took too long to arrive")]
+    #[error("the body took too long to arrive; check the connection, then repeat")]
     RequestTimeout,
-    /// What the path names is not there (yet).
+    /// The requested item is not stored, or not yet.
     #[error("{what} does not exist")]
     NotFound {
-        /// What was asked for, such as `the witness of block 7`.
+        /// The requested item, such as `the witness of block 7`.
         what: String,
     },
-    /// No such job.
+    /// The job does not exist.
     #[error("job {job_id} does not exist")]
     UnknownJob {
-        /// The job asked for.
+        /// The requested job.
         job_id: i32,
     },
-    /// The job is held by another prover.
+    /// Another prover holds the job.
     #[error("job {job_id} is not held by {prover:?}")]
     WrongHolder {
         /// The job.
         job_id: i32,
-        /// The prover that asked.
+        /// The prover that sent the request.
         prover: String,
     },
-    /// The job is not being worked on by anybody.
+    /// No prover holds the job.
     #[error("job {job_id} is not in progress")]
     JobNotInProgress {
         /// The job.
         job_id: i32,
     },
-    /// The proof is there already. The first two words are the reference's.
-    #[error("duplicate key: {what} exists already")]
+    /// The proof is stored already. The reference's message starts with the same two words.
+    #[error("duplicate key: {what} is stored already")]
     DuplicateKey {
-        /// What exists, such as `the proof of block 7`.
+        /// The stored item, such as `the proof of block 7`.
         what: String,
     },
     /// The proof is malformed or proves something else.
-    #[error("the proof is refused: {reason}")]
+    #[error("the proof is rejected: {reason}")]
     ProofRefused {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The proof has the right form and is not true.
+    /// The proof is well-formed and false.
     #[error("{reason}")]
     ProofInvalid {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The block does not follow the last one.
+    /// The block does not follow the last imported one.
     #[error("block {got} is out of order; the next is block {expected}")]
     BlockOutOfOrder {
-        /// Number of the block that would be taken.
+        /// Number of the next block.
         expected: u32,
-        /// Number of the block that came.
+        /// Number of the block in the request.
         got: u32,
     },
-    /// What is imported differs from what is stored under the same number.
-    #[error("{what} is stored already and differs; revert before you replace it")]
+    /// The imported item differs from the stored one with the same number.
+    #[error("{what} is stored already and differs; revert before replacing it")]
     Conflict {
-        /// What, such as `block 7`.
+        /// The item, such as `block 7`.
         what: String,
     },
-    /// It does not go together with something stored.
+    /// The imported operation overlaps with a stored one.
     #[error("{0}")]
     Overlap(String),
-    /// What is imported cannot be right.
+    /// The imported item is inconsistent.
     #[error("{what} is refused: {reason}")]
     ImportRefused {
-        /// What, such as `block 7`.
+        /// The item, such as `block 7`.
         what: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// Blocks before genesis.
+    /// A block was sent before the genesis.
     #[error("no genesis is imported yet; import it first")]
     NoGenesis,
-    /// The block is tried as it is.
-    #[error("block {block} is not quarantined, and its job was not dropped; there is nothing to try again")]
+    /// The block needs no retry.
+    #[error("block {block} is not quarantined, and its job was not dropped; nothing needs a retry")]
     NotQuarantined {
         /// The block.
         block: u32,
     },
-    /// A page of another site, in a browser on this machine.
-    #[error("this address is not for other sites: {why}; ask for localhost or 127.0.0.1")]
+    /// The request comes from a page of another site.
+    #[error("requests of other sites are refused: {why}; use localhost or 127.0.0.1")]
     ForeignSite {
-        /// How it shows.
+        /// How this was detected.
         why: &'static str,
     },
-    /// The admin listener does nothing for anybody.
-    #[error("no operator token is configured; set operator_token_file and start again")]
+    /// The admin listener has no operator token, so no request may change anything.
+    #[error("no operator token is configured; set operator_token_file and restart the server")]
     NoOperator,
-    /// The server is stopping, starting, or has too much to do.
-    #[error("the server cannot take this now; try again: {reason}")]
+    /// The server is stopping or overloaded.
+    #[error("the server cannot process this request now: {reason}; try again")]
     Unavailable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// No space is left; nothing was stored.
-    #[error("no space is left for the data folder; free some, then repeat")]
+    /// The disk is full; nothing was stored.
+    #[error("the disk of the data folder is full; free some space, then repeat")]
     DiskFull,
-    /// Too little space is left to begin something new.
+    /// Free space is below the floor, so nothing new is started.
     #[error(
-        "space is short: {free} bytes are free for the data folder and {floor} are to stay free; free some, then repeat"
+        "insufficient storage: {free} bytes are free for the data folder and {floor} are to stay free; free some space, then repeat"
     )]
     InsufficientStorage {
-        /// Bytes that are free.
+        /// Free bytes.
         free: u64,
         /// Bytes that are to stay free.
         floor: u64,
     },
-    /// The store failed. The words are the reference's; the cause is logged only.
+    /// The store failed. The message is the reference's; the cause is only logged.
     #[error("storage layer error")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Something that cannot happen did. The cause is logged only.
+    /// A bug. The cause is only logged.
     #[error("internal error; see the server's log")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -187,7 +187,7 @@ fn problem(status: StatusCode, code: &str, detail: String) -> Problem {
 }
 
 impl ApiError {
-    /// The status and the stable code.
+    /// Returns the status and the stable code.
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
@@ -224,17 +224,17 @@ impl ApiError {
         }
     }
 
-    /// For a body that does not parse.
+    /// Returns the error of a body that does not parse.
     pub fn bad_json(error: &serde_json::Error) -> Self {
         Self::BadJson { cause: error.to_string() }
     }
 
-    /// For a failure of the store.
+    /// Returns the error of a failed store.
     pub fn storage(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Storage(error.into())
     }
 
-    /// For what cannot happen.
+    /// Returns the error of a bug.
     pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
     }
@@ -243,7 +243,7 @@ impl ApiError {
 /// Parses the JSON body of a request.
 ///
 /// # Errors
-/// [`ApiError::MissingBody`] for no byte at all, else [`ApiError::BadJson`].
+/// [`ApiError::MissingBody`] if it is empty, else [`ApiError::BadJson`].
 pub fn parse_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.is_empty() {
         return Err(ApiError::MissingBody);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_is_a_status_a_code_and_a_sentence() {
+    async fn an_error_has_a_status_a_code_and_a_sentence() {
         let (status, body) = answer(ApiError::BlockOutOfOrder { expected: 4, got: 9 }).await;
         assert_eq!((status.as_u16(), body.code.as_str()), (409, "block_out_of_order"));
         assert_eq!(body.message, "block 9 is out of order; the next is block 4");
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_comes_at_a_bad_time_is_told_when_to_come_again() {
+    async fn a_503_tells_when_to_retry() {
         let response = ApiError::Unavailable { reason: "busy".into() }.into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], RETRY_AFTER);
@@ -303,14 +303,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn internals_are_not_told() {
+    async fn internal_causes_are_not_sent() {
         let (status, body) = answer(ApiError::storage("disk sda1 is on fire")).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(body.message, "storage layer error");
     }
 
     #[test]
-    fn bad_json_is_told_with_line_and_column() {
+    fn bad_json_is_reported_with_line_and_column() {
         let error = parse_json::<Vec<u32>>(b"[1,\n x]").unwrap_err();
         assert!(error.to_string().contains("line 2 column 2"), "{error}");
         assert!(matches!(parse_json::<u32>(b""), Err(ApiError::MissingBody)));

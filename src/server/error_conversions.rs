@@ -1,4 +1,4 @@
-//! What the store and the workers refuse, as answers: each case once.
+//! Errors of the store and the workers as error responses.
 
 use super::error::ApiError;
 use crate::{

@@ -1,4 +1,5 @@
-//! `/metrics`: the counters of the node, and gauges of its store and process that are read for each request.
+//! `/metrics`: the counters of the node, and gauges of its store and process that are read for each
+//! request.
 
 use std::fmt;
 use std::path::Path;
@@ -62,12 +63,12 @@ impl Exporter {
         {
             set(&queue, "status", status, count as f64);
         }
-        let stale = "Jobs whose prover fell silent and which no other prover may have yet";
+        let stale = "Jobs whose lease ended and that cannot be claimed again yet";
         number(&mut now, "stale_jobs", stale, store.queue().stale_jobs() as f64);
-        let wanted = "Provers that a scaler is told to run";
+        let wanted = "Number of provers that is reported to a scaler";
         number(&mut now, "witness_server_needed_provers", wanted, self.node.needed_provers()? as f64);
         let verifying = self.node.verifier().map_or(0, |verifier| verifier.in_flight());
-        let help = "Proofs that are verified or wait for it";
+        let help = "Proofs being verified or waiting for verification";
         number(&mut now, "witness_server_verifications_under_way", help, verifying as f64);
         self.space(&mut now)?;
         process(&mut now);
@@ -78,9 +79,9 @@ impl Exporter {
         let space = self.node.store().space();
         let free = space.free_bytes.map_or(f64::NAN, |free| free as f64);
         number(now, "witness_server_free_bytes", "Free bytes of the file system of the data folder", free);
-        let floor = "Free bytes below which nothing new is begun";
+        let floor = "Free bytes below which nothing new is started";
         number(now, "witness_server_min_free_bytes", floor, space.min_free_bytes as f64);
-        let low = "1 while nothing new is begun for want of space";
+        let low = "1 while nothing new is started because free space is below the floor";
         number(now, "witness_server_space_low", low, f64::from(u8::from(space.low)));
         let Some(StoreBytes { kv: index, blobs, journal }) = self.monitor.bytes() else { return Ok(()) };
         let sizes = numbers(now, "witness_server_store_bytes", "Size of a part of the data folder");
@@ -142,7 +143,7 @@ fn chain(now: &mut Registry, store: &Store) -> Result<(), StoreError> {
         set(&heads, "stage", stage, block.into());
     }
     let quarantined = store.chain().quarantined(MAX_QUARANTINED)?.len();
-    let help = "Blocks that cannot be witnessed, counted up to 100";
+    let help = "Quarantined blocks, counted up to 100";
     number(now, "witness_server_quarantined_blocks", help, quarantined as f64);
     Ok(())
 }
@@ -157,10 +158,18 @@ fn process(now: &mut Registry) {
     let open = std::fs::read_dir(Path::new("/proc/self/fd")).ok().map(|entries| entries.count() as f64);
     let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let values = [
-        ("process_resident_memory_bytes", "Memory of this process", field("VmRSS").map(|kib| kib * 1024.0)),
+        (
+            "process_resident_memory_bytes",
+            "Resident memory of this process",
+            field("VmRSS").map(|kib| kib * 1024.0),
+        ),
         ("process_threads", "Threads of this process", field("Threads")),
         ("process_open_fds", "Open descriptors of this process", open),
-        ("process_max_fds", "Descriptors that this process may have open", most.map(|most| most as f64)),
+        (
+            "process_max_fds",
+            "Maximum number of open descriptors of this process",
+            most.map(|most| most as f64),
+        ),
     ];
     for (name, help, value) in values {
         if let Some(value) = value {

@@ -1,4 +1,5 @@
-//! The HTTP server: two listeners, their routes, and what each request has to pass before it reaches one.
+//! The HTTP server: two listeners, their routes, and what each request has to pass before it
+//! reaches one.
 //!
 //! | module | contents |
 //! | --- | --- |

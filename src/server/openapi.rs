@@ -1,4 +1,5 @@
-//! `/api/v1` described: an OpenAPI document for each listener, made of the routes themselves, so that neither can be without the other.
+//! The OpenAPI document of each listener. It is generated from the routes themselves, so that both
+//! always agree.
 
 use axum::{
     Router,
@@ -21,16 +22,16 @@ use crate::api::{
     problems::{self, Problem},
 };
 
-/// Who asks here.
+/// A listener of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listener {
-    /// Everybody has a token.
+    /// Every request needs a token.
     Main,
-    /// Reading needs none; what changes something needs the operator's.
+    /// Reading needs no token; changes need the operator's.
     Admin,
 }
 
-/// The routes, and one more that describes them all.
+/// Returns the routes with a further one that serves their description.
 pub fn served<S: Clone + Send + Sync + 'static>(
     described: OpenApiRouter<S>,
     listener: Listener,
@@ -44,18 +45,21 @@ pub fn served<S: Clone + Send + Sync + 'static>(
     router.route(paths::OPENAPI, get(answer))
 }
 
-/// What is the same for every operation, and what the routes do not say of themselves.
+/// Adds what the routes do not declare themselves.
 fn complete(document: &mut OpenApi, listener: Listener) {
-    let (whose, token) = match listener {
-        Listener::Main => ("main", "A JSON web token, as `witness-server token` makes it (spec 06 §5)."),
+    let (name, token) = match listener {
+        Listener::Main => (
+            "main",
+            "A JSON web token, as printed by `witness-server token`: HS256, with the claims `sub` and `exp`.",
+        ),
         Listener::Admin => ("admin", "The configured `operator_token`."),
     };
     document.info = InfoBuilder::new()
-        .title(format!("witness-server, {whose} address"))
+        .title(format!("witness-server, {name} address"))
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "What operators read and do, and how blocks come in. Times are in milliseconds since 1970. Every error is a problem of \
-             RFC 9457 with a stable `code`. A list says with `next` where the next page begins.",
+            "Imports of blocks, and what operators read and change. Times are in milliseconds since 1970. Every error is a problem of \
+             RFC 9457 with a stable `code`. Lists are paged: `next` is the start of the next page.",
         ))
         .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
         .build();
@@ -69,7 +73,7 @@ fn complete(document: &mut OpenApi, listener: Listener) {
             operation.tags = path.split('/').nth(3).map(|noun| vec![noun.to_owned()]);
             for response in operation.responses.responses.values_mut() {
                 if let RefOr::T(response) = response {
-                    response.description = "As asked for.".to_owned();
+                    response.description = "The requested data.".to_owned();
                 }
             }
             let needs_token = listener == Listener::Main || method == HttpMethod::Post;
@@ -78,18 +82,18 @@ fn complete(document: &mut OpenApi, listener: Listener) {
             let schema = RefOr::Ref(Ref::from_schema_name(Problem::name()));
             let content = ContentBuilder::new().schema(Some(schema)).build();
             let problem = ResponseBuilder::new()
-                .description("What went wrong.")
+                .description("The reason why the request failed.")
                 .content(problems::CONTENT_TYPE, content);
             operation.responses.responses.insert("default".to_owned(), problem.build().into());
         }
     }
 }
 
-/// Such as `get_blocks_number_explain`.
+/// Returns the id of an operation, such as `get_blocks_number_explain`.
 fn operation_id(method: &HttpMethod, path: &str) -> String {
     let method = if *method == HttpMethod::Post { "post" } else { "get" };
     let words = path.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
-    // Without `api` and `v1`, which all have.
+    // All paths start with `api` and `v1`, which are skipped.
     [method].into_iter().chain(words.skip(2)).collect::<Vec<_>>().join("_")
 }
 

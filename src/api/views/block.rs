@@ -58,7 +58,8 @@ pub struct BlockView {
     pub root: String,
     /// Time of its import.
     pub imported_at_ms: u64,
-    /// Time when its witness was stored; null also if the witness was removed after the block was verified.
+    /// Time when its witness was stored; null also if the witness was removed after the block was
+    /// verified.
     pub witnessed_at_ms: Option<u64>,
     /// The job of its own proof.
     pub job: Option<BlockJob>,
@@ -150,7 +151,8 @@ pub enum Order {
 pub struct BlockPage {
     /// Blocks in the requested order.
     pub blocks: Vec<BlockView>,
-    /// The `after` of the next page, or its `before` if the newest come first; null on the last page.
+    /// The `after` of the next page, or its `before` if the newest come first; null on the last
+    /// page.
     pub next: Option<u32>,
 }
 

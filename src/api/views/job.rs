@@ -36,8 +36,8 @@ pub struct JobView {
     pub leased_since_ms: Option<u64>,
     /// Time of the last heartbeat for a job in progress.
     pub last_heartbeat_ms: Option<u64>,
-    /// Estimated milliseconds until the proof of a job in progress, from proofs of jobs of the same size since the server
-    /// started; null if there are none.
+    /// Estimated milliseconds until the proof of a job in progress, from proofs of jobs of the same
+    /// size since the server started; null if there are none.
     pub eta_ms: Option<u64>,
     /// The last rejected proof for it, as long as the server keeps it.
     pub last_rejection: Option<Rejection>,

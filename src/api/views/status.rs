@@ -20,8 +20,8 @@ pub struct Status {
     pub aggregated_operations: OperationNumbers,
     /// Space of the file system.
     pub space: SpaceStatus,
-    /// Sizes of the parts of the data folder, measured from time to time; null until the first measurement, and for a
-    /// folder that no server uses.
+    /// Sizes of the parts of the data folder, measured from time to time; null until the first
+    /// measurement, and for a folder that no server uses.
     pub storage: Option<StorageStatus>,
     /// Number of provers that sent a request within `gone_timeout`, or hold a job.
     pub provers: u64,

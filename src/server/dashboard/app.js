@@ -1,10 +1,10 @@
-// The dashboard: reads /api/v1 of the listener it came from, is told of changes by server-sent events, and asks then, at most once a
-// second. All text goes in by textContent: names of provers and reasons come from outside.
+// The dashboard: subscribes to the server-sent events of the listener that served it, and reads /api/v1 after each event, at most
+// once a second. All text is set by textContent, because names of provers and reasons are untrusted.
 
 const STAGES = ["imported", "witnessed", "queued", "proving", "proven", "aggregated", "verified", "quarantined"];
 const SHOWN_BLOCKS = 240;
 const SHOWN_JOBS = 50;
-const PAUSE_MS = 1000;
+const REFRESH_INTERVAL_MS = 1000;
 const HISTORY_MS = 5000;
 const TOKEN_KEY = "operator-token";
 
@@ -45,7 +45,7 @@ function bytes(count) {
 
 const range = (first, last) => (first === last ? `${first}` : `${first}–${last}`);
 
-async function ask(path, options = {}) {
+async function request(path, options = {}) {
   const response = await fetch(`api/v1/${path}`, options);
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(body.detail ?? body.message ?? `${path}: ${response.status}`);
@@ -57,15 +57,15 @@ async function ask(path, options = {}) {
 const token = () => sessionStorage.getItem(TOKEN_KEY);
 
 function showOperator() {
-  $("operator").textContent = token() ? "Operator: may change jobs" : "Operator: read only";
+  $("operator").textContent = token() ? "Operator: can change jobs" : "Operator: read only";
   document.body.classList.toggle("operates", Boolean(token()));
 }
 
-async function order(path, what) {
+async function change(path, what) {
   notice("");
   try {
-    await ask(path, { method: "POST", headers: { authorization: `Bearer ${token()}` } });
-    wanted();
+    await request(path, { method: "POST", headers: { authorization: `Bearer ${token()}` } });
+    requestRefresh();
   } catch (error) {
     notice(`${what}: ${error.message}`);
   }
@@ -75,10 +75,10 @@ function notice(text) {
   if ($("notice").textContent !== text) $("notice").textContent = text;
 }
 
-function orderButton(label, description, path, question) {
+function changeButton(label, description, path, question) {
   const button = element("button", { type: "button", text: label, "aria-label": description });
   button.addEventListener("click", () => {
-    if (!question || confirm(question)) order(path, description);
+    if (!question || confirm(question)) change(path, description);
   });
   return button;
 }
@@ -103,11 +103,11 @@ function showStatus(status) {
   const { free_bytes: free, min_free_bytes: floor, low } = status.space;
   const rows = [
     ["index", bytes(storage.index_bytes)],
-    ["bodies", bytes(storage.blobs_bytes)],
+    ["blobs", bytes(storage.blobs_bytes)],
     ["journal", bytes(storage.journal_bytes)],
     ["free", bytes(free), low],
-    ["to stay free", bytes(floor)],
-    ["new work", low ? "stopped: space is short" : "taken", low],
+    ["floor of free space", bytes(floor)],
+    ["new work", low ? "stopped: free space is below the floor" : "accepted", low],
   ];
   $("storage").replaceChildren(...rows.map(([name, value, bad]) =>
     element("div", {}, [element("dt", { text: name }), element("dd", { text: value, class: bad ? "bad" : "" })])));
@@ -117,7 +117,7 @@ function showStatus(status) {
 
 const cells = new Map();
 let chosen = null;
-// The newest blocks, or those before one.
+// The first block that is not shown; null to show the newest blocks.
 let shownBefore = null;
 
 function showBlocks(blocks, older) {
@@ -163,7 +163,7 @@ function showBlocks(blocks, older) {
 
 function showBefore(number) {
   shownBefore = number;
-  wanted();
+  requestRefresh();
 }
 
 $("newest").addEventListener("click", () => showBefore(null));
@@ -182,7 +182,7 @@ function choose(number) {
 async function explain(number) {
   let text;
   try {
-    text = (await ask(`blocks/${number}/explain`)).text;
+    text = (await request(`blocks/${number}/explain`)).text;
   } catch (error) {
     text = error.message;
   }
@@ -203,7 +203,7 @@ $("strip").addEventListener("keydown", (event) => {
 
 // --- tables ----------------------------------------------------------------------------------------------------------------------
 
-// Rows are kept by key, so that focus stays where it is while values change.
+// Rows are kept by key, so that the keyboard focus survives changes of values.
 function fill(body, items, key, cellsOf, empty) {
   const rows = new Map([...body.children].filter((row) => row.dataset.key).map((row) => [row.dataset.key, row]));
   body.querySelector(".none")?.remove();
@@ -223,7 +223,7 @@ function fill(body, items, key, cellsOf, empty) {
     });
   }
   for (const row of rows.values()) row.remove();
-  // A cell with other buttons is another cell; the keyboard stays at the button that is there again.
+  // A cell whose buttons changed is replaced; the focus returns to the button with the same label.
   if (focused && !body.contains(document.activeElement)) {
     [...body.querySelectorAll("button")].find((button) => button.getAttribute("aria-label") === focused)?.focus();
   }
@@ -236,30 +236,30 @@ function fill(body, items, key, cellsOf, empty) {
 const text = (value, type = "") => element("td", { text: value ?? "", class: type });
 const number = (value) => text(value, "number");
 
-// The first of each status are in the table.
+// The table shows the first jobs of each status.
 function showJobs(jobs, more) {
-  $("jobs-rest").textContent = more ? "and more: witness-server jobs list" : "";
-  const buttons = (job) => {
+  $("jobs-rest").textContent = more ? "More: witness-server jobs list" : "";
+  const buttonsOf = (job) => {
     if (!token()) return [];
-    const orders = [];
+    const buttons = [];
     if (job.status === "failed" || job.status === "in_progress") {
-      orders.push(orderButton("requeue", `requeue job ${job.id}`, `jobs/${job.id}/requeue`));
+      buttons.push(changeButton("requeue", `requeue job ${job.id}`, `jobs/${job.id}/requeue`));
     }
-    orders.push(orderButton("drop", `drop job ${job.id}`, `jobs/${job.id}/drop`, `Drop job ${job.id}? Its blocks will not be proven by it.`));
-    return orders;
+    buttons.push(changeButton("drop", `drop job ${job.id}`, `jobs/${job.id}/drop`, `Drop job ${job.id}? Its blocks will not be proven by it.`));
+    return buttons;
   };
   fill($("job-rows"), jobs, (job) => job.id, (job) => [
     text(job.id),
     text(`${range(job.first_block, job.last_block)}${job.type === "AGGREGATED_PROOF" ? " aggregated" : ""}`),
-    text(job.status === "failed" ? "parked" : job.status.replace("_", " ")),
-    // A job that waits may have the name of the prover that had it last.
+    text(job.status.replace("_", " ")),
+    // The holder of an idle job is the prover that held it last.
     text(job.status === "idle" ? "" : job.holder),
     number(job.attempts),
     number(since(job.status === "in_progress" ? job.updated_at_ms : job.created_at_ms)),
     number(job.status === "in_progress" ? since(job.last_heartbeat_ms) : ""),
     number(job.status === "in_progress" && job.eta_ms !== null ? duration(job.eta_ms) : ""),
-    element("td", { class: "actions" }, buttons(job)),
-  ], "No job waits for a prover, is worked on or is parked.");
+    element("td", { class: "actions" }, buttonsOf(job)),
+  ], "No job is idle, in progress or failed.");
 }
 
 function held({ jobs, held: count }) {
@@ -269,14 +269,14 @@ function held({ jobs, held: count }) {
 }
 
 function showProvers(provers, more) {
-  $("provers-rest").textContent = more ? "and more: witness-server provers" : "";
+  $("provers-rest").textContent = more ? "More: witness-server provers" : "";
   fill($("prover-rows"), provers, (prover) => prover.name, (prover) => [
     text(prover.name, "text"),
     text(held(prover)),
     number(prover.proofs),
     number(prover.rejected),
     number(since(prover.last_seen_ms)),
-  ], "No prover has asked since the server started.");
+  ], "No prover has sent a request since the server started.");
 }
 
 function showProblems(quarantined, rejected) {
@@ -294,9 +294,9 @@ function showProblems(quarantined, rejected) {
     at_ms: proof.at_ms,
   }));
   fill($("problem-rows"), [...blocks, ...proofs], (problem) => problem.key, (problem) => {
-    const orders = token() && problem.retry !== undefined
-      ? [orderButton("retry", `retry block ${problem.retry}`, `blocks/${problem.retry}/retry`)] : [];
-    return [text(problem.what), text(problem.reason, "text"), number(since(problem.at_ms)), element("td", { class: "actions" }, orders)];
+    const buttons = token() && problem.retry !== undefined
+      ? [changeButton("retry", `retry block ${problem.retry}`, `blocks/${problem.retry}/retry`)] : [];
+    return [text(problem.what), text(problem.reason, "text"), number(since(problem.at_ms)), element("td", { class: "actions" }, buttons)];
   }, "None.");
 }
 
@@ -334,7 +334,7 @@ function plot(id, points, series) {
   figure.replaceChildren(svg, caption);
 }
 
-// Over a minute of points; a counter that went back, by a revert, is no rate.
+// Rate over the last minute of points. A revert decreases a counter; its rate is shown as 0.
 function rate(points, field, interval) {
   const back = Math.max(1, Math.round(60000 / interval));
   return points.map((point, index) => {
@@ -346,7 +346,7 @@ function rate(points, field, interval) {
 
 let lastPoint = null;
 
-// A point is seconds old; what is verified meanwhile is proven and aggregated, too.
+// The last point is some seconds old; blocks that were verified since then are proven and aggregated, too.
 function showProven() {
   const verified = status?.blocks.verified ?? 0;
   put("proven", lastPoint && Math.max(lastPoint.proven, verified));
@@ -360,7 +360,7 @@ function showHistory({ interval_ms: interval, points }) {
   plot("queue", points, [
     { name: "idle", style: "one", values: values("idle") },
     { name: "in progress", style: "two", values: values("in_progress") },
-    { name: "parked", style: "three", values: values("failed") },
+    { name: "failed", style: "three", values: values("failed") },
   ]);
   plot("rates", points, [
     { name: "witnessed", style: "one", values: rate(points, "witnessed", interval) },
@@ -368,31 +368,31 @@ function showHistory({ interval_ms: interval, points }) {
   ]);
 }
 
-// --- when to ask -----------------------------------------------------------------------------------------------------------------
+// --- refreshing ------------------------------------------------------------------------------------------------------------------
 
 let status = null;
-let asking = false;
-let again = false;
+let refreshing = false;
+let refreshAgain = false;
 
-function wanted() {
-  again = true;
-  if (!asking) refresh();
+function requestRefresh() {
+  refreshAgain = true;
+  if (!refreshing) refresh();
 }
 
 async function refresh() {
-  asking = true;
-  while (again && !document.hidden) {
-    again = false;
+  refreshing = true;
+  while (refreshAgain && !document.hidden) {
+    refreshAgain = false;
     try {
-      const jobs = (state) => ask(`jobs?status=${state}&limit=${SHOWN_JOBS}`);
+      const jobs = (state) => request(`jobs?status=${state}&limit=${SHOWN_JOBS}`);
       const upTo = shownBefore === null ? "" : `&before=${shownBefore}`;
       const [blocks, proving, idle, failed, provers, rejected] = await Promise.all([
-        ask(`blocks?order=desc&limit=${SHOWN_BLOCKS}${upTo}`),
+        request(`blocks?order=desc&limit=${SHOWN_BLOCKS}${upTo}`),
         jobs("in_progress"),
         jobs("idle"),
         jobs("failed"),
-        ask(`provers?limit=${SHOWN_JOBS}`),
-        ask(`rejected_proofs?limit=${SHOWN_JOBS}`),
+        request(`provers?limit=${SHOWN_JOBS}`),
+        request(`rejected_proofs?limit=${SHOWN_JOBS}`),
       ]);
       showBlocks(blocks.blocks.reverse(), blocks.next !== null);
       const pages = [failed, proving, idle];
@@ -403,17 +403,17 @@ async function refresh() {
     } catch (error) {
       live(false, error.message);
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await new Promise((resolve) => setTimeout(resolve, REFRESH_INTERVAL_MS));
   }
-  asking = false;
+  refreshing = false;
 }
 
 async function history() {
   if (!document.hidden) {
     try {
-      showHistory(await ask("history"));
-      // Sizes and free space change without an event.
-      showStatus(await ask("status"));
+      showHistory(await request("history"));
+      // Sizes and free space change without events.
+      showStatus(await request("status"));
       answered();
     } catch (error) {
       live(false, error.message);
@@ -422,7 +422,7 @@ async function history() {
 }
 
 function live(on, words) {
-  // It is read aloud when it changes: only then.
+  // Screen readers announce every change.
   if ($("live").textContent !== words) $("live").textContent = words;
   $("live").classList.toggle("on", on);
 }
@@ -437,22 +437,22 @@ function listen() {
     live(true, "live");
     showStatus(status);
     showProven();
-    wanted();
+    requestRefresh();
   });
-  // The browser connects again by itself, unless the answer was no stream.
+  // The browser reconnects by itself unless the response was not a stream.
   events.addEventListener("error", () => {
-    live(false, "not connected, trying again");
+    live(false, "not connected; reconnecting");
     setTimeout(listen, 3000);
   });
 }
 
-// What went wrong is over once it went well.
+// Replaces an earlier error after a successful request.
 function answered() {
   if (events?.readyState === EventSource.OPEN) live(true, "live");
 }
 
 $("operator").addEventListener("click", () => {
-  // Of the last time; the escape key leaves it as it is.
+  // The escape key does not reset the value of the previous use.
   $("token-dialog").returnValue = "";
   $("token-dialog").showModal();
 });
@@ -462,27 +462,27 @@ $("token-dialog").addEventListener("close", () => {
   if ($("token-dialog").returnValue === "save" && given) sessionStorage.setItem(TOKEN_KEY, given);
   if ($("token-dialog").returnValue === "forget") sessionStorage.removeItem(TOKEN_KEY);
   showOperator();
-  // Rows are compared by their text; those with other buttons are to be made anew.
+  // Cells are compared by their text, so rows with other buttons have to be rebuilt.
   $("job-rows").replaceChildren();
   $("problem-rows").replaceChildren();
-  wanted();
+  requestRefresh();
 });
-// Browsers have six connections to a server for all of their tabs: one that nobody sees holds none.
+// Browsers open at most six connections to a server for all tabs, so a hidden tab holds none.
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
     events?.close();
     return;
   }
   listen();
-  wanted();
+  requestRefresh();
   history();
 });
 
 showOperator();
-ask("operator").then((operator) => { $("operator").hidden = !operator.enabled; }).catch(() => {});
+request("operator").then((operator) => { $("operator").hidden = !operator.enabled; }).catch(() => {});
 showBlocks([], false);
 listen();
 history();
 setInterval(history, HISTORY_MS);
-// Ages grow even when nothing changes.
-setInterval(wanted, 5000);
+// Ages grow even if nothing changes.
+setInterval(requestRefresh, 5000);

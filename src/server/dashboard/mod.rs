@@ -1,4 +1,5 @@
-//! The dashboard: one page, its script and its style, compiled in. It shows what `/api/v1` of the admin listener tells.
+//! The dashboard: a page, its script and its style, compiled in. It shows `/api/v1` of the admin
+//! listener.
 
 use axum::{
     Router,
@@ -7,7 +8,7 @@ use axum::{
     routing::get,
 };
 
-/// Nothing from anywhere else, and in nobody's frame.
+/// Forbids resources of other origins, and embedding in frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -15,19 +16,19 @@ const PAGE: (&str, &str) = ("text/html; charset=utf-8", include_str!("index.html
 const SCRIPT: (&str, &str) = ("text/javascript; charset=utf-8", include_str!("app.js"));
 const STYLE: (&str, &str) = ("text/css; charset=utf-8", include_str!("style.css"));
 
-/// The routes of the page.
+/// Returns the routes of the dashboard.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let asset = |asset| get(move || async move { answer(asset) });
+    let asset = |asset| get(move || async move { response(asset) });
     Router::new().route("/", asset(PAGE)).route("/app.js", asset(SCRIPT)).route("/style.css", asset(STYLE))
 }
 
-fn answer((content_type, text): (&'static str, &'static str)) -> Response {
+fn response((content_type, text): (&'static str, &'static str)) -> Response {
     let mut response = text.into_response();
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        // Asked for again after an upgrade of the server.
+        // Revalidated, so that an upgrade of the server takes effect at once.
         (header::CACHE_CONTROL, "no-cache"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),

@@ -1,4 +1,5 @@
-//! Middleware: requests without a valid token are answered with 401. A wrong secret is logged, at a limited rate.
+//! Middleware: requests without a valid token are answered with 401. A wrong secret is logged, at a
+//! limited rate.
 
 use std::{
     net::SocketAddr,
@@ -18,12 +19,14 @@ use crate::{
     server::error::ApiError,
 };
 
-/// Shortest time between two warnings about wrong secrets, so that a misconfigured client cannot flood the log.
+/// Shortest time between two warnings about wrong secrets, so that a misconfigured client cannot
+/// flood the log.
 const WARN_INTERVAL: Duration = Duration::from_secs(10);
 
 static WARNINGS: Mutex<RateLimit> = Mutex::new(RateLimit { last: None, suppressed: 0 });
 
-/// Passes on requests with a valid JWT. Layered outside the router and its fallbacks, it makes 401 precede 404, 405 and 400.
+/// Passes on requests with a valid JWT. Layered outside the router and its fallbacks, it makes 401
+/// precede 404, 405 and 400.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -80,7 +83,8 @@ struct RateLimit {
 }
 
 impl RateLimit {
-    /// Returns the number of events that were suppressed since the last admitted one; `None` if this one is suppressed, too.
+    /// Returns the number of events that were suppressed since the last admitted one; `None` if
+    /// this one is suppressed, too.
     fn admit(&mut self, now: Instant) -> Option<u64> {
         if self.last.is_some_and(|last| now.duration_since(last) < WARN_INTERVAL) {
             self.suppressed += 1;

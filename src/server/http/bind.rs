@@ -1,14 +1,15 @@
 //! Binding of listeners.
 //!
-//! A listener is bound first and served later: the caller knows its port, also of port 0, and that it is free before
-//! anything else starts.
+//! A listener is bound first and served later: the caller knows its port, also of port 0, and that
+//! it is free before anything else starts.
 
 use std::{io, net::SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket};
 
-/// Length of the system's queue of connections that are not accepted yet. If it is full, clients retry after a second: with
-/// the usual 128, most of a few hundred provers that reconnect after a restart would wait for that.
+/// Length of the system's queue of connections that are not accepted yet. If it is full, clients
+/// retry after a second: with the usual 128, most of a few hundred provers that reconnect after a
+/// restart would wait for that.
 const BACKLOG: u32 = 1024;
 
 /// Reason why an address cannot be bound.
@@ -48,7 +49,8 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restart must not wait until the system has forgotten the connections of the previous process.
+    // A restart must not wait until the system has forgotten the connections of the previous
+    // process.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)

@@ -1,5 +1,5 @@
-//! A limit of the requests of one kind that are processed at the same time. Further requests wait for their turn, in order,
-//! up to a bound.
+//! A limit of the requests of one kind that are processed at the same time. Further requests wait
+//! for their turn, in order, up to a bound.
 
 use std::{sync::Arc, time::Duration};
 
@@ -53,7 +53,8 @@ pub async fn limit_concurrency(
     Ok(CURRENT.scope(permit, next.run(request)).await)
 }
 
-/// Returns `work` with the permit of the current request, for a task of its own, which would not inherit it.
+/// Returns `work` with the permit of the current request, for a task of its own, which would not
+/// inherit it.
 pub fn with_current_permit<F: Future>(work: F) -> impl Future<Output = F::Output> {
     let permit = current_permit();
     async move {
@@ -64,8 +65,9 @@ pub fn with_current_permit<F: Future>(work: F) -> impl Future<Output = F::Output
     }
 }
 
-/// Returns the permit of the request that the current task answers. Work that outlives the request holds it: a client that
-/// disconnects does not end that work, and must not be able to start more of it.
+/// Returns the permit of the request that the current task answers. Work that outlives the request
+/// holds it: a client that disconnects does not end that work, and must not be able to start more
+/// of it.
 pub fn current_permit() -> Option<Permit> {
     CURRENT.try_with(Arc::clone).ok()
 }
@@ -85,8 +87,9 @@ mod tests {
 
     use super::*;
 
-    /// Processes one request at a time. Each waits for a notification in a task that outlives the request: `/` moves its
-    /// permit into the task, `/task` passes it on as the task's current permit.
+    /// Processes one request at a time. Each waits for a notification in a task that outlives the
+    /// request: `/` moves its permit into the task, `/task` passes it on as the task's current
+    /// permit.
     fn router(notify: &Arc<Notify>) -> Router {
         let finish = Arc::clone(notify);
         let finish_task = Arc::clone(notify);

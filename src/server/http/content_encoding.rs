@@ -27,9 +27,10 @@ struct Accepted {
 }
 
 impl Coding {
-    /// Returns the coding with the highest weight; of equal ones zstd, then gzip. `*` stands for gzip and identity, but not
-    /// for zstd, which clients that send `*` often do not support. A client that accepts none of the three, and one that
-    /// sends no `Accept-Encoding`, gets identity.
+    /// Returns the coding with the highest weight; of equal ones zstd, then gzip. `*` stands for
+    /// gzip and identity, but not for zstd, which clients that send `*` often do not support. A
+    /// client that accepts none of the three, and one that sends no `Accept-Encoding`, gets
+    /// identity.
     pub fn choose(request: &HeaderMap, length: u64) -> Self {
         let Accepted { zstd, gzip, identity, others } = Accepted::of(request);
         let identity = identity.or(others);

@@ -1,4 +1,5 @@
-//! The accept loop: serves a router over HTTP/1, plain or in TLS, with the limits that a router cannot set.
+//! The accept loop: serves a router over HTTP/1, plain or in TLS, with the limits that a router
+//! cannot set.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,20 +23,22 @@ use tower::ServiceExt;
 use super::write_stall_timeout::WriteStallTimeout;
 use crate::config::Config;
 
-/// Longest head of a request, in bytes, including its first line; a longer one is answered with 431, as are more than 100
-/// header lines. The largest expected header is a token.
+/// Longest head of a request, in bytes, including its first line; a longer one is answered with
+/// 431, as are more than 100 header lines. The largest expected header is a token.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
 /// Time for a TLS handshake, which takes a few round trips.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Delay after the system failed to accept a connection for lack of files or memory, so that the loop does not spin.
+/// Delay after the system failed to accept a connection for lack of files or memory, so that the
+/// loop does not spin.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Limits of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenLimits {
-    /// Time in which the head of a request must arrive; an idle connection is closed after the same time.
+    /// Time in which the head of a request must arrive; an idle connection is closed after the same
+    /// time.
     pub header_read_timeout: Duration,
     /// Time that a peer may leave responses unread; see [`WriteStallTimeout`].
     pub stall_timeout: Duration,
@@ -56,9 +59,9 @@ impl From<&Config> for ListenLimits {
     }
 }
 
-/// Serves `router` until `shutdown` completes, then accepts no more connections and lets requests in progress finish within
-/// the bound. Returns the number of connections that had to be cut. `open` is kept at the number of open connections. With
-/// `tls`, only TLS is accepted.
+/// Serves `router` until `shutdown` completes, then accepts no more connections and lets requests
+/// in progress finish within the bound. Returns the number of connections that had to be cut.
+/// `open` is kept at the number of open connections. With `tls`, only TLS is accepted.
 ///
 /// Handlers find the peer's address as [`ConnectInfo<SocketAddr>`].
 pub async fn serve_counted(
@@ -124,7 +127,8 @@ fn count(open: &Gauge, connections: &JoinSet<()>) {
     open.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
 }
 
-/// Waits until there is room for a connection, then accepts one; `None` if the client is gone or the system failed.
+/// Waits until there is room for a connection, then accepts one; `None` if the client is gone or
+/// the system failed.
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,

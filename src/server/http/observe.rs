@@ -1,4 +1,5 @@
-//! Middleware around every request: span, log line and metrics, and a response even if the code panics.
+//! Middleware around every request: span, log line and metrics, and a response even if the code
+//! panics.
 //!
 //! No body is logged, and of the headers only the request id.
 

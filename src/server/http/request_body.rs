@@ -23,14 +23,15 @@ pub struct BodyTimeouts {
 /// Most bytes that are allocated before they arrive, whatever length a request announces.
 const PREALLOCATE: u64 = 1 << 20;
 
-/// Bytes of a body that is too long that are read and discarded, so that a client that sends everything before it reads
-/// gets a response instead of a broken connection.
+/// Bytes of a body that is too long that are read and discarded, so that a client that sends
+/// everything before it reads gets a response instead of a broken connection.
 const DISCARD_BYTES: usize = 16 << 20;
 
 /// Longest wait for the next part of a body that is discarded.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Middleware: refuses compressed bodies. No known client sends them, and a few kilobytes could decompress to gigabytes.
+/// Middleware: refuses compressed bodies. No known client sends them, and a few kilobytes could
+/// decompress to gigabytes.
 ///
 /// # Errors
 /// [`ApiError::EncodedBody`].

@@ -1,4 +1,5 @@
-//! The id of a request: sent by the client or generated, in the log, in every response and in every problem.
+//! The id of a request: sent by the client or generated, in the log, in every response and in every
+//! problem.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

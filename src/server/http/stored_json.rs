@@ -1,8 +1,9 @@
-//! Responses made of a stored blob: its compressed frame is sent unmodified, or recoded while it is sent. The blob is neither
-//! parsed nor held in memory as a whole.
+//! Responses made of a stored blob: its compressed frame is sent unmodified, or recoded while it is
+//! sent. The blob is neither parsed nor held in memory as a whole.
 //!
-//! A blob is read in parts on blocking threads, the next part while the previous one is sent. A slow client costs a few parts
-//! of memory and, unless it accepts zstd, a decoder with a window of 256 KiB, but no thread.
+//! A blob is read in parts on blocking threads, the next part while the previous one is sent. A
+//! slow client costs a few parts of memory and, unless it accepts zstd, a decoder with a window of
+//! 256 KiB, but no thread.
 
 use std::io::{self, Cursor, Read};
 
@@ -23,7 +24,8 @@ use crate::{
     store::{BlobReader, BlobRef, Store},
 };
 
-/// Bytes of a part. With a quarter of it, passing parts between threads costs more than decompression.
+/// Bytes of a part. With a quarter of it, passing parts between threads costs more than
+/// decompression.
 const PART_BYTES: usize = 512 << 10;
 
 /// JSON with a stored blob in its middle: `head ‖ blob ‖ tail`.
@@ -87,7 +89,8 @@ impl StoredJson {
     }
 }
 
-/// Returns a response with everything that `reader` returns; its length is not known, so it is sent in chunks.
+/// Returns a response with everything that `reader` returns; its length is not known, so it is sent
+/// in chunks.
 pub fn streamed(reader: impl Read + Send + 'static, content_type: &'static str) -> Response {
     let mut response = Body::from_stream(in_parts(Box::new(reader), u64::MAX)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -98,10 +101,12 @@ fn around(head: Vec<u8>, body: impl Read + Send + 'static, tail: Vec<u8>) -> Rea
     Box::new(Cursor::new(head).chain(body).chain(Cursor::new(tail)))
 }
 
-/// Returns everything that a reader returns, in parts; an error cuts the connection. Dropping the stream drops the reader, at
-/// the latest once the part in progress is read. `max_bytes` bounds the length.
+/// Returns everything that a reader returns, in parts; an error cuts the connection. Dropping the
+/// stream drops the reader, at the latest once the part in progress is read. `max_bytes` bounds the
+/// length.
 fn in_parts(reader: Reader, max_bytes: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    // One byte more than a short response has: its first part then is not full, which shows that there is no second one.
+    // One byte more than a short response has: its first part then is not full, which shows that
+    // there is no second one.
     let size = usize::try_from(max_bytes.saturating_add(1)).map_or(PART_BYTES, |bytes| bytes.min(PART_BYTES));
     let span = Span::current();
     stream::unfold(Some(next(reader, size)), move |pending| {

@@ -1,4 +1,5 @@
-//! A timeout for peers that do not read their responses, so that these do not hold memory and files for ever.
+//! A timeout for peers that do not read their responses, so that these do not hold memory and files
+//! for ever.
 
 use std::{
     io::{self, IoSlice},
@@ -12,12 +13,13 @@ use tokio::{
     time::{Duration, Instant, Sleep},
 };
 
-/// Bytes that a peer must accept of a pending response in each period of the timeout. Any usable network is faster; the
-/// system buffers a few hundred kilobytes before writes block.
+/// Bytes that a peer must accept of a pending response in each period of the timeout. Any usable
+/// network is faster; the system buffers a few hundred kilobytes before writes block.
 pub const MIN_BYTES: usize = 64 << 10;
 
-/// A TCP stream whose writes fail with [`io::ErrorKind::TimedOut`] if they were blocked for the timeout in total and the peer
-/// accepted less than [`MIN_BYTES`] in that period. Time with nothing to send does not count.
+/// A TCP stream whose writes fail with [`io::ErrorKind::TimedOut`] if they were blocked for the
+/// timeout in total and the peer accepted less than [`MIN_BYTES`] in that period. Time with nothing
+/// to send does not count.
 pub struct WriteStallTimeout {
     stream: TcpStream,
     timeout: Duration,

@@ -11,7 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::api::views::Status;
 
-/// Time without an event after which a comment is sent, so that the client can tell that the stream is alive.
+/// Time without an event after which a comment is sent, so that the client can tell that the stream
+/// is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A subscription to the changes of the status; `None` before the first one.
@@ -28,8 +29,8 @@ impl Subscription {
         Self { changes, first: None, _permit: permit }
     }
 
-    /// Returns the stream that begins with `now` and continues with every change. `now` must be read after the subscription, so
-    /// that no change is missed in between.
+    /// Returns the stream that begins with `now` and continues with every change. `now` must be
+    /// read after the subscription, so that no change is missed in between.
     pub fn into_response(mut self, now: Status) -> Response {
         self.first = Some(Arc::new(now));
         let events = stream::unfold(self, |mut subscription| async move {

@@ -1,5 +1,5 @@
-//! Watches a node in the background, so that no request has to: the history of the last hour, the sizes of the data folder,
-//! and the changes for the event streams.
+//! Watches a node in the background, so that no request has to: the history of the last hour, the
+//! sizes of the data folder, and the changes for the event streams.
 
 use std::{
     collections::VecDeque,
@@ -32,7 +32,8 @@ const POINT_INTERVAL: Duration = Duration::from_secs(5);
 const MAX_POINTS: usize = 720;
 /// Shortest pause between two measurements of the data folder.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
-/// A measurement visits every file, which takes long if there are many; the pause after it is this many times as long.
+/// A measurement visits every file, which takes long if there are many; the pause after it is this
+/// many times as long.
 const MEASURE_PAUSE_FACTOR: u32 = 50;
 /// Maximum number of open event streams.
 const MAX_STREAMS: usize = 64;

@@ -1,5 +1,5 @@
-//! Up to which block all are proven, and aggregated. The store has no counter of these: each call continues from the previous
-//! result, by a bounded number of steps.
+//! Up to which block all are proven, and aggregated. The store has no counter of these: each call
+//! continues from the previous result, by a bounded number of steps.
 
 use crate::{
     api::views::Status,
@@ -29,7 +29,8 @@ pub fn proven(store: &Store, before: u32, status: &Status) -> Result<u32, StoreE
     Ok(last)
 }
 
-/// Returns the last block up to which all are in a stored aggregated proof, searching from `before`, the previous result.
+/// Returns the last block up to which all are in a stored aggregated proof, searching from
+/// `before`, the previous result.
 ///
 /// # Errors
 /// Fails if the store cannot be read.

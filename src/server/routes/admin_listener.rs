@@ -1,4 +1,5 @@
-//! The admin listener: health, readiness, metrics, the dashboard, and the part of `/api/v1` that operators need.
+//! The admin listener: health, readiness, metrics, the dashboard, and the part of `/api/v1` that
+//! operators need.
 
 use std::sync::Arc;
 
@@ -39,8 +40,8 @@ use crate::{
     workers::Node,
 };
 
-/// Returns the routes of the admin listener. `loopback` tells that it is bound to the loopback interface: then requests
-/// must name that interface.
+/// Returns the routes of the admin listener. `loopback` tells that it is bound to the loopback
+/// interface: then requests must name that interface.
 pub fn router(
     node: Arc<Node>,
     monitor: Monitor,

@@ -1,4 +1,4 @@
-//! Aggregated operations and proofs.
+//! Aggregated operations and aggregated proofs.
 
 use axum::{
     Json,
@@ -19,22 +19,22 @@ use crate::{
     server::error::ApiError,
 };
 
-/// Which operations to list.
+/// Filter of aggregated operations.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Filter {
-    /// Only those of this action.
+    /// Only operations of this action.
     action: Option<AggregatedAction>,
-    /// Only those that end after this block.
+    /// Only operations that end after this block.
     #[serde(default)]
     #[param(maximum = 4294967295u64)]
     after: u32,
-    /// At most so many of each action: 1 to 1000, 100 if absent.
+    /// Maximum number of entries of each action: 1 to 1000, 100 if absent.
     #[param(maximum = 4294967295u64)]
     limit: Option<u32>,
 }
 
-/// Aggregated operations, by action and block.
+/// Lists aggregated operations, ordered by action, then by block.
 #[utoipa::path(get, path = paths::AGGREGATED_OPERATIONS, params(Filter), responses((status = OK, body = AggregatedOperationPage)))]
 pub async fn operations(
     State(api): Shared,
@@ -47,7 +47,7 @@ pub async fn operations(
     page.await.map(Json)
 }
 
-/// The aggregated proof of a range of blocks, as published.
+/// Returns the aggregated proof of a range of blocks, as published.
 #[utoipa::path(get, path = paths::AGGREGATED_PROOF, params(RangePath), responses((status = OK, body = Value)))]
 pub async fn proof(
     State(api): Shared,

@@ -1,4 +1,4 @@
-//! Everything that nothing else can be derived from, as one file, while the server goes on.
+//! Backups while the server runs.
 
 use axum::{extract::State, response::Response};
 
@@ -9,7 +9,8 @@ use crate::{
     server::{error::ApiError, http::stored_json},
 };
 
-/// A backup as of the moment of the request. It ends with a hash of all of it: an answer that was cut off is not taken for whole.
+/// Returns a backup as of the time of the request. It ends with a hash of its content, so that a
+/// truncated one is detected.
 #[utoipa::path(get, path = paths::BACKUP, responses((status = OK, content_type = "application/octet-stream", body = [u8])))]
 pub async fn backup(State(api): Shared) -> Result<Response, ApiError> {
     let snapshot = api.blocking(|node| Ok(node.store().read_view()?)).await?;

@@ -1,4 +1,4 @@
-//! Blocks and what belongs to one, read back byte for byte as stored.
+//! Blocks, and what belongs to one, byte for byte as stored.
 
 use axum::{
     Json,
@@ -22,18 +22,18 @@ use crate::{
     server::{error::ApiError, http::stored_json::StoredJson},
 };
 
-/// A block.
+/// The block of a path.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct BlockPath {
-    /// Its number.
+    /// Number of the block.
     #[param(maximum = 4294967295u64)]
     number: u32,
 }
 
 type Number = Result<Path<BlockPath>, PathRejection>;
 
-/// The genesis, as imported.
+/// Returns the genesis, as imported.
 #[utoipa::path(get, path = paths::GENESIS, responses((status = OK, body = Value)))]
 pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response, ApiError> {
     let body = api.blocking(|node| Ok(node.store().chain().open_genesis()?)).await?;
@@ -41,7 +41,7 @@ pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response,
     StoredJson::whole(body.ok_or_else(missing)?).into_response(&headers)
 }
 
-/// A block and its account updates, as imported.
+/// Returns a block and its account updates, as imported.
 #[utoipa::path(get, path = paths::BLOCK, params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
@@ -50,7 +50,7 @@ pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Re
     StoredJson::whole(body.ok_or_else(missing)?).into_response(&headers)
 }
 
-/// The witness of a block, as provers get it.
+/// Returns the witness of a block, as sent to provers.
 #[utoipa::path(get, path = paths::WITNESS, params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
@@ -62,7 +62,7 @@ pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> 
     witness.await?.into_response(&headers)
 }
 
-/// The proof of a block, as published.
+/// Returns the proof of a block, as published.
 #[utoipa::path(get, path = paths::PROOF, params(BlockPath), responses((status = OK, body = Value)))]
 pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
@@ -70,7 +70,7 @@ pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiEr
     stored_json(proof, || format!("the proof of block {number}"))
 }
 
-/// A block with all that its witness follows from, as a file for `check bundle`.
+/// Returns a block with everything that its witness is derived from, as a file for `check bundle`.
 #[utoipa::path(get, path = paths::BUNDLE, params(BlockPath),
     responses((status = OK, content_type = "application/octet-stream", body = [u8])))]
 pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiError> {
@@ -82,26 +82,26 @@ pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiE
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], file.await?).into_response())
 }
 
-/// Which blocks to list.
+/// Filter of blocks.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Filter {
-    /// Only those with a larger number.
+    /// Only blocks with a larger number.
     #[param(maximum = 4294967295u64)]
     after: Option<u32>,
-    /// Only those with a smaller number.
+    /// Only blocks with a smaller number.
     #[param(maximum = 4294967295u64)]
     before: Option<u32>,
-    /// At most so many: 1 to 1000, 100 if absent.
+    /// Maximum number of entries: 1 to 1000, 100 if absent.
     #[param(maximum = 4294967295u64)]
     limit: Option<u32>,
-    /// Which come first.
+    /// Order of the blocks.
     #[serde(default)]
     #[param(inline)]
     order: Order,
 }
 
-/// Blocks and how far they are.
+/// Lists blocks with their stages.
 #[utoipa::path(get, path = paths::BLOCKS, params(Filter), responses((status = OK, body = BlockPage)))]
 pub async fn list(
     State(api): Shared,
@@ -112,20 +112,20 @@ pub async fn list(
     api.blocking(move |node| Ok(report::blocks(node.store(), after, before, order, limit)?)).await.map(Json)
 }
 
-/// Why a block is not proven yet.
+/// Explains what a block waits for.
 #[utoipa::path(get, path = paths::EXPLAIN, params(BlockPath), responses((status = OK, body = Explanation)))]
 pub async fn explain(State(api): Shared, number: Number) -> Result<Json<Explanation>, ApiError> {
     let BlockPath { number } = path_of(number)?;
     api.blocking(move |node| Ok(report::explain(node.store(), number, node.now_ms())?)).await.map(Json)
 }
 
-/// Tries a block again that is quarantined, or whose job was dropped.
+/// Retries a quarantined block, or one whose job was dropped.
 #[utoipa::path(post, path = paths::RETRY, params(BlockPath), responses((status = OK, body = BlockOutcome)))]
 pub async fn retry(State(api): Shared, number: Number) -> Result<Json<BlockOutcome>, ApiError> {
     let BlockPath { number } = path_of(number)?;
     if !api.blocking(move |node| Ok(node.retry(number)?)).await? {
         return Err(ApiError::NotQuarantined { block: number });
     }
-    info!(block = number, "block tried again by an operator");
+    info!(block = number, "block retried by an operator");
     Ok(Json(BlockOutcome { block: number, outcome: "retried".to_owned() }))
 }

@@ -1,4 +1,4 @@
-//! Imports: what the command line does offline, by the same code.
+//! Imports, by the same code as the command line.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::{
     workers::Imported,
 };
 
-/// Time between two lines of the log about an import under way.
+/// Interval of log lines about an import in progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Imports the state before block 1. The answer comes when all of it is stored, for a large one after many minutes; a client that gives
-/// up meanwhile does not stop the import.
+/// Imports the state before block 1. The response is sent when all of it is stored, which takes
+/// many minutes if it is large; the import continues if the client disconnects.
 #[utoipa::path(post, path = paths::GENESIS, request_body(content = Value, description = "The accounts before block 1, by id"),
     responses((status = OK, body = ImportOutcome)))]
 pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
@@ -37,7 +37,7 @@ pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcom
 }
 
 /// Imports the next block.
-#[utoipa::path(post, path = paths::BLOCKS, request_body(content = Value, description = "`{\"block\": …, \"accounts_updated\": …}`"),
+#[utoipa::path(post, path = paths::BLOCKS, request_body(content = Value, description = "A block and its account updates: `{\"block\": …, \"accounts_updated\": …}`"),
     responses((status = OK, body = ImportOutcome)))]
 pub async fn block(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.block).await?)?;

@@ -1,4 +1,4 @@
-//! The queue for operators: list, show, requeue, drop.
+//! The job queue for operators.
 
 use axum::{
     Json,
@@ -21,11 +21,11 @@ use crate::{
     server::{error::ApiError, http::stored_json::StoredJson},
 };
 
-/// A job.
+/// The job of a path.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct JobPath {
-    /// Its id.
+    /// Id of the job.
     #[serde(rename = "id")]
     #[param(minimum = -2147483648i64, maximum = 2147483647i64)]
     job_id: i32,
@@ -33,22 +33,22 @@ pub struct JobPath {
 
 type Id = Result<Path<JobPath>, PathRejection>;
 
-/// Which jobs to list.
+/// Filter of jobs.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Filter {
-    /// Only those of this status.
+    /// Only jobs with this status.
     status: Option<JobStatus>,
-    /// Only those with a larger id.
+    /// Only jobs with a larger id.
     #[serde(default)]
     #[param(maximum = 4294967295u64)]
     after: u32,
-    /// At most so many: 1 to 1000, 100 if absent.
+    /// Maximum number of entries: 1 to 1000, 100 if absent.
     #[param(maximum = 4294967295u64)]
     limit: Option<u32>,
 }
 
-/// Lists jobs by id; `next` is the `after` of the next page, if there may be one.
+/// Lists jobs, ordered by id.
 #[utoipa::path(get, path = paths::JOBS, params(Filter), responses((status = OK, body = JobPage)))]
 pub async fn list(
     State(api): Shared,
@@ -59,7 +59,7 @@ pub async fn list(
     api.blocking(move |node| Ok(report::jobs_with_estimates(node, status, after, limit)?)).await.map(Json)
 }
 
-/// One job.
+/// Returns a job.
 #[utoipa::path(get, path = paths::JOB, params(JobPath), responses((status = OK, body = JobView)))]
 pub async fn job(State(api): Shared, id: Id) -> Result<Json<JobView>, ApiError> {
     let JobPath { job_id } = path_of(id)?;
@@ -68,7 +68,7 @@ pub async fn job(State(api): Shared, id: Id) -> Result<Json<JobView>, ApiError> 
     job.map(Json).ok_or(ApiError::UnknownJob { job_id })
 }
 
-/// The data of a job, as a prover gets it.
+/// Returns the data of a job, as sent to provers.
 #[utoipa::path(get, path = paths::JOB_DATA, params(JobPath), responses((status = OK, body = Value)))]
 pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Response, ApiError> {
     let JobPath { job_id } = path_of(id)?;
@@ -80,7 +80,7 @@ pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Resp
     data.await?.into_response(&headers)
 }
 
-/// Gives a job another chance.
+/// Makes a failed job, or one that a prover holds, available for provers again.
 #[utoipa::path(post, path = paths::REQUEUE, params(JobPath), responses((status = OK, body = JobOutcome)))]
 pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
     let JobPath { job_id } = path_of(id)?;
@@ -96,7 +96,7 @@ pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, Api
     Ok(Json(JobOutcome { job_id, outcome: "requeued".to_owned() }))
 }
 
-/// Removes a job.
+/// Removes a job from the queue.
 #[utoipa::path(post, path = paths::DROP, params(JobPath), responses((status = OK, body = JobOutcome)))]
 pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
     let JobPath { job_id } = path_of(id)?;

@@ -1,4 +1,5 @@
-//! The main listener: the prover protocol (docs/protocol/06-server.md §5), and `/api/v1` for imports and operators.
+//! The main listener: the prover protocol (docs/protocol/06-server.md §5), and `/api/v1` for
+//! imports and operators.
 
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ use crate::{
 /// Maximum number of bundles that are built at the same time: each is in memory as a whole.
 const MAX_BUNDLES: usize = 2;
 
-/// Returns the routes of the main listener. All require a bearer token: 401 precedes 404, 405 and 400.
+/// Returns the routes of the main listener. All require a bearer token: 401 precedes 404, 405 and
+/// 400.
 pub fn router(node: Arc<Node>, monitor: Monitor, authenticator: Authenticator, limits: Limits) -> Router {
     let Limits { bodies, timeouts, requests, wait } = limits;
     let measured = node.metrics().clone();

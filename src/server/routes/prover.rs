@@ -1,4 +1,4 @@
-//! The protocol of the provers.
+//! The prover protocol (docs/protocol/06-server.md §5).
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use axum::{
 };
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 
-use super::state::{Api, Shared};
+use super::state::{Api, Shared, outcome_of};
 use crate::{
     api::views::wire_id,
     domain::{
@@ -26,11 +26,11 @@ use crate::{
     workers::{Node, PublishRefused, proofs::CheckedProof},
 };
 
-/// Hands out a job.
+/// Claims a job for a prover.
 pub async fn get_job(State(api): Shared, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
     let body = api.read_message(body).await?;
     let ProverInputRequest { prover_name: prover, aux_data } = parse_json(&body)?;
-    named(&prover)?;
+    check_name(&prover)?;
     let job = api.blocking(move |node| {
         node.provers().seen(&prover, node.now_ms());
         let Some(job) = node.store().queue().claim(&prover, preference(&aux_data))? else { return Ok(None) };
@@ -58,11 +58,11 @@ fn preference(wishes: &ProverInputRequestAuxData) -> Preference {
     }
 }
 
-/// Takes a heartbeat.
+/// Renews the lease of a job.
 pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
     let body = api.read_message(body).await?;
     let WorkingOn { prover_name: prover, job_id } = parse_json(&body)?;
-    named(&prover)?;
+    check_name(&prover)?;
     let id = u32::try_from(job_id).map_err(|_| ApiError::UnknownJob { job_id })?;
     let heartbeat = api.blocking(move |node| {
         let _job = info_span!("job", id).entered();
@@ -80,18 +80,15 @@ pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, Ap
     heartbeat.await
 }
 
-/// Takes a proof.
+/// Accepts or rejects a proof.
 pub async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
     let body = api.read(body, api.limits.proof).await?;
-    // A prover that hangs up while its proof waits to be verified has handed it in all the same.
-    match tokio::spawn(with_current_permit(take(api, body)).in_current_span()).await {
-        Ok(outcome) => outcome,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(ApiError::Unavailable { reason: "it is stopping".to_owned() }),
-    }
+    // A proof is processed to the end even if its prover disconnects while it waits for
+    // verification.
+    outcome_of(tokio::spawn(with_current_permit(process(api, body)).in_current_span()).await)
 }
 
-async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
+async fn process(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
     let checked = api.blocking(move |node| {
         let request: ProverOutputRequest = parse_json(&body)?;
         let ProverOutputRequest { job_id: job, first_block, last_block, .. } = request;
@@ -130,7 +127,7 @@ async fn take(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
     stored.await
 }
 
-/// What a published proof claims to be of.
+/// Job and range that a published proof claims to be for.
 #[derive(Clone, Copy)]
 struct Published {
     job: i32,
@@ -156,13 +153,14 @@ impl Published {
         if refused.is_bad_proof() {
             self.note_refused(node);
         }
-        // The client drops the answer: this line and the list of rejected proofs are where it shows.
+        // The reference's prover ignores the response: the log and the rejected proofs show the
+        // reason.
         warn!(first = self.first, last = self.last, reason = %refused, "proof rejected");
         refused.into()
     }
 }
 
-/// Remembers how long a job took, for estimates of others.
+/// Records how long a job took, for estimates of other jobs.
 fn note_duration(node: &Node, job: &JobRecord) {
     if let Some(since) = job.leased_since_ms {
         let took = job.updated_at_ms.saturating_sub(since);
@@ -170,11 +168,11 @@ fn note_duration(node: &Node, job: &JobRecord) {
     }
 }
 
-/// A prover stops: its jobs are free again.
+/// Releases the jobs of a prover that stops.
 pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
     let body = api.read_message(body).await?;
     let ProverStopped { prover_name: prover } = parse_json(&body)?;
-    named(&prover)?;
+    check_name(&prover)?;
     let released = api.blocking(move |node| {
         node.provers().seen(&prover, node.now_ms());
         let jobs = node.store().queue().release(&prover)?;
@@ -185,16 +183,16 @@ pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiEr
     released.await
 }
 
-/// Tells a scaler how many provers are wanted.
+/// Returns the number of provers that a scaler should run.
 pub async fn replicas(State(api): Shared, body: Body) -> Result<Json<RequiredReplicasOutput>, ApiError> {
     let body = api.read_message(body).await?;
     let RequiredReplicasInput { current_count } = parse_json(&body)?;
     let needed = api.blocking(|node| Ok(node.needed_provers()?)).await?;
-    debug!(current_count, needed, "a scaler asked");
+    debug!(current_count, needed, "number of provers requested by a scaler");
     Ok(Json(RequiredReplicasOutput { needed_count: u32::try_from(needed).unwrap_or(u32::MAX) }))
 }
 
-/// Without a name provers could not be told apart.
-fn named(prover: &str) -> Result<(), ApiError> {
+/// Refuses an empty name: provers could not be distinguished.
+fn check_name(prover: &str) -> Result<(), ApiError> {
     if prover.is_empty() { Err(ApiError::EmptyProverName) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! The provers, for operators.
+//! Provers.
 
 use axum::{
     Json,
@@ -17,18 +17,18 @@ use crate::{
     server::error::ApiError,
 };
 
-/// Which provers to list.
+/// Filter of provers.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Names {
-    /// Only those with a name behind this one.
+    /// Only provers with a name after this one.
     after: Option<String>,
-    /// At most so many: 1 to 1000, 100 if absent.
+    /// Maximum number of entries: 1 to 1000, 100 if absent.
     #[param(maximum = 4294967295u64)]
     limit: Option<u32>,
 }
 
-/// The provers that were seen in this run, and those that hold jobs.
+/// Lists the provers that hold jobs or sent a request since the server started, ordered by name.
 #[utoipa::path(get, path = paths::PROVERS, params(Names), responses((status = OK, body = ProverPage)))]
 pub async fn list(
     State(api): Shared,

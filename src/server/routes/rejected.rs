@@ -1,4 +1,4 @@
-//! The proofs that were not accepted.
+//! Rejected proofs.
 
 use axum::{
     Json,
@@ -18,19 +18,19 @@ use crate::{
     server::error::ApiError,
 };
 
-/// Which rejected proofs to list.
+/// Filter of rejected proofs.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Newest {
-    /// Only those with a smaller number.
+    /// Only proofs with a smaller number.
     #[param(maximum = 4294967295u64)]
     before: Option<u32>,
-    /// At most so many: 1 to 1000, 100 if absent.
+    /// Maximum number of entries: 1 to 1000, 100 if absent.
     #[param(maximum = 4294967295u64)]
     limit: Option<u32>,
 }
 
-/// Proofs that were not accepted, the newest first.
+/// Lists rejected proofs, newest first.
 #[utoipa::path(get, path = paths::REJECTED_PROOFS, params(Newest), responses((status = OK, body = RejectedProofPage)))]
 pub async fn list(
     State(api): Shared,
@@ -41,16 +41,16 @@ pub async fn list(
     api.blocking(move |node| Ok(report::rejected_proofs(node.store(), before, limit)?)).await.map(Json)
 }
 
-/// A rejected proof.
+/// The rejected proof of a path.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct RejectedPath {
-    /// Its number.
+    /// Number of the rejected proof.
     #[param(maximum = 4294967295u64)]
     number: u32,
 }
 
-/// What was published as a proof and not accepted.
+/// Returns a rejected proof, as published.
 #[utoipa::path(get, path = paths::REJECTED_PROOF, params(RejectedPath), responses((status = OK, body = Value)))]
 pub async fn proof(
     State(api): Shared,

@@ -8,6 +8,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
+use tokio::task::JoinError;
 use tracing::Span;
 
 use crate::{
@@ -70,7 +71,8 @@ impl Api {
         request_body::read(body, limit, self.timeouts).await
     }
 
-    /// Runs work that may block, such as access to the store or parsing of large JSON, on a blocking thread.
+    /// Runs work that may block, such as access to the store or parsing of large JSON, on a
+    /// blocking thread.
     pub async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Node) -> Result<T, ApiError> + Send + 'static,
@@ -83,12 +85,16 @@ impl Api {
             drop(permit);
             outcome
         };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(outcome) => outcome,
-            // `http::observe` answers panics.
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => Err(ApiError::Unavailable { reason: "the server is stopping".to_owned() }),
-        }
+        outcome_of(tokio::task::spawn_blocking(work).await)
+    }
+}
+
+/// Returns the outcome of a task; its panic continues here, to be answered by `http::observe`.
+pub fn outcome_of<T>(joined: Result<Result<T, ApiError>, JoinError>) -> Result<T, ApiError> {
+    match joined {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(ApiError::Unavailable { reason: "the server is stopping".to_owned() }),
     }
 }
 
