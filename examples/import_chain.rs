@@ -10,7 +10,7 @@ use anyhow::Context;
 use zksync_witness_server::api::paths;
 use zksync_witness_server::chain_folder::ChainFolder;
 use zksync_witness_server::client::Client;
-use zksync_witness_server::config::{Config, Environment, Flags, secret};
+use zksync_witness_server::config::{Config, Environment, Flags};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
     if let Some(url) = args.next() {
         config.url = url;
     }
-    let client = Client::new(&config.url, &secret::for_client(&config)?, Duration::from_secs(600))?;
+    let client = Client::new(&config.url, &config.client_secret()?, Duration::from_secs(600))?;
 
     let chain = ChainFolder::open(folder.as_ref())?;
     client.post_bytes(paths::GENESIS, chain.genesis().read()?).await?.success()?;

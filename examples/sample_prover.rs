@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::sync::watch;
 use zksync_witness_server::client::{Client, Job, ProverOptions, SampleProver, sample_proof};
-use zksync_witness_server::config::{Config, Environment, Flags, secret};
+use zksync_witness_server::config::{Config, Environment, Flags};
 use zksync_witness_server::domain::JobResultData;
 
 /// Put the real prover here. Heartbeats go out while it runs.
@@ -34,14 +34,14 @@ async fn main() -> anyhow::Result<()> {
     let max_idle = milliseconds(args.next())
         .context("the fourth argument is how long to wait for a job, in milliseconds")?;
 
-    let secret = secret::for_client(&config)?;
+    let secret = config.client_secret()?;
     let ca = config.tls_ca.as_deref();
-    let client = Client::trusting(ca, &config.url, &secret, config.prover.request_timeout)?;
+    let client = Client::trusting(ca, &config.url, &secret, config.prover_request_timeout)?;
     let options = ProverOptions {
         name: name.clone(),
-        heartbeat_interval: config.prover.heartbeat_interval,
-        cycle_wait: config.prover.cycle_wait,
-        die_after_proof: config.prover.die_after_proof,
+        heartbeat_interval: config.prover_heartbeat_interval,
+        cycle_wait: config.prover_cycle_wait,
+        die_after_proof: config.prover_die_after_proof,
         max_idle,
     };
     println!("{name} asks {} for jobs; its proofs are samples, not cryptographic", config.url);

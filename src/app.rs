@@ -1,5 +1,6 @@
-//! Composition root: from a parsed command line to a running command.
+//! Composition root: runs the command of a parsed command line.
 
+use clap::CommandFactory;
 use tracing::debug;
 
 use crate::{
@@ -15,15 +16,15 @@ use crate::{
 /// Reads the configuration, starts logging, runs the command.
 ///
 /// # Errors
-/// [`CliError`]: one sentence for the user, and the exit code.
+/// Fails as the command does.
 pub fn run(cli: Cli) -> Result<(), CliError> {
     let flags = cli.flags()?;
-    let config = Config::load(cli.global.config.as_deref(), &Environment::of_process(), &flags)?;
-    // The lines of these are their output; their log speaks up only when something is wrong, unless asked for more.
+    let config = Config::load(cli.config.as_deref(), &Environment::of_process(), &flags)?;
+    // Progress is the output of these commands; by default their log has warnings only.
     let quiet =
         matches!(cli.command, Command::Demo(_) | Command::Run(_)) && *config.origin("log") == Origin::Default;
     logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
-    if let Some(engine) = config.engine {
+    if let Some(engine) = config.cpu_features {
         rescue::force_engine(engine)?;
     }
     debug!(engine = %rescue::engine(), "engine chosen");
@@ -38,7 +39,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Provers(args) => provers::run(&args, &config),
         Command::Blocks(args) => blocks::run(&args, &config),
         Command::Explain(args) => explain::run(&args, &config),
-        Command::Top(args) => top::run(&args, &config),
+        Command::Top(_) => top::run(&config),
         Command::Revert(args) => revert::run(&args, &config),
         Command::Backup(args) => backup::run(&args, &config),
         Command::Restore(args) => restore::run(&args, &config),
@@ -47,7 +48,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Token(args) => token::run(&args, &config),
         Command::Demo(args) => demo::run(&args, &config),
         Command::Run(args) => run::run(&args, &config),
-        Command::Completions(args) => completions::completions(&args),
-        Command::Man(args) => completions::man(&args),
+        Command::Completions(args) => completions::completions(&args, Cli::command()),
+        Command::Man(args) => completions::man(&args, Cli::command()),
     }
 }

@@ -1,6 +1,6 @@
-//! The `witness-server` binary: parse the command line, run the command, report.
+//! The `witness-server` binary: parses the command line, runs the command, reports an error.
 
-// Who closes standard error must not make a panic of an exit code.
+// A closed standard error must not turn an exit code into a panic.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;

@@ -14,10 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     api::tokens::{Authenticator, OperatorToken},
-    config::{
-        Config, Secret,
-        secret::{self, SecretError, ServerSecret},
-    },
+    config::{Config, Secret, SecretError, ServerSecret},
     server::{self, BindError, Limits, ListenLimits, Monitor},
     store::{Store, StoreError, StoreOptions},
     tls::{TlsError, TlsFiles},
@@ -56,7 +53,7 @@ pub fn node_options(config: &Config) -> NodeOptions {
     NodeOptions {
         witness_generators: number(&config.witness_generators),
         interval: config.prepare_data_interval,
-        aggregate: config.aggregate.iter().map(number).collect(),
+        aggregate: config.aggregate.iter().flatten().map(number).collect(),
         aggregate_deadline: config.aggregate_deadline,
         keep_verified: config.keep_verified,
         idle_provers: config.idle_provers.into(),
@@ -117,15 +114,15 @@ impl Service {
         folder: &Path,
         options: StoreOptions,
     ) -> Result<Self, StartError> {
-        let tls: Option<TlsAcceptor> = config.tls.as_ref().map(TlsFiles::acceptor).transpose()?;
+        let tls: Option<TlsAcceptor> = config.tls().as_ref().map(TlsFiles::acceptor).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let keys = config.verification_keys.as_deref();
         let verifier = keys.map(|folder| Verifier::open(folder, config.verify_concurrency)).transpose()?;
         let (clock, metrics) = (options.clock.clone(), options.metrics.clone());
         let store = Arc::new(Store::open(folder, options)?);
         // After the folder is there and ours: a generated secret is kept in it.
-        let ServerSecret { secret, generated } = secret::for_server(config, folder)?;
-        let operator = secret::for_operator(config)?.as_ref().map(OperatorToken::new);
+        let ServerSecret { secret, generated } = config.server_secret(folder)?;
+        let operator = config.operator_secret()?.as_ref().map(OperatorToken::new);
         let listener = server::bind(config.listen).await?;
         let admin_listener = server::bind(config.admin_listen).await?;
         let address = listener.local_addr().map_err(StartError::Address)?;

@@ -1,4 +1,4 @@
-//! `backup`: everything that nothing else can be derived from into one file, from a data folder or a running server.
+//! `backup`: writes everything that cannot be derived into one file, from a data folder or a running server.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Cursor, Read, Write};
@@ -8,9 +8,12 @@ use bytes::Bytes;
 use clap::Args;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::output::{Output, is_stdout, is_stream, occupied, unwritable};
+use super::error::CliError;
+use super::output::{Output, is_stdout, is_stream, occupied, show, tell, unwritable};
+use super::progress::Phases;
 use super::restore::{backup_error, describe};
-use super::{CliError, Stages, Target, TargetArgs, client, folder, runtime, show, tell};
+use super::target::{Target, client, runtime};
+use super::{flags, folder};
 use crate::{
     api::paths,
     backup::{self, BackupError, BackupSource, Kind},
@@ -18,42 +21,40 @@ use crate::{
     fsync,
 };
 
-/// Parts of an answer that wait to be written.
+/// Maximum number of parts of an answer that wait to be written.
 const PARTS: usize = 4;
 
 /// Arguments of `backup`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_target())]
 pub struct BackupArgs {
-    /// What to back up
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// File to write, or - for standard output; a file appears whole or not at all
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Replace the file if it is there
+    /// Replace an existing file
     #[arg(long)]
     pub force: bool,
 }
 
-/// Writes a backup. It is verified as it is written: what is there in the end can be restored.
+/// Writes a backup and verifies it at the same time: if the command succeeds, the file can be restored.
 ///
 /// # Errors
-/// See [`CliError`].
+/// Fails if the target cannot be read, or if the backup cannot be written.
 pub fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
-    let standing = match args.target.resolve(config)? {
+    let summary = match Target::of(config)? {
         Target::Folder(folder) => {
-            let snapshot = folder::open_existing(config, &folder)?.read_view()?;
-            Out::new(&args.out, args.force)?.write(BackupSource::new(snapshot))?
+            let view = folder::open_existing(config, &folder)?.read_view()?;
+            BackupOutput::new(&args.out, args.force)?.write(BackupSource::new(view))?
         }
         Target::Server(url) => {
             let client = client(config, &url)?;
-            let out = Out::new(&args.out, args.force)?;
+            let out = BackupOutput::new(&args.out, args.force)?;
             runtime()?.block_on(async {
                 let (send, receive) = channel(PARTS);
                 let writing = tokio::task::spawn_blocking(move || out.write(Parts::new(receive)));
                 let take = async |part| send.send(part).await.is_ok();
                 let received = client.get_parts(paths::BACKUP, take).await;
-                // Without the end of the backup the writer sees that it was cut short, and removes what it wrote.
+                // If the backup was cut short, the writer notices and removes the file.
                 drop(send);
                 let written = writing.await.map_err(|error| CliError::Failed(error.to_string()))?;
                 received.map_err(CliError::from).and(written)
@@ -61,21 +62,21 @@ pub fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
         }
     };
     if is_stdout(&args.out) {
-        tell(&standing);
+        tell(&summary);
         return Ok(());
     }
-    show(&standing)
+    show(&summary)
 }
 
-/// Where a backup goes.
-enum Out {
+/// The destination of a backup.
+enum BackupOutput {
     /// Standard output, a device or a pipe.
     Stream(Output),
-    /// The file, and what it is called until it is whole.
+    /// The file, and its name until it is whole.
     File { path: PathBuf, part: PathBuf, file: File },
 }
 
-impl Out {
+impl BackupOutput {
     fn new(path: &Path, force: bool) -> Result<Self, CliError> {
         if is_stream(path) {
             return Ok(Self::Stream(Output::open(path, force)?));
@@ -86,7 +87,7 @@ impl Out {
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
-        // What a backup that was killed left under that name is overwritten; one that is under way is not.
+        // A file that a killed backup left under this name is overwritten; one that is being written is locked.
         let mut open = File::options();
         let file = open.write(true).create(true).truncate(false).open(&part).map_err(unwritable(&part))?;
         if file.try_lock().is_err() {
@@ -99,49 +100,49 @@ impl Out {
         Ok(Self::File { path: path.to_owned(), part, file })
     }
 
-    /// Writes and verifies a backup; gives what it is, in a line.
+    /// Writes and verifies a backup; returns a summary in one line.
     fn write(self, source: impl Read) -> Result<String, CliError> {
         let (path, part, file) = match self {
             Self::Stream(mut output) => {
-                let standing = copy(source, &mut output, Path::new("the output"))?;
+                let summary = copy(source, &mut output, Path::new("the output"))?;
                 output.finish()?;
-                return Ok(standing);
+                return Ok(summary);
             }
             Self::File { path, part, file } => (path, part, file),
         };
-        let whole = copy(source, &mut BufWriter::new(&file), &part).and_then(|standing| {
+        let whole = copy(source, &mut BufWriter::new(&file), &part).and_then(|summary| {
             fsync::sync_file(&file).map_err(unwritable(&part))?;
             fsync::rename_durably(&part, &path).map_err(unwritable(&path))?;
-            Ok(format!("{}: {standing}", path.display()))
+            Ok(format!("{}: {summary}", path.display()))
         });
         if whole.is_err() {
-            // It is no backup; should it stay, its name says so.
+            // If it cannot be removed, its name shows that it is not a backup.
             let _ = fs::remove_file(&part);
         }
         whole
     }
 }
 
-/// Copies and verifies a backup, and shows progress.
+/// Copies and verifies a backup; shows progress and returns a summary.
 fn copy(source: impl Read, out: &mut impl Write, name: &Path) -> Result<String, CliError> {
     let mut failed = None;
     let tee = Tee { source, out: &mut *out, failed: &mut failed };
-    let stages = Stages::default();
+    let phases = Phases::default();
     let verified = backup::verify(tee, |about, entry| {
         let head = u64::from(about.head);
         match entry.kind {
-            Kind::Block => stages.set("blocks", entry.first.into(), head),
-            Kind::Proof => stages.set("proofs", entry.first.into(), head),
+            Kind::Block => phases.set("blocks", entry.first.into(), head),
+            Kind::Proof => phases.set("proofs", entry.first.into(), head),
             _ => {}
         }
     });
-    drop(stages);
+    drop(phases);
     if let Some(cause) = failed {
         return Err(unwritable(name)(cause));
     }
     let (about, counts) = verified.map_err(|error| match error {
         BackupError::CutShort { .. } => {
-            CliError::Failed("the backup broke off; nothing was kept of it, take it again".to_owned())
+            CliError::Failed("the backup was cut short, and its file is removed; take it again".to_owned())
         }
         error => backup_error("the backup", error),
     })?;
@@ -149,7 +150,7 @@ fn copy(source: impl Read, out: &mut impl Write, name: &Path) -> Result<String, 
     Ok(describe(&about, counts))
 }
 
-/// Writes what is read.
+/// A reader that also writes everything it reads.
 struct Tee<'a, R, W> {
     source: R,
     out: &'a mut W,
@@ -167,7 +168,7 @@ impl<R: Read, W: Write> Read for Tee<'_, R, W> {
     }
 }
 
-/// The parts of an answer, read where blocking is allowed.
+/// The parts of an answer, read by a thread that may block.
 struct Parts {
     receive: Receiver<Bytes>,
     part: Cursor<Bytes>,

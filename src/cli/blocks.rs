@@ -1,24 +1,26 @@
-//! `blocks`: how far each block is, and another try for one that does not go on.
+//! `blocks`: lists blocks, or retries one.
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
 
-use super::source::{Source, now_ms};
-use super::table::{Table, age, entries, range, text};
-use super::{CliError, TargetArgs, show};
+use super::error::CliError;
+use super::flags;
+use super::output::show;
+use super::table::{Table, age, page, range, text};
+use super::view_source::{ViewSource, now_ms};
 use crate::{
-    api::{paths, views::Order},
+    api::{
+        paths,
+        views::{BlockPage, BlockView, Order},
+    },
     config::Config,
     report,
 };
 
 /// Arguments of `blocks`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_target())]
 pub struct BlocksArgs {
-    /// What to look at
-    #[command(flatten)]
-    pub target: TargetArgs,
-    /// The oldest first; without it the newest
+    /// List the oldest first; without it the newest
     #[arg(long)]
     pub oldest: bool,
     /// Only blocks after this one
@@ -27,7 +29,7 @@ pub struct BlocksArgs {
     /// Only blocks before this one
     #[arg(long, value_name = "N")]
     pub before: Option<u32>,
-    /// At most so many
+    /// Maximum number of blocks
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,
     /// Print the JSON of the API
@@ -35,13 +37,13 @@ pub struct BlocksArgs {
     pub json: bool,
     /// What to do with a block
     #[command(subcommand)]
-    pub action: Option<Action>,
+    pub action: Option<BlockAction>,
 }
 
 /// What to do with a block.
 #[derive(Debug, Subcommand)]
-pub enum Action {
-    /// Try a block again that is quarantined, or whose job was dropped
+pub enum BlockAction {
+    /// Retry a block that is quarantined, or whose job was dropped
     Retry {
         /// The block's number
         #[arg(value_parser = clap::value_parser!(u32).range(1..))]
@@ -49,17 +51,17 @@ pub enum Action {
     },
 }
 
-/// Lists blocks, or tries one again.
+/// Lists blocks, or retries one.
 ///
 /// # Errors
-/// See [`CliError`].
+/// Fails if the target cannot be read, or if the block needs no retry.
 pub fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
-    let BlocksArgs { oldest, after, before, limit, .. } = args;
-    let source = Source::open(&args.target, config)?;
-    if let Some(Action::Retry { number }) = args.action {
-        return retry(&source, number);
+    let BlocksArgs { oldest, after, before, limit, json, action } = args;
+    let source = ViewSource::open(config)?;
+    if let Some(BlockAction::Retry { number }) = action {
+        return retry(&source, *number);
     }
-    let (order, name, go_on) = match oldest {
+    let (order, name, flag) = match oldest {
         true => (Order::Asc, "asc", "--after"),
         false => (Order::Desc, "desc", "--before"),
     };
@@ -69,18 +71,13 @@ pub fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
             route.push_str(&format!("&{bound}={value}"));
         }
     }
-    let page = source.read(&route, |store| report::blocks(store, *after, *before, order, *limit as usize))?;
-    if args.json {
-        return show(&page.to_string());
-    }
-    let mut out = table(entries(&page, "blocks"), now_ms()).show("no blocks");
-    if let Some(next) = page.get("next").filter(|next| !next.is_null()) {
-        out.push_str(&format!("more: {go_on} {next}\n"));
-    }
-    show(&out)
+    let list =
+        |BlockPage { blocks, next }: &BlockPage| page(&table(blocks, now_ms()), "no blocks", flag, *next);
+    let report = |store: &_| report::blocks(store, *after, *before, order, *limit as usize);
+    source.print(&route, *json, report, list)
 }
 
-fn retry(source: &Source, number: u32) -> Result<(), CliError> {
+fn retry(source: &ViewSource, number: u32) -> Result<(), CliError> {
     let mut retried = true;
     source.change(&paths::retry(number), |store| {
         retried = store.queue().retry(number)?;
@@ -88,13 +85,13 @@ fn retry(source: &Source, number: u32) -> Result<(), CliError> {
     })?;
     if !retried {
         return Err(CliError::Failed(format!(
-            "block {number} is not quarantined, and its job was not dropped; there is nothing to try again"
+            "block {number} is not quarantined, and its job was not dropped; it needs no retry"
         )));
     }
-    show(&format!("block {number} is tried again"))
+    show(&format!("block {number} is retried"))
 }
 
-fn table(blocks: &[Value], now_ms: u64) -> Table {
+fn table(blocks: &[BlockView], now_ms: u64) -> Table {
     let heads = [
         "block",
         "stage",
@@ -109,25 +106,22 @@ fn table(blocks: &[Value], now_ms: u64) -> Table {
     ];
     let mut table = Table::new(&heads);
     for block in blocks {
-        let aggregate = &block["aggregate"];
-        let prover = match &block["proof"] {
-            Value::Null => &block["job"]["holder"],
-            proof => &proof["prover"],
+        let job = block.job.as_ref();
+        let prover = match &block.proof {
+            Some(proof) => proof.prover.as_ref(),
+            None => job.and_then(|job| job.holder.as_ref()),
         };
         table.row(vec![
-            text(&block["number"]),
-            text(&block["stage"]),
-            text(&block["chunks"]),
-            text(&block["operations"]),
-            text(&block["job"]["id"]),
-            text(&block["job"]["attempts"]),
+            block.number.to_string(),
+            block.stage.name().to_owned(),
+            block.chunks.to_string(),
+            block.operations.to_string(),
+            text(job.map(|job| job.id)),
+            text(job.map(|job| job.attempts)),
             text(prover),
-            match aggregate {
-                Value::Null => text(&Value::Null),
-                range_of => range(&range_of["first"], &range_of["last"]),
-            },
-            age(&block["imported_at_ms"], now_ms),
-            block["quarantine"]["reason"].as_str().map(|reason| text(&reason.into())).unwrap_or_default(),
+            text(block.aggregate.as_ref().map(|aggregate| range(aggregate.first, aggregate.last))),
+            age(Some(block.imported_at_ms), now_ms),
+            block.quarantine.as_ref().map(|quarantine| text(Some(&quarantine.reason))).unwrap_or_default(),
         ]);
     }
     table

@@ -1,11 +1,13 @@
-//! `check`: does a file hold what it says? Needs no data folder and no server.
+//! `check`: verifies a file, without a data folder and without a server.
 
 use std::io::Read;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, input, show};
+use super::error::CliError;
+use super::input;
+use super::output::show;
 use crate::bundle::{self, MAX_FILE, Report};
 
 /// Arguments of `check`.
@@ -13,13 +15,13 @@ use crate::bundle::{self, MAX_FILE, Report};
 pub struct CheckArgs {
     /// What to check
     #[command(subcommand)]
-    pub item: CheckItem,
+    pub subject: CheckSubject,
 }
 
 /// What can be checked.
 #[derive(Debug, Subcommand)]
-pub enum CheckItem {
-    /// Replay a bundle that `export bundle` wrote, and say line by line what holds
+pub enum CheckSubject {
+    /// Replay a bundle that `export bundle` wrote, and print which checks hold
     Bundle(BundleArgs),
 }
 
@@ -37,12 +39,12 @@ pub struct BundleArgs {
 /// Checks.
 ///
 /// # Errors
-/// See [`CliError`]; [`CliError::Findings`] when something does not hold.
+/// Fails if the file cannot be read, and with [`CliError::Findings`] if a check does not hold.
 pub fn run(args: &CheckArgs) -> Result<(), CliError> {
-    let CheckItem::Bundle(BundleArgs { file, json }) = &args.item;
-    let failed = |words: String| CliError::Failed(format!("{}: {words}", file.display()));
+    let CheckSubject::Bundle(BundleArgs { file, json }) = &args.subject;
+    let failed = |reason: String| CliError::Failed(format!("{}: {reason}", file.display()));
     let mut bytes = Vec::new();
-    // One byte more than is read of a bundle shows that it is too long.
+    // One byte more than the maximum shows that the file is too long.
     let read = input::open_or_stdin(file)?.take(MAX_FILE + 1).read_to_end(&mut bytes);
     read.map_err(|error| failed(format!("{error}; check the file")))?;
     let report = bundle::check(&bytes).map_err(|error| failed(error.to_string()))?;

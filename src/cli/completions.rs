@@ -1,11 +1,12 @@
-//! `completions` and `man`: what a shell and a reader of manuals want, made from the definitions of the command line.
+//! `completions` and `man`: shell completions and manual pages, generated from the definitions of the command line.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{Cli, CliError, show, write_output};
+use super::error::CliError;
+use super::output::{show, unwritable, write_output};
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
@@ -18,7 +19,7 @@ pub struct CompletionsArgs {
 /// Arguments of `man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// Write a page for the program and one for each subcommand into this folder, which is made if it is absent
+    /// Write a page for the program and one for each subcommand into this folder, which is created if absent
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
@@ -27,9 +28,9 @@ pub struct ManArgs {
 ///
 /// # Errors
 /// [`CliError::Output`].
-pub fn completions(args: &CompletionsArgs) -> Result<(), CliError> {
+pub fn completions(args: &CompletionsArgs, mut command_line: Command) -> Result<(), CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "witness-server", &mut script);
+    clap_complete::generate(args.shell, &mut command_line, "witness-server", &mut script);
     write_output(None, &script)
 }
 
@@ -37,19 +38,17 @@ pub fn completions(args: &CompletionsArgs) -> Result<(), CliError> {
 ///
 /// # Errors
 /// [`CliError::Output`].
-pub fn man(args: &ManArgs) -> Result<(), CliError> {
+pub fn man(args: &ManArgs, command_line: Command) -> Result<(), CliError> {
     match &args.out {
         Some(folder) => {
-            let unwritable = |cause| CliError::Output { path: folder.clone(), cause };
-            std::fs::create_dir_all(folder).map_err(unwritable)?;
-            clap_mangen::generate_to(Cli::command(), folder).map_err(unwritable)?;
+            std::fs::create_dir_all(folder).map_err(unwritable(folder))?;
+            clap_mangen::generate_to(command_line, folder).map_err(unwritable(folder))?;
             show(&format!("the manual pages are in {}", folder.display()))
         }
         None => {
             let mut page = Vec::new();
-            let unwritable =
-                |cause| CliError::Output { path: Path::new("standard output").to_owned(), cause };
-            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(unwritable)?;
+            let rendered = clap_mangen::Man::new(command_line).render(&mut page);
+            rendered.map_err(unwritable(Path::new("standard output")))?;
             write_output(None, &page)
         }
     }

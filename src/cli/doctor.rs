@@ -1,11 +1,14 @@
-//! `doctor`: is a data folder sound, and if not, what can be done.
+//! `doctor`: checks a data folder, and repairs it.
 
 use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{CliError, DataDirArgs, Stages, show};
+use super::error::CliError;
+use super::flags;
+use super::output::show;
+use super::progress::Phases;
 use crate::{
     config::Config,
     service::store_options,
@@ -18,27 +21,25 @@ use crate::{
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_settings(&["data_dir"]))]
 pub struct DoctorArgs {
-    /// The data folder; no server may be using it
-    #[command(flatten)]
-    pub folder: DataDirArgs,
-    /// Build the folder anew from all that can be read of it; the old one is put aside within it, under `damaged`
+    /// Rebuild the folder from everything that can be read of it; the old one is moved into `damaged` within it
     #[arg(long)]
     pub repair: bool,
-    /// Print one JSON object instead of a line a finding
+    /// Print one JSON object instead of a line for each finding
     #[arg(long)]
     pub json: bool,
 }
 
-/// Checks, and repairs if asked to. Without `--repair` nothing in the folder changes: the index is copied beside it for the time of the
-/// check.
+/// Checks, and repairs with `--repair`. Without it nothing in the folder changes: the check works on a copy of the sled
+/// database beside it.
 ///
 /// # Errors
-/// See [`CliError`]; [`CliError::Findings`] when the folder is not sound in the end.
+/// Fails if the folder cannot be read, and with [`CliError::Findings`] if it is not sound in the end.
 pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
     let folder = config.require_data_dir()?;
-    let stages = Stages::default();
-    let progress = |what: &'static str, done: u64, of: u64| stages.set(what, done, of);
+    let phases = Phases::default();
+    let progress = |what: &'static str, done: u64, total: u64| phases.set(what, done, total);
     let (findings, replaced) = if args.repair {
         let repaired = repair::repair(folder, &store_options(config), &progress).map_err(unrepaired)?;
         (repaired.findings, repaired.replaced)
@@ -46,7 +47,7 @@ pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
         let inspection = Inspection::open(folder, store_options(config)).map_err(unopened)?;
         (doctor::check(&inspection, &progress)?, None)
     };
-    drop(stages);
+    drop(phases);
     print(args, folder, &findings, replaced.as_ref())?;
     verdict(&findings, replaced.as_ref())
 }
@@ -77,7 +78,7 @@ fn print(
         lines.extend(lost.iter().cloned());
         lines.push(format!(
             "repaired: {} blocks, {} aggregated operations, {} proofs and {} aggregated proofs are in the new folder; witnesses and jobs \
-             follow when the server starts; the old folder is in {}",
+             are rebuilt when the server starts; the old folder is in {}",
             report.blocks,
             report.aggregated_operations,
             report.proofs,
@@ -94,7 +95,7 @@ fn verdict(findings: &[Finding], replaced: Option<&Replaced>) -> Result<(), CliE
     match replaced {
         Some(replaced) if replaced.lost.is_empty() => Ok(()),
         Some(replaced) => Err(CliError::Findings(format!(
-            "{} items are lost; import the chain once more, what is there is passed over",
+            "{} items are lost; import the chain again, stored items are skipped",
             replaced.lost.len()
         ))),
         None if is_sound(findings) => Ok(()),
@@ -105,7 +106,7 @@ fn verdict(findings: &[Finding], replaced: Option<&Replaced>) -> Result<(), CliE
     }
 }
 
-/// What is left over does no harm.
+/// Returns true if the findings are only left-over files, which do no harm.
 fn is_sound(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.severity == Severity::LeftOver)
 }
@@ -113,7 +114,7 @@ fn is_sound(findings: &[Finding]) -> bool {
 fn unopened(error: StoreError) -> CliError {
     match error {
         StoreError::NotFound { .. } => {
-            CliError::DataFolder(format!("{error}; check --data-dir, or make one with `import` or `serve`"))
+            CliError::DataFolder(format!("{error}; check --data-dir, or create one with `import` or `serve`"))
         }
         error => CliError::DataFolder(error.to_string()),
     }

@@ -1,4 +1,4 @@
-//! How a command fails: one sentence for the user and the exit code.
+//! Errors of commands: one sentence for the user, and the exit code.
 
 use std::path::PathBuf;
 
@@ -8,65 +8,61 @@ use crate::{
     api::tokens::MintError,
     chain_folder::ChainFolderError,
     client::ClientError,
-    config::{ConfigError, secret::SecretError},
+    config::{ConfigError, SecretError},
     crypto::rescue::EngineUnavailable,
     logging::LogError,
-    server::BindError,
     tls::TlsError,
     workers::KeysError,
 };
 
-/// A failed command.
+/// A failed command. Each message is one sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The command line lacks something that clap cannot see.
+    /// The command line is wrong in a way that its definition cannot express.
     #[error("{0}")]
     Usage(String),
     /// The configuration is not usable.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The setting `cpu_features` asks for what this processor lacks.
+    /// The setting `cpu_features` names an engine that this processor does not support.
     #[error(transparent)]
     Engine(#[from] EngineUnavailable),
     /// Logging cannot start.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// There is no secret to work with.
+    /// A secret is missing or unusable.
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// The verification keys are not usable.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// No token can be made.
+    /// No token can be minted.
     #[error(transparent)]
     Mint(#[from] MintError),
-    /// There is no certificate to work with.
+    /// Certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// An address cannot be listened on.
-    #[error(transparent)]
-    Bind(#[from] BindError),
     /// The chain folder is not usable.
     #[error(transparent)]
     ChainFolder(#[from] ChainFolderError),
-    /// The server cannot be reached or says no.
+    /// The server cannot be reached, or refuses the request.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// An import stopped; what came before the file stays imported.
+    /// An import stopped at a file; the files before it stay imported.
     #[error("import stopped at {}: {cause}", path.display())]
     ImportStopped {
-        /// The file that was not taken.
+        /// The file that was not imported.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         cause: Box<CliError>,
     },
-    /// What was asked for is not there (yet).
+    /// The requested item does not exist (yet).
     #[error("{0}")]
     NotFound(String),
-    /// The data folder cannot be opened. The text says what to do.
+    /// The data folder cannot be opened.
     #[error("{0}")]
     DataFolder(String),
-    /// A check found something. The text says what to do.
+    /// A check found damage or an inconsistency.
     #[error("{0}")]
     Findings(String),
     /// Output cannot be written.
@@ -74,19 +70,19 @@ pub enum CliError {
     Output {
         /// The file, or `standard output`.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
-    /// The system refuses threads or timers.
+    /// The operating system refuses threads or timers.
     #[error("cannot start the runtime: {0}; check the limits of this user")]
     Runtime(std::io::Error),
-    /// Anything else; the text says what to do.
+    /// Any other failure.
     #[error("{0}")]
     Failed(String),
 }
 
 impl CliError {
-    /// The exit code, as listed in `--help`.
+    /// Returns the exit code, as listed in `--help`.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_)
@@ -109,12 +105,16 @@ impl CliError {
                 | ClientError::Untrusted { .. }
                 | ClientError::Unauthorized { .. },
             ) => 5,
-            Self::Bind(_)
-            | Self::ChainFolder(_)
+            Self::ChainFolder(_)
             | Self::Client(_)
             | Self::Output { .. }
             | Self::Runtime(_)
             | Self::Failed(_) => 1,
         }
+    }
+
+    /// Returns true if the requested item does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.exit_code() == 3
     }
 }

@@ -1,27 +1,26 @@
-//! `explain`: why something is not done yet.
+//! `explain`: why a block is not proven yet.
 
 use clap::{Args, Subcommand};
 
-use super::source::{Source, now_ms};
+use super::error::CliError;
+use super::flags;
 use super::table::text;
-use super::{CliError, TargetArgs, show};
-use crate::{api::paths, config::Config, report};
+use super::view_source::{ViewSource, now_ms};
+use crate::{api::paths, api::views::Explanation, config::Config, report};
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_target())]
 pub struct ExplainArgs {
-    /// What to look at
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// What to explain
     #[command(subcommand)]
-    pub item: Item,
+    pub subject: ExplainSubject,
 }
 
 /// What to explain.
 #[derive(Debug, Subcommand)]
-pub enum Item {
-    /// Say in a paragraph what a block waits for
+pub enum ExplainSubject {
+    /// Print in a paragraph what a block waits for
     Block {
         /// The block's number
         number: u32,
@@ -34,19 +33,14 @@ pub enum Item {
 /// Explains.
 ///
 /// # Errors
-/// See [`CliError`].
+/// Fails if the target cannot be read.
 pub fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
-    let source = Source::open(&args.target, config)?;
-    let Item::Block { number, json } = &args.item;
-    let route = paths::explain(*number);
-    let explanation = source.read(&route, |store| report::explain(store, *number, now_ms()))?;
-    if *json {
-        return show(&explanation.to_string());
-    }
-    // Of a folder nothing is under way, whatever is to be done next.
+    let source = ViewSource::open(config)?;
+    let ExplainSubject::Block { number, json } = args.subject;
     let stopped = match source {
-        Source::Folder(_) => " Nothing of this happens until a server runs on the folder.",
-        Source::Server(_) => "",
+        ViewSource::Folder(_) => " Nothing of this happens until a server runs on the folder.",
+        ViewSource::Server(_) => "",
     };
-    show(&format!("{}{stopped}", text(&explanation["text"])))
+    let paragraph = |explanation: &Explanation| format!("{}{stopped}", text(Some(&explanation.text)));
+    source.print(&paths::explain(number), json, |store| report::explain(store, number, now_ms()), paragraph)
 }

@@ -1,10 +1,14 @@
-//! `export`: one stored item, byte for byte as it is served, or a bundle of a block.
+//! `export`: writes one stored item with the same bytes as the server sends, or a bundle of a block.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, Target, TargetArgs, client, folder, runtime, source::now_ms, write_output};
+use super::error::CliError;
+use super::output::write_output;
+use super::target::{Target, client, runtime};
+use super::view_source::now_ms;
+use super::{flags, folder};
 use crate::{
     api::paths,
     bundle::{self, ExportError},
@@ -14,27 +18,25 @@ use crate::{
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_target())]
 pub struct ExportArgs {
-    /// Where to read from
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// File to write; it appears whole or not at all; - is standard output [default: standard output]
     #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// What to write
     #[command(subcommand)]
-    pub item: Item,
+    pub item: ExportItem,
 }
 
 /// What can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
-pub enum Item {
+pub enum ExportItem {
     /// The witness (ProverData) of a block
     Witness {
         /// Block number
         block: u32,
     },
-    /// The data of a job, as a prover gets it
+    /// The data of a job, as a prover receives it
     Job {
         /// Job id
         id: i32,
@@ -56,7 +58,7 @@ pub enum Item {
         /// Block number
         block: u32,
     },
-    /// A block with all that its witness follows from, to attach to a bug report; `check bundle` replays it
+    /// A block with everything that its witness depends on, to attach to a bug report; `check bundle` replays it
     Bundle {
         /// Block number
         #[arg(long)]
@@ -64,8 +66,8 @@ pub enum Item {
     },
 }
 
-impl Item {
-    /// The route that serves the item.
+impl ExportItem {
+    /// Returns the route that sends the item.
     fn route(self) -> String {
         match self {
             Self::Witness { block } => paths::witness(block),
@@ -76,9 +78,7 @@ impl Item {
             Self::Bundle { block } => paths::bundle(block),
         }
     }
-}
 
-impl Item {
     fn name(self) -> String {
         match self {
             Self::Witness { block } => format!("the witness of block {block}"),
@@ -96,9 +96,9 @@ impl Item {
 /// Writes the item.
 ///
 /// # Errors
-/// See [`CliError`]; an item that is not there (yet) has an exit code of its own.
+/// Fails if the target cannot be read, and with [`CliError::NotFound`] if the item does not exist (yet).
 pub fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
-    let bytes = match args.target.resolve(config)? {
+    let bytes = match Target::of(config)? {
         Target::Folder(folder) => from_folder(args.item, &folder, config)?,
         Target::Server(url) => {
             let client = client(config, &url)?;
@@ -109,13 +109,13 @@ pub fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     write_output(args.out.as_deref(), &bytes)
 }
 
-fn from_folder(item: Item, folder: &Path, config: &Config) -> Result<Vec<u8>, CliError> {
+fn from_folder(item: ExportItem, folder: &Path, config: &Config) -> Result<Vec<u8>, CliError> {
     let store = folder::open_existing(config, folder)?;
     let found = match item {
-        Item::Witness { block } => {
+        ExportItem::Witness { block } => {
             store.tree().witness(block)?.map(|witness| store.read_blob(&witness.body)).transpose()?
         }
-        Item::Job { id } => {
+        ExportItem::Job { id } => {
             let data = u32::try_from(id).ok().map(|id| store.queue().job_data(id)).transpose()?.flatten();
             let whole = |data: JobData| {
                 let body = store.read_blob(&data.body)?;
@@ -123,10 +123,10 @@ fn from_folder(item: Item, folder: &Path, config: &Config) -> Result<Vec<u8>, Cl
             };
             data.map(whole).transpose()?
         }
-        Item::Proof { block } => store.queue().single_proof(block)?,
-        Item::AggregatedProof { first, last } => store.queue().aggregated_proof(first, last)?,
-        Item::Block { block } => store.chain().block_body(block)?,
-        Item::Bundle { block } => {
+        ExportItem::Proof { block } => store.queue().single_proof(block)?,
+        ExportItem::AggregatedProof { first, last } => store.queue().aggregated_proof(first, last)?,
+        ExportItem::Block { block } => store.chain().block_body(block)?,
+        ExportItem::Bundle { block } => {
             let bundle = bundle::export(&store, block, now_ms())?;
             Some(bundle.to_file().map_err(ExportError::from)?)
         }

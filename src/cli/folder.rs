@@ -1,8 +1,8 @@
-//! Commands that work on a data folder, without a server.
+//! Opening a data folder for a command, without a server.
 
 use std::{path::Path, sync::Arc};
 
-use super::CliError;
+use super::error::CliError;
 use crate::{
     config::Config,
     service::{self, StartError, node_options},
@@ -10,21 +10,21 @@ use crate::{
     workers::Node,
 };
 
-/// Opens a data folder that must be there already.
+/// Opens a data folder that exists.
 ///
 /// # Errors
 /// [`CliError::DataFolder`].
 pub fn open_existing(config: &Config, folder: &Path) -> Result<Arc<Store>, CliError> {
     if !folder.join("index").is_dir() {
         return Err(CliError::DataFolder(format!(
-            "{} is no data folder; check --data-dir, or make one with `import` or `serve`",
+            "{} is not a data folder; check --data-dir, or create one with `import` or `serve`",
             folder.display()
         )));
     }
     service::open_store(config, folder).map_err(unopened)
 }
 
-/// A node over a data folder, which is made if it is absent. Its workers do not run.
+/// Returns a node over a data folder, which is created if absent. Its workers do not run.
 ///
 /// # Errors
 /// [`CliError::DataFolder`].
@@ -53,9 +53,8 @@ impl From<StartError> for CliError {
             StartError::Store(error) => unopened(error),
             StartError::Secret(error) => error.into(),
             StartError::Keys(error) => error.into(),
-            StartError::Bind(error) => error.into(),
             StartError::Tls(error) => error.into(),
-            StartError::Address(_) => Self::Failed(error.to_string()),
+            StartError::Bind(_) | StartError::Address(_) => Self::Failed(error.to_string()),
         }
     }
 }

@@ -1,12 +1,14 @@
-//! `health`: is the server on this machine fit for work? For health checks of containers, which have no other program.
+//! `health`: asks a running server if it is ready. For health checks of containers, which have no other program.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::Value;
 
-use super::{CliError, runtime, show};
+use super::error::CliError;
+use super::output::show;
+use super::target::runtime;
+use crate::api::{paths, views::Readiness};
 use crate::client::{Client, Credentials};
 use crate::config::Config;
 
@@ -16,31 +18,29 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Arguments of `health`.
 #[derive(Debug, Args)]
 pub struct HealthArgs {
-    /// Ask only whether the process answers, not whether it is fit for work
+    /// Ask only if the process answers, not if it is ready for work
     #[arg(long)]
     pub alive: bool,
 }
 
-/// Asks the admin listener that is configured, without a token.
+/// Asks the configured admin listener, without a token.
 ///
 /// # Errors
-/// See [`CliError`]: unreachable, or not fit for work and why.
+/// Fails if the server cannot be reached, or is not ready.
 pub fn run(args: &HealthArgs, config: &Config) -> Result<(), CliError> {
     let url = format!("http://{}", reachable(config.admin_listen));
     let client = Client::new(&url, Credentials::Anonymous, TIMEOUT)?;
-    let path = if args.alive { "/healthz" } else { "/readyz" };
+    let path = if args.alive { paths::HEALTHZ } else { paths::READYZ };
     let answer = runtime()?.block_on(client.get(path))?;
     if answer.status.is_success() {
         return show(if args.alive { "alive" } else { "ready" });
     }
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let reasons = body["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let reasons: Vec<&str> = reasons.collect();
-    let reasons = if reasons.is_empty() { answer.status.to_string() } else { reasons.join("; ") };
-    Err(CliError::Failed(format!("the server is not fit for work: {reasons}; its log says more")))
+    let reasons = serde_json::from_slice(&answer.body).map(|Readiness { reasons, .. }| reasons.join("; "));
+    let reasons = reasons.unwrap_or_else(|_| answer.status.to_string());
+    Err(CliError::Failed(format!("the server is not ready: {reasons}; see its log")))
 }
 
-/// An address that stands for all of this machine is no address to connect to.
+/// Returns an address to connect to for one that listens on all interfaces.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -1,4 +1,4 @@
-//! `import`: a chain folder into a data folder, or into a running server.
+//! `import`: imports a chain folder into a data folder, or into a running server.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,7 +8,11 @@ use std::{
 use clap::Args;
 use tracing::warn;
 
-use super::{CliError, Progress, Target, TargetArgs, client, folder, runtime, show};
+use super::error::CliError;
+use super::output::show;
+use super::progress::Progress;
+use super::target::{Target, client, runtime};
+use super::{flags, folder};
 use crate::{
     api::paths,
     chain_folder::{ChainFile, ChainFolder},
@@ -17,27 +21,25 @@ use crate::{
     workers::{ImportError, Imported},
 };
 
-/// Longest wait for a server to import a genesis: a million accounts take it some twenty minutes, sixteen millions hours.
+/// Longest wait for a server to import a genesis: a million accounts take about twenty minutes, sixteen million hours.
 const GENESIS_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_target())]
 pub struct ImportArgs {
-    /// Where to import to
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Folder with genesis.json, blocks/NNNNNN.json and aggregated_operations/*.json, plain, .gz or .zst
     #[arg(value_name = "CHAIN_FOLDER")]
     pub chain: PathBuf,
 }
 
-/// Imports everything in order; what is there already and equal is passed over. Interrupted at any moment, even in the middle of
-/// a large genesis, it goes on where it was when it is run again.
+/// Imports everything in order, and skips what is stored already. An interrupted import, even of a large genesis, resumes
+/// where it was when it is run again.
 ///
 /// # Errors
-/// See [`CliError`]. What came before the failing file stays imported.
+/// Fails at the first file that cannot be imported; the files before it stay imported.
 pub fn run(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
-    let target = args.target.resolve(config)?;
+    let target = Target::of(config)?;
     let chain = ChainFolder::open(&args.chain)?;
     match target {
         Target::Folder(folder) => into_folder(&chain, &folder, config)?,
@@ -53,35 +55,38 @@ pub fn run(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
 fn into_folder(chain: &ChainFolder, folder: &Path, config: &Config) -> Result<(), CliError> {
     let node = folder::idle_node(config, folder)?;
     let accounts = Progress::new("accounts", 0);
-    let hashed = |done: usize, of: usize| accounts.set(done as u64, of as u64);
-    take(chain.genesis(), |json| node.import_genesis(json, &hashed).map(drop))?;
+    let hashed = |done: usize, total: usize| accounts.set(done as u64, total as u64);
+    import_file(chain.genesis(), |json| node.import_genesis(json, &hashed).map(drop))?;
     drop(accounts);
     import_rest(chain, |route, file| {
-        take(file, |json| match route {
+        import_file(file, |json| match route {
             paths::BLOCKS => node.import_block(json).map(warn_of_quarantine),
             _ => node.import_aggregated_operation(json).map(drop),
         })
     })
 }
 
-/// One file through one import; the error names the file.
-fn take(file: &ChainFile, import: impl FnOnce(&[u8]) -> Result<(), ImportError>) -> Result<(), CliError> {
+/// Imports one file; the error names it.
+fn import_file(
+    file: &ChainFile,
+    import: impl FnOnce(&[u8]) -> Result<(), ImportError>,
+) -> Result<(), CliError> {
     let json = file.read()?;
     import(&json).map_err(|error| stopped(file, CliError::Failed(error.to_string())))
 }
 
 fn warn_of_quarantine((block, imported): (u32, Imported)) {
     if let Imported::Quarantined(reason) = imported {
-        warn!(block, reason, "the block is stored but quarantined: it gets no witness");
+        warn!(block, reason, "the block is stored but quarantined: no witness can be built for it");
     }
 }
 
-/// An import that ended at a file.
+/// Returns the error of an import that stopped at a file.
 fn stopped(file: &ChainFile, cause: CliError) -> CliError {
     CliError::ImportStopped { path: file.path().to_owned(), cause: Box::new(cause) }
 }
 
-/// What comes after the genesis, each with its route: blocks, then aggregated operations, which refer to blocks.
+/// Returns the files after the genesis, each with its route: blocks, then aggregated operations, which refer to blocks.
 fn rest(chain: &ChainFolder) -> impl Iterator<Item = (&'static str, &ChainFile)> {
     let blocks = chain.blocks().iter().map(|block| (paths::BLOCKS, &block.file));
     blocks.chain(chain.aggregated_operations().iter().map(|file| (paths::AGGREGATED_OPERATIONS, file)))
@@ -106,7 +111,7 @@ fn into_server(chain: &ChainFolder, client: &Client) -> Result<(), CliError> {
     import_rest(chain, |route, file| runtime.block_on(send(client, route, file)))
 }
 
-/// Everything in order into the server of `client`, without a word.
+/// Imports everything in order into a server, without output.
 ///
 /// # Errors
 /// [`CliError::ImportStopped`], [`CliError::ChainFolder`].

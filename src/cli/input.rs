@@ -1,4 +1,4 @@
-//! A file that a command reads.
+//! Input of a command: a file or standard input.
 
 use std::{
     fs::File,
@@ -6,12 +6,13 @@ use std::{
     path::Path,
 };
 
-use super::{CliError, output::STDIO};
+use super::error::CliError;
+use super::output::STDIO;
 
 /// Opens a file.
 ///
 /// # Errors
-/// [`CliError::NotFound`]; [`CliError::Failed`] when it is a folder or cannot be read.
+/// [`CliError::NotFound`]; [`CliError::Failed`] if it is a folder or cannot be read.
 pub fn open(path: &Path) -> Result<File, CliError> {
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => CliError::NotFound(format!("{} does not exist", path.display())),
@@ -24,7 +25,7 @@ pub fn open(path: &Path) -> Result<File, CliError> {
     Ok(file)
 }
 
-/// Opens a file, or standard input if it is called `-`.
+/// Opens a file, or standard input if its name is `-`.
 ///
 /// # Errors
 /// As [`open`].

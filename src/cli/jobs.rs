@@ -1,49 +1,52 @@
-//! `jobs`: the queue for operators.
+//! `jobs`: lists the jobs of the queue, shows, requeues or drops one, or watches them all.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, builder::PossibleValue};
 use serde_json::Value;
 
-use super::source::{Source, now_ms};
-use super::table::{Table, age, entries, range, span_of, text};
-use super::{CliError, TargetArgs, show};
+use super::error::CliError;
+use super::flags;
+use super::output::show;
+use super::table::{Table, age, json_text, page, range, span, text};
+use super::view_source::{ServerSource, ViewSource, now_ms, to_json};
 use crate::{
-    api::{paths, views::PAGE},
+    api::{
+        paths,
+        views::{JobPage, JobView, MAX_PAGE, PAGE},
+    },
     config::Config,
-    domain::job::JobStatus,
+    domain::job::{JobStatus, JobType},
     report,
     store::{Store, StoreError},
 };
 
-/// Time between two looks of `jobs watch`.
+/// Time between two requests of `jobs watch`.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Arguments of `jobs`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_target())]
 pub struct JobsArgs {
-    /// What to look at
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// What to do
     #[command(subcommand)]
-    pub action: Action,
+    pub action: JobAction,
 }
 
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
-pub enum Action {
+pub enum JobAction {
     /// List jobs by id
     List {
-        /// Only those of this status
+        /// Only jobs with this status
         #[arg(long, value_enum)]
-        status: Option<StatusArg>,
-        /// Only those with a larger id
+        status: Option<JobStatus>,
+        /// Only jobs with a larger id
         #[arg(long, value_name = "ID", default_value_t = 0)]
         after: u32,
-        /// At most so many
+        /// Maximum number of jobs
         #[arg(long, value_name = "N", default_value_t = PAGE as u32, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
         /// Print the JSON of the API
@@ -59,197 +62,170 @@ pub enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Give a job another chance: its lease and its attempts are forgotten
+    /// Make a job idle again, without lease and with no attempts used
     Requeue {
         /// The job's id
         #[arg(value_parser = job_id())]
         id: u32,
     },
-    /// Remove a job that is not done; the server makes it anew only if it was the one of the last block
+    /// Remove a job that is not done; `blocks retry` creates the job of a block again
     Drop {
         /// The job's id
         #[arg(value_parser = job_id())]
         id: u32,
     },
-    /// Print what changed of the jobs, every second, until interrupted; needs a running server
+    /// Print each job that changes, every second, until interrupted; needs a running server
     Watch {
-        /// Print each changed job as a JSON line, as the API shows it
+        /// Print each changed job as a line of JSON, as in the API
         #[arg(long)]
         json: bool,
     },
 }
 
-/// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StatusArg {
-    /// Waits for a prover
-    Idle,
-    /// A prover has it
-    #[value(alias = "in_progress")]
-    InProgress,
-    /// Its proof is stored
-    Done,
-    /// Parked after too many attempts
-    Failed,
-}
+impl ValueEnum for JobStatus {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Idle, Self::InProgress, Self::Done, Self::Failed]
+    }
 
-impl From<StatusArg> for JobStatus {
-    fn from(status: StatusArg) -> Self {
-        match status {
-            StatusArg::Idle => Self::Idle,
-            StatusArg::InProgress => Self::InProgress,
-            StatusArg::Done => Self::Done,
-            StatusArg::Failed => Self::Failed,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Idle => PossibleValue::new("idle").help("Waits for a prover"),
+            Self::InProgress => {
+                PossibleValue::new("in-progress").alias("in_progress").help("A prover holds it")
+            }
+            Self::Done => PossibleValue::new("done").help("Its proof is stored"),
+            Self::Failed => PossibleValue::new("failed").help("It used up its attempts"),
+        })
     }
 }
 
-/// Ids are positive numbers of the protocol.
+/// The protocol has positive ids of 31 bits.
 fn job_id() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=i64::from(i32::MAX))
 }
 
-/// Does what is asked for.
+/// Lists, shows, changes or watches jobs.
 ///
 /// # Errors
-/// See [`CliError`].
+/// Fails if the target cannot be read, and with [`CliError::NotFound`] if the job does not exist.
 pub fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
-    let source = Source::open(&args.target, config)?;
+    let source = ViewSource::open(config)?;
+    let now = now_ms();
     match &args.action {
-        Action::List { status, after, limit, json } => {
-            let status = status.map(JobStatus::from);
+        JobAction::List { status, after, limit, json } => {
             let filter = status.map(|status| format!("&status={}", status.name())).unwrap_or_default();
             let route = format!("{}?after={after}&limit={limit}{filter}", paths::JOBS);
-            let page = source.read(&route, |store| report::jobs(store, status, *after, *limit as usize))?;
-            if *json { show(&page.to_string()) } else { show(&list(&page, now_ms())) }
+            let report = |store: &_| report::jobs(store, *status, *after, *limit as usize);
+            source.print(&route, *json, report, |page| list(page, now))
         }
-        Action::Show { id, json } => {
+        JobAction::Show { id, json } => {
             let job = job(&source, *id)?;
-            if *json { show(&job.to_string()) } else { show(&one(&job, now_ms())) }
+            show(&if *json { to_json(&job)? } else { lines(&job, now) })
         }
-        Action::Requeue { id } => {
-            change(&source, *id, "requeue", |store| store.queue().requeue(*id))?;
+        JobAction::Requeue { id } => {
+            change(&source, *id, &paths::requeue(id), |store| store.queue().requeue(*id))?;
             show(&format!("job {id} is requeued"))
         }
-        Action::Drop { id } => {
-            change(&source, *id, "drop", |store| store.queue().drop_job(*id))?;
+        JobAction::Drop { id } => {
+            change(&source, *id, &paths::drop(id), |store| store.queue().drop_job(*id))?;
             show(&format!("job {id} is dropped"))
         }
-        Action::Watch { json } => match source {
-            Source::Server(..) => watch(&source, *json),
-            Source::Folder(_) => Err(CliError::Usage(
+        JobAction::Watch { json } => match &source {
+            ViewSource::Server(server) => watch(server, *json),
+            ViewSource::Folder(_) => Err(CliError::Usage(
                 "jobs of a stopped folder do not change; pass --url of a running server".to_owned(),
             )),
         },
     }
 }
 
-fn job(source: &Source, id: u32) -> Result<Value, CliError> {
-    match source.read(&paths::job(id), |store| report::job(store, id))? {
-        Value::Null => Err(CliError::NotFound(format!("there is no job {id}"))),
-        job => Ok(job),
-    }
+fn job(source: &ViewSource, id: u32) -> Result<JobView, CliError> {
+    let job: Option<JobView> = source.read(&paths::job(id), |store| report::job(store, id))?;
+    job.ok_or_else(|| CliError::NotFound(format!("job {id} does not exist")))
 }
 
 fn change(
-    source: &Source,
+    source: &ViewSource,
     id: u32,
-    what: &str,
+    route: &str,
     change: impl FnOnce(&Store) -> Result<(), StoreError>,
 ) -> Result<(), CliError> {
-    if matches!(source, Source::Folder(_)) {
+    if matches!(source, ViewSource::Folder(_)) {
         job(source, id)?;
     }
-    source.change(&format!("{}/{what}", paths::job(id)), change)
+    source.change(route, change)
 }
 
-/// A page of jobs as a table.
-fn list(page: &Value, now_ms: u64) -> String {
-    let mut out = table(entries(page, "jobs"), now_ms).show("no jobs");
-    if let Some(next) = page.get("next").filter(|next| !next.is_null()) {
-        out.push_str(&format!("more: --after {next}\n"));
-    }
-    out
+/// Returns a page of jobs as a table.
+fn list(JobPage { jobs, next }: &JobPage, now_ms: u64) -> String {
+    page(&table(jobs, now_ms), "no jobs", "--after", *next)
 }
 
-/// Jobs as a table.
-pub fn table(jobs: &[Value], now_ms: u64) -> Table {
+/// Returns jobs as a table.
+pub fn table(jobs: &[JobView], now_ms: u64) -> Table {
     let heads = ["id", "type", "blocks", "status", "attempt", "holder", "heartbeat", "age", "eta"];
     let mut table = Table::new(&heads);
     for job in jobs {
         table.row(vec![
-            text(&job["id"]),
-            kind(&job["type"]),
-            range(&job["first_block"], &job["last_block"]),
-            text(&job["status"]),
-            text(&job["attempts"]),
-            text(&job["holder"]),
-            age(&job["last_heartbeat_ms"], now_ms),
-            age(&job["created_at_ms"], now_ms),
-            span_of(&job["eta_ms"]),
+            job.id.to_string(),
+            type_name(job.r#type).to_owned(),
+            range(job.first_block, job.last_block),
+            job.status.name().to_owned(),
+            job.attempts.to_string(),
+            text(job.holder.as_ref()),
+            age(job.last_heartbeat_ms, now_ms),
+            age(Some(job.created_at_ms), now_ms),
+            text(job.eta_ms.map(span)),
         ]);
     }
     table
 }
 
-fn kind(name: &Value) -> String {
-    text(name).trim_end_matches("_PROOF").to_lowercase()
+fn type_name(job_type: JobType) -> &'static str {
+    match job_type {
+        JobType::Single => "single",
+        JobType::Aggregated => "aggregated",
+    }
 }
 
-/// A job, one line a field.
-fn one(job: &Value, now_ms: u64) -> String {
-    let Value::Object(fields) = job else { return job.to_string() };
+/// Returns a job with a line for each field of its JSON; times also as ages.
+fn lines(job: &JobView, now_ms: u64) -> String {
+    let Ok(Value::Object(fields)) = serde_json::to_value(job) else { return String::new() };
     let width = fields.keys().map(String::len).max().unwrap_or(0);
-    let line = |(name, value): (&String, &Value)| match name.strip_suffix("_at_ms").is_some()
-        || matches!(name.as_str(), "last_heartbeat_ms" | "leased_since_ms")
-    {
-        true if !value.is_null() => format!("{name:width$}  {value}  ({} ago)\n", age(value, now_ms)),
-        _ => format!("{name:width$}  {}\n", text(value)),
+    let is_time =
+        |name: &str| name.ends_with("_at_ms") || matches!(name, "last_heartbeat_ms" | "leased_since_ms");
+    let line = |(name, value): (&String, &Value)| match value.as_u64().filter(|_| is_time(name)) {
+        Some(at_ms) => format!("{name:width$}  {at_ms}  ({} ago)\n", age(Some(at_ms), now_ms)),
+        None => format!("{name:width$}  {}\n", json_text(value)),
     };
     fields.iter().map(line).collect()
 }
 
-/// What is shown of a job's standing.
-type Standing = (String, String, String);
-
-/// Looks once a second and prints what changed. Ends when nobody reads it any more.
-fn watch(source: &Source, json: bool) -> Result<(), CliError> {
-    let mut known: BTreeMap<i64, Standing> = BTreeMap::new();
+/// Prints once a second which jobs changed, until the output is closed.
+fn watch(server: &ServerSource, json: bool) -> Result<(), CliError> {
+    let mut known: BTreeMap<i32, JobView> = BTreeMap::new();
     let mut first = true;
     loop {
         let mut lines = String::new();
-        let open = open_jobs(source)?;
-        let gone: Vec<i64> = known.keys().filter(|id| !open.contains_key(id)).copied().collect();
-        let ended = gone.into_iter().map(|id| {
-            let found = source.read(&paths::job(id), |_| Ok(Value::Null));
-            (
-                id,
-                match found {
-                    Err(error) if error.exit_code() == 3 => Ok(Value::Null),
-                    found => found,
-                },
-            )
-        });
-        for (id, job) in ended.collect::<Vec<_>>() {
-            let job = job?;
+        let open = open_jobs(server)?;
+        let closed: Vec<i32> = known.keys().filter(|id| !open.contains_key(id)).copied().collect();
+        for id in closed {
             known.remove(&id);
-            // Between the listings it went from one to the other: it is open, and told as such.
-            if !matches!(job["status"].as_str(), None | Some("done")) {
-                continue;
+            match closed_job(server, id)? {
+                // It changed its status between the listings; the next round prints it.
+                Some(job) if job.status != JobStatus::Done => {}
+                Some(job) if json => lines.push_str(&format!("{}\n", to_json(&job)?)),
+                Some(job) => lines.push_str(&changed(&job)),
+                None if json => lines.push_str(&format!("{{\"id\":{id},\"status\":\"gone\"}}\n")),
+                None => lines.push_str(&format!(
+                    "job {id} is gone: dropped, reverted, or removed after its block was verified\n"
+                )),
             }
-            lines.push_str(&match (json, &job) {
-                (true, Value::Null) => format!("{{\"id\":{id},\"status\":\"gone\"}}\n"),
-                (true, job) => format!("{job}\n"),
-                (false, Value::Null) => {
-                    format!("job {id} is gone: dropped, reverted, or cleared away with a verified block\n")
-                }
-                (false, job) => changed(job),
-            });
         }
-        for (id, job) in &open {
-            let standing = (text(&job["status"]), text(&job["holder"]), text(&job["attempts"]));
-            if known.insert(*id, standing.clone()).as_ref() != Some(&standing) {
-                lines.push_str(&if json { format!("{job}\n") } else { changed(job) });
+        for (id, job) in open {
+            if known.get(&id).is_none_or(|before| shown(before) != shown(&job)) {
+                lines.push_str(&if json { format!("{}\n", to_json(&job)?) } else { changed(&job) });
+                known.insert(id, job);
             }
         }
         if first && lines.is_empty() && !json {
@@ -257,7 +233,7 @@ fn watch(source: &Source, json: bool) -> Result<(), CliError> {
         }
         first = false;
         let mut out = io::stdout().lock();
-        // A reader that is gone has had enough.
+        // A closed output ends the command without an error.
         if out.write_all(lines.as_bytes()).and_then(|()| out.flush()).is_err() {
             return Ok(());
         }
@@ -266,38 +242,42 @@ fn watch(source: &Source, json: bool) -> Result<(), CliError> {
     }
 }
 
-/// All jobs that are not done, by id.
-fn open_jobs(source: &Source) -> Result<BTreeMap<i64, Value>, CliError> {
+/// Returns the fields whose change is printed.
+fn shown(job: &JobView) -> (JobStatus, Option<&str>, u32) {
+    (job.status, job.holder.as_deref(), job.attempts)
+}
+
+/// Returns all jobs that are not done, by id.
+fn open_jobs(server: &ServerSource) -> Result<BTreeMap<i32, JobView>, CliError> {
     let mut open = BTreeMap::new();
     for status in [JobStatus::Idle, JobStatus::InProgress, JobStatus::Failed] {
-        let mut after = 0;
-        loop {
-            let route = format!("{}?status={}&after={after}&limit=1000", paths::JOBS, status.name());
-            let page = source.read(&route, |store| report::jobs(store, Some(status), after, 1000))?;
-            let jobs = entries(&page, "jobs");
-            open.extend(jobs.iter().filter_map(|job| Some((job["id"].as_i64()?, job.clone()))));
-            match page["next"].as_u64().and_then(|next| u32::try_from(next).ok()) {
-                Some(next) if next > after => after = next,
-                _ => break,
-            }
+        let mut after = Some(0);
+        while let Some(start) = after {
+            let route = format!("{}?status={}&after={start}&limit={MAX_PAGE}", paths::JOBS, status.name());
+            let JobPage { jobs, next } = server.read(&route)?;
+            open.extend(jobs.into_iter().map(|job| (job.id, job)));
+            after = next.filter(|next| *next > start);
         }
     }
     Ok(open)
 }
 
-/// A line about a job that changed.
-fn changed(job: &Value) -> String {
-    let holder = match &job["holder"] {
-        Value::Null => String::new(),
-        holder => format!(", {}, attempt {}", text(holder), text(&job["attempts"])),
+/// Returns a job that is no longer open, if it still exists.
+fn closed_job(server: &ServerSource, id: i32) -> Result<Option<JobView>, CliError> {
+    match server.read(&paths::job(id)) {
+        Err(error) if error.is_not_found() => Ok(None),
+        job => job,
+    }
+}
+
+/// Returns a line about a job that changed.
+fn changed(job: &JobView) -> String {
+    let holder = match &job.holder {
+        None => String::new(),
+        holder => format!(", {}, attempt {}", text(holder.as_ref()), job.attempts),
     };
-    format!(
-        "job {} ({} {}) is {}{holder}\n",
-        text(&job["id"]),
-        kind(&job["type"]),
-        range(&job["first_block"], &job["last_block"]),
-        text(&job["status"])
-    )
+    let (kind, blocks) = (type_name(job.r#type), range(job.first_block, job.last_block));
+    format!("job {} ({kind} {blocks}) is {}{holder}\n", job.id, job.status.name())
 }
 
 #[cfg(test)]
@@ -307,26 +287,31 @@ mod tests {
 
     use super::*;
 
+    fn job(fields: Value) -> JobView {
+        let mut job = json!({"id": 5, "type": "SINGLE_PROOF", "status": "in_progress", "priority": 1, "first_block": 5,
+            "last_block": 5, "attempts": 2, "holder": "p1", "created_at_ms": 0, "updated_at_ms": 0});
+        job.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        serde_json::from_value(job).unwrap()
+    }
+
     #[test]
-    fn a_page_is_a_table_with_ages_and_says_how_to_go_on() {
-        let page = json!({"jobs": [
-            {"id": 5, "type": "SINGLE_PROOF", "status": "in_progress", "first_block": 5, "last_block": 5, "attempts": 2,
-             "holder": "p1", "created_at_ms": 0, "last_heartbeat_ms": 99_000, "eta_ms": 61_000},
-            {"id": 16, "type": "AGGREGATED_PROOF", "status": "idle", "first_block": 1, "last_block": 4, "attempts": 0,
-             "holder": null, "created_at_ms": 60_000, "last_heartbeat_ms": null, "eta_ms": null},
-        ], "next": 16});
+    fn a_page_is_a_table_with_ages_and_the_flag_of_the_next_page() {
+        let held = job(json!({"last_heartbeat_ms": 99_000, "eta_ms": 61_000}));
+        let idle = job(
+            json!({"id": 16, "type": "AGGREGATED_PROOF", "status": "idle", "first_block": 1, "last_block": 4,
+            "attempts": 0, "holder": null, "created_at_ms": 60_000}),
+        );
+        let page = JobPage { jobs: vec![held, idle], next: Some(16) };
         let expected = "id  type        blocks  status       attempt  holder  heartbeat    age   eta\n \
                         5  single           5  in_progress        2  p1            1 s  100 s  61 s\n\
                         16  aggregated     1-4  idle               0  -               -   40 s     -\n\
                         more: --after 16\n";
         assert_eq!(list(&page, 100_000), expected);
-        assert_eq!(list(&json!({"jobs": [], "next": null}), 0), "no jobs\n");
+        assert_eq!(list(&JobPage { jobs: Vec::new(), next: None }, 0), "no jobs\n");
     }
 
     #[test]
     fn a_change_is_a_line() {
-        let job = json!({"id": 5, "type": "SINGLE_PROOF", "status": "in_progress", "first_block": 5, "last_block": 5,
-            "attempts": 2, "holder": "p1"});
-        assert_eq!(changed(&job), "job 5 (single 5) is in_progress, p1, attempt 2\n");
+        assert_eq!(changed(&job(json!({}))), "job 5 (single 5) is in_progress, p1, attempt 2\n");
     }
 }

@@ -1,4 +1,4 @@
-//! Where a command's data goes: standard output, a device or pipe, or a file that is there whole or not at all.
+//! Output of a command: standard output, a device or pipe, or a file that appears whole or not at all.
 
 use std::{
     fs::File,
@@ -8,23 +8,23 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use super::CliError;
+use super::error::CliError;
 use crate::fsync;
 
-/// The name that stands for standard output, and for standard input where a file is read.
+/// The file name of standard output, and of standard input where a file is read.
 pub const STDIO: &str = "-";
 
-/// Whether this path stands for standard output.
+/// Returns true if this path stands for standard output.
 pub fn is_stdout(path: &Path) -> bool {
     path == Path::new(STDIO)
 }
 
-/// Whether this path is written to where it is, and never replaced: standard output, a device, a pipe.
+/// Returns true if this path is written in place and never replaced: standard output, a device, a pipe.
 pub fn is_stream(path: &Path) -> bool {
     is_stdout(path) || (path.exists() && !path.is_file())
 }
 
-/// Writes `bytes` to `out`, or to standard output. Who closes the pipe early (`| head`) has had enough: no error.
+/// Writes `bytes` to `out`, or to standard output. A pipe that its reader closed (`| head`) is not an error.
 ///
 /// # Errors
 /// [`CliError::Output`].
@@ -47,7 +47,7 @@ pub fn write_output(out: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
     }
 }
 
-/// Writes a line, or several, to standard output.
+/// Writes one or more lines to standard output.
 ///
 /// # Errors
 /// [`CliError::Output`].
@@ -56,12 +56,12 @@ pub fn show(text: &str) -> Result<(), CliError> {
     write_output(None, format!("{text}{end}").as_bytes())
 }
 
-/// Writes a line to standard error. If nobody reads it any more, the work goes on: `eprintln!` would panic.
+/// Writes a line to standard error. A closed standard error is ignored, where `eprintln!` would panic.
 pub fn tell(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Finds out before a long command whether that path can be written at its end.
+/// Checks before a long command that its result can be written to the path.
 ///
 /// # Errors
 /// [`CliError::Output`].
@@ -75,7 +75,7 @@ pub fn probe(path: &Path) -> Result<(), CliError> {
     temporary(path).map(drop).map_err(unwritable(path))
 }
 
-/// An output under way.
+/// An output that is being written.
 pub struct Output {
     path: PathBuf,
     to: To,
@@ -83,17 +83,17 @@ pub struct Output {
 
 enum To {
     Stdout(io::Stdout),
-    /// A device or a pipe; replacing it by a file would be a surprise.
+    /// A device or a pipe, which must not be replaced by a file.
     Device(File),
     File {
-        /// What it is until it is whole.
+        /// Its content until it is whole.
         temporary: NamedTempFile,
         replace: bool,
     },
 }
 
 impl Output {
-    /// Begins to write to `path`; a file that is there already is replaced at the end, or is an error.
+    /// Starts an output to `path`; an existing file is replaced at the end, or is an error.
     ///
     /// # Errors
     /// [`CliError::Output`], [`CliError::Failed`].
@@ -110,10 +110,10 @@ impl Output {
         Ok(Self { path: path.to_owned(), to })
     }
 
-    /// All is written: from now on it is there.
+    /// Makes the file appear.
     ///
     /// # Errors
-    /// [`CliError::Output`]; [`CliError::Failed`] when the file came into being meanwhile.
+    /// [`CliError::Output`]; [`CliError::Failed`] if the file was created meanwhile.
     pub fn finish(mut self) -> Result<(), CliError> {
         self.flush().map_err(unwritable(&self.path))?;
         let To::File { temporary, replace } = self.to else { return Ok(()) };
@@ -145,7 +145,7 @@ impl Write for Output {
     }
 }
 
-/// A file beside `path`, with the permissions of any new file.
+/// Creates a file beside `path`, with the permissions of any new file.
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -157,12 +157,12 @@ fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     builder.prefix(".writing-").tempfile_in(folder)
 }
 
-/// The error of an output.
+/// Returns the error of an output.
 pub fn unwritable(path: &Path) -> impl Fn(io::Error) -> CliError {
     move |cause| CliError::Output { path: path.to_owned(), cause }
 }
 
-/// The error of a file that must not be replaced.
+/// Returns the error of a file that must not be replaced.
 pub fn occupied(path: &Path) -> CliError {
     CliError::Failed(format!(
         "{} exists already; choose another file, or pass --force to replace it",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_is_not_finished_leaves_nothing_and_one_that_is_there_stays() {
+    fn an_unfinished_output_leaves_nothing_and_an_existing_file_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
         let mut half = Output::open(&path, false).unwrap();
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_at_the_end_is_found_out_before() {
+    fn an_unwritable_path_is_found_by_the_probe() {
         let folder = tempfile::tempdir().unwrap();
         probe(&folder.path().join("report.xml")).unwrap();
         probe(Path::new(STDIO)).unwrap();

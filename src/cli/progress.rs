@@ -1,4 +1,4 @@
-//! Progress of a long command, on standard error: a bar on a terminal, else a line now and then.
+//! Progress of a long command, on standard error: a bar on a terminal, else a line from time to time.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,23 +8,23 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::tell;
+use super::output::tell;
 use crate::clock::ProgressMeter;
 
 /// Time between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Progress towards a known number of things, with the time left.
+/// Progress towards a known number of items, with the time left.
 pub struct Progress {
     what: &'static str,
     bar: Option<ProgressBar>,
-    /// Whether the bar was told where the count begins.
+    /// True after the first call of `set`, which counts items that were done before.
     begun: Cell<bool>,
     meter: ProgressMeter,
 }
 
 impl Progress {
-    /// Of `total` things called `what`, none is done.
+    /// Starts at none of `total` items called `what`.
     pub fn new(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
@@ -34,7 +34,7 @@ impl Progress {
         Self { what, bar, begun: Cell::new(false), meter: ProgressMeter::new(LINE_INTERVAL) }
     }
 
-    /// `done` of `total` are done. What the first call says was done before, and does not count for the time left.
+    /// Shows that `done` of `total` items are done. Items of the first call do not count for the time left.
     pub fn set(&self, done: u64, total: u64) {
         if let Some(bar) = &self.bar {
             bar.set_length(total);
@@ -48,31 +48,31 @@ impl Progress {
     }
 }
 
-/// Progress of a command that does one thing after the other, each counted by itself.
-#[derive(Default)]
-pub struct Stages {
-    now: RefCell<Option<Progress>>,
-}
-
-impl Stages {
-    /// `done` of `total` things called `what` are done.
-    pub fn set(&self, what: &'static str, done: u64, total: u64) {
-        let mut now = self.now.borrow_mut();
-        if now.as_ref().is_none_or(|now| now.what != what) {
-            // The old one is cleared before the new one is shown.
-            *now = None;
-            *now = Some(Progress::new(what, total));
-        }
-        if let Some(now) = now.as_ref() {
-            now.set(done, total);
-        }
-    }
-}
-
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+}
+
+/// Progress of a command with several phases, each with a count of its own.
+#[derive(Default)]
+pub struct Phases {
+    current: RefCell<Option<Progress>>,
+}
+
+impl Phases {
+    /// Shows that `done` of `total` items called `what` are done.
+    pub fn set(&self, what: &'static str, done: u64, total: u64) {
+        let mut current = self.current.borrow_mut();
+        if current.as_ref().is_none_or(|phase| phase.what != what) {
+            // Clear the old bar before the new one is drawn.
+            *current = None;
+            *current = Some(Progress::new(what, total));
+        }
+        if let Some(phase) = current.as_ref() {
+            phase.set(done, total);
         }
     }
 }

@@ -1,28 +1,29 @@
-//! `provers`: who works, and on what.
+//! `provers`: lists provers and the jobs they hold.
 
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 
-use super::source::{Source, now_ms};
-use super::table::{Table, age, entries, text};
-use super::{CliError, TargetArgs, show};
+use super::error::CliError;
+use super::flags;
+use super::table::{Table, age, page, text};
+use super::view_source::{ViewSource, now_ms};
 use crate::{
-    api::{paths, views::PAGE},
+    api::{
+        paths,
+        views::{PAGE, ProverPage, ProverView},
+    },
     config::Config,
     report,
 };
 
 /// Arguments of `provers`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_target())]
 pub struct ProversArgs {
-    /// What to look at; a stopped folder knows the holders of jobs only
-    #[command(flatten)]
-    pub target: TargetArgs,
-    /// Only those with a name behind this one
+    /// Only provers whose names come after this one
     #[arg(long, value_name = "NAME")]
     pub after: Option<String>,
-    /// At most so many
+    /// Maximum number of provers
     #[arg(long, value_name = "N", default_value_t = PAGE as u32, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,
     /// Print the JSON of the API
@@ -30,43 +31,39 @@ pub struct ProversArgs {
     pub json: bool,
 }
 
-/// Lists the provers.
+/// Lists the provers; those of a folder are the holders of jobs.
 ///
 /// # Errors
-/// See [`CliError`].
+/// Fails if the target cannot be read.
 pub fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
-    let source = Source::open(&args.target, config)?;
-    let ProversArgs { after, limit, .. } = args;
+    let ProversArgs { after, limit, json } = args;
     let mut route = format!("{}?limit={limit}", paths::PROVERS);
     if let Some(after) = after {
         route.push_str(&format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC)));
     }
-    let page = source.read(&route, |store| Ok(report::holders(store, after.as_deref(), *limit as usize)))?;
-    if args.json {
-        return show(&page.to_string());
-    }
-    let mut out = table(entries(&page, "provers"), now_ms()).show("no provers seen");
-    if let Some(next) = page.get("next").filter(|next| !next.is_null()) {
-        out.push_str(&format!("more: --after {}\n", text(next)));
-    }
-    show(&out)
+    let list = |ProverPage { provers, next }: &ProverPage| {
+        let table = table(provers, now_ms());
+        page(&table, "no provers seen", "--after", next.as_ref())
+    };
+    let report = |store: &_| Ok(report::holders(store, after.as_deref(), *limit as usize));
+    ViewSource::open(config)?.print(&route, *json, report, list)
 }
 
-/// Provers as a table.
-pub fn table(provers: &[Value], now_ms: u64) -> Table {
+/// Returns provers as a table.
+pub fn table(provers: &[ProverView], now_ms: u64) -> Table {
     let mut table = Table::new(&["prover", "last seen", "jobs", "proofs", "rejected"]);
     for prover in provers {
-        let jobs: Vec<String> = entries(prover, "jobs").iter().map(text).collect();
+        let jobs: Vec<String> = prover.jobs.iter().map(ToString::to_string).collect();
+        let jobs = (!jobs.is_empty()).then(|| jobs.join(","));
         table.row(vec![
-            text(&prover["name"]),
-            age(&prover["last_seen_ms"], now_ms),
-            match prover["held"].as_u64() {
-                Some(held) if held > jobs.len() as u64 => format!("{},… ({held})", jobs.join(",")),
-                _ if jobs.is_empty() => text(&Value::Null),
-                _ => jobs.join(","),
+            text(Some(&prover.name)),
+            age(Some(prover.last_seen_ms), now_ms),
+            match prover.held > prover.jobs.len() as u64 {
+                true => format!("{},… ({})", jobs.unwrap_or_default(), prover.held),
+                false => text(jobs),
             },
-            text(&prover["proofs"]),
-            text(&prover["rejected"]),
+            prover.proofs.to_string(),
+            prover.rejected.to_string(),
         ]);
     }
     table

@@ -1,4 +1,4 @@
-//! `restore`: a data folder from a backup.
+//! `restore`: creates a data folder from a backup.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, SecondsFormat};
 use clap::Args;
 
-use super::{CliError, DataDirArgs, Stages, input, show, tell};
+use super::error::CliError;
+use super::output::{show, tell};
+use super::progress::Phases;
+use super::{flags, input};
 use crate::{
     backup::{self, About, BackupError, Counts, Kind, RestoreError, Restored},
     config::Config,
@@ -15,30 +18,28 @@ use crate::{
     store::StoreError,
 };
 
-/// Items that were left out and are shown.
+/// Maximum number of omitted items that are printed.
 const SHOWN: usize = 20;
 
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_settings(&["data_dir"]))]
 pub struct RestoreArgs {
-    /// Folder to restore into; it must be absent or empty
-    #[command(flatten)]
-    pub folder: DataDirArgs,
     /// The backup
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Only read the backup to its end and compare every hash
+    /// Only read the backup to its end and compare every hash; restore nothing
     #[arg(long, conflicts_with_all = ["data_dir", "keep_going"])]
     pub check: bool,
-    /// Leave out what does not pass its checks, instead of restoring nothing
+    /// Omit items that fail their checks, instead of restoring nothing
     #[arg(long)]
     pub keep_going: bool,
 }
 
-/// Verifies the backup, then restores it: all of it or nothing.
+/// Verifies the backup, then restores it, all or nothing, into a data folder that is absent or empty.
 ///
 /// # Errors
-/// See [`CliError`].
+/// Fails if the backup is damaged, or if the folder is occupied or cannot be written.
 pub fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
     let file = &args.file;
     if args.check {
@@ -46,22 +47,22 @@ pub fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
         return show(&format!("{} is whole: {}", file.display(), describe(&about, counts)));
     }
     let dir = config.require_data_dir()?;
-    // Damage at the end shows now, and not after the accounts of a large genesis were hashed.
+    // Damage at the end is found now, not after the accounts of a large genesis have been hashed.
     check(file)?;
-    let stages = Stages::default();
+    let phases = Phases::default();
     let open_store = |dir: &Path| open_store(config, dir);
-    let restored = backup::restore(open(file)?, dir, &open_store, args.keep_going, &|what, done, of| {
-        stages.set(what, done, of);
+    let restored = backup::restore(open(file)?, dir, &open_store, args.keep_going, &|what, done, total| {
+        phases.set(what, done, total);
     });
-    drop(stages);
+    drop(phases);
     let Restored { about, report, .. } = restored.map_err(|error| restore_error(file, error))?;
-    for left_out in report.not_taken.iter().take(SHOWN) {
-        tell(&format!("left out: {left_out}"));
+    for omitted in report.not_taken.iter().take(SHOWN) {
+        tell(&format!("omitted: {omitted}"));
     }
     let genesis = if report.genesis { "the genesis" } else { "no genesis" };
     show(&format!(
         "restored {genesis}, {} blocks ({} quarantined), {} aggregated operations, {} proofs, {} aggregated proofs as of {}; \
-         left out {}",
+         omitted {}",
         report.blocks,
         report.quarantined,
         report.aggregated_operations,
@@ -78,16 +79,16 @@ fn open(file: &Path) -> Result<BufReader<File>, CliError> {
 
 /// Reads the backup to its end.
 fn check(file: &Path) -> Result<(About, Counts), CliError> {
-    let stages = Stages::default();
+    let phases = Phases::default();
     let verified = backup::verify(open(file)?, |about, entry| {
         if entry.kind == Kind::Block {
-            stages.set("blocks verified", entry.first.into(), about.head.into());
+            phases.set("blocks verified", entry.first.into(), about.head.into());
         }
     });
     verified.map_err(|error| backup_error(&file.display().to_string(), error))
 }
 
-/// A backup in a line.
+/// Returns a summary of a backup in one line.
 pub(super) fn describe(about: &About, counts: Counts) -> String {
     let Counts { blocks, aggregated_operations, proofs, aggregated_proofs, .. } = counts;
     format!(
@@ -102,7 +103,7 @@ fn time(at_ms: u64) -> String {
     time.map_or_else(|| format!("{at_ms} ms"), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
-/// What is wrong with a backup; or with the store it is read from.
+/// Returns the error of a backup, or of the store that it is read from.
 pub(super) fn backup_error(name: &str, error: BackupError) -> CliError {
     let error = match error {
         BackupError::Io(error) => match error.downcast::<StoreError>() {

@@ -1,4 +1,4 @@
-//! `serve`: the server itself.
+//! `serve`: runs the server.
 
 use std::path::Path;
 
@@ -6,55 +6,28 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use super::{CliError, DataDirArgs, show};
-use crate::{
-    config::{Config, Flags},
-    crypto::rescue,
-    service::Service,
-};
+use super::error::CliError;
+use super::flags;
+use super::output::show;
+use crate::{config::Config, crypto::rescue, service::Service};
+
+/// Settings that `serve` has flags for.
+const FLAGS: [&str; 6] =
+    ["data_dir", "listen", "admin_listen", "witness_generators", "aggregate", "verification_keys"];
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_settings(&FLAGS))]
 pub struct ServeArgs {
-    /// The data folder; it is created if absent
-    #[command(flatten)]
-    pub folder: DataDirArgs,
-    /// Address for provers, imports and operators [default: 127.0.0.1:8088]
-    #[arg(long, value_name = "IP:PORT")]
-    pub listen: Option<String>,
-    /// Address for dashboard, health, metrics and what operators read [default: 127.0.0.1:3312]
-    #[arg(long, value_name = "IP:PORT")]
-    pub admin_listen: Option<String>,
-    /// Maintainer threads that build witnesses [default: 4]
-    #[arg(long, value_name = "N")]
-    pub witness_generators: Option<String>,
-    /// Make aggregated operations of these sizes, such as 1,4,8 [default: none; they are imported]
-    #[arg(long, value_name = "SIZES")]
-    pub aggregate: Option<String>,
-    /// Verify published proofs against the keys in this folder [default: none; they are taken unverified]
-    #[arg(long, value_name = "DIR")]
-    pub verification_keys: Option<String>,
-    /// Show every setting, its value and where it came from, then exit
+    /// Show every setting, its value and its origin, then exit
     #[arg(long)]
     pub print_config: bool,
 }
 
-impl ServeArgs {
-    /// Passes the flags on as settings.
-    pub fn add_flags(&self, flags: &mut Flags) {
-        self.folder.add_flags(flags);
-        flags.add("listen", "--listen", self.listen.as_deref());
-        flags.add("admin_listen", "--admin-listen", self.admin_listen.as_deref());
-        flags.add("witness_generators", "--witness-generators", self.witness_generators.as_deref());
-        flags.add("aggregate", "--aggregate", self.aggregate.as_deref());
-        flags.add("verification_keys", "--verification-keys", self.verification_keys.as_deref());
-    }
-}
-
-/// Serves until the process is told to stop.
+/// Serves until a signal stops the process.
 ///
 /// # Errors
-/// See [`CliError`].
+/// Fails if the server cannot start, or if a part of it fails.
 pub fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
     if args.print_config {
         return show(&config.print());
@@ -62,17 +35,18 @@ pub fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
     let folder = config.require_data_dir()?;
     let runtime = runtime(config)?;
     let outcome = runtime.block_on(serve(config, folder));
-    // Work that did not end within its bound does not hold up the process.
+    // The process does not wait for work that exceeded `shutdown_timeout`.
     runtime.shutdown_background();
     outcome
 }
 
-/// Threads for blocking work beyond those that publishes and imports can hold while they wait for the disk: enough that a heartbeat finds
-/// one. Without a bound there would be one for each request under way, each with its stack and its share of the allocator.
+/// Threads for blocking work beyond those that publishes and imports hold while they wait for the disk, so that a
+/// heartbeat finds one. Without a bound each request in flight would have a thread, with its stack and its share of the
+/// allocator.
 const OTHER_BLOCKING_THREADS: usize = 64;
 
 fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, CliError> {
-    let limits = &config.request_limits;
+    let limits = config.request_limits();
     let threads = limits.publish.saturating_add(limits.import).saturating_add(OTHER_BLOCKING_THREADS);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -97,7 +71,7 @@ async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
     };
     info!(failed, "stopping");
     let worker_died = service.node().has_failed();
-    let again = async {
+    let second_signal = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -105,19 +79,19 @@ async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
     };
     tokio::select! {
         () = service.stop() => {}
-        () = again => {
+        () = second_signal => {
             return Err(CliError::Failed(
-                "a second signal ended the server before it had stopped; what it acknowledged is on disk".to_owned(),
+                "a second signal ended the server before it had stopped; everything it acknowledged is on disk".to_owned(),
             ));
         }
     }
     if worker_died {
         return Err(CliError::Failed(
-            "a worker thread died, so the server stopped; its log says why; start it again".to_owned(),
+            "a worker thread panicked, so the server stopped; see its log, then start it again".to_owned(),
         ));
     }
     if failed {
-        return Err(CliError::Failed("a listener ended, so the server stopped; start it again".to_owned()));
+        return Err(CliError::Failed("a listener failed, so the server stopped; start it again".to_owned()));
     }
     Ok(())
 }

@@ -1,21 +1,21 @@
-//! `status`: how far blocks, witnesses, jobs and proofs are.
+//! `status`: progress of blocks, witnesses, jobs and proofs.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
 use clap::Args;
 use serde_json::Value;
 
-use super::table::text;
-use super::{CliError, Target, TargetArgs, client, folder, runtime, show};
-use crate::{api::paths, config::Config, report};
+use super::error::CliError;
+use super::flags;
+use super::table::json_text;
+use super::view_source::ViewSource;
+use crate::{api::paths, api::views::Status, config::Config, report};
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_target())]
 pub struct StatusArgs {
-    /// What to look at
-    #[command(flatten)]
-    pub target: TargetArgs,
-    /// Print the JSON of the status route instead of lines for people
+    /// Print the JSON of the API instead of lines
     #[arg(long)]
     pub json: bool,
 }
@@ -23,30 +23,13 @@ pub struct StatusArgs {
 /// Shows the status.
 ///
 /// # Errors
-/// See [`CliError`].
+/// Fails if the target cannot be read.
 pub fn run(args: &StatusArgs, config: &Config) -> Result<(), CliError> {
-    let status = match args.target.resolve(config)? {
-        Target::Folder(folder) => of_folder(&folder, config)?,
-        Target::Server(url) => {
-            let client = client(config, &url)?;
-            let body = runtime()?.block_on(client.get(paths::STATUS))?.success()?;
-            serde_json::from_slice(&body).map_err(|error| {
-                CliError::Failed(format!(
-                    "the status of {url} is not JSON: {error}; check that the URL is right"
-                ))
-            })?
-        }
-    };
-    if args.json { show(&status.to_string()) } else { show(&lines(&status)) }
+    let text = |status: &Status| serde_json::to_value(status).as_ref().map(lines).unwrap_or_default();
+    ViewSource::open(config)?.print(paths::STATUS, args.json, report::status, text)
 }
 
-fn of_folder(folder: &Path, config: &Config) -> Result<Value, CliError> {
-    let status = report::status(&*folder::open_existing(config, folder)?)?;
-    serde_json::to_value(status)
-        .map_err(|error| CliError::Failed(format!("the status cannot be shown: {error}")))
-}
-
-/// One line a value, `name.of.the.value  value`, aligned.
+/// Returns one aligned line for each value, `name.of.the.value  value`.
 fn lines(status: &Value) -> String {
     let mut rows = Vec::new();
     flatten("", status, &mut rows);
@@ -68,7 +51,7 @@ fn flatten(name: &str, value: &Value, rows: &mut Vec<(String, String)>) {
                 flatten(&below(&index.to_string()), item, rows);
             }
         }
-        value => rows.push((name.to_owned(), text(value))),
+        value => rows.push((name.to_owned(), json_text(value))),
     }
 }
 

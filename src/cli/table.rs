@@ -1,30 +1,30 @@
-//! Tables for people: aligned columns, numbers to the right, times as ages.
+//! Tables in text: aligned columns, numbers to the right, times as ages.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use serde_json::Value;
 
-/// What stands for an absent value.
+/// The text of an absent value.
 const ABSENT: &str = "-";
 
-/// A table in the making.
+/// A table to which rows are added.
 pub struct Table {
     heads: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// A table with these columns.
+    /// Returns a table with these columns and no rows.
     pub fn new(heads: &[&'static str]) -> Self {
         Self { heads: heads.to_vec(), rows: Vec::new() }
     }
 
-    /// One row more.
+    /// Adds a row.
     pub fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
-    /// The lines, or a sentence if there is no row.
+    /// Returns the lines of the table, or the line `empty` if it has no rows.
     pub fn show(&self, empty: &str) -> String {
         if self.rows.is_empty() {
             return format!("{empty}\n");
@@ -57,27 +57,28 @@ impl Table {
     }
 }
 
-/// A value of a field, `-` if it is absent.
-pub fn text(value: &Value) -> String {
+/// Returns a value, `-` if it is absent. Control characters are replaced: names come from outside and must not steer the
+/// terminal.
+pub fn text(value: Option<impl Display>) -> String {
+    let Some(value) = value else { return ABSENT.to_owned() };
+    value.to_string().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// Returns a JSON value without quotes, `-` for null.
+pub fn json_text(value: &Value) -> String {
     match value {
-        Value::Null => ABSENT.to_owned(),
-        // Names come from outside: what would steer the terminal is not passed on.
-        Value::String(text) => text.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
+        Value::Null => text(None::<&str>),
+        Value::String(string) => text(Some(string)),
         other => other.to_string(),
     }
 }
 
-/// The age of a time of a field, such as `40 s`.
-pub fn age(at_ms: &Value, now_ms: u64) -> String {
-    at_ms.as_u64().map_or_else(|| ABSENT.to_owned(), |at| span(now_ms.saturating_sub(at)))
+/// Returns the age of a time, such as `40 s`.
+pub fn age(at_ms: Option<u64>, now_ms: u64) -> String {
+    text(at_ms.map(|at| span(now_ms.saturating_sub(at))))
 }
 
-/// The span of a field, such as `3 min`.
-pub fn span_of(ms: &Value) -> String {
-    ms.as_u64().map_or_else(|| ABSENT.to_owned(), span)
-}
-
-/// A span of time for people.
+/// Returns a span of time in one unit.
 pub fn span(ms: u64) -> String {
     match ms / 1000 {
         seconds @ 0..120 => format!("{seconds} s"),
@@ -87,28 +88,30 @@ pub fn span(ms: u64) -> String {
     }
 }
 
-/// A range of blocks: `5`, or `1-4`.
-pub fn range(first: &Value, last: &Value) -> String {
-    if first == last { text(first) } else { format!("{}-{}", text(first), text(last)) }
+/// Returns a range of blocks: `5`, or `1-4`.
+pub fn range(first: u32, last: u32) -> String {
+    if first == last { first.to_string() } else { format!("{first}-{last}") }
 }
 
-/// The entries of a list in an answer.
-pub fn entries<'a>(answer: &'a Value, list: &str) -> &'a [Value] {
-    answer.get(list).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+/// Returns a page of a list: its table, and how to request the next page, if there is one.
+pub fn page(table: &Table, empty: &str, flag: &str, next: Option<impl Display>) -> String {
+    let mut out = table.show(empty);
+    if next.is_some() {
+        out.push_str(&format!("more: {flag} {}\n", text(next)));
+    }
+    out
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn numbers_go_to_the_right_and_absent_values_are_dashes() {
         let mut table = Table::new(&["id", "holder", "age"]);
-        table.row(vec![text(&json!(7)), text(&json!("p\u{1b}[1m")), age(&json!(1_000), 41_000)]);
-        table.row(vec![text(&json!(12)), text(&Value::Null), age(&Value::Null, 0)]);
+        table.row(vec![text(Some(7)), text(Some("p\u{1b}[1m")), age(Some(1_000), 41_000)]);
+        table.row(vec![text(Some(12)), text(None::<&str>), age(None, 0)]);
         assert_eq!(table.show("none"), "id  holder   age\n 7  p?[1m   40 s\n12  -          -\n");
         assert_eq!(Table::new(&["id"]).show("no job"), "no job\n");
     }
@@ -117,7 +120,7 @@ mod tests {
     fn spans_are_short() {
         let spans = [0, 119_999, 120_000, 7_199_000, 7_200_000, 172_800_000].map(span);
         assert_eq!(spans, ["0 s", "119 s", "2 min", "119 min", "2 h", "2 d"]);
-        assert_eq!(range(&json!(1), &json!(4)), "1-4");
-        assert_eq!(range(&json!(4), &json!(4)), "4");
+        assert_eq!(range(1, 4), "1-4");
+        assert_eq!(range(4, 4), "4");
     }
 }

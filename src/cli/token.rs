@@ -1,13 +1,15 @@
-//! `token`: a bearer token for curl.
+//! `token`: prints a bearer token.
 
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{CliError, DataDirArgs, show};
+use super::error::CliError;
+use super::flags;
+use super::output::show;
 use crate::{
     api::tokens::{Authenticator, CLIENT_SUBJECT},
-    config::{Config, secret},
+    config::Config,
 };
 
 const EXAMPLE: &str = "\
@@ -16,21 +18,17 @@ Example:
 
 /// Arguments of `token`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE, args = flags::of_settings(&["data_dir"]))]
 pub struct TokenArgs {
-    /// How long the token is good, such as 30s, 1h or 7days
+    /// Lifetime of the token, such as 30s, 1h or 7days
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     pub ttl: Duration,
-    /// The data folder, when its server generated the secret
-    #[command(flatten)]
-    pub folder: DataDirArgs,
 }
 
-/// Prints a token.
+/// Prints a token, signed with the configured secret or with the one that a server generated in the data folder.
 ///
 /// # Errors
-/// No secret; a life beyond what a token can state.
+/// Fails if there is no secret, or if the lifetime is longer than a token can express.
 pub fn run(args: &TokenArgs, config: &Config) -> Result<(), CliError> {
-    let secret = secret::for_client(config)?;
-    show(&Authenticator::new(&secret).mint(CLIENT_SUBJECT, args.ttl)?)
+    show(&Authenticator::new(&config.client_secret()?).mint(CLIENT_SUBJECT, args.ttl)?)
 }

@@ -1,10 +1,13 @@
-//! `witness`: build what is missing, offline.
+//! `witness`: builds missing witnesses offline.
 
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{CliError, DataDirArgs, Progress, folder, show};
+use super::error::CliError;
+use super::output::show;
+use super::progress::Progress;
+use super::{flags, folder};
 use crate::{config::Config, service::node_options, workers::Node};
 
 /// Longest time until a quarantine is noticed.
@@ -12,10 +15,8 @@ const POLL: Duration = Duration::from_millis(200);
 
 /// Arguments of `witness`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_settings(&["data_dir"]))]
 pub struct WitnessArgs {
-    /// The data folder; no server may be using it
-    #[command(flatten)]
-    pub folder: DataDirArgs,
     /// Last block to build [default: the last imported one]
     #[arg(long, value_name = "N")]
     pub until: Option<u32>,
@@ -24,7 +25,7 @@ pub struct WitnessArgs {
 /// Builds every missing witness up to the given block.
 ///
 /// # Errors
-/// See [`CliError`].
+/// Fails if the folder cannot be opened, if a block is quarantined, or if the disk is full.
 pub fn run(args: &WitnessArgs, config: &Config) -> Result<(), CliError> {
     let store = folder::open_existing(config, config.require_data_dir()?)?;
     let target = store.chain().head()?.min(args.until.unwrap_or(u32::MAX));
@@ -34,10 +35,10 @@ pub fn run(args: &WitnessArgs, config: &Config) -> Result<(), CliError> {
     node.stop();
     reached?;
     node.store().sync()?;
-    show(&format!("every witness up to block {target} is there"))
+    show(&format!("every witness up to block {target} is stored"))
 }
 
-/// Until the block is reached, or one before it cannot be.
+/// Waits until the block has its witness, or a block up to it is quarantined.
 fn wait(node: &Node, target: u32) -> Result<(), CliError> {
     let store = node.store();
     let progress = Progress::new("witnesses", target.into());
@@ -49,7 +50,9 @@ fn wait(node: &Node, target: u32) -> Result<(), CliError> {
         }
         progress.set(reached.into(), target.into());
         if node.has_failed() {
-            return Err(CliError::Failed("a worker thread died; the log says why; start again".to_owned()));
+            return Err(CliError::Failed(
+                "a worker thread panicked; see the log, then start again".to_owned(),
+            ));
         }
         store.check_space()?;
         let next = reached.saturating_add(1);

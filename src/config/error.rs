@@ -1,44 +1,66 @@
-//! What can be wrong with a configuration, in sentences for the operator.
+//! Errors of a configuration.
 
-use std::path::PathBuf;
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::layers::Origin;
+use humantime::format_duration;
+
+use super::{origin::Origin, secret::SecretError};
 
 /// A configuration that cannot be used. Each message is one sentence that says what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A key of the file, of `--set` or of the environment that nothing reads.
+    /// A key of the file or of `--set`, or a variable, that is not the name of a setting.
     #[error("unknown setting {key} in {origin}; did you mean {nearest}?")]
     UnknownKey {
-        /// The key or variable name as it was written.
+        /// The key or variable name.
         key: String,
         /// Where it was written.
         origin: Origin,
-        /// The known name closest to it.
+        /// The name of a setting that is closest to it.
         nearest: String,
     },
     /// A value that does not parse or is out of range.
     #[error("{key} = {value} (from {origin}) is not usable: give {expected}")]
     Invalid {
-        /// The setting.
+        /// The name of the setting.
         key: &'static str,
         /// The text given, quoted.
         value: String,
-        /// Where it came from.
+        /// Where it was written.
         origin: Origin,
-        /// What would be accepted.
+        /// A description of accepted values.
         expected: String,
     },
-    /// Two settings, each fine, that do not go together.
-    #[error("{0}")]
-    Conflict(String),
+    /// Both listeners have the same address.
+    #[error("listen and admin_listen are both {0}; give one of them another port")]
+    SameAddress(SocketAddr),
+    /// Every lease would expire between two heartbeats.
+    #[error(
+        "prover_heartbeat_interval ({}) must be shorter than gone_timeout ({}); change one of them",
+        format_duration(*heartbeat), format_duration(*gone)
+    )]
+    HeartbeatTooSlow {
+        /// Time between two heartbeats of the sample prover.
+        heartbeat: Duration,
+        /// Time after which a lease expires.
+        gone: Duration,
+    },
+    /// A certificate without its key, or a key without its certificate.
+    #[error("tls_certificate and tls_key go together; give both for TLS, neither for plain HTTP")]
+    HalfOfTls,
+    /// A secret is given both as text and as a file.
+    #[error("{0} and {0}_file are both set; keep one of them")]
+    SecretTwice(&'static str),
+    /// The file of a secret cannot be read, or is empty.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The configuration file cannot be read.
     #[error("cannot read the configuration file {}: {cause}; check the path given by --config", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The operating system's words.
-        cause: std::io::Error,
+        /// The error of the operating system.
+        cause: io::Error,
     },
     /// The configuration file is not TOML.
     #[error("the configuration file {} is not valid TOML, line {line}: {cause}", path.display())]
@@ -47,24 +69,24 @@ pub enum ConfigError {
         path: PathBuf,
         /// Line of the first error, from 1.
         line: usize,
-        /// The parser's words.
+        /// The error of the parser.
         cause: String,
     },
-    /// A TOML value of a kind no setting has (table, date, mixed list).
+    /// A TOML value of a type that no setting has: a table, a date, a mixed list.
     #[error("{key} in {origin} must be a text, a number, true or false, or a list of numbers")]
-    WrongKind {
+    WrongType {
         /// The key.
         key: String,
         /// The file.
         origin: Origin,
     },
-    /// An environment variable of ours that is not Unicode.
+    /// An environment variable of a setting is not Unicode.
     #[error("the environment variable {0} is not valid UTF-8; set it again")]
     NotText(String),
     /// `--set` without `=`.
     #[error("--set {0} lacks a value; write --set key=value")]
     SetWithoutValue(String),
-    /// A secret on the command line would be visible to every user of the machine.
+    /// A secret on the command line, where every user of the machine can read it.
     #[error(
         "a secret cannot be given by --set, where other users could read it; use the environment, or secret_file or operator_token_file"
     )]

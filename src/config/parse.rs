@@ -1,7 +1,8 @@
-//! Text of a setting → value. An error is the description of what would be accepted.
+//! Parsers from the text of a setting to its value. An error describes the accepted values.
 
-use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use super::secret::{EmptySecret, Secret};
 use crate::{crypto::rescue::Engine, logging::LogFormat};
 
 type Parsed<T> = Result<T, String>;
@@ -14,42 +15,44 @@ pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
     text.parse().map_err(|_| "an address such as 127.0.0.1:8088 or [::1]:8088".to_owned())
 }
 
-pub(super) fn text(text: &str) -> Parsed<String> {
-    Ok(text.to_owned())
-}
+const SCHEMES: [&str; 2] = ["http://", "https://"];
 
+/// A URL of a server, without a slash at its end and with its scheme in lower case.
 pub(super) fn url(text: &str) -> Parsed<String> {
-    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-    let host = host.map(|rest| rest.trim_end_matches('/'));
-    match host {
-        Some(host) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
+    let scheme = SCHEMES
+        .into_iter()
+        .find(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+    let url = scheme.map(|scheme| (scheme, text[scheme.len()..].trim_end_matches('/')));
+    match url {
+        Some((scheme, host)) if !host.is_empty() => Ok(format!("{scheme}{host}")),
         _ => Err("a URL such as http://127.0.0.1:8088 or https://prover.example:8088".to_owned()),
     }
 }
 
-/// A positive duration with a unit.
-pub(super) fn duration(text: &str) -> Parsed<Duration> {
+pub(super) fn secret(text: &str) -> Parsed<Secret> {
+    Secret::new(text).map_err(|EmptySecret| "a text that is not empty, or leave the setting out".to_owned())
+}
+
+/// A duration above zero with a unit.
+pub(crate) fn duration(text: &str) -> Parsed<Duration> {
     match humantime::parse_duration(text) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("a duration above zero with its unit, such as 500ms, 5s or 1h 30m".to_owned()),
     }
 }
 
-/// A duration, with a unit also when it is zero.
+/// A duration with a unit, even if it is zero.
 pub(super) fn duration_or_zero(text: &str) -> Parsed<Duration> {
     humantime::parse_duration(text)
         .map_err(|_| "a duration with its unit, such as 0s, 500ms, 5s or 1h 30m".to_owned())
 }
 
-/// A whole number of `low..=high`.
-pub(super) fn number<T>(low: T, high: T) -> impl Fn(&str) -> Parsed<T>
-where
-    T: FromStr + PartialOrd + std::fmt::Display + Copy,
-{
-    move |text| match text.trim().parse::<T>() {
-        Ok(number) if low <= number && number <= high => Ok(number),
-        _ => Err(format!("a whole number from {low} to {high}")),
-    }
+/// A whole number of `LOW..=HIGH`.
+pub(super) fn number<const LOW: u64, const HIGH: u64, T: TryFrom<u64>>(text: &str) -> Parsed<T> {
+    let number = text.trim().parse().ok().filter(|number| (LOW..=HIGH).contains(number));
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| format!("a whole number from {LOW} to {HIGH}"))
 }
 
 pub(super) fn boolean(text: &str) -> Parsed<bool> {
@@ -86,7 +89,7 @@ pub(super) fn bytes_or_zero(text: &str) -> Parsed<u64> {
         .map_err(|_| "0 or a number of bytes, such as 65536, 64KiB, 16MiB or 1GiB".to_owned())
 }
 
-/// Sizes of aggregates: ascending, each once.
+/// Sizes of aggregates, sorted and without duplicates.
 pub(super) fn sizes(text: &str) -> Parsed<Vec<usize>> {
     let numbers: Result<Vec<usize>, _> =
         text.split(',').filter(|part| !part.trim().is_empty()).map(|part| part.trim().parse()).collect();
@@ -115,7 +118,7 @@ pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
     }
 }
 
-/// An engine by its name; none for the best of the processor.
+/// An engine by its name; `None` for the best one that the processor supports.
 pub(super) fn cpu_features(text: &str) -> Parsed<Option<Engine>> {
     if text == "auto" {
         return Ok(None);

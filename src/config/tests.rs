@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::*;
+use std::{path::Path, time::Duration};
+
+use super::{load::FILE_NAME, setting::Unit, *};
+use crate::{crypto::rescue::Engine, tls::TlsFiles};
 
 fn load(
     file: Option<&str>,
@@ -15,7 +18,7 @@ fn load(
     });
     let mut given = Flags::new();
     for (key, value) in flags {
-        given.add(key, "--flag", Some(value));
+        given.add(key, "--flag", value);
     }
     Config::load(path.as_deref(), &Environment::from_pairs(env.iter().copied()), &given)
 }
@@ -30,17 +33,59 @@ fn every_setting_is_documented_once_and_has_a_default_that_parses() {
     assert_eq!(config.listen, "127.0.0.1:8088".parse().unwrap());
     assert_eq!(config.gone_timeout, Duration::from_secs(60));
     assert_eq!(config.prepare_data_interval, Duration::from_secs(5));
-    assert!(config.aggregate.is_empty() && config.secret.is_none() && config.data_dir.is_none());
-    for (index, key) in KEYS.iter().enumerate() {
-        assert!(!key.meaning.is_empty());
-        assert!(KEYS.iter().skip(index + 1).all(|other| other.name != key.name), "{} twice", key.name);
+    assert!(config.aggregate.is_none() && config.secret.is_none() && config.data_dir.is_none());
+    for (index, setting) in SETTINGS.iter().enumerate() {
+        assert!(!setting.help().is_empty());
+        let mut others = SETTINGS.iter().skip(index + 1);
+        assert!(others.all(|other| other.name != setting.name), "{} twice", setting.name);
+        if let Some((flag, _)) = setting.flag {
+            assert_eq!(flag, format!("--{}", setting.name.replace('_', "-")));
+        }
     }
+}
+
+/// A row of `docs/configuration.md`; absent parts are dashes.
+fn row(setting: &Setting) -> String {
+    let code = |text: &str| format!("`{text}`");
+    let absent = || "–".to_owned();
+    let variable = |(name, unit): (&str, Unit)| match unit {
+        Unit::Plain => code(name),
+        Unit::Milliseconds => format!("`{name}` (ms)"),
+        Unit::Seconds => format!("`{name}` (s)"),
+        Unit::Port => format!("`{name}` (port)"),
+    };
+    format!(
+        "| `{}` | {} | {} | {} | {} |\n",
+        setting.name,
+        setting.default.map_or_else(absent, code),
+        setting.flag.map_or_else(absent, |(flag, _)| code(flag)),
+        setting.reference.map_or_else(absent, variable),
+        setting.help(),
+    )
+}
+
+#[test]
+fn the_document_holds_the_table_of_settings() {
+    // `UPDATE_DOCS=1` writes the table.
+    const MARKS: [&str; 2] =
+        ["<!-- begin of the generated table -->\n", "<!-- end of the generated table -->\n"];
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(MARKS[0]).unwrap();
+    let (_, after) = rest.split_once(MARKS[1]).unwrap();
+    let head = "| setting | default | flag | variable of the reference | meaning |\n| --- | --- | --- | --- | --- |\n";
+    let rows: String = SETTINGS.iter().map(row).collect();
+    let expected = format!("{before}{}\n{head}{rows}\n{}{after}", MARKS[0], MARKS[1]);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &expected).unwrap();
+    }
+    assert!(std::fs::read_to_string(&path).unwrap() == expected, "run this test with UPDATE_DOCS=1");
 }
 
 #[test]
 fn every_setting_is_read() {
     // A value that no parser takes must be refused, or nothing reads the setting. Free texts are the exception.
-    for key in KEYS {
+    for key in SETTINGS {
         let free = [
             "data_dir",
             "verification_keys",
@@ -62,7 +107,7 @@ fn flags_beat_environment_beats_file_beats_default() {
     let env = [("PROVER_CORE_IDLE_PROVERS", "3"), ("WITNESS_SERVER_MAX_ATTEMPTS", "3")];
     let config = load(Some(file), &env, &[("max_attempts", "4")]).unwrap();
     assert_eq!((config.history, config.idle_provers, config.max_attempts), (2, 3, 4));
-    assert_eq!(config.aggregate, [1, 4, 8]);
+    assert_eq!(config.aggregate, Some(vec![1, 4, 8]));
     assert!(matches!(config.origin("history"), Origin::File(_)));
     assert_eq!(config.origin("idle_provers"), &Origin::Env("PROVER_CORE_IDLE_PROVERS".into()));
     assert_eq!(config.origin("max_attempts"), &Origin::Flag("--flag".into()));
@@ -100,13 +145,10 @@ fn all_variables_of_the_reference_work() {
     assert_eq!(config.idle_provers, 7);
     assert_eq!(config.prepare_data_interval, Duration::from_millis(50));
     assert_eq!(config.witness_generators, 8);
-    let prover = ProverConfig {
-        heartbeat_interval: Duration::from_millis(101),
-        cycle_wait: Duration::from_millis(51),
-        request_timeout: Duration::from_secs(11),
-        die_after_proof: true,
-    };
-    assert_eq!(config.prover, prover);
+    assert_eq!(config.prover_heartbeat_interval, Duration::from_millis(101));
+    assert_eq!(config.prover_cycle_wait, Duration::from_millis(51));
+    assert_eq!(config.prover_request_timeout, Duration::from_secs(11));
+    assert!(config.prover_die_after_proof);
 }
 
 #[test]
@@ -167,8 +209,8 @@ fn bad_values_name_key_text_place_and_what_would_do() {
 
 #[test]
 fn an_engine_is_chosen_by_its_name() {
-    let engine = |name| load(None, &[], &[("cpu_features", name)]).unwrap().engine;
-    assert_eq!(load(None, &[], &[]).unwrap().engine, None);
+    let engine = |name| load(None, &[], &[("cpu_features", name)]).unwrap().cpu_features;
+    assert_eq!(load(None, &[], &[]).unwrap().cpu_features, None);
     assert_eq!(engine("auto"), None);
     for chosen in Engine::ALL {
         assert_eq!(engine(chosen.name()), Some(chosen));
@@ -187,7 +229,7 @@ fn settings_that_contradict_each_other_are_refused() {
         assert!(message(load(None, &[], &[(one, "f")])).contains("go together"));
     }
     let both = load(None, &[], &[("tls_certificate", "c"), ("tls_key", "k")]).unwrap();
-    assert_eq!(both.tls, Some(TlsFiles { certificate: "c".into(), key: "k".into() }));
+    assert_eq!(both.tls(), Some(TlsFiles { certificate: "c".into(), key: "k".into() }));
 }
 
 #[test]
@@ -198,7 +240,7 @@ fn print_gives_the_same_configuration_again_and_hides_the_secret() {
     assert!(!text.contains("tell-nobody") && !format!("{config:?}").contains("tell-nobody"));
     assert!(text.contains("# environment API_PROVER_SECRET_AUTH") && text.contains("history = 9  # file"));
     let again = load(Some(&text), &[], &[]).unwrap();
-    assert_eq!((again.history, &again.aggregate), (9, &vec![1, 4]));
+    assert_eq!((again.history, &again.aggregate), (9, &Some(vec![1, 4])));
     assert_eq!(again.data_dir, config.data_dir);
 }
 
@@ -207,7 +249,7 @@ fn the_file_in_the_data_folder_is_found() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(FILE_NAME), "history = 5").unwrap();
     let mut flags = Flags::new();
-    flags.add("data_dir", "--data-dir", folder.path().to_str());
+    flags.add("data_dir", "--data-dir", folder.path().to_str().unwrap());
     let config = Config::load(None, &Environment::default(), &flags).unwrap();
     assert_eq!(config.history, 5);
     assert_eq!(config.require_data_dir().unwrap(), folder.path());
@@ -216,18 +258,35 @@ fn the_file_in_the_data_folder_is_found() {
 }
 
 #[test]
+fn a_byte_order_mark_at_the_start_of_a_file_is_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, "\u{feff}from a file\r\n").unwrap();
+    let toml = format!("\u{feff}history = 7\nsecret_file = {path:?}");
+    let config = load(Some(&toml), &[], &[]).unwrap();
+    assert_eq!((config.history, config.secret.unwrap().expose()), (7, &b"from a file"[..]));
+}
+
+#[test]
+fn the_scheme_of_a_url_may_be_in_capitals() {
+    let url = |text| load(None, &[], &[("url", text)]).unwrap().url;
+    assert_eq!(url("HTTP://Host:1/"), "http://Host:1");
+    assert_eq!(url("Https://host"), "https://host");
+}
+
+#[test]
 fn a_secret_does_not_show_itself_and_is_never_empty() {
     let secret = Secret::new("tell-nobody").unwrap();
     assert_eq!(format!("{secret:?}"), "Secret(hidden)");
-    assert_eq!(Secret::new(""), Err(secret::EmptySecret));
+    assert_eq!(Secret::new(""), Err(EmptySecret));
 }
 
 #[test]
 fn without_a_secret_loopback_gets_a_generated_one_and_the_world_gets_none() {
     let folder = tempfile::tempdir().unwrap();
     let config = load(None, &[], &[("data_dir", folder.path().to_str().unwrap())]).unwrap();
-    assert!(matches!(secret::for_client(&config), Err(secret::SecretError::NotConfigured)));
-    let first = secret::for_server(&config, folder.path()).unwrap();
+    assert!(matches!(config.client_secret(), Err(SecretError::NotConfigured)));
+    let first = config.server_secret(folder.path()).unwrap();
     let path = first.generated.expect("says where");
     assert_eq!(first.secret.expose().len(), 64);
     #[cfg(unix)]
@@ -235,19 +294,19 @@ fn without_a_secret_loopback_gets_a_generated_one_and_the_world_gets_none() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    let second = secret::for_server(&config, folder.path()).unwrap();
+    let second = config.server_secret(folder.path()).unwrap();
     assert!(second.generated.is_none() && second.secret == first.secret);
-    assert_eq!(secret::for_client(&config).unwrap(), first.secret);
+    assert_eq!(config.client_secret().unwrap(), first.secret);
 
     std::fs::write(&path, "\n").unwrap();
-    assert!(matches!(secret::for_server(&config, folder.path()), Err(secret::SecretError::Empty(_))));
+    assert!(matches!(config.server_secret(folder.path()), Err(SecretError::Empty(_))));
 
     let open = load(None, &[], &[("listen", "0.0.0.0:0")]).unwrap();
-    let refused = secret::for_server(&open, folder.path()).unwrap_err().to_string();
+    let refused = open.server_secret(folder.path()).unwrap_err().to_string();
     assert!(refused.contains("API_PROVER_SECRET_AUTH"), "{refused}");
     let secret = "s".repeat(32);
     let configured = load(None, &[("API_PROVER_SECRET_AUTH", &secret)], &[("listen", "0.0.0.0:0")]).unwrap();
-    assert_eq!(secret::for_server(&configured, folder.path()).unwrap().secret.expose(), secret.as_bytes());
+    assert_eq!(configured.server_secret(folder.path()).unwrap().secret.expose(), secret.as_bytes());
 }
 
 #[test]
@@ -256,7 +315,7 @@ fn a_short_secret_is_for_loopback_unless_it_is_allowed() {
     let start = |secret: &str, listen: &str, allow: &str| {
         let flags = [("listen", listen), ("allow_short_secret", allow)];
         let config = load(None, &[("API_PROVER_SECRET_AUTH", secret)], &flags).unwrap();
-        secret::for_server(&config, folder.path()).map_err(|error| error.to_string())
+        config.server_secret(folder.path()).map_err(|error| error.to_string())
     };
     let (short, long) = ("s".repeat(31), "s".repeat(32));
     for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[::ffff:127.0.0.1]:0"] {
@@ -278,7 +337,7 @@ fn an_operator_token_can_be_sent_and_beyond_loopback_not_be_guessed() {
         let toml = format!("operator_token = {token:?}");
         let flags = [("admin_listen", listen), ("allow_short_secret", allow)];
         let config = load(Some(&toml), &[], &flags).unwrap();
-        secret::for_operator(&config).map_err(|error| error.to_string())
+        config.operator_secret().map_err(|error| error.to_string())
     };
     let (short, long) = ("t".repeat(31), "t".repeat(32));
     assert_eq!(start(&short, "127.0.0.1:0", "false").unwrap().unwrap().expose(), short.as_bytes());
@@ -289,5 +348,5 @@ fn an_operator_token_can_be_sent_and_beyond_loopback_not_be_guessed() {
         let refused = start(token, "127.0.0.1:0", "false").unwrap_err();
         assert!(refused.contains("visible ASCII") && !refused.contains(token), "{refused}");
     }
-    assert!(secret::for_operator(&load(None, &[], &[]).unwrap()).unwrap().is_none());
+    assert!(load(None, &[], &[]).unwrap().operator_secret().unwrap().is_none());
 }

@@ -207,8 +207,8 @@ impl TestServer {
     pub fn start_prover(&mut self, name: &str) {
         let options = ProverOptions {
             name: name.into(),
-            heartbeat_interval: self.config.prover.heartbeat_interval,
-            cycle_wait: self.config.prover.cycle_wait,
+            heartbeat_interval: self.config.prover_heartbeat_interval,
+            cycle_wait: self.config.prover_cycle_wait,
             die_after_proof: false,
             max_idle: None,
         };

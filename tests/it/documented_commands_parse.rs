@@ -146,7 +146,7 @@ fn the_two_main_commands_come_first_and_ci_runs_both() {
 
 #[test]
 fn the_table_of_settings_is_complete() {
-    let readme = read("README.md");
+    let table = read("docs/configuration.md");
     let config = Config::load(None, &Environment::default(), &zksync_witness_server::config::Flags::new());
     let mut settings = 0;
     for line in config.unwrap().print().lines() {
@@ -158,11 +158,11 @@ fn the_table_of_settings_is_complete() {
         } else {
             continue;
         };
-        assert!(readme.contains(&row), "no row {row}");
+        assert!(table.contains(&row), "no row {row}");
         settings += 1;
     }
-    let rows = readme.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, settings, "rows of settings that are not there");
+    let rows = table.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, settings, "rows of unknown settings");
 }
 
 /// All Rust files of a folder: path below it, and text.

@@ -1,9 +1,9 @@
-//! `demo`: a sample chain through the whole system, in one command.
+//! `demo`: runs a sample chain through the whole system, in one command.
 //!
-//! Nothing is staged: blocks and operations arrive over HTTP, two sample provers talk to the server like any other
-//! prover, and what the table shows is read from the data folder.
+//! Blocks and operations are imported over HTTP, two sample provers use the prover protocol, and the table is read from
+//! the data folder.
 
-pub mod chain;
+mod chain;
 mod live;
 
 use std::path::Path;
@@ -11,49 +11,42 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::in_process::{self, Cast, DataFolder, End, REQUEST_TIMEOUT, Stage, Stages};
-use super::{CliError, DataDirArgs, runtime, show};
+use super::error::CliError;
+use super::flags;
+use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
+use super::output::show;
+use super::target::runtime;
 use crate::api::paths;
 use crate::client::Client;
-use crate::config::{Config, Flags};
+use crate::config::Config;
 use crate::service::Service;
 
 /// Two provers, and far more time than the slowest machine needs.
-const CAST: Cast =
-    Cast { name: "demo-prover", provers: 2, layer_one: true, time_limit: Duration::from_secs(600) };
+const OPTIONS: DriveOptions =
+    DriveOptions { name: "demo-prover", provers: 2, layer_one: true, time_limit: Duration::from_secs(600) };
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_settings(&["data_dir"]), after_help = flags::TEMPORARY_FOLDER)]
 pub struct DemoArgs {
-    /// Where the demo's data go; kept. Without it: a temporary folder, removed at the end.
-    #[command(flatten)]
-    pub folder: DataDirArgs,
-
-    /// Go on with invented blocks and the dashboard until Ctrl-C
+    /// Run with invented blocks and the dashboard until Ctrl-C
     #[arg(long)]
     pub live: bool,
 }
 
-impl DemoArgs {
-    /// The settings among the arguments.
-    pub fn add_flags(&self, flags: &mut Flags) {
-        self.folder.add_flags(flags);
-    }
-}
-
-/// Runs the demo; succeeds only if every block was witnessed, proven, aggregated and verified.
+/// Runs the demo.
 ///
 /// # Errors
-/// Whatever kept the demo from its end.
+/// Fails unless every block is witnessed, proven, aggregated and verified.
 pub fn run(args: &DemoArgs, config: &Config) -> Result<(), CliError> {
     let mut config = config.clone();
     let data = DataFolder::choose(&mut config, "demo")?;
     let deadline = config.aggregate_deadline;
     in_process::aggregate_all(&mut config);
-    // Any free ports: the demo must not clash with a server that runs already.
+    // Free ports, because another server may use the default ones.
     config.listen.set_port(0);
     if args.live {
-        // There is always another block to be aggregated with.
+        // Another block always follows, to be aggregated with.
         config.aggregate_deadline = deadline;
         return runtime()?.block_on(live::run(&config, &data.path));
     }
@@ -75,20 +68,20 @@ async fn whole(config: &Config, data: &Path) -> Result<String, CliError> {
 async fn drive(config: &Config, service: &Service, url: &str) -> Result<String, CliError> {
     let client = Client::new(url, service.secret(), REQUEST_TIMEOUT)?;
     let store = service.node().store().clone();
-    let mut stages = Stages::new(store, chain::BLOCKS.len() as u32, Stage::Verified);
-    match in_process::drive(config, service, &CAST, import(client), &mut stages).await? {
-        End::Reached => Ok(stages.table()),
-        End::Quarantined { block, reason } => {
+    let mut progress = ChainProgress::new(store, chain::BLOCKS.len() as u32, Milestone::Verified);
+    match in_process::drive(config, service, &OPTIONS, import(client), &mut progress).await? {
+        Ending::Reached => Ok(progress.table()),
+        Ending::Quarantined { block, reason } => {
             Err(CliError::Failed(format!("block {block} is quarantined: {reason}")))
         }
-        End::ImportFailed(error) => Err(error),
-        End::TimedOut => Err(CliError::Failed("the demo did not reach its end; its log says why".into())),
-        End::Interrupted => Err(CliError::Failed("the demo was interrupted".into())),
-        End::Died(reason) => Err(CliError::Failed(reason)),
+        Ending::ImportFailed(error) => Err(error),
+        Ending::TimedOut => Err(CliError::Failed("the demo did not end in time; see its log".into())),
+        Ending::Interrupted => Err(CliError::Failed("the demo was interrupted".into())),
+        Ending::Failed(reason) => Err(CliError::Failed(reason)),
     }
 }
 
-/// Sends the sample chain as an importer would.
+/// Imports the sample chain over HTTP.
 async fn import(client: Client) -> Result<(), CliError> {
     client.post_bytes(paths::GENESIS, chain::GENESIS).await?.success()?;
     for block in chain::BLOCKS {

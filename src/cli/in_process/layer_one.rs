@@ -1,6 +1,4 @@
-//! What the rest of a node does once proofs are there: publish them on Ethereum and execute the blocks.
-//!
-//! There is no Ethereum here; this records the operations as if both transactions had been confirmed.
+//! Layer 1 of a demo chain: records proven ranges as published and executed, without any Ethereum node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,21 +6,25 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::api::paths;
-use crate::cli::CliError;
+use crate::cli::error::CliError;
 use crate::client::Client;
 use crate::domain::AggregatedAction;
 use crate::domain::{AggregatedOperation, AggregatedProof};
 use crate::store::{Store, StoreError};
 
-/// How often new aggregated proofs are looked for.
-const LOOK: Duration = Duration::from_millis(50);
+/// Time between two looks for new aggregated proofs.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Publishes and executes every range with an aggregated proof, in order, until `stopped`.
-pub async fn run(client: Client, store: Arc<Store>, stopped: watch::Receiver<bool>) -> Result<(), CliError> {
+/// Imports the operations that publish and execute every range with an aggregated proof, in order, until it is stopped.
+pub async fn confirm_proven(
+    client: Client,
+    store: Arc<Store>,
+    stopped: watch::Receiver<bool>,
+) -> Result<(), CliError> {
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
     while !*stopped.borrow() {
         match proven_range(&store).map_err(|error| failed(&error))? {
-            None => tokio::time::sleep(LOOK).await,
+            None => tokio::time::sleep(POLL_INTERVAL).await,
             Some((operation, proof)) => {
                 let operation = serde_json::from_slice(&operation).map_err(|error| failed(&error))?;
                 let AggregatedOperation::CreateProofBlocks { blocks, .. } = operation else { continue };
@@ -44,7 +46,7 @@ pub async fn run(client: Client, store: Arc<Store>, stopped: watch::Receiver<boo
 /// An operation and its aggregated proof, as JSON.
 type ProvenRange = (Vec<u8>, Vec<u8>);
 
-/// The next range to execute, if its proof is there.
+/// Returns the next range to execute, if its proof is stored.
 fn proven_range(store: &Store) -> Result<Option<ProvenRange>, StoreError> {
     let next = store.chain().last_verified_block()?.saturating_add(1);
     let Some(operation) =

@@ -1,30 +1,31 @@
-//! The outcome as JUnit: a suite for each stage, a test case for each block.
+//! The outcome of a run as JUnit: a suite for each milestone, with a test case for each block.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::outcome::{Outcome, Shortfall};
-use crate::cli::CliError;
-use crate::cli::in_process::{BlockTimes, Stage, missing};
+use super::outcome::{RunFailure, RunOutcome};
+use crate::cli::error::CliError;
+use crate::cli::in_process::{BlockTimes, Milestone, missing};
 
-/// The report as XML. Exactly one test case fails if the run did: the one at fault; what could not be reached because of it is skipped.
+/// Returns the report as XML. If the run failed, exactly one test case fails, the one at fault; milestones that were not
+/// reached because of it are skipped.
 ///
 /// # Errors
-/// When it cannot be written as XML.
-pub fn report(outcome: &Outcome) -> Result<String, CliError> {
+/// Fails if the report cannot be expressed as XML.
+pub fn report(outcome: &RunOutcome) -> Result<String, CliError> {
     let mut report = Report::new("witness-server run");
     report.set_time(outcome.elapsed);
-    for stage in outcome.until.up_to() {
-        let mut suite = TestSuite::new(stage.name());
+    for milestone in outcome.until.up_to() {
+        let mut suite = TestSuite::new(milestone.name());
         let mut longest = Duration::ZERO;
         for (block, times) in &outcome.blocks {
             let mut case = TestCase::new(
-                format!("block {block} {}", stage.name()),
-                status(outcome, *block, times, stage),
+                format!("block {block} {}", milestone.name()),
+                status(outcome, *block, times, milestone),
             );
-            case.set_classname(format!("witness-server.{}", stage.name()));
-            if let Some(taken) = taken(times, stage) {
+            case.set_classname(format!("witness-server.{}", milestone.name()));
+            if let Some(taken) = taken(times, milestone) {
                 case.set_time(taken);
                 longest = longest.max(taken);
             }
@@ -43,29 +44,30 @@ pub fn report(outcome: &Outcome) -> Result<String, CliError> {
     report.to_string().map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))
 }
 
-/// The reason of a failure that no case of a block shows: it was no block, or one that is not shown, or at a stage that it has reached.
-fn without_case(outcome: &Outcome) -> Option<&str> {
-    let Shortfall { at, reason } = outcome.shortfall.as_ref()?;
-    let shown = |(block, stage): (u32, Stage)| {
-        stage <= outcome.until
+/// Returns the reason of a failure that no case shows: it is not in a block, or not in one of the report, or at a
+/// milestone that the block has reached.
+fn without_case(outcome: &RunOutcome) -> Option<&str> {
+    let RunFailure { at, reason } = outcome.failure.as_ref()?;
+    let shown = |(block, milestone): (u32, Milestone)| {
+        milestone <= outcome.until
             && outcome
                 .blocks
                 .iter()
-                .any(|(number, times)| *number == block && times[stage as usize].is_none())
+                .any(|(number, times)| *number == block && times[milestone as usize].is_none())
     };
     (!at.is_some_and(shown)).then_some(reason)
 }
 
-fn status(outcome: &Outcome, block: u32, times: &BlockTimes, stage: Stage) -> TestCaseStatus {
-    if times[stage as usize].is_some() {
+fn status(outcome: &RunOutcome, block: u32, times: &BlockTimes, milestone: Milestone) -> TestCaseStatus {
+    if times[milestone as usize].is_some() {
         return TestCaseStatus::success();
     }
-    match &outcome.shortfall {
-        Some(Shortfall { at: Some(at), reason }) if *at == (block, stage) => failure(reason),
+    match &outcome.failure {
+        Some(RunFailure { at: Some(at), reason }) if *at == (block, milestone) => failure(reason),
         _ => {
             let mut skipped = TestCaseStatus::skipped();
-            let first = missing(times, stage).unwrap_or(stage);
-            skipped.set_message(match first == stage {
+            let first = missing(times, milestone).unwrap_or(milestone);
+            skipped.set_message(match first == milestone {
                 true => "the run ended before".to_owned(),
                 false => format!("the block is not {}", first.name()),
             });
@@ -80,10 +82,10 @@ fn failure(reason: &str) -> TestCaseStatus {
     status
 }
 
-/// Time that the stage took: since the block reached the stage before it.
-fn taken(times: &BlockTimes, stage: Stage) -> Option<Duration> {
-    let reached = times[stage as usize]?;
-    let before = times[..stage as usize].iter().flatten().max().copied().unwrap_or_default();
+/// Returns the time from the previous milestone of the block to this one.
+fn taken(times: &BlockTimes, milestone: Milestone) -> Option<Duration> {
+    let reached = times[milestone as usize]?;
+    let before = times[..milestone as usize].iter().flatten().max().copied().unwrap_or_default();
     Some(reached.saturating_sub(before))
 }
 
@@ -97,16 +99,16 @@ mod tests {
     }
 
     #[test]
-    fn the_case_at_fault_fails_and_those_behind_it_are_skipped() {
-        let outcome = Outcome {
-            until: Stage::Proven,
+    fn the_case_at_fault_fails_and_later_ones_are_skipped() {
+        let outcome = RunOutcome {
+            until: Milestone::Proven,
             blocks: vec![
                 (1, [at(100), at(150), at(400), None, None]),
                 (2, [at(200), None, None, None, None]),
             ],
             elapsed: Duration::from_secs(1),
-            shortfall: Some(Shortfall {
-                at: Some((2, Stage::Witnessed)),
+            failure: Some(RunFailure {
+                at: Some((2, Milestone::Witnessed)),
                 reason: "the root is <another> & so on".to_owned(),
             }),
         };
@@ -122,28 +124,29 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_is_no_block_has_a_case_of_its_own() {
-        let shortfall = Some(Shortfall { at: None, reason: "no genesis".to_owned() });
-        let outcome = Outcome {
-            until: Stage::Imported,
+    fn a_fault_outside_blocks_has_a_case_of_its_own() {
+        let failure = Some(RunFailure { at: None, reason: "no genesis".to_owned() });
+        let outcome = RunOutcome {
+            until: Milestone::Imported,
             blocks: vec![(1, BlockTimes::default())],
             elapsed: Duration::ZERO,
-            shortfall,
+            failure,
         };
         let xml = report(&outcome).unwrap();
         assert!(xml.contains("name=\"the chain\"") && xml.contains("no genesis"), "{xml}");
     }
 
     #[test]
-    fn a_failure_that_no_case_shows_is_a_case_all_the_same() {
+    fn a_failure_that_no_block_shows_has_a_case_of_its_own() {
         let reached = [at(1), None, None, None, None];
-        for (until, block) in [(Stage::Imported, 1), (Stage::Witnessed, 9)] {
-            let shortfall = Shortfall { at: Some((block, Stage::Witnessed)), reason: "no root".to_owned() };
-            let outcome = Outcome {
+        for (until, block) in [(Milestone::Imported, 1), (Milestone::Witnessed, 9)] {
+            let failure =
+                RunFailure { at: Some((block, Milestone::Witnessed)), reason: "no root".to_owned() };
+            let outcome = RunOutcome {
                 until,
                 blocks: vec![(1, reached)],
                 elapsed: Duration::ZERO,
-                shortfall: Some(shortfall),
+                failure: Some(failure),
             };
             let xml = report(&outcome).unwrap();
             assert_eq!(xml.matches("<failure ").count(), 1, "{xml}");

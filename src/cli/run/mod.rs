@@ -1,9 +1,9 @@
-//! `run`: a chain folder through the whole system, for a pipeline.
+//! `run`: runs a chain folder through the whole system, for a pipeline.
 //!
-//! The server runs in this process, on free ports; the chain is imported and the sample provers work over HTTP, like any others.
-//! The end is told three times: by the exit code, as JUnit for the pipeline's page, as JSON for scripts.
+//! The server runs in this process, on free ports; the chain is imported and the sample provers work over HTTP. The
+//! outcome is an exit code, a JUnit report for the page of the pipeline, and a summary as JSON for scripts.
 
-mod brought;
+mod folder_operations;
 mod junit;
 mod outcome;
 mod summary;
@@ -14,50 +14,51 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::in_process::{self, Cast, DataFolder, End, REQUEST_TIMEOUT, Stage, Stages};
-use super::output::{is_stdout, probe};
-use super::{CliError, DataDirArgs, duration, import, runtime, show, tell, write_output};
+use super::error::CliError;
+use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
+use super::output::{is_stdout, probe, show, tell, write_output};
+use super::target::runtime;
+use super::{flags, import};
 use crate::chain_folder::ChainFolder;
 use crate::client::Client;
-use crate::config::{Config, Origin};
+use crate::config::{Config, Origin, parse_duration};
 use crate::report;
 use crate::service::Service;
-use brought::{Aggregated, Brought};
-use outcome::{Outcome, Shortfall};
+use folder_operations::{Coverage, FolderOperations};
+use outcome::{RunFailure, RunOutcome};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
+#[command(args = flags::of_settings(&["data_dir"]), after_help = flags::TEMPORARY_FOLDER)]
 pub struct RunArgs {
-    /// Chain folder to import, as `import` takes it
+    /// Chain folder to import, as for `import`
     #[arg(long, value_name = "CHAIN_FOLDER")]
     pub import: PathBuf,
-    /// Stage to wait for
+    /// Stage that every block must reach
     #[arg(long, value_name = "STAGE", value_enum)]
-    pub until: Stage,
-    /// Blocks up to this one are waited for [default: the last of the chain folder]
+    pub until: Milestone,
+    /// Last block that must reach the stage [default: the last one of the chain folder]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub block: Option<u32>,
-    /// Give up after that long
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    /// Longest time of the whole run
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_duration)]
     pub timeout: Duration,
-    /// Write a JUnit report, a test case for each block and stage; - is standard output
+    /// Write a JUnit report with a test case for each block and stage; - is standard output
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Write a summary as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
-    /// Sample provers; their proofs are not cryptographic
+    /// Number of sample provers; their proofs are not cryptographic
     #[arg(long, value_name = "K", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub provers: u32,
-    /// Where the data go; kept. Without it: a temporary folder, removed at the end
-    #[command(flatten)]
-    pub folder: DataDirArgs,
 }
 
-/// Runs the chain; succeeds only if every block up to the one that is waited for has reached the stage.
+/// Runs the chain.
 ///
 /// # Errors
-/// See [`CliError`]. The report and the summary are written however the run ends, unless it could not begin.
+/// Fails unless every block has reached the milestone. If the run could start, report and summary are written in any
+/// case.
 pub fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
     let chain = ChainFolder::open(&args.import)?;
     let last = chain.blocks().last().map_or(0, |block| block.number);
@@ -70,62 +71,67 @@ pub fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
     }
     if config.verification_keys.is_some() {
         return Err(CliError::Usage(
-            "verification_keys is set, and no key takes the proofs of sample provers; unset it for `run`"
+            "verification_keys is set, and the proofs of sample provers satisfy no key; unset it for `run`"
                 .to_owned(),
         ));
     }
-    // What cannot be written in the end is better known before.
+    // Unwritable files are reported before the run, not after it.
     for path in [&args.report, &args.summary].into_iter().flatten() {
         probe(path)?;
     }
     if [&args.report, &args.summary].into_iter().all(|path| path.as_deref().is_some_and(is_stdout)) {
         return Err(CliError::Usage("--report and --summary cannot both be standard output".to_owned()));
     }
-    let brought = Brought::by(&chain);
-    let mut config = settings(args, config, &chain, block, brought.as_ref())?;
+    let operations = FolderOperations::read(&chain);
+    let mut config = settings(args, config, &chain, block, operations.as_ref())?;
     let data = DataFolder::choose(&mut config, "run")?;
-    let layer_one = args.until >= Stage::Verified && brought.is_none_or(|brought| !brought.layer_one);
-    let cast = Cast { name: "run-prover", provers: args.provers, layer_one, time_limit: args.timeout };
+    let layer_one =
+        args.until >= Milestone::Verified && operations.is_none_or(|operations| !operations.layer_one);
+    let (name, provers) = ("run-prover", args.provers);
+    let options = DriveOptions { name, provers, layer_one, time_limit: args.timeout };
     let runtime = runtime()?;
-    let outcome = runtime.block_on(whole(args, &config, &data.path, chain, block, &cast));
-    // Whatever still works, such as the import of a large genesis, ends with the process.
+    let outcome = runtime.block_on(whole(args, &config, &data.path, chain, block, &options));
+    // Work that still runs, such as the import of a large genesis, ends with the process.
     runtime.shutdown_background();
     let outcome = outcome?;
     let written = write(args, &outcome);
     outcome.verdict(written)
 }
 
-/// The settings of the server.
+/// Returns the settings of the server.
 fn settings(
     args: &RunArgs,
     config: &Config,
     chain: &ChainFolder,
     block: u32,
-    brought: Option<&Brought>,
+    operations: Option<&FolderOperations>,
 ) -> Result<Config, CliError> {
     let mut config = config.clone();
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    (config.listen, config.admin_listen, config.tls) = (free, free, None);
-    if args.until < Stage::Aggregated || *config.origin("aggregate") != Origin::Default {
+    config.listen = free;
+    config.admin_listen = free;
+    config.tls_certificate = None;
+    config.tls_key = None;
+    if args.until < Milestone::Aggregated || *config.origin("aggregate") != Origin::Default {
         return Ok(config);
     }
     let first = chain.blocks().first().map_or(1, |block| block.number);
-    match brought.map(|brought| brought.aggregated(first, block)) {
-        Some(Aggregated::Nothing) => in_process::aggregate_all(&mut config),
-        // Operations that the server makes would come before those of the folder, and might overlap them.
-        Some(Aggregated::UpTo(last)) => {
+    match operations.map(|operations| operations.coverage(first, block)) {
+        Some(Coverage::Nothing) => in_process::aggregate_all(&mut config),
+        // Operations that the server creates would be stored before those of the folder, and might overlap them.
+        Some(Coverage::UpTo(last)) => {
             return Err(CliError::Usage(format!(
-                "the CreateProofBlocks operations in {} cover the blocks up to {last} and not all up to {block}; pass --block {last} if \
-                 that is enough, add operations, or have the server make more with --set aggregate=1,4",
+                "the CreateProofBlocks operations in {} cover the blocks up to {last}, not up to {block}; pass --block {last}, add \
+                 operations, or make the server create more with --set aggregate=1,4",
                 args.import.display()
             )));
         }
-        Some(Aggregated::Everything) | None => {}
+        Some(Coverage::Everything) | None => {}
     }
     Ok(config)
 }
 
-/// A line for people: on standard error if a file is standard output.
+/// Prints progress: on standard error if report or summary go to standard output.
 fn say(args: &RunArgs, text: &str) -> Result<(), CliError> {
     if [&args.report, &args.summary].into_iter().flatten().any(|path| is_stdout(path)) {
         tell(text.trim_end());
@@ -140,39 +146,39 @@ async fn whole(
     data: &Path,
     chain: ChainFolder,
     block: u32,
-    cast: &Cast,
-) -> Result<Outcome, CliError> {
+    options: &DriveOptions,
+) -> Result<RunOutcome, CliError> {
     let service = Service::start(config, data).await?;
     say(args, &format!("Serving on {}; {} sample provers connect.", service.url(), args.provers))?;
-    let outcome = driven(args, config, &service, chain, block, cast).await;
+    let outcome = driven(args, config, &service, chain, block, options).await;
     service.stop().await;
     outcome
 }
 
-/// Drives the run to its end.
+/// Imports, proves and collects the outcome.
 async fn driven(
     args: &RunArgs,
     config: &Config,
     service: &Service,
     chain: ChainFolder,
     block: u32,
-    cast: &Cast,
-) -> Result<Outcome, CliError> {
+    options: &DriveOptions,
+) -> Result<RunOutcome, CliError> {
     let client = Client::new(&service.url(), service.secret(), REQUEST_TIMEOUT)?;
-    let mut stages = Stages::new(service.node().store().clone(), block, args.until);
+    let mut progress = ChainProgress::new(service.node().store().clone(), block, args.until);
     let importing = {
         let chain = chain.clone();
         async move { import::send_all(&chain, &client).await }
     };
-    let end = in_process::drive(config, service, cast, importing, &mut stages).await;
-    let end = end.unwrap_or_else(|error| End::Died(error.to_string()));
-    let shortfall = shortfall(args, service, &chain, &stages, end);
-    say(args, &stages.table())?;
-    Ok(Outcome::new(&stages, shortfall))
+    let ending = in_process::drive(config, service, options, importing, &mut progress).await;
+    let ending = ending.unwrap_or_else(|error| Ending::Failed(error.to_string()));
+    let failure = failure(args, service, &chain, &progress, ending);
+    say(args, &progress.table())?;
+    Ok(RunOutcome::new(&progress, failure))
 }
 
-/// Writes what is to be written, all that can be; gives the first failure.
-fn write(args: &RunArgs, outcome: &Outcome) -> Result<(), CliError> {
+/// Writes report and summary, one even if the other fails; returns the first error.
+fn write(args: &RunArgs, outcome: &RunOutcome) -> Result<(), CliError> {
     let report = args
         .report
         .as_deref()
@@ -180,45 +186,44 @@ fn write(args: &RunArgs, outcome: &Outcome) -> Result<(), CliError> {
     let summary = args
         .summary
         .as_deref()
-        .map(|path| write_output(Some(path), format!("{}\n", summary::of(outcome)).as_bytes()));
+        .map(|path| write_output(Some(path), format!("{}\n", summary::summary(outcome)).as_bytes()));
     report.unwrap_or(Ok(())).and(summary.unwrap_or(Ok(())))
 }
 
-/// Why not all is reached, if it is not.
-fn shortfall(
+/// Returns the reason why a block did not reach the milestone, if one did not.
+fn failure(
     args: &RunArgs,
     service: &Service,
     chain: &ChainFolder,
-    stages: &Stages,
-    end: End,
-) -> Option<Shortfall> {
-    let first_missing = stages.first_missing();
-    let at = |reason: String| Shortfall { at: first_missing, reason };
-    Some(match end {
-        End::Reached => return None,
-        End::Quarantined { block, reason } => Shortfall {
-            at: Some((block, Stage::Witnessed)),
+    progress: &ChainProgress,
+    ending: Ending,
+) -> Option<RunFailure> {
+    let first_missing = progress.first_missing();
+    let at = |reason: String| RunFailure { at: first_missing, reason };
+    Some(match ending {
+        Ending::Reached => return None,
+        Ending::Quarantined { block, reason } => RunFailure {
+            at: Some((block, Milestone::Witnessed)),
             reason: format!("block {block} is quarantined: {reason}"),
         },
-        End::ImportFailed(error) => {
+        Ending::ImportFailed(error) => {
             let refused = match &error {
                 CliError::ImportStopped { path, .. } => {
                     chain.blocks().iter().find(|block| block.file.path() == path).map(|block| block.number)
                 }
                 _ => None,
             };
-            let at = refused.filter(|block| *block <= stages.blocks()).map(|block| (block, Stage::Imported));
-            Shortfall { at, reason: error.to_string() }
+            let at =
+                refused.filter(|block| *block <= progress.blocks()).map(|block| (block, Milestone::Imported));
+            RunFailure { at, reason: error.to_string() }
         }
-        End::TimedOut => {
+        Ending::TimedOut => {
             let waits = match first_missing {
                 Some((block, _)) => {
-                    match report::explain(service.node().store(), block, service.node().now_ms()) {
-                        Ok(explanation) => explanation.text,
-                        Err(error) => error.to_string(),
-                    }
+                    let explanation = report::explain(service.node().store(), block, service.node().now_ms());
+                    explanation.map_or_else(|error| error.to_string(), |explanation| explanation.text)
                 }
-                None => "the import is not at its end".to_owned(),
+                None => "the import has not ended".to_owned(),
             };
             at(format!(
                 "not all blocks are {} after {}: {waits}",
@@ -226,7 +231,7 @@ fn shortfall(
                 humantime::format_duration(args.timeout)
             ))
         }
-        End::Interrupted => at("the run was interrupted".to_owned()),
-        End::Died(reason) => at(reason),
+        Ending::Interrupted => at("the run was interrupted".to_owned()),
+        Ending::Failed(reason) => at(reason),
     })
 }

@@ -1,55 +1,53 @@
-//! How a run ended, block by block.
+//! The outcome of a run, block by block.
 
 use std::time::Duration;
 
-use crate::cli::CliError;
-use crate::cli::in_process::{BlockTimes, Stage, Stages};
+use crate::cli::error::CliError;
+use crate::cli::in_process::{BlockTimes, ChainProgress, Milestone};
 
-/// See the module.
-pub struct Outcome {
-    /// The stage that was waited for.
-    pub until: Stage,
-    /// The blocks by number, each with the times at which it reached the stages.
+/// The outcome of a run.
+pub struct RunOutcome {
+    /// The milestone that every block should reach.
+    pub until: Milestone,
+    /// The blocks by number, each with the times at which it reached the milestones.
     pub blocks: Vec<(u32, BlockTimes)>,
-    /// How long it took.
+    /// Duration of the run.
     pub elapsed: Duration,
-    /// Why not all was reached.
-    pub shortfall: Option<Shortfall>,
+    /// The reason why a block did not reach the milestone, if one did not.
+    pub failure: Option<RunFailure>,
 }
 
-/// Why not all was reached.
+/// The reason why a block did not reach the milestone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shortfall {
-    /// The block at fault and the stage it did not reach; `None` if it was no block.
-    pub at: Option<(u32, Stage)>,
-    /// A sentence.
+pub struct RunFailure {
+    /// The block at fault and the milestone that it did not reach; `None` if the fault is not in a block.
+    pub at: Option<(u32, Milestone)>,
+    /// The reason, as a sentence.
     pub reason: String,
 }
 
-impl Outcome {
-    /// What the stages show in the end.
-    pub fn new(stages: &Stages, shortfall: Option<Shortfall>) -> Self {
+impl RunOutcome {
+    /// Returns the outcome for the progress at the end of a run.
+    pub fn new(progress: &ChainProgress, failure: Option<RunFailure>) -> Self {
         Self {
-            until: stages.until(),
-            blocks: stages.times().map(|(block, times)| (block, *times)).collect(),
-            elapsed: stages.elapsed(),
-            shortfall,
+            until: progress.until(),
+            blocks: progress.times().map(|(block, times)| (block, *times)).collect(),
+            elapsed: progress.elapsed(),
+            failure,
         }
     }
 
-    /// The last block that was waited for.
+    /// Returns the last block that should reach the milestone.
     pub fn last(&self) -> u32 {
         self.blocks.last().map_or(0, |(block, _)| *block)
     }
 
-    /// Success, or the reason as an error; what kept report or summary from being written comes behind it.
+    /// Returns the reason of the failure, if any, followed by the error of writing report and summary, if any.
     pub fn verdict(self, written: Result<(), CliError>) -> Result<(), CliError> {
-        match (self.shortfall, written) {
+        match (self.failure, written) {
             (None, written) => written,
-            (Some(shortfall), Ok(())) => Err(CliError::Failed(shortfall.reason)),
-            (Some(shortfall), Err(error)) => {
-                Err(CliError::Failed(format!("{}; and {error}", shortfall.reason)))
-            }
+            (Some(failure), Ok(())) => Err(CliError::Failed(failure.reason)),
+            (Some(failure), Err(error)) => Err(CliError::Failed(format!("{}; and {error}", failure.reason))),
         }
     }
 }
@@ -60,12 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_went_wrong_is_told_with_what_could_not_be_written() {
-        let outcome = |reason: Option<&str>| Outcome {
-            until: Stage::Proven,
+    fn the_reason_is_followed_by_the_error_of_the_report() {
+        let outcome = |reason: Option<&str>| RunOutcome {
+            until: Milestone::Proven,
             blocks: Vec::new(),
             elapsed: Duration::ZERO,
-            shortfall: reason.map(|reason| Shortfall { at: None, reason: reason.to_owned() }),
+            failure: reason.map(|reason| RunFailure { at: None, reason: reason.to_owned() }),
         };
         let unwritten = || Err(CliError::Failed("the report is not written".to_owned()));
         let text = |verdict: Result<(), CliError>| verdict.unwrap_err().to_string();

@@ -1,20 +1,20 @@
-//! The outcome as JSON. Times are milliseconds since the start of the run; what was not reached is null.
+//! The outcome of a run as JSON. Times are milliseconds since the start of the run; null if a milestone was not reached.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::outcome::Outcome;
-use crate::cli::in_process::Stage;
+use super::outcome::RunOutcome;
+use crate::cli::in_process::Milestone;
 
-/// See the module.
-pub fn of(outcome: &Outcome) -> Value {
-    let stages = outcome.until.up_to().map(|stage| {
-        let times = || outcome.blocks.iter().filter_map(|(_, times)| times[stage as usize]);
+/// Returns the summary of a run.
+pub fn summary(outcome: &RunOutcome) -> Value {
+    let stages = outcome.until.up_to().map(|milestone| {
+        let times = || outcome.blocks.iter().filter_map(|(_, times)| times[milestone as usize]);
         let reached = times().count();
         let all = times().max().filter(|_| reached == outcome.blocks.len());
         json!({
-            "stage": stage.name(),
+            "stage": milestone.name(),
             "blocks": reached,
             "first_after_ms": times().min().map(milliseconds),
             "all_after_ms": all.map(milliseconds),
@@ -23,21 +23,21 @@ pub fn of(outcome: &Outcome) -> Value {
     let blocks = outcome.blocks.iter().map(|(block, times)| {
         let mut row = Map::new();
         row.insert("block".to_owned(), json!(block));
-        for stage in outcome.until.up_to() {
-            let after = times[stage as usize].map(milliseconds);
-            row.insert(format!("{}_after_ms", stage.name()), json!(after));
+        for milestone in outcome.until.up_to() {
+            let after = times[milestone as usize].map(milliseconds);
+            row.insert(format!("{}_after_ms", milestone.name()), json!(after));
         }
         Value::Object(row)
     });
-    let at = outcome.shortfall.as_ref().and_then(|shortfall| shortfall.at);
+    let at = outcome.failure.as_ref().and_then(|failure| failure.at);
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "until": outcome.until.name(),
         "block": outcome.last(),
-        "reached": outcome.shortfall.is_none(),
-        "reason": outcome.shortfall.as_ref().map(|shortfall| &shortfall.reason),
+        "reached": outcome.failure.is_none(),
+        "reason": outcome.failure.as_ref().map(|failure| &failure.reason),
         "failed_block": at.map(|(block, _)| block),
-        "failed_stage": at.map(|(_, stage): (u32, Stage)| stage.name()),
+        "failed_stage": at.map(|(_, milestone): (u32, Milestone)| milestone.name()),
         "elapsed_ms": milliseconds(outcome.elapsed),
         "stages": stages.collect::<Vec<_>>(),
         "blocks": blocks.collect::<Vec<_>>(),

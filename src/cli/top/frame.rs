@@ -1,63 +1,55 @@
-//! What `top` shows, as lines: made of the answers of the API, and of nothing else.
+//! The lines that `top` shows, made from the answers of the API.
 
-use serde_json::Value;
-
+use crate::api::views::{HistoryPoint, HistoryView, JobView, ProverView, Status};
+use crate::cli::in_process::Milestone;
 use crate::cli::jobs;
 use crate::cli::provers;
-use crate::cli::table::{entries, span, text};
+use crate::cli::table::{span, text};
 
-/// Rates are those of the last so many milliseconds.
+/// Time over which rates are computed, in milliseconds.
 const RATE_WINDOW_MS: u64 = 5 * 60 * 1000;
-/// Stages with a bar, by their names in the history.
-const STAGES: [&str; 5] = ["imported", "witnessed", "proven", "aggregated", "verified"];
 /// Width of a bar.
 const BAR: usize = 30;
+/// Maximum number of quarantined blocks that are shown.
+const QUARANTINED: usize = 3;
 
-/// The answers of one look.
-#[derive(Debug, Clone, Default)]
+/// One round of answers of a server.
+#[derive(Debug, Clone)]
 pub struct Frame {
     /// The base URL of the server.
     pub url: String,
-    /// When it was looked.
+    /// The time of the round.
     pub now_ms: u64,
     /// The status.
-    pub status: Value,
+    pub status: Status,
     /// Jobs in progress.
-    pub working: Value,
-    /// Parked jobs.
-    pub failed: Value,
+    pub working: Vec<JobView>,
+    /// Failed jobs.
+    pub failed: Vec<JobView>,
     /// Provers.
-    pub provers: Value,
+    pub provers: Vec<ProverView>,
     /// The last hour.
-    pub history: Value,
-    /// Why these answers are old, if they are.
+    pub history: HistoryView,
+    /// The reason why a newer round failed, if it did.
     pub complaint: Option<String>,
 }
 
 impl Frame {
-    /// The server did not answer this time; what is shown is what it said before.
-    pub fn complain(&mut self, complaint: String) {
-        self.complaint = Some(complaint);
-    }
-
-    /// The lines, none longer and not more than that.
+    /// Returns at most `height` lines of at most `width` characters.
     pub fn lines(&self, width: usize, height: usize) -> Vec<String> {
         let mut lines = vec![self.title()];
-        if let Some(complaint) = &self.complaint {
-            lines.push(text(&Value::from(complaint.as_str())));
+        if self.complaint.is_some() {
+            lines.push(text(self.complaint.as_ref()));
         }
         lines.push(String::new());
-        lines.extend(self.stages());
+        lines.extend(Milestone::ALL.map(|milestone| self.bar(milestone)));
         lines.push(String::new());
         lines.push(self.queue());
         lines.extend(self.quarantined());
         for (title, table) in [
-            ("in progress", jobs::table(entries(&self.working, "jobs"), self.now_ms).show("no job is held")),
-            ("failed", jobs::table(entries(&self.failed, "jobs"), self.now_ms).show("")),
-            (
-                "provers",
-                provers::table(entries(&self.provers, "provers"), self.now_ms).show("no provers seen"),
-            ),
+            ("in progress", jobs::table(&self.working, self.now_ms).show("no job is held")),
+            ("failed", jobs::table(&self.failed, self.now_ms).show("")),
+            ("provers", provers::table(&self.provers, self.now_ms).show("no provers seen")),
         ] {
             if table.trim().is_empty() {
                 continue;
@@ -74,79 +66,74 @@ impl Frame {
     }
 
     fn title(&self) -> String {
-        let version = text(&self.status["version"]);
-        let space = &self.status["space"];
-        let free = space["free_bytes"].as_u64().map_or_else(|| "-".to_owned(), bytes);
-        let low = if space["low"] == true { ", LOW" } else { "" };
+        let version = text(Some(&self.status.version));
+        let free = text(self.status.space.free_bytes.map(bytes));
+        let low = if self.status.space.low { ", LOW" } else { "" };
         format!("witness-server {version} at {}  disk free {free}{low}", self.url)
     }
 
-    /// The last point of the history.
-    fn last(&self) -> Option<&Value> {
-        entries(&self.history, "points").last()
+    /// Returns the last block that reached a milestone. The history has all milestones, the status is newer.
+    fn head(&self, milestone: Milestone) -> u32 {
+        match milestone {
+            Milestone::Imported => self.status.blocks.head,
+            Milestone::Witnessed => self.status.blocks.witnessed,
+            Milestone::Verified => self.status.blocks.verified,
+            _ => self.history.points.last().map_or(0, |point| reached(point, milestone)),
+        }
     }
 
-    /// The head of a stage: the history has them all, the status is newer.
-    fn head_of(&self, stage: &str) -> u64 {
-        let blocks = &self.status["blocks"];
-        let in_status = match stage {
-            "imported" => &blocks["head"],
-            stage => &blocks[stage],
-        };
-        let in_history = self.last().and_then(|point| point[stage].as_u64());
-        in_status.as_u64().or(in_history).unwrap_or(0)
+    fn bar(&self, milestone: Milestone) -> String {
+        let head = self.head(milestone);
+        let imported = self.head(Milestone::Imported) as usize;
+        let filled = (head as usize * BAR).checked_div(imported).unwrap_or(0).min(BAR);
+        let bar = format!("{}{}", "#".repeat(filled), ".".repeat(BAR - filled));
+        let rate = self.rate(milestone).map(|rate| format!("{rate:>8.1}/min")).unwrap_or_default();
+        format!("{:<12} {head:>9}  [{bar}] {rate}", milestone.name()).trim_end().to_owned()
     }
 
-    fn stages(&self) -> Vec<String> {
-        let imported = self.head_of("imported");
-        let row = |stage: &&str| {
-            let head = self.head_of(stage);
-            let filled =
-                usize::try_from((head * BAR as u64).checked_div(imported).unwrap_or(0)).unwrap_or(BAR);
-            let bar = format!("{}{}", "#".repeat(filled.min(BAR)), ".".repeat(BAR - filled.min(BAR)));
-            let rate = self.rate(stage).map(|rate| format!("{rate:>8.1}/min")).unwrap_or_default();
-            format!("{stage:<12} {head:>9}  [{bar}] {rate}").trim_end().to_owned()
-        };
-        STAGES.iter().map(row).collect()
-    }
-
-    /// Blocks a minute, over the last minutes.
-    fn rate(&self, stage: &str) -> Option<f64> {
-        let last = self.last()?;
-        let (at, head) = (last["at_ms"].as_u64()?, last[stage].as_u64()?);
-        let recent = |point: &&Value| {
-            point["at_ms"].as_u64().is_some_and(|then| at.saturating_sub(then) <= RATE_WINDOW_MS)
-        };
-        let first = entries(&self.history, "points").iter().find(recent)?;
-        let time = at.saturating_sub(first["at_ms"].as_u64()?);
-        let blocks = head.saturating_sub(first[stage].as_u64()?);
-        (time > 0).then(|| blocks as f64 * 60_000.0 / time as f64)
+    /// Returns the blocks per minute over the last minutes.
+    fn rate(&self, milestone: Milestone) -> Option<f64> {
+        let last = self.history.points.last()?;
+        let recent = |point: &&HistoryPoint| last.at_ms.saturating_sub(point.at_ms) <= RATE_WINDOW_MS;
+        let first = self.history.points.iter().find(recent)?;
+        let time = last.at_ms.saturating_sub(first.at_ms);
+        let blocks = reached(last, milestone).saturating_sub(reached(first, milestone));
+        (time > 0).then(|| f64::from(blocks) * 60_000.0 / time as f64)
     }
 
     fn queue(&self) -> String {
-        let jobs = &self.status["jobs"];
-        let count = |status: &str| text(&jobs[status]);
-        let idle = count("idle");
-        let behind = self.head_of("witnessed").saturating_sub(self.head_of("proven"));
+        let jobs = &self.status.jobs;
+        let behind = self.head(Milestone::Witnessed).saturating_sub(self.head(Milestone::Proven));
         let left = self
-            .rate("proven")
-            .filter(|rate| *rate > 0.0)
-            .filter(|_| behind > 0)
-            .map(|rate| format!("  all proven in {}", span((behind as f64 * 60_000.0 / rate) as u64)));
+            .rate(Milestone::Proven)
+            .filter(|rate| *rate > 0.0 && behind > 0)
+            .map(|rate| format!("  all proven in {}", span((f64::from(behind) * 60_000.0 / rate) as u64)));
         format!(
-            "jobs  idle {idle}  in progress {}  failed {}  done {}{}",
-            count("in_progress"),
-            count("failed"),
-            count("done"),
+            "jobs  idle {}  in progress {}  failed {}  done {}{}",
+            jobs.idle,
+            jobs.in_progress,
+            jobs.failed,
+            jobs.done,
             left.unwrap_or_default()
         )
     }
 
     fn quarantined(&self) -> Vec<String> {
-        let line = |block: &Value| {
-            format!("block {} is quarantined: {}", text(&block["block"]), text(&block["reason"]))
-        };
-        entries(&self.status["blocks"], "quarantined").iter().take(3).map(line).collect()
+        let blocks = self.status.blocks.quarantined.iter().take(QUARANTINED);
+        let line =
+            |reason: &String, block: u32| format!("block {block} is quarantined: {}", text(Some(reason)));
+        blocks.map(|quarantined| line(&quarantined.quarantine.reason, quarantined.block)).collect()
+    }
+}
+
+/// Returns the last block that had reached a milestone.
+fn reached(point: &HistoryPoint, milestone: Milestone) -> u32 {
+    match milestone {
+        Milestone::Imported => point.imported,
+        Milestone::Witnessed => point.witnessed,
+        Milestone::Proven => point.proven,
+        Milestone::Aggregated => point.aggregated,
+        Milestone::Verified => point.verified,
     }
 }
 
@@ -162,21 +149,36 @@ mod tests {
     use super::*;
 
     fn frame() -> Frame {
-        let point = |at_ms: u64, proven: u32| json!({"at_ms": at_ms, "imported": 40, "witnessed": 30, "proven": proven, "aggregated": 4, "verified": 4});
+        let point = |at_ms: u64, proven: u32| {
+            json!({"at_ms": at_ms, "imported": 40, "witnessed": 30, "proven": proven, "aggregated": 4, "verified": 4,
+                "idle": 5, "in_progress": 1, "failed": 0})
+        };
+        let status = json!({
+            "version": "1", "genesis": null,
+            "blocks": {"head": 40, "witnessed": 30, "verified": 4,
+                "quarantined": [{"block": 31, "reason": "the root differs", "operation": null, "kind": null, "at_ms": 0}]},
+            "jobs": {"idle": 5, "in_progress": 1, "failed": 0, "done": 20, "pending": 6, "last_single_block": 30,
+                "last_aggregated_block": 4},
+            "aggregated_operations": {"commit_blocks": 40, "create_proof_blocks": 4, "publish_proof_blocks_onchain": 4,
+                "execute_blocks": 4},
+            "space": {"free_bytes": 5_000_000_000_u64, "min_free_bytes": 0, "low": true},
+            "storage": null, "provers": 1,
+        });
+        let job = json!({"id": 21, "type": "SINGLE_PROOF", "status": "in_progress", "priority": 1, "first_block": 21,
+            "last_block": 21, "attempts": 2, "holder": "p1", "created_at_ms": 1_000_000, "updated_at_ms": 1_059_000,
+            "last_heartbeat_ms": 1_059_000, "eta_ms": 30_000});
+        let prover = json!({"name": "p1", "first_seen_ms": 0, "last_seen_ms": 1_059_000, "jobs": [21], "held": 1,
+            "proofs": 20, "rejected": 0});
+        let history =
+            json!({"interval_ms": 5000, "points": [point(0, 0), point(1_000_000, 10), point(1_060_000, 20)]});
         Frame {
             url: "http://u".to_owned(),
             now_ms: 1_060_000,
-            status: json!({
-                "version": "1", "space": {"free_bytes": 5_000_000_000_u64, "low": true},
-                "blocks": {"head": 40, "witnessed": 30, "verified": 4, "quarantined": [{"block": 31, "reason": "the root differs"}]},
-                "jobs": {"idle": 5, "in_progress": 1, "failed": 0, "done": 20},
-            }),
-            working: json!({"jobs": [{"id": 21, "type": "SINGLE_PROOF", "status": "in_progress", "first_block": 21,
-                "last_block": 21, "attempts": 2, "holder": "p1", "created_at_ms": 1_000_000, "last_heartbeat_ms": 1_059_000,
-                "eta_ms": 30_000}]}),
-            failed: json!({"jobs": []}),
-            provers: json!({"provers": [{"name": "p1", "last_seen_ms": 1_059_000, "jobs": [21], "proofs": 20, "rejected": 0}]}),
-            history: json!({"interval_ms": 5000, "points": [point(0, 0), point(1_000_000, 10), point(1_060_000, 20)]}),
+            status: serde_json::from_value(status).unwrap(),
+            working: vec![serde_json::from_value(job).unwrap()],
+            failed: Vec::new(),
+            provers: vec![serde_json::from_value(prover).unwrap()],
+            history: serde_json::from_value(history).unwrap(),
             complaint: None,
         }
     }
@@ -206,9 +208,9 @@ p1            1 s    21      20         0";
     }
 
     #[test]
-    fn a_small_terminal_gets_what_fits_and_a_server_that_is_gone_is_said() {
+    fn a_small_terminal_gets_what_fits_and_the_complaint_is_shown() {
         let mut frame = frame();
-        frame.complain("cannot reach the server".to_owned());
+        frame.complaint = Some("cannot reach the server".to_owned());
         let lines = frame.lines(20, 5);
         assert_eq!(lines.len(), 5);
         assert!(lines.iter().all(|line| line.chars().count() <= 20));
@@ -217,8 +219,12 @@ p1            1 s    21      20         0";
     }
 
     #[test]
-    fn answers_of_another_shape_are_dashes() {
-        let lines = Frame::default().lines(80, 24);
-        assert!(lines.iter().any(|line| line.contains("idle -")), "{lines:?}");
+    fn without_history_and_free_space_lines_have_no_rates_and_dashes() {
+        let mut frame = frame();
+        frame.history.points.clear();
+        frame.status.space.free_bytes = None;
+        let lines = frame.lines(80, 24);
+        assert!(lines[0].contains("disk free -"), "{lines:?}");
+        assert!(lines.iter().all(|line| !line.contains("/min")), "{lines:?}");
     }
 }

@@ -1,6 +1,6 @@
-//! `top`: a running server at a glance, again and again.
+//! `top`: shows a running server, again and again.
 //!
-//! On a terminal it is drawn once a second until `q`; elsewhere it is printed once.
+//! A terminal is redrawn once a second until `q`; elsewhere the lines are printed once.
 
 mod frame;
 mod screen;
@@ -9,46 +9,42 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
-use super::source::{Source, now_ms};
-use super::{CliError, show};
+use super::error::CliError;
+use super::flags;
+use super::output::show;
+use super::view_source::{ServerSource, now_ms};
 use crate::{
-    api::paths,
-    config::{Config, Flags},
+    api::{
+        paths,
+        views::{HistoryView, JobPage, ProverPage},
+    },
+    config::Config,
+    domain::job::JobStatus,
 };
 use frame::Frame;
 use screen::Screen;
 
-/// Time between two looks.
+/// Time between two rounds of requests.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Longest wait for an answer: the view had better say that there is none.
+/// Longest wait for an answer; then the screen says that the server does not answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
-/// Jobs and provers that are asked for; a screen holds no more.
+/// Maximum number of jobs and provers that are requested; a screen holds no more.
 const ROWS: usize = 100;
 
 /// Arguments of `top`.
 #[derive(Debug, Args)]
-pub struct TopArgs {
-    /// The running server at this URL [default: http://127.0.0.1:8088]
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
-}
-
-impl TopArgs {
-    /// The settings among the arguments.
-    pub fn add_flags(&self, flags: &mut Flags) {
-        flags.add("url", "--url", self.url.as_deref());
-    }
-}
+#[command(args = flags::of_settings(&["url"]))]
+pub struct TopArgs {}
 
 /// Shows the server until `q`, or once.
 ///
 /// # Errors
-/// See [`CliError`]. On a terminal only the first look fails; later it says that the server does not answer and goes on.
-pub fn run(_args: &TopArgs, config: &Config) -> Result<(), CliError> {
-    let source = Source::server(config, &config.url)?.with_timeout(REQUEST_TIMEOUT);
-    let mut frame = look(&source, &config.url)?;
+/// On a terminal only the first round of requests fails; later ones are shown as a complaint.
+pub fn run(config: &Config) -> Result<(), CliError> {
+    let source = ServerSource::new(config, &config.url)?.with_timeout(REQUEST_TIMEOUT);
+    let mut frame = request(&source, &config.url)?;
     if !std::io::stdout().is_terminal() {
         return show(&frame.lines(usize::MAX, usize::MAX).join("\n"));
     }
@@ -58,29 +54,37 @@ pub fn run(_args: &TopArgs, config: &Config) -> Result<(), CliError> {
         if screen.wait_for_quit(INTERVAL, &frame)? {
             return Ok(());
         }
-        match look(&source, &config.url) {
+        match request(&source, &config.url) {
             Ok(next) => frame = next,
-            Err(error) => frame.complain(error.to_string()),
+            Err(error) => frame.complaint = Some(error.to_string()),
         }
     }
 }
 
-/// Asks for all that is shown.
-fn look(source: &Source, url: &str) -> Result<Frame, CliError> {
-    let get = |route: &str| source.read(route, |_| Ok(Value::Null));
-    // An earlier server has no such route; the rest is worth showing.
-    let if_there = |route: &str| match get(route) {
-        Err(error) if error.exit_code() == 3 => Ok(Value::Null),
-        answer => answer,
+/// Requests everything that is shown.
+fn request(source: &ServerSource, url: &str) -> Result<Frame, CliError> {
+    let jobs = |status: JobStatus| {
+        let route = format!("{}?status={}&limit={ROWS}", paths::JOBS, status.name());
+        source.read(&route).map(|page: JobPage| page.jobs)
     };
+    let provers: Option<ProverPage> = if_present(source, &format!("{}?limit={ROWS}", paths::PROVERS))?;
+    let history: Option<HistoryView> = if_present(source, paths::HISTORY)?;
     Ok(Frame {
         url: url.to_owned(),
         now_ms: now_ms(),
-        status: get(paths::STATUS)?,
-        working: get(&format!("/api/v1/jobs?status=in_progress&limit={ROWS}"))?,
-        failed: get(&format!("/api/v1/jobs?status=failed&limit={ROWS}"))?,
-        provers: if_there(&format!("/api/v1/provers?limit={ROWS}"))?,
-        history: if_there("/api/v1/history")?,
+        status: source.read(paths::STATUS)?,
+        working: jobs(JobStatus::InProgress)?,
+        failed: jobs(JobStatus::Failed)?,
+        provers: provers.map(|page| page.provers).unwrap_or_default(),
+        history: history.unwrap_or(HistoryView { interval_ms: 0, points: Vec::new() }),
         complaint: None,
     })
+}
+
+/// Returns the answer of a route that earlier versions of the server do not have.
+fn if_present<T: DeserializeOwned>(source: &ServerSource, route: &str) -> Result<Option<T>, CliError> {
+    match source.read(route) {
+        Err(error) if error.is_not_found() => Ok(None),
+        answer => answer.map(Some),
+    }
 }

@@ -1,4 +1,4 @@
-//! The terminal of `top`: taken over, drawn on, and given back however the program ends.
+//! The terminal of `top`, which is restored however the program ends.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,48 +13,49 @@ use crossterm::{execute, queue};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::frame::Frame;
-use crate::cli::{CliError, runtime};
+use crate::cli::error::CliError;
+use crate::cli::target::runtime;
 
-/// How often a signal is looked for.
-const LOOK: Duration = Duration::from_millis(200);
+/// Time between two checks for a signal.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// See the module.
+/// The terminal in raw mode, restored when dropped.
 pub struct Screen {
-    told_to_stop: Arc<AtomicBool>,
+    signalled: Arc<AtomicBool>,
     /// Waits for signals.
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Switches the terminal to raw mode and to its alternate screen.
     ///
     /// # Errors
     /// [`CliError::Output`], [`CliError::Runtime`].
     pub fn open() -> Result<Self, CliError> {
         let runtime = runtime()?;
-        let told_to_stop = Arc::new(AtomicBool::new(false));
+        let signalled = Arc::new(AtomicBool::new(false));
         for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()] {
-            let told_to_stop = Arc::clone(&told_to_stop);
+            let signalled = Arc::clone(&signalled);
             let _guard = runtime.enter();
             let mut signal = signal(kind).map_err(CliError::Runtime)?;
             runtime.spawn(async move {
                 signal.recv().await;
-                told_to_stop.store(true, Ordering::SeqCst);
+                signalled.store(true, Ordering::SeqCst);
             });
         }
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            give_back();
+            restore();
             before(panic);
         }));
         terminal::enable_raw_mode().map_err(unwritable)?;
-        // From here on dropped however it goes.
-        let screen = Self { told_to_stop, _runtime: runtime };
+        // From here on every exit drops it.
+        let screen = Self { signalled, _runtime: runtime };
         execute!(io::stdout(), EnterAlternateScreen, Hide).map_err(unwritable)?;
         Ok(screen)
     }
 
-    /// Draws a frame over the one before.
+    /// Draws a frame over the previous one.
     ///
     /// # Errors
     /// [`CliError::Output`].
@@ -76,21 +77,21 @@ impl Screen {
         draw().map_err(unwritable)
     }
 
-    /// Waits; whether somebody wants it to end. A change of size is drawn at once.
+    /// Waits for the given time. Returns true if a key or a signal ends the program. A resized terminal is redrawn at once.
     ///
     /// # Errors
     /// [`CliError::Output`].
     pub fn wait_for_quit(&mut self, time: Duration, frame: &Frame) -> Result<bool, CliError> {
         let end = Instant::now() + time;
         loop {
-            if self.told_to_stop.load(Ordering::SeqCst) {
+            if self.signalled.load(Ordering::SeqCst) {
                 return Ok(true);
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(false);
             }
-            if !event::poll(left.min(LOOK)).map_err(unwritable)? {
+            if !event::poll(left.min(SIGNAL_INTERVAL)).map_err(unwritable)? {
                 continue;
             }
             match event::read().map_err(unwritable)? {
@@ -110,12 +111,12 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
-fn give_back() {
-    // There is nobody left to tell.
+fn restore() {
+    // The program is about to end, so a failure has no consequence.
     let _ = terminal::disable_raw_mode();
     let _ = execute!(io::stdout(), Show, LeaveAlternateScreen);
 }

@@ -40,9 +40,9 @@ pub struct Limits {
 impl From<&Config> for Limits {
     fn from(config: &Config) -> Self {
         Self {
-            bodies: config.body_limits,
+            bodies: config.body_limits(),
             timeouts: BodyTimeouts { part: config.stall_timeout, whole: config.body_timeout },
-            requests: config.request_limits,
+            requests: config.request_limits(),
             wait: config.request_wait,
         }
     }

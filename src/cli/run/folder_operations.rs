@@ -1,37 +1,37 @@
-//! What a chain folder brings in aggregated operations, and what is left to the run.
+//! The aggregated operations of a chain folder, and what is left to the run.
 
 use crate::chain_folder::ChainFolder;
 use crate::domain::{AggregatedAction, AggregatedOperation};
 
-/// See the module.
+/// The aggregated operations of a chain folder.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Brought {
+pub struct FolderOperations {
     /// First and last blocks of the `CreateProofBlocks` operations.
     proofs: Vec<(u32, u32)>,
-    /// Whether there are operations of layer 1 behind the proofs.
+    /// True if the folder has operations that publish or execute.
     pub layer_one: bool,
 }
 
-/// Which blocks are aggregated by operations of the folder.
+/// The blocks that operations of the folder aggregate.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Aggregated {
+pub enum Coverage {
     /// None.
     Nothing,
-    /// Those up to this one, and the ones behind it not all.
+    /// The blocks up to this one; the next one is not covered.
     UpTo(u32),
     /// All.
     Everything,
 }
 
-impl Brought {
-    /// Reads the operations; `None` when one of them cannot be read, which the import then says.
-    pub fn by(chain: &ChainFolder) -> Option<Self> {
-        let mut brought = Self::default();
+impl FolderOperations {
+    /// Reads the operations; `None` if one of them cannot be read, in which case the import fails later.
+    pub fn read(chain: &ChainFolder) -> Option<Self> {
+        let mut operations = Self::default();
         for file in chain.aggregated_operations() {
             let operation: AggregatedOperation = serde_json::from_slice(&file.read().ok()?).ok()?;
-            brought.add(&operation);
+            operations.add(&operation);
         }
-        Some(brought)
+        Some(operations)
     }
 
     fn add(&mut self, operation: &AggregatedOperation) {
@@ -45,8 +45,8 @@ impl Brought {
         }
     }
 
-    /// Which of the blocks `first` to `last` are aggregated.
-    pub fn aggregated(&self, first: u32, last: u32) -> Aggregated {
+    /// Returns which of the blocks `first` to `last` are aggregated.
+    pub fn coverage(&self, first: u32, last: u32) -> Coverage {
         let mut ranges = self.proofs.clone();
         ranges.sort_unstable();
         let mut next = first;
@@ -56,9 +56,9 @@ impl Brought {
             }
         }
         match next > last {
-            true => Aggregated::Everything,
-            false if ranges.is_empty() => Aggregated::Nothing,
-            false => Aggregated::UpTo(next.saturating_sub(1)),
+            true => Coverage::Everything,
+            false if ranges.is_empty() => Coverage::Nothing,
+            false => Coverage::UpTo(next.saturating_sub(1)),
         }
     }
 }
@@ -70,12 +70,13 @@ mod tests {
 
     #[test]
     fn ranges_cover_up_to_the_first_gap() {
-        let of =
-            |proofs: &[(u32, u32)]| Brought { proofs: proofs.to_vec(), layer_one: false }.aggregated(1, 8);
-        assert_eq!(of(&[]), Aggregated::Nothing);
-        assert_eq!(of(&[(5, 8), (1, 4)]), Aggregated::Everything);
-        assert_eq!(of(&[(1, 4), (6, 8)]), Aggregated::UpTo(4));
-        assert_eq!(of(&[(5, 8)]), Aggregated::UpTo(0));
-        assert_eq!(of(&[(1, 100)]), Aggregated::Everything);
+        let of = |proofs: &[(u32, u32)]| {
+            FolderOperations { proofs: proofs.to_vec(), layer_one: false }.coverage(1, 8)
+        };
+        assert_eq!(of(&[]), Coverage::Nothing);
+        assert_eq!(of(&[(5, 8), (1, 4)]), Coverage::Everything);
+        assert_eq!(of(&[(1, 4), (6, 8)]), Coverage::UpTo(4));
+        assert_eq!(of(&[(5, 8)]), Coverage::UpTo(0));
+        assert_eq!(of(&[(1, 100)]), Coverage::Everything);
     }
 }

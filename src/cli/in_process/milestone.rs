@@ -1,33 +1,33 @@
-//! The stages of a block that a run waits for.
+//! Milestones of a block that a run waits for.
 
 use clap::ValueEnum;
 
-/// How far a block is; each stage comes after the one before it.
+/// A stage that every block reaches, each after the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Stage {
-    /// Stored.
+pub enum Milestone {
+    /// It is stored.
     Imported,
-    /// Its witness is there.
+    /// Its witness is stored.
     Witnessed,
-    /// Its proof is there.
+    /// Its proof is stored.
     Proven,
-    /// It is in a range with an aggregated proof.
+    /// The aggregated proof of its range is stored.
     Aggregated,
-    /// That range is recorded as executed.
+    /// Its range is recorded as executed.
     Verified,
 }
 
-impl Stage {
-    /// All, in order.
+impl Milestone {
+    /// All milestones, in order.
     pub const ALL: [Self; 5] =
         [Self::Imported, Self::Witnessed, Self::Proven, Self::Aggregated, Self::Verified];
 
-    /// The stages up to this one.
+    /// Returns the milestones up to this one.
     pub fn up_to(self) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(move |stage| *stage <= self)
+        Self::ALL.into_iter().filter(move |milestone| *milestone <= self)
     }
 
-    /// As written in tables, reports and arguments.
+    /// Returns the name in tables, reports and arguments.
     pub fn name(self) -> &'static str {
         match self {
             Self::Imported => "imported",

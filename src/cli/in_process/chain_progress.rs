@@ -1,4 +1,4 @@
-//! The progress of a chain, read from the store: when each block has reached each stage.
+//! Progress of a chain, read from the store: when each block reached each milestone.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,34 +8,34 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Stage;
-use crate::cli::tell;
+use super::milestone::Milestone;
+use crate::cli::output::tell;
 use crate::domain::AggregatedAction;
 use crate::store::{Store, StoreError};
 
-/// Quarantined blocks that are looked at; the first one is the one that matters.
+/// Number of quarantined blocks that are read: only the first one matters.
 const QUARANTINED: usize = 1;
 
-/// When a block has reached each stage, counted from the start.
-pub type BlockTimes = [Option<Duration>; Stage::ALL.len()];
+/// Times from the start of the run at which a block reached each milestone.
+pub type BlockTimes = [Option<Duration>; Milestone::ALL.len()];
 
-/// See the module.
-pub struct Stages {
+/// Progress of the first blocks of a chain towards a milestone.
+pub struct ChainProgress {
     store: Arc<Store>,
-    until: Stage,
+    until: Milestone,
     start: Instant,
-    /// Of blocks 1 and so on.
+    /// The times of block 1 and the blocks after it.
     times: Vec<BlockTimes>,
-    done: [u32; Stage::ALL.len()],
-    /// Blocks that have a witness and no proof yet.
+    done: [u32; Milestone::ALL.len()],
+    /// Blocks that have a witness and no proof.
     unproven: BTreeSet<u32>,
-    /// On a terminal; lines otherwise.
+    /// The bar on a terminal; without one progress is printed as lines.
     bar: Option<ProgressBar>,
 }
 
-impl Stages {
-    /// Progress of the first so many blocks up to a stage.
-    pub fn new(store: Arc<Store>, blocks: u32, until: Stage) -> Self {
+impl ChainProgress {
+    /// Starts to watch the given number of blocks until they reach a milestone.
+    pub fn new(store: Arc<Store>, blocks: u32, until: Milestone) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(u64::from(blocks) * until.up_to().count() as u64);
             if let Ok(style) = ProgressStyle::with_template("{bar:40} {msg}") {
@@ -54,36 +54,36 @@ impl Stages {
         }
     }
 
-    /// Number of blocks that count.
+    /// Returns the number of blocks that are watched.
     pub fn blocks(&self) -> u32 {
         u32::try_from(self.times.len()).unwrap_or(u32::MAX)
     }
 
-    /// The stage that is waited for.
-    pub fn until(&self) -> Stage {
+    /// Returns the milestone to reach.
+    pub fn until(&self) -> Milestone {
         self.until
     }
 
-    /// Time since the start.
+    /// Returns the time since the start.
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
 
-    /// The blocks by number, each with its times.
+    /// Returns the blocks by number, each with its times.
     pub fn times(&self) -> impl Iterator<Item = (u32, &BlockTimes)> {
         (1..).zip(&self.times)
     }
 
-    /// The first block that lacks the stage that is waited for, and the first stage it lacks.
-    pub fn first_missing(&self) -> Option<(u32, Stage)> {
+    /// Returns the first block that has not reached the milestone, and the first milestone that it lacks.
+    pub fn first_missing(&self) -> Option<(u32, Milestone)> {
         self.times().find_map(|(block, times)| Some((block, missing(times, self.until)?)))
     }
 
-    /// Looks at the store and shows what changed; whether every block has reached the stage.
+    /// Reads the store and prints what changed. Returns true if every block has reached the milestone.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn look(&mut self) -> Result<bool, StoreError> {
+    /// Fails if the store cannot be read.
+    pub fn update(&mut self) -> Result<bool, StoreError> {
         let before = self.done;
         self.count()?;
         if self.done != before {
@@ -92,10 +92,10 @@ impl Stages {
         Ok(self.first_missing().is_none())
     }
 
-    /// The first quarantined block among those that count, with the reason.
+    /// Returns the first quarantined block among those that are watched, with the reason.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     pub fn quarantined(&self) -> Result<Option<(u32, String)>, StoreError> {
         let first = self.store.chain().quarantined(QUARANTINED)?.into_iter().next();
         Ok(first.filter(|(block, _)| *block <= self.blocks()).map(|(block, why)| (block, why.cause)))
@@ -103,8 +103,8 @@ impl Stages {
 
     fn count(&mut self) -> Result<(), StoreError> {
         let store = Arc::clone(&self.store);
-        self.reach(Stage::Imported, store.chain().head()?);
-        for block in self.reach(Stage::Witnessed, store.tree().head()?) {
+        self.reach(Milestone::Imported, store.chain().head()?);
+        for block in self.reach(Milestone::Witnessed, store.tree().head()?) {
             self.unproven.insert(block);
         }
         let now = self.elapsed();
@@ -116,9 +116,9 @@ impl Stages {
         }
         for block in proven {
             self.unproven.remove(&block);
-            self.set(block, Stage::Proven, now);
+            self.set(block, Milestone::Proven, now);
         }
-        let mut aggregated = self.done[Stage::Aggregated as usize];
+        let mut aggregated = self.done[Milestone::Aggregated as usize];
         while let Some(operation) = store
             .chain()
             .aggregated_operation_covering(AggregatedAction::CreateProofBlocks, aggregated + 1)?
@@ -131,43 +131,43 @@ impl Stages {
                 break;
             }
         }
-        self.reach(Stage::Aggregated, aggregated);
-        self.reach(Stage::Verified, store.chain().last_verified_block()?);
+        self.reach(Milestone::Aggregated, aggregated);
+        self.reach(Milestone::Verified, store.chain().last_verified_block()?);
         Ok(())
     }
 
-    /// All blocks up to `head` have reached the stage; gives those that are new there.
-    fn reach(&mut self, stage: Stage, head: u32) -> std::ops::RangeInclusive<u32> {
+    /// Records that all blocks up to `head` have reached the milestone; returns the new ones.
+    fn reach(&mut self, milestone: Milestone, head: u32) -> std::ops::RangeInclusive<u32> {
         let (now, head) = (self.elapsed(), head.min(self.blocks()));
-        let new = self.done[stage as usize] + 1..=head;
+        let new = self.done[milestone as usize] + 1..=head;
         for block in new.clone() {
-            self.set(block, stage, now);
+            self.set(block, milestone, now);
         }
         new
     }
 
-    fn set(&mut self, block: u32, stage: Stage, now: Duration) {
+    fn set(&mut self, block: u32, milestone: Milestone, now: Duration) {
         if let Some(times) = self.times.get_mut(block as usize - 1) {
-            times[stage as usize] = Some(now);
-            self.done[stage as usize] += 1;
+            times[milestone as usize] = Some(now);
+            self.done[milestone as usize] += 1;
         }
     }
 
     fn show(&self) {
         let blocks = self.blocks();
-        let stages = || self.until.up_to().map(|stage| (stage, self.done[stage as usize]));
+        let reached = || self.until.up_to().map(|milestone| (milestone, self.done[milestone as usize]));
         let message: Vec<String> =
-            stages().map(|(stage, done)| format!("{} {done}/{blocks}", stage.name())).collect();
+            reached().map(|(milestone, done)| format!("{} {done}/{blocks}", milestone.name())).collect();
         match &self.bar {
             Some(bar) => {
-                bar.set_position(stages().map(|(_, done)| u64::from(done)).sum());
+                bar.set_position(reached().map(|(_, done)| u64::from(done)).sum());
                 bar.set_message(message.join("  "));
             }
             None => tell(&format!("{:6.2} s  {}", self.elapsed().as_secs_f64(), message.join("  "))),
         }
     }
 
-    /// Stages and times.
+    /// Returns a table of milestones and times, and removes the bar.
     pub fn table(&self) -> String {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -177,20 +177,20 @@ impl Stages {
         };
         let mut table =
             format!("{:<12} {:>7} {:>12} {:>12}\n", "stage", "blocks", "first block", "all blocks");
-        for stage in self.until.up_to() {
-            let done = self.done[stage as usize];
-            let times = || self.times.iter().filter_map(|times| times[stage as usize]);
+        for milestone in self.until.up_to() {
+            let done = self.done[milestone as usize];
+            let times = || self.times.iter().filter_map(|times| times[milestone as usize]);
             let count = format!("{done}/{}", self.blocks());
             let first = seconds(times().min());
             let all = seconds(times().max().filter(|_| done == self.blocks()));
-            // Writing to a string cannot fail.
-            let _ = writeln!(table, "{:<12} {count:>7} {first:>12} {all:>12}", stage.name());
+            // Writing to a String cannot fail.
+            let _ = writeln!(table, "{:<12} {count:>7} {first:>12} {all:>12}", milestone.name());
         }
         table
     }
 }
 
-/// The first stage up to `until` that a block with these times has not reached.
-pub fn missing(times: &BlockTimes, until: Stage) -> Option<Stage> {
-    until.up_to().find(|stage| times[*stage as usize].is_none())
+/// Returns the first milestone up to `until` that a block with these times has not reached.
+pub fn missing(times: &BlockTimes, until: Milestone) -> Option<Milestone> {
+    until.up_to().find(|milestone| times[*milestone as usize].is_none())
 }

@@ -1,0 +1,239 @@
+//! The whole command line: flags of every subcommand, and the subcommands.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use super::{
+    backup, blocks, check, completions, demo, doctor, explain, export, flags::SettingFlags, health, import,
+    jobs, provers, restore, revert, run, serve, status, token, top, witness,
+};
+use crate::config::{ConfigError, Flags};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  success
+  1  failure; the message says what to do
+  2  wrong command line or configuration
+  3  the requested item does not exist (yet)
+  4  the data folder cannot be opened, or another process uses it
+  5  the server cannot be reached, or refuses the token
+  6  the data folder or the bundle is damaged or inconsistent; the findings say how
+
+Settings: built-in defaults < TOML file < environment < flags; `serve --print-config` shows them all.
+The secret comes from API_PROVER_SECRET_AUTH, or from the settings secret or secret_file.";
+
+/// zkSync Lite prover witness server: sealed blocks in, witnesses and proving jobs out, everything on local disk.
+#[derive(Debug, Parser)]
+#[command(name = "witness-server", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub struct Cli {
+    /// Configuration file [default: witness-server.toml in the data folder, if it exists]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    pub config: Option<PathBuf>,
+    /// Settings of the command line.
+    #[command(flatten)]
+    settings: SettingFlags,
+    /// The subcommand.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve provers, imports and operators over HTTP, and build witnesses
+    Serve(serve::ServeArgs),
+    /// Import a chain folder into a data folder or into a running server
+    Import(import::ImportArgs),
+    /// Build every missing witness of a data folder, then exit
+    Witness(witness::WitnessArgs),
+    /// Write a witness, a job, a proof, a block or a bundle to standard output or a file
+    Export(export::ExportArgs),
+    /// Replay a bundle offline and print which checks hold
+    Check(check::CheckArgs),
+    /// Show the progress of blocks, witnesses, jobs and proofs
+    Status(status::StatusArgs),
+    /// List jobs, show, requeue or drop one, or watch them all
+    Jobs(jobs::JobsArgs),
+    /// List provers: when they were last seen, and the jobs they hold
+    Provers(provers::ProversArgs),
+    /// List blocks with their stages, or retry one
+    Blocks(blocks::BlocksArgs),
+    /// Explain in a paragraph why a block is not proven yet
+    Explain(explain::ExplainArgs),
+    /// Watch a running server: stages, rates, jobs, provers
+    Top(top::TopArgs),
+    /// Revert a data folder to an earlier block
+    Revert(revert::RevertArgs),
+    /// Write everything that cannot be derived into one file, from a data folder or a running server
+    Backup(backup::BackupArgs),
+    /// Create a data folder from a backup
+    Restore(restore::RestoreArgs),
+    /// Check a data folder offline, down to every record, file and hash; with --repair, repair it
+    Doctor(doctor::DoctorArgs),
+    /// Ask the admin listener of this machine if the server is ready for work
+    Health(health::HealthArgs),
+    /// Print a bearer token, for curl and similar tools
+    Token(token::TokenArgs),
+    /// Run a sample chain through the whole system, with two sample provers
+    Demo(demo::DemoArgs),
+    /// Run a chain folder through the whole system, with sample provers, for a pipeline: exit code, JUnit, summary
+    Run(run::RunArgs),
+    /// Print the completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them into a folder
+    Man(completions::ManArgs),
+}
+
+impl Cli {
+    /// Returns the settings that flags give.
+    ///
+    /// # Errors
+    /// Fails if a `--set` names an unknown setting or a secret, or has no `=`.
+    pub fn flags(&self) -> Result<Flags, ConfigError> {
+        self.settings.settings()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::target::Target;
+    use crate::config::{Config, Environment};
+
+    fn config(line: &str) -> Config {
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        Config::load(cli.config.as_deref(), &Environment::default(), &cli.flags().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_argument_has_a_help_text() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands() {
+            assert!(sub.get_about().is_some(), "{}", sub.get_name());
+            for argument in sub.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", sub.get_name(), argument.get_id());
+            }
+        }
+        assert!(command.render_help().to_string().contains("Exit codes:"));
+    }
+
+    #[test]
+    fn the_published_command_lines_parse() {
+        for line in [
+            "serve --data-dir D --listen 127.0.0.1:8088 --admin-listen 127.0.0.1:3312 --witness-generators 4 --aggregate 1,4,8",
+            "serve --data-dir D --verification-keys K --set verify_concurrency=2",
+            "serve --print-config",
+            "import --data-dir D CHAIN",
+            "import --url http://127.0.0.1:8088 CHAIN",
+            "witness --data-dir D --until 7",
+            "export --data-dir D witness 7 --out F",
+            "export --url http://u job 7",
+            "export --data-dir D proof 7",
+            "export witness 7 --data-dir D",
+            "export --data-dir D aggregated-proof 1 4",
+            "export --data-dir D block 7",
+            "export --data-dir D bundle --block 7 --out F",
+            "export bundle --block 7 --url http://u",
+            "check bundle F",
+            "check bundle - --json",
+            "status --url http://u --json",
+            "jobs list --url http://u --status failed --json",
+            "jobs --data-dir D list --after 7 --limit 5",
+            "jobs show 7 --url http://u",
+            "jobs requeue 7 --data-dir D",
+            "jobs drop 7 --url http://u",
+            "jobs watch --url http://u --json",
+            "provers --url http://u --json",
+            "provers --url http://u --after p7 --limit 5",
+            "blocks --data-dir D --oldest --after 3 --limit 5",
+            "blocks retry 3 --data-dir D",
+            "blocks --url http://u retry 3",
+            "explain block 7 --url http://u",
+            "top --url http://u",
+            "revert --data-dir D --to 3",
+            "backup --url http://u --out F",
+            "backup --data-dir D --out - --force",
+            "restore --data-dir D F",
+            "restore F --data-dir D --keep-going",
+            "restore F --check",
+            "completions bash",
+            "man --out D",
+            "doctor --data-dir D",
+            "doctor --data-dir D --repair --json",
+            "health",
+            "health --alive --set admin_listen=127.0.0.1:3312",
+            "token --ttl 1h",
+            "demo",
+            "demo --data-dir D --log-format json",
+            "run --import CHAIN --until proven",
+            "run --import CHAIN --until verified --block 7 --timeout 10m --provers 4 --report junit.xml --summary summary.json",
+        ] {
+            let line = format!("witness-server {line}");
+            assert!(Cli::try_parse_from(line.split_whitespace()).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_command_lines_are_refused() {
+        for line in [
+            "",
+            "frobnicate",
+            "import --data-dir D --url http://u CHAIN",
+            "import --data-dir D",
+            "export --data-dir D",
+            "export --data-dir D witness x",
+            "export --data-dir D aggregated-proof 1",
+            "export --data-dir D bundle 7",
+            "check",
+            "check bundle",
+            "revert --data-dir D",
+            "jobs --data-dir D",
+            "jobs show 0 --data-dir D",
+            "jobs list --limit 0 --data-dir D",
+            "explain 7 --data-dir D",
+            "blocks retry 0 --data-dir D",
+            "top --data-dir D",
+            "backup --data-dir D",
+            "restore --data-dir D",
+            "completions csh",
+            "restore F --data-dir D --check",
+            "token --ttl soon",
+            "run --until proven",
+            "run --import CHAIN --until done",
+            "run --import CHAIN --until proven --block 0",
+            "run --import CHAIN --until proven --timeout 0s",
+        ] {
+            let line = format!("witness-server {line}");
+            assert!(Cli::try_parse_from(line.split_whitespace()).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_reach_the_configuration() {
+        let config = config(
+            "witness-server serve --data-dir D --listen 127.0.0.1:1 --witness-generators 9 --aggregate 1,4 --set history=7",
+        );
+        assert_eq!(config.data_dir.unwrap().to_str(), Some("D"));
+        assert_eq!(config.listen.port(), 1);
+        assert_eq!((config.witness_generators, config.history), (9, 7));
+        assert_eq!(config.aggregate, Some(vec![1, 4]));
+    }
+
+    #[test]
+    fn the_target_is_a_folder_or_a_server() {
+        let target = |line: &str| Target::of(&config(line));
+        assert_eq!(target("witness-server status --data-dir D").unwrap(), Target::Folder("D".into()));
+        let server = Target::Server("http://u".to_owned());
+        assert_eq!(target("witness-server status --url http://u/").unwrap(), server);
+        assert_eq!(target("witness-server status --url http://u --set data_dir=D").unwrap(), server);
+        assert_eq!(target("witness-server status --set data_dir=D").unwrap(), Target::Folder("D".into()));
+        assert_eq!(target("witness-server status --set url=http://u").unwrap(), server);
+        assert_eq!(target("witness-server status").unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,139 @@
+//! Where views come from: the answers of a running server, or the same views built from a stopped data folder.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::runtime::Runtime;
+
+use super::error::CliError;
+use super::folder;
+use super::output::show;
+use super::target::{Target, client, runtime};
+use crate::{
+    client::{Answer, Client},
+    clock::{Clock, SystemClock},
+    config::Config,
+    store::{Store, StoreError},
+};
+
+/// An opened data folder, or a client of a running server.
+pub enum ViewSource {
+    /// An opened folder.
+    Folder(Arc<Store>),
+    /// A running server.
+    Server(ServerSource),
+}
+
+/// A client and the runtime of its requests.
+pub struct ServerSource {
+    client: Client,
+    runtime: Runtime,
+}
+
+impl ViewSource {
+    /// Opens the configured folder, or creates a client of the configured server.
+    ///
+    /// # Errors
+    /// Fails if neither is configured, or the folder cannot be opened.
+    pub fn open(config: &Config) -> Result<Self, CliError> {
+        match Target::of(config)? {
+            Target::Folder(folder) => folder::open_existing(config, &folder).map(Self::Folder),
+            Target::Server(url) => ServerSource::new(config, &url).map(Self::Server),
+        }
+    }
+
+    /// Returns the answer of `route`, or the view that `report` builds from the folder.
+    ///
+    /// # Errors
+    /// Fails if the server or the folder does not give the view.
+    pub fn read<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        report: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Result<T, CliError> {
+        match self {
+            Self::Folder(store) => Ok(report(store)?),
+            Self::Server(server) => server.read(route),
+        }
+    }
+
+    /// Prints a view: as the JSON of the API, or as the text that `text` makes of it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and [`CliError::Output`].
+    pub fn print<T: Serialize + DeserializeOwned>(
+        &self,
+        route: &str,
+        json: bool,
+        report: impl FnOnce(&Store) -> Result<T, StoreError>,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), CliError> {
+        let view = self.read(route, report)?;
+        show(&if json { to_json(&view)? } else { text(&view) })
+    }
+
+    /// Posts to `route`, or makes `change` in the folder.
+    ///
+    /// # Errors
+    /// Fails if the server or the store refuses.
+    pub fn change(
+        &self,
+        route: &str,
+        change: impl FnOnce(&Store) -> Result<(), StoreError>,
+    ) -> Result<(), CliError> {
+        match self {
+            Self::Folder(store) => {
+                change(store)?;
+                Ok(store.sync()?)
+            }
+            Self::Server(ServerSource { client, runtime }) => {
+                let posted = runtime.block_on(client.post_bytes(route, "{}"));
+                Ok(posted.and_then(Answer::success).map(drop)?)
+            }
+        }
+    }
+}
+
+impl ServerSource {
+    /// Creates a client of the server at `url`.
+    ///
+    /// # Errors
+    /// Fails if no secret is configured or the URL cannot be used.
+    pub fn new(config: &Config, url: &str) -> Result<Self, CliError> {
+        Ok(Self { client: client(config, url)?, runtime: runtime()? })
+    }
+
+    /// Returns the same source with another bound for each request.
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { client: self.client.with_timeout(timeout), ..self }
+    }
+
+    /// Returns the answer of `route`.
+    ///
+    /// # Errors
+    /// Fails if the server cannot be reached, refuses, or answers something else.
+    pub fn read<T: DeserializeOwned>(&self, route: &str) -> Result<T, CliError> {
+        let body = self.runtime.block_on(self.client.get(route)).and_then(Answer::success)?;
+        serde_json::from_slice(&body).map_err(|error| {
+            let url = self.client.base_url();
+            CliError::Failed(format!(
+                "{url}{route} is not the expected JSON: {error}; check that the URL is right"
+            ))
+        })
+    }
+}
+
+/// Returns the time of this machine, in milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    SystemClock::new().wall_ms()
+}
+
+/// Returns a view as JSON.
+///
+/// # Errors
+/// [`CliError::Failed`].
+pub fn to_json(view: &impl Serialize) -> Result<String, CliError> {
+    serde_json::to_string(view)
+        .map_err(|error| CliError::Failed(format!("the answer cannot be shown as JSON: {error}")))
+}

@@ -1,0 +1,96 @@
+//! How a configuration is loaded and checked.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    environment::Environment,
+    error::ConfigError,
+    flags::Flags,
+    layers,
+    secret::{self, Secret},
+    settings::Config,
+    values::Values,
+};
+
+/// Name of the configuration file in the data folder.
+pub const FILE_NAME: &str = "witness-server.toml";
+
+impl Config {
+    /// Reads and validates all layers. `file` is the one of `--config`.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read, a name is unknown, a value is out of range, or two settings contradict each other.
+    pub fn load(file: Option<&Path>, environment: &Environment, flags: &Flags) -> Result<Self, ConfigError> {
+        let mut values = Values::default();
+        if let Some(path) = find_file(file, environment, flags)? {
+            layers::add_file(&mut values, &path)?;
+        }
+        layers::add_environment(&mut values, environment)?;
+        layers::add_flags(&mut values, flags);
+        Self::parse(&values)?.checked()
+    }
+
+    /// Reads the text of a file over the defaults; for tests of the decoders.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    #[cfg(any(test, feature = "testing"))]
+    #[doc(hidden)]
+    pub fn of_toml(text: &str) -> Result<Self, ConfigError> {
+        let mut values = Values::default();
+        layers::add_text(&mut values, Path::new(FILE_NAME), text)?;
+        Self::parse(&values)?.checked()
+    }
+
+    /// Reads the files of the secrets and compares settings with each other.
+    fn checked(mut self) -> Result<Self, ConfigError> {
+        read_secret("secret", &mut self.secret, self.secret_file.as_deref())?;
+        read_secret("operator_token", &mut self.operator_token, self.operator_token_file.as_deref())?;
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            return Err(ConfigError::HalfOfTls);
+        }
+        if self.listen == self.admin_listen && self.listen.port() != 0 {
+            return Err(ConfigError::SameAddress(self.listen));
+        }
+        if self.prover_heartbeat_interval >= self.gone_timeout {
+            return Err(ConfigError::HeartbeatTooSlow {
+                heartbeat: self.prover_heartbeat_interval,
+                gone: self.gone_timeout,
+            });
+        }
+        Ok(self)
+    }
+}
+
+/// Reads a secret from its file, if one is set.
+fn read_secret(
+    name: &'static str,
+    secret: &mut Option<Secret>,
+    file: Option<&Path>,
+) -> Result<(), ConfigError> {
+    let Some(file) = file else { return Ok(()) };
+    if secret.is_some() {
+        return Err(ConfigError::SecretTwice(name));
+    }
+    *secret = Some(secret::read(file)?);
+    Ok(())
+}
+
+/// Returns the file to read: the given one, else the one in the data folder that the flags or the environment name.
+fn find_file(
+    file: Option<&Path>,
+    environment: &Environment,
+    flags: &Flags,
+) -> Result<Option<PathBuf>, ConfigError> {
+    if let Some(path) = file {
+        return Ok(Some(path.to_owned()));
+    }
+    if let Some(path) = environment.config_file() {
+        return Ok(Some(path));
+    }
+    let mut outer = Values::default();
+    layers::add_environment(&mut outer, environment)?;
+    layers::add_flags(&mut outer, flags);
+    let path = outer.get("data_dir").map(|sourced| Path::new(&sourced.text).join(FILE_NAME));
+    Ok(path.filter(|path| path.exists()))
+}

@@ -1,0 +1,64 @@
+//! The texts of the settings that are set somewhere, each with its origin.
+
+use std::collections::BTreeMap;
+
+use super::{error::ConfigError, origin::Origin};
+
+/// The text of a setting and where it was written.
+pub(super) struct Sourced {
+    pub text: String,
+    pub origin: Origin,
+}
+
+/// The texts of the settings that are set somewhere, by name; the others have their defaults.
+#[derive(Default)]
+pub(super) struct Values {
+    by_name: BTreeMap<&'static str, Sourced>,
+}
+
+impl Values {
+    pub fn get(&self, name: &str) -> Option<&Sourced> {
+        self.by_name.get(name)
+    }
+
+    /// Replaces the text of a setting.
+    pub fn put(&mut self, name: &'static str, text: String, origin: Origin) {
+        self.by_name.insert(name, Sourced { text, origin });
+    }
+
+    /// Returns the value of a setting, or `None` if it has no text.
+    pub fn optional<T>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.get(name).map(|sourced| value(name, sourced, parse)).transpose()
+    }
+
+    /// Returns the value of a setting that has a default.
+    pub fn required<T>(
+        &self,
+        name: &'static str,
+        default: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        let default = || Sourced { text: default.to_owned(), origin: Origin::Default };
+        match self.get(name) {
+            Some(sourced) => value(name, sourced, parse),
+            None => value(name, &default(), parse),
+        }
+    }
+}
+
+fn value<T>(
+    key: &'static str,
+    sourced: &Sourced,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, ConfigError> {
+    parse(&sourced.text).map_err(|expected| ConfigError::Invalid {
+        key,
+        value: format!("{:?}", sourced.text),
+        origin: sourced.origin.clone(),
+        expected,
+    })
+}
