@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use super::TreeView;
 use super::error::TreeError;
 use super::forest::Forest;
 use super::history::{self, History, value_at};
@@ -12,6 +11,7 @@ use super::record::{self, Roots};
 use super::shape::{LeafId, TreeId, Version};
 use super::source::{Entry, TreeSource};
 use super::versions::{BalanceValues, Values, Versions};
+use super::view::TreeView;
 use crate::crypto::Fr;
 
 /// One leaf update: new values of an account header and of one balance of the account.

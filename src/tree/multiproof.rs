@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::TreeView;
 use super::account_tree::AccountTree;
 use super::error::TreeError;
 use super::forest::Forest;
 use super::leaf::{AccountLeaf, empty};
 use super::shape::{DEPTH, LeafId, NodeId, TreeId};
+use super::view::TreeView;
 use crate::crypto::Fr;
 
 /// A Merkle multiproof: leaves, and the nodes from which the root follows together with the leaves.

@@ -29,7 +29,7 @@ pub enum MultiproofError {
     #[error("there is a balance of account {0}, but the account is missing")]
     NoOwner(u32),
     /// The balance root of an account differs from the root of its balances.
-    #[error("the balances of account {account} lead to the root {computed}, the account says {claimed}")]
+    #[error("the balances of account {account} lead to the root {computed}, but the account has {claimed}")]
     BalanceRoot {
         /// Account id.
         account: u32,
