@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-/// Why an integer has no packed form.
+/// Returned when an integer has no packed form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PackError {
     /// The integer exceeds the largest packable value.
@@ -26,16 +26,16 @@ const MAX_FEE_MANTISSA: u128 = (1 << FEE_MANTISSA_BITS) - 1;
 
 /// Largest amount that the reference packs without an overflow.
 const MAX_EXACT_AMOUNT: u128 = MAX_AMOUNT_MANTISSA * 10u128.pow(27);
-/// `MAX_AMOUNT_MANTISSA · 10^30` modulo 2^128: up to here the reference's search ends at exponent
-/// 30.
+/// `MAX_AMOUNT_MANTISSA · 10^30` modulo 2^128: the largest amount for which the search of the
+/// reference ends at exponent 30.
 const WRAPPED_AT_30: u128 = MAX_AMOUNT_MANTISSA.wrapping_mul(10u128.pow(30));
-/// `MAX_AMOUNT_MANTISSA · 10^73` modulo 2^128: up to here the reference's search ends at exponent
-/// 73.
+/// `MAX_AMOUNT_MANTISSA · 10^73` modulo 2^128: the largest amount for which the search of the
+/// reference ends at exponent 73.
 const WRAPPED_AT_73: u128 = MAX_AMOUNT_MANTISSA.wrapping_mul(10u128.wrapping_pow(73));
 
 /// Packs an amount, rounded down to the closest packable value.
 ///
-/// The reference searches the smallest exponent `e` with `value ≤ (2^35 − 1)·10^e` in 128 bits.
+/// The reference searches for the smallest exponent `e` with `value ≤ (2^35 − 1)·10^e` in 128 bits.
 /// From `e = 28` on the product overflows, and a release build wraps around: such a search ends too
 /// late or never. Packed amounts are part of public data, signed messages and witnesses, so this
 /// function returns what the reference returns (docs/protocol/01-primitives.md §6.1):
@@ -44,8 +44,8 @@ const WRAPPED_AT_73: u128 = MAX_AMOUNT_MANTISSA.wrapping_mul(10u128.wrapping_pow
 /// | --- | --- |
 /// | 34359738367·10^27 | the closest packable value below |
 /// | 331501674906153653662539256823178854400 | exponent 30, `⌊value / 10^30⌋` |
-/// | 338268850544885806679470085446236635136 | exponent 73, of which 5 bits remain: always 1·10^9 |
-/// | 2^128 − 1 | the closest packable value below: the reference's search does not end |
+/// | 338268850544885806679470085446236635136 | exponent 73, reduced to 5 bits: always 1·10^9 |
+/// | 2^128 − 1 | the closest packable value below; the search of the reference does not end |
 pub(crate) fn pack_amount(value: u128) -> [u8; 5] {
     low_bytes(match value {
         ..=MAX_EXACT_AMOUNT => closest_below(value, MAX_AMOUNT_MANTISSA),
@@ -67,18 +67,6 @@ pub(crate) fn pack_fee(value: u128) -> Result<[u8; 2], PackError> {
     Ok(low_bytes(closest_below(value, MAX_FEE_MANTISSA)))
 }
 
-/// Returns the amount packed in these 5 bytes; `None` for another length or a value above 128 bits.
-#[cfg(test)]
-pub(crate) fn unpack_amount(bytes: &[u8]) -> Option<u128> {
-    unpack(bytes, AMOUNT_MANTISSA_BITS)
-}
-
-/// Returns the fee packed in these 2 bytes; `None` for another length.
-#[cfg(test)]
-pub(crate) fn unpack_fee(bytes: &[u8]) -> Option<u128> {
-    unpack(bytes, FEE_MANTISSA_BITS)
-}
-
 /// Packs the greatest packable value that does not exceed `value`, which must be at most
 /// `max_mantissa` times the greatest power of ten for which that product fits 128 bits.
 fn closest_below(value: u128, max_mantissa: u128) -> u64 {
@@ -87,7 +75,7 @@ fn closest_below(value: u128, max_mantissa: u128) -> u64 {
         unit *= 10;
         exponent += 1;
     }
-    // The greatest value of the exponent below may be closer; on a tie the reference takes it.
+    // The greatest value of the next lower exponent may be closer; on a tie the reference takes it.
     if exponent > 0 && value - max_mantissa * (unit / 10) <= value % unit {
         return float(max_mantissa, exponent - 1);
     }
@@ -96,16 +84,6 @@ fn closest_below(value: u128, max_mantissa: u128) -> u64 {
 
 fn float(mantissa: u128, exponent: u32) -> u64 {
     (mantissa as u64) << EXPONENT_BITS | u64::from(exponent)
-}
-
-#[cfg(test)]
-fn unpack(bytes: &[u8], mantissa_bits: u32) -> Option<u128> {
-    if bytes.len() as u32 * 8 != EXPONENT_BITS + mantissa_bits {
-        return None;
-    }
-    let float = bytes.iter().fold(0, |float, byte| float << 8 | u128::from(*byte));
-    let exponent = float as u32 & MAX_EXPONENT;
-    (float >> EXPONENT_BITS).checked_mul(10u128.pow(exponent))
 }
 
 fn low_bytes<const N: usize>(float: u64) -> [u8; N] {
@@ -119,6 +97,26 @@ mod tests {
     use crate::crypto::test_vectors::vectors;
     use proptest::prelude::*;
     use serde_json::Value;
+
+    /// Returns the amount in 5 packed bytes, or `None` if the bytes are not 5 or the amount exceeds
+    /// 128 bits.
+    fn unpack_amount(bytes: &[u8]) -> Option<u128> {
+        unpack(bytes, AMOUNT_MANTISSA_BITS)
+    }
+
+    /// Returns the fee in 2 packed bytes, or `None` if the bytes are not 2.
+    fn unpack_fee(bytes: &[u8]) -> Option<u128> {
+        unpack(bytes, FEE_MANTISSA_BITS)
+    }
+
+    fn unpack(bytes: &[u8], mantissa_bits: u32) -> Option<u128> {
+        if bytes.len() as u32 * 8 != EXPONENT_BITS + mantissa_bits {
+            return None;
+        }
+        let float = bytes.iter().fold(0, |float, byte| float << 8 | u128::from(*byte));
+        let exponent = float as u32 & MAX_EXPONENT;
+        (float >> EXPONENT_BITS).checked_mul(10u128.pow(exponent))
+    }
 
     fn check(expected: &Value, value: u128, packed: Result<&[u8], PackError>, unpacked: Option<u128>) {
         match packed {
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn examples_of_the_specification_match() {
+    fn documented_examples_match() {
         assert_eq!(pack_amount(0xDEAD_BEAF), [27, 213, 183, 213, 224]);
         assert_eq!(pack_amount(42), [0, 0, 0, 5, 0x40]);
         assert_eq!(pack_fee(42), Ok([5, 0x40]));
@@ -173,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fee_above_the_limit_is_refused() {
+    fn a_fee_above_the_limit_is_rejected() {
         let limit = 2047 * 10u128.pow(31);
         assert_eq!(pack_fee(limit), Ok([0xff, 0xff]));
         assert_eq!(pack_fee(limit + 1), Err(PackError::TooBig { actual: limit + 1, limit }));
@@ -183,7 +181,7 @@ mod tests {
         );
     }
 
-    /// `ops_wrap` of the reference, and the edges of each range.
+    /// Packs the amounts of the reference vectors `ops_wrap`, and the limits of each range.
     #[test]
     fn large_amounts_are_packed_as_by_a_search_that_wraps_around() {
         let cap = 34_359_738_367 * 10u128.pow(27);
@@ -206,8 +204,8 @@ mod tests {
         assert_eq!(hex::encode(pack_amount(10u128.pow(38))), "00bebc201e");
     }
 
-    /// The search of the reference, line by line, in the wrapping arithmetic of a release build.
-    /// `None` if it does not end: powers of ten from 10^128 on are 0 in 128 bits.
+    /// Searches as the reference does, line by line, in the wrapping arithmetic of a release build.
+    /// Returns `None` if the search does not end: powers of ten from 10^128 on are 0 in 128 bits.
     fn reference_search(value: u128, mantissa_bits: u32) -> Option<u64> {
         let max_mantissa = (1u128 << mantissa_bits) - 1;
         let (mut exponent, mut unit) = (0u64, 1u128);

@@ -31,7 +31,7 @@ mod sponge;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Engine, EngineUnavailable, UnknownEngine, engine, force_engine, is_available};
+pub use engine::{Engine, EngineUnavailable, engine, force_engine, is_available};
 pub use parameters::State;
 #[cfg(any(test, feature = "testing"))]
 pub use permutation::PERMUTATIONS;
