@@ -47,11 +47,14 @@ const WRAPPED_AT_73: u128 = MAX_AMOUNT_MANTISSA.wrapping_mul(10u128.wrapping_pow
 /// | 338268850544885806679470085446236635136 | exponent 73, reduced to 5 bits: always 1·10^9 |
 /// | 2^128 − 1 | the closest packable value below; the search of the reference does not end |
 pub(crate) fn pack_amount(value: u128) -> [u8; 5] {
-    low_bytes(match value {
-        ..=MAX_EXACT_AMOUNT => closest_below(value, MAX_AMOUNT_MANTISSA),
-        ..=WRAPPED_AT_30 => float(value / 10u128.pow(30), 30),
-        ..=WRAPPED_AT_73 => float(1, 73 & MAX_EXPONENT),
-        _ => float(value / 10u128.pow(28), 28),
+    low_bytes(if value <= MAX_EXACT_AMOUNT {
+        closest_below(value, MAX_AMOUNT_MANTISSA)
+    } else if value <= WRAPPED_AT_30 {
+        float(value / 10u128.pow(30), 30)
+    } else if value <= WRAPPED_AT_73 {
+        float(1, 73 & MAX_EXPONENT)
+    } else {
+        float(value / 10u128.pow(28), 28)
     })
 }
 

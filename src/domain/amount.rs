@@ -41,9 +41,9 @@ const MAX_DIGITS: usize = 400;
 /// An amount with its own JSON form: a decimal string is written, and a number is read as well.
 /// Text may have a fraction, which is dropped, and an exponent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BigUintSerdeWrapper(pub BigUint);
+pub struct Amount(pub BigUint);
 
-impl FromStr for BigUintSerdeWrapper {
+impl FromStr for Amount {
     type Err = AmountError;
 
     fn from_str(text: &str) -> Result<Self, AmountError> {
@@ -81,31 +81,31 @@ impl FromStr for BigUintSerdeWrapper {
     }
 }
 
-impl Serialize for BigUintSerdeWrapper {
+impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serialize(&self.0, serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for BigUintSerdeWrapper {
+impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Number;
         impl serde::de::Visitor<'_> for Number {
-            type Value = BigUintSerdeWrapper;
+            type Value = Amount;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a decimal string or a number")
             }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<BigUintSerdeWrapper, E> {
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Amount, E> {
                 text.parse().map_err(E::custom)
             }
-            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<BigUintSerdeWrapper, E> {
-                Ok(BigUintSerdeWrapper(BigUint::from(value)))
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Amount, E> {
+                Ok(Amount(BigUint::from(value)))
             }
-            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<BigUintSerdeWrapper, E> {
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Amount, E> {
                 let value = u64::try_from(value).map_err(|_| E::custom(AmountError::Negative))?;
                 self.visit_u64(value)
             }
-            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<BigUintSerdeWrapper, E> {
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Amount, E> {
                 // The shortest decimal form equals the number in the JSON.
                 self.visit_str(&value.to_string())
             }
@@ -121,43 +121,43 @@ pub fn serialize<S: Serializer>(amount: &BigUint, serializer: S) -> Result<S::Ok
 
 /// Reads a decimal string or number; a fraction is dropped, a negative number refused.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BigUint, D::Error> {
-    Ok(BigUintSerdeWrapper::deserialize(deserializer)?.0)
+    Ok(Amount::deserialize(deserializer)?.0)
 }
 
 /// `null` or a decimal string. A missing key also needs `#[serde(default)]`.
 pub mod option {
-    use super::{BigUint, BigUintSerdeWrapper, Deserialize, Deserializer, Serialize, Serializer};
+    use super::{Amount, BigUint, Deserialize, Deserializer, Serialize, Serializer};
 
     /// Writes `null` or a decimal string.
     pub fn serialize<S: Serializer>(amount: &Option<BigUint>, serializer: S) -> Result<S::Ok, S::Error> {
-        amount.clone().map(BigUintSerdeWrapper).serialize(serializer)
+        amount.clone().map(Amount).serialize(serializer)
     }
 
     /// Reads `null` or a value that [`super::deserialize`] accepts.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BigUint>, D::Error> {
-        Ok(Option::<BigUintSerdeWrapper>::deserialize(deserializer)?.map(|d| d.0))
+        Ok(Option::<Amount>::deserialize(deserializer)?.map(|d| d.0))
     }
 }
 
 /// An array of two decimal strings.
 pub mod pair {
-    use super::{BigUint, BigUintSerdeWrapper, Deserialize, Deserializer, Serialize, Serializer};
+    use super::{Amount, BigUint, Deserialize, Deserializer, Serialize, Serializer};
 
     /// Writes both as decimal strings.
     pub fn serialize<S: Serializer>(pair: &(BigUint, BigUint), serializer: S) -> Result<S::Ok, S::Error> {
-        (BigUintSerdeWrapper(pair.0.clone()), BigUintSerdeWrapper(pair.1.clone())).serialize(serializer)
+        (Amount(pair.0.clone()), Amount(pair.1.clone())).serialize(serializer)
     }
 
     /// Reads two values that [`super::deserialize`] accepts.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(BigUint, BigUint), D::Error> {
-        let (first, second) = <(BigUintSerdeWrapper, BigUintSerdeWrapper)>::deserialize(deserializer)?;
+        let (first, second) = <(Amount, Amount)>::deserialize(deserializer)?;
         Ok((first.0, second.0))
     }
 }
 
 /// An object of token ids and decimal strings.
 pub mod map {
-    use super::{BigUint, BigUintSerdeWrapper, Deserialize, Deserializer, Serializer};
+    use super::{Amount, BigUint, Deserialize, Deserializer, Serializer};
     use crate::domain::ids::TokenId;
     use std::collections::BTreeMap;
 
@@ -166,14 +166,14 @@ pub mod map {
         map: &BTreeMap<TokenId, BigUint>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(map.iter().map(|(token, amount)| (token, BigUintSerdeWrapper(amount.clone()))))
+        serializer.collect_map(map.iter().map(|(token, amount)| (token, Amount(amount.clone()))))
     }
 
     /// Reads values that [`super::deserialize`] accepts.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<BTreeMap<TokenId, BigUint>, D::Error> {
-        let map = BTreeMap::<TokenId, BigUintSerdeWrapper>::deserialize(deserializer)?;
+        let map = BTreeMap::<TokenId, Amount>::deserialize(deserializer)?;
         Ok(map.into_iter().map(|(token, amount)| (token, amount.0)).collect())
     }
 }
@@ -209,7 +209,7 @@ mod tests {
     use crate::domain::tests::round_trip;
 
     fn read(json: &str) -> Result<String, String> {
-        let value: BigUintSerdeWrapper = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        let value: Amount = serde_json::from_str(json).map_err(|e| e.to_string())?;
         Ok(value.0.to_string())
     }
 
@@ -236,9 +236,9 @@ mod tests {
     #[test]
     fn an_amount_is_written_as_a_string() {
         for text in [r#""0""#, r#""5""#, r#""340282366920938463463374607431768211456""#] {
-            round_trip::<BigUintSerdeWrapper>(text);
+            round_trip::<Amount>(text);
         }
-        let amount: BigUintSerdeWrapper = serde_json::from_str("5.7").unwrap();
+        let amount: Amount = serde_json::from_str("5.7").unwrap();
         assert_eq!(serde_json::to_string(&amount).unwrap(), r#""5""#);
     }
 
@@ -252,7 +252,7 @@ mod tests {
         {
             assert!(read(json).is_err(), "{json}");
         }
-        assert_eq!("9".repeat(2000).parse::<BigUintSerdeWrapper>().err(), Some(AmountError::TooLong));
+        assert_eq!("9".repeat(2000).parse::<Amount>().err(), Some(AmountError::TooLong));
     }
 
     #[test]
@@ -264,17 +264,17 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_parsed_or_refused(text in "\\PC*") {
-            let _ = text.parse::<BigUintSerdeWrapper>();
+            let _ = text.parse::<Amount>();
         }
 
         #[test]
         fn number_like_text_is_parsed_or_refused(text in "[-+]?[0-9]{0,30}(\\.[0-9]{0,9})?([eE]-?[0-9]{0,5})?") {
-            let _ = text.parse::<BigUintSerdeWrapper>();
+            let _ = text.parse::<Amount>();
         }
 
         #[test]
         fn decimal_strings_round_trip(value: u128) {
-            proptest::prop_assert_eq!(value.to_string().parse::<BigUintSerdeWrapper>().unwrap().0, BigUint::from(value));
+            proptest::prop_assert_eq!(value.to_string().parse::<Amount>().unwrap().0, BigUint::from(value));
         }
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `ids`, `hex_types`, `u256`, [`amount`] | scalars and their JSON |
+//! | `ids`, `hex_types`, `u256`, `amount` | scalars and their JSON |
 //! | `account`, `account_update` | accounts and their changes |
 //! | [`tx`], `eth_signature`, `priority_op` | requests of users, signed bytes |
 //! | [`op`], `executed`, `wire` | effects of requests, public data |
@@ -19,7 +19,7 @@
 mod account;
 mod account_update;
 mod aggregated;
-pub mod amount;
+mod amount;
 mod block;
 mod eth_signature;
 mod executed;

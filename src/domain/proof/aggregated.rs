@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Number of limbs of the aggregated points: two points of two coordinates of four limbs.
 const LIMBS: usize = 16;
 
+/// Size of such a limb in bits.
+pub(super) const LIMB_BITS: usize = 68;
+
 /// A proof as unchecked bytes, with its claims about the single proofs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AggregatedProof {

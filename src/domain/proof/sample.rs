@@ -3,7 +3,7 @@
 //! They are for tests, demos and the sample prover. They pass every check of structure and public
 //! input, and fail verification.
 
-use super::aggregated::{AggregatedProof, AggregatedProofParts};
+use super::aggregated::{AggregatedProof, AggregatedProofParts, LIMB_BITS};
 use super::point::G1Point;
 use super::single::{SingleProof, SingleProofParts};
 use crate::crypto::{Fr, bits};
@@ -15,8 +15,6 @@ use sha2::{Digest, Sha256};
 const SINGLE_N: u64 = (1 << 23) - 1;
 /// Size of an aggregation circuit of few proofs, less one.
 const AGGREGATED_N: u64 = (1 << 22) - 1;
-/// Size of a limb of an aggregated point in bits.
-const LIMB_BITS: usize = 68;
 
 /// Returns a single proof with this public input; the other items follow from the seed.
 pub fn sample_single_proof(public_input: &Fr, seed: u64) -> SingleProof {

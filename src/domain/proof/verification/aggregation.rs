@@ -20,14 +20,12 @@ use super::block::BlockKey;
 use super::guard::{NotVerified, holds};
 use super::keys::{G2Point, KeyError, STATE_WIDTH, check_domain, check_non_residues, check_number};
 use crate::crypto::{Fr, fr, rescue};
+use crate::domain::proof::aggregated::{AggregatedProof, LIMB_BITS};
 use crate::domain::proof::codec::{Reader, check_count};
-use crate::domain::proof::{AggregatedProof, G1Point};
+use crate::domain::proof::point::G1Point;
 
 /// Number of leaves of the tree of block keys.
 const LEAVES: usize = 8;
-
-/// Size of a limb of an aggregated point in bits.
-const LIMB_BITS: usize = 68;
 
 /// Number of limbs of a coordinate.
 const LIMBS: usize = 4;

@@ -11,7 +11,8 @@ use super::keys::{G2Point, KeyError, STATE_WIDTH, check_domain, check_non_residu
 use super::transcript::{RescueTranscript, halves};
 use crate::crypto::{Fr, fr, rescue};
 use crate::domain::proof::codec::{Reader, check_count};
-use crate::domain::proof::{G1Point, SingleProof};
+use crate::domain::proof::point::G1Point;
+use crate::domain::proof::single::SingleProof;
 
 type Params = PlonkCsWidth4WithNextStepParams;
 
