@@ -12,10 +12,10 @@
 //! ```
 //!
 //! Only heartbeats of the holder renew a lease. A lease that was not renewed within the timeout
-//! ends with the next call of [`Job::expire`]; until then a late heartbeat still renews it.
+//! ends with the next call of `Job::expire`; until then a late heartbeat still renews it.
 //!
 //! A job whose lease ended is not available at once, because its next prover may fail for the same
-//! reason. It waits for [`LeasePolicy::backoff_ms`], twice as long after each attempt. A released
+//! reason. It waits for `LeasePolicy::backoff_ms`, twice as long after each attempt. A released
 //! job does not wait.
 
 use std::time::Duration;

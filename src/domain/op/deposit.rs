@@ -6,7 +6,7 @@ use crate::domain::priority_op::Deposit;
 use crate::domain::wire::{WireError, Writer};
 use serde::{Deserialize, Serialize};
 
-/// An executed [`Deposit`].
+/// An executed `Deposit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DepositOp {
     /// The request.

@@ -9,7 +9,7 @@ use crate::domain::wire::{WireError, Writer};
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-/// An executed [`FullExit`].
+/// An executed `FullExit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FullExitOp {
     /// The request.

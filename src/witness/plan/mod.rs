@@ -3,7 +3,7 @@
 //!
 //! One file per operation, each the table of its section in docs/protocol/04-witness.md §5: `s0`,
 //! `s1`, … are versions, a [`Branch`] returned by `Walk::branch` is `B(account, token)` in the
-//! current version, and [`Branch::with_paths`] shows it with the paths of another version.
+//! current version, and `Branch::with_paths` shows it with the paths of another version.
 //!
 //! | module | content |
 //! | --- | --- |

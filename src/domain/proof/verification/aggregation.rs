@@ -61,7 +61,7 @@ impl KeyTree {
     /// Maximum number of keys.
     pub(crate) const MAX_KEYS: usize = LEAVES;
 
-    /// Builds the tree of these keys; `None` without keys or with more than [`Self::MAX_KEYS`].
+    /// Builds the tree of these keys; `None` without keys or with more than `MAX_KEYS`.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a BlockKey>) -> Option<Self> {
         let mut nodes: Vec<Fr> = keys.into_iter().map(BlockKey::leaf).collect();
         let keys = nodes.len();
