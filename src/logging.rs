@@ -1,48 +1,46 @@
-//! Log set-up: lines for people or JSON for machines, always to standard error, so that standard output stays data.
+//! The log: text or JSON, always on standard error, because standard output is for data.
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
 
-/// How a log line is written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people; coloured when standard error is a terminal and `NO_COLOR` is not set.
+    /// Text, coloured if standard error is a terminal and `NO_COLOR` is not set.
     Human,
-    /// One JSON object a line.
+    /// One JSON object for each line.
     Json,
 }
 
-/// Logging could not be set up.
+/// Logging could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The filter does not parse.
     #[error("the log filter {0:?} is not usable; write for example info or zksync_witness_server=debug,info")]
     Filter(String),
-    /// This process logs already.
-    #[error("logging was set up twice in this process")]
+    /// Logging was started before in this process.
+    #[error("logging was started twice in this process")]
     Twice,
 }
 
-/// Starts logging for the whole process.
-///
-/// `filter` is a `tracing` filter such as `info` or `zksync_witness_server=debug,info`.
+/// Starts logging for the whole process. `filter` is a `tracing` filter such as `info` or `zksync_witness_server=debug,info`.
 ///
 /// # Errors
-/// A filter that does not parse; a second call.
+/// Fails if the filter does not parse, or at a second call.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), LogError> {
     let filter: EnvFilter = filter.parse().map_err(|_| LogError::Filter(filter.to_owned()))?;
-    // A standard error that nobody reads is no reason to panic, which is how the failure to write would be told.
+    // Failed writes would be reported by a panic, also when standard error is closed.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
-    let done = match format {
+    let started = match format {
         LogFormat::Human => {
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             builder.with_ansi(colour).with_target(false).finish().try_init()
         }
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
     };
-    done.map_err(|_| LogError::Twice)
+    started.map_err(|_| LogError::Twice)
 }

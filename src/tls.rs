@@ -1,6 +1,6 @@
-//! Certificates and keys in PEM files: what the listener shows, and whom a client trusts. TLS 1.2 and 1.3, by rustls.
+//! TLS 1.2 and 1.3: certificate and key of the listener, and roots that a client trusts, from PEM files.
 //!
-//! Files are read once, at the start. A certificate that was renewed needs a restart, in which nothing is lost.
+//! Files are read once, at the start. Restart the server after a certificate was renewed.
 
 use std::{
     fs, io,
@@ -17,10 +17,11 @@ use tokio_rustls::{
     },
 };
 
-/// The protocol spoken inside, as ALPN has it.
+/// The ALPN name of the protocol inside TLS.
 const HTTP_1_1: &[u8] = b"http/1.1";
 
-/// Certificate or key cannot be used. Each message is one sentence that says what to do; none shows what a file holds.
+/// A certificate or a key cannot be used. Each message is one sentence that says what to do; none shows the content of
+/// a file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -28,40 +29,40 @@ pub enum TlsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the operating system.
         cause: io::Error,
     },
-    /// No certificate, or something between the marks that is none.
-    #[error("{} holds no certificate in PEM form; write the whole chain into it, the server's own first", .0.display())]
+    /// The file has no certificate, or one that does not parse.
+    #[error("{} contains no certificate in PEM form; write the whole chain into it, the certificate of the server first", .0.display())]
     NoCertificate(PathBuf),
-    /// No key, or an encrypted one.
-    #[error("{} holds no private key in PEM form that can be read without a password; write one into it", .0.display())]
+    /// The file has no key, or an encrypted one.
+    #[error("{} contains no private key in PEM form that can be read without a password; write one into it", .0.display())]
     NoKey(PathBuf),
-    /// The two do not belong together.
-    #[error("the key {} is not that of the certificate {}; give the one it was made with", key.display(), certificate.display())]
+    /// Key and certificate do not belong together.
+    #[error("the key {} does not belong to the certificate {}; use the key that it was created with", key.display(), certificate.display())]
     OtherKey {
         /// The file of the certificate.
         certificate: PathBuf,
         /// The file of the key.
         key: PathBuf,
     },
-    /// A certificate or key that TLS cannot work with.
-    #[error("{} cannot be used for TLS: {cause}; make another one", path.display())]
+    /// rustls refuses the certificate or the key.
+    #[error("{} cannot be used for TLS: {cause}; create another one", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error of rustls.
         cause: rustls::Error,
     },
-    /// Cannot happen: the provider supports both versions.
+    /// The provider supports neither TLS version, which cannot happen.
     #[error("TLS cannot start: {0}")]
     Versions(rustls::Error),
 }
 
-/// Where the certificate of a server and its key are.
+/// The files of a server's certificate and key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate and those between it and the root, in PEM form.
+    /// The certificate and the intermediate ones, in PEM form.
     pub certificate: PathBuf,
     /// The private key, in PEM form.
     pub key: PathBuf,
@@ -71,7 +72,7 @@ impl TlsFiles {
     /// Reads both files.
     ///
     /// # Errors
-    /// See [`TlsError`].
+    /// Fails if a file cannot be read, has no usable content, or if the two do not belong together.
     pub fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
         let Self { certificate, key } = self;
         let chain = certificates(certificate)?;
@@ -93,10 +94,10 @@ impl TlsFiles {
     }
 }
 
-/// How a client checks servers: against the certificates in `ca` alone, or without it against the public roots.
+/// Returns the TLS configuration of a client that trusts the certificates in `ca` alone, or without it the public roots.
 ///
 /// # Errors
-/// See [`TlsError`].
+/// Fails if the file cannot be read or has no usable certificate.
 pub fn client(ca: Option<&Path>) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
     match ca {
@@ -115,7 +116,7 @@ pub fn client(ca: Option<&Path>) -> Result<ClientConfig, TlsError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Said each time, so that no other part of a process that embeds this can choose another one.
+/// Passed explicitly, because a process that embeds the server may have installed another default.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_cannot_be_used_are_one_sentence_without_their_content() {
+    fn unusable_files_are_errors_of_one_line_without_their_content() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, content: &str| {
             let path = folder.path().join(name);
@@ -163,27 +164,27 @@ mod tests {
 
         let good = TlsFiles { certificate: certificate.clone(), key: key.clone() };
         assert!(good.acceptor().is_ok());
-        for (certificate, key, words) in [
-            (&absent, &key, "cannot read"),
-            (&certificate, &absent, "cannot read"),
-            (&empty, &key, "no certificate"),
-            (&key, &key, "no certificate"),
-            (&cut, &key, "no certificate"),
-            (&wrong, &key, "cannot be used"),
-            (&certificate, &certificate, "no private key"),
-            (&certificate, &encrypted, "no private key"),
-            (&certificate, &other, "is not that of the certificate"),
+        for (certificate, key, expected) in [
+            (&absent, &key, "Unreadable"),
+            (&certificate, &absent, "Unreadable"),
+            (&empty, &key, "NoCertificate"),
+            (&key, &key, "NoCertificate"),
+            (&cut, &key, "NoCertificate"),
+            (&wrong, &key, "Unusable"),
+            (&certificate, &certificate, "NoKey"),
+            (&certificate, &encrypted, "NoKey"),
+            (&certificate, &other, "OtherKey"),
         ] {
             let files = TlsFiles { certificate: certificate.clone(), key: key.clone() };
-            let error = files.acceptor().err().expect(words).to_string();
-            assert!(error.contains(words) && error.lines().count() == 1, "{words}: {error}");
-            assert!(!error.contains("c2VjcmV0"), "{error}");
+            let error = files.acceptor().err().expect(expected);
+            assert!(format!("{error:?}").starts_with(expected), "{expected}: {error:?}");
+            let message = error.to_string();
+            assert!(message.lines().count() == 1 && !message.contains("c2VjcmV0"), "{message}");
         }
         assert!(client(None).is_ok() && client(Some(&certificate)).is_ok());
-        for (path, words) in [(&absent, "cannot read"), (&key, "no certificate"), (&wrong, "cannot be used")]
-        {
-            let error = client(Some(path)).expect_err(words).to_string();
-            assert!(error.contains(words), "{words}: {error}");
+        for (path, expected) in [(&absent, "Unreadable"), (&key, "NoCertificate"), (&wrong, "Unusable")] {
+            let error = client(Some(path)).expect_err(expected);
+            assert!(format!("{error:?}").starts_with(expected), "{expected}: {error:?}");
         }
     }
 }
