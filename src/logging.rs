@@ -24,7 +24,8 @@ pub enum LogError {
     Twice,
 }
 
-/// Starts logging for the whole process. `filter` is a `tracing` filter such as `info` or `zksync_witness_server=debug,info`.
+/// Starts logging for the whole process. `filter` is a `tracing` filter such as `info` or
+/// `zksync_witness_server=debug,info`.
 ///
 /// # Errors
 /// Fails if the filter does not parse, or at a second call.

@@ -1,4 +1,5 @@
-//! TLS 1.2 and 1.3: certificate and key of the listener, and roots that a client trusts, from PEM files.
+//! TLS 1.2 and 1.3: certificate and key of the listener, and roots that a client trusts, from PEM
+//! files.
 //!
 //! Files are read once, at the start. Restart the server after a certificate was renewed.
 
@@ -20,8 +21,8 @@ use tokio_rustls::{
 /// The ALPN name of the protocol inside TLS.
 const HTTP_1_1: &[u8] = b"http/1.1";
 
-/// A certificate or a key cannot be used. Each message is one sentence that says what to do; none shows the content of
-/// a file.
+/// A certificate or a key cannot be used. Each message is one sentence that says what to do; none
+/// shows the content of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -94,7 +95,8 @@ impl TlsFiles {
     }
 }
 
-/// Returns the TLS configuration of a client that trusts the certificates in `ca` alone, or without it the public roots.
+/// Returns the TLS configuration of a client that trusts the certificates in `ca` alone, or without
+/// it the public roots.
 ///
 /// # Errors
 /// Fails if the file cannot be read or has no usable certificate.

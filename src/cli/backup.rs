@@ -1,4 +1,5 @@
-//! `backup`: writes everything that cannot be derived into one file, from a data folder or a running server.
+//! `backup`: writes everything that cannot be derived into one file, from a data folder or a
+//! running server.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Cursor, Read, Write};
@@ -36,7 +37,8 @@ pub struct BackupArgs {
     pub force: bool,
 }
 
-/// Writes a backup and verifies it at the same time: if the command succeeds, the file can be restored.
+/// Writes a backup and verifies it at the same time: if the command succeeds, the file can be
+/// restored.
 ///
 /// # Errors
 /// Fails if the target cannot be read, or if the backup cannot be written.
@@ -87,7 +89,8 @@ impl BackupOutput {
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
-        // A file that a killed backup left under this name is overwritten; one that is being written is locked.
+        // A file that a killed backup left under this name is overwritten; one that is being
+        // written is locked.
         let mut open = File::options();
         let file = open.write(true).create(true).truncate(false).open(&part).map_err(unwritable(&part))?;
         if file.try_lock().is_err() {
@@ -142,7 +145,7 @@ fn copy(source: impl Read, out: &mut impl Write, name: &Path) -> Result<String, 
     }
     let (about, counts) = verified.map_err(|error| match error {
         BackupError::CutShort { .. } => {
-            CliError::Failed("the backup was cut short, and its file is removed; take it again".to_owned())
+            CliError::Failed("the backup was cut short; take it again".to_owned())
         }
         error => backup_error("the backup", error),
     })?;

@@ -23,7 +23,8 @@ Exit codes:
 Settings: built-in defaults < TOML file < environment < flags; `serve --print-config` shows them all.
 The secret comes from API_PROVER_SECRET_AUTH, or from the settings secret or secret_file.";
 
-/// zkSync Lite prover witness server: sealed blocks in, witnesses and proving jobs out, everything on local disk.
+/// zkSync Lite prover witness server: sealed blocks in, witnesses and proving jobs out, everything
+/// on local disk.
 #[derive(Debug, Parser)]
 #[command(name = "witness-server", version, after_help = EXIT_CODES, max_term_width = 110)]
 pub struct Cli {
@@ -65,7 +66,8 @@ pub enum Command {
     Top(top::TopArgs),
     /// Revert a data folder to an earlier block
     Revert(revert::RevertArgs),
-    /// Write everything that cannot be derived into one file, from a data folder or a running server
+    /// Write everything that cannot be derived into one file, from a data folder or a running
+    /// server
     Backup(backup::BackupArgs),
     /// Create a data folder from a backup
     Restore(restore::RestoreArgs),
@@ -77,7 +79,8 @@ pub enum Command {
     Token(token::TokenArgs),
     /// Run a sample chain through the whole system, with two sample provers
     Demo(demo::DemoArgs),
-    /// Run a chain folder through the whole system, with sample provers, for a pipeline: exit code, JUnit, summary
+    /// Run a chain folder through the whole system, with sample provers, for a pipeline: exit code,
+    /// JUnit, summary
     Run(run::RunArgs),
     /// Print the completions for a shell
     Completions(completions::CompletionsArgs),

@@ -1,4 +1,5 @@
-//! `completions` and `man`: shell completions and manual pages, generated from the definitions of the command line.
+//! `completions` and `man`: shell completions and manual pages, generated from the definitions of
+//! the command line.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,8 @@ pub struct CompletionsArgs {
 /// Arguments of `man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// Write a page for the program and one for each subcommand into this folder, which is created if absent
+    /// Write a page for the program and one for each subcommand into this folder, which is created
+    /// if absent
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

@@ -23,7 +23,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&["data_dir"]))]
 pub struct DoctorArgs {
-    /// Rebuild the folder from everything that can be read of it; the old one is moved into `damaged` within it
+    /// Rebuild the folder from everything that can be read of it; the old one is moved into
+    /// `damaged` within it
     #[arg(long)]
     pub repair: bool,
     /// Print one JSON object instead of a line for each finding
@@ -31,11 +32,12 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
-/// Checks, and repairs with `--repair`. Without it nothing in the folder changes: the check works on a copy of the sled
-/// database beside it.
+/// Checks, and repairs with `--repair`. Without it nothing in the folder changes: the check works
+/// on a copy of the sled database beside it.
 ///
 /// # Errors
-/// Fails if the folder cannot be read, and with [`CliError::Findings`] if it is not sound in the end.
+/// Fails if the folder cannot be read, and with [`CliError::Findings`] if it is not sound in the
+/// end.
 pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
     let folder = config.require_data_dir()?;
     let phases = Phases::default();

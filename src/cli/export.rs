@@ -1,4 +1,5 @@
-//! `export`: writes one stored item with the same bytes as the server sends, or a bundle of a block.
+//! `export`: writes one stored item with the same bytes as the server sends, or a bundle of a
+//! block.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
 pub struct ExportArgs {
-    /// File to write; it appears whole or not at all; - is standard output [default: standard output]
+    /// File to write; it appears whole or not at all; - is standard output [default: standard
+    /// output]
     #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// What to write
@@ -58,7 +60,8 @@ pub enum ExportItem {
         /// Block number
         block: u32,
     },
-    /// A block with everything that its witness depends on, to attach to a bug report; `check bundle` replays it
+    /// A block with everything that its witness depends on, to attach to a bug report; `check
+    /// bundle` replays it
     Bundle {
         /// Block number
         #[arg(long)]
@@ -96,7 +99,8 @@ impl ExportItem {
 /// Writes the item.
 ///
 /// # Errors
-/// Fails if the target cannot be read, and with [`CliError::NotFound`] if the item does not exist (yet).
+/// Fails if the target cannot be read, and with [`CliError::NotFound`] if the item does not exist
+/// (yet).
 pub fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     let bytes = match Target::of(config)? {
         Target::Folder(folder) => from_folder(args.item, &folder, config)?,

@@ -1,7 +1,8 @@
-//! Flags that stand for settings. Their names, help texts and defaults come from the table of settings.
+//! Flags that stand for settings. Their names, help texts and defaults come from the table of
+//! settings.
 //!
-//! Values are passed on as text and parsed by the configuration, so that a flag, a variable and a line of the file obey
-//! the same rules and produce the same messages.
+//! Values are passed on as text and parsed by the configuration, so that a flag, a variable and a
+//! line of the file obey the same rules and produce the same messages.
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
@@ -21,7 +22,8 @@ pub fn of_settings(names: &'static [&'static str]) -> impl Iterator<Item = Arg> 
     SETTINGS.iter().filter(|setting| names.contains(&setting.name)).filter_map(flag)
 }
 
-/// Returns `--data-dir` and `--url`, for commands that work on a stopped data folder or on a running server.
+/// Returns `--data-dir` and `--url`, for commands that work on a stopped data folder or on a
+/// running server.
 pub fn of_target() -> impl Iterator<Item = Arg> {
     let place = |flag: Arg| match flag.get_id() == "data_dir" {
         true => flag.global(true).conflicts_with("url"),

@@ -1,4 +1,5 @@
-//! `health`: asks a running server if it is ready. For health checks of containers, which have no other program.
+//! `health`: asks a running server if it is ready. For health checks of containers, which have no
+//! other program.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

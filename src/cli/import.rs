@@ -21,20 +21,22 @@ use crate::{
     workers::{ImportError, Imported},
 };
 
-/// Longest wait for a server to import a genesis: a million accounts take about twenty minutes, sixteen million hours.
+/// Longest wait for a server to import a genesis: a million accounts take about twenty minutes,
+/// sixteen million hours.
 const GENESIS_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
 pub struct ImportArgs {
-    /// Folder with genesis.json, blocks/NNNNNN.json and aggregated_operations/*.json, plain, .gz or .zst
+    /// Folder with genesis.json, blocks/NNNNNN.json and aggregated_operations/*.json, plain, .gz or
+    /// .zst
     #[arg(value_name = "CHAIN_FOLDER")]
     pub chain: PathBuf,
 }
 
-/// Imports everything in order, and skips what is stored already. An interrupted import, even of a large genesis, resumes
-/// where it was when it is run again.
+/// Imports everything in order, and skips what is stored already. An interrupted import, even of a
+/// large genesis, resumes where it was when it is run again.
 ///
 /// # Errors
 /// Fails at the first file that cannot be imported; the files before it stay imported.
@@ -86,7 +88,8 @@ fn stopped(file: &ChainFile, cause: CliError) -> CliError {
     CliError::ImportStopped { path: file.path().to_owned(), cause: Box::new(cause) }
 }
 
-/// Returns the files after the genesis, each with its route: blocks, then aggregated operations, which refer to blocks.
+/// Returns the files after the genesis, each with its route: blocks, then aggregated operations,
+/// which refer to blocks.
 fn rest(chain: &ChainFolder) -> impl Iterator<Item = (&'static str, &ChainFile)> {
     let blocks = chain.blocks().iter().map(|block| (paths::BLOCKS, &block.file));
     blocks.chain(chain.aggregated_operations().iter().map(|file| (paths::AGGREGATED_OPERATIONS, file)))

@@ -27,6 +27,7 @@ pub mod restore;
 pub mod revert;
 pub mod run;
 pub mod serve;
+mod signals;
 pub mod status;
 mod table;
 mod target;

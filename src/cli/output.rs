@@ -1,4 +1,5 @@
-//! Output of a command: standard output, a device or pipe, or a file that appears whole or not at all.
+//! Output of a command: standard output, a device or pipe, or a file that appears whole or not at
+//! all.
 
 use std::{
     fs::File,
@@ -19,12 +20,14 @@ pub fn is_stdout(path: &Path) -> bool {
     path == Path::new(STDIO)
 }
 
-/// Returns true if this path is written in place and never replaced: standard output, a device, a pipe.
+/// Returns true if this path is written in place and never replaced: standard output, a device, a
+/// pipe.
 pub fn is_stream(path: &Path) -> bool {
     is_stdout(path) || (path.exists() && !path.is_file())
 }
 
-/// Writes `bytes` to `out`, or to standard output. A pipe that its reader closed (`| head`) is not an error.
+/// Writes `bytes` to `out`, or to standard output. A pipe that its reader closed (`| head`) is not
+/// an error.
 ///
 /// # Errors
 /// [`CliError::Output`].
@@ -56,7 +59,8 @@ pub fn show(text: &str) -> Result<(), CliError> {
     write_output(None, format!("{text}{end}").as_bytes())
 }
 
-/// Writes a line to standard error. A closed standard error is ignored, where `eprintln!` would panic.
+/// Writes a line to standard error. A closed standard error is ignored, where `eprintln!` would
+/// panic.
 pub fn tell(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

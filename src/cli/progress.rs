@@ -1,4 +1,5 @@
-//! Progress of a long command, on standard error: a bar on a terminal, else a line from time to time.
+//! Progress of a long command, on standard error: a bar on a terminal, else a line from time to
+//! time.
 
 use std::{
     cell::{Cell, RefCell},
@@ -34,7 +35,8 @@ impl Progress {
         Self { what, bar, begun: Cell::new(false), meter: ProgressMeter::new(LINE_INTERVAL) }
     }
 
-    /// Shows that `done` of `total` items are done. Items of the first call do not count for the time left.
+    /// Shows that `done` of `total` items are done. Items of the first call do not count for the
+    /// time left.
     pub fn set(&self, done: u64, total: u64) {
         if let Some(bar) = &self.bar {
             bar.set_length(total);

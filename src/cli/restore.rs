@@ -36,7 +36,8 @@ pub struct RestoreArgs {
     pub keep_going: bool,
 }
 
-/// Verifies the backup, then restores it, all or nothing, into a data folder that is absent or empty.
+/// Verifies the backup, then restores it, all or nothing, into a data folder that is absent or
+/// empty.
 ///
 /// # Errors
 /// Fails if the backup is damaged, or if the folder is occupied or cannot be written.

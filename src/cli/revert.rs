@@ -16,7 +16,8 @@ pub struct RevertArgs {
     pub to: u32,
 }
 
-/// Removes blocks, witnesses, jobs and proofs after a block and reverts the account tree, all or nothing.
+/// Removes blocks, witnesses, jobs and proofs after a block and reverts the account tree, all or
+/// nothing.
 ///
 /// # Errors
 /// Fails if the folder cannot be opened, or if the block is out of reach.

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
 use super::error::CliError;
 use super::flags;
 use super::output::show;
+use super::signals::Signals;
 use crate::{config::Config, crypto::rescue, service::Service};
 
 /// Settings that `serve` has flags for.
@@ -40,9 +40,9 @@ pub fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
     outcome
 }
 
-/// Threads for blocking work beyond those that publishes and imports hold while they wait for the disk, so that a
-/// heartbeat finds one. Without a bound each request in flight would have a thread, with its stack and its share of the
-/// allocator.
+/// Threads for blocking work beyond those that publishes and imports hold while they wait for the
+/// disk, so that a heartbeat finds one. Without a bound each request in flight would have a thread,
+/// with its stack and its share of the allocator.
 const OTHER_BLOCKING_THREADS: usize = 64;
 
 fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, CliError> {
@@ -56,8 +56,7 @@ fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, CliError> {
 }
 
 async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
+    let mut signals = Signals::new()?;
     info!(engine = %rescue::engine(), "computing Rescue hashes");
     let service = Service::start(config, folder).await?;
     if let Some(path) = service.generated_secret() {
@@ -65,27 +64,20 @@ async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
     }
     show(&format!("serving on {}, dashboard on http://{}", service.url(), service.admin_address()))?;
     let failed = tokio::select! {
-        _ = terminate.recv() => false,
-        _ = interrupt.recv() => false,
+        () = signals.any() => false,
         () = service.failed() => true,
     };
     info!(failed, "stopping");
-    let worker_died = service.node().has_failed();
-    let second_signal = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
+    let worker_failed = service.node().has_failed();
     tokio::select! {
         () = service.stop() => {}
-        () = second_signal => {
+        () = signals.any() => {
             return Err(CliError::Failed(
                 "a second signal ended the server before it had stopped; everything it acknowledged is on disk".to_owned(),
             ));
         }
     }
-    if worker_died {
+    if worker_failed {
         return Err(CliError::Failed(
             "a worker thread panicked, so the server stopped; see its log, then start it again".to_owned(),
         ));

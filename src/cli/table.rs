@@ -57,8 +57,8 @@ impl Table {
     }
 }
 
-/// Returns a value, `-` if it is absent. Control characters are replaced: names come from outside and must not steer the
-/// terminal.
+/// Returns a value, `-` if it is absent. Control characters are replaced: names come from outside
+/// and must not steer the terminal.
 pub fn text(value: Option<impl Display>) -> String {
     let Some(value) = value else { return ABSENT.to_owned() };
     value.to_string().chars().map(|c| if c.is_control() { '?' } else { c }).collect()

@@ -23,7 +23,8 @@ pub enum Target {
 }
 
 impl Target {
-    /// Returns the target: the one of the flag `--url`, else a data folder that is configured, else a URL that is.
+    /// Returns the target: the one of the flag `--url`, else a data folder that is configured, else
+    /// a URL that is.
     ///
     /// # Errors
     /// [`CliError::Usage`] if neither is configured.

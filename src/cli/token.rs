@@ -25,7 +25,8 @@ pub struct TokenArgs {
     pub ttl: Duration,
 }
 
-/// Prints a token, signed with the configured secret or with the one that a server generated in the data folder.
+/// Prints a token, signed with the configured secret or with the one that a server generated in the
+/// data folder.
 ///
 /// # Errors
 /// Fails if there is no secret, or if the lifetime is longer than a token can express.

@@ -1,4 +1,5 @@
-//! Where views come from: the answers of a running server, or the same views built from a stopped data folder.
+//! Where views come from: the answers of a running server, or the same views built from a stopped
+//! data folder.
 
 use std::sync::Arc;
 use std::time::Duration;

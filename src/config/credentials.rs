@@ -1,8 +1,9 @@
 //! The secret with which a server, its operators and its clients work.
 //!
-//! Without a configured secret the server listens on loopback only; it generates a secret once and stores it in the
-//! data folder, readable by its owner, where the client commands find it. With a short one it listens beyond loopback
-//! only if `allow_short_secret` is set: secrets can be tried offline against a single token.
+//! Without a configured secret the server listens on loopback only; it generates a secret once and
+//! stores it in the data folder, readable by its owner, where the client commands find it. With a
+//! short one it listens beyond loopback only if `allow_short_secret` is set: secrets can be tried
+//! offline against a single token.
 
 use std::{
     io::{self, Write},
@@ -32,12 +33,13 @@ pub struct ServerSecret {
 }
 
 impl Config {
-    /// Returns the secret of a server that is about to listen: the configured one, if it is long enough for the address,
-    /// else the one stored in the data folder, else a new one (`0600`); the latter two on loopback only. The data folder
-    /// must exist and be locked by this process.
+    /// Returns the secret of a server that is about to listen: the configured one, if it is long
+    /// enough for the address, else the one stored in the data folder, else a new one (`0600`); the
+    /// latter two on loopback only. The data folder must exist and be locked by this process.
     ///
     /// # Errors
-    /// Fails if the secret is too short for the address, or if there is none and none can be generated.
+    /// Fails if the secret is too short for the address, or if there is none and none can be
+    /// generated.
     pub fn server_secret(&self, data_dir: &Path) -> Result<ServerSecret, SecretError> {
         let listen = self.listen;
         if let Some(secret) = &self.secret {
@@ -76,8 +78,8 @@ impl Config {
         Ok(Some(token.clone()))
     }
 
-    /// Returns the secret of a client command: the configured one, else the one that a server generated in the data
-    /// folder.
+    /// Returns the secret of a client command: the configured one, else the one that a server
+    /// generated in the data folder.
     ///
     /// # Errors
     /// Fails if there is neither, or if the stored one cannot be read.
@@ -112,8 +114,8 @@ fn generate() -> Result<Secret, SecretError> {
     Secret::new(hex::encode(bytes)).map_err(|_| SecretError::Random)
 }
 
-/// Writes the whole file or none: a crash must not leave an empty secret behind. Temporary files are `0600` from the
-/// start.
+/// Writes the whole file or none: a crash must not leave an empty secret behind. Temporary files
+/// are `0600` from the start.
 fn write_new(path: &Path, secret: &Secret) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;

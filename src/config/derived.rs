@@ -44,7 +44,8 @@ impl Config {
         self.data_dir.as_deref().ok_or(ConfigError::NoDataDir)
     }
 
-    /// Returns certificate and key of the listener for provers, imports and operators; `None` for plain HTTP.
+    /// Returns certificate and key of the listener for provers, imports and operators; `None` for
+    /// plain HTTP.
     pub fn tls(&self) -> Option<TlsFiles> {
         let certificate = self.tls_certificate.clone()?;
         let key = self.tls_key.clone()?;
@@ -79,8 +80,8 @@ impl Config {
         shown.map_or(&Origin::Default, |shown| &shown.origin)
     }
 
-    /// Returns every setting with its value and its origin, as a TOML file that gives the same configuration again.
-    /// Secrets are hidden.
+    /// Returns every setting with its value and its origin, as a TOML file that gives the same
+    /// configuration again. Secrets are hidden.
     pub fn print(&self) -> String {
         let mut out = String::new();
         for shown in &self.shown {

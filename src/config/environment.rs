@@ -14,11 +14,12 @@ use super::{
     settings::SETTINGS,
 };
 
-/// The variable that names the configuration file. It is not a setting, because it decides where settings are read from.
+/// The variable that names the configuration file. It is not a setting, because it decides where
+/// settings are read from.
 pub const CONFIG_ENV: &str = "WITNESS_SERVER_CONFIG";
 
-/// Prefixes that only variables of this program and of the reference have: an unknown variable with one of them is a
-/// typing error.
+/// Prefixes that only variables of this program and of the reference have: an unknown variable with
+/// one of them is a typing error.
 const KNOWN_PREFIXES: [&str; 6] = [
     ENV_PREFIX,
     "API_PROVER_",

@@ -1,7 +1,8 @@
-//! The layers of a configuration over the defaults, each merged into the texts of the lower ones: file < environment < flags.
+//! The layers of a configuration over the defaults, each merged into the texts of the lower ones:
+//! file < environment < flags.
 //!
-//! Values stay text until one place parses them, so that a secret of `42` is never taken for a number and every error
-//! can name both the text and where it was written.
+//! Values stay text until one place parses them, so that a secret of `42` is never taken for a
+//! number and every error can name both the text and where it was written.
 
 use std::path::Path;
 
@@ -44,7 +45,8 @@ pub(super) fn add_text(values: &mut Values, path: &Path, text: &str) -> Result<(
     Ok(())
 }
 
-/// Merges the environment: first the variables of the reference deployment, then our own, so that ours win.
+/// Merges the environment: first the variables of the reference deployment, then our own, so that
+/// ours win.
 pub(super) fn add_environment(values: &mut Values, environment: &Environment) -> Result<(), ConfigError> {
     environment.check_names()?;
     for setting in SETTINGS {

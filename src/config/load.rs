@@ -19,7 +19,8 @@ impl Config {
     /// Reads and validates all layers. `file` is the one of `--config`.
     ///
     /// # Errors
-    /// Fails if a file cannot be read, a name is unknown, a value is out of range, or two settings contradict each other.
+    /// Fails if a file cannot be read, a name is unknown, a value is out of range, or two settings
+    /// contradict each other.
     pub fn load(file: Option<&Path>, environment: &Environment, flags: &Flags) -> Result<Self, ConfigError> {
         let mut values = Values::default();
         if let Some(path) = find_file(file, environment, flags)? {
@@ -76,7 +77,8 @@ fn read_secret(
     Ok(())
 }
 
-/// Returns the file to read: the given one, else the one in the data folder that the flags or the environment name.
+/// Returns the file to read: the given one, else the one in the data folder that the flags or the
+/// environment name.
 fn find_file(
     file: Option<&Path>,
     environment: &Environment,

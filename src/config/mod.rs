@@ -1,7 +1,8 @@
 //! One validated configuration: defaults < TOML file < environment < flags.
 //!
-//! `settings` declares every setting once. The file is the one of `--config` or `WITNESS_SERVER_CONFIG`, else
-//! `witness-server.toml` in the data folder if it exists. An unknown name is an error that names the nearest known one.
+//! `settings` declares every setting once. The file is the one of `--config` or
+//! `WITNESS_SERVER_CONFIG`, else `witness-server.toml` in the data folder if it exists. An unknown
+//! name is an error that names the nearest known one.
 
 mod credentials;
 mod derived;

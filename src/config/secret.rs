@@ -6,8 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Shortest secret that is accepted on an address beyond loopback, in bytes: the length of the signatures that it makes
-/// (RFC 7518 §3.2).
+/// Shortest secret that is accepted on an address beyond loopback, in bytes: the length of the
+/// signatures that it makes (RFC 7518 §3.2).
 pub const MIN_BYTES: usize = 32;
 
 /// A secret that does not show itself in `Debug` output.
@@ -103,7 +103,8 @@ pub enum SecretError {
     Random,
 }
 
-/// Reads the secret that a file contains, without a byte order mark and without white space around it.
+/// Reads the secret that a file contains, without a byte order mark and without white space around
+/// it.
 pub(super) fn read(path: &Path) -> Result<Secret, SecretError> {
     let text =
         fs::read_to_string(path).map_err(|cause| SecretError::Unreadable { path: path.to_owned(), cause })?;

@@ -96,11 +96,13 @@ settings! {
     secret: Option<Secret>, Secret, secret, reference "API_PROVER_SECRET_AUTH" Plain;
     /// File that contains the shared secret
     secret_file: Option<PathBuf>, Text, path;
-    /// Token with which operators change something on `admin_listen`; unset: nothing can be changed there
+    /// Token with which operators change something on `admin_listen`; unset: nothing can be changed
+    /// there
     operator_token: Option<Secret>, Secret, secret;
     /// File that contains the `operator_token`
     operator_token_file: Option<PathBuf>, Text, path;
-    /// Accept a secret or an `operator_token` of less than 32 bytes on an address that other machines reach
+    /// Accept a secret or an `operator_token` of less than 32 bytes on an address that other
+    /// machines reach
     allow_short_secret: bool = "false", Bare, boolean;
     /// PEM file with the certificate chain of `listen`; together with `tls_key` it enables TLS
     tls_certificate: Option<PathBuf>, Text, path;
@@ -114,8 +116,8 @@ settings! {
     idle_provers: u32 = "1", Bare, number::<0, 1_000_000, _>, reference "PROVER_CORE_IDLE_PROVERS" Plain;
     /// Number of claims after which a job fails
     max_attempts: u32 = "10", Bare, number::<1, 1_000_000, _>;
-    /// Backoff before a job whose lease expired can be claimed again, doubled with each attempt up to `gone_timeout`;
-    /// `0s`: no backoff
+    /// Backoff before a job whose lease expired can be claimed again, doubled with each attempt up
+    /// to `gone_timeout`; `0s`: no backoff
     retry_backoff: Duration = "1s", Text, duration_or_zero;
     /// Fallback interval of updater and maintainers
     prepare_data_interval: Duration = "5s", Text, duration,
@@ -123,11 +125,13 @@ settings! {
     /// Number of maintainer threads, which build witnesses
     witness_generators: usize = "4", Bare, number::<1, 256, _>, flag "--witness-generators" "N",
         reference "PROVER_WITNESS_GENERATOR_WITNESS_GENERATORS" Plain;
-    /// Sizes, in blocks, of the aggregated operations that the server creates, such as `1,4,8`; unset: it creates none
+    /// Sizes, in blocks, of the aggregated operations that the server creates, such as `1,4,8`;
+    /// unset: it creates none
     aggregate: Option<Vec<usize>>, List, sizes, flag "--aggregate" "SIZES";
     /// Longest time that a proven block waits for a larger aggregate
     aggregate_deadline: Duration = "10s", Text, duration;
-    /// Folder of the verification keys that published proofs must satisfy; unset: proofs are not verified
+    /// Folder of the verification keys that published proofs must satisfy; unset: proofs are not
+    /// verified
     verification_keys: Option<PathBuf>, Text, path, flag "--verification-keys" "FOLDER";
     /// Number of proofs that are verified concurrently; unset: the number of cores
     verify_concurrency: Option<usize>, Bare, number::<1, 1_024, _>;
@@ -135,7 +139,8 @@ settings! {
     history: u32 = "400", Bare, number::<1, 1_000_000, _>;
     /// Number of verified blocks whose witnesses and finished jobs are kept; unset: all
     keep_verified: Option<u32>, Bare, number::<0, { u32::MAX as u64 }, _>;
-    /// Free disk space below which imports, claims and witnesses stop and only proofs are accepted; `0`: no limit
+    /// Free disk space below which imports, claims and witnesses stop and only proofs are accepted;
+    /// `0`: no limit
     min_free_bytes: u64 = "256MiB", Text, bytes_or_zero;
     /// Page cache of the store
     cache_bytes: usize = "64MiB", Text, bytes;
@@ -151,8 +156,8 @@ settings! {
     max_import_requests: usize = "4", Bare, number::<1, 65_536, _>;
     /// Concurrent exports, lists and other requests of operators; further ones wait
     max_operator_requests: usize = "32", Bare, number::<1, 65_536, _>;
-    // Longer than the 10 s after which the reference's prover gives a request up: it publishes a proof again if it gets
-    // no answer, but discards the proof if the answer is 503.
+    // Longer than the 10 s after which the reference's prover gives a request up: it publishes a
+    // proof again if it gets no answer, but discards the proof if the answer is 503.
     /// Longest time that a request waits for its turn; then it is answered with 503
     request_wait: Duration = "30s", Text, duration;
     /// Time in which the head of the next request must arrive on a connection; then it is closed
@@ -177,7 +182,8 @@ settings! {
     log: String = "info", Text, log_filter, flag "--log" "FILTER", reference "RUST_LOG" Plain;
     /// Log format, `human` or `json`
     log_format: LogFormat = "human", Text, log_format, flag "--log-format" "FORMAT";
-    /// Arithmetic of the hashes: `auto` (the best one for the processor), `portable`, `avx512ifma` or `franklin`
+    /// Arithmetic of the hashes: `auto` (the best one for the processor), `portable`, `avx512ifma`
+    /// or `franklin`
     cpu_features: Option<Engine> = "auto", Text, cpu_features, flag "--cpu-features" "NAME";
     /// Sample prover: time between two heartbeats
     prover_heartbeat_interval: Duration = "100ms", Text, duration,

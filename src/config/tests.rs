@@ -84,7 +84,8 @@ fn the_document_holds_the_table_of_settings() {
 
 #[test]
 fn every_setting_is_read() {
-    // A value that no parser takes must be refused, or nothing reads the setting. Free texts are the exception.
+    // A value that no parser takes must be refused, or nothing reads the setting. Free texts are
+    // the exception.
     for key in SETTINGS {
         let free = [
             "data_dir",

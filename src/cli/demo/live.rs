@@ -9,8 +9,9 @@ use tokio::task::JoinSet;
 
 use crate::api::paths;
 use crate::cli::error::CliError;
-use crate::cli::in_process::{REQUEST_TIMEOUT, Signals, confirm_proven, sample_prover};
+use crate::cli::in_process::{REQUEST_TIMEOUT, confirm_proven, sample_prover};
 use crate::cli::output::show;
+use crate::cli::signals::Signals;
 use crate::client::{Client, Job, Work, sample_proof};
 use crate::config::Config;
 use crate::invented_chain::ChainBuilder;
@@ -18,7 +19,8 @@ use crate::service::Service;
 
 /// Time between two blocks.
 const BLOCK_INTERVAL: Duration = Duration::from_secs(1);
-/// Time that the proof of ten chunks takes: long enough to be seen, short enough that the provers keep up.
+/// Time that the proof of ten chunks takes: long enough to be seen, short enough that the provers
+/// keep up.
 const TEN_CHUNKS: Duration = Duration::from_millis(1_700);
 const PROVERS: u32 = 4;
 /// Sizes of successive blocks, in chunks.

@@ -1,7 +1,7 @@
 //! `demo`: runs a sample chain through the whole system, in one command.
 //!
-//! Blocks and operations are imported over HTTP, two sample provers use the prover protocol, and the table is read from
-//! the data folder.
+//! Blocks and operations are imported over HTTP, two sample provers use the prover protocol, and
+//! the table is read from the data folder.
 
 mod chain;
 mod live;

@@ -74,12 +74,14 @@ impl ChainProgress {
         (1..).zip(&self.times)
     }
 
-    /// Returns the first block that has not reached the milestone, and the first milestone that it lacks.
+    /// Returns the first block that has not reached the milestone, and the first milestone that it
+    /// lacks.
     pub fn first_missing(&self) -> Option<(u32, Milestone)> {
         self.times().find_map(|(block, times)| Some((block, missing(times, self.until)?)))
     }
 
-    /// Reads the store and prints what changed. Returns true if every block has reached the milestone.
+    /// Reads the store and prints what changed. Returns true if every block has reached the
+    /// milestone.
     ///
     /// # Errors
     /// Fails if the store cannot be read.

@@ -1,4 +1,5 @@
-//! Layer 1 of a demo chain: records proven ranges as published and executed, without any Ethereum node.
+//! Layer 1 of a demo chain: records proven ranges as published and executed, without any Ethereum
+//! node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use crate::store::{Store, StoreError};
 /// Time between two looks for new aggregated proofs.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Imports the operations that publish and execute every range with an aggregated proof, in order, until it is stopped.
+/// Imports the operations that publish and execute every range with an aggregated proof, in order,
+/// until it is stopped.
 pub async fn confirm_proven(
     client: Client,
     store: Arc<Store>,

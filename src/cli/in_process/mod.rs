@@ -5,11 +5,9 @@ mod drive;
 mod layer_one;
 mod milestone;
 mod settings;
-mod signals;
 
 pub use chain_progress::{BlockTimes, ChainProgress, missing};
 pub use drive::{DriveOptions, Ending, REQUEST_TIMEOUT, drive, sample_prover};
 pub use layer_one::confirm_proven;
 pub use milestone::Milestone;
 pub use settings::{DataFolder, aggregate_all};
-pub use signals::Signals;

@@ -10,7 +10,8 @@ use crate::config::{Config, Origin};
 
 /// Default aggregate sizes: with 1 among them every block is aggregated.
 const AGGREGATE: [usize; 2] = [1, 4];
-/// Default of the time that a block waits for a larger aggregate: short, because no blocks follow the end of the chain.
+/// Default of the time that a block waits for a larger aggregate: short, because no blocks follow
+/// the end of the chain.
 const AGGREGATE_DEADLINE: Duration = Duration::from_millis(200);
 
 /// Makes the server aggregate every block, the last ones of the chain without a long wait.
@@ -30,8 +31,8 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Returns the folder of `--data-dir`, or else a temporary one: a folder of the environment or of a file belongs to
-    /// another server.
+    /// Returns the folder of `--data-dir`, or else a temporary one: a folder of the environment or
+    /// of a file belongs to another server.
     ///
     /// # Errors
     /// [`CliError::DataFolder`] if no temporary folder can be created.

@@ -24,7 +24,8 @@ pub enum Coverage {
 }
 
 impl FolderOperations {
-    /// Reads the operations; `None` if one of them cannot be read, in which case the import fails later.
+    /// Reads the operations; `None` if one of them cannot be read, in which case the import fails
+    /// later.
     pub fn read(chain: &ChainFolder) -> Option<Self> {
         let mut operations = Self::default();
         for file in chain.aggregated_operations() {

@@ -8,8 +8,8 @@ use super::outcome::{RunFailure, RunOutcome};
 use crate::cli::error::CliError;
 use crate::cli::in_process::{BlockTimes, Milestone, missing};
 
-/// Returns the report as XML. If the run failed, exactly one test case fails, the one at fault; milestones that were not
-/// reached because of it are skipped.
+/// Returns the report as XML. If the run failed, exactly one test case fails, the one at fault;
+/// milestones that were not reached because of it are skipped.
 ///
 /// # Errors
 /// Fails if the report cannot be expressed as XML.
@@ -44,8 +44,8 @@ pub fn report(outcome: &RunOutcome) -> Result<String, CliError> {
     report.to_string().map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))
 }
 
-/// Returns the reason of a failure that no case shows: it is not in a block, or not in one of the report, or at a
-/// milestone that the block has reached.
+/// Returns the reason of a failure that no case shows: it is not in a block, or not in one of the
+/// report, or at a milestone that the block has reached.
 fn without_case(outcome: &RunOutcome) -> Option<&str> {
     let RunFailure { at, reason } = outcome.failure.as_ref()?;
     let shown = |(block, milestone): (u32, Milestone)| {

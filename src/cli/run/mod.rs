@@ -1,7 +1,8 @@
 //! `run`: runs a chain folder through the whole system, for a pipeline.
 //!
-//! The server runs in this process, on free ports; the chain is imported and the sample provers work over HTTP. The
-//! outcome is an exit code, a JUnit report for the page of the pipeline, and a summary as JSON for scripts.
+//! The server runs in this process, on free ports; the chain is imported and the sample provers
+//! work over HTTP. The outcome is an exit code, a JUnit report for the page of the pipeline, and a
+//! summary as JSON for scripts.
 
 mod folder_operations;
 mod junit;
@@ -57,8 +58,8 @@ pub struct RunArgs {
 /// Runs the chain.
 ///
 /// # Errors
-/// Fails unless every block has reached the milestone. If the run could start, report and summary are written in any
-/// case.
+/// Fails unless every block has reached the milestone. If the run could start, report and summary
+/// are written in any case.
 pub fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
     let chain = ChainFolder::open(&args.import)?;
     let last = chain.blocks().last().map_or(0, |block| block.number);
@@ -118,7 +119,8 @@ fn settings(
     let first = chain.blocks().first().map_or(1, |block| block.number);
     match operations.map(|operations| operations.coverage(first, block)) {
         Some(Coverage::Nothing) => in_process::aggregate_all(&mut config),
-        // Operations that the server creates would be stored before those of the folder, and might overlap them.
+        // Operations that the server creates would be stored before those of the folder, and might
+        // overlap them.
         Some(Coverage::UpTo(last)) => {
             return Err(CliError::Usage(format!(
                 "the CreateProofBlocks operations in {} cover the blocks up to {last}, not up to {block}; pass --block {last}, add \

@@ -20,7 +20,8 @@ pub struct RunOutcome {
 /// The reason why a block did not reach the milestone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFailure {
-    /// The block at fault and the milestone that it did not reach; `None` if the fault is not in a block.
+    /// The block at fault and the milestone that it did not reach; `None` if the fault is not in a
+    /// block.
     pub at: Option<(u32, Milestone)>,
     /// The reason, as a sentence.
     pub reason: String,
@@ -42,7 +43,8 @@ impl RunOutcome {
         self.blocks.last().map_or(0, |(block, _)| *block)
     }
 
-    /// Returns the reason of the failure, if any, followed by the error of writing report and summary, if any.
+    /// Returns the reason of the failure, if any, followed by the error of writing report and
+    /// summary, if any.
     pub fn verdict(self, written: Result<(), CliError>) -> Result<(), CliError> {
         match (self.failure, written) {
             (None, written) => written,

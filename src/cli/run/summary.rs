@@ -1,4 +1,5 @@
-//! The outcome of a run as JSON. Times are milliseconds since the start of the run; null if a milestone was not reached.
+//! The outcome of a run as JSON. Times are milliseconds since the start of the run; null if a
+//! milestone was not reached.
 
 use std::time::Duration;
 

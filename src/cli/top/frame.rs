@@ -72,7 +72,8 @@ impl Frame {
         format!("witness-server {version} at {}  disk free {free}{low}", self.url)
     }
 
-    /// Returns the last block that reached a milestone. The history has all milestones, the status is newer.
+    /// Returns the last block that reached a milestone. The history has all milestones, the status
+    /// is newer.
     fn head(&self, milestone: Milestone) -> u32 {
         match milestone {
             Milestone::Imported => self.status.blocks.head,

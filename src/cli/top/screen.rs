@@ -77,7 +77,8 @@ impl Screen {
         draw().map_err(unwritable)
     }
 
-    /// Waits for the given time. Returns true if a key or a signal ends the program. A resized terminal is redrawn at once.
+    /// Waits for the given time. Returns true if a key or a signal ends the program. A resized
+    /// terminal is redrawn at once.
     ///
     /// # Errors
     /// [`CliError::Output`].

@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::error::CliError;
+use super::error::CliError;
 
 /// SIGINT and SIGTERM of this process.
 pub struct Signals {
