@@ -19,7 +19,7 @@ impl Store {
         let lock = FolderLock::take(dir)?;
         replace::finish(dir)?;
         if !dir.join("index").exists() && !is_new(dir)? {
-            return Err(StoreError::corrupt("its index is missing"));
+            return Err(StoreError::corrupt("its kv is missing"));
         }
         let kv = Kv::open(&dir.join("index"), options.cache_bytes, options.flush_every_ms)?;
         check_parameters(dir, &kv)?;

@@ -61,7 +61,7 @@ pub(crate) fn check_parameters(dir: &Path, kv: &Kv) -> Result<(), StoreError> {
         }),
         // sled takes a file that it cannot make sense of for a new one.
         None if !is_new(dir)? => {
-            Err(StoreError::corrupt("its index is empty, and there are bodies or a journal"))
+            Err(StoreError::corrupt("its kv is empty, but blobs or journal are not"))
         }
         None => {
             let mut batch = Batch::new();

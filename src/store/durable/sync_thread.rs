@@ -74,7 +74,7 @@ mod tests {
                 theirs.wait();
                 mine.0.send(current().id()).map_err(io::Error::other)
             };
-            let (synced, ()) = thread.run(job, || drop(both.wait()));
+            let (synced, _) = thread.run(job, || both.wait());
             synced.unwrap();
             mine.1.recv().unwrap()
         };

@@ -84,7 +84,7 @@ fn without_a_kv_no_blob_is_removed() {
     fs::remove_dir_all(dir.path().join("journal")).unwrap();
     fs::rename(dir.path().join("index"), dir.path().join("elsewhere")).unwrap();
     let refused = || Store::open(dir.path(), options(&clock())).unwrap_err().to_string();
-    assert!(refused().contains("its index is missing"));
+    assert!(refused().contains("its kv is missing"));
     assert!(!dir.path().join("index").exists());
     // An empty kv is refused as well.
     let other = tempfile::tempdir().unwrap();
@@ -94,7 +94,7 @@ fn without_a_kv_no_blob_is_removed() {
     store.sync().unwrap();
     drop(store);
     fs::rename(other.path().join("index"), dir.path().join("index")).unwrap();
-    assert!(refused().contains("its index is empty"));
+    assert!(refused().contains("its kv is empty"));
     assert!(found(dir.path()).iter().any(|f| f.place == "index" && f.severity == Severity::Damage));
     assert_eq!(blobs(dir.path()), before);
 }
