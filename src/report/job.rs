@@ -37,7 +37,7 @@ fn view(job: JobRecord, rejections: &Rejections, usual_ms: Option<u64>, now_ms: 
 }
 
 fn estimated(node: &Node, job: JobRecord, rejections: &Rejections) -> JobView {
-    let usual = node.provers().usual_ms(job.job_type, job.size());
+    let usual = node.provers().median_duration_ms(job.job_type, job.size());
     view(job, rejections, usual, node.now_ms())
 }
 

@@ -164,7 +164,7 @@ impl Published {
 fn note_duration(node: &Node, job: &JobRecord) {
     if let Some(since) = job.leased_since_ms {
         let took = job.updated_at_ms.saturating_sub(since);
-        node.provers().took(job.job_type, job.size(), took);
+        node.provers().record_duration(job.job_type, job.size(), took);
     }
 }
 

@@ -1,0 +1,17 @@
+//! The whole server as a value: what `serve` runs, and what an embedding program starts and stops.
+//!
+//! | module | content |
+//! | --- | --- |
+//! | `options` | options of store and workers from the configuration |
+//! | `start` | opens the folder, binds both addresses, starts the workers |
+//! | `running` | the running server: its addresses, its secret, its failure |
+//! | `shutdown` | what SIGTERM and SIGINT lead to: `serve` receives the signal and calls [`Service::stop`] |
+
+mod options;
+mod running;
+mod shutdown;
+mod start;
+
+pub use options::{node_options, open_store, store_options};
+pub use running::Service;
+pub use start::StartError;

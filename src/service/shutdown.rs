@@ -1,0 +1,52 @@
+//! End of the server: what SIGTERM and SIGINT lead to.
+//!
+//! `serve` (`cli/serve.rs`) receives the signal and calls [`Service::stop`], which
+//!
+//! 1. stops accepting connections, and ends the event streams,
+//! 2. waits for the requests in flight, up to `shutdown_timeout`, then closes their connections,
+//! 3. stops the workers and flushes the store, again up to `shutdown_timeout`.
+//!
+//! A second signal ends the process at once. In every case all acknowledged data is on disk; interrupted
+//! work is repeated after the next start.
+
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use super::running::Service;
+
+impl Service {
+    /// Stops the server in the order given in the module documentation.
+    pub async fn stop(self) {
+        self.stopping.send_replace(true);
+        // Event streams end with the monitor; they would not end by themselves.
+        self.monitor.abort();
+        for listener in self.listeners {
+            if let Ok(cut) = listener.await
+                && cut > 0
+            {
+                warn!(connections = cut, "connections were closed because their requests took too long");
+            }
+        }
+        let node = self.node;
+        let stopped = tokio::task::spawn_blocking(move || {
+            node.stop();
+            node.store().sync()
+        });
+        match tokio::time::timeout(self.shutdown_timeout, stopped).await {
+            Ok(Ok(Ok(()))) => info!("stopped"),
+            Ok(Ok(Err(error))) => warn!(%error, "the last flush failed; acknowledged data is on disk"),
+            Ok(Err(error)) => warn!(%error, "stopping the workers failed"),
+            Err(_) => warn!("the workers did not stop in time; their work is repeated after the next start"),
+        }
+    }
+
+    /// Stops the server without waiting for requests: closes all connections and waits only for the
+    /// workers.
+    pub fn cut(self) {
+        self.stopping.send_replace(true);
+        self.listeners.iter().for_each(JoinHandle::abort);
+        // The monitor holds the node, and with it the folder.
+        self.monitor.abort();
+        self.node.stop();
+    }
+}

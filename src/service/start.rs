@@ -1,0 +1,120 @@
+//! Start of the server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::options::{node_options, store_options};
+use super::running::Service;
+use crate::api::tokens::{Authenticator, OperatorToken};
+use crate::config::{Config, SecretError, ServerSecret};
+use crate::server::{self, BindError, Limits, ListenLimits, Monitor};
+use crate::store::{Store, StoreError, StoreOptions};
+use crate::tls::{TlsError, TlsFiles};
+use crate::workers::{KeysError, Node, NodeOptions, Verifier};
+
+/// Why the server cannot start. Each message says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The secret cannot be read or created.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The verification keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// An address cannot be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The operating system does not report the address of a listener.
+    #[error("the address of a listener is unknown: {0}; start again")]
+    Address(std::io::Error),
+}
+
+impl Service {
+    /// Reads certificate and verification keys, opens the folder, binds both addresses, starts the
+    /// workers and serves.
+    pub async fn start(config: &Config, folder: &Path) -> Result<Self, StartError> {
+        Self::start_with(config, folder, store_options(config)).await
+    }
+
+    /// Starts like [`start`](Self::start), but with other options of the store, such as another clock.
+    pub async fn start_with(
+        config: &Config,
+        folder: &Path,
+        options: StoreOptions,
+    ) -> Result<Self, StartError> {
+        let tls: Option<TlsAcceptor> = config.tls().as_ref().map(TlsFiles::acceptor).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let keys = config.verification_keys.as_deref();
+        let verifier = keys.map(|folder| Verifier::open(folder, config.verify_concurrency)).transpose()?;
+        let clock = options.clock.clone();
+        let metrics = options.metrics.clone();
+        let store = Arc::new(Store::open(folder, options)?);
+        // After the folder exists and is locked: a generated secret is stored in it.
+        let ServerSecret { secret, generated } = config.server_secret(folder)?;
+        let operator = config.operator_secret()?.as_ref().map(OperatorToken::new);
+        let listener = server::bind(config.listen).await?;
+        let admin_listener = server::bind(config.admin_listen).await?;
+        let address = listener.local_addr().map_err(StartError::Address)?;
+        let admin_address = admin_listener.local_addr().map_err(StartError::Address)?;
+
+        let options =
+            NodeOptions { verifier: verifier.map(Arc::new), clock, metrics, ..node_options(config) };
+        let node = Node::new(store, options);
+        node.start()?;
+        let (monitor, monitoring) = Monitor::start(node.clone());
+        let authenticator = Authenticator::new(&secret);
+        let router = server::main_router(node.clone(), monitor.clone(), authenticator, Limits::from(config));
+        let (stopping, stop) = watch::channel(false);
+        let open = |listener| node.metrics().connections_of(listener);
+        let limits = ListenLimits::from(config);
+        let until = |mut stop: watch::Receiver<bool>| async move {
+            // A dropped sender also means the end.
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        let listeners = [
+            tokio::spawn(server::serve_counted(
+                listener,
+                tls,
+                router,
+                limits,
+                open("main"),
+                until(stop.clone()),
+            )),
+            tokio::spawn(server::serve_counted(
+                admin_listener,
+                None,
+                server::admin_router(
+                    node.clone(),
+                    monitor,
+                    operator,
+                    Limits::from(config),
+                    admin_address.ip().is_loopback(),
+                ),
+                limits,
+                open("admin"),
+                until(stop),
+            )),
+        ];
+        Ok(Self {
+            node,
+            secret,
+            generated,
+            scheme,
+            address,
+            admin_address,
+            stopping,
+            listeners,
+            monitor: monitoring,
+            shutdown_timeout: config.shutdown_timeout,
+        })
+    }
+}
