@@ -8,7 +8,7 @@ use zksync_witness_server::domain::{AccountMap, Block, ImportedBlock, to_u128};
 use zksync_witness_server::tree::build::InitialAccount;
 use zksync_witness_server::tree::{AccountHeader, AccountTree};
 use zksync_witness_server::witness::{Cause, WitnessError, check_signatures, plan};
-use zksync_witness_server::workers::state::InTree;
+use zksync_witness_server::workers::TreeState;
 
 /// The sample chain's genesis and first block.
 const GENESIS: &[u8] = include_bytes!("../../data/sample-chain/genesis.json");
@@ -58,7 +58,7 @@ pub fn block(tree: &AccountTree<'_>, chunks: usize) -> anyhow::Result<Block> {
 
 /// Gives a block the root and the commitment it has on `tree`.
 fn seal(block: &mut Block, tree: &AccountTree<'_>) -> anyhow::Result<()> {
-    let plan = plan(block, &check_signatures(block), &InTree(tree))?;
+    let plan = plan(block, &check_signatures(block), &TreeState(tree))?;
     let failed = |cause: Cause| WitnessError { block: plan.number, operation: None, cause };
     let versions = tree.apply(&plan.updates, &[]).map_err(|error| failed(error.into()))?;
     block.new_root_hash = versions.root(plan.last);

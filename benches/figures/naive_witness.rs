@@ -14,7 +14,7 @@ use zksync_witness_server::testing::naive_signature;
 use zksync_witness_server::tree::{AccountTree, LeafUpdate};
 use zksync_witness_server::witness::prover_data::{Element, OperationBranch};
 use zksync_witness_server::witness::{self, Plan, ProverData, check_signatures, checked_forms};
-use zksync_witness_server::workers::state::InTree;
+use zksync_witness_server::workers::TreeState;
 
 /// What the naive side took for a block.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,7 @@ pub fn build(
     data: &ProverData,
 ) -> anyhow::Result<Naive> {
     let (signatures, ()) = time(|| verify_signatures(block));
-    let plan = witness::plan(block, &check_signatures(block), &InTree(tree))?;
+    let plan = witness::plan(block, &check_signatures(block), &TreeState(tree))?;
     let sides = Sides::new(&plan);
     let mut found = Found::default();
     let operated = plan.updates.partition_point(|update| update.version <= plan.operated);

@@ -56,7 +56,7 @@ pub fn wait_until(node: &Node, mut holds: impl FnMut() -> anyhow::Result<bool>) 
     let begin = Instant::now();
     while !holds()? {
         if let Some((number, why)) = node.store().chain().quarantined(1)?.pop() {
-            bail!("block {number} is quarantined: {}", why.cause);
+            bail!("block {number} is quarantined: {}", why.reason);
         }
         if node.has_failed() || begin.elapsed() > PATIENCE {
             bail!("the workers do not get on");

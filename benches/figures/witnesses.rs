@@ -17,7 +17,7 @@ use zksync_witness_server::testing::{ChainBuilder, Memory, NaiveAccountTree};
 use zksync_witness_server::tree::build::InitialAccount;
 use zksync_witness_server::tree::{AccountTree, TreeView};
 use zksync_witness_server::witness::{self, ProverData, check_signatures};
-use zksync_witness_server::workers::state::InTree;
+use zksync_witness_server::workers::TreeState;
 
 /// Permutations of a leaf update without those of the balance leaf: 32 in the balance tree, 3 in the account leaf, 32 in the account
 /// tree. With it there are 68, so the floor is a little low.
@@ -56,7 +56,7 @@ impl Stages {
 /// When the block does not fit the tree.
 pub fn ours(block: &Block, tree: &AccountTree<'_>) -> anyhow::Result<(Stages, Vec<u8>)> {
     let (signatures, checks) = time(|| check_signatures(block));
-    let (plan, planned) = time(|| witness::plan(block, &checks, &InTree(tree)));
+    let (plan, planned) = time(|| witness::plan(block, &checks, &TreeState(tree)));
     let planned = planned?;
     let (hash, hashed) = time(|| witness::hash(block, planned, tree));
     let hashed = hashed?;
@@ -71,7 +71,7 @@ pub fn ours(block: &Block, tree: &AccountTree<'_>) -> anyhow::Result<(Stages, Ve
 /// # Errors
 /// When the block does not fit the tree.
 pub fn leaf_updates(block: &Block, tree: &AccountTree<'_>) -> anyhow::Result<u32> {
-    Ok(witness::plan(block, &check_signatures(block), &InTree(tree))?.last)
+    Ok(witness::plan(block, &check_signatures(block), &TreeState(tree))?.last)
 }
 
 /// See the module.

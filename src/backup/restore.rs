@@ -18,7 +18,8 @@ use super::{About, BackupError, BackupReader, Counts, Entry};
 use crate::fsync;
 use crate::store::{DurableKind, FolderLock, Store, StoreError, wait_until_closed};
 use crate::workers::progress::Progress;
-use crate::workers::rebuild::{NotTaken, Rebuild, RebuildItem, RebuildReport};
+use crate::workers::rebuild::{Rebuild, RebuildItem};
+use crate::workers::rebuild_report::{OmittedItem, RebuildReport};
 
 const RESTORING: &str = "restoring";
 const LOCK: &str = "LOCK";
@@ -45,7 +46,7 @@ pub enum RestoreError {
     },
     /// An item of the backup failed its checks, so that nothing was restored.
     #[error("{0}; nothing was restored: --keep-going restores all items that pass their checks")]
-    NotTaken(NotTaken),
+    Invalid(OmittedItem),
     /// The folder cannot be created or written.
     #[error("cannot restore into {}: {cause}; check the path, its owner and the free space", dir.display())]
     Folder {
@@ -113,8 +114,8 @@ fn fill(
             _ => {}
         }
         let stored = rebuild.put(item(kind, entry, &reader)?, progress)?;
-        if let Some(not_taken) = rebuild.report().not_taken.first().filter(|_| !stored && !keep_going) {
-            return Err(RestoreError::NotTaken(not_taken.clone()));
+        if let Some(omitted) = rebuild.report().omitted.first().filter(|_| !stored && !keep_going) {
+            return Err(RestoreError::Invalid(omitted.clone()));
         }
     }
     Ok(Restored { about: reader.about().clone(), counts: reader.counts(), report: rebuild.finish()? })

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::entry::{FORMAT, Head, file_head};
 use super::*;
 use crate::store::{FolderLock, KeptProof, Store, StoreError, StoreOptions};
-use crate::workers::rebuild::RebuildReport;
+use crate::workers::RebuildReport;
 use crate::workers::testing::{Sample, empty};
 
 fn taken(store: &Arc<Store>) -> Vec<u8> {
@@ -203,7 +203,7 @@ fn an_invalid_item_ends_the_restore_or_is_omitted() {
     assert_eq!(restored(&good, &place).unwrap().report.proofs, 1);
     let place = dir.path().join("other");
     let Restored { report, .. } = restore(&wrong[..], &place, &open, true, &|_, _, _| {}).unwrap();
-    assert_eq!((report.blocks, report.proofs, report.not_taken.len()), (1, 0, 1));
+    assert_eq!((report.blocks, report.proofs, report.omitted.len()), (1, 0, 1));
     open(&place).unwrap();
 }
 

@@ -3,15 +3,15 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::content::{Bundle, BundledProof, BundledQuarantine, StateBefore};
+use super::content::{Bundle, BundledProof, StateBefore};
 use super::file::{FORMAT, FileError};
 use super::replay::ReplayedState;
 use super::report::{Check, Line, Outcome, Report};
 use crate::crypto::{Fr, fr};
-use crate::domain::{Block, ImportedBlock, SingleProof, public_input};
+use crate::domain::{Block, ImportedBlock, Quarantine, SingleProof, public_input};
 use crate::tree::{AccountTree, PartialTree, TreeView};
 use crate::witness::{self, Cause, Hashed, Plan, SignatureCheck, assemble, check_signatures, plan};
-use crate::workers::state::Updated;
+use crate::workers::account_updates::UpdatedAccounts;
 
 /// Replays a bundle from the bytes of its file.
 ///
@@ -153,8 +153,8 @@ impl Lines {
 
     fn account_updates(&mut self, tree: &PartialTree, imported: &ImportedBlock, plan: &Plan) {
         let before = ReplayedState(tree);
-        let updated =
-            Updated::apply(&before, &imported.accounts_updated).and_then(|mut updated| updated.compare(plan));
+        let updated = UpdatedAccounts::apply(&before, &imported.accounts_updated)
+            .and_then(|mut updated| updated.compare(plan));
         match updated {
             Ok(()) => {
                 let updates = imported.accounts_updated.len();
@@ -252,8 +252,8 @@ impl Lines {
         }
     }
 
-    fn quarantine(&mut self, quarantine: Option<&BundledQuarantine>) {
-        let Some(BundledQuarantine { reason, .. }) = quarantine else {
+    fn quarantine(&mut self, quarantine: Option<&Quarantine>) {
+        let Some(Quarantine { reason, .. }) = quarantine else {
             self.add(Check::Quarantine, Outcome::Absent, "the block was not quarantined");
             return;
         };

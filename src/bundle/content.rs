@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::file::{self, FileError};
 use crate::crypto::{Fr, fr};
+use crate::domain::Quarantine;
 use crate::tree::{AccountHeader, AccountLeaf, Multiproof, TreeId};
 
 /// A block with everything that determines its witness.
@@ -31,7 +32,7 @@ pub struct Bundle {
     /// The part of the state before the block that the block reads.
     pub before: StateBefore,
     /// The quarantine of the block, if it is quarantined.
-    pub quarantine: Option<BundledQuarantine>,
+    pub quarantine: Option<Quarantine>,
     /// The stored witness, verbatim.
     pub witness: Option<Box<RawValue>>,
     /// The stored proof of the block.
@@ -47,19 +48,6 @@ pub struct BundledProof {
     pub stored_at_ms: u64,
     /// The proof in the protocol's JSON.
     pub proof: Box<RawValue>,
-}
-
-/// Why the block cannot be witnessed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BundledQuarantine {
-    /// The reason.
-    pub reason: String,
-    /// Index of the operation in the block that causes it, if a single one does.
-    pub operation: Option<u32>,
-    /// Kind of that operation.
-    pub kind: Option<String>,
-    /// Time of the quarantine, in milliseconds since 1970.
-    pub at_ms: u64,
 }
 
 /// The part of the state before a block that the block reads: leaves of the account tree and of the

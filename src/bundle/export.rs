@@ -3,16 +3,16 @@
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::content::{Bundle, BundledProof, BundledQuarantine, StateBefore};
+use super::content::{Bundle, BundledProof, StateBefore};
 use super::file::FileError;
 use super::replay::Recorder;
 use crate::crypto::rescue;
 use crate::domain::job::JobType;
 use crate::domain::{AccountUpdate, ImportedBlock};
-use crate::store::{ProofRecord, Quarantine, Store, StoreError};
+use crate::store::{ProofRecord, Store, StoreError};
 use crate::tree::{AccountTree, Multiproof, TreeError, TreeView};
 use crate::witness::{SignatureCheck, WitnessError, plan};
-use crate::workers::state::InTree;
+use crate::workers::account_state::TreeState;
 
 /// Why a block cannot be exported.
 #[derive(Debug, Error)]
@@ -56,9 +56,6 @@ pub fn export(store: &Store, number: u32, now_ms: u64) -> Result<Bundle, ExportE
         let text = String::from_utf8(json).map_err(|_| corrupt(what))?;
         RawValue::from_string(text).map_err(|_| corrupt(what))
     };
-    let quarantine = after.quarantine.map(|Quarantine { op_index, op_kind, cause, at_ms }| {
-        BundledQuarantine { reason: cause, operation: op_index, kind: op_kind, at_ms }
-    });
     Ok(Bundle {
         program: concat!("zksync-witness-server ", env!("CARGO_PKG_VERSION")).to_owned(),
         platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
@@ -69,7 +66,7 @@ pub fn export(store: &Store, number: u32, now_ms: u64) -> Result<Bundle, ExportE
         imported: raw(body, "the body")?,
         signature_outcomes: hex::encode(outcomes),
         before,
-        quarantine,
+        quarantine: after.quarantine,
         witness: witness.map(|json| raw(json, "the witness")).transpose()?,
         proof: match proof {
             None => None,
@@ -95,7 +92,7 @@ fn state_before(
     signatures: &[SignatureCheck],
 ) -> Result<StateBefore, ExportError> {
     let tree = AccountTree::open(view)?;
-    let recorder = Recorder::new(InTree(&tree));
+    let recorder = Recorder::new(TreeState(&tree));
     // The plan of a faulty block ends early, and its replay ends at the same operation.
     match plan(&imported.block, signatures, &recorder) {
         Err(error) if !error.is_permanent() => return Err(error.into()),

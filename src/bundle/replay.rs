@@ -6,20 +6,21 @@ use std::collections::BTreeSet;
 use crate::store::{AccountState, StoreError};
 use crate::tree::{AccountHeader, PartialTree, SourceError};
 use crate::witness::{State, StateError};
-use crate::workers::state::{Accounts, InTree};
+use crate::workers::account_state::TreeState;
+use crate::workers::account_updates::AccountsBefore;
 
 /// Number of account ids. Larger ids have no leaf.
 const ACCOUNTS: u32 = 1 << 24;
 
 /// A view of a tree that records which leaves are read.
 pub(super) struct Recorder<'a> {
-    tree: InTree<'a>,
+    tree: TreeState<'a>,
     accounts: RefCell<BTreeSet<u32>>,
     balances: RefCell<BTreeSet<(u32, u32)>>,
 }
 
 impl<'a> Recorder<'a> {
-    pub fn new(tree: InTree<'a>) -> Self {
+    pub fn new(tree: TreeState<'a>) -> Self {
         Self { tree, accounts: RefCell::default(), balances: RefCell::default() }
     }
 
@@ -76,13 +77,12 @@ impl State for ReplayedState<'_> {
     }
 }
 
-impl Accounts for ReplayedState<'_> {
+impl AccountsBefore for ReplayedState<'_> {
     /// Returns an account even if its leaf is the default one, which a tree cannot distinguish from a
     /// missing account. An update of a missing account then disagrees with the operations.
     fn account(&self, account: u32) -> Result<Option<AccountState>, StoreError> {
         let header = self.0.account(account).map_err(absent)?.unwrap_or_default();
-        let AccountHeader { nonce, pub_key_hash, address } = header;
-        Ok(Some(AccountState { nonce, pub_key_hash, address }))
+        Ok(Some(AccountState::from(header)))
     }
 
     fn balance(&self, account: u32, token: u32) -> Result<u128, StoreError> {

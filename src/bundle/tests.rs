@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::file::{self, HEAD};
 use super::*;
-use crate::store::{Quarantine, Store, StoreError};
+use crate::domain::Quarantine;
+use crate::store::{Store, StoreError};
 use crate::workers::testing::{Sample, empty};
 use crate::workers::{Node, NodeOptions};
 
@@ -206,7 +207,7 @@ fn a_quarantine_whose_reason_is_not_reproduced_fails() {
     let (_dir, store) = empty();
     Sample::read().rebuild(&store, 1);
     let quarantine =
-        Quarantine { op_index: Some(1), op_kind: Some("Deposit".into()), cause: "no".into(), at_ms: 7 };
+        Quarantine { reason: "no".into(), operation: Some(1), kind: Some("Deposit".into()), at_ms: 7 };
     store.chain().set_quarantine(1, Some(quarantine)).unwrap();
     let report = check(&export(&store, 1, NOW).unwrap().to_file().unwrap()).unwrap();
     fails(&report, Check::Quarantine, "recorded reason: no");

@@ -13,10 +13,7 @@ use crate::{
     config::Config,
     service::store_options,
     store::{Finding, Inspection, Severity, StoreError},
-    workers::{
-        doctor,
-        repair::{self, RepairError, Replaced},
-    },
+    workers::doctor::{self, RepairError, Replaced},
 };
 
 /// Arguments of `doctor`.
@@ -43,7 +40,7 @@ pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
     let phases = Phases::default();
     let progress = |what: &'static str, done: u64, total: u64| phases.set(what, done, total);
     let (findings, replaced) = if args.repair {
-        let repaired = repair::repair(folder, &store_options(config), &progress).map_err(unrepaired)?;
+        let repaired = doctor::repair(folder, &store_options(config), &progress).map_err(unrepaired)?;
         (repaired.findings, repaired.replaced)
     } else {
         let inspection = Inspection::open(folder, store_options(config)).map_err(unopened)?;

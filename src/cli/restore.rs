@@ -57,7 +57,7 @@ pub fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
     });
     drop(phases);
     let Restored { about, report, .. } = restored.map_err(|error| restore_error(file, error))?;
-    for omitted in report.not_taken.iter().take(SHOWN) {
+    for omitted in report.omitted.iter().take(SHOWN) {
         tell(&format!("omitted: {omitted}"));
     }
     let genesis = if report.genesis { "the genesis" } else { "no genesis" };
@@ -70,7 +70,7 @@ pub fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
         report.proofs,
         report.aggregated_proofs,
         time(about.at_ms),
-        report.not_taken.len()
+        report.omitted.len()
     ))
 }
 
@@ -124,6 +124,6 @@ fn restore_error(file: &Path, error: RestoreError) -> CliError {
         }
         RestoreError::Store(error) => error.into(),
         RestoreError::Occupied { .. } => CliError::DataFolder(error.to_string()),
-        RestoreError::NotTaken(_) | RestoreError::Folder { .. } => CliError::Failed(error.to_string()),
+        RestoreError::Invalid(_) | RestoreError::Folder { .. } => CliError::Failed(error.to_string()),
     }
 }

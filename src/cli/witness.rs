@@ -57,13 +57,13 @@ fn wait(node: &Node, target: u32) -> Result<(), CliError> {
         store.check_space()?;
         let next = reached.saturating_add(1);
         if let Some(quarantine) = store.chain().quarantine(next)? {
-            let operation = quarantine.op_index.map(|index| {
-                format!("operation {index} ({}): ", quarantine.op_kind.as_deref().unwrap_or("unknown"))
+            let operation = quarantine.operation.map(|index| {
+                format!("operation {index} ({}): ", quarantine.kind.as_deref().unwrap_or("unknown"))
             });
             return Err(CliError::Failed(format!(
                 "block {next} is quarantined: {}{}; revert to block {reached} and import it again",
                 operation.unwrap_or_default(),
-                quarantine.cause
+                quarantine.reason
             )));
         }
         node.wakeup().wait(before, POLL);

@@ -33,6 +33,7 @@ pub mod op;
 mod priority_op;
 pub mod proof;
 mod prover_api;
+mod quarantine;
 #[cfg(test)]
 mod tests;
 pub mod tx;
@@ -61,6 +62,7 @@ pub use prover_api::{
     JobRequestData, JobResultData, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse,
     ProverOutputRequest, ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, WorkingOn,
 };
+pub use quarantine::Quarantine;
 pub use tx::{Order, SignedForms, SignedZkSyncTx, TimeRange, Transfer, TxSignature, TxVersion, ZkSyncTx};
 pub use u256::U256;
 pub use wire::WireError;

@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use crate::store::{Store, StoreOptions};
     use crate::witness::{SignatureCheck, check_signatures};
-    use crate::workers::import::{self, Imported};
+    use crate::workers::{Imported, import};
 
     #[test]
     fn built_blocks_are_accepted_by_the_import() {

@@ -2,24 +2,16 @@
 
 use crate::{
     api::views::{
-        Aggregate, AggregateStatus, BlockJob, BlockPage, BlockProof, BlockView, Order, QuarantineView, Stage,
-        wire_id,
+        Aggregate, AggregateStatus, BlockJob, BlockPage, BlockProof, BlockView, Order, Stage, wire_id,
     },
     domain::AggregatedAction,
     domain::{
         H256,
         job::{JobStatus, JobType},
     },
-    store::{BlockRecord, JobRecord, Quarantine, Store, StoreError},
-    workers::import::operations,
+    store::{BlockRecord, JobRecord, Store, StoreError},
+    workers::import::number_of_operations,
 };
-
-impl From<Quarantine> for QuarantineView {
-    fn from(quarantine: Quarantine) -> Self {
-        let Quarantine { op_index: operation, op_kind: kind, cause: reason, at_ms } = quarantine;
-        Self { reason, operation, kind, at_ms }
-    }
-}
 
 impl From<JobRecord> for BlockJob {
     fn from(job: JobRecord) -> Self {
@@ -76,14 +68,14 @@ fn view(store: &Store, number: u32, verified: u32) -> Result<Option<BlockView>, 
         number,
         stage: stage(&block, job.as_ref(), proof.is_some(), aggregate.as_ref(), verified),
         chunks: block.chunks,
-        operations: operations(&block),
+        operations: number_of_operations(&block),
         root: H256(block.root).to_string(),
         imported_at_ms: block.imported_at_ms,
         witnessed_at_ms: witness.map(|witness| witness.stored_at_ms),
         job,
         proof: proof.map(|proof| BlockProof { prover: proof.prover, stored_at_ms: proof.stored_at_ms }),
         aggregate,
-        quarantine: block.quarantine.map(Into::into),
+        quarantine: block.quarantine,
     }))
 }
 

@@ -2,9 +2,11 @@
 
 use super::{block::block, rejected::last_rejections};
 use crate::{
-    api::views::{Aggregate, AggregateStatus, BlockView, Explanation, QuarantineView, Rejection, Stage},
-    domain::AggregatedAction,
-    domain::job::{JobStatus, JobType},
+    api::views::{Aggregate, AggregateStatus, BlockView, Explanation, Rejection, Stage},
+    domain::{
+        AggregatedAction, Quarantine,
+        job::{JobStatus, JobType},
+    },
     store::{JobRecord, Store, StoreError},
 };
 
@@ -65,9 +67,9 @@ fn waits(store: &Store, block: &BlockView, now_ms: u64) -> Result<String, StoreE
     }
 }
 
-fn quarantined(number: u32, quarantine: Option<&QuarantineView>, now_ms: u64) -> String {
+fn quarantined(number: u32, quarantine: Option<&Quarantine>, now_ms: u64) -> String {
     let (mut reason, mut since) = (String::new(), String::new());
-    if let Some(QuarantineView { reason: cause, operation, kind, at_ms }) = quarantine {
+    if let Some(Quarantine { reason: cause, operation, kind, at_ms }) = quarantine {
         let place = match (operation, kind) {
             (Some(index), Some(kind)) => format!(" (operation {index}, {kind})"),
             (Some(index), None) => format!(" (operation {index})"),

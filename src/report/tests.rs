@@ -6,13 +6,13 @@ use super::*;
 use crate::api::views::{AggregateStatus, Order, Stage};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
-    AggregatedAction,
+    AggregatedAction, Quarantine,
     job::{JobStatus, JobType},
 };
 use crate::store::testing::{
     NOW, clock, commit_witness, operation, options, publish_next, put_block, put_genesis, witnessed,
 };
-use crate::store::{HeartbeatOutcome, Preference, Quarantine, Store};
+use crate::store::{HeartbeatOutcome, Preference, Store};
 
 struct Folder {
     _dir: tempfile::TempDir,
@@ -47,8 +47,8 @@ impl Folder {
 }
 
 fn quarantine(cause: &str) -> Option<Quarantine> {
-    let (op_index, op_kind) = (Some(3), Some("Transfer".to_owned()));
-    Some(Quarantine { op_index, op_kind, cause: cause.into(), at_ms: NOW })
+    let kind = Some("Transfer".to_owned());
+    Some(Quarantine { reason: cause.into(), operation: Some(3), kind, at_ms: NOW })
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::{
     api::views::wire_id,
     bundle::ExportError,
     store::{PublishError, StoreError},
-    workers::{ImportError, PublishRefused, TooManyWaiting, state::UpdateError},
+    workers::{ImportError, PublishRefused, TooManyWaiting, UpdateError},
 };
 
 impl From<StoreError> for ApiError {
@@ -48,6 +48,7 @@ impl From<ImportError> for ApiError {
         let refused = |what: String, reason: String| Self::ImportRefused { what, reason };
         match error {
             ImportError::Json { source, .. } => Self::bad_json(&source),
+            ImportError::GitLfsPointer { what } => refused(what.to_owned(), error.to_string()),
             ImportError::NoGenesis => Self::NoGenesis,
             ImportError::Store(error) | ImportError::Updates { source: UpdateError::Store(error), .. } => {
                 error.into()

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::store::chain::accounts::AccountState;
 use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
-use crate::store::chain::blocks::{BlockRow, Quarantine};
+use crate::store::chain::blocks::{BlockRow, QuarantineRow};
 use crate::store::chain::change_log::ChangeRow;
 use crate::store::chain::genesis::GenesisRow;
 use crate::store::chain::genesis_load::ProgressRow;
@@ -37,7 +37,7 @@ const RECORDS: &[fn(&[u8])] = &[
     record::<GenesisRow>,
     record::<ProgressRow>,
     record::<BlockRow>,
-    record::<Quarantine>,
+    record::<QuarantineRow>,
     record::<AccountState>,
     record::<ChangeRow>,
     record::<ChangeSet>,
@@ -189,7 +189,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
         ),
         codec::body_bytes(
             "",
-            &Quarantine { op_index: Some(3), op_kind: Some("Swap".into()), cause: "c".into(), at_ms: 5 },
+            &QuarantineRow { operation: Some(3), kind: Some("Swap".into()), reason: "c".into(), at_ms: 5 },
         ),
         codec::body_bytes("", &AccountState { nonce: 300, pub_key_hash: [1; 20], address: [2; 20] }),
         codec::body_bytes("", &ChangeRow { number: 1, root: [1; 32], delta: inline() }),

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::domain::job::{JobStatus, JobType};
-use crate::store::chain::blocks::BlockRow;
+use crate::store::chain::blocks::{BlockRow, QuarantineRow};
 use crate::store::chain::change_log::ChangeRow;
 use crate::store::chain::genesis::GenesisRow;
 use crate::store::chain::genesis_load::ProgressRow;
@@ -31,7 +31,7 @@ fn records_are_frozen() {
     let file = BlobRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };
     let inline = BlobRef::Inline { frame: vec![1, 2, 3], raw_len: 9 };
     let quarantine =
-        Quarantine { op_index: Some(3), op_kind: Some("Swap".into()), cause: "c".into(), at_ms: 5 };
+        QuarantineRow { operation: Some(3), kind: Some("Swap".into()), reason: "c".into(), at_ms: 5 };
     let job = JobRow {
         id: 1,
         job_type: JobType::Single,

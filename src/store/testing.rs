@@ -65,7 +65,7 @@ pub fn genesis_end(store: &Store, accounts: u64) -> GenesisEnd {
 }
 
 /// Block n sets the nonce of account 0 to n, its balance of token 0 to 1000 − n, and makes account 10 + n.
-pub fn put_block(store: &Store, number: u32) -> Result<PutOutcome, StoreError> {
+pub fn put_block(store: &Store, number: u32) -> Result<Imported, StoreError> {
     let changes = [
         AccountChange {
             id: 0,

@@ -5,6 +5,7 @@ use std::fs;
 
 use super::testing::*;
 use super::*;
+use crate::domain::Quarantine;
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog, TREE};
 use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
@@ -58,9 +59,9 @@ fn blocks_come_in_order_and_survive() {
     let store = open(dir.path());
     put_genesis(&store);
     assert!(matches!(put_block(&store, 2), Err(StoreError::OutOfOrder { expected: 1, got: 2 })));
-    assert_eq!(put_block(&store, 1).unwrap(), PutOutcome::Stored);
-    assert_eq!(put_block(&store, 2).unwrap(), PutOutcome::Stored);
-    assert_eq!(put_block(&store, 1).unwrap(), PutOutcome::AlreadyThere);
+    assert_eq!(put_block(&store, 1).unwrap(), Imported::Stored);
+    assert_eq!(put_block(&store, 2).unwrap(), Imported::Stored);
+    assert_eq!(put_block(&store, 1).unwrap(), Imported::AlreadyThere);
     let changed = NewBlock {
         number: 1,
         root: [0; 32],
@@ -115,17 +116,17 @@ fn quarantined_blocks_are_listed_until_freed() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     put_genesis(&store);
-    (1..=3).for_each(|n| assert_eq!(put_block(&store, n).unwrap(), PutOutcome::Stored));
+    (1..=3).for_each(|n| assert_eq!(put_block(&store, n).unwrap(), Imported::Stored));
     let quarantine = Quarantine {
-        op_index: Some(4),
-        op_kind: Some("MintNFTOp".into()),
-        cause: "é".repeat(2_000),
+        reason: "é".repeat(2_000),
+        operation: Some(4),
+        kind: Some("MintNFTOp".into()),
         at_ms: NOW,
     };
     store.chain().set_quarantine(2, Some(quarantine.clone())).unwrap();
     assert!(matches!(store.chain().set_quarantine(9, Some(quarantine)), Err(StoreError::NotFound { .. })));
     let listed = store.chain().quarantined(10).unwrap();
-    assert_eq!((listed.len(), listed[0].0, listed[0].1.cause.len()), (1, 2, 1_000));
+    assert_eq!((listed.len(), listed[0].0, listed[0].1.reason.len()), (1, 2, 1_000));
     assert!(store.chain().block(2).unwrap().unwrap().quarantine.is_some());
     store.chain().set_quarantine(2, None).unwrap();
     assert_eq!(store.chain().quarantined(10).unwrap(), vec![]);
@@ -136,7 +137,7 @@ fn witnesses_move_the_tree_on_and_the_history_stays_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     put_genesis(&store);
-    (1..=6).for_each(|n| assert_eq!(put_block(&store, n).unwrap(), PutOutcome::Stored));
+    (1..=6).for_each(|n| assert_eq!(put_block(&store, n).unwrap(), Imported::Stored));
     assert!(matches!(commit_witness(&store, 2), Err(StoreError::OutOfOrder { expected: 1, got: 2 })));
     let source = store.tree().source();
     for n in 1..=6 {

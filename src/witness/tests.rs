@@ -9,7 +9,7 @@ use crate::domain::{AccountMap, Block, ImportedBlock, to_u128};
 use crate::testing::Memory;
 use crate::tree::build::InitialAccount;
 use crate::tree::{AccountHeader, AccountTree, TreeView};
-use crate::workers::state::InTree;
+use crate::workers::TreeState;
 
 fn read(path: &Path) -> Vec<u8> {
     let file = std::fs::read(path).unwrap();
@@ -59,7 +59,7 @@ fn check(chain: &Path, genesis_file: &Path, blocks: &Path) -> usize {
         let block: &Block = &imported.block;
         let view = TreeView::new(memory.clone());
         let tree = AccountTree::open(&view).unwrap();
-        let plan = plan(block, &check_signatures(block), &InTree(&tree)).unwrap();
+        let plan = plan(block, &check_signatures(block), &TreeState(&tree)).unwrap();
         let hashed = hash(block, plan, &tree).unwrap_or_else(|error| panic!("{}: {error}", chain.display()));
         let mut witness = Vec::new();
         hashed.write_json(block, &mut witness).unwrap();
@@ -108,7 +108,7 @@ fn blocks_that_are_hashed_together_have_the_same_witnesses() {
         }
         let view = TreeView::new(memory.clone());
         let tree = AccountTree::open(&view).unwrap();
-        let state = InTree(&tree);
+        let state = TreeState(&tree);
         let mut planner = Planner::new(&state);
         let plans = run.iter().map(|block| planner.next(block, &check_signatures(block)).unwrap());
         let plans: Vec<Plan> = plans.collect();

@@ -1,4 +1,4 @@
-//! Makes `CreateProofBlocks` operations out of proven blocks, when the server is configured to.
+//! Aggregation by the server itself: creates `CreateProofBlocks` operations from proven blocks, if enabled.
 
 use std::time::{Duration, Instant};
 
@@ -9,18 +9,18 @@ use crate::domain::AggregatedAction;
 use crate::domain::{AggregatedOperation, ImportedBlock};
 use crate::store::{Store, StoreError};
 
-/// See the module.
+/// The state of the aggregation.
 pub struct Aggregator {
-    /// Supported numbers of blocks, ascending.
+    /// Numbers of blocks that a circuit aggregates, ascending.
     sizes: Vec<u32>,
     deadline: Duration,
-    /// The first proven block that waits, and since when.
+    /// The first proven block that waits, and the start of its wait.
     waiting: Option<(u32, Instant)>,
 }
 
 impl Aggregator {
-    /// Aggregates runs of `sizes` blocks; a run shorter than the largest size is taken once its first block has waited
-    /// for `deadline`.
+    /// Creates an aggregation of runs of `sizes` blocks; `None` without any size. A run shorter than the
+    /// largest size is aggregated once its first block has waited for `deadline`.
     pub fn new(mut sizes: Vec<u32>, deadline: Duration) -> Option<Self> {
         sizes.retain(|size| *size > 0);
         sizes.sort_unstable();
@@ -28,15 +28,15 @@ impl Aggregator {
         (!sizes.is_empty()).then_some(Self { sizes, deadline, waiting: None })
     }
 
-    /// Time left until a waiting block is overdue.
+    /// Returns the time until a waiting block reaches the deadline.
     pub fn due_in(&self) -> Option<Duration> {
         self.waiting
             .map(|(_, since)| self.deadline.saturating_sub(since.elapsed()).max(Duration::from_millis(1)))
     }
 
-    /// Records what operations are due; whether there were any.
+    /// Stores all operations that are due; returns true if there were any.
     pub fn round(&mut self, store: &Store) -> Result<bool, StoreError> {
-        let mut made = false;
+        let mut created = false;
         loop {
             let first = store.chain().last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
             let largest = self.sizes.last().copied().unwrap_or(1);
@@ -45,20 +45,20 @@ impl Aggregator {
                 proven += 1;
             }
             let overdue = self.overdue(first, proven);
-            let Some(size) = run_length(&self.sizes, proven, overdue) else { return Ok(made) };
+            let Some(size) = run_length(&self.sizes, proven, overdue) else { return Ok(created) };
             let blocks = (first..first.saturating_add(size.min(proven)))
                 .map(|number| stored_block(store, number))
                 .collect::<Result<Vec<_>, _>>()?;
             let proofs_to_pad = size.saturating_sub(proven) as usize;
             let last = first.saturating_add(size.min(proven)) - 1;
             let operation = AggregatedOperation::CreateProofBlocks { blocks, proofs_to_pad };
-            import::put_operation(store, &operation).map_err(|error| match error {
+            import::store_operation(store, &operation).map_err(|error| match error {
                 ImportError::Store(error) => error,
                 error => StoreError::Kv(error.to_string()),
             })?;
-            info!(first, last, padding = proofs_to_pad, "blocks are to be aggregated");
+            info!(first, last, padding = proofs_to_pad, "aggregated operation created");
             self.waiting = None;
-            made = true;
+            created = true;
         }
     }
 
@@ -83,10 +83,11 @@ fn stored_block(store: &Store, number: u32) -> Result<crate::domain::Block, Stor
     Ok(imported.block)
 }
 
-/// Size of the next aggregate: the largest as soon as it is full; else, once overdue, the largest that the run fills,
-/// or the smallest size, padded, when the run fills none.
+/// Returns the size of the next aggregate: the largest size once enough blocks are proven. After the
+/// deadline, the largest size that the proven blocks fill, or the smallest size, padded, if they fill none.
 fn run_length(sizes: &[u32], proven: u32, overdue: bool) -> Option<u32> {
-    let (smallest, largest) = (*sizes.first()?, *sizes.last()?);
+    let smallest = *sizes.first()?;
+    let largest = *sizes.last()?;
     if proven >= largest {
         return Some(largest);
     }
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_run_that_a_size_allows() {
+    fn the_largest_full_size_is_chosen() {
         let sizes = [1, 4, 8];
         assert_eq!(run_length(&sizes, 8, false), Some(8));
         assert_eq!(run_length(&sizes, 7, false), None);

@@ -5,45 +5,42 @@
 //! | [`node`] | all workers together: start, stop, imports |
 //! | [`options`] | options of a node |
 //! | [`wakeup`] | wakes waiting threads after a change |
-//! | [`genesis`] | import of the state before block 1, which continues after an interruption |
-//! | [`import`] | checks and stores blocks and aggregated operations |
-//! | [`state`] | the account state that an import is checked against |
+//! | [`import`] | checks and stores genesis, blocks and aggregated operations |
+//! | [`account_state`] | the account state that the plan of a block reads |
+//! | [`account_updates`] | the account updates of a block, checked against state and operations |
+//! | `quarantine` | what a wrong root or commitment leads to |
 //! | [`maintainer`] | threads that build witnesses |
-//! | [`chain`] | the tree versions that all maintainers share |
+//! | [`tree_versions`] | the versions of the account tree that all maintainers share |
 //! | [`updater`] | thread that turns witnesses and proofs into jobs and ends expired leases |
 //! | [`aggregator`] | creates aggregated operations from proven blocks, if enabled |
 //! | [`proofs`] | checks of a published proof |
-//! | [`verifier`] | verification of published proofs |
+//! | [`verifier`] | verification of published proofs, a bounded number at a time |
 //! | [`verification_keys`] | the keys for that |
-//! | [`provers`] | the provers seen in this run |
-//! | [`doctor`] | checks a data folder, down to every node of the tree |
-//! | [`ledger`] | the accounts that follow from genesis and blocks |
-//! | [`repair`] | builds a new folder from the readable parts of a damaged one |
+//! | [`provers`] | statistics of the provers seen in this run |
+//! | [`doctor`] | checks and repairs a data folder |
 //! | [`rebuild`] | fills an empty store from blocks, operations and proofs |
+//! | [`rebuild_report`] | the stored and the omitted items of a rebuild |
+//! | [`progress`] | callback for the progress of long tasks |
 
+pub mod account_state;
+pub mod account_updates;
 pub mod aggregator;
-pub mod chain;
 pub mod doctor;
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod doctor_tests;
-pub mod genesis;
 pub mod import;
-pub mod ledger;
 pub mod maintainer;
 pub mod node;
 pub mod options;
 pub mod progress;
 pub mod proofs;
 pub mod provers;
+mod quarantine;
 pub mod rebuild;
+pub mod rebuild_report;
 #[cfg(test)]
 mod rebuild_tests;
-pub mod repair;
-pub mod state;
 #[cfg(test)]
 pub(crate) mod testing;
-mod tree_check;
+pub mod tree_versions;
 pub mod updater;
 pub mod verification_keys;
 pub mod verifier;
@@ -51,11 +48,16 @@ pub mod verifier;
 mod verifier_tests;
 pub mod wakeup;
 
-pub use import::{ImportError, Imported};
+pub use account_state::TreeState;
+pub use account_updates::UpdateError;
+pub use import::ImportError;
 pub use node::Node;
 pub use options::NodeOptions;
 pub use proofs::PublishRefused;
-pub use rebuild::{Rebuild, RebuildReport};
+pub use rebuild::Rebuild;
+pub use rebuild_report::RebuildReport;
 pub use verification_keys::KeysError;
 pub use verifier::{MAX_WAITING, TooManyWaiting, Verifier};
 pub use wakeup::Wakeup;
+
+pub use crate::store::Imported;

@@ -1,4 +1,4 @@
-//! The running system without its servers: a store, its worker threads, and what may be asked of them.
+//! All workers of a data folder: started and stopped together, with the imports and requests that wake them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,23 +7,24 @@ use std::time::Instant;
 
 use tracing::{error, info};
 
-use super::chain::Chain;
-use super::import::{self, ImportError, Imported};
+use super::import::{self, ImportError};
 use super::maintainer;
 use super::options::NodeOptions;
 use super::provers::Provers;
+use super::tree_versions::TreeVersions;
 use super::updater::Updater;
 use super::verifier::Verifier;
 use super::wakeup::Wakeup;
 use crate::metrics::Metrics;
-use crate::store::{Store, StoreError};
+use crate::store::{Imported, Store, StoreError};
 
-/// See the module. Dropping a node without [`stop`](Self::stop) leaves its threads to the end of the process.
+/// A store with its worker threads. If it is dropped without [`stop`](Self::stop), the threads run until the
+/// process ends.
 pub struct Node {
     store: Arc<Store>,
     wakeup: Arc<Wakeup>,
     options: NodeOptions,
-    /// One import at a time: each is checked against the state the one before left.
+    /// Held during an import: each import is checked against the state after the previous one.
     importing: Mutex<()>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     failed: Arc<AtomicBool>,
@@ -31,7 +32,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node whose workers do not run yet.
+    /// Creates a node; its workers do not run yet.
     pub fn new(store: Arc<Store>, options: NodeOptions) -> Arc<Self> {
         Arc::new(Self {
             store,
@@ -44,27 +45,22 @@ impl Node {
         })
     }
 
-    /// Starts maintainers and updater.
-    ///
-    /// # Errors
-    /// When the store cannot be read or a thread cannot be made.
+    /// Starts the maintainers and the updater.
     pub fn start(&self) -> Result<(), StoreError> {
         self.start_maintainers(u32::MAX)?;
         let mut updater = Updater::new(self.store.clone(), &self.options);
-        let (wakeup, interval) = (self.wakeup.clone(), self.options.interval);
+        let wakeup = self.wakeup.clone();
+        let interval = self.options.interval;
         self.spawn("updater", move || updater.run(&wakeup, interval))
     }
 
-    /// Starts the maintainers alone, for the blocks up to `until`.
-    ///
-    /// # Errors
-    /// When the store cannot be read or a thread cannot be made.
+    /// Starts only the maintainers, for the blocks up to `until`.
     pub fn start_maintainers(&self, until: u32) -> Result<(), StoreError> {
         let last_verified = self.store.chain().last_verified_block()?;
         info!(last_verified, "maintainers start after the last verified block");
         let shared = Arc::new(maintainer::Shared {
             store: self.store.clone(),
-            chain: Chain::open(&self.store, self.wakeup.clone(), &self.options.metrics)?,
+            versions: TreeVersions::open(&self.store, self.wakeup.clone(), &self.options.metrics)?,
             metrics: self.options.metrics.clone(),
             wakeup: self.wakeup.clone(),
             interval: self.options.interval,
@@ -79,12 +75,14 @@ impl Node {
         Ok(())
     }
 
-    /// Runs a worker; one that panics marks the node as failed and stops the others, so that the process ends visibly.
+    /// Starts a worker thread. If it panics, the node counts as failed and the other workers stop, so that the
+    /// process ends visibly.
     fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
-        let (failed, wakeup) = (self.failed.clone(), self.wakeup.clone());
+        let failed = self.failed.clone();
+        let wakeup = self.wakeup.clone();
         let guarded = move || {
             if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
-                error!("a worker thread died; the server stops");
+                error!("a worker thread panicked; the server stops");
                 failed.store(true, Ordering::SeqCst);
                 wakeup.stop();
             }
@@ -96,27 +94,27 @@ impl Node {
         Ok(())
     }
 
-    /// Tells the workers to stop and waits for them.
+    /// Stops the workers and waits for them.
     pub fn stop(&self) {
         self.wakeup.stop();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
-            // A panic was caught and reported inside the thread.
+            // A panic was caught and logged inside the thread.
             let _ = thread.join();
         }
     }
 
-    /// Whether a worker died.
+    /// Returns true if a worker thread has panicked.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::SeqCst)
     }
 
-    /// The store.
+    /// Returns the store.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
     }
 
-    /// Returns the counters and timers of this run.
+    /// Returns the metrics of the node.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.options.metrics
     }
@@ -126,121 +124,95 @@ impl Node {
         self.options.clock.wall_ms()
     }
 
-    /// The provers seen in this run.
+    /// Returns the statistics of the provers seen in this run.
     pub fn provers(&self) -> &Provers {
         &self.provers
     }
 
-    /// Lets a block be tried again that is quarantined or whose job was dropped, and wakes the workers. Whether it was one.
-    ///
-    /// # Errors
-    /// When there is no such block, or the store fails.
+    /// Retries a block that is quarantined or whose job was dropped, and wakes the workers; returns false if
+    /// the block is neither.
     pub fn retry(&self, block: u32) -> Result<bool, StoreError> {
         let retried = self.store.queue().retry(block)?;
         self.wakeup.notify();
         Ok(retried)
     }
 
-    /// What published proofs are verified by.
+    /// Returns the verifier of published proofs.
     pub fn verifier(&self) -> Option<&Arc<Verifier>> {
         self.options.verifier.as_ref()
     }
 
-    /// Wakes the workers.
+    /// Wakes the workers after a change.
     pub fn wake(&self) {
         self.wakeup.notify();
     }
 
-    /// The wake-up call, to wait for changes.
+    /// Returns the wakeup, to wait for changes.
     pub fn wakeup(&self) -> &Wakeup {
         &self.wakeup
     }
 
-    /// How many provers are wanted: as many as jobs are open, at least the configured floor.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
+    /// Returns the number of provers for a scaler: the number of open jobs, at least the configured floor.
     pub fn needed_provers(&self) -> Result<u64, StoreError> {
         Ok(self.store.queue().pending_jobs()?.max(self.options.idle_provers))
     }
 
     /// Imports the genesis and wakes the workers.
-    ///
-    /// # Errors
-    /// See [`import::genesis`].
     pub fn import_genesis(
         &self,
         body: &[u8],
         progress: &dyn Fn(usize, usize),
     ) -> Result<Imported, ImportError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.announce("genesis", || import::genesis(&self.store, body, progress))
+        self.measured("genesis", || import::genesis(&self.store, body, progress), |imported| imported)
     }
 
-    /// Imports the next block and wakes the workers.
-    ///
-    /// # Errors
-    /// See [`import::block`].
+    /// Imports the next block and wakes the workers; returns its number and the outcome.
     pub fn import_block(&self, body: &[u8]) -> Result<(u32, Imported), ImportError> {
-        // A large genesis may be under way for long: the answer must not wait for its end.
+        // Checked before the lock: the import of a large genesis may hold it for many minutes.
         if self.store.chain().genesis()?.is_none() {
             return Err(ImportError::NoGenesis);
         }
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.announce("block", || import::block(&self.store, body))
+        self.measured("block", || import::block(&self.store, body), |(_, imported)| imported)
     }
 
     /// Imports an aggregated operation and wakes the workers.
-    ///
-    /// # Errors
-    /// See [`import::aggregated_operation`].
     pub fn import_aggregated_operation(&self, body: &[u8]) -> Result<Imported, ImportError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.announce("aggregated_operation", || import::aggregated_operation(&self.store, body))
+        self.measured(
+            "aggregated_operation",
+            || import::aggregated_operation(&self.store, body),
+            |imported| imported,
+        )
     }
 
-    fn announce<T: Outcome>(
+    /// Runs an import, records its duration and outcome, and wakes the workers if it succeeded. `outcome` finds
+    /// the outcome in its result.
+    fn measured<T>(
         &self,
         kind: &'static str,
         import: impl FnOnce() -> Result<T, ImportError>,
+        outcome: impl FnOnce(&T) -> &Imported,
     ) -> Result<T, ImportError> {
         let start = Instant::now();
-        let outcome = import();
+        let result = import();
         let metrics = self.metrics();
         metrics.import_seconds.observe(kind, start.elapsed());
-        let word = match &outcome {
-            Ok(imported) => imported.word(),
+        let label = match result.as_ref().map(outcome) {
+            Ok(Imported::Stored) => "stored",
+            Ok(Imported::AlreadyThere) => "already_there",
+            Ok(Imported::Quarantined(_)) => "quarantined",
             Err(ImportError::Store(
                 StoreError::OutOfOrder { .. } | StoreError::Different { .. } | StoreError::Conflict { .. },
             )) => "refused",
             Err(ImportError::Store(_) | ImportError::Tree(_)) => "failed",
             Err(_) => "refused",
         };
-        metrics.imports.add(word, 1);
-        if outcome.is_ok() {
+        metrics.imports.add(label, 1);
+        if result.is_ok() {
             self.wakeup.notify();
         }
-        outcome
-    }
-}
-
-/// What an import came to, in a word of the metrics.
-trait Outcome {
-    fn word(&self) -> &'static str;
-}
-
-impl Outcome for Imported {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Stored => "stored",
-            Self::AlreadyThere => "already_there",
-            Self::Quarantined(_) => "quarantined",
-        }
-    }
-}
-
-impl Outcome for (u32, Imported) {
-    fn word(&self) -> &'static str {
-        self.1.word()
+        result
     }
 }

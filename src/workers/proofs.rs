@@ -1,4 +1,4 @@
-//! What a published proof must satisfy before it is stored (spec 06 §7, no. 7 and 14).
+//! The checks of a published proof before it is stored (`docs/protocol/06-server.md` §7, no. 7 and 14).
 
 use std::time::Instant;
 
@@ -18,37 +18,38 @@ use crate::store::{BlockRecord, JobRecord, NewProof, PublishError, RejectedProof
 /// Why a published proof was not stored.
 #[derive(Debug, Error)]
 pub enum PublishRefused {
-    /// The queue does not take it: unknown job, other range or type, duplicate; or the store failed.
+    /// The queue refuses it: the job is unknown or has another range or type, or the proof is a duplicate; or
+    /// the store failed.
     #[error(transparent)]
     Queue(#[from] PublishError),
     /// The proof is malformed.
     #[error("the proof is malformed: {0}")]
     Malformed(#[from] ProofError),
-    /// The proof is of something else.
+    /// The proof has another public input than its blocks.
     #[error("the proof's public input is not the commitment of {what}: expected {expected}, found {found}")]
     PublicInput {
         /// The block, or the block within the range.
         what: String,
-        /// The right input, 64 hex digits.
+        /// The expected input, as 64 hex digits.
         expected: String,
-        /// The input in the proof.
+        /// The input of the proof.
         found: String,
     },
-    /// The proof is not true.
+    /// The proof does not verify.
     #[error("the proof does not verify: {0}")]
     NotVerified(#[from] NotVerified),
-    /// A block of the range is gone.
+    /// A block of the range is missing, or the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl PublishRefused {
-    /// Whether the proof itself is at fault, so that it is worth keeping for inspection.
+    /// Returns true if the proof itself is invalid, so that it is stored for inspection.
     pub fn is_bad_proof(&self) -> bool {
         self.fault().is_some()
     }
 
-    /// What is wrong with the proof itself, in a word of the metrics.
+    /// Returns the fault of the proof itself, as a label of the metrics.
     fn fault(&self) -> Option<&'static str> {
         match self {
             Self::Malformed(_) => Some("malformed"),
@@ -58,7 +59,7 @@ impl PublishRefused {
         }
     }
 
-    /// What publishing it came to, in a word of the metrics.
+    /// Returns the outcome of the publication, as a label of the metrics.
     pub fn outcome(&self) -> &'static str {
         match self {
             _ if self.is_bad_proof() => "rejected",
@@ -69,7 +70,7 @@ impl PublishRefused {
     }
 }
 
-/// A published proof of the right form about the right blocks, on its way into the store.
+/// A well-formed proof with the public input of its blocks, not stored yet.
 #[derive(Debug)]
 pub struct CheckedProof {
     proof: JobResultData,
@@ -77,15 +78,13 @@ pub struct CheckedProof {
     first: u32,
     last: u32,
     json: Vec<u8>,
-    /// The circuit whose key it is to be verified against.
+    /// The circuit, if its key is known.
     circuit: Option<CircuitId>,
 }
 
 impl CheckedProof {
-    /// Checks what is cheap to check: the job, the form, the public inputs. `verifier` says what is left to [`Self::verify`].
-    ///
-    /// # Errors
-    /// See [`PublishRefused`]. A bad proof is kept for inspection, within the store's bound.
+    /// Makes the cheap checks: the job, the form, the public inputs. The store keeps a bounded number of
+    /// invalid proofs for inspection.
     pub fn new(
         store: &Store,
         metrics: &Metrics,
@@ -94,8 +93,9 @@ impl CheckedProof {
     ) -> Result<Self, PublishRefused> {
         let ProverOutputRequest { job_id, first_block, last_block, data: proof } = request;
         let job_id = u32::try_from(job_id).unwrap_or(0);
-        let (first, last) = (first_block.0, last_block.0);
-        // Cheap questions first: a proof that cannot be stored is not worth parsing.
+        let first = first_block.0;
+        let last = last_block.0;
+        // The cheapest check first: a proof that the queue refuses is not parsed.
         store.queue().check_publish(job_type(&proof), job_id, first, last)?;
         let json = match &proof {
             JobResultData::BlockProof(proof) => serde_json::to_vec(proof),
@@ -116,15 +116,13 @@ impl CheckedProof {
         Ok(checked)
     }
 
-    /// Whether there is a key that it has to be verified against.
-    pub fn is_to_be_verified(&self) -> bool {
+    /// Returns true if the key of the circuit is known, so that [`verify`](Self::verify) must be called.
+    pub fn needs_verification(&self) -> bool {
         self.circuit.is_some()
     }
 
-    /// Verifies it, if it is to be verified: some milliseconds of computing, without any lock.
-    ///
-    /// # Errors
-    /// [`PublishRefused::NotVerified`]; the proof is kept for inspection, and its job stays as it is.
+    /// Verifies the proof, if the key of its circuit is known. Takes milliseconds and no lock. An invalid
+    /// proof is stored for inspection, and its job is unchanged.
     pub fn verify(
         &self,
         store: &Store,
@@ -147,10 +145,8 @@ impl CheckedProof {
         verified.or_else(|reason| self.refuse(store, metrics, reason.into()))
     }
 
-    /// Stores it; durable on return. Returns the finished job, as [`JobQueue::publish`](crate::store::JobQueue::publish).
-    ///
-    /// # Errors
-    /// [`PublishRefused::Queue`]: what was true of the job at the check may have changed.
+    /// Stores the proof durably and returns the finished job. The queue checks the job again, since it may
+    /// have changed.
     pub fn store(&self, store: &Store, metrics: &Metrics) -> Result<JobRecord, PublishRefused> {
         let proof = NewProof { job_id: self.job_id, first: self.first, last: self.last, json: &self.json };
         let job = store.queue().publish(job_type(&self.proof), proof)?;
@@ -160,7 +156,7 @@ impl CheckedProof {
         Ok(job)
     }
 
-    /// Keeps a bad proof for inspection.
+    /// Stores an invalid proof for inspection.
     fn refuse<T>(
         &self,
         store: &Store,
@@ -174,6 +170,7 @@ impl CheckedProof {
                 job_id: self.job_id,
                 prover,
                 reason: refused.to_string(),
+                // The store sets the time.
                 at_ms: 0,
                 body: self.json.clone(),
             })?;
@@ -207,7 +204,7 @@ fn compare(what: String, expected: &Fr, found: Option<&Fr>) -> Result<(), Publis
     Err(PublishRefused::PublicInput { what, expected: hex(expected), found })
 }
 
-/// Checks the form of a single proof, and that it is about the stored block.
+/// Checks the form of a single proof, and that its public input is that of the stored block.
 pub(super) fn check_single(
     store: &Store,
     number: u32,
@@ -219,7 +216,7 @@ pub(super) fn check_single(
     Ok(CircuitId::Block { chunks: block.chunks })
 }
 
-/// Checks the form of an aggregated proof, and that it is about the stored blocks.
+/// Checks the form of an aggregated proof, and that its public inputs are those of the stored blocks.
 pub(super) fn check_aggregated(
     store: &Store,
     first: u32,
@@ -227,7 +224,7 @@ pub(super) fn check_aggregated(
     proof: &AggregatedProof,
 ) -> Result<CircuitId, PublishRefused> {
     proof.validate_without_keys()?;
-    // Behind the range's inputs may come those of the proofs it was padded with.
+    // The inputs of padding proofs may follow those of the range.
     for (index, number) in (first..=last).enumerate() {
         let expected = expected_input(&block(store, number)?);
         compare(format!("block {number}"), &expected, proof.individual_vk_inputs.get(index))?;

@@ -1,41 +1,43 @@
-//! Rebuilding a store from its durable items: genesis, blocks, aggregated operations, proofs.
+//! Rebuilds a store from its durable items: genesis, blocks, aggregated operations, proofs.
 //!
-//! Every item passes the checks of its import or publication again. An item that fails them is left out, with the reason.
-//! The workers derive everything else: witnesses, the account tree after genesis, and the jobs of unproven blocks.
+//! Every item passes the checks of its import or publication again. An item that fails them is omitted,
+//! with the reason. The workers derive everything else: witnesses, the account tree after genesis, and the
+//! jobs of unproven blocks.
 //!
 //! # Jobs of proofs
 //!
-//! The [updater](super::updater) creates jobs in the order of the blocks, after the last existing job. So a proof gets its
-//! job, which is done, only if all blocks before it that need a proof have one. Otherwise the updater would never create
-//! the jobs of the earlier blocks. It creates the jobs of the other proofs when it reaches their blocks.
+//! The [updater](super::updater) adds jobs in the order of the blocks, after the last existing job. So the
+//! rebuild adds the finished job of a proof only if all earlier blocks that need a proof have one.
+//! Otherwise the updater would never add the jobs of the earlier blocks. It adds the jobs of the other
+//! proofs when it reaches their blocks.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::import::{self, ImportError, Imported};
+use super::account_updates::UpdateError;
+use super::import::{self, ImportError};
 use super::progress::Progress;
 use super::proofs::{self, PublishRefused};
-use super::state::UpdateError;
-use crate::domain::AggregatedAction;
+use super::rebuild_report::{OmittedItem, RebuildReport};
 use crate::domain::job::JobType;
-use crate::domain::{AggregatedOperation, AggregatedProof, ImportedBlock, SingleProof};
-use crate::store::{BlobKind, BlobLabel, DurableKind, KeptProof, PublishError, Store, StoreError};
+use crate::domain::{AggregatedAction, AggregatedOperation, AggregatedProof, ImportedBlock, SingleProof};
+use crate::store::{BlobKind, BlobLabel, DurableKind, Imported, KeptProof, PublishError, Store, StoreError};
 
-/// An item to store.
+/// An item of a rebuild.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RebuildItem {
     /// The kind.
     pub kind: DurableKind,
-    /// The first block it is about; 0 for genesis.
+    /// The first block of its range; 0 for genesis.
     pub first: u32,
-    /// The last block it is about; 0 for genesis.
+    /// The last block of its range; 0 for genesis.
     pub last: u32,
     /// The prover of a proof, if known.
     pub prover: Option<String>,
-    /// When a proof was published, in milliseconds since 1970.
+    /// Time of the publication of a proof, in milliseconds since 1970.
     pub stored_at_ms: u64,
-    /// The content, as it was stored.
+    /// The content, in its stored form.
     pub content: Vec<u8>,
 }
 
@@ -46,46 +48,14 @@ impl RebuildItem {
     }
 }
 
-/// An item that was left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotTaken {
-    /// Kind and blocks.
-    pub item: BlobLabel,
-    /// The reason, as a sentence.
-    pub reason: String,
-}
-
-impl Display for NotTaken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.item, self.reason)
-    }
-}
-
-/// What a rebuild stored, and what it left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RebuildReport {
-    /// Set if genesis is stored.
-    pub genesis: bool,
-    /// Number of stored blocks.
-    pub blocks: u32,
-    /// Number of these that are quarantined: their commitment does not match.
-    pub quarantined: u32,
-    /// Number of stored aggregated operations.
-    pub aggregated_operations: u32,
-    /// Number of stored single proofs.
-    pub proofs: u32,
-    /// Number of stored aggregated proofs.
-    pub aggregated_proofs: u32,
-    /// What was left out, in the order of the calls.
-    pub not_taken: Vec<NotTaken>,
-}
-
-/// A rebuild in progress. Items are stored in this order: genesis, blocks ascending, aggregated operations, proofs ascending,
-/// aggregated proofs ascending by their last block. An item out of order is left out; a proof out of order only gets its job
-/// later.
+/// A rebuild of an empty store.
 ///
-/// Every method returns true if the item is stored. An error is one of the store and ends the rebuild; faults of an item are
-/// in the [report](RebuildReport::not_taken).
+/// Items are stored in this order: genesis, blocks ascending, aggregated operations, proofs ascending,
+/// aggregated proofs ascending by their last block. An item out of order is omitted; a proof out of order
+/// is stored, and its job is added later.
+///
+/// Every method returns true if the item is stored. An error is one of the store and ends the rebuild;
+/// an invalid item is listed in the [report](RebuildReport::omitted) instead.
 pub struct Rebuild<'a> {
     store: &'a Store,
     report: RebuildReport,
@@ -108,9 +78,6 @@ impl<'a> Rebuild<'a> {
     }
 
     /// Stores an item. `progress` receives the progress of genesis.
-    ///
-    /// # Errors
-    /// If the store fails.
     pub fn put(&mut self, item: RebuildItem, progress: Progress<'_>) -> Result<bool, StoreError> {
         match item.kind {
             DurableKind::Genesis => self.genesis(&item.content, &|done, of| {
@@ -132,12 +99,12 @@ impl<'a> Rebuild<'a> {
         progress: &dyn Fn(usize, usize),
     ) -> Result<bool, StoreError> {
         if let Err(error) = import::genesis(self.store, body, progress) {
-            return self.leave_out(GENESIS, of_item(error)?);
+            return self.omit(GENESIS, of_item(error)?);
         }
         self.report.genesis = true;
         let stored = self.store.chain().genesis()?.map(|genesis| genesis.content_hash);
         if stored != Some(*blake3::hash(body).as_bytes()) {
-            return self.leave_out(GENESIS, OTHER_FORM);
+            return self.omit(GENESIS, NOT_CANONICAL);
         }
         Ok(true)
     }
@@ -147,10 +114,10 @@ impl<'a> Rebuild<'a> {
         let item = BlobLabel::block(BlobKind::Block, number);
         let next = self.store.chain().head()?.saturating_add(1);
         if number != next {
-            return self.leave_out(item, format!("it does not follow the block before: block {next} does"));
+            return self.omit(item, format!("out of order: block {next} is next"));
         }
-        if !is_as_stored::<ImportedBlock>(body) {
-            return self.leave_out(item, OTHER_FORM);
+        if !is_canonical::<ImportedBlock>(body) {
+            return self.omit(item, NOT_CANONICAL);
         }
         match import::block(self.store, body) {
             Ok((_, imported)) => {
@@ -158,7 +125,7 @@ impl<'a> Rebuild<'a> {
                 self.report.quarantined += u32::from(matches!(imported, Imported::Quarantined(_)));
                 Ok(true)
             }
-            Err(error) => self.leave_out(item, of_item(error)?),
+            Err(error) => self.omit(item, of_item(error)?),
         }
     }
 
@@ -170,15 +137,15 @@ impl<'a> Rebuild<'a> {
         body: &[u8],
     ) -> Result<bool, StoreError> {
         let item = BlobLabel::range(BlobKind::AggregatedOperation, first, last);
-        if !is_as_stored::<AggregatedOperation>(body) {
-            return self.leave_out(item, OTHER_FORM);
+        if !is_canonical::<AggregatedOperation>(body) {
+            return self.omit(item, NOT_CANONICAL);
         }
         match import::aggregated_operation(self.store, body) {
             Ok(_) => {
                 self.report.aggregated_operations += 1;
                 Ok(true)
             }
-            Err(error) => self.leave_out(item, of_item(error)?),
+            Err(error) => self.omit(item, of_item(error)?),
         }
     }
 
@@ -188,7 +155,7 @@ impl<'a> Rebuild<'a> {
         let item = BlobLabel::block(BlobKind::SingleProof, block);
         let checked = match serde_json::from_slice::<SingleProof>(&proof.json) {
             Ok(json) => proofs::check_single(self.store, block, &json).map(drop),
-            Err(error) => return self.leave_out(item, error),
+            Err(error) => return self.omit(item, error),
         };
         if !self.keep(item, JobType::Single, proof, checked)? {
             return Ok(false);
@@ -213,7 +180,7 @@ impl<'a> Rebuild<'a> {
         let item = BlobLabel::range(BlobKind::AggregatedProof, first, last);
         let checked = match serde_json::from_slice::<AggregatedProof>(&proof.json) {
             Ok(json) => proofs::check_aggregated(self.store, first, last, &json).map(drop),
-            Err(error) => return self.leave_out(item, error),
+            Err(error) => return self.omit(item, error),
         };
         if !self.keep(item, JobType::Aggregated, proof, checked)? {
             return Ok(false);
@@ -242,16 +209,13 @@ impl<'a> Rebuild<'a> {
         Ok(true)
     }
 
-    /// Makes everything durable.
-    ///
-    /// # Errors
-    /// If the store fails.
+    /// Makes everything durable and returns the report.
     pub fn finish(self) -> Result<RebuildReport, StoreError> {
         self.store.sync()?;
         Ok(self.report)
     }
 
-    /// Returns what was stored and left out so far.
+    /// Returns the report so far.
     pub fn report(&self) -> &RebuildReport {
         &self.report
     }
@@ -267,16 +231,16 @@ impl<'a> Rebuild<'a> {
         match kept {
             Ok(()) => Ok(true),
             Err(PublishRefused::Store(error) | PublishRefused::Queue(PublishError::Store(error))) => {
-                self.leave_out(item, of_store(error)?)
+                self.omit(item, of_store(error)?)
             }
-            Err(refused) => self.leave_out(item, refused),
+            Err(refused) => self.omit(item, refused),
         }
     }
 
-    fn leave_out(&mut self, item: BlobLabel, reason: impl Display) -> Result<bool, StoreError> {
+    fn omit(&mut self, item: BlobLabel, reason: impl Display) -> Result<bool, StoreError> {
         let reason = reason.to_string();
-        tracing::warn!(%item, reason, "left out");
-        self.report.not_taken.push(NotTaken { item, reason });
+        tracing::warn!(%item, reason, "omitted");
+        self.report.omitted.push(OmittedItem { item, reason });
         Ok(false)
     }
 }
@@ -284,9 +248,9 @@ impl<'a> Rebuild<'a> {
 const GENESIS: BlobLabel = BlobLabel { kind: BlobKind::Genesis, first: 0, last: 0 };
 
 /// Stored JSON is canonical. Other JSON would be stored with other bytes.
-const OTHER_FORM: &str = "its JSON is not as this program stores it";
+const NOT_CANONICAL: &str = "its JSON is not the form that this program stores";
 
-fn is_as_stored<T: DeserializeOwned + Serialize>(body: &[u8]) -> bool {
+fn is_canonical<T: DeserializeOwned + Serialize>(body: &[u8]) -> bool {
     // Invalid JSON passes here: the error of the import says what it expected.
     serde_json::from_slice::<T>(body)
         .map_or(true, |item| serde_json::to_vec(&item).is_ok_and(|canonical| canonical == body))

@@ -1,7 +1,10 @@
+//! Stores rebuilt from the sample chain, with all and with a part of its items.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::rebuild::{NotTaken, Rebuild, RebuildReport};
+use super::rebuild::Rebuild;
+use super::rebuild_report::{OmittedItem, RebuildReport};
 use super::testing::{Sample, empty};
 use super::{Node, NodeOptions};
 use crate::domain::job::JobStatus::{self, Done, Idle};
@@ -32,18 +35,18 @@ fn run(store: &Arc<Store>, holds: impl Fn(&Store) -> bool) {
 }
 
 fn reasons(report: &RebuildReport) -> Vec<String> {
-    report.not_taken.iter().map(NotTaken::to_string).collect()
+    report.omitted.iter().map(OmittedItem::to_string).collect()
 }
 
 #[test]
-fn everything_comes_back_as_it_was_and_only_what_is_unproven_gets_a_job() {
+fn all_items_are_stored_and_only_unproven_blocks_get_a_job() {
     let sample = Sample::read();
     let (_dir, store) = empty();
     let mut rebuild = sample.rebuild(&store, 8);
     for (first, last) in [(1, 2), (3, 4), (5, 6)] {
         assert!(rebuild.aggregated_operation(first, last, &sample.create_proof(first, last)).unwrap());
     }
-    // Blocks 6 and 8 are not proven, so that block 7 is proven before its turn.
+    // Blocks 6 and 8 are unproven, so block 7 is proven out of order.
     for block in [1, 2, 3, 4, 5, 7] {
         assert!(rebuild.proof(&sample.proof(block, "ada")).unwrap(), "{:?}", rebuild.report());
     }
@@ -56,7 +59,7 @@ fn everything_comes_back_as_it_was_and_only_what_is_unproven_gets_a_job() {
         aggregated_operations: 3,
         proofs: 6,
         aggregated_proofs: 1,
-        not_taken: vec![],
+        omitted: vec![],
     };
     assert_eq!(report, expected);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
@@ -94,15 +97,15 @@ fn everything_comes_back_as_it_was_and_only_what_is_unproven_gets_a_job() {
         (Single, 8, 8, Idle),
     ];
     assert_eq!(jobs(&store), expected);
-    let mut handed_out = Vec::new();
+    let mut claimed = Vec::new();
     while let Some(job) = store.queue().claim("late", Preference::default()).unwrap() {
-        handed_out.push((job.first, job.last));
+        claimed.push((job.first, job.last));
     }
-    assert_eq!(handed_out, [(3, 4), (6, 6), (8, 8)]);
+    assert_eq!(claimed, [(3, 4), (6, 6), (8, 8)]);
 }
 
 #[test]
-fn proofs_behind_an_unproven_first_block_do_not_hide_it() {
+fn proofs_after_an_unproven_first_block_do_not_hide_it() {
     let sample = Sample::read();
     let (_dir, store) = empty();
     let mut rebuild = sample.rebuild(&store, 4);
@@ -134,7 +137,7 @@ fn verified_blocks_need_no_proof() {
 }
 
 #[test]
-fn an_aggregated_proof_without_its_proofs_is_kept_and_has_no_job() {
+fn an_aggregated_proof_without_its_single_proofs_is_stored_without_a_job() {
     let sample = Sample::read();
     let (_dir, store) = empty();
     let mut rebuild = sample.rebuild(&store, 2);
@@ -150,13 +153,13 @@ fn an_aggregated_proof_without_its_proofs_is_kept_and_has_no_job() {
 }
 
 #[test]
-fn what_does_not_pass_is_left_out_with_its_reason() {
+fn an_invalid_item_is_omitted_with_its_reason() {
     let sample = Sample::read();
     let (_dir, store) = empty();
     let mut rebuild = sample.rebuild(&store, 3);
-    let refused = |taken: Result<bool, StoreError>| assert!(!taken.unwrap());
+    let refused = |stored: Result<bool, StoreError>| assert!(!stored.unwrap());
     refused(rebuild.block(5, &sample.blocks[4]));
-    // Block 5 under the number of block 4.
+    // The body of block 5 with the number of block 4.
     refused(rebuild.block(4, &sample.blocks[4]));
     let spaced = [b" ", sample.blocks[3].as_slice()].concat();
     refused(rebuild.block(4, &spaced));
@@ -181,9 +184,9 @@ fn what_does_not_pass_is_left_out_with_its_reason() {
     assert_eq!((report.blocks, report.aggregated_operations, report.proofs), (3, 1, 1));
     let reasons = reasons(&report);
     for (reason, words) in reasons.iter().zip([
-        "block 5: it does not follow the block before: block 4 does",
+        "block 5: out of order: block 4 is next",
         "block 4: out of order: 4 comes next, not 5",
-        "block 4: its JSON is not as this program stores it",
+        "block 4: its JSON is not the form that this program stores",
         "block 4: not a valid block",
         "aggregated operation of 3 to 4: block 4 of the aggregated operation is not the stored block",
         "aggregated operation of 2 to 3: it conflicts with",
@@ -197,18 +200,18 @@ fn what_does_not_pass_is_left_out_with_its_reason() {
         assert!(reason.starts_with(words), "{reason:?} does not begin with {words:?}");
     }
     assert_eq!(reasons.len(), 12);
-    assert_eq!(report.not_taken[4].item, BlobLabel::range(BlobKind::AggregatedOperation, 3, 4));
+    assert_eq!(report.omitted[4].item, BlobLabel::range(BlobKind::AggregatedOperation, 3, 4));
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
 #[test]
-fn only_an_empty_store_is_filled_and_a_failing_one_ends_the_rebuild() {
+fn the_store_must_be_empty_and_its_failure_ends_the_rebuild() {
     let sample = Sample::read();
     let (_dir, store) = empty();
     let mut rebuild = sample.rebuild(&store, 1);
     assert!(matches!(Rebuild::new(&store), Err(StoreError::Conflict { .. })));
     store.fail_write(1);
     assert!(matches!(rebuild.block(2, &sample.blocks[1]), Err(StoreError::DiskFull)));
-    assert_eq!(rebuild.report().not_taken, vec![]);
+    assert_eq!(rebuild.report().omitted, vec![]);
     assert!(rebuild.block(2, &sample.blocks[1]).unwrap());
 }

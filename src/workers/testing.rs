@@ -1,4 +1,4 @@
-//! The sample chain as what a rebuild takes, for tests here and of what stands above.
+//! The sample chain as items of a rebuild, for tests of workers, backups and bundles.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::store::{KeptProof, Store, StoreOptions};
 
-/// What the sample chain is stored as.
+/// The sample chain in its stored form.
 pub struct Sample {
     pub genesis: Vec<u8>,
     /// From block 1 on.
@@ -33,7 +33,7 @@ impl Sample {
         }
     }
 
-    /// Genesis and the first blocks, taken by a rebuild.
+    /// Rebuilds genesis and the first blocks.
     pub fn rebuild<'a>(&self, store: &'a Store, blocks: u32) -> Rebuild<'a> {
         let mut rebuild = Rebuild::new(store).unwrap();
         assert!(rebuild.genesis(&self.genesis, &|_, _| {}).unwrap());
@@ -48,14 +48,14 @@ impl Sample {
         serde_json::from_slice::<ImportedBlock>(body).unwrap().block
     }
 
-    /// A proof that the server takes for this block.
+    /// A proof that the server accepts for this block.
     pub fn proof(&self, block: u32, prover: &str) -> KeptProof {
         let input = public_input(&self.block(block).block_commitment);
         let json = serde_json::to_vec(&sample_single_proof(&input, block.into())).unwrap();
         KeptProof { first: block, last: block, prover: Some(prover.into()), stored_at_ms: 7, json }
     }
 
-    /// An aggregated proof that the server takes for these blocks.
+    /// An aggregated proof that the server accepts for these blocks.
     pub fn aggregated_proof(&self, first: u32, last: u32, prover: &str) -> KeptProof {
         let input = |number| public_input(&self.block(number).block_commitment);
         let inputs: Vec<_> = (first..=last).map(input).collect();
@@ -63,13 +63,13 @@ impl Sample {
         KeptProof { first, last, prover: Some(prover.into()), stored_at_ms: 8, json }
     }
 
-    /// A `CreateProofBlocks`, as it is stored.
+    /// A `CreateProofBlocks` in its stored form.
     pub fn create_proof(&self, first: u32, last: u32) -> Vec<u8> {
         let blocks = (first..=last).map(|number| self.block(number)).collect();
         serde_json::to_vec(&AggregatedOperation::CreateProofBlocks { blocks, proofs_to_pad: 0 }).unwrap()
     }
 
-    /// An `ExecuteBlocks`, as it is stored.
+    /// An `ExecuteBlocks` in its stored form.
     pub fn execute(&self, first: u32, last: u32) -> Vec<u8> {
         let blocks = (first..=last).map(|number| self.block(number)).collect();
         serde_json::to_vec(&AggregatedOperation::ExecuteBlocks { blocks }).unwrap()

@@ -1,4 +1,5 @@
-//! The updater: one thread that turns witnesses and proofs into jobs and ends stale leases (spec 06 §3).
+//! The updater: one thread that turns witnesses and proofs into jobs, and ends expired leases
+//! (`docs/protocol/06-server.md` §3).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,31 +11,32 @@ use super::options::NodeOptions;
 use super::wakeup::Wakeup;
 use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
-use crate::store::{AddJob, Store, StoreError};
+use crate::store::{AddJob, AggregatedOperationRecord, Store, StoreError};
 
-/// See the module.
+/// The state of the updater thread.
 pub struct Updater {
     store: Arc<Store>,
     aggregator: Option<Aggregator>,
     keep_verified: Option<u32>,
-    /// The last verified block when verified blocks were last cleared out.
+    /// The last verified block at the last removal of data of verified blocks.
     cleared: u32,
 }
 
 impl Updater {
-    /// An updater that does what the options ask for.
+    /// Creates an updater with the options of the node.
     pub fn new(store: Arc<Store>, options: &NodeOptions) -> Self {
         let aggregator = Aggregator::new(options.aggregate.clone(), options.aggregate_deadline);
         Self { store, aggregator, keep_verified: options.keep_verified, cleared: 0 }
     }
 
-    /// Runs until the wakeup stops. Each round adds every job that is ready; the interval is only the fallback between rings.
+    /// Runs until the wakeup stops. Each round ends expired leases and adds every job that is ready. The next
+    /// round follows a change, the next expiry, or the interval.
     pub fn run(&mut self, wakeup: &Wakeup, interval: Duration) {
         while !wakeup.is_stopping() {
             let before = wakeup.generation();
             let added = self.round();
             if let Err(error) = &added {
-                warn!(%error, "a round of the updater failed, it will be tried again");
+                warn!(%error, "a round of the updater failed and is retried");
             }
             if matches!(added, Ok(true)) {
                 wakeup.notify();
@@ -45,14 +47,14 @@ impl Updater {
         }
     }
 
-    /// One round; whether anything changed that may make more possible.
+    /// Runs one round; returns true if it added work that a further round may build on.
     fn round(&mut self) -> Result<bool, StoreError> {
         let expired = self.store.queue().expire()?;
         if !expired.is_empty() {
-            warn!(jobs = ?expired, "leases ran out without a heartbeat; the jobs are idle again");
+            warn!(jobs = ?expired, "leases expired without a heartbeat");
         }
         if self.store.check_space().is_err() {
-            // Nothing that takes space, only what makes some.
+            // Without space, only data is removed.
             self.clear_verified()?;
             return Ok(false);
         }
@@ -66,7 +68,7 @@ impl Updater {
         Ok(aggregated || single || operations)
     }
 
-    /// Drops what verified blocks do not need any more, each time there are more of them.
+    /// Removes witnesses and finished jobs of verified blocks, whenever a further block is verified.
     fn clear_verified(&mut self) -> Result<(), StoreError> {
         let (Some(keep), verified) = (self.keep_verified, self.store.chain().last_verified_block()?) else {
             return Ok(());
@@ -74,7 +76,7 @@ impl Updater {
         if verified > self.cleared {
             let dropped = self.store.queue().drop_verified(keep)?;
             self.cleared = verified;
-            debug!(verified, ?dropped, "verified blocks cleared out");
+            debug!(verified, ?dropped, "data of verified blocks removed");
         }
         Ok(())
     }
@@ -83,7 +85,7 @@ impl Updater {
 fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
     let mut added = false;
     let mut next = store.queue().last_block_in_queue(JobType::Single)?.saturating_add(1);
-    // Blocks that were verified before their turn need no proof any more.
+    // Blocks that are verified already need no proof.
     if store.tree().witness(next)?.is_none() {
         next = next.max(store.chain().last_verified_block()?.saturating_add(1));
     }
@@ -94,17 +96,18 @@ fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
     Ok(added)
 }
 
-/// Makes the job of a witnessed block, unless it has one; whether there is a new one to prove.
+/// Adds the job of a witnessed block, unless it has one; returns true if a new job has to be proven.
 fn add_single_job(store: &Store, block: u32) -> Result<bool, StoreError> {
     let AddJob::Added(id) = store.queue().add_single_job(block)? else { return Ok(false) };
-    // A proof from another folder comes without its job.
+    // A proof from a backup has no job.
     let proven = store.queue().has_single_proof(block)?;
     info!(job = id, block, proven, "job added");
     Ok(!proven)
 }
 
-/// Makes the jobs that a range waits for. Without any job, the queue takes blocks that are to be aggregated for proven: an operation
-/// that arrives before the proofs must not leave its blocks without jobs.
+/// Adds the jobs of the blocks that an aggregated operation waits for. The queue starts after the blocks of
+/// such operations if it has no job yet, so that an operation that arrives before the proofs would leave
+/// its blocks without jobs.
 fn add_missing_jobs(store: &Store, first: u32, last: u32) -> Result<bool, StoreError> {
     let mut added = false;
     for block in first..=last {
@@ -119,7 +122,7 @@ fn add_aggregated_jobs(store: &Store) -> Result<bool, StoreError> {
     while let Some(operation) =
         store.chain().aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
     {
-        let (first, last) = (operation.first, operation.last);
+        let AggregatedOperationRecord { first, last, .. } = operation;
         next = last.saturating_add(1);
         let proven = store.queue().has_aggregated_proof(first, last)?;
         match store.queue().add_aggregated_job(first, last) {
@@ -128,10 +131,10 @@ fn add_aggregated_jobs(store: &Store) -> Result<bool, StoreError> {
                 added |= !proven;
             }
             Ok(AddJob::Exists(_)) => {}
-            // There is nothing to do for it any more.
+            // Its proof is stored, so it needs no job.
             Err(StoreError::MissingProof { .. }) if proven => {}
             Err(StoreError::MissingProof { block }) => {
-                debug!(first, last, block, "the range waits for the proof of a block");
+                debug!(first, last, block, "the aggregated job waits for the proof of a block");
                 added |= add_missing_jobs(store, block, last)?;
                 break;
             }

@@ -8,7 +8,7 @@ use zksync_witness_server::testing::{ChainBuilder, Memory};
 use zksync_witness_server::tree::build::InitialAccount;
 use zksync_witness_server::tree::{AccountHeader, AccountTree, LeafUpdate, TreeView};
 use zksync_witness_server::witness::{Planner, check_signatures, hash_run};
-use zksync_witness_server::workers::state::InTree;
+use zksync_witness_server::workers::TreeState;
 
 /// Balance leaf, balance tree, account leaf, account tree.
 const UPDATE: u64 = 1 + 32 + 3 + 32;
@@ -30,7 +30,7 @@ fn a_block_costs_what_the_documentation_of_the_tree_says() {
     let blocks =
         [(26, 1), (390, 195), (26, 13)].map(|(chunks, count)| chain.next_block_of(chunks, count).block);
     let plans = || {
-        let state = InTree(&tree);
+        let state = TreeState(&tree);
         let mut planner = Planner::new(&state);
         let plans = blocks.iter().map(|block| planner.next(block, &check_signatures(block)).unwrap());
         plans.collect::<Vec<_>>()

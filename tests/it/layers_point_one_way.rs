@@ -220,7 +220,7 @@ fn forbidden_lines_are_found_wherever_they_hide() {
     assert_eq!(found("domain/block.rs", after_tests), 1);
     assert_eq!(found("domain/block.rs", "#[cfg(test)]\nmod tests;\nuse crate::app;\n"), 1);
 
-    assert_eq!(found("witness/tests.rs", "use crate::workers::state::InTree;"), 0);
+    assert_eq!(found("witness/tests.rs", "use crate::workers::TreeState;"), 0);
     assert_eq!(
         found("tree/leaf.rs", "//! See crate::store.\nuse crate::crypto::Fr; // not crate::store\n"),
         0

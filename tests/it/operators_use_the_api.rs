@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-use zksync_witness_server::store::{Quarantine, Store, StoreOptions, wait_until_closed};
+use zksync_witness_server::domain::Quarantine;
+use zksync_witness_server::store::{Store, StoreOptions, wait_until_closed};
 
 use crate::support::{self, Server, block, chain, genesis, http, until};
 
@@ -104,10 +105,10 @@ fn a_block_whose_cause_is_gone_gets_its_witness_when_it_is_tried_again() {
         chain("deposit").to_str().unwrap(),
     ]);
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
-    let cause = "something that is gone".to_owned();
+    let reason = "something that is gone".to_owned();
     store
         .chain()
-        .set_quarantine(1, Some(Quarantine { op_index: None, op_kind: None, cause, at_ms: 1 }))
+        .set_quarantine(1, Some(Quarantine { reason, operation: None, kind: None, at_ms: 1 }))
         .unwrap();
     store.sync().unwrap();
     drop(store);

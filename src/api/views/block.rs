@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::job::JobStatus;
+use crate::domain::{Quarantine, job::JobStatus};
 
 /// Stage of a block, in the order in which blocks pass through them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -68,7 +68,7 @@ pub struct BlockView {
     /// The range in which its proof is to be aggregated.
     pub aggregate: Option<Aggregate>,
     /// Reason why no witness can be built for it.
-    pub quarantine: Option<QuarantineView>,
+    pub quarantine: Option<Quarantine>,
 }
 
 /// The job of a block's own proof.
@@ -120,19 +120,6 @@ pub enum AggregateStatus {
     Failed,
     /// It is stored.
     Done,
-}
-
-/// Reason why no witness can be built for a block.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct QuarantineView {
-    /// The reason, as a sentence.
-    pub reason: String,
-    /// Position of the operation at fault, if the fault is in an operation.
-    pub operation: Option<u32>,
-    /// Kind of that operation.
-    pub kind: Option<String>,
-    /// Time when the fault was found.
-    pub at_ms: u64,
 }
 
 /// Order of a list.

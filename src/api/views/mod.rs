@@ -15,8 +15,7 @@ mod status;
 
 pub use aggregated::{AggregatedOperationPage, AggregatedOperationView};
 pub use block::{
-    Aggregate, AggregateStatus, BlockJob, BlockPage, BlockProof, BlockView, Explanation, Order,
-    QuarantineView, Stage,
+    Aggregate, AggregateStatus, BlockJob, BlockPage, BlockProof, BlockView, Explanation, Order, Stage,
 };
 pub use history::{HistoryPoint, HistoryView};
 pub use job::{JobPage, JobView, Rejection, wire_id};

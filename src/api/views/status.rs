@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::block::QuarantineView;
+use crate::domain::Quarantine;
 
 /// State of a data folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -78,7 +78,7 @@ pub struct QuarantinedBlock {
     pub block: u32,
     /// The reason.
     #[serde(flatten)]
-    pub quarantine: QuarantineView,
+    pub quarantine: Quarantine,
 }
 
 /// Numbers of jobs.

@@ -100,7 +100,7 @@ impl ChainProgress {
     /// Fails if the store cannot be read.
     pub fn quarantined(&self) -> Result<Option<(u32, String)>, StoreError> {
         let first = self.store.chain().quarantined(QUARANTINED)?.into_iter().next();
-        Ok(first.filter(|(block, _)| *block <= self.blocks()).map(|(block, why)| (block, why.cause)))
+        Ok(first.filter(|(block, _)| *block <= self.blocks()).map(|(block, why)| (block, why.reason)))
     }
 
     fn count(&mut self) -> Result<(), StoreError> {

@@ -102,7 +102,7 @@ async fn process(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
         checked.map(|checked| (checked, published)).map_err(|refused| published.refused(node, refused))
     });
     let (proof, published) = checked.await?;
-    let verifier = api.node.verifier().filter(|_| proof.is_to_be_verified()).cloned();
+    let verifier = api.node.verifier().filter(|_| proof.needs_verification()).cloned();
     let permit = match &verifier {
         Some(verifier) => Some(verifier.acquire().await?),
         None => None,

@@ -9,6 +9,7 @@ use crate::store::error::StoreError;
 use crate::store::kv::codec;
 use crate::store::kv::keys;
 use crate::store::kv::table::Table;
+use crate::tree::AccountHeader;
 use crate::tree::source::{Change, ChangeSet, Entry};
 
 /// An account without its balances. Stored: frozen.
@@ -20,6 +21,18 @@ pub struct AccountState {
     pub pub_key_hash: [u8; 20],
     /// The owner's address.
     pub address: [u8; 20],
+}
+
+impl From<&AccountState> for AccountHeader {
+    fn from(state: &AccountState) -> Self {
+        Self { nonce: state.nonce, pub_key_hash: state.pub_key_hash, address: state.address }
+    }
+}
+
+impl From<AccountHeader> for AccountState {
+    fn from(header: AccountHeader) -> Self {
+        Self { nonce: header.nonce, pub_key_hash: header.pub_key_hash, address: header.address }
+    }
 }
 
 /// An account as a block leaves it: absolute values of what the block changed.

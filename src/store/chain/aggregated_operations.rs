@@ -7,10 +7,10 @@ use crate::store::chain::chain_store::ChainStore;
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_ref::BlobRef;
 use crate::store::error::StoreError;
+use crate::store::imported::Imported;
 use crate::store::kv::batch::Batch;
 use crate::store::kv::table::Table;
 use crate::store::kv::{codec, keys};
-use crate::store::put_outcome::PutOutcome;
 
 /// A stored operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl ChainStore {
         last: u32,
         content_hash: [u8; 32],
         body: &[u8],
-    ) -> Result<PutOutcome, StoreError> {
+    ) -> Result<Imported, StoreError> {
         if first == 0 || first > last {
             return Err(StoreError::Conflict {
                 what: format!("itself: {first} to {last} is no range of blocks"),
@@ -58,7 +58,7 @@ impl ChainStore {
                 });
             }
             self.core.sync()?;
-            return Ok(PutOutcome::AlreadyThere);
+            return Ok(Imported::AlreadyThere);
         }
         self.core.check_space()?;
         let label = BlobLabel::range(BlobKind::AggregatedOperation, first, last);
@@ -71,7 +71,7 @@ impl ChainStore {
         batch.put(Table::AggregatedOperations, &keys::operation(action as u8, last), &record)?;
         self.core.apply_journalled(batch, entry)?;
         self.core.sync()?;
-        Ok(PutOutcome::Stored)
+        Ok(Imported::Stored)
     }
 
     /// The operation of an action whose range holds the block.

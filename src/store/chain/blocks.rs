@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Quarantine;
 use crate::store::chain::accounts::AccountChange;
 use crate::store::chain::chain_store::ChainStore;
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog};
@@ -11,10 +12,10 @@ use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_reader::BlobReader;
 use crate::store::durable::blob_ref::BlobRef;
 use crate::store::error::StoreError;
+use crate::store::imported::Imported;
 use crate::store::kv::batch::Batch;
 use crate::store::kv::table::Table;
 use crate::store::kv::{codec, keys};
-use crate::store::put_outcome::PutOutcome;
 use crate::tree::source::Entry;
 
 /// A block to store.
@@ -40,17 +41,25 @@ pub struct NewBlock<'a> {
     pub quarantine: Option<Quarantine>,
 }
 
-/// Why a block cannot be witnessed. Stored: frozen.
+/// A [`Quarantine`] as it is stored. Its layout never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quarantine {
-    /// Index of the operation in the block, when one is to blame.
-    pub op_index: Option<u32>,
-    /// Kind of that operation.
-    pub op_kind: Option<String>,
-    /// The reason, as a sentence.
-    pub cause: String,
-    /// When it was stored, in milliseconds since 1970; set by the store.
+pub(crate) struct QuarantineRow {
+    pub operation: Option<u32>,
+    pub kind: Option<String>,
+    pub reason: String,
     pub at_ms: u64,
+}
+
+impl From<Quarantine> for QuarantineRow {
+    fn from(Quarantine { reason, operation, kind, at_ms }: Quarantine) -> Self {
+        Self { operation, kind, reason, at_ms }
+    }
+}
+
+impl From<QuarantineRow> for Quarantine {
+    fn from(QuarantineRow { operation, kind, reason, at_ms }: QuarantineRow) -> Self {
+        Self { reason, operation, kind, at_ms }
+    }
 }
 
 /// A stored block without its body.
@@ -106,7 +115,7 @@ impl ChainStore {
 
     /// Stores the next block; durable on return. The same block again is fine; another one with that number is
     /// [`StoreError::Different`], a number out of order [`StoreError::OutOfOrder`]; too little space [`StoreError::InsufficientStorage`].
-    pub fn put_block(&self, block: NewBlock<'_>) -> Result<PutOutcome, StoreError> {
+    pub fn put_block(&self, block: NewBlock<'_>) -> Result<Imported, StoreError> {
         self.core.ready()?;
         let _chain = self.lock();
         let number = block.number;
@@ -117,7 +126,7 @@ impl ChainStore {
                 return Err(StoreError::Different { what: format!("block {number}") });
             }
             self.core.sync()?;
-            return Ok(PutOutcome::AlreadyThere);
+            return Ok(Imported::AlreadyThere);
         }
         if self.genesis()?.is_none() {
             return Err(StoreError::NotFound { what: "genesis: import it before the first block".into() });
@@ -146,6 +155,7 @@ impl ChainStore {
             extra: batch.adopt(extra),
         };
         batch.put(Table::Blocks, &keys::number(number), &row)?;
+        let reason = block.quarantine.as_ref().map(|quarantine| quarantine.reason.clone());
         if let Some(quarantine) = block.quarantine {
             put_quarantine(&mut batch, number, quarantine, self.core.now_ms())?;
         }
@@ -153,7 +163,7 @@ impl ChainStore {
         self.core.apply_journalled(batch, entry)?;
         self.core.sync()?;
         ACCOUNTS.apply(&self.core.kv, number, &delta)?;
-        Ok(PutOutcome::Stored)
+        Ok(reason.map_or(Imported::Stored, Imported::Quarantined))
     }
 
     /// A block without its body.
@@ -189,7 +199,8 @@ impl ChainStore {
 
     /// Why the block cannot be witnessed, if so.
     pub fn quarantine(&self, number: u32) -> Result<Option<Quarantine>, StoreError> {
-        self.core.kv.get(Table::Quarantine, &keys::number(number))
+        let row: Option<QuarantineRow> = self.core.kv.get(Table::Quarantine, &keys::number(number))?;
+        Ok(row.map(Quarantine::from))
     }
 
     /// Quarantines a stored block, or frees it. Not durable by itself: the reason can be found again.
@@ -235,7 +246,8 @@ impl ChainStore {
         let entries = self.core.kv.range_raw(Table::Quarantine, &keys::number(number), &[0xff; 5], limit)?;
         let parse = |(key, payload): Entry| {
             let number = keys::head_number(&key).ok_or_else(|| StoreError::corrupt("a key is cut short"))?;
-            Ok((number, codec::from_body_bytes("a quarantine", &payload)?))
+            let row: QuarantineRow = codec::from_body_bytes("a quarantine", &payload)?;
+            Ok((number, row.into()))
         };
         entries.into_iter().map(parse).collect()
     }
@@ -248,14 +260,14 @@ impl ChainStore {
 fn put_quarantine(
     batch: &mut Batch,
     number: u32,
-    mut quarantine: Quarantine,
+    quarantine: Quarantine,
     at_ms: u64,
 ) -> Result<(), StoreError> {
-    quarantine.at_ms = at_ms;
-    let mut end = quarantine.cause.len().min(MAX_CAUSE);
-    while !quarantine.cause.is_char_boundary(end) {
+    let mut row = QuarantineRow { at_ms, ..quarantine.into() };
+    let mut end = row.reason.len().min(MAX_CAUSE);
+    while !row.reason.is_char_boundary(end) {
         end -= 1;
     }
-    quarantine.cause.truncate(end);
-    batch.put(Table::Quarantine, &keys::number(number), &quarantine)
+    row.reason.truncate(end);
+    batch.put(Table::Quarantine, &keys::number(number), &row)
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use crate::domain::AggregatedAction;
 use crate::domain::job::JobStatus;
+use crate::domain::{AggregatedAction, Quarantine};
 use crate::store::testing::*;
 use crate::store::*;
 use crate::testing::on_small_disk;
@@ -143,7 +143,7 @@ fn a_full_disk_loses_nothing_and_writes_resume_when_there_is_space() {
                 return commit_witness(&store, n);
             }
             let cause = hex::encode(noise(n, 400));
-            let quarantine = Quarantine { op_index: None, op_kind: None, cause, at_ms: n.into() };
+            let quarantine = Quarantine { reason: cause, operation: None, kind: None, at_ms: n.into() };
             store.chain().set_quarantine(1, Some(quarantine))?;
             store.queue().reject(RejectedProof {
                 job_id: n,

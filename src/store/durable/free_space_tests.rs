@@ -188,7 +188,7 @@ fn below_the_floor_nothing_begins_and_everything_ends() {
     assert_eq!(store.space(), SpaceState { free_bytes: Some(99), min_free_bytes: 100, low: true });
     assert!(low(&put_block(&store, 3).unwrap_err()));
     // Repetitions of what is stored succeed.
-    assert_eq!(put_block(&store, 2).unwrap(), PutOutcome::AlreadyThere);
+    assert_eq!(put_block(&store, 2).unwrap(), Imported::AlreadyThere);
     assert!(store.load_genesis(GENESIS_HASH, 1).unwrap().is_none());
     let action = AggregatedAction::CommitBlocks;
     assert!(low(&store.chain().put_aggregated_operation(action, 1, 1, [0; 32], b"{}").unwrap_err()));

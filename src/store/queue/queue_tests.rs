@@ -264,13 +264,13 @@ fn operations_of_one_action_do_not_overlap() {
     let action = AggregatedAction::CommitBlocks;
     let put =
         |first, last, hash| store.chain().put_aggregated_operation(action, first, last, [hash; 32], b"{}");
-    assert_eq!(put(3, 5, 1).unwrap(), PutOutcome::Stored);
-    assert_eq!(put(3, 5, 1).unwrap(), PutOutcome::AlreadyThere);
+    assert_eq!(put(3, 5, 1).unwrap(), Imported::Stored);
+    assert_eq!(put(3, 5, 1).unwrap(), Imported::AlreadyThere);
     for (first, last, hash) in [(3, 5, 2), (1, 3, 1), (5, 9, 1), (4, 4, 1), (1, 9, 1), (2, 1, 1), (0, 1, 1)] {
         assert!(matches!(put(first, last, hash), Err(StoreError::Conflict { .. })), "{first} to {last}");
     }
-    assert_eq!(put(6, 6, 1).unwrap(), PutOutcome::Stored);
-    assert_eq!(put(1, 2, 1).unwrap(), PutOutcome::Stored);
+    assert_eq!(put(6, 6, 1).unwrap(), Imported::Stored);
+    assert_eq!(put(1, 2, 1).unwrap(), Imported::Stored);
     operation(&store, AggregatedAction::ExecuteBlocks, 1, 4);
     let covering = |block| {
         store.chain().aggregated_operation_covering(action, block).unwrap().map(|o| (o.first, o.last))

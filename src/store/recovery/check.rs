@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 
 use crate::domain::job::JobStatus;
-use crate::store::chain::blocks::Quarantine;
+use crate::store::chain::blocks::QuarantineRow;
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog, ChangeRow, TREE};
 use crate::store::chain::witnesses::WitnessRow;
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
@@ -91,7 +91,7 @@ impl<'a> StoreCheck<'a> {
             });
             self.owned.push((BlobLabel::block(BlobKind::Witness, number), row.body));
         }
-        for number in self.numbered::<Quarantine>(Table::Quarantine).into_keys() {
+        for number in self.numbered::<QuarantineRow>(Table::Quarantine).into_keys() {
             self.expect((1..=head).contains(&number), || {
                 format!("block {number} is quarantined and missing")
             });

@@ -1,73 +1,28 @@
-//! Plain account state: before a block from the store, after it from the block's account updates.
+//! The account updates of a block, checked against the accounts before it and against its operations.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use thiserror::Error;
 
 use crate::domain::{AccountId, AccountUpdate, AccountUpdates, AmountError, to_u128};
 use crate::store::{AccountChange, AccountState, Store, StoreError};
-use crate::tree::{AccountHeader, AccountTree};
-use crate::witness::{Plan, State, StateError};
+use crate::tree::AccountHeader;
+use crate::witness::Plan;
 
-/// The state after the last imported block.
-pub struct Imported<'a>(pub &'a Store);
-
-impl State for Imported<'_> {
-    fn account(&self, account: u32) -> Result<Option<AccountHeader>, StateError> {
-        let state = self.0.account(account).map_err(unreadable)?;
-        Ok(state.as_ref().map(header).filter(|header| *header != AccountHeader::default()))
-    }
-
-    fn balance(&self, account: u32, token: u32) -> Result<u128, StateError> {
-        self.0.balance(account, token).map_err(unreadable)
-    }
-
-    fn balances(&self, account: u32, tokens: u32) -> Result<Vec<(u32, u128)>, StateError> {
-        let mut balances = self.0.chain().balances(account, 0, tokens as usize).map_err(unreadable)?;
-        balances.retain(|(token, _)| *token < tokens);
-        Ok(balances)
-    }
-}
-
-/// The state of a tree version.
-pub struct InTree<'a>(pub &'a AccountTree<'a>);
-
-impl State for InTree<'_> {
-    fn account(&self, account: u32) -> Result<Option<AccountHeader>, StateError> {
-        let leaf = self.0.account(account).map_err(unreadable)?;
-        Ok(leaf.map(|leaf| leaf.header))
-    }
-
-    fn balance(&self, account: u32, token: u32) -> Result<u128, StateError> {
-        self.0.balance(account, token).map_err(unreadable)
-    }
-
-    fn balances(&self, account: u32, tokens: u32) -> Result<Vec<(u32, u128)>, StateError> {
-        self.0.balances(account, tokens).map_err(unreadable)
-    }
-}
-
-fn unreadable(error: impl std::fmt::Display) -> StateError {
-    StateError(error.to_string())
-}
-
-fn header(state: &AccountState) -> AccountHeader {
-    AccountHeader { nonce: state.nonce, pub_key_hash: state.pub_key_hash, address: state.address }
-}
-
-/// Account updates that do not fit the state, or do not say what the operations do.
+/// Why the account updates of a block are wrong.
 #[derive(Debug, Error)]
 pub enum UpdateError {
-    /// One update does not start from what is there.
+    /// The old value of an update differs from the state.
     #[error(
         "account update {index} does not fit: {what} of account {account} is {found}, the update says {claimed}"
     )]
     DoesNotFit {
-        /// Position among the block's updates.
+        /// Index of the update in the block.
         index: usize,
-        /// The account.
+        /// Account id.
         account: u32,
-        /// Which of its values.
+        /// The compared property of the account.
         what: &'static str,
         /// The value in the state.
         found: String,
@@ -77,46 +32,40 @@ pub enum UpdateError {
     /// An amount exceeds 128 bits.
     #[error("account update {index}: {source}")]
     Amount {
-        /// Position among the block's updates.
+        /// Index of the update in the block.
         index: usize,
-        /// Why.
+        /// The fault.
         source: AmountError,
     },
-    /// The updates lead to another state than the block's operations.
+    /// The updates lead to another state than the operations.
     #[error(
         "the account updates disagree with the operations: {what} of account {account} ends as {updated}, by the operations as {operated}"
     )]
     Disagree {
-        /// The account.
+        /// Account id.
         account: u32,
-        /// Which of its values.
+        /// The compared property of the account.
         what: String,
-        /// The value by the updates.
+        /// The value that the updates lead to.
         updated: String,
-        /// The value by the operations.
+        /// The value that the operations lead to.
         operated: String,
     },
-    /// The state could not be read.
+    /// The state cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Plain accounts before a block.
-pub trait Accounts {
-    /// An account without its balances.
-    ///
-    /// # Errors
-    /// When it cannot be read.
+/// The accounts before a block.
+pub trait AccountsBefore {
+    /// Returns an account without its balances.
     fn account(&self, account: u32) -> Result<Option<AccountState>, StoreError>;
-    /// Its balance in a token, 0 when there is none.
-    ///
-    /// # Errors
-    /// When it cannot be read.
+    /// Returns the balance of an account in a token; 0 if it has none.
     fn balance(&self, account: u32, token: u32) -> Result<u128, StoreError>;
 }
 
 /// The accounts after the last imported block.
-impl Accounts for Store {
+impl AccountsBefore for Store {
     fn account(&self, account: u32) -> Result<Option<AccountState>, StoreError> {
         self.chain().account(account)
     }
@@ -126,22 +75,20 @@ impl Accounts for Store {
     }
 }
 
-/// The accounts a block touches, as its account updates leave them.
-pub struct Updated<'a> {
-    before: &'a dyn Accounts,
+/// The accounts that a block changes, with the values after its account updates.
+pub struct UpdatedAccounts<'a> {
+    before: &'a dyn AccountsBefore,
     accounts: BTreeMap<u32, Option<AccountState>>,
     balances: BTreeMap<(u32, u32), u128>,
 }
 
-impl<'a> Updated<'a> {
-    /// Applies updates to the accounts before the block, each checked against what it claims to find (spec 02 §7).
-    ///
-    /// # Errors
-    /// [`UpdateError::DoesNotFit`] for the first update that does not fit.
-    pub fn apply(before: &'a dyn Accounts, updates: &AccountUpdates) -> Result<Self, UpdateError> {
+impl<'a> UpdatedAccounts<'a> {
+    /// Applies updates to the accounts before the block, and checks the old values of each
+    /// (`docs/protocol/02-types-json.md` §7).
+    pub fn apply(before: &'a dyn AccountsBefore, updates: &AccountUpdates) -> Result<Self, UpdateError> {
         let mut state = Self { before, accounts: BTreeMap::new(), balances: BTreeMap::new() };
         for (index, (account, update)) in updates.iter().enumerate() {
-            state.one(index, *account, update)?;
+            state.apply_one(index, *account, update)?;
         }
         Ok(state)
     }
@@ -164,7 +111,7 @@ impl<'a> Updated<'a> {
         Ok(balance)
     }
 
-    fn one(&mut self, index: usize, id: AccountId, update: &AccountUpdate) -> Result<(), UpdateError> {
+    fn apply_one(&mut self, index: usize, id: AccountId, update: &AccountUpdate) -> Result<(), UpdateError> {
         let account = id.0;
         let before = self.account(account)?;
         let fit = |what: &'static str, found: &dyn std::fmt::Debug, claimed: &dyn std::fmt::Debug| {
@@ -185,8 +132,10 @@ impl<'a> Updated<'a> {
         };
         match update {
             AccountUpdate::Create { address, nonce } => {
-                // An account that equals the default counts as absent (spec 03 §4).
-                let vacant = before.as_ref().is_none_or(|state| header(state) == AccountHeader::default());
+                // An account that equals the default counts as absent (`docs/protocol/03-operations.md` §4).
+                let vacant = before
+                    .as_ref()
+                    .is_none_or(|state| AccountHeader::from(state) == AccountHeader::default());
                 fit("existence", &!vacant, &false)?;
                 let state = AccountState { nonce: nonce.0, pub_key_hash: [0; 20], address: address.0 };
                 self.accounts.insert(account, Some(state));
@@ -210,7 +159,8 @@ impl<'a> Updated<'a> {
                 let mut state = existing()?;
                 fit("nonce", &state.nonce, &old_nonce.0)?;
                 fit("public key hash", &hex::encode(state.pub_key_hash), &hex::encode(old_pub_key_hash.0))?;
-                (state.nonce, state.pub_key_hash) = (new_nonce.0, new_pub_key_hash.0);
+                state.nonce = new_nonce.0;
+                state.pub_key_hash = new_pub_key_hash.0;
                 self.accounts.insert(account, Some(state));
             }
             AccountUpdate::MintNFT { .. } | AccountUpdate::RemoveNFT { .. } => {
@@ -220,7 +170,7 @@ impl<'a> Updated<'a> {
         Ok(())
     }
 
-    /// Compares with where the operations lead.
+    /// Compares the accounts with the result of the operations.
     ///
     /// # Errors
     /// [`UpdateError::Disagree`] for the first difference.
@@ -231,28 +181,32 @@ impl<'a> Updated<'a> {
             headers.insert(update.account, update.header);
             balances.insert((update.account, update.token), update.balance);
         }
-        // What only the updates touch must end as it began.
+        // Values that only the updates touch must end as they began.
         for &account in self.accounts.keys() {
-            if let std::collections::btree_map::Entry::Vacant(slot) = headers.entry(account) {
-                slot.insert(self.before.account(account)?.as_ref().map(header).unwrap_or_default());
+            if let Entry::Vacant(slot) = headers.entry(account) {
+                slot.insert(
+                    self.before.account(account)?.as_ref().map(AccountHeader::from).unwrap_or_default(),
+                );
             }
         }
         for &(account, token) in self.balances.keys() {
-            if let std::collections::btree_map::Entry::Vacant(slot) = balances.entry((account, token)) {
+            if let Entry::Vacant(slot) = balances.entry((account, token)) {
                 slot.insert(self.before.balance(account, token)?);
             }
         }
         for (account, operated) in headers {
-            let updated = self.account(account)?.as_ref().map(header).unwrap_or_default();
+            let updated = self.account(account)?.as_ref().map(AccountHeader::from).unwrap_or_default();
             if updated != operated {
-                let (updated, operated) = (format!("{updated:?}"), format!("{operated:?}"));
+                let updated = format!("{updated:?}");
+                let operated = format!("{operated:?}");
                 return Err(UpdateError::Disagree { account, what: "state".into(), updated, operated });
             }
         }
         for ((account, token), operated) in balances {
             let updated = self.balance(account, token)?;
             if updated != operated {
-                let (updated, operated) = (updated.to_string(), operated.to_string());
+                let updated = updated.to_string();
+                let operated = operated.to_string();
                 return Err(UpdateError::Disagree {
                     account,
                     what: format!("balance of token {token}"),
@@ -264,7 +218,7 @@ impl<'a> Updated<'a> {
         Ok(())
     }
 
-    /// The accounts as the block leaves them.
+    /// Returns the changes of the accounts by the block.
     pub fn into_changes(self) -> Vec<AccountChange> {
         let mut balances: BTreeMap<u32, Vec<(u32, u128)>> = BTreeMap::new();
         for ((account, token), balance) in self.balances {

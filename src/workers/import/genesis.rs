@@ -1,13 +1,14 @@
-//! Import of the state before block 1: a matter of minutes for a million accounts, so it can be interrupted at any moment.
+//! Import of the state before block 1. It takes minutes for a million accounts, and may be interrupted at
+//! any moment.
 //!
-//! The accounts go through in *chunks* of whole [parts](crate::tree::build) by ascending id. One thread hashes a chunk, over all cores,
-//! while another writes the one before it and now and then marks how far it is. Killed and begun again with the same genesis, the
-//! import goes on behind the last mark.
+//! The accounts are processed in *chunks* of whole [parts](crate::tree::build), by ascending id. One
+//! thread hashes a chunk, on all cores, while another writes the previous chunk and from time to time
+//! marks its progress in the store. If the process is killed, an import of the same genesis continues
+//! after the last mark.
 //!
-//! What is in memory: the body, where each account begins in it, two chunks, and the compressed canonical form until that is
-//! in its file.
+//! In memory are the body, the position of each account in it, two chunks, and the compressed canonical
+//! form until it is in its file.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -16,44 +17,39 @@ use rayon::prelude::*;
 use serde_json::value::RawValue;
 use tracing::{debug, info};
 
-use super::import::{ImportError, Imported};
+use super::error::ImportError;
+use super::genesis_accounts::GenesisAccounts;
 use crate::crypto::fr;
-use crate::domain::{Account, AccountId, AccountMap, to_u128};
 use crate::store::{
-    AccountState, BlobKind, BlobLabel, BlobWriter, GenesisEnd, GenesisLoad, Store, StoreError,
+    AccountState, BlobKind, BlobLabel, BlobWriter, GenesisEnd, GenesisLoad, Imported, Store, StoreError,
 };
-use crate::tree::AccountHeader;
 use crate::tree::build::{Finished, InitialAccount, Records, TreeBuilder};
 
-/// How an import of a genesis divides its work; the result is the same.
+/// The division of an import into chunks, which does not affect its result.
 struct Pace {
-    /// The least number of accounts in a chunk, for each core.
+    /// Least number of accounts in a chunk, for each core.
     accounts_per_core: usize,
-    /// Time between two marks: what an interruption costs at most, a chunk more or less.
+    /// Interval of the marks. An interruption costs about this much work.
     mark_interval: Duration,
 }
 
-/// A thousand accounts fill every lane of a core on each level, and are done in a second or so.
+/// A thousand accounts fill every lane of a core on each level, and take about a second.
 const PACE: Pace = Pace { accounts_per_core: 1024, mark_interval: Duration::from_millis(200) };
 
-/// Accounts that are parsed together.
-const TOGETHER: usize = 256;
+/// Number of accounts that one task parses.
+const PARSED_TOGETHER: usize = 256;
 
-/// Where each account is in the body, by ascending id.
-pub(super) type Accounts<'a> = Vec<(u32, &'a RawValue)>;
-
-/// Some accounts, hashed.
+/// Hashed accounts.
 struct Chunk {
     accounts: Vec<InitialAccount>,
     tree: Records,
-    /// All accounts below this id are in this chunk or an earlier one.
+    /// All accounts with smaller ids are in this chunk or an earlier one.
     done: u32,
 }
 
-/// Imports the state before block 1: a map from account id to account. `progress` is told how many accounts are done, and of how many.
-///
-/// # Errors
-/// See [`ImportError`]; another genesis than the stored one is [`StoreError::Different`].
+/// Imports the state before block 1: a map from account id to account. `progress` receives the number of
+/// completed accounts and their total. If another genesis is stored, the error is
+/// [`StoreError::Different`].
 pub fn import(store: &Store, body: &[u8], progress: &dyn Fn(usize, usize)) -> Result<Imported, ImportError> {
     at_pace(&PACE, store, body, progress)
 }
@@ -64,8 +60,9 @@ fn at_pace(
     body: &[u8],
     progress: &dyn Fn(usize, usize),
 ) -> Result<Imported, ImportError> {
-    let accounts = accounts(body)?;
-    let (content_hash, form) = canonical(store, body, &accounts)?;
+    let genesis = GenesisAccounts::new(body)?;
+    let accounts = genesis.all();
+    let (content_hash, form) = canonical(store, &genesis)?;
     let mut builder = TreeBuilder::default();
     let Some(mut load) = store.load_genesis(content_hash, builder.part_size())? else {
         return Ok(Imported::AlreadyThere);
@@ -73,18 +70,18 @@ fn at_pace(
     let form = store.keep_blob(BlobLabel::block(BlobKind::Genesis, 0), form)?;
     let done = accounts.partition_point(|(id, _)| *id < load.done());
     if done > 0 {
-        info!(accounts = done, of = accounts.len(), "going on with an interrupted import of the genesis");
+        info!(accounts = done, of = accounts.len(), "an interrupted import of the genesis continues");
         builder = builder.resume(&*store.tree().source(), load.done())?;
     }
     progress(done, accounts.len());
     let least = pace.accounts_per_core * rayon::current_num_threads();
     let (send, receive) = sync_channel(1);
     let built = std::thread::scope(|scope| {
-        let rest = &accounts[done..];
-        let hasher = scope.spawn(move || hash(body, builder, rest, least, &send));
+        let genesis = &genesis;
+        let hasher = scope.spawn(move || hash(genesis, builder, &accounts[done..], least, send));
         let written = write(pace, &mut load, receive, done, &|done| progress(done, accounts.len()));
         let hashed = hasher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // An error of the hasher ends the writer early, but well; one of the writer the hasher.
+        // An error of either thread ends the other without an error of its own.
         written.and(hashed)
     })?;
     let Finished { records, roots, root } = built.finish();
@@ -94,20 +91,20 @@ fn at_pace(
     Ok(Imported::Stored)
 }
 
-/// Hashes chunk by chunk until all are sent, or nobody takes them any more.
+/// Hashes the accounts in chunks, until all are sent or the receiver is gone.
 fn hash(
-    body: &[u8],
+    genesis: &GenesisAccounts<'_>,
     mut builder: TreeBuilder,
     mut rest: &[(u32, &RawValue)],
     least: usize,
-    send: &SyncSender<Chunk>,
+    send: SyncSender<Chunk>,
 ) -> Result<TreeBuilder, ImportError> {
     while !rest.is_empty() {
         let (chunk, after) = rest.split_at(builder.whole_parts(rest.iter().map(|(id, _)| *id), least));
         rest = after;
-        let parse = |(id, raw): &(u32, &RawValue)| initial(*id, &account(body, raw)?);
-        let accounts =
-            chunk.par_iter().with_min_len(TOGETHER).map(parse).collect::<Result<Vec<_>, ImportError>>()?;
+        let parse = |(id, raw): &(u32, &RawValue)| genesis.initial(*id, raw);
+        let accounts = chunk.par_iter().with_min_len(PARSED_TOGETHER).map(parse);
+        let accounts = accounts.collect::<Result<Vec<_>, ImportError>>()?;
         let tree = builder.add(&accounts)?;
         if send.send(Chunk { accounts, tree, done: builder.done() }).is_err() {
             break;
@@ -117,7 +114,7 @@ fn hash(
     Ok(builder)
 }
 
-/// Writes chunks until no more come.
+/// Writes chunks until the sender is gone.
 fn write(
     pace: &Pace,
     load: &mut GenesisLoad<'_>,
@@ -128,12 +125,12 @@ fn write(
     let mut marked: Option<Instant> = None;
     for chunk in chunks {
         done += chunk.accounts.len();
-        let accounts = chunk.accounts.into_iter().map(|account| {
-            let AccountHeader { nonce, pub_key_hash, address } = account.header;
-            (account.id, AccountState { nonce, pub_key_hash, address }, account.balances)
-        });
+        let accounts = chunk
+            .accounts
+            .into_iter()
+            .map(|account| (account.id, AccountState::from(account.header), account.balances));
         load.add(accounts, chunk.tree)?;
-        // The first chunk is always marked: every run gets on, however short it is.
+        // The first chunk is always marked, so that even short runs make progress.
         if marked.is_none_or(|marked| marked.elapsed() >= pace.mark_interval) {
             load.mark(chunk.done)?;
             debug!(accounts = done, "part of the genesis is on disk");
@@ -144,21 +141,8 @@ fn write(
     Ok(())
 }
 
-/// Finds the accounts in the body. Of two with the same id the last counts.
-pub(super) fn accounts(body: &[u8]) -> Result<Accounts<'_>, ImportError> {
-    let map: BTreeMap<AccountId, &RawValue> = serde_json::from_slice(body).map_err(not_a_genesis)?;
-    match map.last_key_value() {
-        Some((last, _)) if last.0 >= 1 << 24 => Err(ImportError::GenesisAccount(last.0)),
-        _ => Ok(map.into_iter().map(|(id, raw)| (id.0, raw)).collect()),
-    }
-}
-
-/// Checks every account; gives the canonical form, which is the map as this program writes it, and its hash.
-fn canonical(
-    store: &Store,
-    body: &[u8],
-    accounts: &Accounts<'_>,
-) -> Result<([u8; 32], BlobWriter), ImportError> {
+/// Checks every account; returns the canonical form of the genesis and its hash.
+fn canonical(store: &Store, genesis: &GenesisAccounts<'_>) -> Result<([u8; 32], BlobWriter), ImportError> {
     let mut hasher = blake3::Hasher::new();
     let mut form = store.begin_blob(BlobKind::Genesis)?;
     let mut put = |bytes: &[u8]| {
@@ -167,55 +151,25 @@ fn canonical(
         written.map_err(|source| StoreError::Io { what: "compressing the genesis".into(), source })
     };
     put(b"{")?;
-    for (at, accounts) in accounts.chunks(TOGETHER * 64).enumerate() {
+    for (at, accounts) in genesis.all().chunks(PARSED_TOGETHER * 64).enumerate() {
         let pieces: Vec<Vec<u8>> = accounts
-            .par_chunks(TOGETHER)
+            .par_chunks(PARSED_TOGETHER)
             .map(|accounts| {
                 let mut piece = Vec::new();
                 for (id, raw) in accounts {
-                    let account = account(body, raw)?;
-                    initial(*id, &account)?;
-                    piece.extend_from_slice(format!(",\"{id}\":").as_bytes());
-                    serde_json::to_writer(&mut piece, &account).map_err(not_a_genesis)?;
+                    piece.push(b',');
+                    genesis.write_canonical(*id, raw, &mut piece)?;
                 }
                 Ok(piece)
             })
             .collect::<Result<_, ImportError>>()?;
         for (index, piece) in pieces.iter().enumerate() {
+            // The first account has no comma before it.
             put(if (at, index) == (0, 0) { &piece[1..] } else { piece })?;
         }
     }
     put(b"}")?;
     Ok((*hasher.finalize().as_bytes(), form))
-}
-
-/// Parses an account of the body.
-pub(super) fn account(body: &[u8], raw: &RawValue) -> Result<Account, ImportError> {
-    serde_json::from_str(raw.get()).map_err(|error| {
-        // Parsed as a whole it says the line and column within the body.
-        not_a_genesis(serde_json::from_slice::<AccountMap>(body).err().unwrap_or(error))
-    })
-}
-
-pub(super) fn initial(id: u32, account: &Account) -> Result<InitialAccount, ImportError> {
-    let mut balances = Vec::with_capacity(account.balances.len());
-    for (token, balance) in &account.balances {
-        let balance =
-            to_u128(balance).map_err(|source| ImportError::GenesisAmount { account: id, source })?;
-        if balance != 0 {
-            balances.push((token.0, balance));
-        }
-    }
-    let header = AccountHeader {
-        nonce: account.nonce.0,
-        pub_key_hash: account.pub_key_hash.0,
-        address: account.address.0,
-    };
-    Ok(InitialAccount { id, header, balances })
-}
-
-fn not_a_genesis(source: serde_json::Error) -> ImportError {
-    ImportError::Json { what: "genesis: a map from account id to account", source }
 }
 
 #[cfg(test)]
@@ -225,11 +179,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::AccountMap;
     use crate::store::StoreOptions;
     use crate::testing::NaiveAccountTree;
     use crate::tree::record;
 
-    /// Chunks of a few accounts, each marked.
+    /// Chunks of a few accounts, with a mark after each.
     const SMALL: Pace = Pace { accounts_per_core: 1, mark_interval: Duration::ZERO };
 
     fn json(balance: u64, count: u32) -> Vec<u8> {
@@ -257,20 +212,21 @@ mod tests {
     }
 
     #[test]
-    fn an_import_whose_writes_fail_goes_on_where_it_was() {
+    fn an_import_with_failing_writes_continues_after_the_last_mark() {
         let body = json(5, 24);
         let (_dir, whole) = store();
         assert_eq!(import(&whole, &body, &|_, _| {}).unwrap(), Imported::Stored);
         let mut naive = NaiveAccountTree::default();
-        for (id, raw) in accounts(&body).unwrap() {
-            let account = initial(id, &account(&body, raw).unwrap()).unwrap();
-            naive.set(id, 0, account.header, account.balances[0].1);
+        let genesis = GenesisAccounts::new(&body).unwrap();
+        for (id, _) in genesis.all() {
+            let account = genesis.get(*id).unwrap().unwrap();
+            naive.set(*id, 0, account.header, account.balances[0].1);
         }
         let root = whole.chain().genesis().unwrap().unwrap().root;
         assert_eq!(root, fr::to_bytes(&naive.root()));
         assert_eq!(tree(&whole)[0].0, record::ROOTS);
 
-        let mut taken_up = 0;
+        let mut resumed = 0;
         for fault in 1.. {
             let (_dir, store) = store();
             store.fail_write(fault);
@@ -280,10 +236,10 @@ mod tests {
                 let before = begun.take();
                 run().unwrap();
                 let after = begun.take();
-                // What was told as done before the failure is a chunk ahead of what is marked, at most.
+                // The reported progress was at most one chunk ahead of the last mark.
                 if let (Some(before), Some(after)) = (before.iter().rev().nth(1), after.first()) {
                     assert!(before <= after, "write {fault}: {before} were done, then {after}");
-                    taken_up += 1;
+                    resumed += 1;
                 }
             }
             let left = store.fail_write(0);
@@ -292,14 +248,14 @@ mod tests {
             assert_eq!(store.chain().genesis_body().unwrap(), whole.chain().genesis_body().unwrap());
             assert_eq!(at_pace(&SMALL, &store, &body, &|_, _| panic!()).unwrap(), Imported::AlreadyThere);
             if left > 0 {
-                assert!(taken_up > 10, "{taken_up} of {fault}");
+                assert!(resumed > 10, "{resumed} of {fault}");
                 return;
             }
         }
     }
 
     #[test]
-    fn an_interrupted_genesis_gives_way_to_another_one() {
+    fn another_genesis_replaces_an_interrupted_one() {
         let (_dir, store) = store();
         store.fail_write(12);
         assert!(at_pace(&SMALL, &store, &json(5, 24), &|_, _| {}).is_err());
@@ -314,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_canonical_form_is_that_of_the_whole_map() {
+    fn the_canonical_form_equals_that_of_the_whole_map() {
         for count in [0, 1, 700] {
             let (_dir, store) = store();
             let body = json(5, count);
@@ -328,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_place_and_nothing_is_stored() {
+    fn an_error_has_its_position_and_nothing_is_stored() {
         let (_dir, store) = store();
         let text = String::from_utf8(json(5, 3)).unwrap();
         let broken = text.replacen(r#""nonce":2"#, "\n\"nonce\":true", 1);

@@ -1,31 +1,40 @@
-//! The stored account tree, hashed anew from its leaves.
+//! Check of the stored account tree: its leaves against the expected accounts, its nodes against a tree
+//! built from these leaves.
 
 use std::collections::BTreeMap;
 
-use super::ledger::{Held, Ledger};
+use super::expected_accounts::{AccountWithBalances, ExpectedAccounts};
 use crate::crypto::fr;
-use crate::store::{AccountState, Finding, Store};
+use crate::store::{Finding, Store};
 use crate::tree::build::{InitialAccount, Records, TreeBuilder};
 use crate::tree::{AccountHeader, SourceError, TreeError, TreeId, TreeSource, record};
 
-/// Leaves read at a time.
+/// Number of leaves read at a time.
 const PAGE: usize = 1_000;
-/// Accounts hashed together, for each core: what fills its lanes.
+/// Number of accounts hashed together, for each core: they fill its lanes.
 const ACCOUNTS_PER_CORE: usize = 1024;
 
-/// Compares the leaves with the ledger, every node with what the leaves give, and the root with that of the block.
+/// Compares the leaves with the expected accounts, every node with the one built from the leaves, and
+/// the root with that of the block.
 pub(super) fn check(
     store: &Store,
-    ledger: &Ledger<'_>,
+    expected: &ExpectedAccounts<'_>,
     root: [u8; 32],
     progress: &dyn Fn(u64, u64),
 ) -> Vec<Finding> {
     let source = store.tree().source();
-    let of = ledger.ids().len() as u64;
-    let mut check =
-        TreeCheck { source: &*source, ledger, findings: Vec::new(), records: 0, leaves: 0, of, progress };
+    let total = expected.ids().len() as u64;
+    let mut check = TreeCheck {
+        source: &*source,
+        expected,
+        findings: Vec::new(),
+        records: 0,
+        leaves: 0,
+        total,
+        progress,
+    };
     if let Err(error) = check.run(store, root) {
-        // The scan of the table has found what cannot be read; the tree cannot be hashed without it.
+        // The unreadable records are among the findings of the store already.
         check.found("account tree", format!("it cannot be hashed: {error}"));
     }
     check.findings
@@ -33,12 +42,12 @@ pub(super) fn check(
 
 struct TreeCheck<'a> {
     source: &'a dyn TreeSource,
-    ledger: &'a Ledger<'a>,
+    expected: &'a ExpectedAccounts<'a>,
     findings: Vec<Finding>,
-    /// Records that the leaves account for.
+    /// Number of records that belong to the leaves.
     records: u64,
     leaves: u64,
-    of: u64,
+    total: u64,
     progress: &'a dyn Fn(u64, u64),
 }
 
@@ -64,7 +73,7 @@ impl TreeCheck<'_> {
                 let built = builder.add(&accounts)?;
                 self.compare(built)?;
                 accounts = rest;
-                (self.progress)(self.leaves, self.of);
+                (self.progress)(self.leaves, self.total);
             }
             if end {
                 break;
@@ -74,22 +83,25 @@ impl TreeCheck<'_> {
         self.compare(finished.records)?;
         self.compare(vec![finished.roots])?;
         if fr::to_bytes(&finished.root) != root {
-            self.found("account tree", "its leaves do not give the root of the last witnessed block".into());
+            self.found(
+                "account tree",
+                "its leaves do not lead to the root of the last witnessed block".into(),
+            );
         }
         let expected = self.expected_leaves();
         if self.leaves != expected {
             self.found(
                 "account tree",
-                format!("it has {} leaves, genesis and blocks make {expected}", self.leaves),
+                format!("it has {} leaves, genesis and blocks lead to {expected}", self.leaves),
             );
         }
         if store.tree().count_records().is_ok_and(|stored| stored > self.records) {
-            self.found("table `account_tree`", "there are records that belong to no leaf".into());
+            self.found("table `account_tree`", "it holds records that belong to no leaf".into());
         }
         Ok(())
     }
 
-    /// An account of the tree, compared with the ledger.
+    /// Reads an account of the tree and compares it with the expected one.
     fn account(&mut self, id: u32, leaf: &[u8]) -> Result<InitialAccount, SourceError> {
         self.leaves += 1;
         let header = record::decode_account(leaf)?.header;
@@ -99,12 +111,13 @@ impl TreeCheck<'_> {
             balances.push((record::leaf_index(&key)?, record::decode_balance(&value)?));
         }
         let found: BTreeMap<u32, u128> = balances.iter().copied().collect();
-        let same = |held: Held| held.balances == found && header_of(held.state.as_ref()) == header;
-        // An account that cannot be parsed was found with the genesis.
-        if !self.ledger.account(id).map_or(true, same) {
+        let same =
+            |expected: AccountWithBalances| expected.balances == found && header_of(&expected) == header;
+        // An account that cannot be parsed is a finding of the genesis.
+        if !self.expected.account(id).map_or(true, same) {
             self.found(
                 &format!("account {id} of the tree"),
-                "it is not what genesis and blocks lead to".into(),
+                "it differs from the result of genesis and blocks".into(),
             );
         }
         Ok(InitialAccount { id, header, balances })
@@ -115,7 +128,7 @@ impl TreeCheck<'_> {
             self.records += 1;
             if self.source.get(&key)?.as_ref() != Some(&value) {
                 let place = format!("table `account_tree`, key {}", hex::encode(&key));
-                self.found(&place, "it is not what the leaves give".into());
+                self.found(&place, "it differs from the hash of its children".into());
             }
         }
         Ok(())
@@ -123,10 +136,10 @@ impl TreeCheck<'_> {
 
     fn expected_leaves(&self) -> u64 {
         let is_leaf = |id: &u32| {
-            let held = self.ledger.account(*id).unwrap_or_default();
-            !held.balances.is_empty() || header_of(held.state.as_ref()) != AccountHeader::default()
+            let account = self.expected.account(*id).unwrap_or_default();
+            !account.balances.is_empty() || header_of(&account) != AccountHeader::default()
         };
-        self.ledger.ids().iter().filter(|id| is_leaf(id)).count() as u64
+        self.expected.ids().iter().filter(|id| is_leaf(id)).count() as u64
     }
 
     fn found(&mut self, place: &str, what: String) {
@@ -134,10 +147,6 @@ impl TreeCheck<'_> {
     }
 }
 
-fn header_of(state: Option<&AccountState>) -> AccountHeader {
-    state.map_or_else(AccountHeader::default, |state| AccountHeader {
-        nonce: state.nonce,
-        pub_key_hash: state.pub_key_hash,
-        address: state.address,
-    })
+fn header_of(account: &AccountWithBalances) -> AccountHeader {
+    account.state.as_ref().map(AccountHeader::from).unwrap_or_default()
 }

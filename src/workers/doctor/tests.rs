@@ -1,17 +1,16 @@
-//! State and tree against what genesis and blocks lead to.
+//! Contradictions between genesis, blocks, accounts and tree, each found at its place.
 
 use std::path::Path;
 
-use super::doctor;
-use super::import;
-use super::{Node, NodeOptions};
+use super::check;
 use crate::crypto::fr;
 use crate::domain::job::JobType;
 use crate::store::{Finding, Inspection, KeptProof, Store, StoreOptions};
 use crate::testing::ChainBuilder;
 use crate::tree::{TreeId, record};
+use crate::workers::{Node, NodeOptions, import};
 
-/// Three blocks, the first two of them witnessed: state and tree are apart.
+/// Three blocks, of which two are witnessed, so that accounts and tree are at different blocks.
 fn grown(dir: &Path) {
     let store = std::sync::Arc::new(Store::open(dir, StoreOptions::default()).unwrap());
     let mut chain = ChainBuilder::new(9, 2);
@@ -31,14 +30,14 @@ fn grown(dir: &Path) {
 
 fn found(dir: &Path) -> Vec<Finding> {
     let inspection = Inspection::open(dir, StoreOptions::default()).unwrap();
-    doctor::check(&inspection, &|_, _, _| {}).unwrap()
+    check(&inspection, &|_, _, _| {}).unwrap()
 }
 
-/// Where it is to be found; table, key and new value of the entry that is changed.
+/// The expected place of the finding; table, key and new value of the changed entry.
 type Case<'a> = (&'a str, &'a str, Vec<u8>, Option<&'a [u8]>);
 
 #[test]
-fn each_contradiction_is_found_where_it_is() {
+fn each_contradiction_is_found_at_its_place() {
     let balance = 5u128.to_be_bytes();
     let pair = record::encode_pair(&[fr::from_u64(1), fr::from_u64(2)]);
     let account = |id: u32, rest: &[u8]| [&id.to_be_bytes()[..], rest].concat();
@@ -78,7 +77,7 @@ fn each_contradiction_is_found_where_it_is() {
 }
 
 #[test]
-fn a_proof_that_is_none_is_found() {
+fn an_invalid_proof_is_found() {
     let dir = tempfile::tempdir().unwrap();
     grown(dir.path());
     let store = Store::open(dir.path(), StoreOptions::default()).unwrap();

@@ -7,13 +7,14 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::doctor;
-use super::progress::Progress;
-use super::rebuild::{Rebuild, RebuildItem, RebuildReport};
+use super::check;
 use crate::store::{
     BlobLabel, DurableKind, Finding, Inspection, Replacement, Salvage, Severity, Source, Store, StoreError,
     StoreOptions, is_data_folder,
 };
+use crate::workers::progress::Progress;
+use crate::workers::rebuild::{Rebuild, RebuildItem};
+use crate::workers::rebuild_report::RebuildReport;
 
 /// The reason why a folder was not repaired. It is unchanged.
 #[derive(Debug, thiserror::Error)]
@@ -48,17 +49,14 @@ pub struct Replaced {
     pub lost: Vec<String>,
 }
 
-/// Checks a folder, and replaces it if it is not sound.
-///
-/// # Errors
-/// See [`RepairError`].
+/// Checks a folder, and replaces it if the check finds damage.
 pub fn repair(dir: &Path, options: &StoreOptions, progress: Progress<'_>) -> Result<Repaired, RepairError> {
     if !is_data_folder(dir) {
         return Err(StoreError::NotFound { what: format!("data folder {}", dir.display()) }.into());
     }
     let replacement = Replacement::begin(dir)?;
     let inspection = Inspection::open(dir, options.clone())?;
-    let findings = doctor::check(&inspection, progress)?;
+    let findings = check::check(&inspection, progress)?;
     if findings.iter().all(|finding| finding.severity == Severity::LeftOver) {
         return Ok(Repaired { findings, replaced: None });
     }
@@ -158,7 +156,7 @@ impl Filling<'_> {
         if self.rebuild.put(item, self.progress)? {
             return Ok(None);
         }
-        let reason = self.rebuild.report().not_taken.last().map(|not_taken| not_taken.reason.clone());
-        Ok(Some(reason.unwrap_or_else(|| "it was left out".into())))
+        let reason = self.rebuild.report().omitted.last().map(|omitted| omitted.reason.clone());
+        Ok(Some(reason.unwrap_or_else(|| "it was omitted".into())))
     }
 }

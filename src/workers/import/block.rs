@@ -1,0 +1,78 @@
+//! Import of sealed blocks.
+
+use super::error::ImportError;
+use super::json;
+use crate::crypto::fr;
+use crate::domain::{Block, ImportedBlock, Quarantine};
+use crate::store::{BlockRecord, Imported, NewBlock, Store, StoreError};
+use crate::witness::{Cause, WitnessError, assemble, check_signatures, plan};
+use crate::workers::account_state::StoredState;
+use crate::workers::account_updates::UpdatedAccounts;
+use crate::workers::quarantine;
+
+const WHAT: &str = r#"block: {"block":…,"accounts_updated":…}"#;
+
+/// Imports the next sealed block with its account updates; returns its number and the outcome.
+///
+/// Checks the order, that operations and account updates fit the state and lead to the same result, the
+/// number of chunks, and the commitment. If only the commitment is wrong, the block is stored and
+/// quarantined.
+pub fn import(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError> {
+    let imported: ImportedBlock = json::parse(WHAT, body)?;
+    let number = imported.block.block_number.0;
+    let canonical =
+        serde_json::to_vec(&imported).map_err(|source| ImportError::Json { what: WHAT, source })?;
+    let content_hash = *blake3::hash(&canonical).as_bytes();
+    let genesis = store.chain().genesis()?.ok_or(ImportError::NoGenesis)?;
+    let head = store.chain().head()?;
+    if let Some(present) = store.chain().block(number)? {
+        if present.content_hash == content_hash {
+            // A concurrent import may have stored it without having synced yet.
+            store.sync()?;
+            return Ok((number, Imported::AlreadyThere));
+        }
+        return Err(StoreError::Different { what: format!("block {number}") }.into());
+    }
+    let expected = head.saturating_add(1);
+    if number != expected {
+        return Err(StoreError::OutOfOrder { expected, got: number }.into());
+    }
+    let previous_root = store.chain().block(head)?.map_or(genesis.root, |block| block.root);
+
+    let block = &imported.block;
+    let signatures = check_signatures(block);
+    let plan = plan(block, &signatures, &StoredState(store))?;
+    let updates = |source| ImportError::Updates { block: number, source };
+    let mut updated = UpdatedAccounts::apply(store, &imported.accounts_updated).map_err(updates)?;
+    updated.compare(&plan).map_err(updates)?;
+    let quarantine = check_commitment(block, &previous_root)?;
+
+    let extra: Vec<u8> = signatures.iter().map(|check| *check as u8).collect();
+    let outcome = store.chain().put_block(NewBlock {
+        number,
+        root: fr::to_bytes(&block.new_root_hash),
+        commitment: block.block_commitment.0,
+        chunks: u32::try_from(block.block_chunks_size).unwrap_or(u32::MAX),
+        content_hash,
+        body: &canonical,
+        extra: &extra,
+        changes: &updated.into_changes(),
+        quarantine,
+    })?;
+    Ok((number, outcome))
+}
+
+/// Returns the number of operations of a stored block: one signature check of each is stored with it.
+pub fn number_of_operations(block: &BlockRecord) -> u64 {
+    block.extra_len
+}
+
+/// Returns the quarantine of a block whose only fault is its commitment.
+fn check_commitment(block: &Block, previous_root: &[u8; 32]) -> Result<Option<Quarantine>, ImportError> {
+    let old_root = fr::from_bytes(previous_root)
+        .map_err(|_| StoreError::Corrupt { what: "a stored root is not a field element".into() })?;
+    let Err(cause) = assemble::check_commitment(block, &old_root) else { return Ok(None) };
+    let is_wrong_commitment = matches!(cause, Cause::Commitment { .. });
+    let error = WitnessError { block: block.block_number.0, operation: None, cause };
+    if is_wrong_commitment { Ok(Some(quarantine::of(&error))) } else { Err(error.into()) }
+}

@@ -1,0 +1,68 @@
+//! Why an import fails.
+
+use thiserror::Error;
+
+use crate::domain::AmountError;
+use crate::store::StoreError;
+use crate::tree::TreeError;
+use crate::witness::WitnessError;
+use crate::workers::account_updates::UpdateError;
+
+/// Why an import failed. Nothing was stored.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// The body is not valid JSON of the expected shape.
+    #[error("not a valid {what}: {source}")]
+    Json {
+        /// The expected item and its shape.
+        what: &'static str,
+        /// The error of the parser, with line and column.
+        source: serde_json::Error,
+    },
+    /// The body is a Git LFS pointer.
+    #[error(
+        "not a valid {what}: the file is a Git LFS pointer; run `git lfs pull` in the repository it comes from"
+    )]
+    GitLfsPointer {
+        /// The expected item and its shape.
+        what: &'static str,
+    },
+    /// A block or an operation arrived before the genesis.
+    #[error("the genesis is missing: import genesis.json first")]
+    NoGenesis,
+    /// The operations of the block do not fit the state.
+    #[error(transparent)]
+    Block(#[from] WitnessError),
+    /// The account updates of the block do not fit.
+    #[error("block {block}: {source}")]
+    Updates {
+        /// Number of the block.
+        block: u32,
+        /// The fault.
+        #[source]
+        source: UpdateError,
+    },
+    /// A balance of the genesis exceeds 128 bits.
+    #[error("genesis account {account}: {source}")]
+    GenesisAmount {
+        /// The account.
+        account: u32,
+        /// The fault.
+        source: AmountError,
+    },
+    /// An account id of the genesis exceeds the largest one.
+    #[error("genesis account {0} is above the largest account id 16777215")]
+    GenesisAccount(u32),
+    /// The blocks of an aggregated operation do not have consecutive numbers.
+    #[error("the blocks of the aggregated operation are not a run of consecutive numbers from 1 on")]
+    NotARun,
+    /// An aggregated operation contains a block that differs from the stored one or is not stored.
+    #[error("block {0} of the aggregated operation is not the stored block: import that block first")]
+    OtherBlock(u32),
+    /// The account tree cannot be built.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
