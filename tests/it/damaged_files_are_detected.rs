@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use zksync_witness_server::store::{Finding, Inspection, Severity, Store, StoreOptions};
-use zksync_witness_server::workers::{doctor, repair};
+use zksync_witness_server::workers::doctor;
 
 use crate::support::real_folder::{Contents, contents, copy, files, grow, serve_to_the_end};
 
@@ -227,10 +227,10 @@ fn run(Rounds { rounds, binary: binaries, repair: repairs }: Rounds) {
 /// Repairs the folder and serves it to the end: everything is as if nothing had happened, but for what was hit.
 fn repaired(folder: &Path, name: &str, finished: &Contents, what: &str) {
     let path = folder.to_owned();
-    let repaired = bounded("repair", move || repair::repair(&path, &StoreOptions::default(), &|_, _, _| {}));
+    let repaired = bounded("repair", move || doctor::repair(&path, &StoreOptions::default(), &|_, _, _| {}));
     let replaced = match repaired {
         Ok(repaired) => repaired.replaced.unwrap(),
-        Err(repair::RepairError::NoGenesis) => {
+        Err(doctor::RepairError::NoGenesis) => {
             assert!(name.starts_with("blobs/"), "{what}: no genesis");
             return;
         }
