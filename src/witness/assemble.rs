@@ -83,7 +83,8 @@ fn check_root(block: &Block, computed: &Fr) -> Result<(), Cause> {
 pub(crate) fn check_commitment(block: &Block, old_root: &Fr) -> Result<Fr, Cause> {
     let H256(computed) = block.compute_commitment(old_root)?;
     if computed != block.block_commitment.0 {
-        let (computed, claimed) = (hex::encode(computed), hex::encode(block.block_commitment.0));
+        let computed = hex::encode(computed);
+        let claimed = hex::encode(block.block_commitment.0);
         return Err(Cause::Commitment { computed, claimed });
     }
     Ok(public_input(&block.block_commitment))
@@ -101,7 +102,8 @@ impl Hashed {
 
     /// Returns the witness without its operations.
     pub(super) fn without_operations(&self, block: &Block) -> ProverData {
-        let (plan, versions) = (&self.plan, &self.versions);
+        let plan = &self.plan;
+        let versions = &self.versions;
         let audits = |version| {
             let path = versions.balance_path(plan.fee_account, 0, version);
             elements(&path[NON_PROCESSABLE_LEVELS])

@@ -100,7 +100,8 @@ impl SignatureData {
         let mut padded = [0; MESSAGE_BYTES];
         padded[..message.len()].copy_from_slice(message);
         let message = bits::multipack(&bits::be_bits(&padded)).try_into().ok();
-        let (mut r, mut s) = ([0; 32], [0; 32]);
+        let mut r = [0; 32];
+        let mut s = [0; 32];
         r.copy_from_slice(&signature.signature.0[..32]);
         s.copy_from_slice(&signature.signature.0[32..]);
         Ok(Self { pub_key: signature.pub_key.0, r, s, message })
@@ -128,7 +129,8 @@ pub(super) fn of(op: &ZkSyncOp, check: SignatureCheck) -> Result<Vec<SignatureDa
         ZkSyncOp::MintNFTOp(op) => SignatureData::new(&op.tx.signature, &op.tx.signed_bytes()?),
         ZkSyncOp::WithdrawNFT(op) => SignatureData::new(&op.tx.signature, &op.tx.signed_bytes()?),
         ZkSyncOp::Swap(op) => {
-            let (order0, order1) = (&op.tx.orders.0, &op.tx.orders.1);
+            let order0 = &op.tx.orders.0;
+            let order1 = &op.tx.orders.1;
             return Ok(vec![
                 SignatureData::new(&order0.signature, &order0.signed_bytes()?)?,
                 SignatureData::new(&order1.signature, &order1.signed_bytes()?)?,

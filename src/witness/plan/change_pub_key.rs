@@ -8,7 +8,8 @@ use crate::domain::{ChangePubKeyOp, to_u128};
 use crate::witness::error::Cause;
 
 pub(super) fn plan(op: &ChangePubKeyOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
-    let (id, token) = (op.account_id.0, op.tx.fee_token.0);
+    let id = op.account_id.0;
+    let token = op.tx.fee_token.0;
     let fee = to_u128(&op.tx.fee)?;
 
     let at_s0 = walk.branch(id, token)?;

@@ -7,7 +7,8 @@ use crate::domain::{DepositOp, to_u128};
 use crate::witness::error::Cause;
 
 pub(super) fn plan(op: &DepositOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
-    let (id, token) = (op.account_id.0, op.priority_op.token.0);
+    let id = op.account_id.0;
+    let token = op.priority_op.token.0;
     let amount = to_u128(&op.priority_op.amount)?;
     let to = op.priority_op.to.0;
 

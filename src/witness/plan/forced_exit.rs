@@ -8,7 +8,8 @@ use crate::domain::{ForcedExitOp, to_u128};
 use crate::witness::error::Cause;
 
 pub(super) fn plan(op: &ForcedExitOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
-    let (initiator, target) = (op.tx.initiator_account_id.0, op.target_account_id.0);
+    let initiator = op.tx.initiator_account_id.0;
+    let target = op.target_account_id.0;
     let token = op.tx.token.0;
     let amount = op.withdraw_amount.as_ref().map(to_u128).transpose()?.unwrap_or(0);
     let fee = to_u128(&op.tx.fee)?;

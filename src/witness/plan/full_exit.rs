@@ -7,7 +7,8 @@ use crate::domain::{FullExitOp, NFT_STORAGE_ACCOUNT_ID, to_u128};
 use crate::witness::error::Cause;
 
 pub(super) fn plan(op: &FullExitOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
-    let (id, token) = (op.priority_op.account_id.0, op.priority_op.token.0);
+    let id = op.priority_op.account_id.0;
+    let token = op.priority_op.token.0;
     let creator = op.creator_account_id.map_or(0, |id| id.0);
     let amount = op.withdraw_amount.as_ref().map(to_u128).transpose()?;
 

@@ -10,7 +10,8 @@ use crate::domain::{
 use crate::witness::error::Cause;
 
 pub(super) fn plan(op: &MintNftOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
-    let (creator, recipient) = (op.creator_account_id.0, op.recipient_account_id.0);
+    let creator = op.creator_account_id.0;
+    let recipient = op.recipient_account_id.0;
     let storage = NFT_STORAGE_ACCOUNT_ID.0;
     let counter = NFT_TOKEN_ID.0;
     let fee_token = op.tx.fee_token.0;

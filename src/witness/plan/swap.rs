@@ -10,8 +10,10 @@ use crate::witness::error::Cause;
 pub(super) fn plan(op: &SwapOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
     let tx = &op.tx;
     let (order0, order1) = &tx.orders;
-    let (account0, account1) = (op.accounts.0.0, op.accounts.1.0);
-    let (recipient0, recipient1) = (op.recipients.0.0, op.recipients.1.0);
+    let account0 = op.accounts.0.0;
+    let account1 = op.accounts.1.0;
+    let recipient0 = op.recipients.0.0;
+    let recipient1 = op.recipients.1.0;
     let submitter = op.submitter.0;
     let token0 = order0.token_sell.0;
     let token1 = order1.token_sell.0;

@@ -7,7 +7,8 @@ use crate::domain::TransferToNewOp;
 use crate::witness::error::Cause;
 
 pub(super) fn plan(op: &TransferToNewOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
-    let (to, token) = (op.to.0, op.tx.token.0);
+    let to = op.to.0;
+    let token = op.tx.token.0;
     let sides = Sides::update(&op.tx, op.from.0, to, walk, |account| {
         if account.address != [0; 20] {
             return Err(Cause::AddressMismatch(to));

@@ -158,14 +158,17 @@ pub struct Balance {
 impl Balance {
     /// Adds an amount.
     pub(super) fn add(&mut self, amount: u128) -> Result<(), Cause> {
-        let (account, token) = (self.account, self.token);
+        let account = self.account;
+        let token = self.token;
         self.value = self.value.checked_add(amount).ok_or(Cause::Overflow { account, token })?;
         Ok(())
     }
 
     /// Subtracts an amount.
     pub(super) fn take(&mut self, needed: u128) -> Result<(), Cause> {
-        let (account, token, balance) = (self.account, self.token, self.value);
+        let account = self.account;
+        let token = self.token;
+        let balance = self.value;
         self.value =
             balance.checked_sub(needed).ok_or(Cause::NotEnough { account, token, balance, needed })?;
         Ok(())

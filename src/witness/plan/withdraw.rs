@@ -8,7 +8,8 @@ use crate::domain::{WithdrawOp, to_u128};
 use crate::witness::error::Cause;
 
 pub(super) fn plan(op: &WithdrawOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
-    let (id, token) = (op.account_id.0, op.tx.token.0);
+    let id = op.account_id.0;
+    let token = op.tx.token.0;
     let amount = to_u128(&op.tx.amount)?;
     let fee = to_u128(&op.tx.fee)?;
     let taken = amount.checked_add(fee).ok_or(Cause::Overflow { account: id, token })?;

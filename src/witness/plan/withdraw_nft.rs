@@ -8,8 +8,10 @@ use crate::domain::{NFT_STORAGE_ACCOUNT_ID, WithdrawNftOp, to_u128};
 use crate::witness::error::Cause;
 
 pub(super) fn plan(op: &WithdrawNftOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Cause> {
-    let (initiator, creator) = (op.tx.account_id.0, op.creator_id.0);
-    let (nft, fee_token) = (op.tx.token.0, op.tx.fee_token.0);
+    let initiator = op.tx.account_id.0;
+    let creator = op.creator_id.0;
+    let nft = op.tx.token.0;
+    let fee_token = op.tx.fee_token.0;
     let fee = to_u128(&op.tx.fee)?;
 
     let paying_s0 = walk.branch(initiator, fee_token)?;

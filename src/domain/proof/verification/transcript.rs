@@ -132,7 +132,8 @@ mod tests {
         // Pairs: number of absorbed elements, number of challenges after them.
         for steps in [vec![(0, 1)], vec![(1, 1)], vec![(2, 2), (1, 1), (4, 1), (5, 2)], vec![(3, 1), (3, 2)]]
         {
-            let (mut ours, mut theirs) = (RescueTranscript::new(), StatefulRescue::<Bn256>::new(&params));
+            let mut ours = RescueTranscript::new();
+            let mut theirs = StatefulRescue::<Bn256>::new(&params);
             let mut next = 7;
             for (elements, challenges) in steps {
                 for _ in 0..elements {
@@ -152,7 +153,8 @@ mod tests {
     fn a_coordinate_is_absorbed_as_its_lower_136_bits_and_the_remaining_bits() {
         let mut top = Fq::zero();
         top.sub_assign(&Fq::one());
-        let (mut whole, mut parts) = (RescueTranscript::new(), RescueTranscript::new());
+        let mut whole = RescueTranscript::new();
+        let mut parts = RescueTranscript::new();
         whole.commit_fe(&top);
         // q - 1 = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd46.
         let half = |digits: &str| fr::from_hex(&format!("{digits:0>64}")).unwrap();
