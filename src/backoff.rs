@@ -8,19 +8,19 @@ use std::time::Duration;
 
 /// Delays between attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     first: Duration,
     max: Duration,
 }
 
 impl Backoff {
     /// Returns the backoff that starts with `first` and never exceeds `max`.
-    pub const fn new(first: Duration, max: Duration) -> Self {
+    pub(crate) const fn new(first: Duration, max: Duration) -> Self {
         Self { first, max }
     }
 
     /// Returns the delay after the failed attempt of that number, counted from 1.
-    pub fn delay(&self, attempt: u32) -> Duration {
+    pub(crate) fn delay(&self, attempt: u32) -> Duration {
         let factor = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
         self.first.saturating_mul(factor).min(self.max)
     }

@@ -54,7 +54,7 @@ mod input;
 pub mod invented_chain;
 pub mod logging;
 pub mod metrics;
-pub mod report;
+mod report;
 pub mod server;
 pub mod service;
 pub mod store;

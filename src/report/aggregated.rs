@@ -16,7 +16,7 @@ fn view(operation: &AggregatedOperationRecord) -> AggregatedOperationView {
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn aggregated_operations(
+pub(crate) fn aggregated_operations(
     store: &Store,
     wanted: Option<AggregatedAction>,
     after: u32,

@@ -24,7 +24,7 @@ impl From<JobRecord> for BlockJob {
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn block(store: &Store, number: u32) -> Result<Option<BlockView>, StoreError> {
+pub(crate) fn block(store: &Store, number: u32) -> Result<Option<BlockView>, StoreError> {
     view(store, number, store.chain().last_verified_block()?)
 }
 
@@ -32,7 +32,7 @@ pub fn block(store: &Store, number: u32) -> Result<Option<BlockView>, StoreError
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn blocks(
+pub(crate) fn blocks(
     store: &Store,
     after: Option<u32>,
     before: Option<u32>,

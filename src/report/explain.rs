@@ -19,7 +19,7 @@ const MAX_SEARCHED: usize = 1_000;
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn explain(store: &Store, number: u32, now_ms: u64) -> Result<Explanation, StoreError> {
+pub(crate) fn explain(store: &Store, number: u32, now_ms: u64) -> Result<Explanation, StoreError> {
     let block = block(store, number)?;
     let text = match &block {
         None => not_imported(store, number)?,

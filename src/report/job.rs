@@ -45,7 +45,7 @@ fn estimated(node: &Node, job: JobRecord, rejections: &Rejections) -> JobView {
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn job(store: &Store, id: u32) -> Result<Option<JobView>, StoreError> {
+pub(crate) fn job(store: &Store, id: u32) -> Result<Option<JobView>, StoreError> {
     let rejections = last_rejections(store)?;
     Ok(store.queue().job(id)?.map(|job| view(job, &rejections, None, 0)))
 }
@@ -54,7 +54,7 @@ pub fn job(store: &Store, id: u32) -> Result<Option<JobView>, StoreError> {
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn job_with_estimate(node: &Node, id: u32) -> Result<Option<JobView>, StoreError> {
+pub(crate) fn job_with_estimate(node: &Node, id: u32) -> Result<Option<JobView>, StoreError> {
     let rejections = last_rejections(node.store())?;
     Ok(node.store().queue().job(id)?.map(|job| estimated(node, job, &rejections)))
 }
@@ -64,7 +64,7 @@ pub fn job_with_estimate(node: &Node, id: u32) -> Result<Option<JobView>, StoreE
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn jobs(
+pub(crate) fn jobs(
     store: &Store,
     status: Option<JobStatus>,
     after: u32,
@@ -77,7 +77,7 @@ pub fn jobs(
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn jobs_with_estimates(
+pub(crate) fn jobs_with_estimates(
     node: &Node,
     status: Option<JobStatus>,
     after: u32,

@@ -12,13 +12,13 @@ mod prover;
 mod rejected;
 mod status;
 
-pub use aggregated::aggregated_operations;
-pub use block::{block, blocks};
-pub use explain::explain;
-pub use job::{job, job_with_estimate, jobs, jobs_with_estimates};
-pub use prover::{holders, provers};
-pub use rejected::rejected_proofs;
-pub use status::{status, status_with_seen};
+pub(crate) use aggregated::aggregated_operations;
+pub(crate) use block::blocks;
+pub(crate) use explain::explain;
+pub(crate) use job::{job, job_with_estimate, jobs, jobs_with_estimates};
+pub(crate) use prover::{holders, provers};
+pub(crate) use rejected::rejected_proofs;
+pub(crate) use status::{status, status_with_seen};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -12,13 +12,13 @@ use crate::{
 const MAX_JOBS: usize = 100;
 
 /// Returns up to `limit` provers that hold jobs, with a name after `after`.
-pub fn holders(store: &Store, after: Option<&str>, limit: usize) -> ProverPage {
+pub(crate) fn holders(store: &Store, after: Option<&str>, limit: usize) -> ProverPage {
     page(store, BTreeMap::new(), after, limit)
 }
 
 /// Returns up to `limit` provers that hold jobs or sent a request since the node started, with a
 /// name after `after`.
-pub fn provers(node: &Node, after: Option<&str>, limit: usize) -> ProverPage {
+pub(crate) fn provers(node: &Node, after: Option<&str>, limit: usize) -> ProverPage {
     let seen = node.provers().all().into_iter().map(|(name, seen)| {
         let view = ProverView {
             name: name.clone(),

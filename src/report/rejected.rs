@@ -18,7 +18,7 @@ impl From<RejectedRecord> for RejectedProofView {
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn rejected_proofs(
+pub(crate) fn rejected_proofs(
     store: &Store,
     before: Option<u32>,
     limit: usize,
@@ -34,7 +34,7 @@ pub fn rejected_proofs(
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn last_rejections(store: &Store) -> Result<BTreeMap<u32, Rejection>, StoreError> {
+pub(super) fn last_rejections(store: &Store) -> Result<BTreeMap<u32, Rejection>, StoreError> {
     let mut last = BTreeMap::new();
     // Newest first.
     for RejectedRecord { number, job_id, prover, reason, at_ms, .. } in

@@ -24,7 +24,7 @@ impl From<StoreBytes> for StorageStatus {
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn status(store: &Store) -> Result<Status, StoreError> {
+pub(crate) fn status(store: &Store) -> Result<Status, StoreError> {
     status_with_seen(store, std::iter::empty())
 }
 
@@ -33,7 +33,10 @@ pub fn status(store: &Store) -> Result<Status, StoreError> {
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn status_with_seen(store: &Store, seen: impl Iterator<Item = String>) -> Result<Status, StoreError> {
+pub(crate) fn status_with_seen(
+    store: &Store,
+    seen: impl Iterator<Item = String>,
+) -> Result<Status, StoreError> {
     let mut provers = store.queue().holders();
     provers.extend(seen);
     let genesis = store.chain().genesis()?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::block::block;
 use super::*;
 use crate::api::views::{AggregateStatus, Order, Stage};
 use crate::clock::{Clock, ManualClock};

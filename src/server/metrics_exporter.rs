@@ -31,14 +31,14 @@ type Label = [(&'static str, &'static str); 1];
 type Number = Gauge<f64, AtomicU64>;
 
 /// Renders the metrics of a node.
-pub struct Exporter {
+pub(super) struct Exporter {
     node: Arc<Node>,
     monitor: Monitor,
 }
 
 impl Exporter {
     /// Returns the exporter of `node`.
-    pub fn new(node: Arc<Node>, monitor: Monitor) -> Self {
+    pub(super) fn new(node: Arc<Node>, monitor: Monitor) -> Self {
         Self { node, monitor }
     }
 
@@ -99,7 +99,7 @@ impl fmt::Debug for Exporter {
 }
 
 /// Returns the metrics in the Prometheus text format.
-pub async fn metrics(State(exporter): State<Arc<Exporter>>) -> Result<Response, ApiError> {
+pub(super) async fn metrics(State(exporter): State<Arc<Exporter>>) -> Result<Response, ApiError> {
     let text = tokio::task::spawn_blocking(move || exporter.text()).await;
     let text = match text {
         Ok(text) => text.map_err(|error| match error {

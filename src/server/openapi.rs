@@ -24,7 +24,7 @@ use crate::api::{
 
 /// A listener of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listener {
+pub(super) enum Listener {
     /// Every request needs a token.
     Main,
     /// Reading needs no token; changes need the operator's.
@@ -32,7 +32,7 @@ pub enum Listener {
 }
 
 /// Returns the routes with a further one that serves their description.
-pub fn served<S: Clone + Send + Sync + 'static>(
+pub(super) fn served<S: Clone + Send + Sync + 'static>(
     described: OpenApiRouter<S>,
     listener: Listener,
 ) -> Router<S> {

@@ -17,7 +17,7 @@ const SCRIPT: (&str, &str) = ("text/javascript; charset=utf-8", include_str!("ap
 const STYLE: (&str, &str) = ("text/css; charset=utf-8", include_str!("style.css"));
 
 /// Returns the routes of the dashboard.
-pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let asset = |asset| get(move || async move { response(asset) });
     Router::new().route("/", asset(PAGE)).route("/app.js", asset(SCRIPT)).route("/style.css", asset(STYLE))
 }

@@ -55,7 +55,7 @@ pub async fn require_token(
 ///
 /// # Errors
 /// [`ApiError::NoOperator`] if none is configured, else [`ApiError::Unauthorized`].
-pub async fn require_operator(
+pub(crate) async fn require_operator(
     State(operator): State<Option<OperatorToken>>,
     request: Request,
     next: Next,

@@ -20,18 +20,18 @@ tokio::task_local! {
 }
 
 /// The right of a request to be processed. Dropping the last clone gives it back.
-pub type Permit = Arc<OwnedSemaphorePermit>;
+pub(crate) type Permit = Arc<OwnedSemaphorePermit>;
 
 /// Limits the number of requests that are processed at the same time. Clones share the limit.
 #[derive(Clone)]
-pub struct ConcurrencyLimit {
+pub(crate) struct ConcurrencyLimit {
     permits: Arc<Semaphore>,
     wait: Duration,
 }
 
 impl ConcurrencyLimit {
     /// Returns a limit of `requests` at the same time; others wait up to `wait`.
-    pub fn new(requests: usize, wait: Duration) -> Self {
+    pub(crate) fn new(requests: usize, wait: Duration) -> Self {
         Self { permits: Arc::new(Semaphore::new(requests)), wait }
     }
 }
@@ -40,7 +40,7 @@ impl ConcurrencyLimit {
 ///
 /// # Errors
 /// [`ApiError::Unavailable`] if there is no permit within the wait.
-pub async fn limit_concurrency(
+pub(crate) async fn limit_concurrency(
     State(limit): State<ConcurrencyLimit>,
     request: Request,
     next: Next,
@@ -55,7 +55,7 @@ pub async fn limit_concurrency(
 
 /// Returns `work` with the permit of the current request, for a task of its own, which would not
 /// inherit it.
-pub fn with_current_permit<F: Future>(work: F) -> impl Future<Output = F::Output> {
+pub(crate) fn with_current_permit<F: Future>(work: F) -> impl Future<Output = F::Output> {
     let permit = current_permit();
     async move {
         match permit {
@@ -68,7 +68,7 @@ pub fn with_current_permit<F: Future>(work: F) -> impl Future<Output = F::Output
 /// Returns the permit of the request that the current task answers. Work that outlives the request
 /// holds it: a client that disconnects does not end that work, and must not be able to start more
 /// of it.
-pub fn current_permit() -> Option<Permit> {
+pub(crate) fn current_permit() -> Option<Permit> {
     CURRENT.try_with(Arc::clone).ok()
 }
 

@@ -7,7 +7,7 @@ const SMALL_BYTES: u64 = 1024;
 
 /// Content coding of a response body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coding {
+pub(crate) enum Coding {
     /// Uncompressed.
     Identity,
     /// gzip, which every browser and HTTP library supports.
@@ -31,7 +31,7 @@ impl Coding {
     /// gzip and identity, but not for zstd, which clients that send `*` often do not support. A
     /// client that accepts none of the three, and one that sends no `Accept-Encoding`, gets
     /// identity.
-    pub fn choose(request: &HeaderMap, length: u64) -> Self {
+    pub(crate) fn choose(request: &HeaderMap, length: u64) -> Self {
         let Accepted { zstd, gzip, identity, others } = Accepted::of(request);
         let identity = identity.or(others);
         if length < SMALL_BYTES && identity != Some(0) {
@@ -48,7 +48,7 @@ impl Coding {
     }
 
     /// Returns the value of `Content-Encoding`; `None` for identity.
-    pub fn header(self) -> Option<HeaderValue> {
+    pub(crate) fn header(self) -> Option<HeaderValue> {
         match self {
             Self::Identity => None,
             Self::Gzip => Some(HeaderValue::from_static("gzip")),

@@ -1,13 +1,13 @@
 //! Everything between the socket and a route.
 
-pub mod auth;
-pub mod bind;
-pub mod concurrency_limit;
-pub mod content_encoding;
-pub mod listener;
-pub mod observe;
-pub mod request_body;
-pub mod request_id;
-pub mod same_site;
-pub mod stored_json;
-pub mod write_stall_timeout;
+pub(crate) mod auth;
+pub(crate) mod bind;
+pub(crate) mod concurrency_limit;
+pub(crate) mod content_encoding;
+pub(crate) mod listener;
+pub(crate) mod observe;
+pub(crate) mod request_body;
+pub(crate) mod request_id;
+pub(crate) mod same_site;
+pub(crate) mod stored_json;
+pub(crate) mod write_stall_timeout;

@@ -18,7 +18,7 @@ use super::request_id;
 use crate::{metrics::Metrics, server::error::ApiError};
 
 /// Counts and times a request. This is the outermost middleware.
-pub async fn measure(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+pub(crate) async fn measure(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = match *request.method() {
@@ -33,7 +33,7 @@ pub async fn measure(State(metrics): State<Arc<Metrics>>, request: Request, next
 }
 
 /// Gives a request its id and span, logs its outcome, and answers with 500 if its code panics.
-pub async fn observe(request: Request, next: Next) -> Response {
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let id = request_id::of(request.headers());
     let shown = id.to_str().unwrap_or_default().to_owned();
     let span = info_span!("request", id = shown, method = %request.method(), path = request.uri().path());

@@ -35,7 +35,7 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`ApiError::EncodedBody`].
-pub async fn refuse_encoded(request: Request, next: Next) -> Result<Response, ApiError> {
+pub(crate) async fn refuse_encoded(request: Request, next: Next) -> Result<Response, ApiError> {
     let mut codings = request.headers().get_all(CONTENT_ENCODING).iter();
     if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(ApiError::EncodedBody);
@@ -47,7 +47,7 @@ pub async fn refuse_encoded(request: Request, next: Next) -> Result<Response, Ap
 ///
 /// # Errors
 /// [`ApiError::BodyTooLarge`], [`ApiError::BrokenBody`] or [`ApiError::RequestTimeout`].
-pub async fn read(mut body: Body, limit: usize, timeouts: BodyTimeouts) -> Result<Vec<u8>, ApiError> {
+pub(crate) async fn read(mut body: Body, limit: usize, timeouts: BodyTimeouts) -> Result<Vec<u8>, ApiError> {
     let whole = timeout(timeouts.whole, collect(&mut body, limit, timeouts.part)).await;
     let whole = whole.unwrap_or_else(|late| Err(late.into()));
     if matches!(whole, Err(ApiError::BodyTooLarge { .. })) {

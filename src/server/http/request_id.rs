@@ -9,7 +9,7 @@ use std::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The header that carries the id, in requests and responses.
-pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id that is accepted from a client, in bytes.
 const MAX_BYTES: usize = 64;
@@ -19,22 +19,22 @@ tokio::task_local! {
 }
 
 /// Returns the id of the request that the current task answers.
-pub fn current() -> Option<String> {
+pub(crate) fn current() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
 /// Runs a future with `id` as the current one.
-pub async fn scope<F: Future>(id: String, work: F) -> F::Output {
+pub(crate) async fn scope<F: Future>(id: String, work: F) -> F::Output {
     CURRENT.scope(id, work).await
 }
 
 /// Runs a function with `id` as the current one.
-pub fn sync_scope<T>(id: String, work: impl FnOnce() -> T) -> T {
+pub(crate) fn sync_scope<T>(id: String, work: impl FnOnce() -> T) -> T {
     CURRENT.sync_scope(id, work)
 }
 
 /// Returns the client's id if it is visible ASCII of acceptable length, else a new one.
-pub fn of(headers: &HeaderMap) -> HeaderValue {
+pub(crate) fn of(headers: &HeaderMap) -> HeaderValue {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let acceptable = |id: &&HeaderValue| id.len() <= MAX_BYTES && !id.is_empty() && id.to_str().is_ok();
     if let Some(id) = headers.get(HEADER).filter(acceptable) {

@@ -24,7 +24,7 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 ///
 /// # Errors
 /// [`ApiError::ForeignSite`].
-pub async fn require_same_site(
+pub(crate) async fn require_same_site(
     State(loopback): State<bool>,
     request: Request,
     next: Next,

@@ -29,7 +29,7 @@ use crate::{
 const PART_BYTES: usize = 512 << 10;
 
 /// JSON with a stored blob in its middle: `head ‖ blob ‖ tail`.
-pub struct StoredJson {
+pub(crate) struct StoredJson {
     head: Vec<u8>,
     blob: BlobReader,
     tail: Vec<u8>,
@@ -42,12 +42,17 @@ impl StoredJson {
     ///
     /// # Errors
     /// Fails if the blob is missing or damaged.
-    pub fn open(store: &Store, head: Vec<u8>, blob: &BlobRef, tail: Vec<u8>) -> Result<Self, ApiError> {
+    pub(crate) fn open(
+        store: &Store,
+        head: Vec<u8>,
+        blob: &BlobRef,
+        tail: Vec<u8>,
+    ) -> Result<Self, ApiError> {
         Ok(Self { head, blob: store.open_blob(blob)?, tail })
     }
 
     /// Returns the JSON that consists of an open blob.
-    pub fn whole(blob: BlobReader) -> Self {
+    pub(crate) fn whole(blob: BlobReader) -> Self {
         Self { head: Vec::new(), blob, tail: Vec::new() }
     }
 
@@ -55,7 +60,7 @@ impl StoredJson {
     ///
     /// # Errors
     /// Fails if zstd cannot be initialised.
-    pub fn into_response(self, request: &HeaderMap) -> Result<Response, ApiError> {
+    pub(crate) fn into_response(self, request: &HeaderMap) -> Result<Response, ApiError> {
         let Self { head, blob, tail } = self;
         let raw_len = blob.raw_len().saturating_add(head.len() as u64).saturating_add(tail.len() as u64);
         let coding = Coding::choose(request, raw_len);
@@ -91,7 +96,7 @@ impl StoredJson {
 
 /// Returns a response with everything that `reader` returns; its length is not known, so it is sent
 /// in chunks.
-pub fn streamed(reader: impl Read + Send + 'static, content_type: &'static str) -> Response {
+pub(crate) fn streamed(reader: impl Read + Send + 'static, content_type: &'static str) -> Response {
     let mut response = Body::from_stream(in_parts(Box::new(reader), u64::MAX)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

@@ -15,12 +15,12 @@ use tokio::{
 
 /// Bytes that a peer must accept of a pending response in each period of the timeout. Any usable
 /// network is faster; the system buffers a few hundred kilobytes before writes block.
-pub const MIN_BYTES: usize = 64 << 10;
+pub(crate) const MIN_BYTES: usize = 64 << 10;
 
 /// A TCP stream whose writes fail with [`io::ErrorKind::TimedOut`] if they were blocked for the
 /// timeout in total and the peer accepted less than [`MIN_BYTES`] in that period. Time with nothing
 /// to send does not count.
-pub struct WriteStallTimeout {
+pub(crate) struct WriteStallTimeout {
     stream: TcpStream,
     timeout: Duration,
     /// Remaining time that writes may be blocked in this period.
@@ -44,7 +44,7 @@ impl Blocked {
 
 impl WriteStallTimeout {
     /// Wraps a stream.
-    pub fn new(stream: TcpStream, timeout: Duration) -> Self {
+    pub(crate) fn new(stream: TcpStream, timeout: Duration) -> Self {
         Self { stream, timeout, left: timeout, accepted: 0, blocked: None }
     }
 

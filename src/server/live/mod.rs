@@ -1,5 +1,5 @@
 //! What happens on a node, as it happens.
 
-pub mod events;
-pub mod monitor;
+pub(super) mod events;
+pub(super) mod monitor;
 mod progress;

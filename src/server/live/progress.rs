@@ -14,7 +14,7 @@ const MAX_STEPS: u32 = 10_000;
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn proven(store: &Store, before: u32, status: &Status) -> Result<u32, StoreError> {
+pub(super) fn proven(store: &Store, before: u32, status: &Status) -> Result<u32, StoreError> {
     let mut last = before.min(status.blocks.head).max(status.blocks.verified);
     // After a revert, blocks up to `before` may no longer be proven.
     if last > status.blocks.verified && !store.queue().has_single_proof(last)? {
@@ -34,7 +34,7 @@ pub fn proven(store: &Store, before: u32, status: &Status) -> Result<u32, StoreE
 ///
 /// # Errors
 /// Fails if the store cannot be read.
-pub fn aggregated(store: &Store, before: u32, status: &Status) -> Result<u32, StoreError> {
+pub(super) fn aggregated(store: &Store, before: u32, status: &Status) -> Result<u32, StoreError> {
     let created = AggregatedAction::CreateProofBlocks;
     let mut last = before.min(store.chain().last_block_of(created)?).max(status.blocks.verified);
     for _ in 0..MAX_STEPS {

@@ -22,7 +22,7 @@ use crate::{
 /// Filter of aggregated operations.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Filter {
+pub(super) struct Filter {
     /// Only operations of this action.
     action: Option<AggregatedAction>,
     /// Only operations that end after this block.
@@ -36,7 +36,7 @@ pub struct Filter {
 
 /// Lists aggregated operations, ordered by action, then by block.
 #[utoipa::path(get, path = paths::AGGREGATED_OPERATIONS, params(Filter), responses((status = OK, body = AggregatedOperationPage)))]
-pub async fn operations(
+pub(super) async fn operations(
     State(api): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<AggregatedOperationPage>, ApiError> {
@@ -49,7 +49,7 @@ pub async fn operations(
 
 /// Returns the aggregated proof of a range of blocks, as published.
 #[utoipa::path(get, path = paths::AGGREGATED_PROOF, params(RangePath), responses((status = OK, body = Value)))]
-pub async fn proof(
+pub(super) async fn proof(
     State(api): Shared,
     range: Result<Path<RangePath>, PathRejection>,
 ) -> Result<Response, ApiError> {
@@ -61,7 +61,7 @@ pub async fn proof(
 /// A range of blocks.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-pub struct RangePath {
+pub(super) struct RangePath {
     /// First block.
     #[param(maximum = 4294967295u64)]
     first: u32,

@@ -25,7 +25,7 @@ use crate::{
 /// The block of a path.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-pub struct BlockPath {
+pub(super) struct BlockPath {
     /// Number of the block.
     #[param(maximum = 4294967295u64)]
     number: u32,
@@ -35,7 +35,7 @@ type Number = Result<Path<BlockPath>, PathRejection>;
 
 /// Returns the genesis, as imported.
 #[utoipa::path(get, path = paths::GENESIS, responses((status = OK, body = Value)))]
-pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(super) async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response, ApiError> {
     let body = api.blocking(|node| Ok(node.store().chain().open_genesis()?)).await?;
     let missing = || ApiError::NotFound { what: "the genesis".to_owned() };
     StoredJson::whole(body.ok_or_else(missing)?).into_response(&headers)
@@ -43,7 +43,11 @@ pub async fn genesis(State(api): Shared, headers: HeaderMap) -> Result<Response,
 
 /// Returns a block and its account updates, as imported.
 #[utoipa::path(get, path = paths::BLOCK, params(BlockPath), responses((status = OK, body = Value)))]
-pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
+pub(super) async fn block(
+    State(api): Shared,
+    headers: HeaderMap,
+    number: Number,
+) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
     let body = api.blocking(move |node| Ok(node.store().chain().open_block(number)?)).await?;
     let missing = || ApiError::NotFound { what: format!("block {number}") };
@@ -52,7 +56,11 @@ pub async fn block(State(api): Shared, headers: HeaderMap, number: Number) -> Re
 
 /// Returns the witness of a block, as sent to provers.
 #[utoipa::path(get, path = paths::WITNESS, params(BlockPath), responses((status = OK, body = Value)))]
-pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> Result<Response, ApiError> {
+pub(super) async fn witness(
+    State(api): Shared,
+    headers: HeaderMap,
+    number: Number,
+) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
     let witness = api.blocking(move |node| {
         let witness = node.store().tree().witness(number)?;
@@ -64,7 +72,7 @@ pub async fn witness(State(api): Shared, headers: HeaderMap, number: Number) -> 
 
 /// Returns the proof of a block, as published.
 #[utoipa::path(get, path = paths::PROOF, params(BlockPath), responses((status = OK, body = Value)))]
-pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiError> {
+pub(super) async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
     let proof = api.blocking(move |node| Ok(node.store().queue().single_proof(number)?)).await?;
     stored_json(proof, || format!("the proof of block {number}"))
@@ -73,7 +81,7 @@ pub async fn proof(State(api): Shared, number: Number) -> Result<Response, ApiEr
 /// Returns a block with everything that its witness is derived from, as a file for `check bundle`.
 #[utoipa::path(get, path = paths::BUNDLE, params(BlockPath),
     responses((status = OK, content_type = "application/octet-stream", body = [u8])))]
-pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiError> {
+pub(super) async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiError> {
     let BlockPath { number } = path_of(number)?;
     let file = api.blocking(move |node| {
         let bundle = bundle::export(node.store(), number, node.now_ms())?;
@@ -85,7 +93,7 @@ pub async fn bundle(State(api): Shared, number: Number) -> Result<Response, ApiE
 /// Filter of blocks.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Filter {
+pub(super) struct Filter {
     /// Only blocks with a larger number.
     #[param(maximum = 4294967295u64)]
     after: Option<u32>,
@@ -103,7 +111,7 @@ pub struct Filter {
 
 /// Lists blocks with their stages.
 #[utoipa::path(get, path = paths::BLOCKS, params(Filter), responses((status = OK, body = BlockPage)))]
-pub async fn list(
+pub(super) async fn list(
     State(api): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<BlockPage>, ApiError> {
@@ -114,14 +122,14 @@ pub async fn list(
 
 /// Explains what a block waits for.
 #[utoipa::path(get, path = paths::EXPLAIN, params(BlockPath), responses((status = OK, body = Explanation)))]
-pub async fn explain(State(api): Shared, number: Number) -> Result<Json<Explanation>, ApiError> {
+pub(super) async fn explain(State(api): Shared, number: Number) -> Result<Json<Explanation>, ApiError> {
     let BlockPath { number } = path_of(number)?;
     api.blocking(move |node| Ok(report::explain(node.store(), number, node.now_ms())?)).await.map(Json)
 }
 
 /// Retries a quarantined block, or one whose job was dropped.
 #[utoipa::path(post, path = paths::RETRY, params(BlockPath), responses((status = OK, body = BlockOutcome)))]
-pub async fn retry(State(api): Shared, number: Number) -> Result<Json<BlockOutcome>, ApiError> {
+pub(super) async fn retry(State(api): Shared, number: Number) -> Result<Json<BlockOutcome>, ApiError> {
     let BlockPath { number } = path_of(number)?;
     if !api.blocking(move |node| Ok(node.retry(number)?)).await? {
         return Err(ApiError::NotQuarantined { block: number });

@@ -23,7 +23,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// many minutes if it is large; the import continues if the client disconnects.
 #[utoipa::path(post, path = paths::GENESIS, request_body(content = Value, description = "The accounts before block 1, by id"),
     responses((status = OK, body = ImportOutcome)))]
-pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
+pub(super) async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.genesis).await?)?;
     let meter = ProgressMeter::new(PROGRESS_INTERVAL);
     let progress = move |done, total| {
@@ -39,7 +39,7 @@ pub async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcom
 /// Imports the next block.
 #[utoipa::path(post, path = paths::BLOCKS, request_body(content = Value, description = "A block and its account updates: `{\"block\": …, \"accounts_updated\": …}`"),
     responses((status = OK, body = ImportOutcome)))]
-pub async fn block(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
+pub(super) async fn block(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.block).await?)?;
     let (number, imported) = api.blocking(move |node| Ok(node.import_block(&body)?)).await?;
     info!(block = number, outcome = ?imported, "block imported");
@@ -49,7 +49,10 @@ pub async fn block(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>
 /// Imports an aggregated operation.
 #[utoipa::path(post, path = paths::AGGREGATED_OPERATIONS, request_body(content = Value, description = "An aggregated operation"),
     responses((status = OK, body = ImportOutcome)))]
-pub async fn aggregated_operation(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
+pub(super) async fn aggregated_operation(
+    State(api): Shared,
+    body: Body,
+) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.operation).await?)?;
     let imported = api.blocking(move |node| Ok(node.import_aggregated_operation(&body)?)).await?;
     info!(outcome = ?imported, "aggregated operation imported");

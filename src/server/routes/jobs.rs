@@ -24,7 +24,7 @@ use crate::{
 /// The job of a path.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-pub struct JobPath {
+pub(super) struct JobPath {
     /// Id of the job.
     #[serde(rename = "id")]
     #[param(minimum = -2147483648i64, maximum = 2147483647i64)]
@@ -36,7 +36,7 @@ type Id = Result<Path<JobPath>, PathRejection>;
 /// Filter of jobs.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Filter {
+pub(super) struct Filter {
     /// Only jobs with this status.
     status: Option<JobStatus>,
     /// Only jobs with a larger id.
@@ -50,7 +50,7 @@ pub struct Filter {
 
 /// Lists jobs, ordered by id.
 #[utoipa::path(get, path = paths::JOBS, params(Filter), responses((status = OK, body = JobPage)))]
-pub async fn list(
+pub(super) async fn list(
     State(api): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<JobPage>, ApiError> {
@@ -61,7 +61,7 @@ pub async fn list(
 
 /// Returns a job.
 #[utoipa::path(get, path = paths::JOB, params(JobPath), responses((status = OK, body = JobView)))]
-pub async fn job(State(api): Shared, id: Id) -> Result<Json<JobView>, ApiError> {
+pub(super) async fn job(State(api): Shared, id: Id) -> Result<Json<JobView>, ApiError> {
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let job = api.blocking(move |node| Ok(report::job_with_estimate(node, id)?)).await?;
@@ -70,7 +70,7 @@ pub async fn job(State(api): Shared, id: Id) -> Result<Json<JobView>, ApiError> 
 
 /// Returns the data of a job, as sent to provers.
 #[utoipa::path(get, path = paths::JOB_DATA, params(JobPath), responses((status = OK, body = Value)))]
-pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Response, ApiError> {
+pub(super) async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Response, ApiError> {
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let data = api.blocking(move |node| {
@@ -82,7 +82,7 @@ pub async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Result<Resp
 
 /// Makes a failed job, or one that a prover holds, available for provers again.
 #[utoipa::path(post, path = paths::REQUEUE, params(JobPath), responses((status = OK, body = JobOutcome)))]
-pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
+pub(super) async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let requeued = api.blocking(move |node| {
@@ -98,7 +98,7 @@ pub async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, Api
 
 /// Removes a job from the queue.
 #[utoipa::path(post, path = paths::DROP, params(JobPath), responses((status = OK, body = JobOutcome)))]
-pub async fn drop_job(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
+pub(super) async fn drop_job(State(api): Shared, id: Id) -> Result<Json<JobOutcome>, ApiError> {
     let JobPath { job_id } = path_of(id)?;
     let id = known(job_id)?;
     let dropped = api.blocking(move |node| {

@@ -1,12 +1,12 @@
 //! The routes of both listeners.
 
-pub mod admin_listener;
+pub(super) mod admin_listener;
 mod aggregated;
 mod backup;
 mod blocks;
 mod import;
 mod jobs;
-pub mod main_listener;
+pub(super) mod main_listener;
 mod operators;
 mod prover;
 mod provers;

@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{aggregated, blocks, jobs, provers, rejected, state::Api, status};
 
 /// Returns the routes that read state. Witnesses and proofs are not among them.
-pub fn reads() -> OpenApiRouter<Arc<Api>> {
+pub(super) fn reads() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(status::status))
         .routes(routes!(blocks::list))
@@ -22,7 +22,7 @@ pub fn reads() -> OpenApiRouter<Arc<Api>> {
 }
 
 /// Returns the routes that change something.
-pub fn changes() -> OpenApiRouter<Arc<Api>> {
+pub(super) fn changes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(jobs::requeue))
         .routes(routes!(jobs::drop_job))

@@ -27,7 +27,11 @@ use crate::{
 };
 
 /// Claims a job for a prover.
-pub async fn get_job(State(api): Shared, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
+pub(super) async fn get_job(
+    State(api): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
     let body = api.read_message(body).await?;
     let ProverInputRequest { prover_name: prover, aux_data } = parse_json(&body)?;
     check_name(&prover)?;
@@ -59,7 +63,7 @@ fn preference(wishes: &ProverInputRequestAuxData) -> Preference {
 }
 
 /// Renews the lease of a job.
-pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
+pub(super) async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
     let body = api.read_message(body).await?;
     let WorkingOn { prover_name: prover, job_id } = parse_json(&body)?;
     check_name(&prover)?;
@@ -81,7 +85,7 @@ pub async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, Ap
 }
 
 /// Accepts or rejects a proof.
-pub async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
+pub(super) async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
     let body = api.read(body, api.limits.proof).await?;
     // A proof is processed to the end even if its prover disconnects while it waits for
     // verification.
@@ -169,7 +173,7 @@ fn note_duration(node: &Node, job: &JobRecord) {
 }
 
 /// Releases the jobs of a prover that stops.
-pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
+pub(super) async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
     let body = api.read_message(body).await?;
     let ProverStopped { prover_name: prover } = parse_json(&body)?;
     check_name(&prover)?;
@@ -184,7 +188,10 @@ pub async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiEr
 }
 
 /// Returns the number of provers that a scaler should run.
-pub async fn replicas(State(api): Shared, body: Body) -> Result<Json<RequiredReplicasOutput>, ApiError> {
+pub(super) async fn replicas(
+    State(api): Shared,
+    body: Body,
+) -> Result<Json<RequiredReplicasOutput>, ApiError> {
     let body = api.read_message(body).await?;
     let RequiredReplicasInput { current_count } = parse_json(&body)?;
     let needed = api.blocking(|node| Ok(node.needed_provers()?)).await?;

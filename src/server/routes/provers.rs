@@ -20,7 +20,7 @@ use crate::{
 /// Filter of provers.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Names {
+pub(super) struct Names {
     /// Only provers with a name after this one.
     after: Option<String>,
     /// Maximum number of entries: 1 to 1000, 100 if absent.
@@ -30,7 +30,7 @@ pub struct Names {
 
 /// Lists the provers that hold jobs or sent a request since the server started, ordered by name.
 #[utoipa::path(get, path = paths::PROVERS, params(Names), responses((status = OK, body = ProverPage)))]
-pub async fn list(
+pub(super) async fn list(
     State(api): Shared,
     names: Result<Query<Names>, QueryRejection>,
 ) -> Result<Json<ProverPage>, ApiError> {

@@ -21,7 +21,7 @@ use crate::{
 /// Filter of rejected proofs.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Newest {
+pub(super) struct Newest {
     /// Only proofs with a smaller number.
     #[param(maximum = 4294967295u64)]
     before: Option<u32>,
@@ -32,7 +32,7 @@ pub struct Newest {
 
 /// Lists rejected proofs, newest first.
 #[utoipa::path(get, path = paths::REJECTED_PROOFS, params(Newest), responses((status = OK, body = RejectedProofPage)))]
-pub async fn list(
+pub(super) async fn list(
     State(api): Shared,
     newest: Result<Query<Newest>, QueryRejection>,
 ) -> Result<Json<RejectedProofPage>, ApiError> {
@@ -44,7 +44,7 @@ pub async fn list(
 /// The rejected proof of a path.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-pub struct RejectedPath {
+pub(super) struct RejectedPath {
     /// Number of the rejected proof.
     #[param(maximum = 4294967295u64)]
     number: u32,
@@ -52,7 +52,7 @@ pub struct RejectedPath {
 
 /// Returns a rejected proof, as published.
 #[utoipa::path(get, path = paths::REJECTED_PROOF, params(RejectedPath), responses((status = OK, body = Value)))]
-pub async fn proof(
+pub(super) async fn proof(
     State(api): Shared,
     number: Result<Path<RejectedPath>, PathRejection>,
 ) -> Result<Response, ApiError> {

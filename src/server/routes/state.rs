@@ -49,7 +49,7 @@ impl From<&Config> for Limits {
 }
 
 /// The state of the routes.
-pub struct Api {
+pub(super) struct Api {
     pub node: Arc<Node>,
     pub monitor: Monitor,
     pub limits: BodyLimits,
@@ -57,23 +57,23 @@ pub struct Api {
 }
 
 /// The extractor of the state.
-pub type Shared = State<Arc<Api>>;
+pub(super) type Shared = State<Arc<Api>>;
 
 impl Api {
     /// Reads the body of a small message: all of it must arrive within the timeout of one part.
-    pub async fn read_message(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+    pub(super) async fn read_message(&self, body: Body) -> Result<Vec<u8>, ApiError> {
         let BodyTimeouts { part, .. } = self.timeouts;
         request_body::read(body, self.limits.message, BodyTimeouts { part, whole: part }).await
     }
 
     /// Reads a body of up to `limit` bytes.
-    pub async fn read(&self, body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
+    pub(super) async fn read(&self, body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
         request_body::read(body, limit, self.timeouts).await
     }
 
     /// Runs work that may block, such as access to the store or parsing of large JSON, on a
     /// blocking thread.
-    pub async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Node) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
@@ -90,7 +90,7 @@ impl Api {
 }
 
 /// Returns the outcome of a task; its panic continues here, to be answered by `http::observe`.
-pub fn outcome_of<T>(joined: Result<Result<T, ApiError>, JoinError>) -> Result<T, ApiError> {
+pub(super) fn outcome_of<T>(joined: Result<Result<T, ApiError>, JoinError>) -> Result<T, ApiError> {
     match joined {
         Ok(outcome) => outcome,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -99,17 +99,20 @@ pub fn outcome_of<T>(joined: Result<Result<T, ApiError>, JoinError>) -> Result<T
 }
 
 /// Returns the parameters of a path.
-pub fn path_of<T>(path: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
+pub(super) fn path_of<T>(path: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
     path.map(|Path(value)| value).map_err(|error| ApiError::BadParameter(error.body_text()))
 }
 
 /// Returns the parameters of a query.
-pub fn query_of<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {
+pub(super) fn query_of<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {
     query.map(|Query(value)| value).map_err(|error| ApiError::BadParameter(error.body_text()))
 }
 
 /// Returns stored JSON unmodified, or [`ApiError::NotFound`] if there is none.
-pub fn stored_json(bytes: Option<Vec<u8>>, what: impl FnOnce() -> String) -> Result<Response, ApiError> {
+pub(super) fn stored_json(
+    bytes: Option<Vec<u8>>,
+    what: impl FnOnce() -> String,
+) -> Result<Response, ApiError> {
     let bytes = bytes.ok_or_else(|| ApiError::NotFound { what: what() })?;
     Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }

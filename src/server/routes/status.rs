@@ -13,20 +13,20 @@ use crate::{
 
 /// Returns the state of the server.
 #[utoipa::path(get, path = paths::STATUS, responses((status = OK, body = Status)))]
-pub async fn status(State(api): Shared) -> Result<Json<Status>, ApiError> {
+pub(super) async fn status(State(api): Shared) -> Result<Json<Status>, ApiError> {
     let monitor = api.monitor.clone();
     api.blocking(move |node| Ok(monitor.status(node)?)).await.map(Json)
 }
 
 /// Returns the history of the last hour.
 #[utoipa::path(get, path = paths::HISTORY, responses((status = OK, body = HistoryView)))]
-pub async fn history(State(api): Shared) -> Json<HistoryView> {
+pub(super) async fn history(State(api): Shared) -> Json<HistoryView> {
     Json(api.monitor.history())
 }
 
 /// Streams an event `change` with the status as JSON: at once, then for every change.
 #[utoipa::path(get, path = paths::EVENTS, responses((status = OK, content_type = "text/event-stream", body = String)))]
-pub async fn events(State(api): Shared) -> Result<Response, ApiError> {
+pub(super) async fn events(State(api): Shared) -> Result<Response, ApiError> {
     let subscription = api.monitor.subscribe()?;
     let monitor = api.monitor.clone();
     let now = api.blocking(move |node| Ok(monitor.status(node)?)).await?;
@@ -35,6 +35,6 @@ pub async fn events(State(api): Shared) -> Result<Response, ApiError> {
 
 /// Returns whether an operator token is configured on this listener.
 #[utoipa::path(get, path = paths::OPERATOR, responses((status = OK, body = OperatorView)))]
-pub async fn operator(Extension(operator): Extension<OperatorView>) -> Json<OperatorView> {
+pub(super) async fn operator(Extension(operator): Extension<OperatorView>) -> Json<OperatorView> {
     Json(operator)
 }
