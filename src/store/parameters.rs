@@ -60,9 +60,7 @@ pub(crate) fn check_parameters(dir: &Path, kv: &Kv) -> Result<(), StoreError> {
             expected: PARAMETERS.describe(),
         }),
         // sled takes a file that it cannot make sense of for a new one.
-        None if !is_new(dir)? => {
-            Err(StoreError::corrupt("its kv is empty, but blobs or journal are not"))
-        }
+        None if !is_new(dir)? => Err(StoreError::corrupt("its kv is empty, but blobs or journal are not")),
         None => {
             let mut batch = Batch::new();
             batch.put(Table::Meta, meta::PARAMETERS, &PARAMETERS)?;

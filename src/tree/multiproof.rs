@@ -12,14 +12,14 @@ use crate::crypto::Fr;
 
 /// A Merkle multiproof: leaves, and the nodes from which the root follows together with the leaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Multiproof {
+pub(crate) struct Multiproof {
     /// Account leaves by id; `None` is the default leaf.
-    pub accounts: BTreeMap<u32, Option<AccountLeaf>>,
+    pub(crate) accounts: BTreeMap<u32, Option<AccountLeaf>>,
     /// Balances by account and token, including those that are 0. All accounts are in
     /// [`Self::accounts`].
-    pub balances: BTreeMap<(u32, u32), u128>,
+    pub(crate) balances: BTreeMap<(u32, u32), u128>,
     /// The nodes next to the paths of all leaves that are neither on a path themselves nor empty.
-    pub nodes: BTreeMap<NodeId, Fr>,
+    pub(crate) nodes: BTreeMap<NodeId, Fr>,
 }
 
 impl Multiproof {

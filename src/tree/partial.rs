@@ -18,7 +18,7 @@ const ACCOUNTS: u32 = 1 << USED_SUBTREE_DEPTH;
 
 /// Returned when a multiproof does not describe a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum MultiproofError {
+pub(crate) enum MultiproofError {
     /// The multiproof has no account.
     #[error("there is no account, so no root follows")]
     Empty,
@@ -55,7 +55,7 @@ pub enum MultiproofError {
 /// As a [`TreeSource`] it returns the leaves and the nodes on their paths, and fails for all other
 /// keys: a record that is not part of the multiproof is not treated as absent.
 #[derive(Clone, Debug)]
-pub struct PartialTree {
+pub(crate) struct PartialTree {
     proof: Multiproof,
     /// The children of each node on a path.
     children: HashMap<NodeId, [Fr; 2]>,
@@ -68,7 +68,7 @@ impl PartialTree {
     /// # Errors
     /// [`MultiproofError`] if a root does not follow, or the balance root of an account differs
     /// from the root of its balances.
-    pub fn new(proof: Multiproof) -> Result<Self, MultiproofError> {
+    pub(crate) fn new(proof: Multiproof) -> Result<Self, MultiproofError> {
         if let Some(account) = proof.accounts.keys().find(|account| **account >= ACCOUNTS) {
             return Err(MultiproofError::AccountOutOfRange(*account));
         }
@@ -104,12 +104,12 @@ impl PartialTree {
     }
 
     /// Returns the root of the account tree.
-    pub fn root(&self) -> Fr {
+    pub(crate) fn root(&self) -> Fr {
         self.roots.root
     }
 
     /// Returns the multiproof that the tree was made of.
-    pub fn multiproof(&self) -> &Multiproof {
+    pub(crate) fn multiproof(&self) -> &Multiproof {
         &self.proof
     }
 
@@ -118,7 +118,7 @@ impl PartialTree {
     ///
     /// # Errors
     /// If the account is not part of the multiproof.
-    pub fn account(&self, account: u32) -> Result<Option<AccountHeader>, SourceError> {
+    pub(crate) fn account(&self, account: u32) -> Result<Option<AccountHeader>, SourceError> {
         if account >= ACCOUNTS {
             return Ok(None);
         }
@@ -133,7 +133,7 @@ impl PartialTree {
     ///
     /// # Errors
     /// If the balance is not part of the multiproof.
-    pub fn balance(&self, account: u32, token: u32) -> Result<u128, SourceError> {
+    pub(crate) fn balance(&self, account: u32, token: u32) -> Result<u128, SourceError> {
         let balance = self.proof.balances.get(&(account, token)).copied();
         balance.ok_or_else(|| lacking(format!("the balance of account {account} in token {token}")))
     }
@@ -143,7 +143,7 @@ impl PartialTree {
     ///
     /// # Errors
     /// If the multiproof does not show that these are all of them.
-    pub fn balances(&self, account: u32, tokens: u32) -> Result<Vec<(u32, u128)>, SourceError> {
+    pub(crate) fn balances(&self, account: u32, tokens: u32) -> Result<Vec<(u32, u128)>, SourceError> {
         let tree = TreeId::Balances(account);
         let known = self.children.contains_key(&(tree, DEPTH, 0))
             || balance_root(&self.proof, account) == Some(EMPTY_BALANCE[DEPTH]);

@@ -17,11 +17,11 @@ pub enum TreeId {
 }
 
 /// A leaf: its tree, and its index, which is an account id or a token id.
-pub type LeafId = (TreeId, u32);
+pub(super) type LeafId = (TreeId, u32);
 
 /// A node: its tree, its level counted from the leaves (0), its index within the level. It covers
 /// the leaves `index·2^level .. (index+1)·2^level`.
-pub type NodeId = (TreeId, usize, u32);
+pub(super) type NodeId = (TreeId, usize, u32);
 
 /// An index into the sequence of leaf updates of a block. Version 0 is the state before the block,
 /// version `v` the state after all updates with a version up to `v`.

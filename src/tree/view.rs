@@ -8,7 +8,7 @@ use super::source::{ChangeSet, Entry, SourceError, TreeSource};
 
 /// The new values of a change set by key; `None` is a removal.
 #[derive(Debug, Default)]
-pub struct Overlay(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
+pub(crate) struct Overlay(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 
 impl From<&ChangeSet> for Overlay {
     fn from(set: &ChangeSet) -> Self {
@@ -19,7 +19,7 @@ impl From<&ChangeSet> for Overlay {
 impl Overlay {
     /// Gives the keys of a change set their old values. Change sets must be undone from the last
     /// block backwards.
-    pub fn undo(&mut self, set: ChangeSet) {
+    pub(crate) fn undo(&mut self, set: ChangeSet) {
         self.0.extend(set.changes.into_iter().map(|change| (change.key, change.old)));
     }
 }
@@ -42,12 +42,12 @@ impl TreeView {
     }
 
     /// Adds the overlay of the next block.
-    pub fn push(&mut self, overlay: Arc<Overlay>) {
+    pub(crate) fn push(&mut self, overlay: Arc<Overlay>) {
         self.overlays.push(overlay);
     }
 
     /// Removes the oldest overlay after it was applied to the source.
-    pub fn pop_oldest(&mut self) {
+    pub(crate) fn pop_oldest(&mut self) {
         if !self.overlays.is_empty() {
             self.overlays.remove(0);
         }
