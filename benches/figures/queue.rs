@@ -16,7 +16,7 @@ use super::options::Options;
 use super::rig::{self, Server};
 use zksync_witness_server::domain::job::JobType;
 use zksync_witness_server::store::{
-    AddJob, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
+    AddOutcome, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
     WitnessCommit,
 };
 use zksync_witness_server::tree::ChangeSet;
@@ -110,7 +110,7 @@ fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
     let delta = ChangeSet::default();
     store.tree().commit_witness(WitnessCommit { number, witness, delta: &delta, root: [0; 32] })?;
     match store.queue().add_single_job(number)? {
-        AddJob::Added(id) | AddJob::Exists(id) => Ok(id),
+        AddOutcome::Added(id) | AddOutcome::Exists(id) => Ok(id),
     }
 }
 

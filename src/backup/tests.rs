@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::entry::{FORMAT, Head, file_head};
 use super::*;
-use crate::store::{FolderLock, KeptProof, Store, StoreError, StoreOptions};
+use crate::store::{FolderLock, ImportedProof, Store, StoreError, StoreOptions};
 use crate::workers::RebuildReport;
 use crate::workers::testing::{Sample, empty};
 
@@ -282,7 +282,7 @@ proptest! {
             prop_assert!(rebuild.aggregated_operation(first, last, &sample.create_proof(first, last)).unwrap());
         }
         for (block, (prover, stored_at_ms)) in proofs.into_iter().filter(|(block, _)| *block <= blocks) {
-            let proof = KeptProof { prover, stored_at_ms, ..sample.proof(block, "") };
+            let proof = ImportedProof { prover, stored_at_ms, ..sample.proof(block, "") };
             prop_assert!(rebuild.proof(&proof).unwrap());
         }
         for &(first, last) in operations.iter().filter(|operation| operation.1 <= blocks) {

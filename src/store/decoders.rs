@@ -23,8 +23,9 @@ use crate::store::durable::journal_replay::Replay;
 use crate::store::durable::journal_segment;
 use crate::store::kv::{codec, keys};
 use crate::store::parameters::Parameters;
-use crate::store::queue::jobs::{JobCounts, JobRow};
-use crate::store::queue::proofs::ProofRow;
+use crate::store::queue::job_index::JobCounts;
+use crate::store::queue::job_record::JobRow;
+use crate::store::queue::proof_record::ProofRow;
 use crate::store::queue::rejected::RejectedRow;
 use crate::tree::source::ChangeSet;
 
@@ -211,7 +212,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
                 holder: Some("p".into()),
                 created_at_ms: 3,
                 updated_at_ms: 4,
-                data: crate::store::queue::jobs::JobDataRef::Body(inline()),
+                data: crate::store::queue::job_record::JobDataRef::Body(inline()),
             },
         ),
         codec::body_bytes("", &JobCounts { idle: 1, in_progress: 2, done: 3, failed: 4 }),

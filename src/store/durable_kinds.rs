@@ -21,7 +21,7 @@ use crate::store::kv::keys;
 use crate::store::kv::keys::meta;
 use crate::store::kv::pager::{Pager, Unreadable};
 use crate::store::kv::table::Table;
-use crate::store::queue::proofs::{self, ProofRow};
+use crate::store::queue::proof_record::{self, ProofRow};
 
 /// Records read at a time. They may have inline blobs, and every backup in progress holds one page.
 const PAGE: usize = 100;
@@ -127,14 +127,14 @@ impl DurableKind {
             Self::SingleProof => Description {
                 blob: BlobKind::SingleProof,
                 table: Table::Proofs,
-                keys: |label| vec![proofs::key(JobType::Single, label.first, label.last)],
+                keys: |label| vec![proof_record::key(JobType::Single, label.first, label.last)],
                 from: from_number,
                 decode: |payload| proof(Self::SingleProof, JobType::Single, payload),
             },
             Self::AggregatedProof => Description {
                 blob: BlobKind::AggregatedProof,
                 table: Table::AggregatedProofs,
-                keys: |label| vec![proofs::key(JobType::Aggregated, label.first, label.last)],
+                keys: |label| vec![proof_record::key(JobType::Aggregated, label.first, label.last)],
                 from: from_number,
                 decode: |payload| proof(Self::AggregatedProof, JobType::Aggregated, payload),
             },
@@ -218,9 +218,9 @@ pub(crate) fn contains(kv: &Kv, item: &Item) -> Result<bool, StoreError> {
 }
 
 fn proof(kind: DurableKind, job_type: JobType, payload: &[u8]) -> Result<DurableRecord, StoreError> {
-    let row: ProofRow = codec::open_payload(proofs::table(job_type).name(), payload)?;
+    let row: ProofRow = codec::open_payload(proof_record::table(job_type).name(), payload)?;
     let label = BlobLabel::range(kind.blob(), row.first, row.last);
-    let key = proofs::key(job_type, row.first, row.last);
+    let key = proof_record::key(job_type, row.first, row.last);
     let record = DurableRecord::new(kind, label, key, row.body, row.stored_at_ms);
     Ok(DurableRecord { prover: row.prover, ..record })
 }

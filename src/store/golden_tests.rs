@@ -15,8 +15,8 @@ use crate::store::chain::genesis::GenesisRow;
 use crate::store::chain::genesis_load::ProgressRow;
 use crate::store::chain::witnesses::WitnessRow;
 use crate::store::parameters::PARAMETERS;
-use crate::store::queue::jobs::{JobDataRef, JobRow};
-use crate::store::queue::proofs::ProofRow;
+use crate::store::queue::job_record::{JobDataRef, JobRow};
+use crate::store::queue::proof_record::ProofRow;
 use crate::store::queue::rejected::RejectedRow;
 use crate::tree::source::{Change, ChangeSet};
 

@@ -12,7 +12,7 @@ use crate::store::kv::keys;
 use crate::store::kv::keys::{index, meta};
 use crate::store::kv::table::Table;
 use crate::store::parts::Parts;
-use crate::store::queue::jobs::JobRow;
+use crate::store::queue::job_record::JobRow;
 use crate::store::queue::leases::Leases;
 use crate::store::store::Store;
 

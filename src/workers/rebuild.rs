@@ -22,7 +22,9 @@ use super::proofs::{self, PublishRefused};
 use super::rebuild_report::{OmittedItem, RebuildReport};
 use crate::domain::job::JobType;
 use crate::domain::{AggregatedAction, AggregatedOperation, AggregatedProof, ImportedBlock, SingleProof};
-use crate::store::{BlobKind, BlobLabel, DurableKind, Imported, KeptProof, PublishError, Store, StoreError};
+use crate::store::{
+    BlobKind, BlobLabel, DurableKind, Imported, ImportedProof, PublishError, Store, StoreError,
+};
 
 /// An item of a rebuild.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +44,9 @@ pub struct RebuildItem {
 }
 
 impl RebuildItem {
-    fn into_proof(self) -> KeptProof {
+    fn into_proof(self) -> ImportedProof {
         let Self { first, last, prover, stored_at_ms, content: json, .. } = self;
-        KeptProof { first, last, prover, stored_at_ms, json }
+        ImportedProof { first, last, prover, stored_at_ms, json }
     }
 }
 
@@ -150,7 +152,7 @@ impl<'a> Rebuild<'a> {
     }
 
     /// Stores the proof of a block.
-    pub(crate) fn proof(&mut self, proof: &KeptProof) -> Result<bool, StoreError> {
+    pub(crate) fn proof(&mut self, proof: &ImportedProof) -> Result<bool, StoreError> {
         let block = proof.first;
         let item = BlobLabel::block(BlobKind::SingleProof, block);
         let checked = match serde_json::from_slice::<SingleProof>(&proof.json) {
@@ -175,7 +177,7 @@ impl<'a> Rebuild<'a> {
     }
 
     /// Stores an aggregated proof.
-    pub(crate) fn aggregated_proof(&mut self, proof: &KeptProof) -> Result<bool, StoreError> {
+    pub(crate) fn aggregated_proof(&mut self, proof: &ImportedProof) -> Result<bool, StoreError> {
         let (first, last) = (proof.first, proof.last);
         let item = BlobLabel::range(BlobKind::AggregatedProof, first, last);
         let checked = match serde_json::from_slice::<AggregatedProof>(&proof.json) {
@@ -224,10 +226,10 @@ impl<'a> Rebuild<'a> {
         &mut self,
         item: BlobLabel,
         job_type: JobType,
-        proof: &KeptProof,
+        proof: &ImportedProof,
         checked: Result<(), PublishRefused>,
     ) -> Result<bool, StoreError> {
-        let kept = checked.and_then(|()| Ok(self.store.queue().keep_proof(job_type, proof)?));
+        let kept = checked.and_then(|()| Ok(self.store.queue().import_proof(job_type, proof)?));
         match kept {
             Ok(()) => Ok(true),
             Err(PublishRefused::Store(error) | PublishRefused::Queue(PublishError::Store(error))) => {

@@ -10,7 +10,7 @@ use crate::domain::{
     AccountMap, AggregatedOperation, Block, ImportedBlock, public_input, sample_aggregated_proof,
     sample_single_proof,
 };
-use crate::store::{KeptProof, Store, StoreOptions};
+use crate::store::{ImportedProof, Store, StoreOptions};
 
 /// The sample chain in its stored form.
 pub struct Sample {
@@ -49,18 +49,18 @@ impl Sample {
     }
 
     /// A proof that the server accepts for this block.
-    pub fn proof(&self, block: u32, prover: &str) -> KeptProof {
+    pub fn proof(&self, block: u32, prover: &str) -> ImportedProof {
         let input = public_input(&self.block(block).block_commitment);
         let json = serde_json::to_vec(&sample_single_proof(&input, block.into())).unwrap();
-        KeptProof { first: block, last: block, prover: Some(prover.into()), stored_at_ms: 7, json }
+        ImportedProof { first: block, last: block, prover: Some(prover.into()), stored_at_ms: 7, json }
     }
 
     /// An aggregated proof that the server accepts for these blocks.
-    pub fn aggregated_proof(&self, first: u32, last: u32, prover: &str) -> KeptProof {
+    pub fn aggregated_proof(&self, first: u32, last: u32, prover: &str) -> ImportedProof {
         let input = |number| public_input(&self.block(number).block_commitment);
         let inputs: Vec<_> = (first..=last).map(input).collect();
         let json = serde_json::to_vec(&sample_aggregated_proof(&inputs, first.into())).unwrap();
-        KeptProof { first, last, prover: Some(prover.into()), stored_at_ms: 8, json }
+        ImportedProof { first, last, prover: Some(prover.into()), stored_at_ms: 8, json }
     }
 
     /// A `CreateProofBlocks` in its stored form.

@@ -11,7 +11,7 @@ use super::options::NodeOptions;
 use super::wakeup::Wakeup;
 use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
-use crate::store::{AddJob, AggregatedOperationRecord, Store, StoreError};
+use crate::store::{AddOutcome, AggregatedOperationRecord, Store, StoreError};
 
 /// The state of the updater thread.
 pub struct Updater {
@@ -98,7 +98,7 @@ fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
 
 /// Adds the job of a witnessed block, unless it has one; returns true if a new job has to be proven.
 fn add_single_job(store: &Store, block: u32) -> Result<bool, StoreError> {
-    let AddJob::Added(id) = store.queue().add_single_job(block)? else { return Ok(false) };
+    let AddOutcome::Added(id) = store.queue().add_single_job(block)? else { return Ok(false) };
     // A proof from a backup has no job.
     let proven = store.queue().has_single_proof(block)?;
     info!(job = id, block, proven, "job added");
@@ -126,11 +126,11 @@ fn add_aggregated_jobs(store: &Store) -> Result<bool, StoreError> {
         next = last.saturating_add(1);
         let proven = store.queue().has_aggregated_proof(first, last)?;
         match store.queue().add_aggregated_job(first, last) {
-            Ok(AddJob::Added(id)) => {
+            Ok(AddOutcome::Added(id)) => {
                 info!(job = id, first, last, proven, "aggregated job added");
                 added |= !proven;
             }
-            Ok(AddJob::Exists(_)) => {}
+            Ok(AddOutcome::Exists(_)) => {}
             // Its proof is stored, so it needs no job.
             Err(StoreError::MissingProof { .. }) if proven => {}
             Err(StoreError::MissingProof { block }) => {

@@ -22,7 +22,7 @@ fn waiting(dir: &Path, clock: &Arc<ManualClock>, jobs: u32) -> Store {
     let store =
         Store::open(dir, StoreOptions { retry_backoff, max_attempts: None, ..options(clock) }).unwrap();
     (1..=jobs)
-        .for_each(|block| assert_eq!(store.queue().add_single_job(block).unwrap(), AddJob::Added(block)));
+        .for_each(|block| assert_eq!(store.queue().add_single_job(block).unwrap(), AddOutcome::Added(block)));
     store
 }
 

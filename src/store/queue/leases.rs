@@ -1,39 +1,41 @@
-//! Leases of this run, in memory: a heartbeat costs no write to the index.
+//! The leases of this run, in memory: a heartbeat costs no write to the kv.
 //!
-//! Their times are of the monotonic clock, so that a wall clock that is set neither ends nor extends a lease. Records keep the
-//! wall time of the last renewal (written at most eight times a timeout); the next run takes the age of its leases from that,
-//! and lets each live for an eighth of the timeout at least: whatever the wall clock did meanwhile, and however long nobody
-//! could be heard, a holder that is still at work has the time to say so.
+//! Lease times are those of the monotonic clock, so that setting the wall clock neither ends nor
+//! extends a lease. Records hold the wall time of the last renewal, written at most eight times a
+//! timeout. The next run takes the age of its leases from that and leaves each at least an eighth of
+//! the timeout: whatever the wall clock did meanwhile, and however long the server was unreachable, a
+//! holder that is still working has the time for a heartbeat.
 //!
-//! Jobs that wait after a lease of theirs ended are kept here as well. In the index they are out of the way of those that are idle
-//! (`keys::index::waiting`); the next run takes them for idle, so that a restart costs a wait and nothing else.
+//! Jobs in backoff after a lease of theirs ended are listed here as well. In the kv they have an index
+//! apart from that of idle jobs (`keys::index::waiting`). The next run takes them for idle jobs, so a
+//! restart shortens a backoff and does nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Clock;
 use crate::domain::job::{JobState, Lease, LeasePolicy};
 
-/// The leases of all jobs in progress.
+/// The leases of all jobs in progress, and the jobs in backoff.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     by_job: BTreeMap<u32, Held>,
-    /// Renewal time and job, oldest first.
+    /// Renewal time and job, the oldest first.
     by_age: BTreeSet<(u64, u32)>,
-    /// The end of the wait of each waiting job.
+    /// End of the backoff of each job in backoff.
     waiting: BTreeMap<u32, u64>,
-    /// End of the wait and job, the next first.
+    /// End of the backoff and job, the next first.
     by_end: BTreeSet<(u64, u32)>,
 }
 
-/// A lease and what is known of its record.
+/// A lease with its wall times.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub lease: Lease,
-    /// Wall time of the renewal.
+    /// Wall time of the last renewal.
     pub renewed_wall_ms: u64,
-    /// Wall time of the hand-out; `None` when that was in an earlier run.
+    /// Wall time of the claim; `None` if it was in an earlier run.
     pub claimed_wall_ms: Option<u64>,
-    /// Lease time at which the record was written last.
+    /// Lease time of the last write of the record.
     recorded_at_ms: u64,
 }
 
@@ -42,7 +44,7 @@ impl Leases {
         self.by_job.get(&job)
     }
 
-    /// Takes over the state of a job.
+    /// Adopts the new state of a job.
     pub fn set(&mut self, job: u32, state: JobState, wall_ms: u64) {
         self.remove(job);
         match state {
@@ -71,24 +73,23 @@ impl Leases {
         }
     }
 
-    /// The lease time at which a job ceases to wait; `None` when it does not wait.
+    /// Returns the lease time at which the backoff of a job ends; `None` if it is not in backoff.
     pub fn waits_until(&self, job: u32) -> Option<u64> {
         self.waiting.get(&job).copied()
     }
 
-    /// The jobs whose wait is over.
+    /// Returns the jobs whose backoff has ended.
     pub fn due(&self, now_ms: u64) -> Vec<u32> {
         self.by_end.iter().take_while(|(until_ms, _)| *until_ms <= now_ms).map(|(_, job)| *job).collect()
     }
 
-    /// Number of jobs whose lease has ended and that wait, or have not been freed yet.
+    /// Returns the number of jobs in backoff, and of those whose lease has ended and was not removed yet.
     pub fn stale(&self, now_ms: u64, policy: LeasePolicy) -> usize {
-        let gone = self.by_age.iter().take_while(|(renewed, _)| policy.is_gone(*renewed, now_ms)).count();
         let ended = self.by_end.iter().take_while(|(until_ms, _)| *until_ms <= now_ms).count();
-        gone + self.by_end.len() - ended
+        self.gone(now_ms, policy).len() + self.by_end.len() - ended
     }
 
-    /// Stores a renewed lease. Returns whether the record is due to be written as well.
+    /// Stores a renewed lease. Returns true if the record is due to be written as well.
     pub fn renew(&mut self, job: u32, lease: Lease, wall_ms: u64, policy: LeasePolicy) -> bool {
         let Some(held) = self.by_job.get_mut(&job) else { return false };
         self.by_age.remove(&(held.lease.renewed_at_ms, job));
@@ -102,19 +103,24 @@ impl Leases {
         due
     }
 
-    /// Up to `limit` jobs whose lease has ended.
-    pub fn gone(&self, now_ms: u64, policy: LeasePolicy, limit: usize) -> Vec<u32> {
-        let old = self.by_age.iter().take_while(|(renewed, _)| policy.is_gone(*renewed, now_ms));
-        old.take(limit).map(|(_, job)| *job).collect()
+    /// Returns the jobs whose lease has ended, the oldest lease first.
+    pub fn gone(&self, now_ms: u64, policy: LeasePolicy) -> Vec<u32> {
+        let ended = self.by_age.iter().take_while(|(renewed, _)| policy.is_gone(*renewed, now_ms));
+        ended.map(|(_, job)| *job).collect()
     }
 
-    /// The jobs of a prover.
+    /// Returns the lease time of the oldest renewal: the lease that ends first.
+    pub fn oldest_renewal(&self) -> Option<u64> {
+        self.by_age.first().map(|(renewed_at_ms, _)| *renewed_at_ms)
+    }
+
+    /// Returns the jobs of a prover.
     pub fn of_holder(&self, prover: &str) -> Vec<u32> {
         let held = self.by_job.iter().filter(|(_, held)| held.lease.holder == prover);
         held.map(|(job, _)| *job).collect()
     }
 
-    /// All leases, by job.
+    /// Returns all leases, by job.
     pub fn all(&self) -> impl Iterator<Item = (u32, &Held)> + '_ {
         self.by_job.iter().map(|(job, held)| (*job, held))
     }
@@ -124,13 +130,14 @@ impl Leases {
     }
 }
 
-/// Now, in lease time: monotonic, and large enough that a lease of an earlier run has a time as well.
+/// Returns the current lease time: monotonic, and large enough that a lease of an earlier run has a
+/// time as well.
 pub(crate) fn lease_now(clock: &dyn Clock, policy: LeasePolicy) -> u64 {
     clock.monotonic_ms().saturating_add(policy.gone_timeout_ms)
 }
 
-/// The lease time of a renewal in an earlier run. The wall clock may have gone back meanwhile: then it counts as now. Or
-/// forward: an eighth of the timeout is left in any case.
+/// Returns the lease time of a renewal in an earlier run. If the wall clock went back meanwhile, it
+/// counts as now; if it went forward, an eighth of the timeout is left at least.
 pub(crate) fn renewal_of_earlier_run(clock: &dyn Clock, policy: LeasePolicy, renewed_wall_ms: u64) -> u64 {
     let oldest = policy.gone_timeout_ms - policy.gone_timeout_ms / 8;
     let age = clock.wall_ms().saturating_sub(renewed_wall_ms).min(oldest);

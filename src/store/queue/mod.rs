@@ -1,17 +1,39 @@
 //! Jobs, leases, accepted and rejected proofs, retention, and queries about them.
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `job_queue` | the type [`JobQueue`](crate::store::JobQueue) and its lock |
+//! | `job_record`, `proof_record` | the stored bytes of jobs and proofs |
+//! | `job_index` | the indexes and counters that change with a job |
+//! | `leases` | the leases of this run, in memory |
+//! | `transitions` | changes of record, indexes and lease together |
+//! | `new_jobs`, `job_data` | creation of jobs, and their data |
+//! | `claims` | claim, heartbeat, release |
+//! | `expiry` | the end of leases and of backoffs |
+//! | `publish`, `proofs`, `rejected` | accepted and rejected proofs |
+//! | `operators` | requeue, drop, retry |
+//! | `job_queries` | queries about jobs and leases |
+//! | `retention` | witnesses and jobs of verified blocks are dropped |
 
 pub(crate) mod claims;
+pub(crate) mod expiry;
 pub(crate) mod job_data;
+pub(crate) mod job_index;
+pub(crate) mod job_queries;
 pub(crate) mod job_queue;
-pub(crate) mod jobs;
+pub(crate) mod job_record;
 #[cfg(test)]
 pub(crate) mod lease_tests;
 pub(crate) mod leases;
+pub(crate) mod new_jobs;
+pub(crate) mod operators;
+pub(crate) mod proof_record;
 pub(crate) mod proofs;
+pub(crate) mod publish;
 #[cfg(test)]
 pub(crate) mod queue_model_tests;
 #[cfg(test)]
 pub(crate) mod queue_tests;
 pub(crate) mod rejected;
 pub(crate) mod retention;
-pub(crate) mod standing;
+pub(crate) mod transitions;

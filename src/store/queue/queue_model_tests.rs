@@ -75,10 +75,10 @@ struct Model {
 }
 
 impl Model {
-    fn add(&mut self, aggregated: bool, first: u32, last: u32) -> AddJob {
+    fn add(&mut self, aggregated: bool, first: u32, last: u32) -> AddOutcome {
         let same = |job: &&Modelled| (job.aggregated, job.first, job.last) == (aggregated, first, last);
         if let Some((id, _)) = self.jobs.iter().find(|(_, job)| same(job)) {
-            return AddJob::Exists(*id);
+            return AddOutcome::Exists(*id);
         }
         self.next += 1;
         let proven = self.proofs.contains(&(aggregated, first, last));
@@ -87,7 +87,7 @@ impl Model {
         let job =
             Modelled { aggregated, first, last, status, attempts: 0, holder, renewed, sign, waits_until };
         self.jobs.insert(self.next, job);
-        AddJob::Added(self.next)
+        AddOutcome::Added(self.next)
     }
 
     fn claim(&mut self, prover: usize, prefer: Option<bool>) -> Option<u32> {

@@ -22,8 +22,8 @@ fn a_single_job_is_the_stored_witness_in_its_wrapping() {
     let store = witnessed(dir.path(), &clock(), 2);
     assert!(matches!(store.queue().add_single_job(3), Err(StoreError::NotFound { .. })));
     let files_before = files(dir.path());
-    assert_eq!(store.queue().add_single_job(1).unwrap(), AddJob::Added(1));
-    assert_eq!(store.queue().add_single_job(1).unwrap(), AddJob::Exists(1));
+    assert_eq!(store.queue().add_single_job(1).unwrap(), AddOutcome::Added(1));
+    assert_eq!(store.queue().add_single_job(1).unwrap(), AddOutcome::Exists(1));
     assert_eq!(files(dir.path()), files_before);
     let job = store.queue().claim("p", Preference::default()).unwrap().unwrap();
     assert_eq!((job.id, job.job_type, job.first, job.last, job.attempt), (1, JobType::Single, 1, 1, 1));
@@ -37,7 +37,7 @@ fn a_single_job_is_the_stored_witness_in_its_wrapping() {
 fn an_aggregated_job_holds_the_proofs_of_its_range_and_waits_for_all_of_them() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 2);
-    (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
     publish_next(&store);
     assert!(matches!(store.queue().add_aggregated_job(1, 2), Err(StoreError::MissingProof { block: 2 })));
     assert!(
@@ -45,8 +45,8 @@ fn an_aggregated_job_holds_the_proofs_of_its_range_and_waits_for_all_of_them() {
             && store.queue().add_aggregated_job(0, u32::MAX).is_err()
     );
     publish_next(&store);
-    assert_eq!(store.queue().add_aggregated_job(1, 2).unwrap(), AddJob::Added(3));
-    assert_eq!(store.queue().add_aggregated_job(1, 2).unwrap(), AddJob::Exists(3));
+    assert_eq!(store.queue().add_aggregated_job(1, 2).unwrap(), AddOutcome::Added(3));
+    assert_eq!(store.queue().add_aggregated_job(1, 2).unwrap(), AddOutcome::Exists(3));
     let job = store.queue().claim("p", Preference::default()).unwrap().unwrap();
     let (one, two) = (proof_json(1), proof_json(2));
     let (one, two) = (String::from_utf8(one).unwrap(), String::from_utf8(two).unwrap());
@@ -60,7 +60,7 @@ fn an_aggregated_job_holds_the_proofs_of_its_range_and_waits_for_all_of_them() {
 fn dropped_jobs_come_back_where_the_queue_is_past_them() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 6);
-    (1..=5).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=5).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
     store.queue().drop_job(2).unwrap();
     // 1 has its job, 6 has its turn yet to come.
     for (number, retried) in [(1, false), (2, true), (2, false), (6, false)] {
@@ -71,7 +71,7 @@ fn dropped_jobs_come_back_where_the_queue_is_past_them() {
     for first in [1, 3, 5] {
         operation(&store, AggregatedAction::CreateProofBlocks, first, first + 1);
     }
-    let AddJob::Added(id) = store.queue().add_aggregated_job(1, 2).unwrap() else { panic!("no job") };
+    let AddOutcome::Added(id) = store.queue().add_aggregated_job(1, 2).unwrap() else { panic!("no job") };
     assert!(!store.queue().retry(3).unwrap(), "it would be in the queue before its turn");
     store.queue().add_aggregated_job(3, 4).unwrap();
     store.queue().drop_job(id).unwrap();
@@ -95,7 +95,7 @@ fn jobs_go_out_by_priority_and_preference() {
     commit_witness(&store, 3).unwrap();
     store.queue().add_single_job(1).unwrap();
     publish_next(&store);
-    (2..=3).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
+    (2..=3).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
     store.queue().add_aggregated_job(1, 1).unwrap();
     let claim = |prefer_aggregated, block_size| {
         let job = store.queue().claim("p", Preference { prefer_aggregated, block_size }).unwrap().unwrap();
@@ -210,7 +210,7 @@ fn attempts_are_counted_and_a_parked_job_waits_for_the_operator() {
 fn a_proof_must_fit_its_job_and_the_first_one_wins() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &clock, 2);
-    (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
     assert!(matches!(
         store.queue().publish(JobType::Single, proof(9, 1, 1)),
         Err(PublishError::UnknownJob(9))
@@ -316,7 +316,7 @@ fn rejected_proofs_are_kept_up_to_a_bound_newest_first() {
 fn a_job_whose_witness_is_gone_does_not_block_the_queue() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 2);
-    (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
     let mut batch = crate::store::kv::batch::Batch::new();
     batch.remove(crate::store::kv::table::Table::Witnesses, &keys::number(1));
     store.core().apply(batch).unwrap();
@@ -328,7 +328,7 @@ fn a_job_whose_witness_is_gone_does_not_block_the_queue() {
 fn many_provers_never_share_a_job() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 12);
-    (1..=12).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=12).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
     let claimed: Vec<u32> = std::thread::scope(|scope| {
         let provers = (0..6).map(|n| {
             let store = &store;
@@ -355,7 +355,7 @@ fn many_provers_never_share_a_job() {
 fn verified_blocks_give_their_space_back() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 6);
-    (1..=5).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddJob::Added(n)));
+    (1..=5).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
     (1..=3).for_each(|_| publish_next(&store));
     assert_eq!(store.queue().drop_verified(0).unwrap(), DropReport::default());
     operation(&store, AggregatedAction::ExecuteBlocks, 1, 5);

@@ -1,4 +1,4 @@
-//! Proofs that were not accepted, the last ones, for inspection.
+//! The last rejected proofs, for inspection.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,35 +12,38 @@ use crate::store::kv::{codec, keys};
 use crate::store::queue::job_queue::JobQueue;
 use crate::tree::source::Entry;
 
-/// A proof that was not accepted.
+/// The longest reason and name of a prover that are stored, in bytes.
+const MAX_TEXT: usize = 1_000;
+
+/// A rejected proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedProof {
-    /// The job it was published for.
+    /// The job that it was published for.
     pub job_id: u32,
-    /// The prover that held the job, if any.
+    /// Name of the prover that held the job, if any.
     pub prover: Option<String>,
-    /// Why, as a sentence; cut at 1000 bytes.
+    /// The reason, as a sentence; cut at 1000 bytes.
     pub reason: String,
-    /// When, in milliseconds since 1970; set by the store.
+    /// Time of the rejection in milliseconds since 1970; set by the store.
     pub at_ms: u64,
-    /// What was published.
+    /// The published bytes.
     pub body: Vec<u8>,
 }
 
-/// A proof that was not accepted, without itself.
+/// A rejected proof without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedRecord {
-    /// Its number, from 0.
+    /// Number of the rejection, from 0.
     pub number: u32,
-    /// The job it was published for.
+    /// The job that it was published for.
     pub job_id: u32,
-    /// The prover that held the job, if any.
+    /// Name of the prover that held the job, if any.
     pub prover: Option<String>,
-    /// Why, as a sentence.
+    /// The reason, as a sentence.
     pub reason: String,
-    /// When, in milliseconds since 1970.
+    /// Time of the rejection in milliseconds since 1970.
     pub at_ms: u64,
-    /// Length of what was published, in bytes.
+    /// Number of published bytes.
     pub length: u64,
 }
 
@@ -55,27 +58,26 @@ pub(crate) struct RejectedRow {
 }
 
 impl JobQueue {
-    /// Keeps a rejected proof and forgets the oldest beyond the bound. Not synced.
+    /// Stores a rejected proof and removes the oldest beyond the bound. Not synced.
     pub fn reject(&self, proof: RejectedProof) -> Result<(), StoreError> {
         let label = BlobLabel::block(BlobKind::RejectedProof, 0);
-        let body = self.core.prepare_blob(label, &proof.body)?;
+        let blob = self.core.prepare_blob(label, &proof.body)?;
         self.core.ready()?;
         let _queue = self.lock();
-        let number = self.core.kv.meta_number(meta::NEXT_REJECTED)?;
+        let kv = &self.core.kv;
+        let number = kv.meta_number(meta::NEXT_REJECTED)?;
         let mut batch = Batch::new();
-        let mut reason = proof.reason;
-        truncate(&mut reason);
-        let mut prover = proof.prover;
-        prover.iter_mut().for_each(truncate);
-        let body = batch.adopt(body);
-        let row =
-            RejectedRow { job_id: proof.job_id, prover, reason, at_ms: self.core.clock.wall_ms(), body };
+        let row = RejectedRow {
+            job_id: proof.job_id,
+            prover: proof.prover.map(truncated),
+            reason: truncated(proof.reason),
+            at_ms: self.core.now_ms(),
+            body: batch.adopt(blob),
+        };
         batch.put(Table::Rejected, &keys::number(number), &row)?;
         batch.put(Table::Meta, meta::NEXT_REJECTED, &number.saturating_add(1))?;
         if let Some(end) = number.saturating_add(1).checked_sub(self.max_rejected) {
-            for (key, row) in
-                self.core.kv.range_raw(Table::Rejected, &keys::number(0), &keys::number(end), 16)?
-            {
+            for (key, row) in kv.range_raw(Table::Rejected, &keys::number(0), &keys::number(end), 16)? {
                 let row: RejectedRow = codec::from_body_bytes("a rejected proof", &row)?;
                 batch.release(row.body);
                 batch.remove(Table::Rejected, &key);
@@ -84,7 +86,7 @@ impl JobQueue {
         self.core.apply(batch)
     }
 
-    /// Up to `limit` rejected proofs, the newest first; all, or those before a number.
+    /// Returns up to `limit` rejected proofs, the newest first: all, or those before a number.
     pub fn rejected(&self, before: Option<u32>, limit: usize) -> Result<Vec<RejectedRecord>, StoreError> {
         let end = before.map_or_else(|| vec![0xff; 5], |before| keys::number(before).to_vec());
         let rows = self.core.kv.range_raw_back(Table::Rejected, &keys::number(0), &end, limit)?;
@@ -98,17 +100,14 @@ impl JobQueue {
         rows.into_iter().map(read).collect()
     }
 
-    /// What was published as the rejected proof of a number; `None` when it is not kept, or not any more.
+    /// Returns the bytes of a rejected proof; `None` if it is not stored, or not any more.
     pub fn rejected_body(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
         let row: Option<RejectedRow> = self.core.kv.get(Table::Rejected, &keys::number(number))?;
         row.map(|row| self.core.read_blob(&row.body)).transpose()
     }
 }
 
-fn truncate(text: &mut String) {
-    let mut end = text.len().min(1_000);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
+fn truncated(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    text
 }

@@ -1,4 +1,4 @@
-//! Giving space back: witnesses and jobs of blocks that are verified. Proofs are kept, and so are the blocks.
+//! Retention: witnesses and finished jobs of verified blocks are dropped. Proofs and blocks stay.
 
 use crate::domain::job::{JobStatus, JobType};
 use crate::store::chain::witnesses::WitnessRow;
@@ -9,23 +9,24 @@ use crate::store::kv::keys;
 use crate::store::kv::keys::index;
 use crate::store::kv::table::Table;
 use crate::store::queue::job_queue::JobQueue;
-use crate::store::queue::jobs::JobRow;
+use crate::store::queue::job_record::JobRow;
 
-/// Records looked at in one step, and removed in one transaction.
+/// Number of records that are read in one step and removed in one transaction.
 const PAGE: usize = 100;
 
-/// What was dropped.
+/// What retention dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DropReport {
-    /// Witnesses.
+    /// Number of witnesses.
     pub witnesses: u32,
-    /// Jobs that were done, of both types.
+    /// Number of finished jobs of both types.
     pub jobs: u32,
 }
 
 impl JobQueue {
-    /// Drops witnesses and finished jobs of verified blocks, except for the last `keep` of them. A witness whose job is not done
-    /// stays, and so does the last job of each type, from which the next one follows.
+    /// Drops witnesses and finished jobs of verified blocks, except for the last `keep` of them. A
+    /// witness whose job is not done stays, and so does the last job of each type, from which the next
+    /// one follows.
     pub fn drop_verified(&self, keep: u32) -> Result<DropReport, StoreError> {
         let Some(last) = self.chain.last_verified_block()?.checked_sub(keep) else {
             return Ok(DropReport::default());
@@ -47,7 +48,7 @@ impl JobQueue {
         let mut rows = self.core.kv.walk_range(Table::Witnesses, &from, &to).pages_of(PAGE);
         let mut dropped = 0;
         loop {
-            // Provers and maintainers get their turn between two pages.
+            // Both locks are released between two pages, for provers and maintainers.
             let _tree = self.tree.lock();
             let _queue = self.lock();
             let page = rows.next_page()?;

@@ -18,8 +18,9 @@ use crate::store::kv::keys;
 use crate::store::kv::keys::meta;
 use crate::store::kv::pager::Unreadable;
 use crate::store::kv::table::Table;
-use crate::store::queue::jobs::{JobCounts, JobDataRef, JobRow, index_keys};
-use crate::store::queue::proofs;
+use crate::store::queue::job_index::{JobCounts, index_keys};
+use crate::store::queue::job_record::{JobDataRef, JobRow};
+use crate::store::queue::proof_record;
 use crate::store::queue::rejected::RejectedRow;
 use crate::store::recovery::finding::{Finding, Severity};
 use crate::store::recovery::{check_blobs, check_journal};
@@ -136,8 +137,8 @@ impl<'a> StoreCheck<'a> {
             self.expect(leases.contains(&id) == (row.status == JobStatus::InProgress), || {
                 format!("job {id} is {:?}, which its lease contradicts", row.status)
             });
-            let key = proofs::key(row.job_type, row.first, row.last);
-            let proven = self.contains(proofs::table(row.job_type), &key);
+            let key = proof_record::key(row.job_type, row.first, row.last);
+            let proven = self.contains(proof_record::table(row.job_type), &key);
             self.expect(proven == (row.status == JobStatus::Done), || {
                 format!("job {id} is {:?}, which its proof contradicts", row.status)
             });

@@ -1,0 +1,185 @@
+//! Queries about jobs and leases, answered from the indexes and the leases in memory.
+
+use std::collections::BTreeSet;
+
+use crate::domain::AggregatedAction;
+use crate::domain::job::{JobStatus, JobType};
+use crate::store::error::StoreError;
+use crate::store::kv::codec;
+use crate::store::kv::keys;
+use crate::store::kv::keys::{index, meta};
+use crate::store::kv::table::Table;
+use crate::store::queue::job_index::JobCounts;
+use crate::store::queue::job_queue::JobQueue;
+use crate::store::queue::job_record::{JobRecord, JobRow};
+use crate::tree::source::Entry;
+
+/// A lease as shown to operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseRecord {
+    /// Job id.
+    pub job: u32,
+    /// Name of the holder.
+    pub holder: String,
+    /// Time of the claim in milliseconds since 1970; `None` if it was in an earlier run.
+    pub since_ms: Option<u64>,
+    /// Time of the claim or of the last heartbeat, in milliseconds since 1970.
+    pub renewed_ms: u64,
+}
+
+impl JobQueue {
+    /// Returns a job by its id.
+    pub fn job(&self, id: u32) -> Result<Option<JobRecord>, StoreError> {
+        let Some(row) = self.job_row(id)? else { return Ok(None) };
+        Ok(Some(self.shown(row)))
+    }
+
+    /// Returns up to `limit` jobs with an id above `after`, by id: all, or those of a status.
+    pub fn jobs(
+        &self,
+        status: Option<JobStatus>,
+        after: u32,
+        limit: usize,
+    ) -> Result<Vec<JobRecord>, StoreError> {
+        self.job_page(status, after, limit).map(|(jobs, _)| jobs)
+    }
+
+    /// Returns a page of jobs as [`JobQueue::jobs`], and the `after` of the next page if there is one.
+    pub fn job_page(
+        &self,
+        status: Option<JobStatus>,
+        after: u32,
+        limit: usize,
+    ) -> Result<(Vec<JobRecord>, Option<u32>), StoreError> {
+        let Some(start) = after.checked_add(1) else { return Ok((Vec::new(), None)) };
+        let (table, from, to) = match status {
+            None => (Table::Jobs, keys::number(start).to_vec(), vec![0xff; 5]),
+            Some(status) => (Table::JobIndex, index::status(status, start), index::after_status(status)),
+        };
+        let mut entries = self.core.kv.range_raw(table, &from, &to, limit.saturating_add(1))?;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let next = entries.last().filter(|_| more).and_then(|(key, _)| keys::tail_number(key));
+        let Some(status) = status else {
+            let read = |(_, row): Entry| Ok(self.shown(codec::from_body_bytes("a job", &row)?));
+            return Ok((entries.into_iter().map(read).collect::<Result<_, StoreError>>()?, next));
+        };
+        let ids = entries.iter().filter_map(|(key, _)| keys::tail_number(key));
+        // A job may have changed its status since the index was read.
+        let records = ids.filter_map(|id| self.job(id).transpose());
+        let of_status = records
+            .filter(|record| record.as_ref().is_ok_and(|record| record.status == status) || record.is_err());
+        Ok((of_status.collect::<Result<_, StoreError>>()?, next))
+    }
+
+    /// Returns the number of jobs by status.
+    pub fn counts(&self) -> Result<JobCounts, StoreError> {
+        Ok(self.core.kv.get(Table::Meta, meta::JOB_COUNTS)?.unwrap_or_default())
+    }
+
+    /// Returns the number of jobs that are not done.
+    pub fn pending_jobs(&self) -> Result<u64, StoreError> {
+        let JobCounts { idle, in_progress, failed, .. } = self.counts()?;
+        Ok(idle.saturating_add(in_progress).saturating_add(failed))
+    }
+
+    /// Returns the last block of the jobs of a type. Without jobs, it is the last block of the
+    /// operations of a chain that was proven elsewhere.
+    pub fn last_block_in_queue(&self, job_type: JobType) -> Result<u32, StoreError> {
+        let (from, to) = (index::ranges(job_type), index::after_ranges(job_type));
+        let last = self.core.kv.range_raw_back(Table::JobIndex, &from, &to, 1)?;
+        match last.first().and_then(|(key, _)| index::range_last(key)) {
+            Some(last) => Ok(last),
+            None => self.chain.last_block_of(match job_type {
+                JobType::Single => AggregatedAction::CreateProofBlocks,
+                JobType::Aggregated => AggregatedAction::PublishProofBlocksOnchain,
+            }),
+        }
+    }
+
+    /// Returns the job of a type for exactly this range.
+    pub fn job_about(
+        &self,
+        job_type: JobType,
+        first: u32,
+        last: u32,
+    ) -> Result<Option<JobRecord>, StoreError> {
+        match self.job_of_range(job_type, first, last)? {
+            Some(id) => self.job(id),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the number of idle jobs that are claimed before this one if provers have no
+    /// preferences, counted up to `limit`.
+    pub fn idle_before(&self, job: &JobRecord, limit: usize) -> Result<usize, StoreError> {
+        let aggregated = match job.job_type {
+            JobType::Aggregated => 0,
+            JobType::Single => self.idle_below(JobType::Aggregated, u32::MAX, limit)?,
+        };
+        let own = self.idle_below(job.job_type, job.id, limit.saturating_sub(aggregated))?;
+        Ok(aggregated + own)
+    }
+
+    /// Returns the names of the provers that hold jobs.
+    pub fn holders(&self) -> BTreeSet<String> {
+        let mut holders = BTreeSet::new();
+        for (_, held) in self.lock().all() {
+            if !holders.contains(&held.lease.holder) {
+                holders.insert(held.lease.holder.clone());
+            }
+        }
+        holders
+    }
+
+    /// Returns all leases, by job. They are in memory.
+    pub fn leases(&self) -> Vec<LeaseRecord> {
+        let leases = self.lock();
+        let shown = leases.all().map(|(job, held)| LeaseRecord {
+            job,
+            holder: held.lease.holder.clone(),
+            since_ms: held.claimed_wall_ms,
+            renewed_ms: held.renewed_wall_ms,
+        });
+        shown.collect()
+    }
+
+    /// Returns the id of the job of a type and range.
+    pub(crate) fn job_of_range(
+        &self,
+        job_type: JobType,
+        first: u32,
+        last: u32,
+    ) -> Result<Option<u32>, StoreError> {
+        let from = index::range(job_type, first, last, 0);
+        let to = index::range(job_type, first, last, u32::MAX);
+        let found = self.core.kv.range_raw(Table::JobIndex, &from, &to, 1)?;
+        Ok(found.first().and_then(|(key, _)| keys::tail_number(key)))
+    }
+
+    /// Adds the last heartbeat and the rest of the backoff, which are in memory only.
+    fn shown(&self, row: JobRow) -> JobRecord {
+        let mut record = row.record();
+        match record.status {
+            JobStatus::InProgress => {
+                if let Some(held) = self.lock().get(record.id) {
+                    record.updated_at_ms = held.renewed_wall_ms;
+                    record.last_heartbeat_ms = Some(held.renewed_wall_ms);
+                    record.leased_since_ms = held.claimed_wall_ms;
+                }
+            }
+            JobStatus::Idle => {
+                let until_ms = self.lock().waits_until(record.id);
+                let left = until_ms.map(|until_ms| until_ms.saturating_sub(self.lease_now()));
+                record.waits_ms = left.filter(|left| *left > 0);
+            }
+            JobStatus::Done | JobStatus::Failed => {}
+        }
+        record
+    }
+
+    fn idle_below(&self, job_type: JobType, id: u32, limit: usize) -> Result<usize, StoreError> {
+        let (from, to) = (index::idle(job_type, 0), index::idle(job_type, id));
+        Ok(self.core.kv.range_raw(Table::JobIndex, &from, &to, limit)?.len())
+    }
+}

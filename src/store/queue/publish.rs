@@ -1,0 +1,132 @@
+//! Publication of proofs. A proof and the end of its job are one transaction.
+
+use crate::domain::job::{JobState, JobType};
+use crate::store::durable::blob_label::BlobLabel;
+use crate::store::error::StoreError;
+use crate::store::queue::job_index::JobChanges;
+use crate::store::queue::job_queue::JobQueue;
+use crate::store::queue::job_record::{JobRecord, JobRow};
+use crate::store::queue::proof_record::{NewProof, ProofRow, blob_kind, key, table};
+
+/// Why a proof is not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The job does not exist.
+    #[error("there is no job {0}")]
+    UnknownJob(u32),
+    /// The job needs a proof of the other type.
+    #[error("job {job_id} wants a {} proof", expected.name())]
+    WrongType {
+        /// Job id.
+        job_id: u32,
+        /// Type of the job.
+        expected: JobType,
+    },
+    /// The job has other blocks.
+    #[error("job {job_id} is about the blocks {first} to {last}")]
+    WrongRange {
+        /// Job id.
+        job_id: u32,
+        /// First block of the job.
+        first: u32,
+        /// Last block of the job.
+        last: u32,
+    },
+    /// A proof of the same blocks is stored.
+    #[error("duplicate key: a proof of the blocks {first} to {last} is stored already")]
+    Duplicate {
+        /// First block.
+        first: u32,
+        /// Last block.
+        last: u32,
+    },
+    /// The store failed; the proof can be published again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl JobQueue {
+    /// Stores a proof and ends its job; durable on return. Returns the finished job.
+    ///
+    /// The first proof wins, also if the lease of its prover has ended or is unknown: leases are not
+    /// synced, and a proof is too expensive to be lost with its lease.
+    ///
+    /// # Errors
+    /// With [`PublishError::Duplicate`] the other proof is durable: provers discard theirs on that
+    /// answer.
+    pub fn publish(&self, job_type: JobType, proof: NewProof<'_>) -> Result<JobRecord, PublishError> {
+        self.settled(self.store_proof(job_type, proof))
+    }
+
+    /// Checks everything that [`JobQueue::publish`] checks, and stores nothing. It is cheap, so that
+    /// it can precede the check of the proof itself.
+    pub fn check_publish(
+        &self,
+        job_type: JobType,
+        job_id: u32,
+        first: u32,
+        last: u32,
+    ) -> Result<(), PublishError> {
+        self.core.ready()?;
+        self.settled(self.job_for_proof(job_type, job_id, first, last).map(|_| ()))
+    }
+
+    fn store_proof(&self, job_type: JobType, proof: NewProof<'_>) -> Result<JobRecord, PublishError> {
+        let NewProof { job_id, first, last, json } = proof;
+        self.core.ready()?;
+        self.job_for_proof(job_type, job_id, first, last)?;
+        // Slow, so before the lock; the job is checked again once it is held.
+        let label = BlobLabel::range(blob_kind(job_type), first, last);
+        let blob = self.core.prepare_blob(label, json)?;
+        self.core.ready()?;
+        let mut leases = self.lock();
+        let old = self.job_for_proof(job_type, job_id, first, last)?;
+        let mut job = self.state_of(&old, &leases);
+        job.finish().map_err(|_| PublishError::Duplicate { first, last })?;
+        debug_assert_eq!(job.state, JobState::Done);
+        let now = self.core.now_ms();
+        let new = JobRow { status: job.status(), updated_at_ms: now, ..old.clone() };
+        let mut changes = JobChanges::begin(&self.core.kv)?;
+        changes.replace(&old, &new, false)?;
+        let entry = self.core.journalled(label, &blob)?;
+        let body = changes.batch.adopt(blob);
+        let row = ProofRow { first, last, job_id, prover: old.holder, stored_at_ms: now, body };
+        changes.batch.put(table(job_type), &key(job_type, first, last), &row)?;
+        self.core.apply_journalled(changes.finish()?, entry)?;
+        let mut record = new.record();
+        record.leased_since_ms = leases.get(job_id).and_then(|held| held.claimed_wall_ms);
+        leases.remove(job_id);
+        let generation = self.core.kv.generation();
+        drop(leases);
+        self.core.sync_generation(generation)?;
+        Ok(record)
+    }
+
+    /// Syncs before a duplicate is reported.
+    fn settled<T>(&self, outcome: Result<T, PublishError>) -> Result<T, PublishError> {
+        if matches!(outcome, Err(PublishError::Duplicate { .. })) {
+            self.core.sync()?;
+        }
+        outcome
+    }
+
+    fn job_for_proof(
+        &self,
+        job_type: JobType,
+        job_id: u32,
+        first: u32,
+        last: u32,
+    ) -> Result<JobRow, PublishError> {
+        let row = self.job_row(job_id)?.ok_or(PublishError::UnknownJob(job_id))?;
+        if row.job_type != job_type {
+            return Err(PublishError::WrongType { job_id, expected: row.job_type });
+        }
+        if (row.first, row.last) != (first, last) {
+            return Err(PublishError::WrongRange { job_id, first: row.first, last: row.last });
+        }
+        if self.core.kv.contains(table(job_type), &key(job_type, first, last))? {
+            return Err(PublishError::Duplicate { first, last });
+        }
+        Ok(row)
+    }
+}
