@@ -52,7 +52,7 @@ mod fsync;
 mod input;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod invented_chain;
-pub mod logging;
+pub(crate) mod logging;
 pub mod metrics;
 mod report;
 pub mod server;
@@ -60,7 +60,7 @@ pub mod service;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-pub mod tls;
+pub(crate) mod tls;
 pub mod tree;
 pub mod witness;
 pub mod workers;

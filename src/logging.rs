@@ -29,7 +29,7 @@ pub enum LogError {
 ///
 /// # Errors
 /// Fails if the filter does not parse, or at a second call.
-pub fn init(filter: &str, format: LogFormat) -> Result<(), LogError> {
+pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), LogError> {
     let filter: EnvFilter = filter.parse().map_err(|_| LogError::Filter(filter.to_owned()))?;
     // Failed writes would be reported by a panic, also when standard error is closed.
     let builder = tracing_subscriber::fmt()

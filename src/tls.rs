@@ -100,7 +100,7 @@ impl TlsFiles {
 ///
 /// # Errors
 /// Fails if the file cannot be read or has no usable certificate.
-pub fn client(ca: Option<&Path>) -> Result<ClientConfig, TlsError> {
+pub(crate) fn client(ca: Option<&Path>) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
     match ca {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

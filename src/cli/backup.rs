@@ -28,7 +28,7 @@ const PARTS: usize = 4;
 /// Arguments of `backup`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
-pub struct BackupArgs {
+pub(crate) struct BackupArgs {
     /// File to write, or - for standard output; a file appears whole or not at all
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -42,7 +42,7 @@ pub struct BackupArgs {
 ///
 /// # Errors
 /// Fails if the target cannot be read, or if the backup cannot be written.
-pub fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
     let summary = match Target::of(config)? {
         Target::Folder(folder) => {
             let view = folder::open_existing(config, &folder)?.read_view()?;

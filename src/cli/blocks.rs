@@ -19,7 +19,7 @@ use crate::{
 /// Arguments of `blocks`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
-pub struct BlocksArgs {
+pub(crate) struct BlocksArgs {
     /// List the oldest first; without it the newest
     #[arg(long)]
     pub oldest: bool,
@@ -42,7 +42,7 @@ pub struct BlocksArgs {
 
 /// What to do with a block.
 #[derive(Debug, Subcommand)]
-pub enum BlockAction {
+pub(crate) enum BlockAction {
     /// Retry a block that is quarantined, or whose job was dropped
     Retry {
         /// The block's number
@@ -55,7 +55,7 @@ pub enum BlockAction {
 ///
 /// # Errors
 /// Fails if the target cannot be read, or if the block needs no retry.
-pub fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
     let BlocksArgs { oldest, after, before, limit, json, action } = args;
     let source = ViewSource::open(config)?;
     if let Some(BlockAction::Retry { number }) = action {

@@ -12,7 +12,7 @@ use crate::bundle::{self, MAX_FILE, Report};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// What to check
     #[command(subcommand)]
     pub subject: CheckSubject,
@@ -20,14 +20,14 @@ pub struct CheckArgs {
 
 /// What can be checked.
 #[derive(Debug, Subcommand)]
-pub enum CheckSubject {
+pub(crate) enum CheckSubject {
     /// Replay a bundle that `export bundle` wrote, and print which checks hold
     Bundle(BundleArgs),
 }
 
 /// Arguments of `check bundle`.
 #[derive(Debug, Args)]
-pub struct BundleArgs {
+pub(crate) struct BundleArgs {
     /// The bundle, or - for standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
@@ -40,7 +40,7 @@ pub struct BundleArgs {
 ///
 /// # Errors
 /// Fails if the file cannot be read, and with [`CliError::Findings`] if a check does not hold.
-pub fn run(args: &CheckArgs) -> Result<(), CliError> {
+pub(crate) fn run(args: &CheckArgs) -> Result<(), CliError> {
     let CheckSubject::Bundle(BundleArgs { file, json }) = &args.subject;
     let failed = |reason: String| CliError::Failed(format!("{}: {reason}", file.display()));
     let mut bytes = Vec::new();

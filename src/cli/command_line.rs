@@ -30,18 +30,18 @@ The secret comes from API_PROVER_SECRET_AUTH, or from the settings secret or sec
 pub struct Cli {
     /// Configuration file [default: witness-server.toml in the data folder, if it exists]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Settings of the command line.
     #[command(flatten)]
     settings: SettingFlags,
     /// The subcommand.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Serve provers, imports and operators over HTTP, and build witnesses
     Serve(serve::ServeArgs),
     /// Import a chain folder into a data folder or into a running server

@@ -11,7 +11,7 @@ use super::output::{show, unwritable, write_output};
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL", value_enum)]
     pub shell: Shell,
@@ -19,7 +19,7 @@ pub struct CompletionsArgs {
 
 /// Arguments of `man`.
 #[derive(Debug, Args)]
-pub struct ManArgs {
+pub(crate) struct ManArgs {
     /// Write a page for the program and one for each subcommand into this folder, which is created
     /// if absent
     #[arg(long, value_name = "DIR")]
@@ -30,7 +30,7 @@ pub struct ManArgs {
 ///
 /// # Errors
 /// [`CliError::Output`].
-pub fn completions(args: &CompletionsArgs, mut command_line: Command) -> Result<(), CliError> {
+pub(crate) fn completions(args: &CompletionsArgs, mut command_line: Command) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command_line, "witness-server", &mut script);
     write_output(None, &script)
@@ -40,7 +40,7 @@ pub fn completions(args: &CompletionsArgs, mut command_line: Command) -> Result<
 ///
 /// # Errors
 /// [`CliError::Output`].
-pub fn man(args: &ManArgs, command_line: Command) -> Result<(), CliError> {
+pub(crate) fn man(args: &ManArgs, command_line: Command) -> Result<(), CliError> {
     match &args.out {
         Some(folder) => {
             std::fs::create_dir_all(folder).map_err(unwritable(folder))?;

@@ -19,7 +19,7 @@ use crate::{
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&["data_dir"]))]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Rebuild the folder from everything that can be read of it; the old one is moved into
     /// `damaged` within it
     #[arg(long)]
@@ -35,7 +35,7 @@ pub struct DoctorArgs {
 /// # Errors
 /// Fails if the folder cannot be read, and with [`CliError::Findings`] if it is not sound in the
 /// end.
-pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
     let folder = config.require_data_dir()?;
     let phases = Phases::default();
     let progress = |what: &'static str, done: u64, total: u64| phases.set(what, done, total);

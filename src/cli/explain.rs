@@ -11,7 +11,7 @@ use crate::{api::paths, api::views::Explanation, config::Config, report};
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// What to explain
     #[command(subcommand)]
     pub subject: ExplainSubject,
@@ -19,7 +19,7 @@ pub struct ExplainArgs {
 
 /// What to explain.
 #[derive(Debug, Subcommand)]
-pub enum ExplainSubject {
+pub(crate) enum ExplainSubject {
     /// Print in a paragraph what a block waits for
     Block {
         /// The block's number
@@ -34,7 +34,7 @@ pub enum ExplainSubject {
 ///
 /// # Errors
 /// Fails if the target cannot be read.
-pub fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     let source = ViewSource::open(config)?;
     let ExplainSubject::Block { number, json } = args.subject;
     let stopped = match source {

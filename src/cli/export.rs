@@ -20,7 +20,7 @@ use crate::{
 /// Arguments of `export`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
-pub struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// File to write; it appears whole or not at all; - is standard output [default: standard
     /// output]
     #[arg(long, global = true, value_name = "FILE")]
@@ -32,7 +32,7 @@ pub struct ExportArgs {
 
 /// What can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
-pub enum ExportItem {
+pub(crate) enum ExportItem {
     /// The witness (ProverData) of a block
     Witness {
         /// Block number
@@ -101,7 +101,7 @@ impl ExportItem {
 /// # Errors
 /// Fails if the target cannot be read, and with [`CliError::NotFound`] if the item does not exist
 /// (yet).
-pub fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     let bytes = match Target::of(config)? {
         Target::Folder(folder) => from_folder(args.item, &folder, config)?,
         Target::Server(url) => {

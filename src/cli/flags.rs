@@ -14,17 +14,17 @@ const HEADING: &str = "Settings";
 const EVERYWHERE: [&str; 3] = ["log", "log_format", "cpu_features"];
 
 /// Help of commands that use a temporary folder by default.
-pub const TEMPORARY_FOLDER: &str =
+pub(crate) const TEMPORARY_FOLDER: &str =
     "Without --data-dir the data go into a temporary folder, which is removed at the end.";
 
 /// Returns the flags of the settings with these names.
-pub fn of_settings(names: &'static [&'static str]) -> impl Iterator<Item = Arg> {
+pub(crate) fn of_settings(names: &'static [&'static str]) -> impl Iterator<Item = Arg> {
     SETTINGS.iter().filter(|setting| names.contains(&setting.name)).filter_map(flag)
 }
 
 /// Returns `--data-dir` and `--url`, for commands that work on a stopped data folder or on a
 /// running server.
-pub fn of_target() -> impl Iterator<Item = Arg> {
+pub(crate) fn of_target() -> impl Iterator<Item = Arg> {
     let place = |flag: Arg| match flag.get_id() == "data_dir" {
         true => flag.global(true).conflicts_with("url"),
         false => flag.global(true),
@@ -41,7 +41,7 @@ fn flag(setting: &'static Setting) -> Option<Arg> {
 
 /// The settings that the command line gives, whichever subcommand has their flags.
 #[derive(Debug)]
-pub struct SettingFlags {
+pub(crate) struct SettingFlags {
     flags: Flags,
     assignments: Vec<String>,
 }
@@ -51,7 +51,7 @@ impl SettingFlags {
     ///
     /// # Errors
     /// Fails if a `--set` names an unknown setting or a secret, or has no `=`.
-    pub fn settings(&self) -> Result<Flags, ConfigError> {
+    pub(crate) fn settings(&self) -> Result<Flags, ConfigError> {
         let mut all = Flags::new();
         for assignment in &self.assignments {
             all.set(assignment)?;

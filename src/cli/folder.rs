@@ -14,7 +14,7 @@ use crate::{
 ///
 /// # Errors
 /// [`CliError::DataFolder`].
-pub fn open_existing(config: &Config, folder: &Path) -> Result<Arc<Store>, CliError> {
+pub(crate) fn open_existing(config: &Config, folder: &Path) -> Result<Arc<Store>, CliError> {
     if !folder.join("index").is_dir() {
         return Err(CliError::DataFolder(format!(
             "{} is not a data folder; check --data-dir, or create one with `import` or `serve`",
@@ -28,7 +28,7 @@ pub fn open_existing(config: &Config, folder: &Path) -> Result<Arc<Store>, CliEr
 ///
 /// # Errors
 /// [`CliError::DataFolder`].
-pub fn idle_node(config: &Config, folder: &Path) -> Result<Arc<Node>, CliError> {
+pub(crate) fn idle_node(config: &Config, folder: &Path) -> Result<Arc<Node>, CliError> {
     let store = service::open_store(config, folder).map_err(unopened)?;
     Ok(Node::new(store, node_options(config)))
 }

@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Arguments of `health`.
 #[derive(Debug, Args)]
-pub struct HealthArgs {
+pub(crate) struct HealthArgs {
     /// Ask only if the process answers, not if it is ready for work
     #[arg(long)]
     pub alive: bool,
@@ -28,7 +28,7 @@ pub struct HealthArgs {
 ///
 /// # Errors
 /// Fails if the server cannot be reached, or is not ready.
-pub fn run(args: &HealthArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &HealthArgs, config: &Config) -> Result<(), CliError> {
     let url = format!("http://{}", reachable(config.admin_listen));
     let client = Client::new(&url, Credentials::Anonymous, TIMEOUT)?;
     let path = if args.alive { paths::HEALTHZ } else { paths::READYZ };

@@ -28,7 +28,7 @@ const GENESIS_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// Folder with genesis.json, blocks/NNNNNN.json and aggregated_operations/*.json, plain, .gz or
     /// .zst
     #[arg(value_name = "CHAIN_FOLDER")]
@@ -40,7 +40,7 @@ pub struct ImportArgs {
 ///
 /// # Errors
 /// Fails at the first file that cannot be imported; the files before it stay imported.
-pub fn run(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
     let target = Target::of(config)?;
     let chain = ChainFolder::open(&args.chain)?;
     match target {

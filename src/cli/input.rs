@@ -13,7 +13,7 @@ use super::output::STDIO;
 ///
 /// # Errors
 /// [`CliError::NotFound`]; [`CliError::Failed`] if it is a folder or cannot be read.
-pub fn open(path: &Path) -> Result<File, CliError> {
+pub(crate) fn open(path: &Path) -> Result<File, CliError> {
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => CliError::NotFound(format!("{} does not exist", path.display())),
         _ => CliError::Failed(format!("cannot read {}: {error}; check its permissions", path.display())),
@@ -29,6 +29,6 @@ pub fn open(path: &Path) -> Result<File, CliError> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_or_stdin(path: &Path) -> Result<Box<dyn Read>, CliError> {
+pub(crate) fn open_or_stdin(path: &Path) -> Result<Box<dyn Read>, CliError> {
     Ok(if path == Path::new(STDIO) { Box::new(io::stdin().lock()) } else { Box::new(open(path)?) })
 }

@@ -29,7 +29,7 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// Arguments of `jobs`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
-pub struct JobsArgs {
+pub(crate) struct JobsArgs {
     /// What to do
     #[command(subcommand)]
     pub action: JobAction,
@@ -37,7 +37,7 @@ pub struct JobsArgs {
 
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
-pub enum JobAction {
+pub(crate) enum JobAction {
     /// List jobs by id
     List {
         /// Only jobs with this status
@@ -108,7 +108,7 @@ fn job_id() -> clap::builder::RangedI64ValueParser<u32> {
 ///
 /// # Errors
 /// Fails if the target cannot be read, and with [`CliError::NotFound`] if the job does not exist.
-pub fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
     let source = ViewSource::open(config)?;
     let now = now_ms();
     match &args.action {
@@ -162,7 +162,7 @@ fn list(JobPage { jobs, next }: &JobPage, now_ms: u64) -> String {
 }
 
 /// Returns jobs as a table.
-pub fn table(jobs: &[JobView], now_ms: u64) -> Table {
+pub(crate) fn table(jobs: &[JobView], now_ms: u64) -> Table {
     let heads = ["id", "type", "blocks", "status", "attempt", "holder", "heartbeat", "age", "eta"];
     let mut table = Table::new(&heads);
     for job in jobs {

@@ -13,16 +13,16 @@ use super::error::CliError;
 use crate::fsync;
 
 /// The file name of standard output, and of standard input where a file is read.
-pub const STDIO: &str = "-";
+pub(crate) const STDIO: &str = "-";
 
 /// Returns true if this path stands for standard output.
-pub fn is_stdout(path: &Path) -> bool {
+pub(crate) fn is_stdout(path: &Path) -> bool {
     path == Path::new(STDIO)
 }
 
 /// Returns true if this path is written in place and never replaced: standard output, a device, a
 /// pipe.
-pub fn is_stream(path: &Path) -> bool {
+pub(crate) fn is_stream(path: &Path) -> bool {
     is_stdout(path) || (path.exists() && !path.is_file())
 }
 
@@ -31,7 +31,7 @@ pub fn is_stream(path: &Path) -> bool {
 ///
 /// # Errors
 /// [`CliError::Output`].
-pub fn write_output(out: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
+pub(crate) fn write_output(out: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
     match out {
         Some(path) if !is_stdout(path) => {
             let mut file = Output::open(path, true)?;
@@ -54,7 +54,7 @@ pub fn write_output(out: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
 ///
 /// # Errors
 /// [`CliError::Output`].
-pub fn show(text: &str) -> Result<(), CliError> {
+pub(crate) fn show(text: &str) -> Result<(), CliError> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     write_output(None, format!("{text}{end}").as_bytes())
 }
@@ -69,7 +69,7 @@ pub fn tell(line: &str) {
 ///
 /// # Errors
 /// [`CliError::Output`].
-pub fn probe(path: &Path) -> Result<(), CliError> {
+pub(crate) fn probe(path: &Path) -> Result<(), CliError> {
     if path.is_dir() {
         return Err(unwritable(path)(io::ErrorKind::IsADirectory.into()));
     }
@@ -80,7 +80,7 @@ pub fn probe(path: &Path) -> Result<(), CliError> {
 }
 
 /// An output that is being written.
-pub struct Output {
+pub(crate) struct Output {
     path: PathBuf,
     to: To,
 }
@@ -101,7 +101,7 @@ impl Output {
     ///
     /// # Errors
     /// [`CliError::Output`], [`CliError::Failed`].
-    pub fn open(path: &Path, replace: bool) -> Result<Self, CliError> {
+    pub(crate) fn open(path: &Path, replace: bool) -> Result<Self, CliError> {
         let to = if is_stdout(path) {
             To::Stdout(io::stdout())
         } else if is_stream(path) {
@@ -118,7 +118,7 @@ impl Output {
     ///
     /// # Errors
     /// [`CliError::Output`]; [`CliError::Failed`] if the file was created meanwhile.
-    pub fn finish(mut self) -> Result<(), CliError> {
+    pub(crate) fn finish(mut self) -> Result<(), CliError> {
         self.flush().map_err(unwritable(&self.path))?;
         let To::File { temporary, replace } = self.to else { return Ok(()) };
         fsync::sync_file(temporary.as_file()).map_err(unwritable(&self.path))?;
@@ -162,12 +162,12 @@ fn temporary(path: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Returns the error of an output.
-pub fn unwritable(path: &Path) -> impl Fn(io::Error) -> CliError {
+pub(crate) fn unwritable(path: &Path) -> impl Fn(io::Error) -> CliError {
     move |cause| CliError::Output { path: path.to_owned(), cause }
 }
 
 /// Returns the error of a file that must not be replaced.
-pub fn occupied(path: &Path) -> CliError {
+pub(crate) fn occupied(path: &Path) -> CliError {
     CliError::Failed(format!(
         "{} exists already; choose another file, or pass --force to replace it",
         path.display()

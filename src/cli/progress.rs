@@ -16,7 +16,7 @@ use crate::clock::ProgressMeter;
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Progress towards a known number of items, with the time left.
-pub struct Progress {
+pub(crate) struct Progress {
     what: &'static str,
     bar: Option<ProgressBar>,
     /// True after the first call of `set`, which counts items that were done before.
@@ -26,7 +26,7 @@ pub struct Progress {
 
 impl Progress {
     /// Starts at none of `total` items called `what`.
-    pub fn new(what: &'static str, total: u64) -> Self {
+    pub(crate) fn new(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {eta}");
@@ -37,7 +37,7 @@ impl Progress {
 
     /// Shows that `done` of `total` items are done. Items of the first call do not count for the
     /// time left.
-    pub fn set(&self, done: u64, total: u64) {
+    pub(crate) fn set(&self, done: u64, total: u64) {
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_position(done);
@@ -60,13 +60,13 @@ impl Drop for Progress {
 
 /// Progress of a command with several phases, each with a count of its own.
 #[derive(Default)]
-pub struct Phases {
+pub(crate) struct Phases {
     current: RefCell<Option<Progress>>,
 }
 
 impl Phases {
     /// Shows that `done` of `total` items called `what` are done.
-    pub fn set(&self, what: &'static str, done: u64, total: u64) {
+    pub(crate) fn set(&self, what: &'static str, done: u64, total: u64) {
         let mut current = self.current.borrow_mut();
         if current.as_ref().is_none_or(|phase| phase.what != what) {
             // Clear the old bar before the new one is drawn.

@@ -19,7 +19,7 @@ use crate::{
 /// Arguments of `provers`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
-pub struct ProversArgs {
+pub(crate) struct ProversArgs {
     /// Only provers whose names come after this one
     #[arg(long, value_name = "NAME")]
     pub after: Option<String>,
@@ -35,7 +35,7 @@ pub struct ProversArgs {
 ///
 /// # Errors
 /// Fails if the target cannot be read.
-pub fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
     let ProversArgs { after, limit, json } = args;
     let mut route = format!("{}?limit={limit}", paths::PROVERS);
     if let Some(after) = after {
@@ -50,7 +50,7 @@ pub fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
 }
 
 /// Returns provers as a table.
-pub fn table(provers: &[ProverView], now_ms: u64) -> Table {
+pub(crate) fn table(provers: &[ProverView], now_ms: u64) -> Table {
     let mut table = Table::new(&["prover", "last seen", "jobs", "proofs", "rejected"]);
     for prover in provers {
         let jobs: Vec<String> = prover.jobs.iter().map(ToString::to_string).collect();

@@ -24,7 +24,7 @@ const SHOWN: usize = 20;
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&["data_dir"]))]
-pub struct RestoreArgs {
+pub(crate) struct RestoreArgs {
     /// The backup
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
@@ -41,7 +41,7 @@ pub struct RestoreArgs {
 ///
 /// # Errors
 /// Fails if the backup is damaged, or if the folder is occupied or cannot be written.
-pub fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
     let file = &args.file;
     if args.check {
         let (about, counts) = check(file)?;

@@ -10,7 +10,7 @@ use crate::{config::Config, store::RevertReport};
 /// Arguments of `revert`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&["data_dir"]))]
-pub struct RevertArgs {
+pub(crate) struct RevertArgs {
     /// The last block that stays
     #[arg(long, value_name = "N")]
     pub to: u32,
@@ -21,7 +21,7 @@ pub struct RevertArgs {
 ///
 /// # Errors
 /// Fails if the folder cannot be opened, or if the block is out of reach.
-pub fn run(args: &RevertArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &RevertArgs, config: &Config) -> Result<(), CliError> {
     let store = folder::open_existing(config, config.require_data_dir()?)?;
     let RevertReport { blocks, witnesses, jobs, proofs, aggregated_proofs, aggregated_operations } =
         store.revert(args.to)?;

@@ -18,7 +18,7 @@ const FLAGS: [&str; 6] =
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&FLAGS))]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Show every setting, its value and its origin, then exit
     #[arg(long)]
     pub print_config: bool,
@@ -28,7 +28,7 @@ pub struct ServeArgs {
 ///
 /// # Errors
 /// Fails if the server cannot start, or if a part of it fails.
-pub fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
     if args.print_config {
         return show(&config.print());
     }

@@ -14,7 +14,7 @@ use crate::{api::paths, api::views::Status, config::Config, report};
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
-pub struct StatusArgs {
+pub(crate) struct StatusArgs {
     /// Print the JSON of the API instead of lines
     #[arg(long)]
     pub json: bool,
@@ -24,7 +24,7 @@ pub struct StatusArgs {
 ///
 /// # Errors
 /// Fails if the target cannot be read.
-pub fn run(args: &StatusArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &StatusArgs, config: &Config) -> Result<(), CliError> {
     let text = |status: &Status| serde_json::to_value(status).as_ref().map(lines).unwrap_or_default();
     ViewSource::open(config)?.print(paths::STATUS, args.json, report::status, text)
 }

@@ -8,24 +8,24 @@ use serde_json::Value;
 const ABSENT: &str = "-";
 
 /// A table to which rows are added.
-pub struct Table {
+pub(crate) struct Table {
     heads: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// Returns a table with these columns and no rows.
-    pub fn new(heads: &[&'static str]) -> Self {
+    pub(crate) fn new(heads: &[&'static str]) -> Self {
         Self { heads: heads.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row.
-    pub fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
     /// Returns the lines of the table, or the line `empty` if it has no rows.
-    pub fn show(&self, empty: &str) -> String {
+    pub(crate) fn show(&self, empty: &str) -> String {
         if self.rows.is_empty() {
             return format!("{empty}\n");
         }
@@ -59,13 +59,13 @@ impl Table {
 
 /// Returns a value, `-` if it is absent. Control characters are replaced: names come from outside
 /// and must not steer the terminal.
-pub fn text(value: Option<impl Display>) -> String {
+pub(crate) fn text(value: Option<impl Display>) -> String {
     let Some(value) = value else { return ABSENT.to_owned() };
     value.to_string().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// Returns a JSON value without quotes, `-` for null.
-pub fn json_text(value: &Value) -> String {
+pub(crate) fn json_text(value: &Value) -> String {
     match value {
         Value::Null => text(None::<&str>),
         Value::String(string) => text(Some(string)),
@@ -74,12 +74,12 @@ pub fn json_text(value: &Value) -> String {
 }
 
 /// Returns the age of a time, such as `40 s`.
-pub fn age(at_ms: Option<u64>, now_ms: u64) -> String {
+pub(crate) fn age(at_ms: Option<u64>, now_ms: u64) -> String {
     text(at_ms.map(|at| span(now_ms.saturating_sub(at))))
 }
 
 /// Returns a span of time in one unit.
-pub fn span(ms: u64) -> String {
+pub(crate) fn span(ms: u64) -> String {
     match ms / 1000 {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7200 => format!("{} min", seconds / 60),
@@ -89,12 +89,12 @@ pub fn span(ms: u64) -> String {
 }
 
 /// Returns a range of blocks: `5`, or `1-4`.
-pub fn range(first: u32, last: u32) -> String {
+pub(crate) fn range(first: u32, last: u32) -> String {
     if first == last { first.to_string() } else { format!("{first}-{last}") }
 }
 
 /// Returns a page of a list: its table, and how to request the next page, if there is one.
-pub fn page(table: &Table, empty: &str, flag: &str, next: Option<impl Display>) -> String {
+pub(crate) fn page(table: &Table, empty: &str, flag: &str, next: Option<impl Display>) -> String {
     let mut out = table.show(empty);
     if next.is_some() {
         out.push_str(&format!("more: {flag} {}\n", text(next)));

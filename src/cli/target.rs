@@ -15,7 +15,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// What a command works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// A data folder.
     Folder(PathBuf),
     /// The base URL of a server.
@@ -28,7 +28,7 @@ impl Target {
     ///
     /// # Errors
     /// [`CliError::Usage`] if neither is configured.
-    pub fn of(config: &Config) -> Result<Self, CliError> {
+    pub(crate) fn of(config: &Config) -> Result<Self, CliError> {
         let by_url = matches!(config.origin("url"), Origin::Flag(flag) if flag == "--url");
         match &config.data_dir {
             Some(folder) if !by_url => Ok(Self::Folder(folder.clone())),
@@ -44,7 +44,7 @@ impl Target {
 ///
 /// # Errors
 /// Fails if no secret is configured or the URL cannot be used.
-pub fn client(config: &Config, url: &str) -> Result<Client, CliError> {
+pub(crate) fn client(config: &Config, url: &str) -> Result<Client, CliError> {
     let secret = config.client_secret()?;
     Ok(Client::trusting(config.tls_ca.as_deref(), url, &secret, REQUEST_TIMEOUT)?)
 }
@@ -53,6 +53,6 @@ pub fn client(config: &Config, url: &str) -> Result<Client, CliError> {
 ///
 /// # Errors
 /// [`CliError::Runtime`].
-pub fn runtime() -> Result<Runtime, CliError> {
+pub(crate) fn runtime() -> Result<Runtime, CliError> {
     Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)
 }

@@ -19,7 +19,7 @@ Example:
 /// Arguments of `token`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE, args = flags::of_settings(&["data_dir"]))]
-pub struct TokenArgs {
+pub(crate) struct TokenArgs {
     /// Lifetime of the token, such as 30s, 1h or 7days
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     pub ttl: Duration,
@@ -30,6 +30,6 @@ pub struct TokenArgs {
 ///
 /// # Errors
 /// Fails if there is no secret, or if the lifetime is longer than a token can express.
-pub fn run(args: &TokenArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &TokenArgs, config: &Config) -> Result<(), CliError> {
     show(&Authenticator::new(&config.client_secret()?).mint(CLIENT_SUBJECT, args.ttl)?)
 }

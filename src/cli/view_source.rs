@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// An opened data folder, or a client of a running server.
-pub enum ViewSource {
+pub(crate) enum ViewSource {
     /// An opened folder.
     Folder(Arc<Store>),
     /// A running server.
@@ -27,7 +27,7 @@ pub enum ViewSource {
 }
 
 /// A client and the runtime of its requests.
-pub struct ServerSource {
+pub(crate) struct ServerSource {
     client: Client,
     runtime: Runtime,
 }
@@ -37,7 +37,7 @@ impl ViewSource {
     ///
     /// # Errors
     /// Fails if neither is configured, or the folder cannot be opened.
-    pub fn open(config: &Config) -> Result<Self, CliError> {
+    pub(crate) fn open(config: &Config) -> Result<Self, CliError> {
         match Target::of(config)? {
             Target::Folder(folder) => folder::open_existing(config, &folder).map(Self::Folder),
             Target::Server(url) => ServerSource::new(config, &url).map(Self::Server),
@@ -48,7 +48,7 @@ impl ViewSource {
     ///
     /// # Errors
     /// Fails if the server or the folder does not give the view.
-    pub fn read<T: DeserializeOwned>(
+    pub(crate) fn read<T: DeserializeOwned>(
         &self,
         route: &str,
         report: impl FnOnce(&Store) -> Result<T, StoreError>,
@@ -63,7 +63,7 @@ impl ViewSource {
     ///
     /// # Errors
     /// As [`read`](Self::read), and [`CliError::Output`].
-    pub fn print<T: Serialize + DeserializeOwned>(
+    pub(crate) fn print<T: Serialize + DeserializeOwned>(
         &self,
         route: &str,
         json: bool,
@@ -78,7 +78,7 @@ impl ViewSource {
     ///
     /// # Errors
     /// Fails if the server or the store refuses.
-    pub fn change(
+    pub(crate) fn change(
         &self,
         route: &str,
         change: impl FnOnce(&Store) -> Result<(), StoreError>,
@@ -101,12 +101,12 @@ impl ServerSource {
     ///
     /// # Errors
     /// Fails if no secret is configured or the URL cannot be used.
-    pub fn new(config: &Config, url: &str) -> Result<Self, CliError> {
+    pub(crate) fn new(config: &Config, url: &str) -> Result<Self, CliError> {
         Ok(Self { client: client(config, url)?, runtime: runtime()? })
     }
 
     /// Returns the same source with another bound for each request.
-    pub fn with_timeout(self, timeout: Duration) -> Self {
+    pub(crate) fn with_timeout(self, timeout: Duration) -> Self {
         Self { client: self.client.with_timeout(timeout), ..self }
     }
 
@@ -114,7 +114,7 @@ impl ServerSource {
     ///
     /// # Errors
     /// Fails if the server cannot be reached, refuses, or answers something else.
-    pub fn read<T: DeserializeOwned>(&self, route: &str) -> Result<T, CliError> {
+    pub(crate) fn read<T: DeserializeOwned>(&self, route: &str) -> Result<T, CliError> {
         let body = self.runtime.block_on(self.client.get(route)).and_then(Answer::success)?;
         serde_json::from_slice(&body).map_err(|error| {
             let url = self.client.base_url();
@@ -126,7 +126,7 @@ impl ServerSource {
 }
 
 /// Returns the time of this machine, in milliseconds since 1970.
-pub fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemClock::new().wall_ms()
 }
 
@@ -134,7 +134,7 @@ pub fn now_ms() -> u64 {
 ///
 /// # Errors
 /// [`CliError::Failed`].
-pub fn to_json(view: &impl Serialize) -> Result<String, CliError> {
+pub(crate) fn to_json(view: &impl Serialize) -> Result<String, CliError> {
     serde_json::to_string(view)
         .map_err(|error| CliError::Failed(format!("the answer cannot be shown as JSON: {error}")))
 }

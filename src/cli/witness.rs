@@ -16,7 +16,7 @@ const POLL: Duration = Duration::from_millis(200);
 /// Arguments of `witness`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&["data_dir"]))]
-pub struct WitnessArgs {
+pub(crate) struct WitnessArgs {
     /// Last block to build [default: the last imported one]
     #[arg(long, value_name = "N")]
     pub until: Option<u32>,
@@ -26,7 +26,7 @@ pub struct WitnessArgs {
 ///
 /// # Errors
 /// Fails if the folder cannot be opened, if a block is quarantined, or if the disk is full.
-pub fn run(args: &WitnessArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &WitnessArgs, config: &Config) -> Result<(), CliError> {
     let store = folder::open_existing(config, config.require_data_dir()?)?;
     let target = store.chain().head()?.min(args.until.unwrap_or(u32::MAX));
     let node = Node::new(store, node_options(config));

@@ -16,7 +16,7 @@ use super::{
 
 /// The variable that names the configuration file. It is not a setting, because it decides where
 /// settings are read from.
-pub const CONFIG_ENV: &str = "WITNESS_SERVER_CONFIG";
+pub(crate) const CONFIG_ENV: &str = "WITNESS_SERVER_CONFIG";
 
 /// Prefixes that only variables of this program and of the reference have: an unknown variable with
 /// one of them is a typing error.

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Name of the configuration file in the data folder.
-pub const FILE_NAME: &str = "witness-server.toml";
+pub(crate) const FILE_NAME: &str = "witness-server.toml";
 
 impl Config {
     /// Reads and validates all layers. `file` is the one of `--config`.

@@ -8,7 +8,7 @@ use std::{
 
 /// Shortest secret that is accepted on an address beyond loopback, in bytes: the length of the
 /// signatures that it makes (RFC 7518 §3.2).
-pub const MIN_BYTES: usize = 32;
+pub(crate) const MIN_BYTES: usize = 32;
 
 /// A secret that does not show itself in `Debug` output.
 #[derive(Clone, PartialEq, Eq)]

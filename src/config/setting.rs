@@ -1,7 +1,7 @@
 //! The description of one setting: its names, its default and how its value is written.
 
 /// Prefix of this program's own environment variables.
-pub const ENV_PREFIX: &str = "WITNESS_SERVER_";
+pub(crate) const ENV_PREFIX: &str = "WITNESS_SERVER_";
 
 /// How the text of a reference variable becomes the text of the setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Setting {
     }
 
     /// Returns the phrase that describes the setting.
-    pub fn help(&self) -> &'static str {
+    pub(crate) fn help(&self) -> &'static str {
         self.raw_help.trim()
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub fn new(setting: &'static Setting, values: &Values) -> Self {
+    pub(crate) fn new(setting: &'static Setting, values: &Values) -> Self {
         let sourced = values.get(setting.name);
         let text = sourced.map(|sourced| sourced.text.as_str()).or(setting.default);
         let toml = text.and_then(|text| match setting.form {
@@ -31,7 +31,7 @@ impl Shown {
         Self { setting, toml, origin }
     }
 
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.setting.name
     }
 }

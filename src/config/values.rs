@@ -17,17 +17,17 @@ pub(super) struct Values {
 }
 
 impl Values {
-    pub fn get(&self, name: &str) -> Option<&Sourced> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Sourced> {
         self.by_name.get(name)
     }
 
     /// Replaces the text of a setting.
-    pub fn put(&mut self, name: &'static str, text: String, origin: Origin) {
+    pub(crate) fn put(&mut self, name: &'static str, text: String, origin: Origin) {
         self.by_name.insert(name, Sourced { text, origin });
     }
 
     /// Returns the value of a setting, or `None` if it has no text.
-    pub fn optional<T>(
+    pub(crate) fn optional<T>(
         &self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, String>,
@@ -36,7 +36,7 @@ impl Values {
     }
 
     /// Returns the value of a setting that has a default.
-    pub fn required<T>(
+    pub(crate) fn required<T>(
         &self,
         name: &'static str,
         default: &str,

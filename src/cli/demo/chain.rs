@@ -1,10 +1,10 @@
 //! The sample chain of `data/sample-chain`: eight blocks with every kind of operation.
 
 /// State before block 1.
-pub const GENESIS: &[u8] = include_bytes!("../../../data/sample-chain/genesis.json");
+pub(crate) const GENESIS: &[u8] = include_bytes!("../../../data/sample-chain/genesis.json");
 
 /// The blocks, in order.
-pub const BLOCKS: [&[u8]; 8] = [
+pub(crate) const BLOCKS: [&[u8]; 8] = [
     include_bytes!("../../../data/sample-chain/blocks/000001.json"),
     include_bytes!("../../../data/sample-chain/blocks/000002.json"),
     include_bytes!("../../../data/sample-chain/blocks/000003.json"),

@@ -32,7 +32,7 @@ const ACCOUNTS: (u32, u32) = (64, 8);
 ///
 /// # Errors
 /// Fails if the server cannot start, or if a part of the demo fails.
-pub async fn run(config: &Config, data: &Path) -> Result<(), CliError> {
+pub(crate) async fn run(config: &Config, data: &Path) -> Result<(), CliError> {
     let service = Service::start(config, data).await?;
     show(&format!("Dashboard: http://{}/", service.admin_address()))?;
     show("Blocks, provers and proofs are invented. Press Ctrl-C to stop.")?;

@@ -28,7 +28,7 @@ const OPTIONS: DriveOptions =
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&["data_dir"]), after_help = flags::TEMPORARY_FOLDER)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Run with invented blocks and the dashboard until Ctrl-C
     #[arg(long)]
     pub live: bool,
@@ -38,7 +38,7 @@ pub struct DemoArgs {
 ///
 /// # Errors
 /// Fails unless every block is witnessed, proven, aggregated and verified.
-pub fn run(args: &DemoArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &DemoArgs, config: &Config) -> Result<(), CliError> {
     let mut config = config.clone();
     let data = DataFolder::choose(&mut config, "demo")?;
     let deadline = config.aggregate_deadline;

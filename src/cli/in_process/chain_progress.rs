@@ -17,10 +17,10 @@ use crate::store::{Store, StoreError};
 const QUARANTINED: usize = 1;
 
 /// Times from the start of the run at which a block reached each milestone.
-pub type BlockTimes = [Option<Duration>; Milestone::ALL.len()];
+pub(crate) type BlockTimes = [Option<Duration>; Milestone::ALL.len()];
 
 /// Progress of the first blocks of a chain towards a milestone.
-pub struct ChainProgress {
+pub(crate) struct ChainProgress {
     store: Arc<Store>,
     until: Milestone,
     start: Instant,
@@ -35,7 +35,7 @@ pub struct ChainProgress {
 
 impl ChainProgress {
     /// Starts to watch the given number of blocks until they reach a milestone.
-    pub fn new(store: Arc<Store>, blocks: u32, until: Milestone) -> Self {
+    pub(crate) fn new(store: Arc<Store>, blocks: u32, until: Milestone) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(u64::from(blocks) * until.up_to().count() as u64);
             if let Ok(style) = ProgressStyle::with_template("{bar:40} {msg}") {
@@ -55,28 +55,28 @@ impl ChainProgress {
     }
 
     /// Returns the number of blocks that are watched.
-    pub fn blocks(&self) -> u32 {
+    pub(crate) fn blocks(&self) -> u32 {
         u32::try_from(self.times.len()).unwrap_or(u32::MAX)
     }
 
     /// Returns the milestone to reach.
-    pub fn until(&self) -> Milestone {
+    pub(crate) fn until(&self) -> Milestone {
         self.until
     }
 
     /// Returns the time since the start.
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
 
     /// Returns the blocks by number, each with its times.
-    pub fn times(&self) -> impl Iterator<Item = (u32, &BlockTimes)> {
+    pub(crate) fn times(&self) -> impl Iterator<Item = (u32, &BlockTimes)> {
         (1..).zip(&self.times)
     }
 
     /// Returns the first block that has not reached the milestone, and the first milestone that it
     /// lacks.
-    pub fn first_missing(&self) -> Option<(u32, Milestone)> {
+    pub(crate) fn first_missing(&self) -> Option<(u32, Milestone)> {
         self.times().find_map(|(block, times)| Some((block, missing(times, self.until)?)))
     }
 
@@ -85,7 +85,7 @@ impl ChainProgress {
     ///
     /// # Errors
     /// Fails if the store cannot be read.
-    pub fn update(&mut self) -> Result<bool, StoreError> {
+    pub(crate) fn update(&mut self) -> Result<bool, StoreError> {
         let before = self.done;
         self.count()?;
         if self.done != before {
@@ -98,7 +98,7 @@ impl ChainProgress {
     ///
     /// # Errors
     /// Fails if the store cannot be read.
-    pub fn quarantined(&self) -> Result<Option<(u32, String)>, StoreError> {
+    pub(crate) fn quarantined(&self) -> Result<Option<(u32, String)>, StoreError> {
         let first = self.store.chain().quarantined(QUARANTINED)?.into_iter().next();
         Ok(first.filter(|(block, _)| *block <= self.blocks()).map(|(block, why)| (block, why.reason)))
     }
@@ -170,7 +170,7 @@ impl ChainProgress {
     }
 
     /// Returns a table of milestones and times, and removes the bar.
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -193,6 +193,6 @@ impl ChainProgress {
 }
 
 /// Returns the first milestone up to `until` that a block with these times has not reached.
-pub fn missing(times: &BlockTimes, until: Milestone) -> Option<Milestone> {
+pub(crate) fn missing(times: &BlockTimes, until: Milestone) -> Option<Milestone> {
     until.up_to().find(|milestone| times[*milestone as usize].is_none())
 }

@@ -16,13 +16,13 @@ use crate::config::Config;
 use crate::service::Service;
 
 /// Bound of each request of importer and provers.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time between two looks at the progress.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How a run ended.
 #[derive(Debug)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// Every block has reached the milestone.
     Reached,
     /// A block is quarantined, so neither it nor the blocks after it get a witness.
@@ -44,7 +44,7 @@ pub enum Ending {
 
 /// What takes part in a run beside the server.
 #[derive(Debug, Clone)]
-pub struct DriveOptions {
+pub(crate) struct DriveOptions {
     /// Prefix of the names of the provers, before a number.
     pub name: &'static str,
     /// Number of provers.
@@ -59,7 +59,7 @@ pub struct DriveOptions {
 ///
 /// # Errors
 /// Fails if the store cannot be read, or if the operating system refuses signals.
-pub async fn drive(
+pub(crate) async fn drive(
     config: &Config,
     service: &Service,
     options: &DriveOptions,
@@ -120,7 +120,7 @@ pub async fn drive(
 }
 
 /// Runs a sample prover with the configured intervals until it is stopped.
-pub fn sample_prover(
+pub(crate) fn sample_prover(
     config: &Config,
     client: Client,
     name: String,

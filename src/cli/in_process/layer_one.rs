@@ -18,7 +18,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Imports the operations that publish and execute every range with an aggregated proof, in order,
 /// until it is stopped.
-pub async fn confirm_proven(
+pub(crate) async fn confirm_proven(
     client: Client,
     store: Arc<Store>,
     stopped: watch::Receiver<bool>,

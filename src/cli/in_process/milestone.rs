@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// A stage that every block reaches, each after the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Milestone {
+pub(crate) enum Milestone {
     /// It is stored.
     Imported,
     /// Its witness is stored.
@@ -19,16 +19,16 @@ pub enum Milestone {
 
 impl Milestone {
     /// All milestones, in order.
-    pub const ALL: [Self; 5] =
+    pub(crate) const ALL: [Self; 5] =
         [Self::Imported, Self::Witnessed, Self::Proven, Self::Aggregated, Self::Verified];
 
     /// Returns the milestones up to this one.
-    pub fn up_to(self) -> impl Iterator<Item = Self> {
+    pub(crate) fn up_to(self) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |milestone| *milestone <= self)
     }
 
     /// Returns the name in tables, reports and arguments.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Imported => "imported",
             Self::Witnessed => "witnessed",

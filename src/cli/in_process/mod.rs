@@ -6,8 +6,8 @@ mod layer_one;
 mod milestone;
 mod settings;
 
-pub use chain_progress::{BlockTimes, ChainProgress, missing};
-pub use drive::{DriveOptions, Ending, REQUEST_TIMEOUT, drive, sample_prover};
-pub use layer_one::confirm_proven;
-pub use milestone::Milestone;
-pub use settings::{DataFolder, aggregate_all};
+pub(crate) use chain_progress::{BlockTimes, ChainProgress, missing};
+pub(crate) use drive::{DriveOptions, Ending, REQUEST_TIMEOUT, drive, sample_prover};
+pub(crate) use layer_one::confirm_proven;
+pub(crate) use milestone::Milestone;
+pub(crate) use settings::{DataFolder, aggregate_all};

@@ -15,7 +15,7 @@ const AGGREGATE: [usize; 2] = [1, 4];
 const AGGREGATE_DEADLINE: Duration = Duration::from_millis(200);
 
 /// Makes the server aggregate every block, the last ones of the chain without a long wait.
-pub fn aggregate_all(config: &mut Config) {
+pub(crate) fn aggregate_all(config: &mut Config) {
     config.aggregate = Some(AGGREGATE.to_vec());
     if *config.origin("aggregate_deadline") == Origin::Default {
         config.aggregate_deadline = AGGREGATE_DEADLINE;
@@ -23,7 +23,7 @@ pub fn aggregate_all(config: &mut Config) {
 }
 
 /// The data folder of a run.
-pub struct DataFolder {
+pub(crate) struct DataFolder {
     /// Its path.
     pub path: PathBuf,
     /// Removes the folder when dropped, if it is temporary.
@@ -36,7 +36,7 @@ impl DataFolder {
     ///
     /// # Errors
     /// [`CliError::DataFolder`] if no temporary folder can be created.
-    pub fn choose(config: &mut Config, command: &str) -> Result<Self, CliError> {
+    pub(crate) fn choose(config: &mut Config, command: &str) -> Result<Self, CliError> {
         if let (Some(path), Origin::Flag(_)) = (&config.data_dir, config.origin("data_dir")) {
             return Ok(Self { path: path.clone(), temporary: None });
         }

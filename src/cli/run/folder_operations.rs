@@ -5,7 +5,7 @@ use crate::domain::{AggregatedAction, AggregatedOperation};
 
 /// The aggregated operations of a chain folder.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct FolderOperations {
+pub(crate) struct FolderOperations {
     /// First and last blocks of the `CreateProofBlocks` operations.
     proofs: Vec<(u32, u32)>,
     /// True if the folder has operations that publish or execute.
@@ -14,7 +14,7 @@ pub struct FolderOperations {
 
 /// The blocks that operations of the folder aggregate.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Coverage {
+pub(crate) enum Coverage {
     /// None.
     Nothing,
     /// The blocks up to this one; the next one is not covered.
@@ -26,7 +26,7 @@ pub enum Coverage {
 impl FolderOperations {
     /// Reads the operations; `None` if one of them cannot be read, in which case the import fails
     /// later.
-    pub fn read(chain: &ChainFolder) -> Option<Self> {
+    pub(crate) fn read(chain: &ChainFolder) -> Option<Self> {
         let mut operations = Self::default();
         for file in chain.aggregated_operations() {
             let operation: AggregatedOperation = serde_json::from_slice(&file.read().ok()?).ok()?;
@@ -47,7 +47,7 @@ impl FolderOperations {
     }
 
     /// Returns which of the blocks `first` to `last` are aggregated.
-    pub fn coverage(&self, first: u32, last: u32) -> Coverage {
+    pub(crate) fn coverage(&self, first: u32, last: u32) -> Coverage {
         let mut ranges = self.proofs.clone();
         ranges.sort_unstable();
         let mut next = first;

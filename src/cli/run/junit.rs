@@ -13,7 +13,7 @@ use crate::cli::in_process::{BlockTimes, Milestone, missing};
 ///
 /// # Errors
 /// Fails if the report cannot be expressed as XML.
-pub fn report(outcome: &RunOutcome) -> Result<String, CliError> {
+pub(crate) fn report(outcome: &RunOutcome) -> Result<String, CliError> {
     let mut report = Report::new("witness-server run");
     report.set_time(outcome.elapsed);
     for milestone in outcome.until.up_to() {

@@ -31,7 +31,7 @@ use outcome::{RunFailure, RunOutcome};
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&["data_dir"]), after_help = flags::TEMPORARY_FOLDER)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Chain folder to import, as for `import`
     #[arg(long, value_name = "CHAIN_FOLDER")]
     pub import: PathBuf,
@@ -60,7 +60,7 @@ pub struct RunArgs {
 /// # Errors
 /// Fails unless every block has reached the milestone. If the run could start, report and summary
 /// are written in any case.
-pub fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
     let chain = ChainFolder::open(&args.import)?;
     let last = chain.blocks().last().map_or(0, |block| block.number);
     let block = args.block.unwrap_or(last);

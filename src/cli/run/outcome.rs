@@ -6,7 +6,7 @@ use crate::cli::error::CliError;
 use crate::cli::in_process::{BlockTimes, ChainProgress, Milestone};
 
 /// The outcome of a run.
-pub struct RunOutcome {
+pub(crate) struct RunOutcome {
     /// The milestone that every block should reach.
     pub until: Milestone,
     /// The blocks by number, each with the times at which it reached the milestones.
@@ -19,7 +19,7 @@ pub struct RunOutcome {
 
 /// The reason why a block did not reach the milestone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunFailure {
+pub(crate) struct RunFailure {
     /// The block at fault and the milestone that it did not reach; `None` if the fault is not in a
     /// block.
     pub at: Option<(u32, Milestone)>,
@@ -29,7 +29,7 @@ pub struct RunFailure {
 
 impl RunOutcome {
     /// Returns the outcome for the progress at the end of a run.
-    pub fn new(progress: &ChainProgress, failure: Option<RunFailure>) -> Self {
+    pub(crate) fn new(progress: &ChainProgress, failure: Option<RunFailure>) -> Self {
         Self {
             until: progress.until(),
             blocks: progress.times().map(|(block, times)| (block, *times)).collect(),
@@ -39,13 +39,13 @@ impl RunOutcome {
     }
 
     /// Returns the last block that should reach the milestone.
-    pub fn last(&self) -> u32 {
+    pub(crate) fn last(&self) -> u32 {
         self.blocks.last().map_or(0, |(block, _)| *block)
     }
 
     /// Returns the reason of the failure, if any, followed by the error of writing report and
     /// summary, if any.
-    pub fn verdict(self, written: Result<(), CliError>) -> Result<(), CliError> {
+    pub(crate) fn verdict(self, written: Result<(), CliError>) -> Result<(), CliError> {
         match (self.failure, written) {
             (None, written) => written,
             (Some(failure), Ok(())) => Err(CliError::Failed(failure.reason)),

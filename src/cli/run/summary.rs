@@ -9,7 +9,7 @@ use super::outcome::RunOutcome;
 use crate::cli::in_process::Milestone;
 
 /// Returns the summary of a run.
-pub fn summary(outcome: &RunOutcome) -> Value {
+pub(crate) fn summary(outcome: &RunOutcome) -> Value {
     let stages = outcome.until.up_to().map(|milestone| {
         let times = || outcome.blocks.iter().filter_map(|(_, times)| times[milestone as usize]);
         let reached = times().count();

@@ -15,7 +15,7 @@ const QUARANTINED: usize = 3;
 
 /// One round of answers of a server.
 #[derive(Debug, Clone)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// The base URL of the server.
     pub url: String,
     /// The time of the round.
@@ -36,7 +36,7 @@ pub struct Frame {
 
 impl Frame {
     /// Returns at most `height` lines of at most `width` characters.
-    pub fn lines(&self, width: usize, height: usize) -> Vec<String> {
+    pub(crate) fn lines(&self, width: usize, height: usize) -> Vec<String> {
         let mut lines = vec![self.title()];
         if self.complaint.is_some() {
             lines.push(text(self.complaint.as_ref()));

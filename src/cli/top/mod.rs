@@ -36,13 +36,13 @@ const ROWS: usize = 100;
 /// Arguments of `top`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&["url"]))]
-pub struct TopArgs {}
+pub(crate) struct TopArgs {}
 
 /// Shows the server until `q`, or once.
 ///
 /// # Errors
 /// On a terminal only the first round of requests fails; later ones are shown as a complaint.
-pub fn run(config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(config: &Config) -> Result<(), CliError> {
     let source = ServerSource::new(config, &config.url)?.with_timeout(REQUEST_TIMEOUT);
     let mut frame = request(&source, &config.url)?;
     if !std::io::stdout().is_terminal() {

@@ -20,7 +20,7 @@ use crate::cli::target::runtime;
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The terminal in raw mode, restored when dropped.
-pub struct Screen {
+pub(crate) struct Screen {
     signalled: Arc<AtomicBool>,
     /// Waits for signals.
     _runtime: tokio::runtime::Runtime,
@@ -31,7 +31,7 @@ impl Screen {
     ///
     /// # Errors
     /// [`CliError::Output`], [`CliError::Runtime`].
-    pub fn open() -> Result<Self, CliError> {
+    pub(crate) fn open() -> Result<Self, CliError> {
         let runtime = runtime()?;
         let signalled = Arc::new(AtomicBool::new(false));
         for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()] {
@@ -59,7 +59,7 @@ impl Screen {
     ///
     /// # Errors
     /// [`CliError::Output`].
-    pub fn draw(&mut self, frame: &Frame) -> Result<(), CliError> {
+    pub(crate) fn draw(&mut self, frame: &Frame) -> Result<(), CliError> {
         let (width, height) = terminal::size().unwrap_or((80, 24));
         let (width, height) = (usize::from(width), usize::from(height));
         let mut lines = frame.lines(width, height.saturating_sub(1));
@@ -82,7 +82,7 @@ impl Screen {
     ///
     /// # Errors
     /// [`CliError::Output`].
-    pub fn wait_for_quit(&mut self, time: Duration, frame: &Frame) -> Result<bool, CliError> {
+    pub(crate) fn wait_for_quit(&mut self, time: Duration, frame: &Frame) -> Result<bool, CliError> {
         let end = Instant::now() + time;
         loop {
             if self.signalled.load(Ordering::SeqCst) {
