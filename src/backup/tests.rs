@@ -248,7 +248,7 @@ fn a_revert_during_a_backup_ends_it() {
     assert!(error.to_string().contains("was reverted"), "{error}");
     assert!(source.read(&mut [0; 10]).is_err(), "an error is not the end");
     let error = error.downcast::<StoreError>().unwrap();
-    assert!(matches!(error, StoreError::SnapshotEnded));
+    assert!(matches!(error, StoreError::ReadViewEnded));
 }
 
 #[test]

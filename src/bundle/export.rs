@@ -50,7 +50,7 @@ pub fn export(store: &Store, number: u32, now_ms: u64) -> Result<Bundle, ExportE
     // The parts were read one by one: they belong together only if the block was not replaced since.
     let after = store.chain().block(number)?.ok_or_else(missing)?;
     if after.content_hash != record.content_hash {
-        return Err(StoreError::SnapshotEnded.into());
+        return Err(StoreError::ReadViewEnded.into());
     }
     let raw = |json: Vec<u8>, what: &str| {
         let text = String::from_utf8(json).map_err(|_| corrupt(what))?;

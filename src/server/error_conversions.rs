@@ -18,7 +18,7 @@ impl From<StoreError> for ApiError {
             StoreError::TooLarge { .. } => Self::BadParameter(error.to_string()),
             StoreError::DiskFull => Self::DiskFull,
             StoreError::InsufficientStorage { free, floor } => Self::InsufficientStorage { free, floor },
-            StoreError::Interrupted | StoreError::SnapshotEnded => {
+            StoreError::Interrupted | StoreError::ReadViewEnded => {
                 Self::Unavailable { reason: error.to_string() }
             }
             StoreError::Locked { .. }

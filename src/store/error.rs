@@ -109,11 +109,11 @@ pub enum StoreError {
         /// The oldest block that a revert can go to.
         oldest: u32,
     },
-    /// What was read of one moment cannot be read on.
+    /// A read view ended: the records of its moment can no longer be read.
     #[error(
         "the data folder was reverted, or recovered from a failed write, while it was read: read it again"
     )]
-    SnapshotEnded,
+    ReadViewEnded,
     /// Too much for one record or transaction.
     #[error("{what} is too large to store")]
     TooLarge {

@@ -15,7 +15,7 @@ use crate::store::parts::Parts;
 use crate::store::store::Store;
 use crate::store::view_registry::Since;
 
-/// The durable records of one moment. After a revert, every read fails with [`StoreError::SnapshotEnded`].
+/// The durable records of one moment. After a revert, every read fails with [`StoreError::ReadViewEnded`].
 #[derive(Clone, Debug)]
 pub struct ReadView {
     parts: Arc<Parts>,
@@ -58,9 +58,9 @@ impl ReadView {
         self.at_ms
     }
 
-    /// Fails with [`StoreError::SnapshotEnded`] if earlier reads may not be of one moment.
+    /// Fails with [`StoreError::ReadViewEnded`] if earlier reads may not be of one moment.
     pub fn check(&self) -> Result<(), StoreError> {
-        if self.since.has_ended() { Err(StoreError::SnapshotEnded) } else { Ok(()) }
+        if self.since.has_ended() { Err(StoreError::ReadViewEnded) } else { Ok(()) }
     }
 
     /// Returns all records, in the order of an import. The first error ends the iterator.
@@ -208,7 +208,7 @@ mod tests {
             view.records().next().unwrap().map(drop),
             records.next().unwrap().map(drop),
         ] {
-            assert!(matches!(gone, Err(StoreError::SnapshotEnded)), "{gone:?}");
+            assert!(matches!(gone, Err(StoreError::ReadViewEnded)), "{gone:?}");
         }
         assert!(records.next().is_none());
         store.read_view().unwrap().check().unwrap();
@@ -222,7 +222,7 @@ mod tests {
         store.fail_write(1);
         put_block(&store, 2).unwrap_err();
         put_block(&store, 2).unwrap();
-        assert!(matches!(view.check(), Err(StoreError::SnapshotEnded)));
+        assert!(matches!(view.check(), Err(StoreError::ReadViewEnded)));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::store::durable::blobs::{Blobs, PreparedBlob};
 use crate::store::durable::folder_lock::FolderLock;
 use crate::store::durable::free_space::SpaceState;
 use crate::store::durable::journal::Journal;
+use crate::store::durable_kinds::{DurableKind, DurableRecord};
 use crate::store::error::StoreError;
 use crate::store::kv::handle::Kv;
 use crate::store::options::StoreOptions;
@@ -84,6 +85,13 @@ impl Store {
     /// Returns once everything that was written before this call is durable. Concurrent callers share one flush.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.core().sync()
+    }
+
+    /// Returns the records of a kind, by their keys. An unreadable record is an error of the iterator, which continues after
+    /// it.
+    pub fn records(&self, kind: DurableKind) -> impl Iterator<Item = Result<DurableRecord, StoreError>> {
+        let records = kind.walk(&*self.core().kv);
+        records.map(|record| Ok(record?.1))
     }
 
     /// Compresses a blob and makes it durable. A blob that no record adopts is removed when it is dropped.

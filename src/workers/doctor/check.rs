@@ -4,16 +4,13 @@
 use super::expected_accounts::{AccountWithBalances, ExpectedAccounts};
 use super::tree_check;
 use crate::crypto::fr;
-use crate::domain::job::JobType;
 use crate::domain::{AggregatedProof, ImportedBlock, SingleProof};
-use crate::store::{BlobKind, BlobLabel, Finding, Inspection, ProofRecord, Store, StoreError};
+use crate::store::{BlobKind, BlobLabel, DurableKind, DurableRecord, Finding, Inspection, Store, StoreError};
 use crate::workers::progress::Progress;
 use crate::workers::proofs;
 
 /// Number of findings of one kind that are listed; the rest is only counted.
 const SHOWN: usize = 20;
-/// Number of proofs read at a time.
-const PAGE: usize = 100;
 
 /// Checks a data folder without changing it. Fails only if files cannot be read at all.
 pub fn check(inspection: &Inspection, progress: Progress<'_>) -> Result<Vec<Finding>, StoreError> {
@@ -122,25 +119,22 @@ impl Comparison<'_> {
     /// Compares each stored proof with the commitments of its blocks.
     fn proofs(&mut self) {
         let mut findings = Vec::new();
-        for job_type in [JobType::Single, JobType::Aggregated] {
-            let mut after = None;
-            while let Ok(page) = self.store.queue().proofs(job_type, after, PAGE) {
-                let Some(last) = page.last() else { break };
-                after = Some((last.first, last.last));
-                findings.extend(page.iter().filter_map(|proof| self.proof(job_type, proof)));
-            }
+        for kind in [DurableKind::SingleProof, DurableKind::AggregatedProof] {
+            // Unreadable records are among the findings already.
+            let records = self.store.records(kind).filter_map(Result::ok);
+            findings.extend(records.filter_map(|record| self.proof(&record)));
         }
         self.findings.extend(shorten(findings));
     }
 
-    fn proof(&self, job_type: JobType, proof: &ProofRecord) -> Option<Finding> {
-        let ProofRecord { first, last, ref body, .. } = *proof;
+    fn proof(&self, record: &DurableRecord) -> Option<Finding> {
+        let BlobLabel { first, last, .. } = record.label;
         // An unreadable proof is among the findings already.
-        let json = self.store.read_blob(body).ok()?;
-        let good = match job_type {
-            JobType::Single => serde_json::from_slice::<SingleProof>(&json)
+        let json = self.store.read_blob(&record.blob).ok()?;
+        let good = match record.kind {
+            DurableKind::SingleProof => serde_json::from_slice::<SingleProof>(&json)
                 .is_ok_and(|proof| proofs::check_single(self.store, first, &proof).is_ok()),
-            JobType::Aggregated => serde_json::from_slice::<AggregatedProof>(&json)
+            _ => serde_json::from_slice::<AggregatedProof>(&json)
                 .is_ok_and(|proof| proofs::check_aggregated(self.store, first, last, &proof).is_ok()),
         };
         let finding = Finding::inconsistency(
