@@ -7,12 +7,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A wall clock and a monotonic clock.
 ///
-/// Wall time is comparable across restarts, but may jump. Monotonic time measures intervals within one
-/// run and never decreases.
+/// Wall time is comparable across restarts, but may jump. Monotonic time measures intervals within
+/// one run and never decreases.
 ///
 /// Monotonic time stops while the machine is suspended (on Linux it is `CLOCK_MONOTONIC`, not
-/// `CLOCK_BOOTTIME`): no heartbeat can arrive in that time, and a resumed machine must not end every
-/// lease before the first heartbeat does.
+/// `CLOCK_BOOTTIME`): no heartbeat can arrive in that time, and a resumed machine must not end
+/// every lease before the first heartbeat does.
 pub trait Clock: Debug + Send + Sync {
     /// Returns the wall time, in milliseconds since 1970-01-01 UTC.
     fn wall_ms(&self) -> u64;
@@ -50,7 +50,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that only moves by calls, for tests. Its wall time can be set without its monotonic time.
+/// A clock that only moves by calls, for tests. Its wall time can be set without its monotonic
+/// time.
 #[derive(Debug)]
 pub struct ManualClock {
     wall_ms: AtomicU64,
@@ -85,8 +86,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// Limits progress reports of a long task to one per interval, and estimates the remaining time from
-/// the pace of this run.
+/// Limits progress reports of a long task to one per interval, and estimates the remaining time
+/// from the pace of this run.
 #[derive(Debug)]
 pub struct ProgressMeter {
     interval: Duration,
@@ -118,8 +119,8 @@ impl ProgressMeter {
         Self { interval, state: Mutex::new(None) }
     }
 
-    /// Records that `done` of `total` items are completed; returns a report if one is due. The first
-    /// call starts the measurement.
+    /// Records that `done` of `total` items are completed; returns a report if one is due. The
+    /// first call starts the measurement.
     pub fn update(&self, done: u64, total: u64) -> Option<ProgressReport> {
         self.update_at(Instant::now(), done, total)
     }

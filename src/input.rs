@@ -5,8 +5,8 @@ pub fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// Returns true if these are the first bytes of a Git LFS pointer: what a clone without Git LFS has in
-/// place of a large file.
+/// Returns true if these are the first bytes of a Git LFS pointer: what a clone without Git LFS has
+/// in place of a large file.
 pub fn is_git_lfs_pointer(bytes: &[u8]) -> bool {
     bytes.starts_with(b"version https://git-lfs.github.com/spec/")
 }

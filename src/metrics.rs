@@ -2,9 +2,9 @@
 //! gauges that are read at each scrape are in `server::metrics`.
 //!
 //! Each node has its own registry, so that several nodes can run in one process. Every label has a
-//! small, fixed set of values, and all of them are exported as 0 from the start: `rate()` needs a first
-//! sample. Counting costs a lookup under a shared lock and an atomic addition; timing also locks one
-//! histogram.
+//! small, fixed set of values, and all of them are exported as 0 from the start: `rate()` needs a
+//! first sample. Counting costs a lookup under a shared lock and an atomic addition; timing also
+//! locks one histogram.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -19,7 +19,8 @@ use prometheus_client::registry::{Metric, Registry};
 /// Upper bounds of the buckets, in seconds, for work of milliseconds to minutes.
 const WORK: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0];
-/// Upper bounds of the buckets, in seconds, for the time from the import of a block to a later stage.
+/// Upper bounds of the buckets, in seconds, for the time from the import of a block to a later
+/// stage.
 const STAGES: [f64; 12] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0];
 
 type Label = [(&'static str, &'static str); 1];
@@ -90,8 +91,8 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Records an answered request. `route` is the template of its path, never the path itself; `None`
-    /// is recorded as `other`.
+    /// Records an answered request. `route` is the template of its path, never the path itself;
+    /// `None` is recorded as `other`.
     pub fn observe(&self, method: &'static str, route: Option<&str>, status: u16, duration: Duration) {
         let class = match status {
             100..=199 => "1xx",

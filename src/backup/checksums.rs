@@ -1,5 +1,5 @@
-//! Recomputes the checksums of an altered backup, for tests of the decoder behind them; only with the
-//! feature `testing`.
+//! Recomputes the checksums of an altered backup, for tests of the decoder behind them; only with
+//! the feature `testing`.
 
 use super::entry::{ENTRY_HEAD, FILE_HEAD, HASH, Head, Kind};
 

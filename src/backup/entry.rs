@@ -15,7 +15,8 @@ pub(super) const ENTRY_HEAD: usize = 36;
 pub(super) const HASH: usize = 32;
 /// Longest meta, in bytes. The name of a prover is the longest value in one.
 pub(super) const MAX_META: u32 = 64 << 10;
-/// Longest body and longest frame, in bytes: a bound against damage and archives that unpack without end.
+/// Longest body and longest frame, in bytes: a bound against damage and archives that unpack
+/// without end.
 pub(super) const MAX_BODY: u64 = 4 << 30;
 /// The flag of an entry that readers may skip if they do not know its kind.
 const SKIPPABLE: u8 = 1;
@@ -66,7 +67,8 @@ impl Kind {
         }
     }
 
-    /// Returns the kind of the durable records in the entries; `None` for the first and the last entry.
+    /// Returns the kind of the durable records in the entries; `None` for the first and the last
+    /// entry.
     pub(super) fn durable(self) -> Option<DurableKind> {
         DurableKind::ALL.into_iter().find(|kind| Self::of_records(*kind) == self)
     }

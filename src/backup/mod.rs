@@ -1,9 +1,9 @@
 //! Backups: one file with all data of a store that cannot be derived from other data.
 //!
-//! A backup holds a consistent [view](crate::store::ReadView) of the store, regardless of imports and
-//! publications while it is written. It is written and read entry by entry, with one entry in memory at
-//! a time. It omits what can be derived (the account tree, witnesses, jobs of unproven blocks with their
-//! attempts), the times of imports, and rejected proofs.
+//! A backup holds a consistent [view](crate::store::ReadView) of the store, regardless of imports
+//! and publications while it is written. It is written and read entry by entry, with one entry in
+//! memory at a time. It omits what can be derived (the account tree, witnesses, jobs of unproven
+//! blocks with their attempts), the times of imports, and rejected proofs.
 //!
 //! # Format 1
 //!
@@ -31,10 +31,10 @@
 //!
 //! # Rules for later versions
 //!
-//! Every version reads the formats of earlier versions. A new kind of entry does not change the format
-//! number. Bit 0 of its flags is set if readers that do not know the kind may skip it; a reader refuses
-//! an unknown kind without that flag, and any other flag. Unknown keys of `meta` are ignored. Any other
-//! change makes a new format, which older readers refuse.
+//! Every version reads the formats of earlier versions. A new kind of entry does not change the
+//! format number. Bit 0 of its flags is set if readers that do not know the kind may skip it; a
+//! reader refuses an unknown kind without that flag, and any other flag. Unknown keys of `meta` are
+//! ignored. Any other change makes a new format, which older readers refuse.
 
 #[cfg(feature = "testing")]
 mod checksums;

@@ -90,7 +90,8 @@ impl<R: Read> BackupReader<R> {
         self.skipped
     }
 
-    /// Reads the next entry; returns `None` after the end, once the hash of the whole file was verified.
+    /// Reads the next entry; returns `None` after the end, once the hash of the whole file was
+    /// verified.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
         while !self.ended {
             self.source.entry = blake3::Hasher::new();

@@ -5,8 +5,8 @@
 //! DATA/restoring/   the new store; once it is durable, its blobs, journal and index move to DATA, in this order
 //! ```
 //!
-//! A folder becomes a data folder when its index moves in. The next restore removes the remains of a
-//! killed one. Everything is below the folder itself, which may be a mounted volume.
+//! A folder becomes a data folder when its index moves in. The next restore removes the remains of
+//! a killed one. Everything is below the folder itself, which may be a mounted volume.
 
 use std::fs;
 use std::io::{self, Read};
@@ -68,9 +68,9 @@ pub struct Restored {
     pub report: RebuildReport,
 }
 
-/// Restores a backup into a missing or empty folder; `open` opens the new store. Every item passes the
-/// checks of imports and publications. An item that fails them ends the restore, or is omitted with
-/// `keep_going`. If the restore fails, the folder is empty afterwards.
+/// Restores a backup into a missing or empty folder; `open` opens the new store. Every item passes
+/// the checks of imports and publications. An item that fails them ends the restore, or is omitted
+/// with `keep_going`. If the restore fails, the folder is empty afterwards.
 pub fn restore(
     backup: impl Read,
     dir: &Path,
@@ -88,7 +88,8 @@ pub fn restore(
             Ok(restored)
         }
         Err(error) => {
-            // If removing fails, the remains do not count as a data folder, and the next restore removes them.
+            // If removing fails, the remains do not count as a data folder, and the next restore
+            // removes them.
             let _ = wait_until_closed(&place.building());
             let _ = fs::remove_dir_all(place.building());
             Err(error)
@@ -148,8 +149,8 @@ impl Place {
             Some(found) => Err(RestoreError::Occupied { dir: dir.into(), found }),
             None => Ok(()),
         };
-        // Checked before the lock, which creates the folder and a file in it; and again with the lock, since
-        // another process may have written until then.
+        // Checked before the lock, which creates the folder and a file in it; and again with the
+        // lock, since another process may have written until then.
         check()?;
         let place = Self { _lock: FolderLock::take(dir)?, dir: dir.into() };
         check()?;

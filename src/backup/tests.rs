@@ -23,8 +23,8 @@ fn entries(backup: &[u8]) -> Result<Vec<Entry>, BackupError> {
     Ok(entries)
 }
 
-/// Every entry with its meta and the hash of its body, without the times of operations, which are those of
-/// their import.
+/// Every entry with its meta and the hash of its body, without the times of operations, which are
+/// those of their import.
 fn content(backup: &[u8]) -> Vec<(Kind, u32, u32, String, blake3::Hash)> {
     let shown = |entry: Entry| {
         let meta = match entry.kind {

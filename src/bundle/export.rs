@@ -31,8 +31,8 @@ pub enum ExportError {
     File(#[from] FileError),
 }
 
-/// Exports a block. The tree must have reached the block before it, and the stored history must reach
-/// back to that block. `now_ms` is the time of the export, in milliseconds since 1970.
+/// Exports a block. The tree must have reached the block before it, and the stored history must
+/// reach back to that block. `now_ms` is the time of the export, in milliseconds since 1970.
 pub fn export(store: &Store, number: u32, now_ms: u64) -> Result<Bundle, ExportError> {
     let missing = || StoreError::NotFound { what: format!("block {number}") };
     let record = store.chain().block(number)?.ok_or_else(missing)?;
@@ -47,7 +47,8 @@ pub fn export(store: &Store, number: u32, now_ms: u64) -> Result<Bundle, ExportE
     let proof = proof(store, number)?;
 
     let before = store.tree().before(number, |view| state_before(view, &imported, &signatures))??;
-    // The parts were read one by one: they belong together only if the block was not replaced since.
+    // The parts were read one by one: they belong together only if the block was not replaced
+    // since.
     let after = store.chain().block(number)?.ok_or_else(missing)?;
     if after.content_hash != record.content_hash {
         return Err(StoreError::ReadViewEnded.into());

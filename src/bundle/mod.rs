@@ -1,5 +1,5 @@
-//! Bundles: one block in one file, with everything that determines its witness, so that the block can be
-//! replayed on any machine.
+//! Bundles: one block in one file, with everything that determines its witness, so that the block
+//! can be replayed on any machine.
 //!
 //! A bundle holds the block with its account updates, the leaves of the account tree that the block
 //! reads, the sibling nodes of their paths, and, if they are stored, the witness, the proof and the
@@ -8,8 +8,8 @@
 //!
 //! # Format 1
 //!
-//! A bundle is a zstd file, so that `zstd -dc FILE` prints its JSON: a skippable frame with the header,
-//! then one frame with the JSON. Integers are little-endian.
+//! A bundle is a zstd file, so that `zstd -dc FILE` prints its JSON: a skippable frame with the
+//! header, then one frame with the JSON. Integers are little-endian.
 //!
 //! ```text
 //! file = 0x184d2a5b (4) ‖ 64 (4) ‖ "zkwsbndl" (8) ‖ format (4) ‖ length of the JSON (8) ‖ length of the frame (8)

@@ -51,7 +51,8 @@ impl State for Recorder<'_> {
 
     fn balances(&self, account: u32, tokens: u32) -> Result<Vec<(u32, u128)>, StateError> {
         let balances = self.tree.balances(account, tokens)?;
-        // At least one path: without any, a replay could not tell that the account has no other balance.
+        // At least one path: without any, a replay could not tell that the account has no other
+        // balance.
         self.note(account, Some(0));
         for (token, _) in &balances {
             self.note(account, Some(*token));
@@ -78,8 +79,8 @@ impl State for ReplayedState<'_> {
 }
 
 impl AccountsBefore for ReplayedState<'_> {
-    /// Returns an account even if its leaf is the default one, which a tree cannot distinguish from a
-    /// missing account. An update of a missing account then disagrees with the operations.
+    /// Returns an account even if its leaf is the default one, which a tree cannot distinguish from
+    /// a missing account. An update of a missing account then disagrees with the operations.
     fn account(&self, account: u32) -> Result<Option<AccountState>, StoreError> {
         let header = self.0.account(account).map_err(absent)?.unwrap_or_default();
         Ok(Some(AccountState::from(header)))

@@ -35,8 +35,8 @@ impl ChainFile {
         &self.path
     }
 
-    /// Reads and unpacks the file. The result is one complete JSON value of any shape, without a byte
-    /// order mark.
+    /// Reads and unpacks the file. The result is one complete JSON value of any shape, without a
+    /// byte order mark.
     ///
     /// # Errors
     /// [`ChainFolderError::Unreadable`], [`Incomplete`](ChainFolderError::Incomplete),

@@ -8,8 +8,9 @@ use std::{fs, io};
 use super::error::ChainFolderError;
 use super::file::{ChainFile, SUFFIXES};
 
-/// Longest unpacked files that are read, in bytes: a bound against archives that unpack without end. The
-/// longest genesis is that of sixteen million accounts. The limits of a server's API are lower by default.
+/// Longest unpacked files that are read, in bytes: a bound against archives that unpack without
+/// end. The longest genesis is that of sixteen million accounts. The limits of a server's API are
+/// lower by default.
 pub(super) const MAX_GENESIS_BYTES: u64 = 4 << 30;
 pub(super) const MAX_BLOCK_BYTES: u64 = 256 << 20;
 pub(super) const MAX_OPERATION_BYTES: u64 = 1 << 30;
@@ -131,8 +132,8 @@ fn insert<K: Ord>(
     }
 }
 
-/// Lists the JSON files of a folder, each with its name without the known ending; `limit` is the longest
-/// unpacked content in bytes. Returns `None` if the folder is missing.
+/// Lists the JSON files of a folder, each with its name without the known ending; `limit` is the
+/// longest unpacked content in bytes. Returns `None` if the folder is missing.
 fn files_in(folder: &Path, limit: u64) -> Result<Option<Vec<(String, ChainFile)>>, ChainFolderError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,

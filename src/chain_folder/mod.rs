@@ -6,9 +6,9 @@
 //! aggregated_operations/*.json      in the order of the numbers in their names; may be absent
 //! ```
 //!
-//! Each file may be compressed (`.json.gz`, `.json.zst`). A byte order mark at the start of the content
-//! is skipped. Hidden files are ignored. Any other unexpected name is an error, since it is most likely
-//! a file that is still being copied. Opening the folder reads only file names.
+//! Each file may be compressed (`.json.gz`, `.json.zst`). A byte order mark at the start of the
+//! content is skipped. Hidden files are ignored. Any other unexpected name is an error, since it is
+//! most likely a file that is still being copied. Opening the folder reads only file names.
 
 mod error;
 mod file;

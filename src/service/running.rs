@@ -62,7 +62,8 @@ impl Service {
         &self.node
     }
 
-    /// Waits until a worker thread has panicked or a listener has ended; the process should exit then.
+    /// Waits until a worker thread has panicked or a listener has ended; the process should exit
+    /// then.
     pub async fn failed(&self) {
         while !self.node.has_failed() && !self.listeners.iter().any(JoinHandle::is_finished) {
             tokio::time::sleep(WATCH_INTERVAL).await;

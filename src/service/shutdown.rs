@@ -6,8 +6,8 @@
 //! 2. waits for the requests in flight, up to `shutdown_timeout`, then closes their connections,
 //! 3. stops the workers and flushes the store, again up to `shutdown_timeout`.
 //!
-//! A second signal ends the process at once. In every case all acknowledged data is on disk; interrupted
-//! work is repeated after the next start.
+//! A second signal ends the process at once. In every case all acknowledged data is on disk;
+//! interrupted work is repeated after the next start.
 
 use tokio::task::JoinHandle;
 use tracing::{info, warn};

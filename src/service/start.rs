@@ -45,7 +45,8 @@ impl Service {
         Self::start_with(config, folder, store_options(config)).await
     }
 
-    /// Starts like [`start`](Self::start), but with other options of the store, such as another clock.
+    /// Starts like [`start`](Self::start), but with other options of the store, such as another
+    /// clock.
     pub async fn start_with(
         config: &Config,
         folder: &Path,

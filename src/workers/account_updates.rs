@@ -1,4 +1,5 @@
-//! The account updates of a block, checked against the accounts before it and against its operations.
+//! The account updates of a block, checked against the accounts before it and against its
+//! operations.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -132,7 +133,8 @@ impl<'a> UpdatedAccounts<'a> {
         };
         match update {
             AccountUpdate::Create { address, nonce } => {
-                // An account that equals the default counts as absent (`docs/protocol/03-operations.md` §4).
+                // An account that equals the default counts as absent
+                // (`docs/protocol/03-operations.md` §4).
                 let vacant = before
                     .as_ref()
                     .is_none_or(|state| AccountHeader::from(state) == AccountHeader::default());

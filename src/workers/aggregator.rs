@@ -1,4 +1,5 @@
-//! Aggregation by the server itself: creates `CreateProofBlocks` operations from proven blocks, if enabled.
+//! Aggregation by the server itself: creates `CreateProofBlocks` operations from proven blocks, if
+//! enabled.
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ pub struct Aggregator {
 }
 
 impl Aggregator {
-    /// Creates an aggregation of runs of `sizes` blocks; `None` without any size. A run shorter than the
-    /// largest size is aggregated once its first block has waited for `deadline`.
+    /// Creates an aggregation of runs of `sizes` blocks; `None` without any size. A run shorter
+    /// than the largest size is aggregated once its first block has waited for `deadline`.
     pub fn new(mut sizes: Vec<u32>, deadline: Duration) -> Option<Self> {
         sizes.retain(|size| *size > 0);
         sizes.sort_unstable();
@@ -83,8 +84,9 @@ fn stored_block(store: &Store, number: u32) -> Result<crate::domain::Block, Stor
     Ok(imported.block)
 }
 
-/// Returns the size of the next aggregate: the largest size once enough blocks are proven. After the
-/// deadline, the largest size that the proven blocks fill, or the smallest size, padded, if they fill none.
+/// Returns the size of the next aggregate: the largest size once enough blocks are proven. After
+/// the deadline, the largest size that the proven blocks fill, or the smallest size, padded, if
+/// they fill none.
 fn run_length(sizes: &[u32], proven: u32, overdue: bool) -> Option<u32> {
     let smallest = *sizes.first()?;
     let largest = *sizes.last()?;

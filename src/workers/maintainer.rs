@@ -24,8 +24,8 @@ const MAX_DELAY: Duration = Duration::from_secs(10);
 /// Delay before the next attempt to store a witness.
 const STORE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), MAX_DELAY);
 
-/// Number of leaf updates that end a run of blocks hashed together. They fill every lane of every core, and
-/// more would only delay the first block.
+/// Number of leaf updates that end a run of blocks hashed together. They fill every lane of every
+/// core, and more would only delay the first block.
 const RUN_UPDATES: usize = 256;
 
 /// The state that all maintainers share.
@@ -42,7 +42,8 @@ pub struct Shared {
     pub interval: Duration,
     /// The last block to build; `u32::MAX` for no limit.
     pub until: u32,
-    /// The last block that was verified before the start. Up to it, only trees are needed, not witnesses.
+    /// The last block that was verified before the start. Up to it, only trees are needed, not
+    /// witnesses.
     pub last_verified: u32,
 }
 
@@ -155,9 +156,9 @@ fn put_in_quarantine(shared: &Shared, number: u32, reason: &WitnessError) -> Res
     })
 }
 
-/// Hashes block `first` together with the stored blocks after it, at most `room` in total, so that they fill
-/// the hash engine. Returns an empty run if the first block is missing or quarantined. An error in a later
-/// block ends the run before it, and occurs again when that block is the first.
+/// Hashes block `first` together with the stored blocks after it, at most `room` in total, so that
+/// they fill the hash engine. Returns an empty run if the first block is missing or quarantined. An
+/// error in a later block ends the run before it, and occurs again when that block is the first.
 fn run_from(
     shared: &Shared,
     first: u32,
@@ -204,7 +205,8 @@ fn run_from(
     Ok(ready.collect())
 }
 
-/// Reads a block with the outcomes of its signature checks; returns `None` if it is missing or quarantined.
+/// Reads a block with the outcomes of its signature checks; returns `None` if it is missing or
+/// quarantined.
 fn load(shared: &Shared, number: u32) -> Result<Option<(ImportedBlock, Vec<SignatureCheck>)>, AttemptError> {
     let store = &shared.store;
     let Some(record) = store.chain().block(number)? else { return Ok(None) };
@@ -265,8 +267,8 @@ fn measure(shared: &Shared, number: u32, hashing: Duration, finishing: Duration)
     }
 }
 
-/// Stores the witness and, once the block is next, its tree; returns the size of the witness, or `None` if
-/// the wakeup stopped.
+/// Stores the witness and, once the block is next, its tree; returns the size of the witness, or
+/// `None` if the wakeup stopped.
 fn commit(shared: &Shared, ready: &HashedBlock) -> Result<Option<u64>, StoreError> {
     let HashedBlock { imported, hashed, changes, .. } = ready;
     let block = &imported.block;

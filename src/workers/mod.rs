@@ -42,6 +42,8 @@ mod rebuild_tests;
 pub(crate) mod testing;
 pub mod tree_versions;
 pub mod updater;
+#[cfg(test)]
+mod updater_tests;
 pub mod verification_keys;
 pub mod verifier;
 #[cfg(test)]

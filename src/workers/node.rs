@@ -1,4 +1,5 @@
-//! All workers of a data folder: started and stopped together, with the imports and requests that wake them.
+//! All workers of a data folder: started and stopped together, with the imports and requests that
+//! wake them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +19,8 @@ use super::wakeup::Wakeup;
 use crate::metrics::Metrics;
 use crate::store::{Imported, Store, StoreError};
 
-/// A store with its worker threads. If it is dropped without [`stop`](Self::stop), the threads run until the
-/// process ends.
+/// A store with its worker threads. If it is dropped without [`stop`](Self::stop), the threads run
+/// until the process ends.
 pub struct Node {
     store: Arc<Store>,
     wakeup: Arc<Wakeup>,
@@ -75,8 +76,8 @@ impl Node {
         Ok(())
     }
 
-    /// Starts a worker thread. If it panics, the node counts as failed and the other workers stop, so that the
-    /// process ends visibly.
+    /// Starts a worker thread. If it panics, the node counts as failed and the other workers stop,
+    /// so that the process ends visibly.
     fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
         let failed = self.failed.clone();
         let wakeup = self.wakeup.clone();
@@ -129,8 +130,8 @@ impl Node {
         &self.provers
     }
 
-    /// Retries a block that is quarantined or whose job was dropped, and wakes the workers; returns false if
-    /// the block is neither.
+    /// Retries a block that is quarantined or whose job was dropped, and wakes the workers; returns
+    /// false if the block is neither.
     pub fn retry(&self, block: u32) -> Result<bool, StoreError> {
         let retried = self.store.queue().retry(block)?;
         self.wakeup.notify();
@@ -152,7 +153,8 @@ impl Node {
         &self.wakeup
     }
 
-    /// Returns the number of provers for a scaler: the number of open jobs, at least the configured floor.
+    /// Returns the number of provers for a scaler: the number of open jobs, at least the configured
+    /// floor.
     pub fn needed_provers(&self) -> Result<u64, StoreError> {
         Ok(self.store.queue().pending_jobs()?.max(self.options.idle_provers))
     }
@@ -187,8 +189,8 @@ impl Node {
         )
     }
 
-    /// Runs an import, records its duration and outcome, and wakes the workers if it succeeded. `outcome` finds
-    /// the outcome in its result.
+    /// Runs an import, records its duration and outcome, and wakes the workers if it succeeded.
+    /// `outcome` finds the outcome in its result.
     fn measured<T>(
         &self,
         kind: &'static str,

@@ -12,8 +12,8 @@ use crate::metrics::Metrics;
 pub struct NodeOptions {
     /// Number of maintainer threads, at least 1.
     pub witness_generators: u32,
-    /// Longest wait of updater and maintainers if nothing wakes them, and unit of the maintainers' start
-    /// delay.
+    /// Longest wait of updater and maintainers if nothing wakes them, and unit of the maintainers'
+    /// start delay.
     pub interval: Duration,
     /// Numbers of blocks to aggregate; empty if aggregated operations are only imported.
     pub aggregate: Vec<u32>,

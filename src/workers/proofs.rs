@@ -1,4 +1,5 @@
-//! The checks of a published proof before it is stored (`docs/protocol/06-server.md` §7, no. 7 and 14).
+//! The checks of a published proof before it is stored (`docs/protocol/06-server.md` §7, no. 7 and
+//! 14).
 
 use std::time::Instant;
 
@@ -18,8 +19,8 @@ use crate::store::{BlockRecord, JobRecord, NewProof, PublishError, RejectedProof
 /// Why a published proof was not stored.
 #[derive(Debug, Error)]
 pub enum PublishRefused {
-    /// The queue refuses it: the job is unknown or has another range or type, or the proof is a duplicate; or
-    /// the store failed.
+    /// The queue refuses it: the job is unknown or has another range or type, or the proof is a
+    /// duplicate; or the store failed.
     #[error(transparent)]
     Queue(#[from] PublishError),
     /// The proof is malformed.
@@ -83,8 +84,8 @@ pub struct CheckedProof {
 }
 
 impl CheckedProof {
-    /// Makes the cheap checks: the job, the form, the public inputs. The store keeps a bounded number of
-    /// invalid proofs for inspection.
+    /// Makes the cheap checks: the job, the form, the public inputs. The store keeps a bounded
+    /// number of invalid proofs for inspection.
     pub fn new(
         store: &Store,
         metrics: &Metrics,
@@ -116,13 +117,14 @@ impl CheckedProof {
         Ok(checked)
     }
 
-    /// Returns true if the key of the circuit is known, so that [`verify`](Self::verify) must be called.
+    /// Returns true if the key of the circuit is known, so that [`verify`](Self::verify) must be
+    /// called.
     pub fn needs_verification(&self) -> bool {
         self.circuit.is_some()
     }
 
-    /// Verifies the proof, if the key of its circuit is known. Takes milliseconds and no lock. An invalid
-    /// proof is stored for inspection, and its job is unchanged.
+    /// Verifies the proof, if the key of its circuit is known. Takes milliseconds and no lock. An
+    /// invalid proof is stored for inspection, and its job is unchanged.
     pub fn verify(
         &self,
         store: &Store,
@@ -145,8 +147,8 @@ impl CheckedProof {
         verified.or_else(|reason| self.refuse(store, metrics, reason.into()))
     }
 
-    /// Stores the proof durably and returns the finished job. The queue checks the job again, since it may
-    /// have changed.
+    /// Stores the proof durably and returns the finished job. The queue checks the job again, since
+    /// it may have changed.
     pub fn store(&self, store: &Store, metrics: &Metrics) -> Result<JobRecord, PublishRefused> {
         let proof = NewProof { job_id: self.job_id, first: self.first, last: self.last, json: &self.json };
         let job = store.queue().publish(job_type(&self.proof), proof)?;
@@ -216,7 +218,8 @@ pub(super) fn check_single(
     Ok(CircuitId::Block { chunks: block.chunks })
 }
 
-/// Checks the form of an aggregated proof, and that its public inputs are those of the stored blocks.
+/// Checks the form of an aggregated proof, and that its public inputs are those of the stored
+/// blocks.
 pub(super) fn check_aggregated(
     store: &Store,
     first: u32,

@@ -46,7 +46,8 @@ impl Provers {
         self.note(name, now_ms, |stats| if accepted { stats.proofs += 1 } else { stats.rejected += 1 });
     }
 
-    /// Records the duration of a job from its claim to its proof. `size` is its number of chunks or blocks.
+    /// Records the duration of a job from its claim to its proof. `size` is its number of chunks or
+    /// blocks.
     pub fn record_duration(&self, job_type: JobType, size: u32, ms: u64) {
         let mut by_size = self.durations.lock().unwrap_or_else(PoisonError::into_inner);
         let durations = by_size.entry((job_type, size)).or_default();
@@ -56,7 +57,8 @@ impl Provers {
         durations.push_back(ms);
     }
 
-    /// Returns the median of the last durations of jobs of a size, in milliseconds; `None` if there are none.
+    /// Returns the median of the last durations of jobs of a size, in milliseconds; `None` if there
+    /// are none.
     pub fn median_duration_ms(&self, job_type: JobType, size: u32) -> Option<u64> {
         let by_size = self.durations.lock().unwrap_or_else(PoisonError::into_inner);
         let mut durations: Vec<u64> = by_size.get(&(job_type, size))?.iter().copied().collect();

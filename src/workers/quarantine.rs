@@ -6,13 +6,14 @@
 //! | the commitment differs from the computed one | `import` | the block is stored and quarantined |
 //! | the root differs, or an operation has no witness | `maintainer` | the stored block is quarantined |
 //!
-//! A quarantined block gets no witness, and the blocks after it wait. An operator reverts to the block
-//! before it and imports it again, or retries it with [`Node::retry`](super::Node::retry).
+//! A quarantined block gets no witness, and the blocks after it wait. An operator reverts to the
+//! block before it and imports it again, or retries it with [`Node::retry`](super::Node::retry).
 
 use crate::domain::Quarantine;
 use crate::witness::WitnessError;
 
-/// Returns the quarantine of a block for an error that a retry cannot remove. The store sets its time.
+/// Returns the quarantine of a block for an error that a retry cannot remove. The store sets its
+/// time.
 pub(super) fn of(error: &WitnessError) -> Quarantine {
     Quarantine {
         reason: error.cause.to_string(),

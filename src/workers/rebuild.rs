@@ -1,15 +1,15 @@
 //! Rebuilds a store from its durable items: genesis, blocks, aggregated operations, proofs.
 //!
-//! Every item passes the checks of its import or publication again. An item that fails them is omitted,
-//! with the reason. The workers derive everything else: witnesses, the account tree after genesis, and the
-//! jobs of unproven blocks.
+//! Every item passes the checks of its import or publication again. An item that fails them is
+//! omitted, with the reason. The workers derive everything else: witnesses, the account tree after
+//! genesis, and the jobs of unproven blocks.
 //!
 //! # Jobs of proofs
 //!
-//! The [updater](super::updater) adds jobs in the order of the blocks, after the last existing job. So the
-//! rebuild adds the finished job of a proof only if all earlier blocks that need a proof have one.
-//! Otherwise the updater would never add the jobs of the earlier blocks. It adds the jobs of the other
-//! proofs when it reaches their blocks.
+//! The [updater](super::updater) adds jobs in the order of the blocks, after the last existing job.
+//! So the rebuild adds the finished job of a proof only if all earlier blocks that need a proof
+//! have one. Otherwise the updater would never add the jobs of the earlier blocks. It adds the jobs
+//! of the other proofs when it reaches their blocks.
 
 use std::fmt::Display;
 
@@ -52,12 +52,12 @@ impl RebuildItem {
 
 /// A rebuild of an empty store.
 ///
-/// Items are stored in this order: genesis, blocks ascending, aggregated operations, proofs ascending,
-/// aggregated proofs ascending by their last block. An item out of order is omitted; a proof out of order
-/// is stored, and its job is added later.
+/// Items are stored in this order: genesis, blocks ascending, aggregated operations, proofs
+/// ascending, aggregated proofs ascending by their last block. An item out of order is omitted; a
+/// proof out of order is stored, and its job is added later.
 ///
-/// Every method returns true if the item is stored. An error is one of the store and ends the rebuild;
-/// an invalid item is listed in the [report](RebuildReport::omitted) instead.
+/// Every method returns true if the item is stored. An error is one of the store and ends the
+/// rebuild; an invalid item is listed in the [report](RebuildReport::omitted) instead.
 pub struct Rebuild<'a> {
     store: &'a Store,
     report: RebuildReport,
@@ -203,7 +203,8 @@ impl<'a> Rebuild<'a> {
         }
         if last < self.unaggregated {
             match self.store.queue().add_aggregated_job(first, last) {
-                // The data of the job consists of the single proofs. Without them, the job does not exist, and is not needed.
+                // The data of the job consists of the single proofs. Without them, the job does not
+                // exist, and is not needed.
                 Ok(_) | Err(StoreError::MissingProof { .. }) => {}
                 Err(error) => return Err(error),
             }

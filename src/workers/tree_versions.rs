@@ -1,10 +1,10 @@
 //! The versions of the account tree between the last committed and the last hashed block.
 //!
-//! Blocks are *hashed* in order and *committed* in order; in between, several maintainers assemble and
-//! compress witnesses concurrently. The changes of a hashed block are an overlay over the stored tree until
-//! its commit applies them, so that no tree is copied and no node is hashed twice. Waiting blocks are
-//! hashed in one run, whose batches fill the lanes of the hash engine even if the blocks are small; each
-//! block is then finished by its own maintainer.
+//! Blocks are *hashed* in order and *committed* in order; in between, several maintainers assemble
+//! and compress witnesses concurrently. The changes of a hashed block are an overlay over the
+//! stored tree until its commit applies them, so that no tree is copied and no node is hashed
+//! twice. Waiting blocks are hashed in one run, whose batches fill the lanes of the hash engine
+//! even if the blocks are small; each block is then finished by its own maintainer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +20,8 @@ use crate::tree::view::Overlay;
 use crate::tree::{ChangeSet, TreeView};
 use crate::witness::Hashed;
 
-/// Largest number of blocks that are hashed but not committed. It bounds the memory if the disk is slower
-/// than hashing.
+/// Largest number of blocks that are hashed but not committed. It bounds the memory if the disk is
+/// slower than hashing.
 const MAX_AHEAD: u32 = 16;
 
 /// The tree versions that all maintainers share.
@@ -68,8 +68,8 @@ impl TreeVersions {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the tree before block `number` and the number of blocks that may be hashed from there on, if
-    /// the block is the next to be hashed.
+    /// Returns the tree before block `number` and the number of blocks that may be hashed from
+    /// there on, if the block is the next to be hashed.
     pub fn turn_to_hash(&self, number: u32) -> Option<(TreeView, u32)> {
         let state = self.lock();
         let turn = state.hashed.checked_add(1) == Some(number);

@@ -13,6 +13,9 @@ use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
 use crate::store::{AddOutcome, AggregatedOperationRecord, Store, StoreError};
 
+/// Shortest wait between two rounds.
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
+
 /// The state of the updater thread.
 pub struct Updater {
     store: Arc<Store>,
@@ -29,26 +32,36 @@ impl Updater {
         Self { store, aggregator, keep_verified: options.keep_verified, cleared: 0 }
     }
 
-    /// Runs until the wakeup stops. Each round ends expired leases and adds every job that is ready. The next
-    /// round follows a change, the next expiry, or the interval.
+    /// Runs until the wakeup stops. Each round ends expired leases and adds every job that is
+    /// ready. The next round follows a change, the next expiry, or the interval.
     pub fn run(&mut self, wakeup: &Wakeup, interval: Duration) {
         while !wakeup.is_stopping() {
             let before = wakeup.generation();
-            let added = self.round();
-            if let Err(error) = &added {
-                warn!(%error, "a round of the updater failed and is retried");
-            }
-            if matches!(added, Ok(true)) {
-                wakeup.notify();
-                continue;
-            }
-            let due = self.aggregator.as_ref().and_then(Aggregator::due_in);
-            wakeup.wait(before, due.map_or(interval, |due| interval.min(due)));
+            let wait = match self.round() {
+                Ok(true) => {
+                    wakeup.notify();
+                    continue;
+                }
+                Ok(false) => self.longest_wait(interval),
+                Err(error) => {
+                    warn!(%error, "a round of the updater failed and is retried");
+                    interval
+                }
+            };
+            wakeup.wait(before, wait.max(SHORTEST_WAIT));
         }
     }
 
+    /// Returns the time until the next round if nothing changes: until a lease expires or a proven
+    /// block has waited long enough for a larger aggregate, at most `interval`.
+    pub(super) fn longest_wait(&self, interval: Duration) -> Duration {
+        let aggregate = self.aggregator.as_ref().and_then(Aggregator::due_in);
+        let expiry = self.store.queue().next_expiry();
+        [aggregate, expiry].into_iter().flatten().fold(interval, Duration::min)
+    }
+
     /// Runs one round; returns true if it added work that a further round may build on.
-    fn round(&mut self) -> Result<bool, StoreError> {
+    pub(super) fn round(&mut self) -> Result<bool, StoreError> {
         let expired = self.store.queue().expire()?;
         if !expired.is_empty() {
             warn!(jobs = ?expired, "leases expired without a heartbeat");
@@ -68,7 +81,8 @@ impl Updater {
         Ok(aggregated || single || operations)
     }
 
-    /// Removes witnesses and finished jobs of verified blocks, whenever a further block is verified.
+    /// Removes witnesses and finished jobs of verified blocks, whenever a further block is
+    /// verified.
     fn clear_verified(&mut self) -> Result<(), StoreError> {
         let (Some(keep), verified) = (self.keep_verified, self.store.chain().last_verified_block()?) else {
             return Ok(());
@@ -96,7 +110,8 @@ fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
     Ok(added)
 }
 
-/// Adds the job of a witnessed block, unless it has one; returns true if a new job has to be proven.
+/// Adds the job of a witnessed block, unless it has one; returns true if a new job has to be
+/// proven.
 fn add_single_job(store: &Store, block: u32) -> Result<bool, StoreError> {
     let AddOutcome::Added(id) = store.queue().add_single_job(block)? else { return Ok(false) };
     // A proof from a backup has no job.
@@ -105,9 +120,9 @@ fn add_single_job(store: &Store, block: u32) -> Result<bool, StoreError> {
     Ok(!proven)
 }
 
-/// Adds the jobs of the blocks that an aggregated operation waits for. The queue starts after the blocks of
-/// such operations if it has no job yet, so that an operation that arrives before the proofs would leave
-/// its blocks without jobs.
+/// Adds the jobs of the blocks that an aggregated operation waits for. The queue starts after the
+/// blocks of such operations if it has no job yet, so that an operation that arrives before the
+/// proofs would leave its blocks without jobs.
 fn add_missing_jobs(store: &Store, first: u32, last: u32) -> Result<bool, StoreError> {
     let mut added = false;
     for block in first..=last {

@@ -12,8 +12,8 @@ use crate::crypto::fr;
 use crate::domain::proof::verification::{AggregationKey, BlockKey, KeyError, KeyTree, NotVerified};
 use crate::domain::{AggregatedProof, SingleProof};
 
-/// Longest key file that is read, in bytes: more than keys of either kind have, so that a longer file is
-/// recognised as one.
+/// Longest key file that is read, in bytes: more than keys of either kind have, so that a longer
+/// file is recognised as one.
 const MAX_KEY_BYTES: u64 = 4_096;
 
 /// A folder of verification keys that cannot be used. Each message says what to do about it.
@@ -56,7 +56,8 @@ pub enum KeysError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The folder holds keys of aggregation circuits, and more block keys than their tree has leaves.
+    /// The folder holds keys of aggregation circuits, and more block keys than their tree has
+    /// leaves.
     #[error(
         "{} holds keys of {found} block sizes, and aggregated proofs refer to at most {}; remove those that the contract lacks",
         folder.display(),
@@ -92,7 +93,8 @@ impl CircuitId {
         Self::Aggregation { proofs }
     }
 
-    /// Parses the name of a key file, as the reference names them; `None` if it is not the name of one.
+    /// Parses the name of a key file, as the reference names them; `None` if it is not the name of
+    /// one.
     fn from_file_name(name: &str) -> Option<Result<Self, ()>> {
         let number = |text: &str| {
             let number = text.parse::<u32>().ok().filter(|number| *number > 0);

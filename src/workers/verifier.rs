@@ -12,8 +12,9 @@ use super::verification_keys::{CircuitId, KeysError, VerificationKeys};
 use crate::domain::proof::verification::NotVerified;
 use crate::domain::{AggregatedProof, SingleProof};
 
-/// Number of proofs that may wait for verification. A proof behind more than these would not be answered
-/// within the ten seconds that the reference's provers wait, so its prover should retry instead.
+/// Number of proofs that may wait for verification. A proof behind more than these would not be
+/// answered within the ten seconds that the reference's provers wait, so its prover should retry
+/// instead.
 pub const MAX_WAITING: usize = 256;
 
 /// Verification keys, and the permits to use the processor for verification.
@@ -30,8 +31,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Reads the keys of a folder. `concurrency` is the number of proofs verified at a time, by default
-    /// the number of cores.
+    /// Reads the keys of a folder. `concurrency` is the number of proofs verified at a time, by
+    /// default the number of cores.
     pub fn open(folder: &Path, concurrency: Option<usize>) -> Result<Self, KeysError> {
         let keys = VerificationKeys::read(folder)?;
         let cores = || available_parallelism().map_or(1, usize::from);
@@ -54,8 +55,8 @@ impl Verifier {
         known
     }
 
-    /// Verifies the proof of a block of the given size; accepts every proof if its key is missing. Takes
-    /// milliseconds: [acquire](Self::acquire) a permit first.
+    /// Verifies the proof of a block of the given size; accepts every proof if its key is missing.
+    /// Takes milliseconds: [acquire](Self::acquire) a permit first.
     pub fn verify_block(&self, chunks: u32, proof: &SingleProof) -> Result<(), NotVerified> {
         self.keys.verify_block(chunks, proof)
     }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 /// A counter of changes that threads wait on.
 ///
 /// A thread that changes something calls [`notify`](Self::notify). A thread that waits reads the
-/// [`generation`](Self::generation) before it looks for work, and waits from there if it finds none, so that a change
-/// in between is not missed. All workers share one `Wakeup`: they are few, and looking for work twice is cheap.
+/// [`generation`](Self::generation) before it looks for work, and waits from there if it finds
+/// none, so that a change in between is not missed. All workers share one `Wakeup`: they are few,
+/// and looking for work twice is cheap.
 #[derive(Debug, Default)]
 pub struct Wakeup {
     state: Mutex<State>,

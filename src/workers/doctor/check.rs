@@ -1,5 +1,5 @@
-//! The complete check of a data folder: the findings of the [store](crate::store::Inspection), then a
-//! comparison of accounts, tree and proofs with the result of genesis and blocks.
+//! The complete check of a data folder: the findings of the [store](crate::store::Inspection), then
+//! a comparison of accounts, tree and proofs with the result of genesis and blocks.
 
 use super::expected_accounts::{AccountWithBalances, ExpectedAccounts};
 use super::tree_check;
@@ -62,8 +62,8 @@ impl Comparison<'_> {
         self.proofs();
     }
 
-    /// Checks a block and applies it to the expected accounts; returns the root after it, or `None` if it
-    /// cannot be read.
+    /// Checks a block and applies it to the expected accounts; returns the root after it, or `None`
+    /// if it cannot be read.
     fn block(&mut self, number: u32, expected: &mut ExpectedAccounts<'_>) -> Option<[u8; 32]> {
         let record = self.store.chain().block(number).ok()??;
         let body = self.store.chain().block_body(number).ok()??;

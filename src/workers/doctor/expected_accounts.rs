@@ -1,5 +1,5 @@
-//! The accounts that follow from genesis and the account updates of the blocks: the reference for the
-//! check of the stored state.
+//! The accounts that follow from genesis and the account updates of the blocks: the reference for
+//! the check of the stored state.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ pub(super) struct AccountWithBalances {
     pub balances: BTreeMap<u32, u128>,
 }
 
-/// The expected accounts after a block. In memory are the genesis as JSON and the accounts that blocks
-/// have changed.
+/// The expected accounts after a block. In memory are the genesis as JSON and the accounts that
+/// blocks have changed.
 pub(super) struct ExpectedAccounts<'a> {
     genesis: GenesisAccounts<'a>,
     changed: BTreeMap<u32, AccountWithBalances>,

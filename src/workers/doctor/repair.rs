@@ -1,8 +1,9 @@
-//! Repair of a data folder: every readable durable record passes its checks again and is stored in a fresh folder, which
-//! then replaces the old one. The old folder is kept.
+//! Repair of a data folder: every readable durable record passes its checks again and is stored in
+//! a fresh folder, which then replaces the old one. The old folder is kept.
 //!
-//! The server derives witnesses, jobs and everything else at its next start. Lost are the leases and attempts of jobs,
-//! times of import, and, if the kv is lost, prover and time of each proof. Job ids start from 1 again.
+//! The server derives witnesses, jobs and everything else at its next start. Lost are the leases
+//! and attempts of jobs, times of import, and, if the kv is lost, prover and time of each proof.
+//! Job ids start from 1 again.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -112,10 +113,12 @@ struct Filling<'a> {
 }
 
 impl Filling<'_> {
-    /// Stores every record of a kind: the first version that passes its checks, or all versions of operations.
+    /// Stores every record of a kind: the first version that passes its checks, or all versions of
+    /// operations.
     fn store_all(&mut self, kind: DurableKind, now_ms: u64) -> Result<(), StoreError> {
         for (label, versions) in self.salvage.of_kind(kind) {
-            // Several operations may be about the same blocks. Of other records, one version is the right one.
+            // Several operations may be about the same blocks. Of other records, one version is the
+            // right one.
             let all = kind == DurableKind::AggregatedOperation;
             if kind == DurableKind::Block {
                 (self.progress)("blocks", label.first.into(), self.blocks.into());

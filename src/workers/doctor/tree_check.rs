@@ -1,5 +1,5 @@
-//! Check of the stored account tree: its leaves against the expected accounts, its nodes against a tree
-//! built from these leaves.
+//! Check of the stored account tree: its leaves against the expected accounts, its nodes against a
+//! tree built from these leaves.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ const PAGE: usize = 1_000;
 /// Number of accounts hashed together, for each core: they fill its lanes.
 const ACCOUNTS_PER_CORE: usize = 1024;
 
-/// Compares the leaves with the expected accounts, every node with the one built from the leaves, and
-/// the root with that of the block.
+/// Compares the leaves with the expected accounts, every node with the one built from the leaves,
+/// and the root with that of the block.
 pub(super) fn check(
     store: &Store,
     expected: &ExpectedAccounts<'_>,

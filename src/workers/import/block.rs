@@ -14,9 +14,9 @@ const WHAT: &str = r#"block: {"block":…,"accounts_updated":…}"#;
 
 /// Imports the next sealed block with its account updates; returns its number and the outcome.
 ///
-/// Checks the order, that operations and account updates fit the state and lead to the same result, the
-/// number of chunks, and the commitment. If only the commitment is wrong, the block is stored and
-/// quarantined.
+/// Checks the order, that operations and account updates fit the state and lead to the same result,
+/// the number of chunks, and the commitment. If only the commitment is wrong, the block is stored
+/// and quarantined.
 pub fn import(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError> {
     let imported: ImportedBlock = json::parse(WHAT, body)?;
     let number = imported.block.block_number.0;
@@ -62,7 +62,8 @@ pub fn import(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError
     Ok((number, outcome))
 }
 
-/// Returns the number of operations of a stored block: one signature check of each is stored with it.
+/// Returns the number of operations of a stored block: one signature check of each is stored with
+/// it.
 pub fn number_of_operations(block: &BlockRecord) -> u64 {
     block.extra_len
 }

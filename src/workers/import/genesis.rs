@@ -1,13 +1,13 @@
-//! Import of the state before block 1. It takes minutes for a million accounts, and may be interrupted at
-//! any moment.
+//! Import of the state before block 1. It takes minutes for a million accounts, and may be
+//! interrupted at any moment.
 //!
-//! The accounts are processed in *chunks* of whole [parts](crate::tree::build), by ascending id. One
-//! thread hashes a chunk, on all cores, while another writes the previous chunk and from time to time
-//! marks its progress in the store. If the process is killed, an import of the same genesis continues
-//! after the last mark.
+//! The accounts are processed in *chunks* of whole [parts](crate::tree::build), by ascending id.
+//! One thread hashes a chunk, on all cores, while another writes the previous chunk and from time
+//! to time marks its progress in the store. If the process is killed, an import of the same genesis
+//! continues after the last mark.
 //!
-//! In memory are the body, the position of each account in it, two chunks, and the compressed canonical
-//! form until it is in its file.
+//! In memory are the body, the position of each account in it, two chunks, and the compressed
+//! canonical form until it is in its file.
 
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -47,8 +47,8 @@ struct Chunk {
     done: u32,
 }
 
-/// Imports the state before block 1: a map from account id to account. `progress` receives the number of
-/// completed accounts and their total. If another genesis is stored, the error is
+/// Imports the state before block 1: a map from account id to account. `progress` receives the
+/// number of completed accounts and their total. If another genesis is stored, the error is
 /// [`StoreError::Different`].
 pub fn import(store: &Store, body: &[u8], progress: &dyn Fn(usize, usize)) -> Result<Imported, ImportError> {
     at_pace(&PACE, store, body, progress)

@@ -12,8 +12,8 @@ use crate::tree::build::InitialAccount;
 
 const WHAT: &str = "genesis: a map from account id to account";
 
-/// The JSON of a genesis and the position of each account in it: a map from account id to account. If an
-/// id occurs twice, the last one counts.
+/// The JSON of a genesis and the position of each account in it: a map from account id to account.
+/// If an id occurs twice, the last one counts.
 #[derive(Debug)]
 pub struct GenesisAccounts<'a> {
     body: &'a [u8],
