@@ -9,13 +9,13 @@
 //! ```
 //!
 //! 1. [`workers::import`] checks a sealed block against the state after the block before it, and stores it.
-//! 2. A [maintainer](workers::maintainer) builds its witness: [plan](mod@witness::plan) what each chunk shows, [hash](tree) every
+//! 2. A maintainer (`workers/maintainer.rs`) builds its witness: [plan](mod@witness::plan) what each chunk shows, [hash](tree) every
 //!    version of the account tree at once, [assemble](witness::assemble) the `ProverData`.
-//! 3. The [updater](workers::updater) turns the witness into a job; with the proofs of a range of blocks and a `CreateProofBlocks`
+//! 3. The updater (`workers/updater.rs`) turns the witness into a job; with the proofs of a range of blocks and a `CreateProofBlocks`
 //!    operation it makes an aggregated job.
-//! 4. The [server] hands jobs out and takes proofs in; [`workers::proofs`] says what a proof must satisfy.
+//! 4. The [server] hands jobs out and takes proofs in; `workers/proofs.rs` says what a proof must satisfy.
 //! 5. The [store] keeps all of it: small records in sled, large bodies in checksummed files.
-//! 6. A [backup] is what the rest can be derived from; [`workers::rebuild`] makes a store of it.
+//! 6. A [backup] is what the rest can be derived from; `workers/rebuild.rs` makes a store of it.
 //! 7. A [bundle] is one block with all that its witness follows from, to be replayed elsewhere.
 //! 8. Operators look by [`report`]: as JSON over HTTP, on the dashboard (`server/dashboard`), and in a terminal by [`cli`], there also without
 //!    a server. A node counts in [`metrics`].

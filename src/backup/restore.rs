@@ -17,9 +17,7 @@ use super::entry::ProofMeta;
 use super::{About, BackupError, BackupReader, Counts, Entry};
 use crate::fsync;
 use crate::store::{DurableKind, FolderLock, Store, StoreError, wait_until_closed};
-use crate::workers::progress::Progress;
-use crate::workers::rebuild::{Rebuild, RebuildItem};
-use crate::workers::rebuild_report::{OmittedItem, RebuildReport};
+use crate::workers::{OmittedItem, Progress, Rebuild, RebuildItem, RebuildReport};
 
 const RESTORING: &str = "restoring";
 const LOCK: &str = "LOCK";

@@ -11,7 +11,7 @@ use crate::crypto::{Fr, fr};
 use crate::domain::{Block, ImportedBlock, Quarantine, SingleProof, public_input};
 use crate::tree::{AccountTree, PartialTree, TreeView};
 use crate::witness::{self, Cause, Hashed, Plan, SignatureCheck, assemble, check_signatures, plan};
-use crate::workers::account_updates::UpdatedAccounts;
+use crate::workers::UpdatedAccounts;
 
 /// Replays a bundle from the bytes of its file.
 ///

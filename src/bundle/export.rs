@@ -12,7 +12,7 @@ use crate::domain::{AccountUpdate, ImportedBlock};
 use crate::store::{ProofRecord, Store, StoreError};
 use crate::tree::{AccountTree, Multiproof, TreeError, TreeView};
 use crate::witness::{SignatureCheck, WitnessError, plan};
-use crate::workers::account_state::TreeState;
+use crate::workers::TreeState;
 
 /// Why a block cannot be exported.
 #[derive(Debug, Error)]

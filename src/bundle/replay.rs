@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use crate::store::{AccountState, StoreError};
 use crate::tree::{AccountHeader, PartialTree, SourceError};
 use crate::witness::{State, StateError};
-use crate::workers::account_state::TreeState;
-use crate::workers::account_updates::AccountsBefore;
+use crate::workers::{AccountsBefore, TreeState};
 
 /// Number of account ids. Larger ids have no leaf.
 const ACCOUNTS: u32 = 1 << 24;

@@ -6,7 +6,7 @@
 //!
 //! # Jobs of proofs
 //!
-//! The [updater](super::updater) adds jobs in the order of the blocks, after the last existing job.
+//! The updater adds jobs in the order of the blocks, after the last existing job.
 //! So the rebuild adds the finished job of a proof only if all earlier blocks that need a proof
 //! have one. Otherwise the updater would never add the jobs of the earlier blocks. It adds the jobs
 //! of the other proofs when it reaches their blocks.

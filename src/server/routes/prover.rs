@@ -23,7 +23,7 @@ use crate::{
         http::{concurrency_limit::with_current_permit, stored_json::StoredJson},
     },
     store::{HeartbeatOutcome, JobRecord, Preference},
-    workers::{Node, PublishRefused, proofs::CheckedProof},
+    workers::{CheckedProof, Node, PublishRefused},
 };
 
 /// Claims a job for a prover.
