@@ -56,7 +56,7 @@ pub use import::ImportError;
 pub use node::Node;
 pub use options::NodeOptions;
 pub(crate) use progress::Progress;
-pub(crate) use proofs::{CheckedProof, PublishRefused};
+pub use proofs::{CheckedProof, PublishRefused};
 pub(crate) use rebuild::{Rebuild, RebuildItem};
 pub(crate) use rebuild_report::{OmittedItem, RebuildReport};
 pub use verification_keys::KeysError;

@@ -16,7 +16,7 @@ use zksync_witness_server::domain::{
 use zksync_witness_server::metrics::Metrics;
 use zksync_witness_server::store::{ClaimedJob, Preference, Store, StoreError, StoreOptions};
 use zksync_witness_server::testing::ChainBuilder;
-use zksync_witness_server::workers::{Node, NodeOptions, proofs};
+use zksync_witness_server::workers::{CheckedProof, Node, NodeOptions, PublishRefused};
 
 /// Blocks of a real folder: the first ones fit their records, the others have files.
 pub const BLOCKS: u32 = 6;
@@ -88,7 +88,7 @@ fn inputs(store: &Store, job: &ClaimedJob) -> Vec<Fr> {
     (job.first..=job.last).map(input).collect()
 }
 
-fn publish(store: &Store, job: &ClaimedJob, inputs: &[Fr]) -> Result<(), proofs::PublishRefused> {
+fn publish(store: &Store, job: &ClaimedJob, inputs: &[Fr]) -> Result<(), PublishRefused> {
     let seed = job.last.into();
     let data = match job.job_type {
         JobType::Single => JobResultData::BlockProof(sample_single_proof(&inputs[0], seed)),
@@ -98,7 +98,7 @@ fn publish(store: &Store, job: &ClaimedJob, inputs: &[Fr]) -> Result<(), proofs:
     let (first_block, last_block) = (BlockNumber(job.first), BlockNumber(job.last));
     let request = ProverOutputRequest { job_id, first_block, last_block, data };
     let metrics = Metrics::default();
-    proofs::CheckedProof::new(store, &metrics, None, request)?.store(store, &metrics).map(drop)
+    CheckedProof::new(store, &metrics, None, request)?.store(store, &metrics).map(drop)
 }
 
 /// Lets a folder's server work until everything is witnessed, proven and aggregated.
