@@ -169,13 +169,10 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
     let inline = || BlobRef::Inline { frame: vec![1, 2, 3], raw_len: 9 };
     let file = || BlobRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };
     let payloads = [
-        codec::body_bytes("", &crate::store::parameters::PARAMETERS),
-        codec::body_bytes(
-            "",
-            &GenesisRow { root: [1; 32], content_hash: [2; 32], accounts: 3, body: inline() },
-        ),
-        codec::body_bytes("", &ProgressRow { content_hash: [2; 32], part_size: 2048, done: 1 << 24 }),
-        codec::body_bytes(
+        codec::encode("", &crate::store::parameters::PARAMETERS),
+        codec::encode("", &GenesisRow { root: [1; 32], content_hash: [2; 32], accounts: 3, body: inline() }),
+        codec::encode("", &ProgressRow { content_hash: [2; 32], part_size: 2048, done: 1 << 24 }),
+        codec::encode(
             "",
             &BlockRow {
                 number: 1,
@@ -188,18 +185,18 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
                 extra: inline(),
             },
         ),
-        codec::body_bytes(
+        codec::encode(
             "",
             &QuarantineRow { operation: Some(3), kind: Some("Swap".into()), reason: "c".into(), at_ms: 5 },
         ),
-        codec::body_bytes("", &AccountState { nonce: 300, pub_key_hash: [1; 20], address: [2; 20] }),
-        codec::body_bytes("", &ChangeRow { number: 1, root: [1; 32], delta: inline() }),
-        codec::body_bytes(
+        codec::encode("", &AccountState { nonce: 300, pub_key_hash: [1; 20], address: [2; 20] }),
+        codec::encode("", &ChangeRow { number: 1, root: [1; 32], delta: inline() }),
+        codec::encode(
             "",
             &ChangeSet { changes: vec![crate::tree::Change { key: vec![1], old: None, new: Some(vec![2]) }] },
         ),
-        codec::body_bytes("", &WitnessRow { body: inline(), operations: 9, stored_at_ms: 8 }),
-        codec::body_bytes(
+        codec::encode("", &WitnessRow { body: inline(), operations: 9, stored_at_ms: 8 }),
+        codec::encode(
             "",
             &JobRow {
                 id: 1,
@@ -212,15 +209,15 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
                 holder: Some("p".into()),
                 created_at_ms: 3,
                 updated_at_ms: 4,
-                data: crate::store::queue::job_record::JobDataRef::Body(inline()),
+                data: crate::store::queue::job_record::JobDataRef::Blob(inline()),
             },
         ),
-        codec::body_bytes("", &JobCounts { idle: 1, in_progress: 2, done: 3, failed: 4 }),
-        codec::body_bytes(
+        codec::encode("", &JobCounts { idle: 1, in_progress: 2, done: 3, failed: 4 }),
+        codec::encode(
             "",
             &ProofRow { first: 1, last: 2, job_id: 3, prover: None, stored_at_ms: 4, body: inline() },
         ),
-        codec::body_bytes(
+        codec::encode(
             "",
             &AggregatedOperationRecord {
                 action: crate::domain::AggregatedAction::ExecuteBlocks,
@@ -231,7 +228,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
                 body: file(),
             },
         ),
-        codec::body_bytes(
+        codec::encode(
             "",
             &RejectedRow {
                 job_id: 1,
@@ -241,8 +238,8 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
                 body: inline(),
             },
         ),
-        codec::body_bytes("", &300u32),
-        codec::body_bytes("", &true),
+        codec::encode("", &300u32),
+        codec::encode("", &true),
     ];
     let seed =
         |(kind, payload): (u8, Result<Vec<u8>, _>)| [&[kind][..], &payload.expect("a small record")].concat();

@@ -49,7 +49,7 @@ fn records_are_frozen() {
         job_type: JobType::Aggregated,
         status: JobStatus::Failed,
         holder: None,
-        data: JobDataRef::Body(inline.clone()),
+        data: JobDataRef::Blob(inline.clone()),
         ..job.clone()
     };
     let block = BlockRow {

@@ -216,7 +216,7 @@ fn many_writers_share_flushes_and_all_are_durable() {
     });
     drop(store);
     let store = open(dir.path());
-    assert_eq!(store.core().kv.range_raw(Table::Rejected, &[0], &[1], 500).unwrap().len(), 160);
+    assert_eq!(store.core().kv.range(Table::Rejected, &[0], &[1], 500).unwrap().len(), 160);
 }
 
 proptest::proptest! {

@@ -51,7 +51,7 @@ impl ChainStore {
     /// The account after the last imported block.
     pub fn account(&self, id: u32) -> Result<Option<AccountState>, StoreError> {
         let payload = self.core.kv.get_raw(Table::Accounts, &keys::number(id))?;
-        payload.map(|payload| codec::from_body_bytes("an account", &payload)).transpose()
+        payload.map(|payload| codec::decode("an account", &payload)).transpose()
     }
 
     /// A balance after the last imported block, in the token's smallest unit; 0 when there is none.
@@ -64,7 +64,7 @@ impl ChainStore {
     pub fn balances(&self, id: u32, first_token: u32, limit: usize) -> Result<Vec<(u32, u128)>, StoreError> {
         let (from, mut to) = (keys::balance(id, first_token), keys::balance(id, u32::MAX).to_vec());
         to.push(0);
-        let entries = self.core.kv.range_raw(Table::Accounts, &from, &to, limit)?;
+        let entries = self.core.kv.range(Table::Accounts, &from, &to, limit)?;
         let parse = |(key, value): Entry| match keys::tail_number(&key) {
             Some(token) => Ok((token, parse_balance(&value)?)),
             None => Err(StoreError::corrupt("a key of `accounts` is cut short")),
@@ -95,7 +95,7 @@ type Write = (Vec<u8>, Option<Vec<u8>>);
 
 /// The entries of an account; `None` removes.
 pub(crate) fn account_entries(change: &AccountChange) -> Result<Vec<Write>, StoreError> {
-    let state = change.state.as_ref().map(|state| codec::body_bytes("an account", state)).transpose()?;
+    let state = change.state.as_ref().map(|state| codec::encode("an account", state)).transpose()?;
     let balance = |&(token, amount): &(u32, u128)| {
         let value = (amount != 0).then(|| amount.to_be_bytes().to_vec());
         (keys::balance(change.id, token).to_vec(), value)

@@ -86,7 +86,7 @@ impl ChainStore {
     /// The last block of any operation of an action; 0 when there is none.
     pub fn last_block_of(&self, action: AggregatedAction) -> Result<u32, StoreError> {
         let (from, to) = (keys::operation(action as u8, 0), end(action));
-        let last = self.core.kv.range_raw_back(Table::AggregatedOperations, &from, &to, 1)?;
+        let last = self.core.kv.range_back(Table::AggregatedOperations, &from, &to, 1)?;
         Ok(last.first().and_then(|(key, _)| keys::tail_number(key)).unwrap_or(0))
     }
 
@@ -104,8 +104,8 @@ impl ChainStore {
     ) -> Result<Vec<AggregatedOperationRecord>, StoreError> {
         let Some(start) = after_block.checked_add(1) else { return Ok(Vec::new()) };
         let from = keys::operation(action as u8, start);
-        let rows = self.core.kv.range_raw(Table::AggregatedOperations, &from, &end(action), limit)?;
-        rows.iter().map(|(_, row)| codec::from_body_bytes("an aggregated operation", row)).collect()
+        let rows = self.core.kv.range(Table::AggregatedOperations, &from, &end(action), limit)?;
+        rows.iter().map(|(_, row)| codec::decode("an aggregated operation", row)).collect()
     }
 
     fn operation_ending_from(
@@ -114,8 +114,8 @@ impl ChainStore {
         block: u32,
     ) -> Result<Option<AggregatedOperationRecord>, StoreError> {
         let from = keys::operation(action as u8, block);
-        let rows = self.core.kv.range_raw(Table::AggregatedOperations, &from, &end(action), 1)?;
-        rows.first().map(|(_, row)| codec::from_body_bytes("an aggregated operation", row)).transpose()
+        let rows = self.core.kv.range(Table::AggregatedOperations, &from, &end(action), 1)?;
+        rows.first().map(|(_, row)| codec::decode("an aggregated operation", row)).transpose()
     }
 }
 

@@ -243,10 +243,10 @@ impl ChainStore {
 
     /// Up to `limit` quarantined blocks from a number on, the first ones.
     pub fn quarantined_from(&self, number: u32, limit: usize) -> Result<Vec<(u32, Quarantine)>, StoreError> {
-        let entries = self.core.kv.range_raw(Table::Quarantine, &keys::number(number), &[0xff; 5], limit)?;
+        let entries = self.core.kv.range(Table::Quarantine, &keys::number(number), &[0xff; 5], limit)?;
         let parse = |(key, payload): Entry| {
             let number = keys::head_number(&key).ok_or_else(|| StoreError::corrupt("a key is cut short"))?;
-            let row: QuarantineRow = codec::from_body_bytes("a quarantine", &payload)?;
+            let row: QuarantineRow = codec::decode("a quarantine", &payload)?;
             Ok((number, row.into()))
         };
         entries.into_iter().map(parse).collect()

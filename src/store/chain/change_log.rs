@@ -66,7 +66,7 @@ impl ChangeLog {
 
     /// The delta as the bytes of a body.
     pub fn encode(delta: &ChangeSet) -> Result<Vec<u8>, StoreError> {
-        codec::body_bytes("the change of a block", delta)
+        codec::encode("the change of a block", delta)
     }
 
     /// Puts the change of block `number` and the new head into the batch.
@@ -119,8 +119,8 @@ impl ChangeLog {
     /// Drops entries of blocks up to `last`, a few at a time.
     pub fn trim(&self, kv: &Kv, batch: &mut Batch, last: u32) -> Result<(), StoreError> {
         let end = keys::number(last.saturating_add(1));
-        for (key, row) in kv.range_raw(self.log, &keys::number(0), &end, 16)? {
-            let row: ChangeRow = codec::from_body_bytes(self.log.name(), &row)?;
+        for (key, row) in kv.range(self.log, &keys::number(0), &end, 16)? {
+            let row: ChangeRow = codec::decode(self.log.name(), &row)?;
             batch.release(row.delta);
             batch.remove(self.log, &key);
         }
@@ -129,7 +129,7 @@ impl ChangeLog {
 
     /// The oldest block that a revert can go to: the one before the oldest entry.
     pub fn oldest_target(&self, kv: &Kv) -> Result<u32, StoreError> {
-        let first = kv.range_raw(self.log, &keys::number(0), &[0xff; 5], 1)?;
+        let first = kv.range(self.log, &keys::number(0), &[0xff; 5], 1)?;
         match first.first().and_then(|(key, _)| keys::head_number(key)) {
             Some(number) => Ok(number.saturating_sub(1)),
             None => self.head(kv),
@@ -145,7 +145,7 @@ impl ChangeLog {
     pub fn read(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<ChangeSet, StoreError> {
         let row = self.row(kv, number)?;
         let bytes = blobs.open_blob(&row.delta)?.bytes()?;
-        codec::from_body_bytes(&format!("the change of block {number}"), &bytes)
+        codec::decode(&format!("the change of block {number}"), &bytes)
     }
 
     fn row(&self, kv: &Kv, number: u32) -> Result<ChangeRow, StoreError> {

@@ -25,7 +25,7 @@ fn add(load: &mut GenesisLoad<'_>, first: u32) -> Result<(), StoreError> {
 }
 
 fn all(store: &Store) -> Vec<Entry> {
-    let entries = |table| store.core().kv.range_raw(table, &[], &[0xff; 16], usize::MAX).unwrap();
+    let entries = |table| store.core().kv.range(table, &[], &[0xff; 16], usize::MAX).unwrap();
     [entries(Table::Accounts), entries(Table::AccountTree)].concat()
 }
 

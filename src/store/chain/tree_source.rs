@@ -33,14 +33,14 @@ impl TreeSource for StoredTree {
     }
 
     fn first_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<Entry>, SourceError> {
-        Ok(self.kv.range_raw(TABLE, from, to_exclusive, 1)?.pop())
+        Ok(self.kv.range(TABLE, from, to_exclusive, 1)?.pop())
     }
 
     fn last_in(&self, from: &[u8], to_exclusive: &[u8]) -> Result<Option<Entry>, SourceError> {
-        Ok(self.kv.range_raw_back(TABLE, from, to_exclusive, 1)?.pop())
+        Ok(self.kv.range_back(TABLE, from, to_exclusive, 1)?.pop())
     }
 
     fn range(&self, from: &[u8], to_exclusive: &[u8], limit: usize) -> Result<Vec<Entry>, SourceError> {
-        Ok(self.kv.range_raw(TABLE, from, to_exclusive, limit)?)
+        Ok(self.kv.range(TABLE, from, to_exclusive, limit)?)
     }
 }

@@ -37,7 +37,7 @@ fn taken(path: &Path) -> u64 {
 /// Returns the size of all keys and records, in bytes.
 fn live_in_kv(store: &Store) -> u64 {
     let of_table = |table: &Table| {
-        let entries = store.core().kv.range_raw(*table, &[], &[0xff; 64], usize::MAX).unwrap();
+        let entries = store.core().kv.range(*table, &[], &[0xff; 64], usize::MAX).unwrap();
         entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>()
     };
     Table::ALL.iter().map(of_table).sum()

@@ -73,15 +73,15 @@ pub(crate) fn unseal(what: &str, mut sealed: Vec<u8>) -> Result<Vec<u8>, StoreEr
 }
 
 /// Encodes a struct for a blob, which has its own checksum.
-pub(crate) fn body_bytes<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>, StoreError> {
     bincode::DefaultOptions::new()
         .with_limit(MAX_BLOB)
         .serialize(value)
         .map_err(|_| StoreError::TooLarge { what: what.into() })
 }
 
-/// Decodes what [`body_bytes`] encoded.
-pub(crate) fn from_body_bytes<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
+/// Decodes what [`encode`] encoded.
+pub(crate) fn decode<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
     bincode::DefaultOptions::new()
         .with_limit(MAX_BLOB)
         .deserialize(bytes)

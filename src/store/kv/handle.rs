@@ -151,7 +151,7 @@ impl Kv {
     }
 
     /// Returns up to `limit` entries of `from..to`, ascending, without their seals.
-    pub fn range_raw(
+    pub fn range(
         &self,
         table: Table,
         from: &[u8],
@@ -174,7 +174,7 @@ impl Kv {
     }
 
     /// Returns up to `limit` entries of `from..to`, descending, without their seals.
-    pub fn range_raw_back(
+    pub fn range_back(
         &self,
         table: Table,
         from: &[u8],

@@ -177,7 +177,7 @@ impl JobQueue {
             });
             let any = (index::idle(job_type, 0), index::idle(job_type, u32::MAX));
             for (from, to) in sized.into_iter().chain([any]) {
-                let found = self.core.kv.range_raw(Table::JobIndex, &from, &to, 1)?;
+                let found = self.core.kv.range(Table::JobIndex, &from, &to, 1)?;
                 if let Some(id) = found.first().and_then(|(key, _)| keys::tail_number(key)) {
                     return self.indexed_row(id).map(Some);
                 }

@@ -81,7 +81,7 @@ impl JobQueue {
     }
 
     fn indexed_ids(&self, from: &[u8], to: &[u8]) -> Result<Vec<u32>, StoreError> {
-        let entries = self.core.kv.range_raw(Table::JobIndex, from, to, usize::MAX)?;
+        let entries = self.core.kv.range(Table::JobIndex, from, to, usize::MAX)?;
         Ok(entries.iter().filter_map(|(key, _)| keys::tail_number(key)).collect())
     }
 }

@@ -24,7 +24,7 @@ impl JobQueue {
 
     /// Returns `None` if the witness is missing.
     pub(crate) fn data_of(&self, row: &JobRow) -> Result<Option<JobData>, StoreError> {
-        if let JobDataRef::Body(body) = &row.data {
+        if let JobDataRef::Blob(body) = &row.data {
             return Ok(Some(JobData { prefix: Vec::new(), body: body.clone(), suffix: Vec::new() }));
         }
         Ok(self.tree.witness_row(row.first)?.map(|witness| JobData {

@@ -56,12 +56,12 @@ impl JobQueue {
             None => (Table::Jobs, keys::number(start).to_vec(), vec![0xff; 5]),
             Some(status) => (Table::JobIndex, index::status(status, start), index::after_status(status)),
         };
-        let mut entries = self.core.kv.range_raw(table, &from, &to, limit.saturating_add(1))?;
+        let mut entries = self.core.kv.range(table, &from, &to, limit.saturating_add(1))?;
         let more = entries.len() > limit;
         entries.truncate(limit);
         let next = entries.last().filter(|_| more).and_then(|(key, _)| keys::tail_number(key));
         let Some(status) = status else {
-            let read = |(_, row): Entry| Ok(self.shown(codec::from_body_bytes("a job", &row)?));
+            let read = |(_, row): Entry| Ok(self.shown(codec::decode("a job", &row)?));
             return Ok((entries.into_iter().map(read).collect::<Result<_, StoreError>>()?, next));
         };
         let ids = entries.iter().filter_map(|(key, _)| keys::tail_number(key));
@@ -87,7 +87,7 @@ impl JobQueue {
     /// operations of a chain that was proven elsewhere.
     pub fn last_block_in_queue(&self, job_type: JobType) -> Result<u32, StoreError> {
         let (from, to) = (index::ranges(job_type), index::after_ranges(job_type));
-        let last = self.core.kv.range_raw_back(Table::JobIndex, &from, &to, 1)?;
+        let last = self.core.kv.range_back(Table::JobIndex, &from, &to, 1)?;
         match last.first().and_then(|(key, _)| index::range_last(key)) {
             Some(last) => Ok(last),
             None => self.chain.last_block_of(match job_type {
@@ -153,7 +153,7 @@ impl JobQueue {
     ) -> Result<Option<u32>, StoreError> {
         let from = index::range(job_type, first, last, 0);
         let to = index::range(job_type, first, last, u32::MAX);
-        let found = self.core.kv.range_raw(Table::JobIndex, &from, &to, 1)?;
+        let found = self.core.kv.range(Table::JobIndex, &from, &to, 1)?;
         Ok(found.first().and_then(|(key, _)| keys::tail_number(key)))
     }
 
@@ -180,6 +180,6 @@ impl JobQueue {
 
     fn idle_below(&self, job_type: JobType, id: u32, limit: usize) -> Result<usize, StoreError> {
         let (from, to) = (index::idle(job_type, 0), index::idle(job_type, id));
-        Ok(self.core.kv.range_raw(Table::JobIndex, &from, &to, limit)?.len())
+        Ok(self.core.kv.range(Table::JobIndex, &from, &to, limit)?.len())
     }
 }

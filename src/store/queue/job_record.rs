@@ -54,7 +54,7 @@ pub(crate) enum JobDataRef {
     /// The witness of the block.
     Witness,
     /// A blob of its own.
-    Body(BlobRef),
+    Blob(BlobRef),
 }
 
 /// Stored: frozen, including the order of the variants of type and status.

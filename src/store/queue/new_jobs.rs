@@ -78,7 +78,7 @@ impl JobQueue {
         let id = kv.meta_number(meta::NEXT_JOB)?.max(1);
         let mut changes = JobChanges::begin(kv)?;
         let data = match blob {
-            Some(blob) => JobDataRef::Body(changes.batch.adopt(blob)),
+            Some(blob) => JobDataRef::Blob(changes.batch.adopt(blob)),
             None => JobDataRef::Witness,
         };
         let now = self.core.now_ms();

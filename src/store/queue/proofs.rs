@@ -24,9 +24,9 @@ impl JobQueue {
         let mut from = after.map_or_else(Vec::new, |(first, last)| key(job_type, first, last));
         // The first key behind that one.
         from.push(0);
-        let rows = self.core.kv.range_raw(table(job_type), &from, &[0xff; 9], limit)?;
+        let rows = self.core.kv.range(table(job_type), &from, &[0xff; 9], limit)?;
         let read = |(_, row): Entry| {
-            let row: ProofRow = codec::from_body_bytes("a proof", &row)?;
+            let row: ProofRow = codec::decode("a proof", &row)?;
             Ok(row.record())
         };
         rows.into_iter().map(read).collect()

@@ -77,8 +77,8 @@ impl JobQueue {
         batch.put(Table::Rejected, &keys::number(number), &row)?;
         batch.put(Table::Meta, meta::NEXT_REJECTED, &number.saturating_add(1))?;
         if let Some(end) = number.saturating_add(1).checked_sub(self.max_rejected) {
-            for (key, row) in kv.range_raw(Table::Rejected, &keys::number(0), &keys::number(end), 16)? {
-                let row: RejectedRow = codec::from_body_bytes("a rejected proof", &row)?;
+            for (key, row) in kv.range(Table::Rejected, &keys::number(0), &keys::number(end), 16)? {
+                let row: RejectedRow = codec::decode("a rejected proof", &row)?;
                 batch.release(row.body);
                 batch.remove(Table::Rejected, &key);
             }
@@ -89,10 +89,10 @@ impl JobQueue {
     /// Returns up to `limit` rejected proofs, the newest first: all, or those before a number.
     pub fn rejected(&self, before: Option<u32>, limit: usize) -> Result<Vec<RejectedRecord>, StoreError> {
         let end = before.map_or_else(|| vec![0xff; 5], |before| keys::number(before).to_vec());
-        let rows = self.core.kv.range_raw_back(Table::Rejected, &keys::number(0), &end, limit)?;
+        let rows = self.core.kv.range_back(Table::Rejected, &keys::number(0), &end, limit)?;
         let read = |(key, row): Entry| {
             let RejectedRow { job_id, prover, reason, at_ms, body } =
-                codec::from_body_bytes("a rejected proof", &row)?;
+                codec::decode("a rejected proof", &row)?;
             let number = keys::head_number(&key)
                 .ok_or_else(|| StoreError::corrupt("the key of a rejected proof is too short"))?;
             Ok(RejectedRecord { number, job_id, prover, reason, at_ms, length: body.raw_len() })

@@ -61,7 +61,7 @@ impl JobQueue {
                 let job = self.job_of_range(JobType::Single, number, number)?;
                 let job = job.map(|id| self.job_row(id)).transpose()?.flatten();
                 if job.is_none_or(|job| job.status == JobStatus::Done) {
-                    let row: WitnessRow = codec::from_body_bytes("a witness", &row)?;
+                    let row: WitnessRow = codec::decode("a witness", &row)?;
                     batch.release(row.body);
                     batch.remove(Table::Witnesses, &key);
                     dropped += 1;

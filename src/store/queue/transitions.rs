@@ -108,7 +108,7 @@ impl JobQueue {
         let mut changes = JobChanges::begin(&self.core.kv)?;
         for row in &rows {
             changes.remove(row);
-            if let JobDataRef::Body(blob) = &row.data {
+            if let JobDataRef::Blob(blob) = &row.data {
                 changes.batch.release(blob.clone());
             }
         }

@@ -143,7 +143,7 @@ impl<'a> StoreCheck<'a> {
                 format!("job {id} is {:?}, which its proof contradicts", row.status)
             });
             match &row.data {
-                JobDataRef::Body(blob) => {
+                JobDataRef::Blob(blob) => {
                     let label = BlobLabel::range(BlobKind::JobData, row.first, row.last);
                     self.owned.push((label, blob.clone()));
                 }
