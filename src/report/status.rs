@@ -42,8 +42,7 @@ pub(crate) fn status_with_seen(
     let genesis = store.chain().genesis()?;
     let JobCounts { idle, in_progress, done, failed } = store.queue().counts()?;
     let quarantined = store.chain().quarantined(MAX_QUARANTINED)?.into_iter();
-    let quarantined =
-        quarantined.map(|(block, quarantine)| QuarantinedBlock { block, quarantine: quarantine.into() });
+    let quarantined = quarantined.map(|(block, quarantine)| QuarantinedBlock { block, quarantine });
     let SpaceState { free_bytes, min_free_bytes, low } = store.space();
     let last = |action| store.chain().last_block_of(action);
     Ok(Status {

@@ -48,7 +48,7 @@ impl From<ImportError> for ApiError {
         let refused = |what: String, reason: String| Self::ImportRefused { what, reason };
         match error {
             ImportError::Json { source, .. } => Self::bad_json(&source),
-            ImportError::GitLfsPointer { what } => refused(what.to_owned(), error.to_string()),
+            ImportError::GitLfsPointer => Self::BadJson { cause: error.to_string() },
             ImportError::NoGenesis => Self::NoGenesis,
             ImportError::Store(error) | ImportError::Updates { source: UpdateError::Store(error), .. } => {
                 error.into()

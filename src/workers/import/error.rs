@@ -21,12 +21,9 @@ pub enum ImportError {
     },
     /// The body is a Git LFS pointer.
     #[error(
-        "not a valid {what}: the file is a Git LFS pointer; run `git lfs pull` in the repository it comes from"
+        "it is a Git LFS pointer, not the file itself; run `git lfs pull` in the repository it comes from"
     )]
-    GitLfsPointer {
-        /// The expected item and its shape.
-        what: &'static str,
-    },
+    GitLfsPointer,
     /// A block or an operation arrived before the genesis.
     #[error("the genesis is missing: import genesis.json first")]
     NoGenesis,
