@@ -7,8 +7,8 @@
 //! | [`tokens`] | minting and checking of bearer tokens, their leeway |
 //! | [`views`] | the JSON of `/api/v1` |
 //!
-//! Nothing here reads a store or opens a connection: [`report`](crate::report) builds the views,
-//! [`server`](crate::server) and [`client`](crate::client) carry them.
+//! Nothing here reads a store or opens a connection: `report` builds the views,
+//! `server` and `client` carry them.
 
 pub mod paths;
 pub mod problems;

@@ -1,6 +1,6 @@
 //! The JSON of `/api/v1`: answers of the routes, which the dashboard and the command line show.
 //!
-//! Times are in milliseconds since 1970; an absent value is null. [`report`](crate::report) builds
+//! Times are in milliseconds since 1970; an absent value is null. `report` builds
 //! them.
 
 mod aggregated;
