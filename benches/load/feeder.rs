@@ -1,37 +1,36 @@
-//! The rest of a node around the provers: blocks keep coming, and ranges that are proven are executed, so that retention has
-//! something to drop.
+//! The rest of a node around the provers: it imports blocks, and executes proven ranges, so that
+//! retention has something to drop.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use hyper::{Method, StatusCode};
-use serde::Deserialize;
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::World;
 use super::tally::Kind;
-use super::wire::{Reading, Reply, Wire};
-use zksync_witness_server::api::paths;
+use super::world::World;
+use zksync_witness_server::api::{
+    paths,
+    views::{ImportOutcome, ImportOutcomeName},
+};
 use zksync_witness_server::domain::{AggregatedOperation, Block};
 use zksync_witness_server::testing::ChainBuilder;
 
 /// Size of a block in chunks, and its transfers: a job's data is some 300 kB of JSON.
 const CHUNKS: usize = 10;
 const TRANSFERS: usize = 1;
-/// Jobs that wait beyond one for each prover.
+/// Number of waiting jobs beyond one for each prover.
 const WAITING: usize = 50;
-/// Blocks that are made ahead.
+/// Number of blocks that are built ahead.
 const AHEAD: usize = 16;
-/// How often work is looked for.
+/// Interval at which work is looked for.
 const LOOK: Duration = Duration::from_millis(10);
-/// Pause before a busy server is asked again.
-const RETRY: Duration = Duration::from_millis(50);
 
-/// Imports blocks as fast as they are proven, until the load ends.
+/// Imports blocks as fast as they are proven, until the load is over.
 ///
 /// # Errors
-/// When a block is not taken.
+/// Fails if a block is refused.
 pub async fn import(world: Arc<World>, mut chain: ChainBuilder) -> anyhow::Result<()> {
     let (send, mut blocks) = mpsc::channel::<(Block, Vec<u8>)>(AHEAD);
     let builder = tokio::task::spawn_blocking(move || {
@@ -43,85 +42,59 @@ pub async fn import(world: Arc<World>, mut chain: ChainBuilder) -> anyhow::Resul
             }
         }
     });
-    let mut wire = world.wire()?;
+    let client = &world.client();
     while !world.is_over() {
         if world.ledger.unproven() >= world.options.connections + WAITING {
             tokio::time::sleep(LOOK).await;
             continue;
         }
-        let (block, json) = blocks.recv().await.context("no more blocks are made")?;
+        let (block, json) = blocks.recv().await.context("no more blocks are built")?;
         let number = block.block_number.0;
-        let reply = post(&world, &mut wire, Kind::Import, paths::BLOCKS, json.clone()).await?;
-        let Some(reply) = reply else { break };
-        if reply.status != StatusCode::OK || outcome(&reply)? != "stored" {
-            bail!("block {number}: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
+        let body = Bytes::from(json);
+        let body_ref = &body;
+        let import = || async move { client.post_bytes(paths::BLOCKS, body_ref.clone()).await?.success() };
+        match world.request(Kind::Import, import).await? {
+            Err(refusal) if refusal.is_busy() => break,
+            Err(refusal) => bail!("block {number}: {refusal}"),
+            Ok(answer) => {
+                let ImportOutcome { outcome, .. } = serde_json::from_slice(&answer)?;
+                ensure!(outcome == ImportOutcomeName::Stored, "block {number}: {outcome:?}");
+            }
         }
-        world.ledger.imported(block, &json);
+        world.ledger.imported(block, &body);
     }
     drop(blocks);
     builder.await?
 }
 
-/// Executes the ranges that have their aggregated proof, in order, until the load ends.
+/// Executes the ranges that have their aggregated proof, in order, until the load is over.
 ///
 /// # Errors
-/// When an operation is not taken.
+/// Fails if an operation is refused.
 pub async fn execute(world: Arc<World>) -> anyhow::Result<()> {
-    let mut wire = world.wire()?;
+    let client = &world.client();
     while !world.is_over() {
         let Some(blocks) = world.ledger.next_to_execute() else {
             tokio::time::sleep(LOOK).await;
             continue;
         };
-        let operation = serde_json::to_vec(&AggregatedOperation::ExecuteBlocks { blocks })?;
-        let reply = post(&world, &mut wire, Kind::Operation, paths::AGGREGATED_OPERATIONS, operation).await?;
-        let Some(reply) = reply else { break };
-        if reply.status != StatusCode::OK {
-            bail!("ExecuteBlocks: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
+        let operation = AggregatedOperation::ExecuteBlocks { blocks };
+        let operation = &operation;
+        let import = || async move { client.post(paths::AGGREGATED_OPERATIONS, operation).await?.success() };
+        match world.request(Kind::Operation, import).await? {
+            Err(refusal) if refusal.is_busy() => break,
+            Err(refusal) => bail!("ExecuteBlocks: {refusal}"),
+            Ok(_) => {}
         }
     }
     Ok(())
 }
 
-/// Imports the state before the chain.
+/// Imports the genesis.
 ///
 /// # Errors
-/// When it is not taken.
+/// Fails if it is refused.
 pub async fn genesis(world: &World, chain: &ChainBuilder) -> anyhow::Result<()> {
-    let reply = world
-        .wire()?
-        .ask(Method::POST, paths::GENESIS, serde_json::to_vec(&chain.genesis())?, Reading::Fast)
-        .await?;
-    if reply.status != StatusCode::OK {
-        bail!("the genesis: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
-    }
+    world.client().post(paths::GENESIS, &chain.genesis()).await?.success()?;
     Ok(())
-}
-
-/// Posts, again while the server is busy; `None` if it is so to the end.
-async fn post(
-    world: &World,
-    wire: &mut Wire,
-    kind: Kind,
-    path: &str,
-    json: Vec<u8>,
-) -> anyhow::Result<Option<Reply>> {
-    let body = bytes::Bytes::from(json);
-    while !world.is_over() {
-        let reply = wire.ask(Method::POST, path, body.clone(), Reading::Fast).await?;
-        world.tally.answered(kind, reply.status, reply.took);
-        if !matches!(reply.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            return Ok(Some(reply));
-        }
-        tokio::time::sleep(RETRY).await;
-    }
-    Ok(None)
-}
-
-fn outcome(reply: &Reply) -> anyhow::Result<String> {
-    #[derive(Deserialize)]
-    struct Outcome {
-        outcome: String,
-    }
-    Ok(serde_json::from_slice::<Outcome>(&reply.body)?.outcome)
 }

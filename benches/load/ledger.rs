@@ -1,19 +1,17 @@
-//! What the server has acknowledged, and whether it is there.
+//! What the server acknowledged, and the check that all of it is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use hyper::{Method, StatusCode};
-
-use super::World;
-use super::wire::{Reading, Wire};
+use hyper::StatusCode;
 use zksync_witness_server::api::paths;
+use zksync_witness_server::client::Client;
 use zksync_witness_server::domain::Block;
 
-/// Connections that look at the same time.
-const LOOKERS: usize = 16;
+/// Number of connections that read at the same time.
+const READERS: usize = 16;
 
-/// See the module.
+/// What the server acknowledged.
 #[derive(Default)]
 pub struct Ledger(Mutex<Entries>);
 
@@ -90,11 +88,11 @@ impl Ledger {
         })
     }
 
-    /// Asks the server for everything it has acknowledged.
+    /// Reads everything that the server acknowledged, over several connections.
     ///
     /// # Errors
-    /// When it does not answer.
-    pub async fn check(&self, world: &World) -> anyhow::Result<Found> {
+    /// Fails if the server does not answer.
+    pub async fn check(&self, client: &Client) -> anyhow::Result<Found> {
         let (blocks, proofs, aggregated) =
             self.with(|entries| (entries.blocks.clone(), entries.proofs.clone(), entries.aggregated.clone()));
         let mut found = Found {
@@ -108,11 +106,11 @@ impl Ledger {
         let aggregated =
             aggregated.into_iter().map(|((first, last), hash)| (paths::aggregated_proof(first, last), hash));
         let all: Vec<(String, blake3::Hash)> = blocks.chain(proofs).chain(aggregated).collect();
-        let mut lookers = tokio::task::JoinSet::new();
-        for share in all.chunks(all.len().div_ceil(LOOKERS).max(1)) {
-            lookers.spawn(look(world.wire()?, share.to_vec()));
+        let mut readers = tokio::task::JoinSet::new();
+        for share in all.chunks(all.len().div_ceil(READERS).max(1)) {
+            readers.spawn(missing(client.with_own_connections(), share.to_vec()));
         }
-        while let Some(missing) = lookers.join_next().await {
+        while let Some(missing) = readers.join_next().await {
             let missing = missing??;
             found.missing += missing.len();
             found.first_missing.extend(missing);
@@ -122,13 +120,13 @@ impl Ledger {
     }
 }
 
-/// Those that are not there, or are something else.
-async fn look(mut wire: Wire, share: Vec<(String, blake3::Hash)>) -> anyhow::Result<Vec<String>> {
+/// Returns the paths of those that are missing or differ.
+async fn missing(client: Client, share: Vec<(String, blake3::Hash)>) -> anyhow::Result<Vec<String>> {
     let mut missing = Vec::new();
     for (path, hash) in share {
-        let reply = wire.ask(Method::GET, &path, "", Reading::Fast).await?;
-        if reply.status != StatusCode::OK || blake3::hash(&reply.body) != hash {
-            missing.push(format!("{path}: {}", reply.status));
+        let answer = client.get(&path).await?;
+        if answer.status != StatusCode::OK || blake3::hash(&answer.body) != hash {
+            missing.push(format!("{path}: {}", answer.status));
         }
     }
     Ok(missing)

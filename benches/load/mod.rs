@@ -12,7 +12,8 @@
 //! | --- | --- |
 //! | [`prover`] | a simulated prover |
 //! | [`feeder`] | blocks and executed operations |
-//! | [`wire`] | a connection |
+//! | [`world`] | what all tasks share, and how they send requests |
+//! | [`templates`] | proofs to publish |
 //! | [`tally`] | what is counted |
 //! | [`ledger`] | what was acknowledged |
 //! | [`report`] | what it came to |
@@ -26,11 +27,11 @@ pub mod report;
 pub mod server_process;
 #[allow(clippy::expect_used)]
 pub mod tally;
-pub mod wire;
+pub mod templates;
+pub mod world;
 
 use std::fs;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,11 +39,11 @@ use anyhow::{Context, bail, ensure};
 use tokio::task::JoinSet;
 
 use ledger::Ledger;
-use prover::{Prover, Templates};
+use prover::Prover;
 use report::{Report, Sample};
 use server_process::{SECRET, ServerProcess};
-use tally::Tally;
-use wire::Wire;
+pub use world::LoadOptions;
+use world::World;
 use zksync_witness_server::api::tokens::{Authenticator, CLIENT_SUBJECT};
 use zksync_witness_server::config::Secret;
 use zksync_witness_server::store::StoreBytes;
@@ -64,55 +65,6 @@ const GONE_TIMEOUT: Duration = Duration::from_secs(10);
 const OTHER_DESCRIPTORS: u64 = 128;
 /// Longest wait for the server to close what its clients have closed.
 const REST: Duration = Duration::from_secs(5);
-
-/// What is to be borne.
-#[derive(Clone, Debug)]
-pub struct LoadOptions {
-    /// Provers, each with a connection of its own.
-    pub connections: usize,
-    /// How long.
-    pub duration: Duration,
-    /// Pause between two heartbeats of a prover; none for a tight loop.
-    pub heartbeat_interval: Duration,
-    /// The data folder, which must not hold anything yet, and is kept; without it one is made in `scratch` and removed.
-    pub data_dir: Option<PathBuf>,
-    /// Where that folder, and the log of the server, are made.
-    pub scratch: PathBuf,
-    /// The `witness-server` binary.
-    pub server: PathBuf,
-}
-
-/// What all tasks of a load share.
-pub struct World {
-    /// What is to be borne.
-    pub options: LoadOptions,
-    /// What is counted.
-    pub tally: Tally,
-    /// What was acknowledged.
-    pub ledger: Ledger,
-    /// Proofs to hand in.
-    pub templates: Templates,
-    /// Time without a heartbeat after which the server ends a lease.
-    pub gone_timeout: Duration,
-    address: SocketAddr,
-    token: String,
-    end: Instant,
-}
-
-impl World {
-    /// A connection to the server, not open yet.
-    ///
-    /// # Errors
-    /// None that can happen.
-    pub fn wire(&self) -> anyhow::Result<Wire> {
-        Wire::new(self.address, &self.token)
-    }
-
-    /// Whether the load has lasted long enough.
-    pub fn is_over(&self) -> bool {
-        Instant::now() >= self.end
-    }
-}
 
 /// Runs a load.
 ///
@@ -143,11 +95,9 @@ pub fn run(options: LoadOptions) -> anyhow::Result<Report> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting a runtime")?;
     let chain = ChainBuilder::new(ACCOUNTS, SIGNERS);
-    let world = |server: &ServerProcess, end, options: LoadOptions, ledger| -> anyhow::Result<World> {
-        let address = server.url().strip_prefix("http://").context("the address of the server")?;
+    let world = |server: &ServerProcess, end, options: LoadOptions, ledger| {
         let token = Authenticator::new(&Secret::new(SECRET)?).mint(CLIENT_SUBJECT, TOKEN_TTL)?;
-        let (address, tally, templates) = (address.parse()?, Tally::default(), Templates::new()?);
-        Ok(World { options, tally, ledger, templates, gone_timeout, address, token, end })
+        World::new(options, server.url(), token, ledger, gone_timeout, end)
     };
     let before = world(&server, Instant::now(), options.clone(), Ledger::default())?;
     runtime.block_on(feeder::genesis(&before, &chain))?;
@@ -164,7 +114,7 @@ pub fn run(options: LoadOptions) -> anyhow::Result<Report> {
     let server = start().context("after the load")?;
     let ledger = Arc::into_inner(bearing).context("a task of the load goes on")?.ledger;
     let world = world(&server, Instant::now(), options, ledger)?;
-    let found = runtime.block_on(world.ledger.check(&world))?;
+    let found = runtime.block_on(world.ledger.check(&world.client()))?;
     server.stop().context("after the check")?;
     Ok(Report {
         connections: world.options.connections,
@@ -211,7 +161,7 @@ async fn bear(
         complain(executing, "operations", outcome);
     });
     for number in 0..world.options.connections {
-        tasks.spawn(Prover::new(world.clone(), number)?.run());
+        tasks.spawn(Prover::new(world.clone(), number).run());
     }
     let duration = world.options.duration;
     let warm_up = WARM_UP.min(duration / 4);

@@ -1,82 +1,44 @@
-//! One simulated prover: a connection of its own that asks, works, hands in, and now and then misbehaves.
+//! A simulated prover with a connection of its own: it claims jobs, sends heartbeats, publishes
+//! proofs, and sometimes misbehaves.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use hyper::{Method, StatusCode};
+use anyhow::{Context, anyhow, bail};
+use hyper::StatusCode;
 use serde::Deserialize;
-use serde_json::json;
 
-use super::World;
 use super::tally::{Event, Kind};
-use super::wire::{Reading, Reply, Wire};
+use super::world::{RETRY, Refusal, World};
+use zksync_witness_server::client::{Job, ProverClient, Work};
 use zksync_witness_server::crypto::{Fr, fr};
-use zksync_witness_server::domain::{
-    AggregatedProof, BlockNumber, JobRequestData, JobResultData, ProverInputResponse, ProverOutputRequest,
-    SingleProof, SingleProofParts,
-};
+use zksync_witness_server::domain::{BlockNumber, JobResultData, ProverOutputRequest};
 
-/// Pause when there is no job, as the reference's prover makes it.
+/// Delay after a response without a job; the same as that of the reference's prover.
 const CYCLE_WAIT: Duration = Duration::from_millis(50);
-/// Pause before a busy server is asked again, and after an error.
-const RETRY: Duration = Duration::from_millis(50);
-/// Of a hundred jobs so many are given back, so many are left behind, and so many are read slowly.
+/// Delay of a slow reader after each part of a response, and the number of such delays.
+const SLOW_DELAY: Duration = Duration::from_millis(20);
+const SLOW_DELAYS: u32 = 40;
+/// Of a hundred jobs, the numbers of those that are released, abandoned, and read slowly.
 const STOP: u64 = 5;
 const VANISH: u64 = 5;
 const SLOW: u64 = 3;
-/// The longest work on a job is that much for each connection, so that some fifty proofs a second arrive, whatever their number.
+/// Longest work on a job, for each connection: with any number of connections, about fifty proofs a
+/// second arrive.
 const WORK_PER_CONNECTION: Duration = Duration::from_millis(40);
 
-/// Proofs to be made one's own: making one from nothing takes longer than all that the server does with it.
-pub struct Templates {
-    single: SingleProofParts,
-    aggregated: AggregatedProof,
-}
-
-impl Templates {
-    /// Makes one of each.
-    ///
-    /// # Errors
-    /// None that can happen.
-    pub fn new() -> anyhow::Result<Self> {
-        let input = fr::from_u64(0);
-        let single = zksync_witness_server::domain::sample_single_proof(&input, 1).parse()?;
-        Ok(Self { single, aggregated: zksync_witness_server::domain::sample_aggregated_proof(&[], 1) })
-    }
-
-    fn single(&self, input: Fr, serial: u64) -> SingleProof {
-        let parts = SingleProofParts {
-            inputs: vec![input],
-            quotient_polynomial_at_z: fr::from_u64(serial),
-            ..self.single.clone()
-        };
-        SingleProof::from(&parts)
-    }
-
-    fn aggregated(&self, inputs: Vec<Fr>, serial: u64) -> AggregatedProof {
-        let mut proof = self.aggregated.clone();
-        proof.individual_vk_idxs = vec![0; inputs.len()];
-        proof.individual_vk_inputs = inputs;
-        if let Some(limb) = proof.aggr_limbs.first_mut() {
-            *limb = fr::from_u64(serial);
-        }
-        proof
-    }
-}
-
-/// See the module.
+/// A simulated prover.
 pub struct Prover {
     world: Arc<World>,
     name: String,
-    wire: Wire,
+    client: ProverClient,
     dice: Dice,
-    /// When the last request began that renewed its lease.
+    /// Start of the last request that renewed its lease.
     renewed: Instant,
 }
 
-/// A job in hand.
-struct Job {
+/// A claimed job.
+struct Claimed {
     id: i32,
     first: u32,
     last: u32,
@@ -85,31 +47,32 @@ struct Job {
 }
 
 impl Prover {
-    /// The prover of that number.
-    ///
-    /// # Errors
-    /// See [`World::wire`].
-    pub fn new(world: Arc<World>, number: usize) -> anyhow::Result<Self> {
-        let wire = world.wire()?;
+    /// Returns the prover of that number.
+    pub fn new(world: Arc<World>, number: usize) -> Self {
+        let name = format!("load-{number}");
+        let client = world.prover(&name);
         let dice = Dice(0x9e37_79b9_7f4a_7c15 ^ number as u64);
-        Ok(Self { world, name: format!("load-{number}"), wire, dice, renewed: Instant::now() })
+        Self { world, name, client, dice, renewed: Instant::now() }
     }
 
-    /// Works until the load ends.
+    /// Works until the load is over.
     pub async fn run(mut self) {
         while !self.world.is_over() {
             if let Err(error) = self.cycle().await {
                 self.world.tally.unexpected(|| format!("{}: {error:#}", self.name));
-                self.wire.hang_up();
+                self.rename(self.name.clone());
                 tokio::time::sleep(RETRY).await;
-            }
-            for _ in 0..std::mem::take(&mut self.wire.closed) {
-                self.world.tally.event(Event::Reconnected);
             }
         }
     }
 
-    /// One job, or a pause.
+    /// Continues under a name, with a new connection.
+    fn rename(&mut self, name: String) {
+        self.client = self.world.prover(&name);
+        self.name = name;
+    }
+
+    /// Processes one job, or waits if there is none.
     async fn cycle(&mut self) -> anyhow::Result<()> {
         let Some(job) = self.get_job().await? else {
             self.world.tally.event(Event::NoJob);
@@ -132,30 +95,27 @@ impl Prover {
             dice if dice < STOP => self.stop().await,
             dice if dice < STOP + VANISH => {
                 self.world.tally.event(Event::Vanished);
-                self.wire.hang_up();
-                self.name.push('\'');
+                self.rename(format!("{}'", self.name));
                 Ok(())
             }
             _ => self.publish(&job).await,
         }
     }
 
-    async fn get_job(&mut self) -> anyhow::Result<Option<Job>> {
-        let slow = self.dice.below(100) < SLOW;
-        let (kind, reading) =
-            if slow { (Kind::SlowGetJob, Reading::Slow) } else { (Kind::GetJob, Reading::Fast) };
-        let request = json!({"prover_name": self.name, "aux_data": {}}).to_string();
+    async fn get_job(&mut self) -> anyhow::Result<Option<Claimed>> {
         let begin = Instant::now();
-        let reply = self.ask(kind, Method::GET, "/get_job", request, reading).await?;
-        if reply.status != StatusCode::OK {
-            bail!("get_job: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
-        }
+        let job = if self.dice.below(100) < SLOW {
+            let slow = self.world.slow_prover(&self.name);
+            let claim = || slow.get_job_slowly(SLOW_DELAY, SLOW_DELAYS);
+            self.world.request(Kind::SlowGetJob, claim).await?
+        } else {
+            self.world.request(Kind::GetJob, || self.client.get_job()).await?
+        };
+        let job = job.map_err(|refusal| anyhow!("get_job: {refusal}"))?;
         self.renewed = begin;
-        let response: ProverInputResponse = serde_json::from_slice(&reply.body).context("get_job")?;
-        let (id, first, last) = (response.job_id, response.first_block.0, response.last_block.0);
-        let (inputs, aggregated) = match response.data {
-            None => return Ok(None),
-            Some(JobRequestData::BlockProof(witness, _)) => {
+        let Some(Job { id, first, last, work }) = job else { return Ok(None) };
+        let (inputs, aggregated) = match work {
+            Work::Block(witness, _) => {
                 #[derive(Deserialize)]
                 struct Public {
                     #[serde(with = "fr::serde_fr")]
@@ -164,28 +124,28 @@ impl Prover {
                 let public: Public = serde_json::from_str(witness.get()).context("the witness")?;
                 (vec![public.public_data_commitment], false)
             }
-            Some(JobRequestData::AggregatedBlockProof(proofs)) => {
+            Work::Aggregate(proofs) => {
                 let inputs = proofs.iter().map(|(proof, _)| proof.public_inputs());
                 (inputs.collect::<Result<Vec<_>, _>>()?.concat(), true)
             }
         };
-        Ok(Some(Job { id, first, last, inputs, aggregated }))
+        Ok(Some(Claimed { id, first, last, inputs, aggregated }))
     }
 
-    /// Whether the job is still this prover's.
-    async fn heartbeat(&mut self, job: &Job) -> anyhow::Result<bool> {
-        let message = json!({"prover_name": self.name, "job_id": job.id}).to_string();
+    /// Sends a heartbeat. Returns false if the prover no longer holds the job.
+    async fn heartbeat(&mut self, job: &Claimed) -> anyhow::Result<bool> {
         let begin = Instant::now();
-        let reply = self.ask(Kind::WorkingOn, Method::POST, "/working_on", message, Reading::Fast).await?;
-        if reply.status == StatusCode::OK {
-            self.renewed = begin;
-            return Ok(true);
+        let heartbeat = || self.client.heartbeat(job.id);
+        match self.world.request(Kind::WorkingOn, heartbeat).await? {
+            Ok(()) => {
+                self.renewed = begin;
+                Ok(true)
+            }
+            Err(refusal) => self.lost("working_on", &refusal).map(|()| false),
         }
-        self.lost("working_on", &reply)?;
-        Ok(false)
     }
 
-    async fn publish(&mut self, job: &Job) -> anyhow::Result<()> {
+    async fn publish(&mut self, job: &Claimed) -> anyhow::Result<()> {
         let serial = self.dice.roll();
         let (data, proof) = if job.aggregated {
             let proof = self.world.templates.aggregated(job.inputs.clone(), serial);
@@ -203,10 +163,9 @@ impl Prover {
             last_block: BlockNumber(job.last),
             data,
         };
-        let body = serde_json::to_string(&output)?;
-        let reply = self.ask(Kind::Publish, Method::POST, "/publish", body, Reading::Fast).await?;
-        if reply.status != StatusCode::OK {
-            return self.lost("publish", &reply);
+        let publish = || self.client.publish(&output);
+        if let Err(refusal) = self.world.request(Kind::Publish, publish).await? {
+            return self.lost("publish", &refusal);
         }
         if job.aggregated {
             self.world.ledger.aggregated((job.first, job.last), &proof);
@@ -217,56 +176,26 @@ impl Prover {
     }
 
     async fn stop(&mut self) -> anyhow::Result<()> {
-        let message = json!({"prover_name": self.name}).to_string();
-        let reply = self.ask(Kind::Stopped, Method::POST, "/stopped", message, Reading::Fast).await?;
-        if reply.status != StatusCode::OK {
-            bail!("stopped: {}", reply.status);
-        }
+        let stopped = || self.client.stopped();
+        let released = self.world.request(Kind::Stopped, stopped).await?;
+        released.map_err(|refusal| anyhow!("stopped: {refusal}"))?;
         self.world.tally.event(Event::Stopped);
         Ok(())
     }
 
-    /// A refusal is in order when the lease may have ended: then the job is somebody else's, or proven.
-    fn lost(&self, what: &str, reply: &Reply) -> anyhow::Result<()> {
-        let (silent, timeout) = (self.renewed.elapsed(), self.world.gone_timeout);
-        if !matches!(reply.status, StatusCode::CONFLICT | StatusCode::NOT_FOUND) || silent < timeout {
-            bail!(
-                "{what}: {} {} after {silent:?} of silence, with a timeout of {timeout:?}",
-                reply.status,
-                String::from_utf8_lossy(&reply.body)
-            );
+    /// Accepts a refusal if the lease may have ended: then another prover holds the job, or it is proven.
+    fn lost(&self, request: &str, refusal: &Refusal) -> anyhow::Result<()> {
+        let silent = self.renewed.elapsed();
+        let timeout = self.world.gone_timeout;
+        if !matches!(refusal.status, StatusCode::CONFLICT | StatusCode::NOT_FOUND) || silent < timeout {
+            bail!("{request}: {refusal} after {silent:?} of silence, with a timeout of {timeout:?}");
         }
         self.world.tally.event(Event::LeaseLost);
         Ok(())
     }
-
-    /// A request that is repeated while the server is busy.
-    async fn ask(
-        &mut self,
-        kind: Kind,
-        method: Method,
-        path: &str,
-        body: String,
-        reading: Reading,
-    ) -> anyhow::Result<Reply> {
-        let body = bytes::Bytes::from(body);
-        loop {
-            let reply = self.wire.ask(method.clone(), path, body.clone(), reading).await;
-            let reply = reply.with_context(|| path.to_owned())?;
-            self.world.tally.answered(kind, reply.status, reply.took);
-            if !matches!(reply.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-                return Ok(reply);
-            }
-            self.world.tally.event(Event::Busy);
-            if self.world.is_over() {
-                bail!("{path}: the server is busy to the end");
-            }
-            tokio::time::sleep(RETRY).await;
-        }
-    }
 }
 
-/// Pseudo-random numbers (splitmix64): a load that starts the same way each time.
+/// Pseudo-random numbers (splitmix64), so that each load starts in the same way.
 struct Dice(u64);
 
 impl Dice {

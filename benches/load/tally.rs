@@ -49,8 +49,6 @@ pub enum Event {
     LeaseLost,
     /// The server asked to try again later.
     Busy,
-    /// The server had closed a connection between requests.
-    Reconnected,
 }
 
 /// Counters that all tasks share.

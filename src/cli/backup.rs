@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use clap::Args;
-use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::error::CliError;
 use super::output::{Output, is_stdout, is_stream, occupied, show, tell, unwritable};
@@ -18,6 +18,7 @@ use super::{flags, folder};
 use crate::{
     api::paths,
     backup::{self, BackupError, BackupSource, Kind},
+    client::{Client, ClientError},
     config::Config,
     fsync,
 };
@@ -54,10 +55,8 @@ pub(crate) fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
             runtime()?.block_on(async {
                 let (send, receive) = channel(PARTS);
                 let writing = tokio::task::spawn_blocking(move || out.write(Parts::new(receive)));
-                let take = async |part| send.send(part).await.is_ok();
-                let received = client.get_parts(paths::BACKUP, take).await;
+                let received = receive_backup(&client, send).await;
                 // If the backup was cut short, the writer notices and removes the file.
-                drop(send);
                 let written = writing.await.map_err(|error| CliError::Failed(error.to_string()))?;
                 received.map_err(CliError::from).and(written)
             })?
@@ -68,6 +67,17 @@ pub(crate) fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
         return Ok(());
     }
     show(&summary)
+}
+
+/// Passes a server's backup on, part by part, until it ends or the writer has failed.
+async fn receive_backup(client: &Client, send: Sender<Bytes>) -> Result<(), ClientError> {
+    let mut parts = client.get_parts(paths::BACKUP).await?;
+    while let Some(part) = parts.next().await? {
+        if send.send(part).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The destination of a backup.

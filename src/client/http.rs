@@ -71,17 +71,19 @@ impl Answer {
     /// # Errors
     /// [`ClientError::Unauthorized`] or [`ClientError::Refused`] for any other status.
     pub fn success(self) -> Result<Bytes, ClientError> {
-        if self.status.is_success() {
-            return Ok(self.body);
-        }
+        if self.status.is_success() { Ok(self.body) } else { Err(self.failure()) }
+    }
+
+    /// Returns the error of a status that is not 2xx.
+    fn failure(self) -> ClientError {
         let problem = serde_json::from_slice(&self.body).unwrap_or_else(|_| Problem {
             message: String::from_utf8_lossy(&self.body).chars().take(200).collect(),
             ..Problem::default()
         });
         if self.status == StatusCode::UNAUTHORIZED {
-            return Err(ClientError::Unauthorized { url: self.url, message: problem.message });
+            return ClientError::Unauthorized { url: self.url, message: problem.message };
         }
-        Err(ClientError::Refused { status: self.status, problem: Box::new(problem) })
+        ClientError::Refused { status: self.status, problem: Box::new(problem) }
     }
 }
 
@@ -165,21 +167,16 @@ impl Client {
         self.request(Method::GET, path, None).await
     }
 
-    /// Sends `GET` and passes each part of the response to `take` as it arrives, until `take`
-    /// returns false. The timeout of the client bounds the wait for the head and for each part.
+    /// Sends `GET` and returns a 2xx response to be read in parts. The timeout of the client bounds
+    /// the wait for the head and for each part.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get) and [`Answer::success`]; [`ClientError::BrokenOff`] if the
-    /// response is incomplete.
-    pub async fn get_parts(
-        &self,
-        path: &str,
-        take: impl AsyncFnMut(Bytes) -> bool,
-    ) -> Result<(), ClientError> {
-        self.parts(self.message(Method::GET, path, None)?, take).await
+    /// Those of [`get`](Self::get) and [`Answer::success`].
+    pub async fn get_parts(&self, path: &str) -> Result<Parts, ClientError> {
+        self.parts(path, None).await
     }
 
-    /// Sends `GET` with a message as JSON body, and passes each part of the response on like
+    /// Sends `GET` with a message as JSON body and returns a 2xx response to be read in parts, like
     /// [`get_parts`](Self::get_parts).
     ///
     /// # Errors
@@ -188,9 +185,8 @@ impl Client {
         &self,
         path: &str,
         message: &T,
-        take: impl AsyncFnMut(Bytes) -> bool,
-    ) -> Result<(), ClientError> {
-        self.parts(self.message(Method::GET, path, Some(encode(message)?))?, take).await
+    ) -> Result<Parts, ClientError> {
+        self.parts(path, Some(encode(message)?)).await
     }
 
     /// Sends `GET` with a message as JSON body, as `/get_job` requires it
@@ -218,28 +214,13 @@ impl Client {
         self.request(Method::POST, path, Some(json.into())).await
     }
 
-    async fn parts(
-        &self,
-        request: Request<Full<Bytes>>,
-        mut take: impl AsyncFnMut(Bytes) -> bool,
-    ) -> Result<(), ClientError> {
+    async fn parts(&self, path: &str, body: Option<Bytes>) -> Result<Parts, ClientError> {
+        let request = self.message(Method::GET, path, body)?;
         let response = self.in_time(self.send(request)).await??;
-        if !response.status().is_success() {
-            return self.in_time(self.whole(response)).await??.success().map(drop);
+        if response.status().is_success() {
+            return Ok(Parts { client: self.clone(), body: response.into_body() });
         }
-        let mut body = response.into_body();
-        while let Some(frame) = self.in_time(body.frame()).await? {
-            let frame = frame.map_err(|error| ClientError::BrokenOff {
-                url: self.base.clone(),
-                cause: root_cause(&error),
-            })?;
-            if let Ok(part) = frame.into_data()
-                && !take(part).await
-            {
-                break;
-            }
-        }
-        Ok(())
+        Err(self.in_time(self.whole(response)).await??.failure())
     }
 
     async fn request(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, ClientError> {
@@ -295,6 +276,31 @@ impl Client {
             Credentials::Token(token) => Ok(Some(token.clone())),
             Credentials::Anonymous => Ok(None),
         }
+    }
+}
+
+/// A response that is read in parts.
+pub struct Parts {
+    client: Client,
+    body: Incoming,
+}
+
+impl Parts {
+    /// Waits for the next part; `None` at the end of a complete response.
+    ///
+    /// # Errors
+    /// [`ClientError::Timeout`], or [`ClientError::BrokenOff`] if the response is incomplete.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        while let Some(frame) = self.client.in_time(self.body.frame()).await? {
+            let frame = frame.map_err(|error| ClientError::BrokenOff {
+                url: self.client.base.clone(),
+                cause: root_cause(&error),
+            })?;
+            if let Ok(part) = frame.into_data() {
+                return Ok(Some(part));
+            }
+        }
+        Ok(None)
     }
 }
 

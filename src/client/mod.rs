@@ -7,7 +7,7 @@ mod sample_proof;
 mod sample_prover;
 
 pub use error::ClientError;
-pub use http::{Answer, Client, Credentials};
+pub use http::{Answer, Client, Credentials, Parts};
 pub use prover_protocol::{Job, ProverClient, Work};
 pub use sample_proof::sample_proof;
 pub use sample_prover::{ProveFunction, ProverOptions, Refused, SampleProver};

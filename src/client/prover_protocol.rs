@@ -1,6 +1,8 @@
 //! The prover protocol from the prover's side, one request at a time (docs/protocol/06-server.md
 //! §5).
 
+use std::time::Duration;
+
 use serde_json::value::RawValue;
 
 use super::{error::ClientError, http::Client};
@@ -59,19 +61,22 @@ impl ProverClient {
         parse(&answer.success()?)
     }
 
-    /// Claims a job like [`get_job`](Self::get_job), reading the response part by part: `delay` is
-    /// awaited after each, as by a prover with a slow network.
+    /// Claims a job like [`get_job`](Self::get_job), but waits for `delay` after each of the first
+    /// `delays` parts of the response, like a prover with a slow network.
     ///
     /// # Errors
     /// Any [`ClientError`].
-    pub async fn get_job_slowly(&self, mut delay: impl AsyncFnMut()) -> Result<Option<Job>, ClientError> {
+    pub async fn get_job_slowly(&self, delay: Duration, delays: u32) -> Result<Option<Job>, ClientError> {
+        let mut parts = self.client.get_parts_with_body(paths::GET_JOB, &self.job_request()).await?;
         let mut body = Vec::new();
-        let take = async |part: bytes::Bytes| {
+        let mut left = delays;
+        while let Some(part) = parts.next().await? {
             body.extend_from_slice(&part);
-            delay().await;
-            true
-        };
-        self.client.get_parts_with_body(paths::GET_JOB, &self.job_request(), take).await?;
+            if left > 0 {
+                left -= 1;
+                tokio::time::sleep(delay).await;
+            }
+        }
         parse(&body)
     }
 
