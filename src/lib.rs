@@ -17,7 +17,7 @@
 //! 5. The [store] keeps all of it: small records in sled, large bodies in checksummed files.
 //! 6. A [backup] is what the rest can be derived from; `workers/rebuild.rs` makes a store of it.
 //! 7. A [bundle] is one block with all that its witness follows from, to be replayed elsewhere.
-//! 8. Operators look by [`report`]: as JSON over HTTP, on the dashboard (`server/dashboard`), and in a terminal by [`cli`], there also without
+//! 8. Operators look by `report`: as JSON over HTTP, on the dashboard (`server/dashboard`), and in a terminal by [`cli`], there also without
 //!    a server. A node counts in [`metrics`].
 //!
 //! # Layers

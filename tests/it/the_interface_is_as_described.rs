@@ -74,6 +74,7 @@ fn what_is_described_is_there() {
         let document = document(url, token.as_deref());
         let mut found = BTreeSet::new();
         references(&document, &mut found);
+        assert!(!document.to_string().contains('§'), "a section that users do not have");
         for reference in found {
             assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
         }
