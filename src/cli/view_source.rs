@@ -23,7 +23,7 @@ pub(crate) enum ViewSource {
     /// An opened folder.
     Folder(Arc<Store>),
     /// A running server.
-    Server(ServerSource),
+    Server(Box<ServerSource>),
 }
 
 /// A client and the runtime of its requests.
@@ -40,7 +40,7 @@ impl ViewSource {
     pub(crate) fn open(config: &Config) -> Result<Self, CliError> {
         match Target::of(config)? {
             Target::Folder(folder) => folder::open_existing(config, &folder).map(Self::Folder),
-            Target::Server(url) => ServerSource::new(config, &url).map(Self::Server),
+            Target::Server(url) => Ok(Self::Server(Box::new(ServerSource::new(config, &url)?))),
         }
     }
 
@@ -88,7 +88,8 @@ impl ViewSource {
                 change(store)?;
                 Ok(store.sync()?)
             }
-            Self::Server(ServerSource { client, runtime }) => {
+            Self::Server(server) => {
+                let ServerSource { client, runtime } = &**server;
                 let posted = runtime.block_on(client.post_bytes(route, "{}"));
                 Ok(posted.and_then(Answer::success).map(drop)?)
             }
