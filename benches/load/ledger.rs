@@ -1,35 +1,33 @@
 //! What the server acknowledged, and the check that all of it is stored.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use hyper::StatusCode;
 use zksync_witness_server::api::paths;
 use zksync_witness_server::client::Client;
 use zksync_witness_server::domain::Block;
+use zksync_witness_server::testing::ledger::{self, Range};
 
 /// Number of connections that read at the same time.
 const READERS: usize = 16;
 
-/// What the server acknowledged.
+/// The ledger that all tasks share.
 #[derive(Default)]
 pub struct Ledger(Mutex<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    /// Hash of the stored JSON of each block, the first at index 0.
-    blocks: Vec<blake3::Hash>,
-    /// Blocks that are not executed yet: the operations that follow carry them.
+    known: ledger::Ledger,
+    /// Number of blocks with a proof.
+    proven: usize,
+    /// Last executed block.
+    executed: u32,
+    /// Blocks that are not executed yet; operations carry them.
     open: BTreeMap<u32, Block>,
-    /// Hash of the JSON of each proof.
-    proofs: BTreeMap<u32, blake3::Hash>,
-    /// The same of aggregated proofs, by first and last block.
-    aggregated: BTreeMap<(u32, u32), blake3::Hash>,
-    /// Ranges with an aggregated proof that are not executed yet.
-    to_execute: BTreeSet<(u32, u32)>,
 }
 
-/// What was looked for at the end.
+/// The outcome of the check.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Found {
     /// Acknowledged blocks.
@@ -38,9 +36,9 @@ pub struct Found {
     pub proofs: usize,
     /// Acknowledged proofs of ranges.
     pub aggregated_proofs: usize,
-    /// How many of all these are not there, or differ.
+    /// Number of these that are missing or differ.
     pub missing: usize,
-    /// The first of them.
+    /// Paths of the first of them.
     pub first_missing: Vec<String>,
 }
 
@@ -49,42 +47,33 @@ impl Ledger {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The next block is stored.
+    /// Records that the next block is stored.
     pub fn imported(&self, block: Block, json: &[u8]) {
-        let hash = blake3::hash(json);
         self.with(|entries| {
-            entries.blocks.push(hash);
+            entries.known.imported(block.block_number.0, json, 0);
             entries.open.insert(block.block_number.0, block);
         });
     }
 
-    /// The proof of a block is stored.
-    pub fn proven(&self, block: u32, json: &[u8]) {
-        let hash = blake3::hash(json);
-        self.with(|entries| entries.proofs.insert(block, hash));
-    }
-
-    /// The proof of a range is stored.
-    pub fn aggregated(&self, range: (u32, u32), json: &[u8]) {
-        let hash = blake3::hash(json);
+    /// Records that a proof is stored.
+    pub fn published(&self, range: Range, json: &[u8]) {
         self.with(|entries| {
-            entries.aggregated.insert(range, hash);
-            entries.to_execute.insert(range);
+            entries.known.published(range, json, 0);
+            entries.proven += usize::from(!range.2);
         });
     }
 
-    /// Blocks without a proof.
+    /// Returns the number of blocks without a proof.
     pub fn unproven(&self) -> usize {
-        self.with(|entries| entries.blocks.len().saturating_sub(entries.proofs.len()))
+        self.with(|entries| entries.known.blocks.len().saturating_sub(entries.proven))
     }
 
-    /// The blocks of the next range to execute, if its proof is there.
+    /// Takes the blocks of the next range to execute, if it has an aggregated proof.
     pub fn next_to_execute(&self) -> Option<Vec<Block>> {
         self.with(|entries| {
-            let (next, _) = entries.open.first_key_value()?;
-            let range = *entries.to_execute.first().filter(|(first, _)| first == next)?;
-            entries.to_execute.remove(&range);
-            Some((range.0..=range.1).filter_map(|number| entries.open.remove(&number)).collect())
+            let first = entries.executed + 1;
+            entries.executed = entries.known.aggregated_from(first)?;
+            Some((first..=entries.executed).filter_map(|number| entries.open.remove(&number)).collect())
         })
     }
 
@@ -93,19 +82,18 @@ impl Ledger {
     /// # Errors
     /// Fails if the server does not answer.
     pub async fn check(&self, client: &Client) -> anyhow::Result<Found> {
-        let (blocks, proofs, aggregated) =
-            self.with(|entries| (entries.blocks.clone(), entries.proofs.clone(), entries.aggregated.clone()));
-        let mut found = Found {
-            blocks: blocks.len(),
-            proofs: proofs.len(),
-            aggregated_proofs: aggregated.len(),
-            ..Found::default()
-        };
-        let blocks = (1..).zip(blocks).map(|(number, hash)| (paths::block(number), hash));
-        let proofs = proofs.into_iter().map(|(number, hash)| (paths::proof(number), hash));
-        let aggregated =
-            aggregated.into_iter().map(|((first, last), hash)| (paths::aggregated_proof(first, last), hash));
-        let all: Vec<(String, blake3::Hash)> = blocks.chain(proofs).chain(aggregated).collect();
+        let (mut found, all) = self.with(|Entries { known, .. }| {
+            let blocks = (1..).zip(&known.blocks).map(|(number, block)| (paths::block(number), block.hash));
+            let proofs = known.proofs.iter().filter_map(|(&(first, last, aggregated), proofs)| {
+                let path =
+                    if aggregated { paths::aggregated_proof(first, last) } else { paths::proof(first) };
+                Some((path, proofs.acknowledged?.hash))
+            });
+            let all: Vec<(String, blake3::Hash)> = blocks.chain(proofs).collect();
+            let aggregated_proofs = known.proofs.keys().filter(|range| range.2).count();
+            let proofs = known.proofs.len() - aggregated_proofs;
+            (Found { blocks: known.blocks.len(), proofs, aggregated_proofs, ..Found::default() }, all)
+        });
         let mut readers = tokio::task::JoinSet::new();
         for share in all.chunks(all.len().div_ceil(READERS).max(1)) {
             readers.spawn(missing(client.with_own_connections(), share.to_vec()));
@@ -145,11 +133,11 @@ mod tests {
         for _ in 0..5 {
             ledger.imported(chain.next_block_of(2, 0).block, b"{}");
         }
-        ledger.proven(1, b"p");
+        ledger.published((1, 1, false), b"p");
         assert_eq!(ledger.unproven(), 4);
-        ledger.aggregated((3, 4), b"a");
+        ledger.published((3, 4, true), b"a");
         assert!(ledger.next_to_execute().is_none(), "blocks 1 and 2 come first");
-        ledger.aggregated((1, 2), b"a");
+        ledger.published((1, 2, true), b"a");
         let numbers =
             |blocks: Vec<Block>| blocks.iter().map(|block| block.block_number.0).collect::<Vec<_>>();
         assert_eq!(ledger.next_to_execute().map(numbers), Some(vec![1, 2]));

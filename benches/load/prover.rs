@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use hyper::StatusCode;
-use serde::Deserialize;
 
 use super::tally::{Event, Kind};
 use super::world::{RETRY, Refusal, World};
 use zksync_witness_server::client::{Job, ProverClient, Work};
-use zksync_witness_server::crypto::{Fr, fr};
 use zksync_witness_server::domain::{BlockNumber, JobResultData, ProverOutputRequest};
+use zksync_witness_server::testing::dice::Dice;
 
 /// Delay after a response without a job; the same as that of the reference's prover.
 const CYCLE_WAIT: Duration = Duration::from_millis(50);
@@ -20,9 +19,9 @@ const CYCLE_WAIT: Duration = Duration::from_millis(50);
 const SLOW_DELAY: Duration = Duration::from_millis(20);
 const SLOW_DELAYS: u32 = 40;
 /// Of a hundred jobs, the numbers of those that are released, abandoned, and read slowly.
-const STOP: u64 = 5;
-const VANISH: u64 = 5;
-const SLOW: u64 = 3;
+const STOP: usize = 5;
+const VANISH: usize = 5;
+const SLOW: usize = 3;
 /// Longest work on a job, for each connection: with any number of connections, about fifty proofs a
 /// second arrive.
 const WORK_PER_CONNECTION: Duration = Duration::from_millis(40);
@@ -37,21 +36,12 @@ pub struct Prover {
     renewed: Instant,
 }
 
-/// A claimed job.
-struct Claimed {
-    id: i32,
-    first: u32,
-    last: u32,
-    inputs: Vec<Fr>,
-    aggregated: bool,
-}
-
 impl Prover {
     /// Returns the prover of that number.
     pub fn new(world: Arc<World>, number: usize) -> Self {
         let name = format!("load-{number}");
         let client = world.prover(&name);
-        let dice = Dice(0x9e37_79b9_7f4a_7c15 ^ number as u64);
+        let dice = Dice::new(0x9e37_79b9_7f4a_7c15 ^ number as u64);
         Self { world, name, client, dice, renewed: Instant::now() }
     }
 
@@ -102,7 +92,7 @@ impl Prover {
         }
     }
 
-    async fn get_job(&mut self) -> anyhow::Result<Option<Claimed>> {
+    async fn get_job(&mut self) -> anyhow::Result<Option<Job>> {
         let begin = Instant::now();
         let job = if self.dice.below(100) < SLOW {
             let slow = self.world.slow_prover(&self.name);
@@ -113,27 +103,11 @@ impl Prover {
         };
         let job = job.map_err(|refusal| anyhow!("get_job: {refusal}"))?;
         self.renewed = begin;
-        let Some(Job { id, first, last, work }) = job else { return Ok(None) };
-        let (inputs, aggregated) = match work {
-            Work::Block(witness, _) => {
-                #[derive(Deserialize)]
-                struct Public {
-                    #[serde(with = "fr::serde_fr")]
-                    public_data_commitment: Fr,
-                }
-                let public: Public = serde_json::from_str(witness.get()).context("the witness")?;
-                (vec![public.public_data_commitment], false)
-            }
-            Work::Aggregate(proofs) => {
-                let inputs = proofs.iter().map(|(proof, _)| proof.public_inputs());
-                (inputs.collect::<Result<Vec<_>, _>>()?.concat(), true)
-            }
-        };
-        Ok(Some(Claimed { id, first, last, inputs, aggregated }))
+        Ok(job)
     }
 
     /// Sends a heartbeat. Returns false if the prover no longer holds the job.
-    async fn heartbeat(&mut self, job: &Claimed) -> anyhow::Result<bool> {
+    async fn heartbeat(&mut self, job: &Job) -> anyhow::Result<bool> {
         let begin = Instant::now();
         let heartbeat = || self.client.heartbeat(job.id);
         match self.world.request(Kind::WorkingOn, heartbeat).await? {
@@ -145,14 +119,16 @@ impl Prover {
         }
     }
 
-    async fn publish(&mut self, job: &Claimed) -> anyhow::Result<()> {
+    async fn publish(&mut self, job: &Job) -> anyhow::Result<()> {
         let serial = self.dice.roll();
-        let (data, proof) = if job.aggregated {
-            let proof = self.world.templates.aggregated(job.inputs.clone(), serial);
+        let inputs = job.public_inputs()?;
+        let aggregated = matches!(job.work, Work::Aggregate(_));
+        let (data, proof) = if aggregated {
+            let proof = self.world.templates.aggregated(inputs, serial);
             let json = serde_json::to_vec(&proof)?;
             (JobResultData::AggregatedBlockProof(proof), json)
         } else {
-            let input = job.inputs.first().copied().context("a job without public input")?;
+            let input = inputs.first().copied().context("a job without public input")?;
             let proof = self.world.templates.single(input, serial);
             let json = serde_json::to_vec(&proof)?;
             (JobResultData::BlockProof(proof), json)
@@ -167,11 +143,7 @@ impl Prover {
         if let Err(refusal) = self.world.request(Kind::Publish, publish).await? {
             return self.lost("publish", &refusal);
         }
-        if job.aggregated {
-            self.world.ledger.aggregated((job.first, job.last), &proof);
-        } else {
-            self.world.ledger.proven(job.first, &proof);
-        }
+        self.world.ledger.published((job.first, job.last, aggregated), &proof);
         Ok(())
     }
 
@@ -192,21 +164,5 @@ impl Prover {
         }
         self.world.tally.event(Event::LeaseLost);
         Ok(())
-    }
-}
-
-/// Pseudo-random numbers (splitmix64), so that each load starts in the same way.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.roll() % end
     }
 }

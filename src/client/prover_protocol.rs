@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{error::ClientError, http::Client};
 use crate::{
     api::paths,
+    crypto::{Fr, fr},
     domain::{
         JobRequestData, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse,
         ProverOutputRequest, ProverStopped, SingleProof, WorkingOn,
@@ -32,6 +35,32 @@ pub struct Job {
     pub last: u32,
     /// What is to be proven.
     pub work: Work,
+}
+
+impl Job {
+    /// Returns the public inputs of the blocks, which a proof must have.
+    ///
+    /// # Errors
+    /// Fails if the job lacks the data that a prover needs.
+    pub fn public_inputs(&self) -> anyhow::Result<Vec<Fr>> {
+        #[derive(Deserialize)]
+        struct PublicPart {
+            #[serde(with = "fr::serde_fr")]
+            public_data_commitment: Fr,
+        }
+        match &self.work {
+            Work::Block(witness, _) => {
+                let public: PublicPart = serde_json::from_str(witness.get()).context("the witness")?;
+                Ok(vec![public.public_data_commitment])
+            }
+            Work::Aggregate(proofs) => proofs
+                .iter()
+                .map(|(proof, _)| {
+                    proof.public_inputs()?.first().copied().context("a proof has no public input")
+                })
+                .collect(),
+        }
+    }
 }
 
 /// A prover's connection to the queue: a client and the name under which it holds jobs.

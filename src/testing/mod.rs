@@ -36,6 +36,11 @@
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod decoders;
 #[doc(hidden)]
+#[allow(clippy::expect_used)]
+pub mod dice;
+#[doc(hidden)]
+pub mod ledger;
+#[doc(hidden)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod seeds;
 

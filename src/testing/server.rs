@@ -12,12 +12,10 @@ use tokio::task::JoinHandle;
 use crate::api::paths;
 use crate::api::tokens::{Authenticator, CLIENT_SUBJECT};
 use crate::api::views::Status;
-use crate::client::{Client, ProverOptions, SampleProver, sample_proof};
+use crate::client::{Client, ClientError, ProverClient, ProverOptions, SampleProver, sample_proof};
 use crate::clock::ManualClock;
 use crate::config::{Config, Environment, Flags};
-use crate::domain::{
-    AccountMap, ImportedBlock, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse, WorkingOn,
-};
+use crate::domain::{AccountMap, ImportedBlock};
 use crate::service::{Service, store_options};
 use crate::store::{StoreOptions, wait_until_closed};
 
@@ -188,19 +186,22 @@ impl TestServer {
         self.client.post(paths::BLOCKS, block).await.unwrap().success().unwrap();
     }
 
-    /// Asks for a job in the name of a prover; gives its id, or `None` when there is none for it.
+    /// Claims a job under the name of a prover; returns its id, or `None` if there is no job for it.
     pub async fn claim(&self, prover: &str) -> Option<i32> {
-        let aux_data = ProverInputRequestAuxData::default();
-        let request = ProverInputRequest { prover_name: prover.into(), aux_data };
-        let answer = self.client.get_with_body("/get_job", &request).await.unwrap().success().unwrap();
-        let job: ProverInputResponse = serde_json::from_slice(&answer).unwrap();
-        Some(job.job_id).filter(|id| *id != 0)
+        self.prover(prover).get_job().await.unwrap().map(|job| job.id)
     }
 
-    /// Sends a heartbeat in the name of a prover; whether it renewed the lease.
+    /// Sends a heartbeat under the name of a prover; returns true if it renewed the lease.
     pub async fn heartbeat(&self, prover: &str, job_id: i32) -> bool {
-        let heartbeat = WorkingOn { prover_name: prover.into(), job_id };
-        self.client.post("/working_on", &heartbeat).await.unwrap().status.is_success()
+        match self.prover(prover).heartbeat(job_id).await {
+            Ok(()) => true,
+            Err(ClientError::Refused { .. }) => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn prover(&self, name: &str) -> ProverClient {
+        ProverClient::new(self.client.clone(), name)
     }
 
     /// Lets a sample prover work until the server is stopped. Its proofs have the right form, and prove nothing.

@@ -9,7 +9,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::support::{dice::Dice, disk::Disk, journal::Event, power::Power, this_test};
+use zksync_witness_server::testing::dice::Dice;
+
+use crate::support::{disk::Disk, journal::Event, power::Power, this_test};
 
 /// How one writes and acknowledges, and what of it is there afterwards.
 const WAYS: [&str; 4] = ["sled", "sled and sync", "rename", "rename and sync"];

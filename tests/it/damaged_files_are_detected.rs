@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use zksync_witness_server::store::{Finding, Inspection, Severity, Store, StoreOptions};
+use zksync_witness_server::testing::dice::Dice;
 use zksync_witness_server::workers::doctor;
 
 use crate::support::real_folder::{Contents, contents, copy, files, grow, serve_to_the_end};
@@ -18,23 +19,8 @@ use crate::support::real_folder::{Contents, contents, copy, files, grow, serve_t
 /// Longest time for anything that is done to one folder.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A stream of numbers; the same seed gives the same ones.
-struct Numbers(blake3::OutputReader);
-
-impl Numbers {
-    fn new(seed: u64) -> Self {
-        Self(blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof())
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        let mut bytes = [0; 8];
-        self.0.fill(&mut bytes);
-        (u64::from_le_bytes(bytes) % bound.max(1) as u64) as usize
-    }
-}
-
 /// Damages one file; says which, and how.
-fn hit(folder: &Path, numbers: &mut Numbers) -> (String, String) {
+fn hit(folder: &Path, dice: &mut Dice) -> (String, String) {
     let all = files(folder);
     let sort = |name: &str| match name.split('/').next() {
         Some("index") if name.ends_with("/db") => 0,
@@ -44,16 +30,16 @@ fn hit(folder: &Path, numbers: &mut Numbers) -> (String, String) {
         _ => 4,
     };
     // The index is one file, and the one that matters most.
-    let wanted = [0, 0, 0, 0, 1, 2, 2, 2, 3, 3, 4][numbers.below(11)];
+    let wanted = [0, 0, 0, 0, 1, 2, 2, 2, 3, 3, 4][dice.below(11)];
     let candidates: Vec<&String> = all.keys().filter(|name| sort(name) == wanted).collect();
-    let name = candidates[numbers.below(candidates.len())].clone();
+    let name = candidates[dice.below(candidates.len())].clone();
     let mut bytes = all[&name].clone();
     // Most of sled's file is not used yet; damage goes where something is written.
     let written: Vec<usize> =
         (0..bytes.len()).step_by(64).filter(|at| bytes[*at..].iter().take(64).any(|b| *b != 0)).collect();
-    let at = written.get(numbers.below(written.len())).map_or(0, |at| at + numbers.below(64));
+    let at = written.get(dice.below(written.len().max(1))).map_or(0, |at| at + dice.below(64));
     let at = at.min(bytes.len().saturating_sub(1));
-    let what = match numbers.below(8) {
+    let what = match dice.below(8) {
         _ if bytes.is_empty() => {
             bytes = vec![0x55; 7];
             "bytes appended".to_string()
@@ -68,7 +54,7 @@ fn hit(folder: &Path, numbers: &mut Numbers) -> (String, String) {
             format!("page {page} zeroed")
         }
         _ => {
-            let bit = numbers.below(8);
+            let bit = dice.below(8);
             bytes[at] ^= 1 << bit;
             format!("bit {bit} of byte {at} flipped")
         }
@@ -173,7 +159,7 @@ fn run(Rounds { rounds, binary: binaries, repair: repairs }: Rounds) {
     for seed in first..first + rounds {
         let copied = parent.path().join("copy");
         copy(&folder, &copied);
-        let (name, how) = hit(&copied, &mut Numbers::new(seed));
+        let (name, how) = hit(&copied, &mut Dice::new(seed));
         let what = format!("seed {seed}: {name}, {how}");
         let before = files(&copied);
         let findings = examined(&copied);

@@ -15,14 +15,10 @@ use zksync_witness_server::store::{
     AccountChange, AccountState, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store,
     StoreOptions, WitnessCommit,
 };
+use zksync_witness_server::testing::dice::Dice;
 use zksync_witness_server::tree::source::{Change, ChangeSet};
 
-use crate::support::{
-    dice::{self, Dice},
-    disk::Disk,
-    power::Power,
-    this_test,
-};
+use crate::support::{disk::Disk, number, power::Power, this_test};
 
 const ACCOUNTS: u32 = 2000;
 const TOKEN: u32 = 3;
@@ -231,5 +227,5 @@ fn large_changes_survive_6_rounds() {
 #[test]
 #[ignore = "long: 200 rounds take half an hour"]
 fn large_changes_survive_200_rounds() {
-    survive(dice::number("CRASH_ROUNDS", 200));
+    survive(number("CRASH_ROUNDS", 200));
 }

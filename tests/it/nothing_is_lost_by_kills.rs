@@ -10,13 +10,9 @@
 
 use std::sync::Mutex;
 
-use crate::support::{
-    crash,
-    dice::{self, Dice},
-    invariants,
-    ledger::{Moment, World},
-    sealed_chain::Chain,
-};
+use zksync_witness_server::testing::{dice::Dice, ledger::Moment};
+
+use crate::support::{crash, invariants, number, sealed_chain::Chain, world::World};
 
 /// Rounds after which the tree is hashed the slow way as well.
 const NAIVE_EVERY: u32 = 12;
@@ -58,5 +54,5 @@ fn what_was_acknowledged_survives_25_kills() {
 #[test]
 #[ignore = "long: 500 kills take a quarter of an hour"]
 fn what_was_acknowledged_survives_500_kills() {
-    survive(dice::number("CRASH_ROUNDS", 500));
+    survive(number("CRASH_ROUNDS", 500));
 }

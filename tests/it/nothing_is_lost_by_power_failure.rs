@@ -12,14 +12,15 @@
 
 use std::sync::Mutex;
 
+use zksync_witness_server::testing::{dice::Dice, ledger::Moment};
+
 use crate::support::{
     crash,
-    dice::{self, Dice},
     disk::{self, Disk},
-    invariants,
-    ledger::{Moment, World},
+    invariants, number,
     power::Power,
     sealed_chain::Chain,
+    world::World,
 };
 
 /// Rounds after which the tree is hashed the slow way as well.
@@ -108,5 +109,5 @@ fn what_was_acknowledged_survives_20_rounds() {
 #[test]
 #[ignore = "long: 300 power failures take a quarter of an hour"]
 fn what_was_acknowledged_survives_300_rounds() {
-    survive(dice::number("CRASH_ROUNDS", 300));
+    survive(number("CRASH_ROUNDS", 300));
 }

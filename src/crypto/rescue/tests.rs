@@ -4,6 +4,7 @@ use super::parameters::PARAMETERS;
 use super::*;
 use crate::crypto::test_vectors::{element, elements, vectors};
 use crate::crypto::{Fr, fr, montgomery};
+use crate::testing::dice::Dice;
 use franklin_crypto::{bellman::pairing::ff::Field, rescue::RescueHashParams};
 use rayon::prelude::*;
 use serde_json::Value;
@@ -125,25 +126,21 @@ fn hash_of_more_than_255_elements_panics() {
     hash_batch(&[vec![Fr::one(); 256]]);
 }
 
-/// A small pseudorandom generator (SplitMix64).
-struct Random(u64);
+/// Random states.
+struct Random(Dice);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+    fn new(seed: u64) -> Self {
+        Self(Dice::new(seed))
     }
 
     /// Returns a field element. Some limbs of its Montgomery form are all zeros or all ones, to
     /// provoke carries.
     fn element(&mut self) -> Fr {
-        let limbs = std::array::from_fn(|_| match self.next() % 16 {
+        let limbs = std::array::from_fn(|_| match self.0.below(16) {
             0 => 0,
             1 => u64::MAX,
-            _ => self.next(),
+            _ => self.0.roll(),
         });
         montgomery::fr_from_montgomery(limbs)
     }
@@ -194,7 +191,7 @@ fn engines_agree_on_edge_states() {
 
 #[test]
 fn engines_agree_on_random_states() {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     assert_engines_agree(&(0..10_000).map(|_| random.state()).collect::<Vec<_>>());
 }
 
@@ -202,14 +199,14 @@ fn engines_agree_on_random_states() {
 #[ignore = "long: minutes"]
 fn engines_agree_on_a_million_states() {
     (0..1000).into_par_iter().for_each(|batch| {
-        let mut random = Random(1000 + batch);
+        let mut random = Random::new(1000 + batch);
         assert_engines_agree(&(0..1000).map(|_| random.state()).collect::<Vec<_>>());
     });
 }
 
 #[test]
 fn engines_agree_on_batches_of_any_size() {
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     for size in 0..26 {
         assert_engines_agree(&(0..size).map(|_| random.state()).collect::<Vec<_>>());
     }

@@ -5,15 +5,16 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use zksync_witness_server::api::paths;
 use zksync_witness_server::store::{Store, StoreOptions};
+use zksync_witness_server::testing::{dice::Dice, ledger::Moment};
 
 use crate::support::{
     SECRET, Server,
-    dice::Dice,
     invariants::{Found, look},
-    ledger::{Moment, World},
     load::{Load, SETTINGS},
     sealed_chain::BRANCH_DEPTH,
+    world::World,
 };
 
 /// Something changes the command of a process before it starts.
@@ -46,7 +47,7 @@ pub fn serve_until_acknowledged(
 ) {
     let mut server = start(folder, prepare);
     Load::new(&server.url.clone(), world, &|| 0, false).run(dice, |load| {
-        while load.goes_on() && world.lock().unwrap().ledger.head(Moment::MAX) < block {
+        while load.is_running() && world.lock().unwrap().ledger.head(Moment::MAX) < block {
             std::thread::sleep(Duration::from_millis(1));
         }
         server.kill();
@@ -129,7 +130,7 @@ pub fn finish(folder: &Path, world: &Mutex<World>, dice: &mut Dice) -> Found {
     let begin = Instant::now();
     Load::new(&server.url, world, &|| 0, true).run(dice, |load| {
         loop {
-            let status = load.ask("GET", "/api/v1/status", b"").unwrap().json();
+            let status = load.get_json(paths::STATUS).unwrap();
             let of = |pointer: &str| status.pointer(pointer).unwrap().as_u64().unwrap();
             let head = of("/blocks/head");
             let at = ["/blocks/witnessed", "/jobs/last_single_block", "/jobs/last_aggregated_block"].map(of);

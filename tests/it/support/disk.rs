@@ -15,7 +15,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::support::{dice::Dice, journal::Event};
+use zksync_witness_server::testing::dice::Dice;
+
+use crate::support::journal::Event;
 
 const PAGE: usize = 4096;
 /// How likely a change survives that was not synced; one for each power failure.

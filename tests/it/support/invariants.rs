@@ -8,13 +8,14 @@ use zksync_witness_server::domain::AggregatedAction;
 use zksync_witness_server::domain::job::{JobStatus, JobType};
 use zksync_witness_server::store::{JobRecord, Store, StoreOptions};
 use zksync_witness_server::testing::NaiveAccountTree;
+use zksync_witness_server::testing::ledger::{Acknowledged, Moment, Operation};
 use zksync_witness_server::tree::AccountHeader;
 use zksync_witness_server::tree::TreeId;
 use zksync_witness_server::tree::build::{InitialAccount, TreeBuilder};
 use zksync_witness_server::tree::record;
 use zksync_witness_server::tree::source::Entry;
 
-use crate::support::ledger::{Moment, Operation, World};
+use crate::support::world::World;
 
 /// Verified blocks that keep their witnesses and jobs in these tests.
 pub const KEEP_VERIFIED: u32 = 6;
@@ -79,7 +80,8 @@ impl Found {
         let Self { store, head, tree_head, .. } = self;
         let ledger = &mut world.ledger;
         ledger.genesis = store.chain().genesis().unwrap().map(|_| 0);
-        ledger.imports = vec![0; head as usize];
+        let stored = (1..=head).map(|number| Acknowledged::new(&world.chain.block(number).json, 0));
+        ledger.blocks = stored.collect();
         ledger.seen = tree_head;
         ledger.most_executed = ledger.most_executed.max(store.chain().last_verified_block().unwrap());
         for (&(first, last, aggregated), proofs) in &mut ledger.proofs {
@@ -88,7 +90,7 @@ impl Found {
             } else {
                 store.queue().single_proof(first)
             };
-            proofs.acknowledged = stored.unwrap().map(|proof| (proof, 0));
+            proofs.acknowledged = stored.unwrap().map(|proof| Acknowledged::new(&proof, 0));
             proofs.sent.clear();
         }
         for (action, operations) in [

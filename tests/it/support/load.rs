@@ -1,36 +1,36 @@
-//! Clients that keep a server busy: one imports, some prove, one operates. Each writes down what was acknowledged.
+//! Clients that keep a server busy: one imports, some prove, one operates. Each records what was acknowledged.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::json;
-use zksync_witness_server::api::tokens::Authenticator;
+use hyper::body::Bytes;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use zksync_witness_server::api::{paths, problems::Problem};
+use zksync_witness_server::client::{Client, ClientError, Job, ProverClient, Work};
 use zksync_witness_server::config::Secret;
 use zksync_witness_server::crypto::{Fr, fr};
-use zksync_witness_server::domain::AggregatedAction;
 use zksync_witness_server::domain::{
-    AggregatedOperation, BlockNumber, JobRequestData, JobResultData, ProverInputResponse, ProverOutputRequest,
+    AggregatedAction, AggregatedOperation, BlockNumber, JobResultData, ProverOutputRequest,
+    sample_aggregated_proof, sample_single_proof,
 };
-
-use crate::support::{
-    Answer, SECRET,
+use zksync_witness_server::testing::{
     dice::Dice,
-    ledger::{Job, Moment, Operation, World},
+    ledger::{Moment, Operation, Range},
 };
 
-/// Blocks that are imported before a prover has seen the first of them.
+use crate::support::{SECRET, world::World};
+
+/// Imported blocks beyond the last one that a prover has received.
 const AHEAD: u32 = 12;
-/// Blocks that are sealed before the clients start.
+/// Blocks sealed before the clients start.
 const SEALED_AHEAD: u32 = 12;
 const PROVERS: usize = 4;
-/// No answer takes as long.
+/// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How the servers run: leases end soon, attempts are few, aggregates and retention small.
+/// Settings of the servers: short leases, few attempts, small aggregates, little retention.
 pub const SETTINGS: &[&str] = &[
     "--witness-generators",
     "2",
@@ -52,33 +52,38 @@ pub const SETTINGS: &[&str] = &[
 pub struct Load<'a> {
     world: &'a Mutex<World>,
     now: &'a (dyn Fn() -> Moment + Sync),
-    address: String,
-    token: String,
+    client: Client,
+    runtime: Runtime,
     over: AtomicBool,
-    /// Whether every prover does its best.
+    /// True if no prover misbehaves and nothing is imported.
     steady: bool,
 }
 
+fn range(job: &Job) -> Range {
+    (job.first, job.last, matches!(job.work, Work::Aggregate(_)))
+}
+
+/// Makes one of many proofs of a job.
+fn proof(job: &Job, inputs: &[Fr], seed: u64) -> JobResultData {
+    match job.work {
+        Work::Aggregate(_) => JobResultData::AggregatedBlockProof(sample_aggregated_proof(inputs, seed)),
+        Work::Block(..) => JobResultData::BlockProof(sample_single_proof(&inputs[0], seed)),
+    }
+}
+
 impl<'a> Load<'a> {
-    /// Clients of the server at `url`; `now` tells the moment.
+    /// Clients of the server at `url`; `now` returns the current moment.
     pub fn new(
         url: &str,
         world: &'a Mutex<World>,
         now: &'a (dyn Fn() -> Moment + Sync),
         steady: bool,
     ) -> Self {
-        let authenticator = Authenticator::new(&Secret::new(SECRET).unwrap());
-        Self {
-            world,
-            now,
-            address: url.strip_prefix("http://").unwrap().to_owned(),
-            token: authenticator.mint("load", Duration::from_secs(24 * 3600)).unwrap(),
-            over: AtomicBool::new(false),
-            steady,
-        }
+        let client = Client::new(url, &Secret::new(SECRET).unwrap(), PATIENCE).unwrap();
+        Self { world, now, client, runtime: Runtime::new().unwrap(), over: AtomicBool::new(false), steady }
     }
 
-    /// Lets the clients work until `until` returns, which is when the server is dead or has nothing left to do.
+    /// Runs the clients until `until` returns, once the server is dead or has nothing left to do.
     pub fn run(&self, dice: &mut Dice, until: impl FnOnce(&Self)) {
         {
             let mut world = self.world();
@@ -101,12 +106,12 @@ impl<'a> Load<'a> {
         });
     }
 
-    /// The moment, taken after an answer.
+    /// Returns the moment of an answer that has just arrived.
     fn now(&self) -> Moment {
         (self.now)()
     }
 
-    /// The first client that fails ends all.
+    /// Runs a client; the first one that fails ends all.
     fn guarded(&self, work: impl FnOnce() -> Option<()>) {
         struct Guard<'a>(&'a AtomicBool);
         impl Drop for Guard<'_> {
@@ -117,12 +122,12 @@ impl<'a> Load<'a> {
             }
         }
         let _guard = Guard(&self.over);
-        // `None`: the server is gone.
+        // `None` if the server is dead.
         let _ = work();
     }
 
-    /// Whether neither is it over nor has a client failed.
-    pub fn goes_on(&self) -> bool {
+    /// Returns false once the load is over or a client has failed.
+    pub fn is_running(&self) -> bool {
         !self.over.load(Ordering::SeqCst)
     }
 
@@ -134,61 +139,61 @@ impl<'a> Load<'a> {
         std::thread::sleep(Duration::from_millis(dice.between(from, to)));
     }
 
-    /// An answer, unless the server dies before it is complete. No server may answer that it has failed.
-    pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> Option<Answer> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let (address, token, length) = (&self.address, &self.token, body.len());
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
-             Content-Length: {length}\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).ok()?;
-        stream.write_all(body).ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok()?;
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-        let body = answer.split_off(end);
-        let head = String::from_utf8(answer).unwrap();
-        let length = head.to_ascii_lowercase();
-        let length = length.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-        if length.is_some_and(|length: usize| length != body.len()) {
-            return None;
+    /// Waits for an answer; `None` if the server dies before it is complete. A server never answers 5xx.
+    fn ask<T>(
+        &self,
+        request: impl Future<Output = Result<T, ClientError>>,
+    ) -> Option<Result<T, Box<Problem>>> {
+        match self.runtime.block_on(request) {
+            Ok(answer) => Some(Ok(answer)),
+            Err(ClientError::Unreachable { .. }) => None,
+            Err(ClientError::Refused { status, problem }) if status.is_client_error() => Some(Err(problem)),
+            Err(error) => panic!("{error}"),
         }
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        assert!(status < 500, "{method} {path}: {head}{}", String::from_utf8_lossy(&body));
-        Some(Answer { status, head, body })
     }
 
-    fn post(&self, path: &str, body: &[u8]) -> Option<u16> {
-        self.ask("POST", path, body).map(|answer| answer.status)
+    /// Returns the body of a 200 answer to a `GET`.
+    fn get(&self, path: &str) -> Option<Vec<u8>> {
+        let answer = self.ask(async { self.client.get(path).await?.success() })?;
+        Some(answer.unwrap_or_else(|problem| panic!("{path}: {problem:?}")).into())
+    }
+
+    /// Returns the JSON of a 200 answer to a `GET`.
+    pub fn get_json(&self, path: &str) -> Option<Value> {
+        Some(serde_json::from_slice(&self.get(path)?).unwrap())
+    }
+
+    fn post(&self, path: &str, body: Vec<u8>) -> Option<Result<Bytes, Box<Problem>>> {
+        self.ask(async { self.client.post_bytes(path, body).await?.success() })
     }
 
     fn import(&self, dice: &mut Dice) -> Option<()> {
-        while self.goes_on() {
+        while self.is_running() {
             let (path, json, number) = {
                 let mut world = self.world();
                 let (head, seen) = (world.ledger.head(Moment::MAX), world.ledger.seen);
                 if world.ledger.genesis.is_none() {
-                    ("/api/v1/genesis", world.chain.genesis_json.clone(), 0)
+                    (paths::GENESIS, world.chain.genesis_json.clone(), 0)
                 } else if head < seen + AHEAD {
                     world.chain.extend_to(head + 1);
-                    ("/api/v1/blocks", world.chain.block(head + 1).json.clone(), head + 1)
+                    (paths::BLOCKS, world.chain.block(head + 1).json.clone(), head + 1)
                 } else {
                     drop(world);
                     self.pause(dice, 5, 20);
                     continue;
                 }
             };
-            let answer = self.ask("POST", path, &json)?;
-            assert_eq!(answer.status, 200, "block {number}: {}", answer.text());
-            assert!(!answer.text().contains("quarantined"), "block {number}: {}", answer.text());
+            let answer = self
+                .post(path, json.clone())?
+                .unwrap_or_else(|problem| panic!("block {number}: {problem:?}"));
+            let answer: Value = serde_json::from_slice(&answer).unwrap();
+            assert!(answer["quarantined"].is_null(), "block {number}: {answer}");
             let at = self.now();
             let mut world = self.world();
             if number == 0 {
                 world.ledger.genesis = Some(at);
             } else {
-                world.ledger.imported(number, at);
+                world.ledger.imported(number, &json, at);
                 world.tally.imports += 1;
             }
             drop(world);
@@ -198,115 +203,104 @@ impl<'a> Load<'a> {
     }
 
     fn prove(&self, index: usize, dice: &mut Dice) -> Option<()> {
-        while self.goes_on() {
-            // Some go on with a job that was handed out before the server was killed.
+        while self.is_running() {
+            // Some continue with a job that was handed out before the server was killed.
             let held = {
                 let held = &mut self.world().held;
                 let take = !held.is_empty() && (self.steady || dice.happens(0.3));
                 take.then(|| held.swap_remove(dice.below(held.len())))
             };
-            let (name, job) = match held {
-                Some(held) => held,
-                None => {
-                    // One that vanished does not come back under its name.
-                    let name = format!("prover {index} {}", dice.below(1000));
-                    match self.claim(&name)? {
-                        Some(job) => (name, job),
-                        None => {
-                            self.pause(dice, 5, 25);
-                            continue;
-                        }
-                    }
-                }
+            // A prover that vanished does not return under its name.
+            let name = held
+                .as_ref()
+                .map_or_else(|| format!("prover {index} {}", dice.below(1000)), |held| held.0.clone());
+            let prover = ProverClient::new(self.client.clone(), name);
+            let job = match held {
+                Some((_, job)) => Some(job),
+                None => self.claim(&prover)?,
             };
-            self.work(name, job, dice)?;
+            match job {
+                Some(job) => self.work(&prover, job, dice)?,
+                None => self.pause(dice, 5, 25),
+            }
         }
         Some(())
     }
 
-    fn claim(&self, name: &str) -> Option<Option<Job>> {
-        #[derive(Deserialize)]
-        struct PublicPart {
-            #[serde(with = "fr::serde_fr")]
-            public_data_commitment: Fr,
-        }
-        let request = json!({"prover_name": name, "aux_data": {}}).to_string();
-        let answer = self.ask("GET", "/get_job", request.as_bytes())?;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        let response: ProverInputResponse = serde_json::from_slice(&answer.body).unwrap();
-        let Some(data) = response.data else { return Some(None) };
-        let (first, last) = (response.first_block.0, response.last_block.0);
-        let (aggregated, inputs) = match data {
-            JobRequestData::BlockProof(witness, _) => {
-                let public: PublicPart = serde_json::from_str(witness.get()).unwrap();
-                (false, vec![public.public_data_commitment])
-            }
-            JobRequestData::AggregatedBlockProof(proofs) => {
-                (true, proofs.iter().map(|(proof, _)| proof.public_inputs().unwrap()[0]).collect())
-            }
-        };
+    fn claim(&self, prover: &ProverClient) -> Option<Option<Job>> {
+        let Some(job) = self.ask(prover.get_job())?.unwrap() else { return Some(None) };
         let mut world = self.world();
-        let expected: Vec<Fr> = (first..=last).map(|number| world.chain.block(number).input).collect();
-        assert_eq!(inputs, expected, "the job of {first} to {last} is about something else");
-        world.ledger.seen = world.ledger.seen.max(last);
-        Some(Some(Job { id: response.job_id, first, last, aggregated, inputs }))
+        let expected: Vec<Fr> =
+            (job.first..=job.last).map(|number| world.chain.block(number).input).collect();
+        assert_eq!(job.public_inputs().unwrap(), expected, "{:?} has other public inputs", range(&job));
+        world.ledger.seen = world.ledger.seen.max(job.last);
+        Some(Some(job))
     }
 
-    fn work(&self, name: String, job: Job, dice: &mut Dice) -> Option<()> {
+    fn work(&self, prover: &ProverClient, job: Job, dice: &mut Dice) -> Option<()> {
+        let inputs = job.public_inputs().unwrap();
         if !self.steady {
             match dice.below(20) {
                 // Vanishes.
                 0 => return Some(()),
-                // Takes its time, beyond the end of the server perhaps.
+                // Works for long, maybe until after the server was killed.
                 1..4 => {
-                    self.world().held.push((name, job));
+                    self.world().held.push((prover.name().to_owned(), job));
                     return Some(());
                 }
-                4 => return self.post("/stopped", json!(name).to_string().as_bytes()).map(|_| ()),
-                // Proves something else: refused, and kept for inspection.
+                4 => return self.ask(prover.stopped()).map(|_| ()),
+                // Publishes a proof of something else, which is rejected and kept.
                 5 => {
-                    let wrong = Job { inputs: vec![fr::from_u64(7); job.inputs.len()], ..job };
-                    let answer = self.publish(&wrong, wrong.proof(dice.roll()))?;
-                    assert_ne!(answer.status, 200, "a wrong proof of {:?} was taken", wrong.range());
+                    let wrong = vec![fr::from_u64(7); inputs.len()];
+                    let answer = self.publish(prover, &job, proof(&job, &wrong, dice.roll()))?;
+                    assert!(answer.is_err(), "a wrong proof of {:?} was accepted", range(&job));
                     return Some(());
                 }
                 _ => {}
             }
         }
         for _ in 0..dice.below(3) {
-            let heartbeat = json!({"prover_name": name, "job_id": job.id}).to_string();
-            self.post("/working_on", heartbeat.as_bytes())?;
+            // Refused if the lease has ended.
+            let _ = self.ask(prover.heartbeat(job.id))?;
         }
-        let data = job.proof(dice.roll());
-        let proof = match &data {
+        let data = proof(&job, &inputs, dice.roll());
+        let json_of_proof = match &data {
             JobResultData::BlockProof(proof) => serde_json::to_vec(proof).unwrap(),
             JobResultData::AggregatedBlockProof(proof) => serde_json::to_vec(proof).unwrap(),
         };
-        self.world().ledger.sent(job.range(), proof.clone());
-        let answer = self.publish(&job, data)?;
+        self.world().ledger.sent(range(&job), &json_of_proof);
+        let answer = self.publish(prover, &job, data)?;
         let at = self.now();
         let mut world = self.world();
-        if answer.status == 200 {
-            world.ledger.published(job.range(), proof, at);
-            world.tally.publishes += 1;
-        } else {
-            // Another one was faster, or the job went with a revert. Nothing else costs a prover its work.
-            let code = answer.json()["code"].as_str().unwrap().to_owned();
-            let fair = ["duplicate_key", "unknown_job", "proof_refused"].contains(&code.as_str());
-            assert!(fair, "{job:?}: {}", answer.text());
-            *world.tally.refused.entry(code).or_default() += 1;
+        match answer {
+            Ok(()) => {
+                world.ledger.published(range(&job), &json_of_proof, at);
+                world.tally.publishes += 1;
+            }
+            // Another prover was faster, or the job was reverted. Nothing else costs a prover its work.
+            Err(problem) => {
+                let expected =
+                    ["duplicate_key", "unknown_job", "proof_refused"].contains(&problem.code.as_str());
+                assert!(expected, "{:?}: {problem:?}", range(&job));
+                *world.tally.refused.entry(problem.code).or_default() += 1;
+            }
         }
         Some(())
     }
 
-    fn publish(&self, job: &Job, data: JobResultData) -> Option<Answer> {
-        let (first, last) = (BlockNumber(job.first), BlockNumber(job.last));
-        let request = ProverOutputRequest { job_id: job.id, first_block: first, last_block: last, data };
-        self.ask("POST", "/publish", &serde_json::to_vec(&request).unwrap())
+    fn publish(
+        &self,
+        prover: &ProverClient,
+        job: &Job,
+        data: JobResultData,
+    ) -> Option<Result<(), Box<Problem>>> {
+        let (first_block, last_block) = (BlockNumber(job.first), BlockNumber(job.last));
+        let output = ProverOutputRequest { job_id: job.id, first_block, last_block, data };
+        self.ask(prover.publish(&output))
     }
 
     fn operate(&self, dice: &mut Dice) -> Option<()> {
-        while self.goes_on() {
+        while self.is_running() {
             match dice.below(5) {
                 0 | 1 => self.requeue("failed")?,
                 2 if !self.steady => self.requeue("in_progress")?,
@@ -319,17 +313,19 @@ impl<'a> Load<'a> {
         Some(())
     }
 
-    /// Gives a job another chance.
+    /// Requeues a job of the given status.
     fn requeue(&self, status: &str) -> Option<()> {
-        let listed = self.ask("GET", &format!("/api/v1/jobs?status={status}&limit=1"), b"")?;
-        for job in listed.json()["jobs"].as_array().unwrap() {
-            let answer = self.ask("POST", &format!("/api/v1/jobs/{}/requeue", job["id"]), b"")?;
-            assert!([200, 404, 409].contains(&answer.status), "{}", answer.text());
+        let listed = self.get_json(&format!("{}?status={status}&limit=1", paths::JOBS))?;
+        for job in listed["jobs"].as_array().unwrap() {
+            // Refused if its status has changed since.
+            if let Err(problem) = self.post(&paths::requeue(&job["id"]), Vec::new())? {
+                assert!([404, 409].contains(&problem.status), "{problem:?}");
+            }
         }
         Some(())
     }
 
-    /// Posts the next aggregated operation, or once more the last one if nobody knows what became of it.
+    /// Posts the next aggregated operation, or the last one again if its outcome is not known.
     fn operation(&self, action: AggregatedAction, dice: &mut Dice) -> Option<()> {
         let operation = {
             let world = &mut *self.world();
@@ -348,7 +344,7 @@ impl<'a> Load<'a> {
                     let blocks = (first..=last).map(block).collect();
                     let operation = match action {
                         AggregatedAction::CommitBlocks => {
-                            // There is no block 0; nobody looks at this one.
+                            // Block 0 does not exist, and the server does not read this field.
                             let last_committed_block = block(first.max(2) - 1);
                             AggregatedOperation::CommitBlocks { last_committed_block, blocks }
                         }
@@ -361,14 +357,13 @@ impl<'a> Load<'a> {
                 }
             }
         };
-        let answer = self.ask("POST", "/api/v1/aggregated_operations", &operation.json)?;
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        self.post(paths::AGGREGATED_OPERATIONS, operation.json)?.unwrap();
         let at = self.now();
         self.world().ledger.operations(action).last_mut().unwrap().acknowledged = Some(at);
         Some(())
     }
 
-    /// Reads back some block and its proof.
+    /// Reads a block and its proof back.
     fn read(&self, dice: &mut Dice) -> Option<()> {
         let (number, json, proof) = {
             let world = self.world();
@@ -378,14 +373,13 @@ impl<'a> Load<'a> {
             }
             let number = 1 + dice.below(head as usize) as u32;
             let proofs = world.ledger.proofs.get(&(number, number, false));
-            let proof = proofs.and_then(|proofs| proofs.acknowledged.clone());
+            let proof = proofs.and_then(|proofs| proofs.acknowledged);
             (number, world.chain.block(number).json.clone(), proof)
         };
-        let block = self.ask("GET", &format!("/api/v1/blocks/{number}"), b"")?;
-        assert!(block.status == 200 && block.body == json, "block {number}: {}", block.text());
-        if let Some((proof, _)) = proof {
-            let answer = self.ask("GET", &format!("/api/v1/blocks/{number}/proof"), b"")?;
-            assert!(answer.status == 200 && answer.body == proof, "proof {number}: {}", answer.text());
+        assert!(self.get(&paths::block(number))? == json, "block {number} differs");
+        if let Some(proof) = proof {
+            let stored = self.get(&paths::proof(number))?;
+            assert!(blake3::hash(&stored) == proof.hash, "the proof of block {number} differs");
         }
         Some(())
     }

@@ -1,16 +1,15 @@
 //! What the tests of the binary share: a server process in a temporary folder, plain HTTP over a socket, sample data.
 
 pub mod crash;
-pub mod dice;
 pub mod disk;
 pub mod invariants;
 pub mod journal;
-pub mod ledger;
 pub mod load;
 pub mod power;
 pub mod real_folder;
 pub mod sealed_chain;
 pub mod vectors;
+pub mod world;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -295,4 +294,9 @@ pub fn http_with(
     let head = String::from_utf8(answer).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Answer { status, head, body }
+}
+
+/// Returns the number in an environment variable, or the default.
+pub fn number(variable: &str, default: u32) -> u32 {
+    std::env::var(variable).map_or(default, |text| text.parse().expect("a whole number"))
 }

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+use zksync_witness_server::testing::{dice::Dice, ledger::Moment};
 
 use crate::support::{
-    dice::Dice,
     disk::{Disk, write_image},
     journal::{Event, Journal},
-    ledger::Moment,
 };
 
 /// Calls of a killed process that may be recorded and not made, or made and not recorded; a rename has two names.

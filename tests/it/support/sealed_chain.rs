@@ -6,9 +6,8 @@ use std::sync::Arc;
 use zksync_witness_server::crypto::{Fr, fr};
 use zksync_witness_server::domain::{AccountUpdate, Block, public_input, to_u128};
 use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::dice::Dice;
 use zksync_witness_server::tree::build::InitialAccount;
-
-use crate::support::dice::Dice;
 
 const ACCOUNTS: u32 = 12;
 const SIGNERS: u32 = 4;
