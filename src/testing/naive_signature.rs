@@ -1,4 +1,5 @@
-//! The signature check as the specification writes it down, step by step over franklin-crypto (spec 01 §8.3 and §8.4).
+//! The signature check as documented, step by step over franklin-crypto
+//! (docs/protocol/01-primitives.md §8.3, docs/protocol/01-primitives.md §8.4).
 
 use std::sync::LazyLock;
 
@@ -22,7 +23,7 @@ type Point = edwards::Point<Bn256, Unknown>;
 static CURVE: LazyLock<AltJubjubBn256> = LazyLock::new(AltJubjubBn256::new);
 static RESCUE: LazyLock<Bn256RescueParams> = LazyLock::new(Bn256RescueParams::new_checked_2_into_1);
 
-/// As [`signature::verify`](crate::crypto::signature::verify), for messages up to [`MAX_MESSAGE_BYTES`].
+/// Checks one signature as [`verify_batch`](crate::crypto::signature::verify_batch) does.
 pub fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
     let key = Point::read(&pub_key[..], &CURVE).ok()?;
     let r = Point::read(&signature[..32], &CURVE).ok()?;
@@ -52,7 +53,7 @@ fn challenge(key: &Point, r: &Point, message: &[u8]) -> Option<Fs> {
         bytes
     });
     let sponge = hash(&bits::multipack(&bits::be_bits(&absorbed.concat())));
-    // 125 low bits of each of two cells, the first cell's below.
+    // The low 125 bits of each of two cells; those of the first cell are the lower half.
     let low_bits = |cell: &Fr| {
         let mut repr = FsRepr::default();
         repr.as_mut()[..2].copy_from_slice(&cell.into_repr().as_ref()[..2]);
@@ -65,7 +66,7 @@ fn challenge(key: &Point, r: &Point, message: &[u8]) -> Option<Fs> {
     Fs::from_repr(sum).ok()
 }
 
-/// The whole state after all elements are absorbed (spec 01 §3.3).
+/// Returns the state after all elements are absorbed (docs/protocol/01-primitives.md §3.3).
 fn hash(elements: &[Fr]) -> Vec<Fr> {
     let mut state = vec![Fr::zero(), Fr::zero(), fr::from_u64(elements.len() as u64)];
     for pair in elements.chunks(2) {

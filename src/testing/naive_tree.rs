@@ -1,4 +1,5 @@
-//! The sequential way: change one leaf, rehash its path with franklin-crypto's own `rescue_hash`, read a path.
+//! A sequential account tree: each leaf update rehashes one path with `rescue_hash` of
+//! franklin-crypto. Tests and benchmarks compare the account tree with it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -16,7 +17,7 @@ fn hash(elements: &[Fr]) -> Fr {
     rescue_hash::<Bn256>(&PARAMETERS, elements)[0]
 }
 
-/// A sparse Merkle tree of depth 32 that keeps every node it ever computed.
+/// A sparse Merkle tree of depth 32 that stores every node on a path of a leaf.
 #[derive(Clone)]
 pub struct NaiveTree {
     nodes: HashMap<(usize, u32), Fr>,
@@ -24,7 +25,7 @@ pub struct NaiveTree {
 }
 
 impl NaiveTree {
-    /// An empty tree with the given default leaf.
+    /// Creates an empty tree with the given default leaf.
     pub fn new(default_leaf: Fr) -> Self {
         let mut empty = vec![default_leaf];
         for height in 0..32 {
@@ -37,7 +38,7 @@ impl NaiveTree {
         self.nodes.get(&(level, index)).copied().unwrap_or(self.empty[level])
     }
 
-    /// Sets a leaf hash and rehashes up to the root.
+    /// Sets the hash of a leaf and rehashes its path.
     pub fn set(&mut self, leaf: u32, leaf_hash: Fr) {
         self.nodes.insert((0, leaf), leaf_hash);
         let mut index = leaf;
@@ -48,7 +49,8 @@ impl NaiveTree {
         }
     }
 
-    /// Sets many leaf hashes and rehashes each node once, in batches: to get to a large state to start from.
+    /// Sets the hashes of several leaves and rehashes each node once, in batches. Large initial states
+    /// are made this way.
     pub fn fill(&mut self, leaves: impl IntoIterator<Item = (u32, Fr)>) {
         let mut touched: Vec<u32> = Vec::new();
         for (leaf, hash) in leaves {
@@ -66,18 +68,18 @@ impl NaiveTree {
         }
     }
 
-    /// The root.
+    /// Returns the root.
     pub fn root(&self) -> Fr {
         self.node(32, 0)
     }
 
-    /// The 32 siblings of a leaf, bottom-up.
+    /// Returns the 32 siblings of a leaf, bottom-up.
     pub fn path(&self, leaf: u32) -> Vec<Fr> {
         (0..32).map(|level| self.node(level, (leaf >> level) ^ 1)).collect()
     }
 }
 
-/// The account tree over balance trees, one leaf update at a time.
+/// An account tree over balance trees that is updated one leaf at a time.
 #[derive(Clone)]
 pub struct NaiveAccountTree {
     accounts: NaiveTree,
@@ -111,7 +113,8 @@ fn leaf_hash(header: &AccountHeader, balance_root: &Fr) -> Fr {
 }
 
 impl NaiveAccountTree {
-    /// The tree of a genesis, filled in batches; equal sets of balances share their nodes until one changes.
+    /// Builds the tree of a genesis in batches. Equal sets of balances share their nodes until one
+    /// changes.
     pub fn build(accounts: &[InitialAccount]) -> Self {
         let mut tree = Self::default();
         let mut sets: HashMap<&[(u32, u128)], Arc<NaiveTree>> = HashMap::new();
@@ -133,7 +136,7 @@ impl NaiveAccountTree {
         tree
     }
 
-    /// Sets header and one balance of an account.
+    /// Sets the header and one balance of an account.
     pub fn set(&mut self, account: u32, token: u32, header: AccountHeader, balance: u128) {
         let balances = self.balances.entry(account).or_insert_with(|| self.empty_balances.clone());
         let balances = Arc::make_mut(balances);
@@ -142,7 +145,7 @@ impl NaiveAccountTree {
         self.accounts.set(account, leaf_hash(&header, &balances.root()));
     }
 
-    /// Adds an account: one path for each balance, then the account's.
+    /// Adds an account: rehashes the path of each balance, then that of the account.
     pub fn create(&mut self, account: &InitialAccount) {
         let balances = self.balances.entry(account.id).or_insert_with(|| self.empty_balances.clone());
         let balances = Arc::make_mut(balances);
@@ -153,22 +156,22 @@ impl NaiveAccountTree {
         self.accounts.set(account.id, leaf_hash(&account.header, &balances.root()));
     }
 
-    /// Root of the account tree.
+    /// Returns the root of the account tree.
     pub fn root(&self) -> Fr {
         self.accounts.root()
     }
 
-    /// Root of the left-most subtree of depth 24.
+    /// Returns the root of the left-most subtree of depth 24.
     pub fn used_subtree_root(&self) -> Fr {
         self.accounts.node(24, 0)
     }
 
-    /// Siblings of an account leaf.
+    /// Returns the siblings of an account leaf, bottom-up.
     pub fn account_path(&self, account: u32) -> Vec<Fr> {
         self.accounts.path(account)
     }
 
-    /// Siblings of a balance leaf.
+    /// Returns the siblings of a balance leaf, bottom-up.
     pub fn balance_path(&self, account: u32, token: u32) -> Vec<Fr> {
         self.balances.get(&account).unwrap_or(&self.empty_balances).path(token)
     }
