@@ -107,8 +107,8 @@ fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
         quarantine: None,
     })?;
     let witness = Some(store.tree().prepare_witness(number, 26, |out| out.write_all(b"{}"))?);
-    let delta = ChangeSet::default();
-    store.tree().commit_witness(WitnessCommit { number, witness, delta: &delta, root: [0; 32] })?;
+    let change_set = ChangeSet::default();
+    store.tree().commit_witness(WitnessCommit { number, witness, change_set: &change_set, root: [0; 32] })?;
     match store.queue().add_single_job(number)? {
         AddOutcome::Added(id) | AddOutcome::Exists(id) => Ok(id),
     }

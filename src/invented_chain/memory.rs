@@ -41,9 +41,9 @@ impl Memory {
     ///
     /// # Panics
     /// When a change does not start from what is there.
-    pub fn apply(&self, delta: &ChangeSet) {
+    pub fn apply(&self, change_set: &ChangeSet) {
         let mut map = self.0.lock().unwrap();
-        for change in &delta.changes {
+        for change in &change_set.changes {
             assert_eq!(map.get(&change.key), change.old.as_ref(), "a change starts from what is there");
             match &change.new {
                 Some(value) => map.insert(change.key.clone(), value.clone()),

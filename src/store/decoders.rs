@@ -190,7 +190,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
             &QuarantineRow { operation: Some(3), kind: Some("Swap".into()), reason: "c".into(), at_ms: 5 },
         ),
         codec::encode("", &AccountState { nonce: 300, pub_key_hash: [1; 20], address: [2; 20] }),
-        codec::encode("", &ChangeRow { number: 1, root: [1; 32], delta: inline() }),
+        codec::encode("", &ChangeRow { number: 1, root: [1; 32], change_set: inline() }),
         codec::encode(
             "",
             &ChangeSet { changes: vec![crate::tree::Change { key: vec![1], old: None, new: Some(vec![2]) }] },

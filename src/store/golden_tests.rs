@@ -94,7 +94,7 @@ fn records_are_frozen() {
         "01fb2c0101010101010101010101010101010101010101010202020202020202020202020202020202020202a66b3ed8",
     );
     frozen(
-        ChangeRow { number: 1, root: [1; 32], delta: inline.clone() },
+        ChangeRow { number: 1, root: [1; 32], change_set: inline.clone() },
         "010101010101010101010101010101010101010101010101010101010101010101010003010203097752cbb9",
     );
     frozen(ChangeSet { changes: vec![change] }, "01010101000101020c14140f");

@@ -38,7 +38,7 @@
 //! ([`Store::sync`]); a body that fits its record, as proofs do, needs none of the first. What cannot be made again is written to the journal
 //! before its transaction.
 //! A body file is unlinked only after the transaction that removed its record is durable. What is larger than a transaction goes through
-//! a log of changes (`delta`).
+//! a log of change sets (`chain/change_log.rs`).
 //!
 //! # Size of the state
 //!

@@ -88,7 +88,7 @@ pub fn put_block(store: &Store, number: u32) -> Result<Imported, StoreError> {
 }
 
 /// The change of the tree by block n: the root, and an entry of its own.
-pub fn delta(number: u32) -> ChangeSet {
+pub fn change_set(number: u32) -> ChangeSet {
     let text = |n: u32| Some(n.to_string().into_bytes());
     let own = Change { key: format!("n{number}").into_bytes(), old: None, new: Some(noise(number, 40)) };
     ChangeSet {
@@ -105,7 +105,7 @@ pub fn commit_witness(store: &Store, number: u32) -> Result<(), StoreError> {
     store.tree().commit_witness(WitnessCommit {
         number,
         witness,
-        delta: &delta(number),
+        change_set: &change_set(number),
         root: [number as u8; 32],
     })
 }

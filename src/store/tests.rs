@@ -164,8 +164,8 @@ fn a_change_that_was_recorded_but_not_applied_is_applied_at_the_next_start() {
     put_genesis(&store);
     put_block(&store, 1).unwrap();
     // As a crash leaves it after the transaction of block 1's witness.
-    let label = BlobLabel::block(BlobKind::TreeDelta, 1);
-    let body = store.prepare_blob(label, &ChangeLog::encode(&delta(1)).unwrap()).unwrap();
+    let label = BlobLabel::block(BlobKind::TreeChanges, 1);
+    let body = store.prepare_blob(label, &ChangeLog::encode(&change_set(1)).unwrap()).unwrap();
     let mut batch = Batch::new();
     TREE.record(&mut batch, 1, [1; 32], body).unwrap();
     store.core().apply(batch).unwrap();
@@ -182,16 +182,16 @@ fn a_change_larger_than_a_transaction_is_applied_whole() {
     put_genesis(&store);
     put_block(&store, 1).unwrap();
     let change = |n: u32| Change { key: n.to_be_bytes().into(), old: None, new: Some(noise(n, 64)) };
-    let delta = ChangeSet { changes: (0..20_000).map(change).collect() };
+    let change_set = ChangeSet { changes: (0..20_000).map(change).collect() };
     store
         .tree()
-        .commit_witness(WitnessCommit { number: 1, witness: None, delta: &delta, root: [1; 32] })
+        .commit_witness(WitnessCommit { number: 1, witness: None, change_set: &change_set, root: [1; 32] })
         .unwrap();
     let all = store.tree().source().range(&[0], &[1], 50_000).unwrap();
     assert_eq!(all.len(), 20_000);
     assert!(
         all.iter()
-            .zip(&delta.changes)
+            .zip(&change_set.changes)
             .all(|((key, value), c)| *key == c.key && Some(value) == c.new.as_ref())
     );
     assert!(!store.chain().block(1).unwrap().unwrap().witnessed);
@@ -248,8 +248,8 @@ proptest::proptest! {
                 };
                 Change { key, old, new }
             });
-            let delta = ChangeSet { changes: changes.collect() };
-            store.tree().commit_witness(WitnessCommit { number, witness: None, delta: &delta, root: [0; 32] }).unwrap();
+            let change_set = ChangeSet { changes: changes.collect() };
+            store.tree().commit_witness(WitnessCommit { number, witness: None, change_set: &change_set, root: [0; 32] }).unwrap();
             if at % 3 == 1 {
                 drop(store);
                 store = open(dir.path());

@@ -289,7 +289,7 @@ fn commit(shared: &Shared, ready: &HashedBlock) -> Result<Option<u64>, StoreErro
         shared.wakeup.wait(before, shared.interval);
     }
     let root = fr::to_bytes(&block.new_root_hash);
-    match shared.store.tree().commit_witness(WitnessCommit { number, witness, delta: changes, root }) {
+    match shared.store.tree().commit_witness(WitnessCommit { number, witness, change_set: changes, root }) {
         // An earlier attempt recorded the block and failed later. The tree is applied now.
         Err(StoreError::OutOfOrder { expected, .. }) if number.checked_add(1) == Some(expected) => {
             Ok(Some(bytes))

@@ -110,10 +110,10 @@ fn witness(store: &Store, number: u32) {
     changes.push(Change { key: ROOTS.to_vec(), old: root(number - 1), new: root(number) });
     let witness =
         Some(store.tree().prepare_witness(number, 10, |out| out.write_all(&block_body(number))).unwrap());
-    let delta = ChangeSet { changes };
+    let change_set = ChangeSet { changes };
     store
         .tree()
-        .commit_witness(WitnessCommit { number, witness, delta: &delta, root: [number as u8; 32] })
+        .commit_witness(WitnessCommit { number, witness, change_set: &change_set, root: [number as u8; 32] })
         .unwrap();
 }
 

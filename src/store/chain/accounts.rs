@@ -78,15 +78,15 @@ impl ChainStore {
     }
 
     /// The change as entries of the table, with the values they replace.
-    pub(crate) fn account_delta(&self, changes: &[AccountChange]) -> Result<ChangeSet, StoreError> {
-        let mut delta = ChangeSet::default();
+    pub(crate) fn account_change_set(&self, changes: &[AccountChange]) -> Result<ChangeSet, StoreError> {
+        let mut change_set = ChangeSet::default();
         for entry in changes.iter().map(account_entries) {
             for (key, new) in entry? {
                 let old = self.core.kv.get_raw(Table::Accounts, &key)?;
-                delta.changes.push(Change { key, old, new });
+                change_set.changes.push(Change { key, old, new });
             }
         }
-        Ok(delta)
+        Ok(change_set)
     }
 }
 

@@ -137,8 +137,8 @@ impl ChainStore {
         }
         self.core.check_space()?;
         let prepare = |kind, bytes: &[u8]| self.core.prepare_blob(BlobLabel::block(kind, number), bytes);
-        let delta = self.account_delta(block.changes)?;
-        let prepared = prepare(BlobKind::AccountDelta, &ChangeLog::encode(&delta)?)?;
+        let change_set = self.account_change_set(block.changes)?;
+        let prepared = prepare(BlobKind::AccountChanges, &ChangeLog::encode(&change_set)?)?;
         let body = prepare(BlobKind::Block, block.body)?;
         let extra = prepare(BlobKind::BlockExtra, block.extra)?;
 
@@ -162,7 +162,7 @@ impl ChainStore {
         ACCOUNTS.record(&mut batch, number, block.root, prepared)?;
         self.core.apply_journalled(batch, entry)?;
         self.core.sync()?;
-        ACCOUNTS.apply(&self.core.kv, number, &delta)?;
+        ACCOUNTS.apply(&self.core.kv, number, &change_set)?;
         Ok(reason.map_or(Imported::Stored, Imported::Quarantined))
     }
 

@@ -50,7 +50,7 @@ pub(crate) const TREE: ChangeLog = ChangeLog {
 pub(crate) struct ChangeRow {
     pub number: u32,
     pub root: [u8; 32],
-    pub delta: BlobRef,
+    pub change_set: BlobRef,
 }
 
 impl ChangeLog {
@@ -64,9 +64,9 @@ impl ChangeLog {
         Ok(kv.get::<ChangeRow>(self.log, &keys::number(number))?.map(|row| row.root))
     }
 
-    /// The delta as the bytes of a body.
-    pub fn encode(delta: &ChangeSet) -> Result<Vec<u8>, StoreError> {
-        codec::encode("the change of a block", delta)
+    /// Encodes a change set as the bytes of a blob.
+    pub fn encode(change_set: &ChangeSet) -> Result<Vec<u8>, StoreError> {
+        codec::encode("the change of a block", change_set)
     }
 
     /// Puts the change of block `number` and the new head into the batch.
@@ -75,9 +75,9 @@ impl ChangeLog {
         batch: &mut Batch,
         number: u32,
         root: [u8; 32],
-        delta: PreparedBlob,
+        change_set: PreparedBlob,
     ) -> Result<(), StoreError> {
-        let row = ChangeRow { number, root, delta: batch.adopt(delta) };
+        let row = ChangeRow { number, root, change_set: batch.adopt(change_set) };
         batch.put(self.log, &keys::number(number), &row)?;
         batch.put(Table::Meta, self.head_key, &number)
     }
@@ -85,15 +85,15 @@ impl ChangeLog {
     /// Brings the table up to the recorded head.
     pub fn apply_pending(&self, kv: &Kv, blobs: &Blobs) -> Result<(), StoreError> {
         for number in kv.meta_number(self.applied_key)?.saturating_add(1)..=self.head(kv)? {
-            let delta = self.read(kv, blobs, number)?;
-            self.apply(kv, number, &delta)?;
+            let change_set = self.read(kv, blobs, number)?;
+            self.apply(kv, number, &change_set)?;
         }
         Ok(())
     }
 
     /// Applies the recorded change of block `number`, the next one.
-    pub fn apply(&self, kv: &Kv, number: u32, delta: &ChangeSet) -> Result<(), StoreError> {
-        self.write(kv, delta.changes.iter().map(|change| (&change.key, &change.new)))?;
+    pub fn apply(&self, kv: &Kv, number: u32, change_set: &ChangeSet) -> Result<(), StoreError> {
+        self.write(kv, change_set.changes.iter().map(|change| (&change.key, &change.new)))?;
         let mut batch = Batch::new();
         batch.put(Table::Meta, self.applied_key, &number)?;
         kv.apply(batch).map(|_| ())
@@ -102,14 +102,14 @@ impl ChangeLog {
     /// Takes the change of block `number`, the head, back out of the table. The log entry stays until the batch of
     /// [`Self::forget_head`], so a killed undo is simply done again.
     pub fn undo(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<(), StoreError> {
-        let delta = self.read(kv, blobs, number)?;
-        self.write(kv, delta.changes.iter().map(|change| (&change.key, &change.old)))
+        let change_set = self.read(kv, blobs, number)?;
+        self.write(kv, change_set.changes.iter().map(|change| (&change.key, &change.old)))
     }
 
     /// Drops the entry of the head and moves the head back by one.
     pub fn forget_head(&self, kv: &Kv, batch: &mut Batch, number: u32) -> Result<(), StoreError> {
         if let Some(row) = kv.get::<ChangeRow>(self.log, &keys::number(number))? {
-            batch.release(row.delta);
+            batch.release(row.change_set);
         }
         batch.remove(self.log, &keys::number(number));
         batch.put(Table::Meta, self.head_key, &number.saturating_sub(1))?;
@@ -121,7 +121,7 @@ impl ChangeLog {
         let end = keys::number(last.saturating_add(1));
         for (key, row) in kv.range(self.log, &keys::number(0), &end, 16)? {
             let row: ChangeRow = codec::decode(self.log.name(), &row)?;
-            batch.release(row.delta);
+            batch.release(row.change_set);
             batch.remove(self.log, &key);
         }
         Ok(())
@@ -138,13 +138,13 @@ impl ChangeLog {
 
     /// Length of the change of block `number`, in bytes.
     pub fn change_len(&self, kv: &Kv, number: u32) -> Result<u64, StoreError> {
-        Ok(self.row(kv, number)?.delta.raw_len())
+        Ok(self.row(kv, number)?.change_set.raw_len())
     }
 
     /// The change of block `number`.
     pub fn read(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<ChangeSet, StoreError> {
         let row = self.row(kv, number)?;
-        let bytes = blobs.open_blob(&row.delta)?.bytes()?;
+        let bytes = blobs.open_blob(&row.change_set)?.bytes()?;
         codec::decode(&format!("the change of block {number}"), &bytes)
     }
 

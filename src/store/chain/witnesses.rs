@@ -33,7 +33,7 @@ pub struct WitnessCommit<'a> {
     /// The witness; `None` when the block is quarantined and only the tree moves on.
     pub witness: Option<NewWitness>,
     /// The change of the account tree.
-    pub delta: &'a ChangeSet,
+    pub change_set: &'a ChangeSet,
     /// The root after it, big-endian.
     pub root: [u8; 32],
 }
@@ -94,20 +94,20 @@ impl TreeStore {
         if number > self.chain.head()? {
             return Err(StoreError::NotFound { what: format!("block {number}") });
         }
-        let label = BlobLabel::block(BlobKind::TreeDelta, number);
-        let delta = self.core.prepare_blob(label, &ChangeLog::encode(commit.delta)?)?;
+        let label = BlobLabel::block(BlobKind::TreeChanges, number);
+        let change_set = self.core.prepare_blob(label, &ChangeLog::encode(commit.change_set)?)?;
         let mut batch = Batch::new();
         if let Some(witness) = commit.witness {
             self.put_witness_row(&mut batch, number, witness)?;
         }
-        TREE.record(&mut batch, number, commit.root, delta)?;
+        TREE.record(&mut batch, number, commit.root, change_set)?;
         if let Some(forgotten) = number.checked_sub(self.history) {
             TREE.trim(&self.core.kv, &mut batch, forgotten)?;
             ACCOUNTS.trim(&self.core.kv, &mut batch, forgotten)?;
         }
         self.core.apply(batch)?;
         self.core.sync()?;
-        TREE.apply(&self.core.kv, number, commit.delta)
+        TREE.apply(&self.core.kv, number, commit.change_set)
     }
 
     /// The witness of a block; read it with [`crate::store::Store::read_blob`] or [`crate::store::Store::open_blob`].

@@ -11,9 +11,9 @@ pub enum BlobKind {
     /// Results of the import that the witness needs, such as outcomes of signature checks.
     BlockExtra = 3,
     /// Old and new values of the accounts that a block changes.
-    AccountDelta = 4,
+    AccountChanges = 4,
     /// Old and new values of the nodes of the account tree that a block changes.
-    TreeDelta = 5,
+    TreeChanges = 5,
     /// A witness, as JSON.
     Witness = 6,
     /// The data of an aggregated job, as JSON.
@@ -33,8 +33,8 @@ impl BlobKind {
         BlobKind::Genesis,
         BlobKind::Block,
         BlobKind::BlockExtra,
-        BlobKind::AccountDelta,
-        BlobKind::TreeDelta,
+        BlobKind::AccountChanges,
+        BlobKind::TreeChanges,
         BlobKind::Witness,
         BlobKind::JobData,
         BlobKind::SingleProof,
@@ -78,8 +78,8 @@ impl std::fmt::Display for BlobLabel {
             BlobKind::Genesis => write!(f, "genesis"),
             BlobKind::Block => write!(f, "block {first}"),
             BlobKind::BlockExtra => write!(f, "signature outcomes of block {first}"),
-            BlobKind::AccountDelta => write!(f, "account changes of block {first}"),
-            BlobKind::TreeDelta => write!(f, "tree changes of block {first}"),
+            BlobKind::AccountChanges => write!(f, "account changes of block {first}"),
+            BlobKind::TreeChanges => write!(f, "tree changes of block {first}"),
             BlobKind::Witness => write!(f, "witness of block {first}"),
             BlobKind::JobData => write!(f, "data of the aggregated job of {first} to {last}"),
             BlobKind::SingleProof => write!(f, "proof of block {first}"),

@@ -46,8 +46,9 @@ fn live_in_kv(store: &Store) -> u64 {
 fn with_large_witness(store: &Store, number: u32) {
     let witness =
         store.tree().prepare_witness(number, 10, |out| out.write_all(&noise(number, WITNESS_BYTES)));
-    let delta = delta(number);
-    let commit = WitnessCommit { number, witness: Some(witness.unwrap()), delta: &delta, root: [1; 32] };
+    let change_set = change_set(number);
+    let commit =
+        WitnessCommit { number, witness: Some(witness.unwrap()), change_set: &change_set, root: [1; 32] };
     store.tree().commit_witness(commit).unwrap();
 }
 

@@ -97,8 +97,8 @@ impl<'a> StoreCheck<'a> {
                 format!("block {number} is quarantined and missing")
             });
         }
-        self.log(&ACCOUNTS, BlobKind::AccountDelta, head);
-        self.log(&TREE, BlobKind::TreeDelta, tree_head);
+        self.log(&ACCOUNTS, BlobKind::AccountChanges, head);
+        self.log(&TREE, BlobKind::TreeChanges, tree_head);
         for table in [Table::Accounts, Table::AccountTree] {
             self.lenient(self.kv().walk(table).map(|entry| entry.map(drop)));
         }
@@ -113,7 +113,7 @@ impl<'a> StoreCheck<'a> {
         let applied = self.number(log.applied_key);
         self.expect(applied == head, || format!("`{}` is at block {applied}, not {head}", log.target.name()));
         for (number, row) in rows {
-            self.owned.push((BlobLabel::block(kind, number), row.delta));
+            self.owned.push((BlobLabel::block(kind, number), row.change_set));
         }
     }
 
