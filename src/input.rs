@@ -1,13 +1,13 @@
 //! What text editors and Git put in front or in place of an input file.
 
 /// Returns the bytes without a leading UTF-8 byte order mark, which some editors write.
-pub fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// Returns true if these are the first bytes of a Git LFS pointer: what a clone without Git LFS has
 /// in place of a large file.
-pub fn is_git_lfs_pointer(bytes: &[u8]) -> bool {
+pub(crate) fn is_git_lfs_pointer(bytes: &[u8]) -> bool {
     bytes.starts_with(b"version https://git-lfs.github.com/spec/")
 }
 

@@ -102,7 +102,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub fn to_bytes(self) -> Vec<u8> {
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
         let mut bytes = vec![self.kind, self.flags, 0, 0];
         bytes.extend_from_slice(&self.first.to_le_bytes());
         bytes.extend_from_slice(&self.last.to_le_bytes());
@@ -113,7 +113,7 @@ impl Head {
     }
 
     /// Decodes a header; returns `None` if it is damaged.
-    pub fn parse(bytes: &[u8; ENTRY_HEAD]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8; ENTRY_HEAD]) -> Option<Self> {
         let rest = unsealed(bytes)?;
         let (marks, rest) = rest.split_first_chunk::<4>()?;
         let [kind, flags, 0, 0] = *marks else { return None };
@@ -136,7 +136,7 @@ impl Head {
     }
 
     /// Returns what a reader does with the entry.
-    pub fn known(&self) -> Known {
+    pub(crate) fn known(&self) -> Known {
         match Kind::of(self.kind) {
             Some(kind) if self.flags == 0 => Known::Kind(kind),
             None if self.flags == SKIPPABLE => Known::Skip,

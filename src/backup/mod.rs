@@ -50,6 +50,6 @@ mod tests;
 pub use checksums::with_right_checksums;
 pub use entry::{About, Counts, Kind};
 pub use error::BackupError;
-pub use reader::{BackupReader, Entry, verify};
+pub use reader::{Entry, verify};
 pub use restore::{RestoreError, Restored, restore};
 pub use source::BackupSource;

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use serde::de::DeserializeOwned;
 
-use super::BackupError;
 use super::entry::{About, Counts, ENTRY_HEAD, FILE_HEAD, FORMAT, HASH, Head, Kind, Known, parse_file_head};
+use super::error::BackupError;
 
 /// Largest allocation in advance, in bytes, regardless of the lengths in a header.
 const PREALLOCATE: u64 = 1 << 20;
@@ -41,20 +41,19 @@ impl<R: Read> Read for Hashed<R> {
 }
 
 /// A backup being read.
-pub struct BackupReader<R> {
+pub(crate) struct BackupReader<R> {
     source: Hashed<R>,
     about: About,
     counts: Counts,
-    skipped: u64,
     ended: bool,
 }
 
 impl<R: Read> BackupReader<R> {
     /// Reads the header and the description.
-    pub fn open(source: R) -> Result<Self, BackupError> {
+    pub(crate) fn open(source: R) -> Result<Self, BackupError> {
         let about = About { program: String::new(), at_ms: 0, head: 0 };
         let source = Hashed { source, entry: blake3::Hasher::new(), file: blake3::Hasher::new() };
-        let mut reader = Self { source, about, counts: Counts::default(), skipped: 0, ended: false };
+        let mut reader = Self { source, about, counts: Counts::default(), ended: false };
         let mut start = [0; FILE_HEAD];
         let whole = reader.fill(&mut start);
         match (whole, parse_file_head(&start)) {
@@ -76,23 +75,18 @@ impl<R: Read> BackupReader<R> {
     }
 
     /// Returns the description of the backup.
-    pub fn about(&self) -> &About {
+    pub(crate) fn about(&self) -> &About {
         &self.about
     }
 
     /// Returns the number of entries read so far.
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.counts
-    }
-
-    /// Returns the number of skipped entries of unknown kinds.
-    pub fn skipped(&self) -> u64 {
-        self.skipped
     }
 
     /// Reads the next entry; returns `None` after the end, once the hash of the whole file was
     /// verified.
-    pub fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
+    pub(crate) fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
         while !self.ended {
             self.source.entry = blake3::Hasher::new();
             let mut head = [0; ENTRY_HEAD];
@@ -113,7 +107,6 @@ impl<R: Read> BackupReader<R> {
             }
             let Known::Kind(kind) = known else {
                 self.counts.add(None);
-                self.skipped += 1;
                 continue;
             };
             let body = unpacked(&frame, head.raw_len).map_err(|error| self.damaged(error))?;

@@ -13,8 +13,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::entry::ProofMeta;
-use super::{About, BackupError, BackupReader, Counts, Entry};
+use super::entry::{About, Counts, ProofMeta};
+use super::error::BackupError;
+use super::reader::{BackupReader, Entry};
 use crate::fsync;
 use crate::store::{DurableKind, FolderLock, Store, StoreError, wait_until_closed};
 use crate::workers::{OmittedItem, Progress, Rebuild, RebuildItem, RebuildReport};

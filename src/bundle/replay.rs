@@ -19,12 +19,12 @@ pub(super) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    pub fn new(tree: TreeState<'a>) -> Self {
+    pub(crate) fn new(tree: TreeState<'a>) -> Self {
         Self { tree, accounts: RefCell::default(), balances: RefCell::default() }
     }
 
     /// Records an account, and its balance in a token, as read.
-    pub fn note(&self, account: u32, token: Option<u32>) {
+    pub(crate) fn note(&self, account: u32, token: Option<u32>) {
         if account >= ACCOUNTS {
             return;
         }
@@ -32,7 +32,7 @@ impl<'a> Recorder<'a> {
         self.balances.borrow_mut().extend(token.map(|token| (account, token)));
     }
 
-    pub fn into_reads(self) -> (BTreeSet<u32>, BTreeSet<(u32, u32)>) {
+    pub(crate) fn into_reads(self) -> (BTreeSet<u32>, BTreeSet<(u32, u32)>) {
         (self.accounts.into_inner(), self.balances.into_inner())
     }
 }

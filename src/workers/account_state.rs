@@ -5,7 +5,7 @@ use crate::tree::{AccountHeader, AccountTree};
 use crate::witness::{State, StateError};
 
 /// The state after the last imported block.
-pub struct StoredState<'a>(pub &'a Store);
+pub(crate) struct StoredState<'a>(pub &'a Store);
 
 impl State for StoredState<'_> {
     fn account(&self, account: u32) -> Result<Option<AccountHeader>, StateError> {

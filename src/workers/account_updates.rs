@@ -58,7 +58,7 @@ pub enum UpdateError {
 }
 
 /// The accounts before a block.
-pub trait AccountsBefore {
+pub(crate) trait AccountsBefore {
     /// Returns an account without its balances.
     fn account(&self, account: u32) -> Result<Option<AccountState>, StoreError>;
     /// Returns the balance of an account in a token; 0 if it has none.
@@ -77,7 +77,7 @@ impl AccountsBefore for Store {
 }
 
 /// The accounts that a block changes, with the values after its account updates.
-pub struct UpdatedAccounts<'a> {
+pub(crate) struct UpdatedAccounts<'a> {
     before: &'a dyn AccountsBefore,
     accounts: BTreeMap<u32, Option<AccountState>>,
     balances: BTreeMap<(u32, u32), u128>,
@@ -86,7 +86,10 @@ pub struct UpdatedAccounts<'a> {
 impl<'a> UpdatedAccounts<'a> {
     /// Applies updates to the accounts before the block, and checks the old values of each
     /// (`docs/protocol/02-types-json.md` §7).
-    pub fn apply(before: &'a dyn AccountsBefore, updates: &AccountUpdates) -> Result<Self, UpdateError> {
+    pub(crate) fn apply(
+        before: &'a dyn AccountsBefore,
+        updates: &AccountUpdates,
+    ) -> Result<Self, UpdateError> {
         let mut state = Self { before, accounts: BTreeMap::new(), balances: BTreeMap::new() };
         for (index, (account, update)) in updates.iter().enumerate() {
             state.apply_one(index, *account, update)?;
@@ -176,7 +179,7 @@ impl<'a> UpdatedAccounts<'a> {
     ///
     /// # Errors
     /// [`UpdateError::Disagree`] for the first difference.
-    pub fn compare(&mut self, plan: &Plan) -> Result<(), UpdateError> {
+    pub(crate) fn compare(&mut self, plan: &Plan) -> Result<(), UpdateError> {
         let mut headers = BTreeMap::new();
         let mut balances = BTreeMap::new();
         for update in &plan.updates {
@@ -221,7 +224,7 @@ impl<'a> UpdatedAccounts<'a> {
     }
 
     /// Returns the changes of the accounts by the block.
-    pub fn into_changes(self) -> Vec<AccountChange> {
+    pub(crate) fn into_changes(self) -> Vec<AccountChange> {
         let mut balances: BTreeMap<u32, Vec<(u32, u128)>> = BTreeMap::new();
         for ((account, token), balance) in self.balances {
             balances.entry(account).or_default().push((token, balance));

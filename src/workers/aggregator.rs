@@ -11,7 +11,7 @@ use crate::domain::{AggregatedOperation, ImportedBlock};
 use crate::store::{Store, StoreError};
 
 /// The state of the aggregation.
-pub struct Aggregator {
+pub(crate) struct Aggregator {
     /// Numbers of blocks that a circuit aggregates, ascending.
     sizes: Vec<u32>,
     deadline: Duration,
@@ -22,7 +22,7 @@ pub struct Aggregator {
 impl Aggregator {
     /// Creates an aggregation of runs of `sizes` blocks; `None` without any size. A run shorter
     /// than the largest size is aggregated once its first block has waited for `deadline`.
-    pub fn new(mut sizes: Vec<u32>, deadline: Duration) -> Option<Self> {
+    pub(crate) fn new(mut sizes: Vec<u32>, deadline: Duration) -> Option<Self> {
         sizes.retain(|size| *size > 0);
         sizes.sort_unstable();
         sizes.dedup();
@@ -30,13 +30,13 @@ impl Aggregator {
     }
 
     /// Returns the time until a waiting block reaches the deadline.
-    pub fn due_in(&self) -> Option<Duration> {
+    pub(crate) fn due_in(&self) -> Option<Duration> {
         self.waiting
             .map(|(_, since)| self.deadline.saturating_sub(since.elapsed()).max(Duration::from_millis(1)))
     }
 
     /// Stores all operations that are due; returns true if there were any.
-    pub fn round(&mut self, store: &Store) -> Result<bool, StoreError> {
+    pub(crate) fn round(&mut self, store: &Store) -> Result<bool, StoreError> {
         let mut created = false;
         loop {
             let first = store.chain().last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);

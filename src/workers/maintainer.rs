@@ -29,7 +29,7 @@ const STORE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), MAX_DELA
 const RUN_UPDATES: usize = 256;
 
 /// The state that all maintainers share.
-pub struct Shared {
+pub(crate) struct Shared {
     /// The store of blocks and witnesses.
     pub store: Arc<Store>,
     /// Metrics of the node.
@@ -69,7 +69,7 @@ impl From<WitnessError> for AttemptError {
 }
 
 /// Runs maintainer `offset` of `step` until the wakeup stops or the last block is built.
-pub fn run(shared: &Shared, offset: u32, step: u32) {
+pub(crate) fn run(shared: &Shared, offset: u32, step: u32) {
     let first = shared.last_verified.saturating_add(1).saturating_add(offset);
     let mut number = first;
     // The start delay of the reference. A block that is ready ends it early.

@@ -2,4 +2,4 @@
 
 /// A callback with the name of the items being processed, the number of completed ones, and their
 /// total.
-pub type Progress<'a> = &'a dyn Fn(&'static str, u64, u64);
+pub(crate) type Progress<'a> = &'a dyn Fn(&'static str, u64, u64);

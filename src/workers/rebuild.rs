@@ -28,7 +28,7 @@ use crate::store::{
 
 /// An item of a rebuild.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RebuildItem {
+pub(crate) struct RebuildItem {
     /// The kind.
     pub kind: DurableKind,
     /// The first block of its range; 0 for genesis.
@@ -58,7 +58,7 @@ impl RebuildItem {
 ///
 /// Every method returns true if the item is stored. An error is one of the store and ends the
 /// rebuild; an invalid item is listed in the [report](RebuildReport::omitted) instead.
-pub struct Rebuild<'a> {
+pub(crate) struct Rebuild<'a> {
     store: &'a Store,
     report: RebuildReport,
     /// All blocks before this one are proven or need no proof.
@@ -72,7 +72,7 @@ impl<'a> Rebuild<'a> {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the store has a genesis.
-    pub fn new(store: &'a Store) -> Result<Self, StoreError> {
+    pub(crate) fn new(store: &'a Store) -> Result<Self, StoreError> {
         if store.chain().genesis()?.is_some() {
             return Err(StoreError::Conflict { what: "what the data folder holds: it must be empty".into() });
         }
@@ -80,7 +80,7 @@ impl<'a> Rebuild<'a> {
     }
 
     /// Stores an item. `progress` receives the progress of genesis.
-    pub fn put(&mut self, item: RebuildItem, progress: Progress<'_>) -> Result<bool, StoreError> {
+    pub(crate) fn put(&mut self, item: RebuildItem, progress: Progress<'_>) -> Result<bool, StoreError> {
         match item.kind {
             DurableKind::Genesis => self.genesis(&item.content, &|done, of| {
                 progress("accounts", done as u64, of as u64);
@@ -213,13 +213,13 @@ impl<'a> Rebuild<'a> {
     }
 
     /// Makes everything durable and returns the report.
-    pub fn finish(self) -> Result<RebuildReport, StoreError> {
+    pub(crate) fn finish(self) -> Result<RebuildReport, StoreError> {
         self.store.sync()?;
         Ok(self.report)
     }
 
     /// Returns the report so far.
-    pub fn report(&self) -> &RebuildReport {
+    pub(crate) fn report(&self) -> &RebuildReport {
         &self.report
     }
 

@@ -25,7 +25,7 @@ use crate::witness::Hashed;
 const MAX_AHEAD: u32 = 16;
 
 /// The tree versions that all maintainers share.
-pub struct TreeVersions {
+pub(crate) struct TreeVersions {
     state: Mutex<State>,
     wakeup: Arc<Wakeup>,
     /// Number of versions in memory.
@@ -41,7 +41,7 @@ struct State {
 }
 
 /// A hashed block.
-pub struct HashedBlock {
+pub(crate) struct HashedBlock {
     /// The block with its account updates.
     pub imported: ImportedBlock,
     /// The tree versions within the block.
@@ -54,7 +54,7 @@ pub struct HashedBlock {
 
 impl TreeVersions {
     /// Starts with the stored tree.
-    pub fn open(store: &Store, wakeup: Arc<Wakeup>, metrics: &Metrics) -> Result<Self, StoreError> {
+    pub(crate) fn open(store: &Store, wakeup: Arc<Wakeup>, metrics: &Metrics) -> Result<Self, StoreError> {
         let committed = store.tree().head()?;
         let view = TreeView::new(store.tree().source());
         Ok(Self {
@@ -70,7 +70,7 @@ impl TreeVersions {
 
     /// Returns the tree before block `number` and the number of blocks that may be hashed from
     /// there on, if the block is the next to be hashed.
-    pub fn turn_to_hash(&self, number: u32) -> Option<(TreeView, u32)> {
+    pub(crate) fn turn_to_hash(&self, number: u32) -> Option<(TreeView, u32)> {
         let state = self.lock();
         let turn = state.hashed.checked_add(1) == Some(number);
         let room = MAX_AHEAD.saturating_sub(state.hashed - state.committed);
@@ -78,7 +78,7 @@ impl TreeVersions {
     }
 
     /// Adds the versions after the blocks of a run, which must be the next to be hashed.
-    pub fn hashed(&self, run: Vec<HashedBlock>) {
+    pub(crate) fn hashed(&self, run: Vec<HashedBlock>) {
         let overlays: Vec<Arc<Overlay>> =
             run.iter().map(|block| Arc::new(Overlay::from(&block.changes))).collect();
         let mut state = self.lock();
@@ -94,17 +94,17 @@ impl TreeVersions {
     }
 
     /// Takes block `number`, if it is hashed. The caller must commit it.
-    pub fn take(&self, number: u32) -> Option<HashedBlock> {
+    pub(crate) fn take(&self, number: u32) -> Option<HashedBlock> {
         self.lock().ready.remove(&number)
     }
 
     /// Returns true if block `number` is the next to be committed.
-    pub fn turn_to_commit(&self, number: u32) -> bool {
+    pub(crate) fn turn_to_commit(&self, number: u32) -> bool {
         self.lock().committed.checked_add(1) == Some(number)
     }
 
     /// Removes the version of block `number`, which is committed and applied to the stored tree.
-    pub fn committed(&self, number: u32) {
+    pub(crate) fn committed(&self, number: u32) {
         let mut state = self.lock();
         state.view.pop_oldest();
         state.committed = number;
@@ -114,7 +114,7 @@ impl TreeVersions {
     }
 
     /// Returns the last committed block.
-    pub fn head(&self) -> u32 {
+    pub(crate) fn head(&self) -> u32 {
         self.lock().committed
     }
 }

@@ -17,7 +17,7 @@ use crate::store::{AddOutcome, AggregatedOperationRecord, Store, StoreError};
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 
 /// The state of the updater thread.
-pub struct Updater {
+pub(crate) struct Updater {
     store: Arc<Store>,
     aggregator: Option<Aggregator>,
     keep_verified: Option<u32>,
@@ -27,14 +27,14 @@ pub struct Updater {
 
 impl Updater {
     /// Creates an updater with the options of the node.
-    pub fn new(store: Arc<Store>, options: &NodeOptions) -> Self {
+    pub(crate) fn new(store: Arc<Store>, options: &NodeOptions) -> Self {
         let aggregator = Aggregator::new(options.aggregate.clone(), options.aggregate_deadline);
         Self { store, aggregator, keep_verified: options.keep_verified, cleared: 0 }
     }
 
     /// Runs until the wakeup stops. Each round ends expired leases and adds every job that is
     /// ready. The next round follows a change, the next expiry, or the interval.
-    pub fn run(&mut self, wakeup: &Wakeup, interval: Duration) {
+    pub(crate) fn run(&mut self, wakeup: &Wakeup, interval: Duration) {
         while !wakeup.is_stopping() {
             let before = wakeup.generation();
             let wait = match self.round() {

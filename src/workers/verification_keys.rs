@@ -121,7 +121,7 @@ impl fmt::Display for CircuitId {
 
 /// The verification keys of a folder.
 #[derive(Debug)]
-pub struct VerificationKeys {
+pub(crate) struct VerificationKeys {
     blocks: BTreeMap<u32, BlockKey>,
     aggregations: BTreeMap<u32, AggregationKey>,
     /// `None` if there are more block keys than leaves.
@@ -130,7 +130,7 @@ pub struct VerificationKeys {
 
 impl VerificationKeys {
     /// Reads all keys of a folder; files with other names are ignored.
-    pub fn read(folder: &Path) -> Result<Self, KeysError> {
+    pub(crate) fn read(folder: &Path) -> Result<Self, KeysError> {
         let mut blocks = BTreeMap::new();
         let mut aggregations = BTreeMap::new();
         let unreadable = |cause| KeysError::Unreadable { path: folder.to_owned(), cause };
@@ -166,7 +166,7 @@ impl VerificationKeys {
     }
 
     /// Returns true if the folder holds the key of a circuit.
-    pub fn contains(&self, circuit: CircuitId) -> bool {
+    pub(crate) fn contains(&self, circuit: CircuitId) -> bool {
         match circuit {
             CircuitId::Block { chunks } => self.blocks.contains_key(&chunks),
             CircuitId::Aggregation { proofs } => self.aggregations.contains_key(&proofs),
@@ -174,12 +174,12 @@ impl VerificationKeys {
     }
 
     /// Verifies the proof of a block of the given size; accepts every proof if its key is missing.
-    pub fn verify_block(&self, chunks: u32, proof: &SingleProof) -> Result<(), NotVerified> {
+    pub(crate) fn verify_block(&self, chunks: u32, proof: &SingleProof) -> Result<(), NotVerified> {
         self.blocks.get(&chunks).map_or(Ok(()), |key| key.verify(proof))
     }
 
     /// Verifies an aggregated proof; accepts every proof if its key is missing.
-    pub fn verify_aggregate(&self, proof: &AggregatedProof) -> Result<(), NotVerified> {
+    pub(crate) fn verify_aggregate(&self, proof: &AggregatedProof) -> Result<(), NotVerified> {
         let CircuitId::Aggregation { proofs } = CircuitId::of_aggregate(proof) else { return Ok(()) };
         match (self.aggregations.get(&proofs), &self.tree) {
             (Some(key), Some(tree)) => key.verify(tree, proof),

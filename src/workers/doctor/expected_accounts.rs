@@ -25,12 +25,12 @@ pub(super) struct ExpectedAccounts<'a> {
 
 impl<'a> ExpectedAccounts<'a> {
     /// Starts with the accounts of a genesis.
-    pub fn new(genesis: &'a [u8]) -> Result<Self, ImportError> {
+    pub(crate) fn new(genesis: &'a [u8]) -> Result<Self, ImportError> {
         Ok(Self { genesis: GenesisAccounts::new(genesis)?, changed: BTreeMap::new() })
     }
 
     /// Applies the account updates of the next block. Fails if an amount exceeds 128 bits.
-    pub fn apply(&mut self, updates: &AccountUpdates) -> Result<(), ImportError> {
+    pub(crate) fn apply(&mut self, updates: &AccountUpdates) -> Result<(), ImportError> {
         for (id, update) in updates {
             if !self.changed.contains_key(&id.0) {
                 self.changed.insert(id.0, self.account(id.0)?);
@@ -65,7 +65,7 @@ impl<'a> ExpectedAccounts<'a> {
     }
 
     /// Returns an account.
-    pub fn account(&self, id: u32) -> Result<AccountWithBalances, ImportError> {
+    pub(crate) fn account(&self, id: u32) -> Result<AccountWithBalances, ImportError> {
         if let Some(account) = self.changed.get(&id) {
             return Ok(account.clone());
         }
@@ -77,7 +77,7 @@ impl<'a> ExpectedAccounts<'a> {
     }
 
     /// Returns the ids of all accounts that existed at any time, ascending.
-    pub fn ids(&self) -> Vec<u32> {
+    pub(crate) fn ids(&self) -> Vec<u32> {
         let mut ids: Vec<u32> = self.genesis.all().iter().map(|(id, _)| *id).collect();
         ids.extend(self.changed.keys());
         ids.sort_unstable();
