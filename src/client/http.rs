@@ -1,6 +1,6 @@
 //! Requests over HTTP/1, plain or in TLS as the URL says, with a token for each.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -93,7 +93,7 @@ pub struct Client {
     base: String,
     credentials: Credentials,
     timeout: Duration,
-    tls: ClientConfig,
+    tls: Arc<ClientConfig>,
     receive_buffer: Option<usize>,
     http: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
@@ -131,7 +131,7 @@ impl Client {
         if !supported || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
             return Err(bad());
         }
-        let tls = tls::client(ca)?;
+        let tls = Arc::new(tls::client(ca)?);
         let http = connections(&tls, None);
         Ok(Self { base, credentials: credentials.into(), timeout, tls, receive_buffer: None, http })
     }
@@ -305,7 +305,7 @@ impl Parts {
 }
 
 fn connections(
-    tls: &ClientConfig,
+    tls: &Arc<ClientConfig>,
     receive_buffer: Option<usize>,
 ) -> HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>> {
     let mut connector = HttpConnector::new();
@@ -317,7 +317,7 @@ fn connections(
     connector.set_recv_buffer_size(receive_buffer);
     connector.enforce_http(false);
     let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls.clone())
+        .with_tls_config((**tls).clone())
         .https_or_http()
         .enable_http1()
         .wrap_connector(connector);
