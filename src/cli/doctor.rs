@@ -18,7 +18,7 @@ use crate::{
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
-#[command(args = flags::of_settings(&["data_dir"]))]
+#[command(args = flags::of_stopped_folder())]
 pub(crate) struct DoctorArgs {
     /// Rebuild the folder from everything that can be read of it; the old one is moved into
     /// `damaged` within it

@@ -19,23 +19,32 @@ pub(crate) const TEMPORARY_FOLDER: &str =
 
 /// Returns the flags of the settings with these names.
 pub(crate) fn of_settings(names: &'static [&'static str]) -> impl Iterator<Item = Arg> {
-    SETTINGS.iter().filter(|setting| names.contains(&setting.name)).filter_map(flag)
+    select(names).filter_map(|setting| {
+        let default = setting.default.map(|default| format!(" [default: {default}]"));
+        flag(setting, &default.unwrap_or_default())
+    })
+}
+
+/// Returns `--data-dir`, for commands that work on a stopped data folder.
+pub(crate) fn of_stopped_folder() -> impl Iterator<Item = Arg> {
+    select(&["data_dir"]).filter_map(|setting| flag(setting, "; no server may be using it"))
 }
 
 /// Returns `--data-dir` and `--url`, for commands that work on a stopped data folder or on a
 /// running server.
 pub(crate) fn of_target() -> impl Iterator<Item = Arg> {
-    let place = |flag: Arg| match flag.get_id() == "data_dir" {
-        true => flag.global(true).conflicts_with("url"),
-        false => flag.global(true),
-    };
-    of_settings(&["data_dir", "url"]).map(place)
+    let folder = of_stopped_folder().map(|flag| flag.conflicts_with("url"));
+    let url = select(&["url"]).filter_map(|setting| flag(setting, ""));
+    folder.chain(url).map(|flag| flag.global(true))
 }
 
-fn flag(setting: &'static Setting) -> Option<Arg> {
+fn select(names: &'static [&'static str]) -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().filter(|setting| names.contains(&setting.name))
+}
+
+fn flag(setting: &'static Setting, remark: &str) -> Option<Arg> {
     let (flag, placeholder) = setting.flag?;
-    let default = setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
-    let help = format!("{}{default}", setting.help());
+    let help = format!("{}{remark}", setting.help());
     Some(Arg::new(setting.name).long(flag.trim_start_matches('-')).value_name(placeholder).help(help))
 }
 

@@ -9,7 +9,7 @@ use crate::{config::Config, store::RevertReport};
 
 /// Arguments of `revert`.
 #[derive(Debug, Args)]
-#[command(args = flags::of_settings(&["data_dir"]))]
+#[command(args = flags::of_stopped_folder())]
 pub(crate) struct RevertArgs {
     /// The last block that stays
     #[arg(long, value_name = "N")]

@@ -15,7 +15,7 @@ const POLL: Duration = Duration::from_millis(200);
 
 /// Arguments of `witness`.
 #[derive(Debug, Args)]
-#[command(args = flags::of_settings(&["data_dir"]))]
+#[command(args = flags::of_stopped_folder())]
 pub(crate) struct WitnessArgs {
     /// Last block to build [default: the last imported one]
     #[arg(long, value_name = "N")]
