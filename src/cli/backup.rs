@@ -54,7 +54,7 @@ pub(crate) fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
             let out = BackupOutput::new(&args.out, args.force)?;
             runtime()?.block_on(async {
                 let (send, receive) = channel(PARTS);
-                let writing = tokio::task::spawn_blocking(move || out.write(Parts::new(receive)));
+                let writing = tokio::task::spawn_blocking(move || out.write(AnswerReader::new(receive)));
                 let received = receive_backup(&client, send).await;
                 // If the backup was cut short, the writer notices and removes the file.
                 let written = writing.await.map_err(|error| CliError::Failed(error.to_string()))?;
@@ -182,18 +182,18 @@ impl<R: Read, W: Write> Read for Tee<'_, R, W> {
 }
 
 /// The parts of an answer, read by a thread that may block.
-struct Parts {
+struct AnswerReader {
     receive: Receiver<Bytes>,
     part: Cursor<Bytes>,
 }
 
-impl Parts {
+impl AnswerReader {
     fn new(receive: Receiver<Bytes>) -> Self {
         Self { receive, part: Cursor::new(Bytes::new()) }
     }
 }
 
-impl Read for Parts {
+impl Read for AnswerReader {
     fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = self.part.read(part)?;

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::error::CliError;
 use super::flags;
 use super::output::show;
-use super::table::{Table, age, page, range, text};
+use super::text_table::{TextTable, age, page, range, text};
 use super::view_source::{ViewSource, now_ms};
 use crate::{
     api::{
@@ -91,7 +91,7 @@ fn retry(source: &ViewSource, number: u32) -> Result<(), CliError> {
     show(&format!("block {number} is retried"))
 }
 
-fn table(blocks: &[BlockView], now_ms: u64) -> Table {
+fn table(blocks: &[BlockView], now_ms: u64) -> TextTable {
     let heads = [
         "block",
         "stage",
@@ -104,7 +104,7 @@ fn table(blocks: &[BlockView], now_ms: u64) -> Table {
         "imported",
         "note",
     ];
-    let mut table = Table::new(&heads);
+    let mut table = TextTable::new(&heads);
     for block in blocks {
         let job = block.job.as_ref();
         let prover = match &block.proof {

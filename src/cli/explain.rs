@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::error::CliError;
 use super::flags;
-use super::table::text;
+use super::text_table::text;
 use super::view_source::{ViewSource, now_ms};
 use crate::{api::paths, api::views::Explanation, config::Config, report};
 

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::error::CliError;
 use super::output::show;
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 use super::target::{Target, client, runtime};
 use super::{flags, folder};
 use crate::{
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
 
 fn into_folder(chain: &ChainFolder, folder: &Path, config: &Config) -> Result<(), CliError> {
     let node = folder::idle_node(config, folder)?;
-    let accounts = Progress::new("accounts", 0);
+    let accounts = ProgressDisplay::new("accounts", 0);
     let hashed = |done: usize, total: usize| accounts.set(done as u64, total as u64);
     import_file(chain.genesis(), |json| node.import_genesis(json, &hashed).map(drop))?;
     drop(accounts);
@@ -100,7 +100,7 @@ fn import_rest(
     mut import: impl FnMut(&'static str, &ChainFile) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let total = (chain.blocks().len() + chain.aggregated_operations().len()) as u64;
-    let progress = Progress::new("blocks and operations", total);
+    let progress = ProgressDisplay::new("blocks and operations", total);
     for (done, (route, file)) in (0..).zip(rest(chain)) {
         progress.set(done, total);
         import(route, file)?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::error::CliError;
 use super::flags;
 use super::output::show;
-use super::table::{Table, age, json_text, page, range, span, text};
+use super::text_table::{TextTable, age, json_text, page, range, span, text};
 use super::view_source::{ServerSource, ViewSource, now_ms, to_json};
 use crate::{
     api::{
@@ -162,9 +162,9 @@ fn list(JobPage { jobs, next }: &JobPage, now_ms: u64) -> String {
 }
 
 /// Returns jobs as a table.
-pub(crate) fn table(jobs: &[JobView], now_ms: u64) -> Table {
+pub(crate) fn table(jobs: &[JobView], now_ms: u64) -> TextTable {
     let heads = ["id", "type", "blocks", "status", "attempt", "holder", "heartbeat", "age", "eta"];
-    let mut table = Table::new(&heads);
+    let mut table = TextTable::new(&heads);
     for job in jobs {
         table.row(vec![
             job.id.to_string(),

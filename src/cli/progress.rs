@@ -16,7 +16,7 @@ use crate::clock::ProgressMeter;
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Progress towards a known number of items, with the time left.
-pub(crate) struct Progress {
+pub(crate) struct ProgressDisplay {
     what: &'static str,
     bar: Option<ProgressBar>,
     /// True after the first call of `set`, which counts items that were done before.
@@ -24,7 +24,7 @@ pub(crate) struct Progress {
     meter: ProgressMeter,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// Starts at none of `total` items called `what`.
     pub(crate) fn new(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
@@ -50,7 +50,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressDisplay {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -61,7 +61,7 @@ impl Drop for Progress {
 /// Progress of a command with several phases, each with a count of its own.
 #[derive(Default)]
 pub(crate) struct Phases {
-    current: RefCell<Option<Progress>>,
+    current: RefCell<Option<ProgressDisplay>>,
 }
 
 impl Phases {
@@ -71,7 +71,7 @@ impl Phases {
         if current.as_ref().is_none_or(|phase| phase.what != what) {
             // Clear the old bar before the new one is drawn.
             *current = None;
-            *current = Some(Progress::new(what, total));
+            *current = Some(ProgressDisplay::new(what, total));
         }
         if let Some(phase) = current.as_ref() {
             phase.set(done, total);

@@ -5,7 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::CliError;
 use super::flags;
-use super::table::{Table, age, page, text};
+use super::text_table::{TextTable, age, page, text};
 use super::view_source::{ViewSource, now_ms};
 use crate::{
     api::{
@@ -50,8 +50,8 @@ pub(crate) fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
 }
 
 /// Returns provers as a table.
-pub(crate) fn table(provers: &[ProverView], now_ms: u64) -> Table {
-    let mut table = Table::new(&["prover", "last seen", "jobs", "proofs", "rejected"]);
+pub(crate) fn table(provers: &[ProverView], now_ms: u64) -> TextTable {
+    let mut table = TextTable::new(&["prover", "last seen", "jobs", "proofs", "rejected"]);
     for prover in provers {
         let jobs: Vec<String> = prover.jobs.iter().map(ToString::to_string).collect();
         let jobs = (!jobs.is_empty()).then(|| jobs.join(","));

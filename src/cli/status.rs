@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::error::CliError;
 use super::flags;
-use super::table::json_text;
+use super::text_table::json_text;
 use super::view_source::ViewSource;
 use crate::{api::paths, api::views::Status, config::Config, report};
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::error::CliError;
 use super::output::show;
-use super::progress::Progress;
+use super::progress::ProgressDisplay;
 use super::{flags, folder};
 use crate::{config::Config, service::node_options, workers::Node};
 
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &WitnessArgs, config: &Config) -> Result<(), CliError> {
 /// Waits until the block has its witness, or a block up to it is quarantined.
 fn wait(node: &Node, target: u32) -> Result<(), CliError> {
     let store = node.store();
-    let progress = Progress::new("witnesses", target.into());
+    let progress = ProgressDisplay::new("witnesses", target.into());
     loop {
         let before = node.wakeup().generation();
         let reached = store.tree().head()?;

@@ -13,22 +13,22 @@ use super::{
     names::known,
     origin::Origin,
     setting::{Setting, Unit},
+    setting_texts::SettingTexts,
     settings::SETTINGS,
-    values::Values,
 };
 
 /// The host of a listener whose address has none.
 const LOOPBACK: &str = "127.0.0.1";
 
 /// Merges a configuration file.
-pub(super) fn add_file(values: &mut Values, path: &Path) -> Result<(), ConfigError> {
+pub(super) fn add_file(texts: &mut SettingTexts, path: &Path) -> Result<(), ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
-    add_text(values, path, &text)
+    add_text(texts, path, &text)
 }
 
 /// Merges the text of a configuration file.
-pub(super) fn add_text(values: &mut Values, path: &Path, text: &str) -> Result<(), ConfigError> {
+pub(super) fn add_text(texts: &mut SettingTexts, path: &Path, text: &str) -> Result<(), ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let table: toml::Table = toml::from_str(text).map_err(|error| ConfigError::NotToml {
         path: path.to_owned(),
@@ -40,25 +40,28 @@ pub(super) fn add_text(values: &mut Values, path: &Path, text: &str) -> Result<(
         let setting = known(&name, || origin.clone())?;
         let text =
             text_of(&value).ok_or_else(|| ConfigError::WrongType { key: name, origin: origin.clone() })?;
-        values.put(setting.name, text, origin.clone());
+        texts.put(setting.name, text, origin.clone());
     }
     Ok(())
 }
 
 /// Merges the environment: first the variables of the reference deployment, then our own, so that
 /// ours win.
-pub(super) fn add_environment(values: &mut Values, environment: &Environment) -> Result<(), ConfigError> {
+pub(super) fn add_environment(
+    texts: &mut SettingTexts,
+    environment: &Environment,
+) -> Result<(), ConfigError> {
     environment.check_names()?;
     for setting in SETTINGS {
         if let Some((name, unit)) = setting.reference
             && let Some(text) = environment.get(name)?
         {
-            let text = convert(values, setting, name, text, unit)?;
-            values.put(setting.name, text, Origin::Env(name.to_owned()));
+            let text = convert(texts, setting, name, text, unit)?;
+            texts.put(setting.name, text, Origin::Env(name.to_owned()));
         }
         let own = setting.own_variable();
         if let Some(text) = environment.get(&own)? {
-            values.put(setting.name, text.to_owned(), Origin::Env(own));
+            texts.put(setting.name, text.to_owned(), Origin::Env(own));
         }
     }
     Ok(())
@@ -66,7 +69,7 @@ pub(super) fn add_environment(values: &mut Values, environment: &Environment) ->
 
 /// Returns the text of a setting for the text of a reference variable.
 fn convert(
-    values: &Values,
+    texts: &SettingTexts,
     setting: &Setting,
     variable: &str,
     text: &str,
@@ -87,7 +90,7 @@ fn convert(
         Unit::Seconds => number.map(|n| format!("{n}s")).map_err(|_| invalid("a whole number of seconds")),
         Unit::Port => {
             let port: u16 = text.trim().parse().map_err(|_| invalid("a port, 0 to 65535"))?;
-            let lower = values.get(setting.name).map(|sourced| sourced.text.as_str()).or(setting.default);
+            let lower = texts.get(setting.name).map(|sourced| sourced.text.as_str()).or(setting.default);
             let host = lower.and_then(|address| address.rsplit_once(':')).map_or(LOOPBACK, |(host, _)| host);
             Ok(format!("{host}:{port}"))
         }
@@ -95,9 +98,9 @@ fn convert(
 }
 
 /// Merges the command line.
-pub(super) fn add_flags(values: &mut Values, flags: &Flags) {
+pub(super) fn add_flags(texts: &mut SettingTexts, flags: &Flags) {
     for (setting, text, flag) in &flags.given {
-        values.put(setting, text.clone(), Origin::Flag(flag.clone()));
+        texts.put(setting, text.clone(), Origin::Flag(flag.clone()));
     }
 }
 

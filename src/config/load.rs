@@ -8,8 +8,8 @@ use super::{
     flags::Flags,
     layers,
     secret::{self, Secret},
+    setting_texts::SettingTexts,
     settings::Config,
-    values::Values,
 };
 
 /// Name of the configuration file in the data folder.
@@ -22,13 +22,13 @@ impl Config {
     /// Fails if a file cannot be read, a name is unknown, a value is out of range, or two settings
     /// contradict each other.
     pub fn load(file: Option<&Path>, environment: &Environment, flags: &Flags) -> Result<Self, ConfigError> {
-        let mut values = Values::default();
+        let mut texts = SettingTexts::default();
         if let Some(path) = find_file(file, environment, flags)? {
-            layers::add_file(&mut values, &path)?;
+            layers::add_file(&mut texts, &path)?;
         }
-        layers::add_environment(&mut values, environment)?;
-        layers::add_flags(&mut values, flags);
-        Self::parse(&values)?.checked()
+        layers::add_environment(&mut texts, environment)?;
+        layers::add_flags(&mut texts, flags);
+        Self::parse(&texts)?.checked()
     }
 
     /// Reads the text of a file over the defaults; for tests of the decoders.
@@ -38,9 +38,9 @@ impl Config {
     #[cfg(any(test, feature = "testing"))]
     #[doc(hidden)]
     pub fn of_toml(text: &str) -> Result<Self, ConfigError> {
-        let mut values = Values::default();
-        layers::add_text(&mut values, Path::new(FILE_NAME), text)?;
-        Self::parse(&values)?.checked()
+        let mut texts = SettingTexts::default();
+        layers::add_text(&mut texts, Path::new(FILE_NAME), text)?;
+        Self::parse(&texts)?.checked()
     }
 
     /// Reads the files of the secrets and compares settings with each other.
@@ -90,7 +90,7 @@ fn find_file(
     if let Some(path) = environment.config_file() {
         return Ok(Some(path));
     }
-    let mut outer = Values::default();
+    let mut outer = SettingTexts::default();
     layers::add_environment(&mut outer, environment)?;
     layers::add_flags(&mut outer, flags);
     let path = outer.get("data_dir").map(|sourced| Path::new(&sourced.text).join(FILE_NAME));

@@ -16,11 +16,11 @@ mod origin;
 mod parse;
 mod secret;
 mod setting;
+mod setting_texts;
 mod settings;
 mod shown;
 #[cfg(test)]
 mod tests;
-mod values;
 
 pub use credentials::ServerSecret;
 pub use derived::{BodyLimits, RequestLimits};

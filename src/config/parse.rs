@@ -5,20 +5,20 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use super::secret::{EmptySecret, Secret};
 use crate::{crypto::rescue::Engine, logging::LogFormat};
 
-type Parsed<T> = Result<T, String>;
+type ParseResult<T> = Result<T, String>;
 
-pub(super) fn path(text: &str) -> Parsed<PathBuf> {
+pub(super) fn path(text: &str) -> ParseResult<PathBuf> {
     if text.is_empty() { Err("a path".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
-pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
+pub(super) fn address(text: &str) -> ParseResult<SocketAddr> {
     text.parse().map_err(|_| "an address such as 127.0.0.1:8088 or [::1]:8088".to_owned())
 }
 
 const SCHEMES: [&str; 2] = ["http://", "https://"];
 
 /// A URL of a server, without a slash at its end and with its scheme in lower case.
-pub(super) fn url(text: &str) -> Parsed<String> {
+pub(super) fn url(text: &str) -> ParseResult<String> {
     let scheme = SCHEMES
         .into_iter()
         .find(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
@@ -29,12 +29,12 @@ pub(super) fn url(text: &str) -> Parsed<String> {
     }
 }
 
-pub(super) fn secret(text: &str) -> Parsed<Secret> {
+pub(super) fn secret(text: &str) -> ParseResult<Secret> {
     Secret::new(text).map_err(|EmptySecret| "a text that is not empty, or leave the setting out".to_owned())
 }
 
 /// A duration above zero with a unit.
-pub(crate) fn duration(text: &str) -> Parsed<Duration> {
+pub(crate) fn duration(text: &str) -> ParseResult<Duration> {
     match humantime::parse_duration(text) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("a duration above zero with its unit, such as 500ms, 5s or 1h 30m".to_owned()),
@@ -42,20 +42,20 @@ pub(crate) fn duration(text: &str) -> Parsed<Duration> {
 }
 
 /// A duration with a unit, even if it is zero.
-pub(super) fn duration_or_zero(text: &str) -> Parsed<Duration> {
+pub(super) fn duration_or_zero(text: &str) -> ParseResult<Duration> {
     humantime::parse_duration(text)
         .map_err(|_| "a duration with its unit, such as 0s, 500ms, 5s or 1h 30m".to_owned())
 }
 
 /// A whole number of `LOW..=HIGH`.
-pub(super) fn number<const LOW: u64, const HIGH: u64, T: TryFrom<u64>>(text: &str) -> Parsed<T> {
+pub(super) fn number<const LOW: u64, const HIGH: u64, T: TryFrom<u64>>(text: &str) -> ParseResult<T> {
     let number = text.trim().parse().ok().filter(|number| (LOW..=HIGH).contains(number));
     number
         .and_then(|number| T::try_from(number).ok())
         .ok_or_else(|| format!("a whole number from {LOW} to {HIGH}"))
 }
 
-pub(super) fn boolean(text: &str) -> Parsed<bool> {
+pub(super) fn boolean(text: &str) -> ParseResult<bool> {
     match text.trim() {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -64,7 +64,7 @@ pub(super) fn boolean(text: &str) -> Parsed<bool> {
 }
 
 /// A number of bytes above zero, with or without a binary unit.
-pub(super) fn bytes(text: &str) -> Parsed<usize> {
+pub(super) fn bytes(text: &str) -> ParseResult<usize> {
     let expected = || "a number of bytes above zero, such as 65536, 64KiB, 16MiB or 1GiB".to_owned();
     let text = text.trim();
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
@@ -80,7 +80,7 @@ pub(super) fn bytes(text: &str) -> Parsed<usize> {
 }
 
 /// A number of bytes, with or without a binary unit.
-pub(super) fn bytes_or_zero(text: &str) -> Parsed<u64> {
+pub(super) fn bytes_or_zero(text: &str) -> ParseResult<u64> {
     if text.trim() == "0" {
         return Ok(0);
     }
@@ -90,7 +90,7 @@ pub(super) fn bytes_or_zero(text: &str) -> Parsed<u64> {
 }
 
 /// Sizes of aggregates, sorted and without duplicates.
-pub(super) fn sizes(text: &str) -> Parsed<Vec<usize>> {
+pub(super) fn sizes(text: &str) -> ParseResult<Vec<usize>> {
     let numbers: Result<Vec<usize>, _> =
         text.split(',').filter(|part| !part.trim().is_empty()).map(|part| part.trim().parse()).collect();
     match numbers {
@@ -103,14 +103,14 @@ pub(super) fn sizes(text: &str) -> Parsed<Vec<usize>> {
     }
 }
 
-pub(super) fn log_filter(text: &str) -> Parsed<String> {
+pub(super) fn log_filter(text: &str) -> ParseResult<String> {
     match text.parse::<tracing_subscriber::EnvFilter>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("a log filter such as info or zksync_witness_server=debug,info".to_owned()),
     }
 }
 
-pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
+pub(super) fn log_format(text: &str) -> ParseResult<LogFormat> {
     match text {
         "human" => Ok(LogFormat::Human),
         "json" => Ok(LogFormat::Json),
@@ -119,7 +119,7 @@ pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
 }
 
 /// An engine by its name; `None` for the best one that the processor supports.
-pub(super) fn cpu_features(text: &str) -> Parsed<Option<Engine>> {
+pub(super) fn cpu_features(text: &str) -> ParseResult<Option<Engine>> {
     if text == "auto" {
         return Ok(None);
     }

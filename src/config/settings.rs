@@ -20,8 +20,8 @@ use super::{
     },
     secret::Secret,
     setting::{Form, Setting, Unit},
+    setting_texts::SettingTexts,
     shown::Shown,
-    values::Values,
 };
 use crate::{crypto::rescue::Engine, logging::LogFormat};
 
@@ -35,11 +35,11 @@ macro_rules! optional {
 }
 
 macro_rules! read {
-    ($values:ident, $name:ident, $parse:expr) => {
-        $values.optional(stringify!($name), $parse)?
+    ($texts:ident, $name:ident, $parse:expr) => {
+        $texts.optional(stringify!($name), $parse)?
     };
-    ($values:ident, $name:ident, $parse:expr, $default:literal) => {
-        $values.required(stringify!($name), $default, $parse)?
+    ($texts:ident, $name:ident, $parse:expr, $default:literal) => {
+        $texts.required(stringify!($name), $default, $parse)?
     };
 }
 
@@ -72,10 +72,10 @@ macro_rules! settings {
 
         impl Config {
             /// Parses the texts of all settings, or takes their defaults.
-            pub(super) fn parse(values: &Values) -> Result<Self, ConfigError> {
+            pub(super) fn parse(texts: &SettingTexts) -> Result<Self, ConfigError> {
                 Ok(Self {
-                    $( $name: read!(values, $name, $parse $(, $default)?), )+
-                    shown: SETTINGS.iter().map(|setting| Shown::new(setting, values)).collect(),
+                    $( $name: read!(texts, $name, $parse $(, $default)?), )+
+                    shown: SETTINGS.iter().map(|setting| Shown::new(setting, texts)).collect(),
                 })
             }
         }

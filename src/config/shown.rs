@@ -5,7 +5,7 @@ use std::fmt;
 use super::{
     origin::Origin,
     setting::{Form, Setting},
-    values::Values,
+    setting_texts::SettingTexts,
 };
 
 /// A setting as `serve --print-config` shows it: its help text, its value as TOML, its origin.
@@ -18,8 +18,8 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(crate) fn new(setting: &'static Setting, values: &Values) -> Self {
-        let sourced = values.get(setting.name);
+    pub(crate) fn new(setting: &'static Setting, texts: &SettingTexts) -> Self {
+        let sourced = texts.get(setting.name);
         let text = sourced.map(|sourced| sourced.text.as_str()).or(setting.default);
         let toml = text.and_then(|text| match setting.form {
             Form::Text => Some(toml::Value::String(text.to_owned()).to_string()),

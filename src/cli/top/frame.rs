@@ -4,7 +4,7 @@ use crate::api::views::{HistoryPoint, HistoryView, JobView, ProverView, Status};
 use crate::cli::in_process::Milestone;
 use crate::cli::jobs;
 use crate::cli::provers;
-use crate::cli::table::{span, text};
+use crate::cli::text_table::{span, text};
 
 /// Time over which rates are computed, in milliseconds.
 const RATE_WINDOW_MS: u64 = 5 * 60 * 1000;
@@ -15,7 +15,7 @@ const QUARANTINED: usize = 3;
 
 /// One round of answers of a server.
 #[derive(Debug, Clone)]
-pub(crate) struct Frame {
+pub(crate) struct ScreenFrame {
     /// The base URL of the server.
     pub url: String,
     /// The time of the round.
@@ -34,7 +34,7 @@ pub(crate) struct Frame {
     pub complaint: Option<String>,
 }
 
-impl Frame {
+impl ScreenFrame {
     /// Returns at most `height` lines of at most `width` characters.
     pub(crate) fn lines(&self, width: usize, height: usize) -> Vec<String> {
         let mut lines = vec![self.title()];
@@ -149,7 +149,7 @@ mod tests {
 
     use super::*;
 
-    fn frame() -> Frame {
+    fn frame() -> ScreenFrame {
         let point = |at_ms: u64, proven: u32| {
             json!({"at_ms": at_ms, "imported": 40, "witnessed": 30, "proven": proven, "aggregated": 4, "verified": 4,
                 "idle": 5, "in_progress": 1, "failed": 0})
@@ -172,7 +172,7 @@ mod tests {
             "proofs": 20, "rejected": 0});
         let history =
             json!({"interval_ms": 5000, "points": [point(0, 0), point(1_000_000, 10), point(1_060_000, 20)]});
-        Frame {
+        ScreenFrame {
             url: "http://u".to_owned(),
             now_ms: 1_060_000,
             status: serde_json::from_value(status).unwrap(),

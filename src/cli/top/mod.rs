@@ -23,7 +23,7 @@ use crate::{
     config::Config,
     domain::job::JobStatus,
 };
-use frame::Frame;
+use frame::ScreenFrame;
 use screen::Screen;
 
 /// Time between two rounds of requests.
@@ -62,14 +62,14 @@ pub(crate) fn run(config: &Config) -> Result<(), CliError> {
 }
 
 /// Requests everything that is shown.
-fn request(source: &ServerSource, url: &str) -> Result<Frame, CliError> {
+fn request(source: &ServerSource, url: &str) -> Result<ScreenFrame, CliError> {
     let jobs = |status: JobStatus| {
         let route = format!("{}?status={}&limit={ROWS}", paths::JOBS, status.name());
         source.read(&route).map(|page: JobPage| page.jobs)
     };
     let provers: Option<ProverPage> = if_present(source, &format!("{}?limit={ROWS}", paths::PROVERS))?;
     let history: Option<HistoryView> = if_present(source, paths::HISTORY)?;
-    Ok(Frame {
+    Ok(ScreenFrame {
         url: url.to_owned(),
         now_ms: now_ms(),
         status: source.read(paths::STATUS)?,

@@ -12,7 +12,7 @@ use crossterm::terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlt
 use crossterm::{execute, queue};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::frame::Frame;
+use super::frame::ScreenFrame;
 use crate::cli::error::CliError;
 use crate::cli::target::runtime;
 
@@ -59,7 +59,7 @@ impl Screen {
     ///
     /// # Errors
     /// [`CliError::Output`].
-    pub(crate) fn draw(&mut self, frame: &Frame) -> Result<(), CliError> {
+    pub(crate) fn draw(&mut self, frame: &ScreenFrame) -> Result<(), CliError> {
         let (width, height) = terminal::size().unwrap_or((80, 24));
         let (width, height) = (usize::from(width), usize::from(height));
         let mut lines = frame.lines(width, height.saturating_sub(1));
@@ -82,7 +82,7 @@ impl Screen {
     ///
     /// # Errors
     /// [`CliError::Output`].
-    pub(crate) fn wait_for_quit(&mut self, time: Duration, frame: &Frame) -> Result<bool, CliError> {
+    pub(crate) fn wait_for_quit(&mut self, time: Duration, frame: &ScreenFrame) -> Result<bool, CliError> {
         let end = Instant::now() + time;
         loop {
             if self.signalled.load(Ordering::SeqCst) {

@@ -12,11 +12,11 @@ pub(super) struct Sourced {
 
 /// The texts of the settings that are set somewhere, by name; the others have their defaults.
 #[derive(Default)]
-pub(super) struct Values {
+pub(super) struct SettingTexts {
     by_name: BTreeMap<&'static str, Sourced>,
 }
 
-impl Values {
+impl SettingTexts {
     pub(crate) fn get(&self, name: &str) -> Option<&Sourced> {
         self.by_name.get(name)
     }

@@ -8,12 +8,12 @@ use serde_json::Value;
 const ABSENT: &str = "-";
 
 /// A table to which rows are added.
-pub(crate) struct Table {
+pub(crate) struct TextTable {
     heads: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
 
-impl Table {
+impl TextTable {
     /// Returns a table with these columns and no rows.
     pub(crate) fn new(heads: &[&'static str]) -> Self {
         Self { heads: heads.to_vec(), rows: Vec::new() }
@@ -94,7 +94,7 @@ pub(crate) fn range(first: u32, last: u32) -> String {
 }
 
 /// Returns a page of a list: its table, and how to request the next page, if there is one.
-pub(crate) fn page(table: &Table, empty: &str, flag: &str, next: Option<impl Display>) -> String {
+pub(crate) fn page(table: &TextTable, empty: &str, flag: &str, next: Option<impl Display>) -> String {
     let mut out = table.show(empty);
     if next.is_some() {
         out.push_str(&format!("more: {flag} {}\n", text(next)));
@@ -109,11 +109,11 @@ mod tests {
 
     #[test]
     fn numbers_go_to_the_right_and_absent_values_are_dashes() {
-        let mut table = Table::new(&["id", "holder", "age"]);
+        let mut table = TextTable::new(&["id", "holder", "age"]);
         table.row(vec![text(Some(7)), text(Some("p\u{1b}[1m")), age(Some(1_000), 41_000)]);
         table.row(vec![text(Some(12)), text(None::<&str>), age(None, 0)]);
         assert_eq!(table.show("none"), "id  holder   age\n 7  p?[1m   40 s\n12  -          -\n");
-        assert_eq!(Table::new(&["id"]).show("no job"), "no job\n");
+        assert_eq!(TextTable::new(&["id"]).show("no job"), "no job\n");
     }
 
     #[test]
