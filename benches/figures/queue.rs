@@ -75,7 +75,7 @@ fn filled(scratch: &PathBuf, history: u32) -> anyhow::Result<(TempDir, Arc<Node>
     let store = Store::open(folder.path(), StoreOptions { history: 1, ..StoreOptions::default() })?;
     let genesis = store.load_genesis([0; 32], 1)?.context("there is no genesis yet")?;
     genesis.finish(GenesisEnd {
-        body: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}")?,
+        blob: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}")?,
         root: [0; 32],
         accounts: 0,
         tree: Vec::new(),
@@ -101,7 +101,7 @@ fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
         commitment: [0; 32],
         chunks: 26,
         content_hash: [1; 32],
-        body: b"{}",
+        json: b"{}",
         extra: b"",
         changes: &[],
         quarantine: None,

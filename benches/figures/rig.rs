@@ -55,7 +55,7 @@ pub fn witness_next(node: &Node, chain: &mut ChainBuilder, chunks: usize) -> any
 pub fn wait_until(node: &Node, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let begin = Instant::now();
     while !holds()? {
-        if let Some((number, why)) = node.store().chain().quarantined(1)?.pop() {
+        if let Some((number, why)) = node.store().chain().quarantined_from(0, 1)?.pop() {
             bail!("block {number} is quarantined: {}", why.reason);
         }
         if node.has_failed() || begin.elapsed() > PATIENCE {

@@ -200,8 +200,8 @@ fn stored(json: &[u8], report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let begin = Instant::now();
     let witness = store.tree().prepare_witness(1, 390, |out| out.write_all(json))?;
     let took = begin.elapsed();
-    let bytes = witness.body.blob_ref().stored_len();
-    ensure!(store.read_blob(witness.body.blob_ref())? == json, "a stored witness came back as another one");
+    let bytes = witness.blob.blob_ref().stored_len();
+    ensure!(store.read_blob(witness.blob.blob_ref())? == json, "a stored witness came back as another one");
     report(Figure {
         name: "stored_witness",
         what: "bytes of a stored witness of 390 chunks".into(),

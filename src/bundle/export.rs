@@ -36,14 +36,14 @@ pub enum ExportError {
 pub fn export(store: &Store, number: u32, now_ms: u64) -> Result<Bundle, ExportError> {
     let missing = || StoreError::NotFound { what: format!("block {number}") };
     let record = store.chain().block(number)?.ok_or_else(missing)?;
-    let body = store.chain().block_body(number)?.ok_or_else(missing)?;
+    let body = store.chain().block_json(number)?.ok_or_else(missing)?;
     let corrupt = |what: &str| StoreError::Corrupt { what: format!("{what} of block {number}") };
     let imported: ImportedBlock = serde_json::from_slice(&body).map_err(|_| corrupt("the body"))?;
     let outcomes = store.chain().block_extra(number)?.ok_or_else(missing)?;
     let signatures = outcomes.iter().map(|outcome| SignatureCheck::try_from(*outcome));
     let signatures: Vec<SignatureCheck> =
         signatures.collect::<Result<_, _>>().map_err(|_| corrupt("the signature outcome"))?;
-    let witness = store.tree().witness(number)?.map(|witness| store.read_blob(&witness.body)).transpose()?;
+    let witness = store.tree().witness(number)?.map(|witness| store.read_blob(&witness.blob)).transpose()?;
     let proof = proof(store, number)?;
 
     let before = store.tree().before(number, |view| state_before(view, &imported, &signatures))??;
@@ -82,7 +82,7 @@ fn proof(store: &Store, number: u32) -> Result<Option<(ProofRecord, Vec<u8>)>, S
     let previous = number.saturating_sub(1);
     let next = store.queue().proofs(JobType::Single, Some((previous, previous)), 1)?.pop();
     let Some(record) = next.filter(|record| record.first == number) else { return Ok(None) };
-    let json = store.read_blob(&record.body)?;
+    let json = store.read_blob(&record.blob)?;
     Ok(Some((record, json)))
 }
 

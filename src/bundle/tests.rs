@@ -208,7 +208,7 @@ fn a_quarantine_whose_reason_is_not_reproduced_fails() {
     Sample::read().rebuild(&store, 1);
     let quarantine =
         Quarantine { reason: "no".into(), operation: Some(1), kind: Some("Deposit".into()), at_ms: 7 };
-    store.chain().set_quarantine(1, Some(quarantine)).unwrap();
+    store.chain().set_quarantine(1, quarantine).unwrap();
     let report = check(&export(&store, 1, NOW).unwrap().to_file().unwrap()).unwrap();
     fails(&report, Check::Quarantine, "recorded reason: no");
 }

@@ -117,19 +117,19 @@ fn from_folder(item: ExportItem, folder: &Path, config: &Config) -> Result<Vec<u
     let store = folder::open_existing(config, folder)?;
     let found = match item {
         ExportItem::Witness { block } => {
-            store.tree().witness(block)?.map(|witness| store.read_blob(&witness.body)).transpose()?
+            store.tree().witness(block)?.map(|witness| store.read_blob(&witness.blob)).transpose()?
         }
         ExportItem::Job { id } => {
             let data = u32::try_from(id).ok().map(|id| store.queue().job_data(id)).transpose()?.flatten();
             let whole = |data: JobData| {
-                let body = store.read_blob(&data.body)?;
+                let body = store.read_blob(&data.blob)?;
                 Ok::<_, StoreError>([data.prefix, body, data.suffix].concat())
             };
             data.map(whole).transpose()?
         }
         ExportItem::Proof { block } => store.queue().single_proof(block)?,
         ExportItem::AggregatedProof { first, last } => store.queue().aggregated_proof(first, last)?,
-        ExportItem::Block { block } => store.chain().block_body(block)?,
+        ExportItem::Block { block } => store.chain().block_json(block)?,
         ExportItem::Bundle { block } => {
             let bundle = bundle::export(&store, block, now_ms())?;
             Some(bundle.to_file().map_err(ExportError::from)?)

@@ -41,7 +41,7 @@ pub(crate) fn status_with_seen(
     provers.extend(seen);
     let genesis = store.chain().genesis()?;
     let JobCounts { idle, in_progress, done, failed } = store.queue().counts()?;
-    let quarantined = store.chain().quarantined(MAX_QUARANTINED)?.into_iter();
+    let quarantined = store.chain().quarantined_from(0, MAX_QUARANTINED)?.into_iter();
     let quarantined = quarantined.map(|(block, quarantine)| QuarantinedBlock { block, quarantine });
     let SpaceState { free_bytes, min_free_bytes, low } = store.space();
     let last = |action| store.chain().last_block_of(action);

@@ -47,9 +47,9 @@ impl Folder {
     }
 }
 
-fn quarantine(cause: &str) -> Option<Quarantine> {
+fn quarantine(cause: &str) -> Quarantine {
     let kind = Some("Transfer".to_owned());
-    Some(Quarantine { reason: cause.into(), operation: Some(3), kind, at_ms: NOW })
+    Quarantine { reason: cause.into(), operation: Some(3), kind, at_ms: NOW }
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn blocks_without_a_witness_say_which_block_they_wait_for() {
     f.says(2, &["next one to be built"]);
     let shown = block(&f.store, 3).unwrap().unwrap().quarantine.unwrap();
     assert_eq!((shown.operation, shown.at_ms), (Some(3), NOW));
-    assert!(f.store.chain().free(3).unwrap());
-    assert!(!f.store.chain().free(3).unwrap());
+    assert!(f.store.chain().end_quarantine(3).unwrap());
+    assert!(!f.store.chain().end_quarantine(3).unwrap());
     assert_eq!(f.stage(3), Stage::Imported);
 }
 

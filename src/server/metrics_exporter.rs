@@ -142,7 +142,7 @@ fn chain(now: &mut Registry, store: &Store) -> Result<(), StoreError> {
     ] {
         set(&heads, "stage", stage, block.into());
     }
-    let quarantined = store.chain().quarantined(MAX_QUARANTINED)?.len();
+    let quarantined = store.chain().quarantined_from(0, MAX_QUARANTINED)?.len();
     let help = "Quarantined blocks, counted up to 100";
     number(now, "witness_server_quarantined_blocks", help, quarantined as f64);
     Ok(())

@@ -9,10 +9,11 @@ use serde::de::DeserializeOwned;
 
 use crate::store::chain::accounts::AccountState;
 use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
-use crate::store::chain::blocks::{BlockRow, QuarantineRow};
+use crate::store::chain::blocks::BlockRow;
 use crate::store::chain::change_log::ChangeRow;
 use crate::store::chain::genesis::GenesisRow;
-use crate::store::chain::genesis_load::ProgressRow;
+use crate::store::chain::genesis_progress::ProgressRow;
+use crate::store::chain::quarantine::QuarantineRow;
 use crate::store::chain::witnesses::WitnessRow;
 use crate::store::durable::blob_header::{HEADER, Header, MAGIC, RecordType, parse_header};
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
@@ -170,7 +171,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
     let file = || BlobRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };
     let payloads = [
         codec::encode("", &crate::store::parameters::PARAMETERS),
-        codec::encode("", &GenesisRow { root: [1; 32], content_hash: [2; 32], accounts: 3, body: inline() }),
+        codec::encode("", &GenesisRow { root: [1; 32], content_hash: [2; 32], accounts: 3, blob: inline() }),
         codec::encode("", &ProgressRow { content_hash: [2; 32], part_size: 2048, done: 1 << 24 }),
         codec::encode(
             "",
@@ -181,7 +182,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
                 chunks: 10,
                 content_hash: [3; 32],
                 imported_at_ms: 4,
-                body: file(),
+                blob: file(),
                 extra: inline(),
             },
         ),
@@ -195,7 +196,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
             "",
             &ChangeSet { changes: vec![crate::tree::Change { key: vec![1], old: None, new: Some(vec![2]) }] },
         ),
-        codec::encode("", &WitnessRow { body: inline(), operations: 9, stored_at_ms: 8 }),
+        codec::encode("", &WitnessRow { blob: inline(), operations: 9, stored_at_ms: 8 }),
         codec::encode(
             "",
             &JobRow {
@@ -215,7 +216,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
         codec::encode("", &JobCounts { idle: 1, in_progress: 2, done: 3, failed: 4 }),
         codec::encode(
             "",
-            &ProofRow { first: 1, last: 2, job_id: 3, prover: None, stored_at_ms: 4, body: inline() },
+            &ProofRow { first: 1, last: 2, job_id: 3, prover: None, stored_at_ms: 4, blob: inline() },
         ),
         codec::encode(
             "",
@@ -225,7 +226,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
                 last: 2,
                 content_hash: [4; 32],
                 stored_at_ms: 5,
-                body: file(),
+                blob: file(),
             },
         ),
         codec::encode(
@@ -235,7 +236,7 @@ pub fn record_seeds() -> Vec<Vec<u8>> {
                 prover: Some("p".into()),
                 reason: "r".into(),
                 at_ms: 2,
-                body: inline(),
+                blob: inline(),
             },
         ),
         codec::encode("", &300u32),

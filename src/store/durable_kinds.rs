@@ -89,7 +89,7 @@ impl DurableKind {
                 decode: |payload| {
                     let row: GenesisRow = codec::open_payload("meta", payload)?;
                     let label = BlobLabel::block(BlobKind::Genesis, 0);
-                    Ok(DurableRecord::new(Self::Genesis, label, meta::GENESIS.to_vec(), row.body, 0))
+                    Ok(DurableRecord::new(Self::Genesis, label, meta::GENESIS.to_vec(), row.blob, 0))
                 },
             },
             Self::Block => Description {
@@ -101,7 +101,7 @@ impl DurableKind {
                     let row: BlockRow = codec::open_payload("blocks", payload)?;
                     let label = BlobLabel::block(BlobKind::Block, row.number);
                     let key = keys::number(row.number).to_vec();
-                    let record = DurableRecord::new(Self::Block, label, key, row.body, row.imported_at_ms);
+                    let record = DurableRecord::new(Self::Block, label, key, row.blob, row.imported_at_ms);
                     Ok(DurableRecord { extra: Some(row.extra), ..record })
                 },
             },
@@ -121,7 +121,7 @@ impl DurableKind {
                         codec::open_payload("aggregated_operations", payload)?;
                     let label = BlobLabel::range(BlobKind::AggregatedOperation, row.first, row.last);
                     let key = keys::operation(row.action as u8, row.last).to_vec();
-                    Ok(DurableRecord::new(Self::AggregatedOperation, label, key, row.body, row.stored_at_ms))
+                    Ok(DurableRecord::new(Self::AggregatedOperation, label, key, row.blob, row.stored_at_ms))
                 },
             },
             Self::SingleProof => Description {
@@ -221,7 +221,7 @@ fn proof(kind: DurableKind, job_type: JobType, payload: &[u8]) -> Result<Durable
     let row: ProofRow = codec::open_payload(proof_record::table(job_type).name(), payload)?;
     let label = BlobLabel::range(kind.blob(), row.first, row.last);
     let key = proof_record::key(job_type, row.first, row.last);
-    let record = DurableRecord::new(kind, label, key, row.body, row.stored_at_ms);
+    let record = DurableRecord::new(kind, label, key, row.blob, row.stored_at_ms);
     Ok(DurableRecord { prover: row.prover, ..record })
 }
 

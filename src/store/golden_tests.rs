@@ -9,10 +9,11 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::domain::job::{JobStatus, JobType};
-use crate::store::chain::blocks::{BlockRow, QuarantineRow};
+use crate::store::chain::blocks::BlockRow;
 use crate::store::chain::change_log::ChangeRow;
 use crate::store::chain::genesis::GenesisRow;
-use crate::store::chain::genesis_load::ProgressRow;
+use crate::store::chain::genesis_progress::ProgressRow;
+use crate::store::chain::quarantine::QuarantineRow;
 use crate::store::chain::witnesses::WitnessRow;
 use crate::store::parameters::PARAMETERS;
 use crate::store::queue::job_record::{JobDataRef, JobRow};
@@ -59,7 +60,7 @@ fn records_are_frozen() {
         chunks: 10,
         content_hash: [3; 32],
         imported_at_ms: 4,
-        body: file.clone(),
+        blob: file.clone(),
         extra: inline.clone(),
     };
     let operation = AggregatedOperationRecord {
@@ -68,7 +69,7 @@ fn records_are_frozen() {
         last: 2,
         content_hash: [4; 32],
         stored_at_ms: 5,
-        body: inline.clone(),
+        blob: inline.clone(),
     };
     let change = Change { key: vec![1], old: None, new: Some(vec![2]) };
     frozen(PARAMETERS, "0101202024d6d036");
@@ -77,7 +78,7 @@ fn records_are_frozen() {
         "0101fb2c010707070707070707070707070707070707070707070707070707070707070707fc70110100fd0000000002000000c4df9fe0",
     );
     frozen(
-        GenesisRow { root: [1; 32], content_hash: [2; 32], accounts: 3, body: inline.clone() },
+        GenesisRow { root: [1; 32], content_hash: [2; 32], accounts: 3, blob: inline.clone() },
         "010101010101010101010101010101010101010101010101010101010101010101020202020202020202020202020202020202020202020202020202020202020203000301020309fc46f372",
     );
     frozen(
@@ -98,12 +99,12 @@ fn records_are_frozen() {
         "010101010101010101010101010101010101010101010101010101010101010101010003010203097752cbb9",
     );
     frozen(ChangeSet { changes: vec![change] }, "01010101000101020c14140f");
-    frozen(WitnessRow { body: inline.clone(), operations: 9, stored_at_ms: 8 }, "010003010203090908af3d7bb3");
+    frozen(WitnessRow { blob: inline.clone(), operations: 9, stored_at_ms: 8 }, "010003010203090908af3d7bb3");
     frozen(job, "0101000102024801010170030400779589dd");
     frozen(failed, "010101030202480100030401000301020309183df073");
     frozen(JobCounts { idle: 1, in_progress: 2, done: 3, failed: 4 }, "01010203047cfa3a6c");
     frozen(
-        ProofRow { first: 1, last: 2, job_id: 3, prover: None, stored_at_ms: 4, body: inline.clone() },
+        ProofRow { first: 1, last: 2, job_id: 3, prover: None, stored_at_ms: 4, blob: inline.clone() },
         "01010203000400030102030997bfa046",
     );
     frozen(
@@ -111,7 +112,7 @@ fn records_are_frozen() {
         "010301020404040404040404040404040404040404040404040404040404040404040404050003010203096a370a7d",
     );
     frozen(
-        RejectedRow { job_id: 1, prover: Some("p".into()), reason: "r".into(), at_ms: 2, body: inline },
+        RejectedRow { job_id: 1, prover: Some("p".into()), reason: "r".into(), at_ms: 2, blob: inline },
         "010101017001720200030102030938e6b8fd",
     );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::store::chain::chain_store::ChainStore;
 use crate::store::chain::change_log::{ACCOUNTS, TREE};
-use crate::store::chain::genesis_load;
+use crate::store::chain::genesis_progress;
 use crate::store::chain::tree_store::TreeStore;
 use crate::store::core::Core;
 use crate::store::error::StoreError;
@@ -39,7 +39,7 @@ impl Parts {
     /// Finishes what was interrupted, and loads the stored leases. The caller holds all three locks, or is the only user.
     pub fn recover(&self, leases: &mut Leases) -> Result<(), StoreError> {
         let core = &self.core;
-        genesis_load::wipe_unmarked(core)?;
+        genesis_progress::wipe_unmarked(core)?;
         ACCOUNTS.apply_pending(&core.kv, &core.blobs)?;
         TREE.apply_pending(&core.kv, &core.blobs)?;
         self.resume_revert(leases)?;

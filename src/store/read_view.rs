@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(view.head(), 4);
         let block = view.records().map(Result::unwrap).find(|record| record.label.first == 4).unwrap();
         let content = view.open_blob(&block.blob).unwrap().bytes().unwrap();
-        assert_eq!(Some(content), store.chain().block_body(4).unwrap());
+        assert_eq!(Some(content), store.chain().block_json(4).unwrap());
         view.check().unwrap();
 
         let later = store.read_view().unwrap();

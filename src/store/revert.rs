@@ -95,9 +95,9 @@ impl Parts {
         for number in (to.saturating_add(1)..=self.tree.head()?).rev() {
             TREE.undo(&self.core.kv, &self.core.blobs, number)?;
             let mut batch = Batch::new();
-            TREE.forget_head(&self.core.kv, &mut batch, number)?;
+            TREE.remove_head(&self.core.kv, &mut batch, number)?;
             if let Some(witness) = self.tree.witness_row(number)? {
-                batch.release(witness.body);
+                batch.release(witness.blob);
                 batch.remove(Table::Witnesses, &keys::number(number));
             }
             self.core.apply(batch)?;
@@ -106,9 +106,9 @@ impl Parts {
         for number in (to.saturating_add(1)..=self.chain.head()?).rev() {
             ACCOUNTS.undo(&self.core.kv, &self.core.blobs, number)?;
             let mut batch = Batch::new();
-            ACCOUNTS.forget_head(&self.core.kv, &mut batch, number)?;
+            ACCOUNTS.remove_head(&self.core.kv, &mut batch, number)?;
             if let Some(block) = self.chain.block_row(number)? {
-                batch.release(block.body);
+                batch.release(block.blob);
                 batch.release(block.extra);
                 batch.remove(Table::Blocks, &keys::number(number));
             }

@@ -56,7 +56,7 @@ pub fn put_genesis(store: &Store) {
 /// The end of a genesis of so many accounts.
 pub fn genesis_end(store: &Store, accounts: u64) -> GenesisEnd {
     GenesisEnd {
-        body: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}").unwrap(),
+        blob: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}").unwrap(),
         root: [9; 32],
         accounts,
         tree: vec![],
@@ -80,7 +80,7 @@ pub fn put_block(store: &Store, number: u32) -> Result<Imported, StoreError> {
         commitment: [(number as u8).wrapping_add(100); 32],
         chunks: 10,
         content_hash: [number as u8; 32],
-        body: &noise(number, 5_000),
+        json: &noise(number, 5_000),
         extra: b"extra",
         changes: &changes,
         quarantine: None,

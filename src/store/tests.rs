@@ -68,7 +68,7 @@ fn blocks_come_in_order_and_survive() {
         commitment: [0; 32],
         chunks: 1,
         content_hash: [77; 32],
-        body: b"",
+        json: b"",
         extra: b"",
         changes: &[],
         quarantine: None,
@@ -80,7 +80,7 @@ fn blocks_come_in_order_and_survive() {
     assert_eq!(store.chain().head().unwrap(), 2);
     let block = store.chain().block(2).unwrap().unwrap();
     assert_eq!((block.root, block.chunks, block.imported_at_ms, block.witnessed), ([2; 32], 10, NOW, false));
-    assert_eq!(store.chain().block_body(2).unwrap().unwrap(), noise(2, 5_000));
+    assert_eq!(store.chain().block_json(2).unwrap().unwrap(), noise(2, 5_000));
     assert_eq!(store.chain().block_extra(2).unwrap().unwrap(), b"extra");
     assert_eq!(store.chain().block(3).unwrap(), None);
     assert_eq!(store.chain().account(0).unwrap(), Some(account(2)));
@@ -101,7 +101,7 @@ fn a_balance_of_zero_and_a_removed_account_leave_no_entry() {
         commitment: [1; 32],
         chunks: 2,
         content_hash: [1; 32],
-        body: b"",
+        json: b"",
         extra: b"",
         changes: &changes,
         quarantine: None,
@@ -123,13 +123,13 @@ fn quarantined_blocks_are_listed_until_freed() {
         kind: Some("MintNFTOp".into()),
         at_ms: NOW,
     };
-    store.chain().set_quarantine(2, Some(quarantine.clone())).unwrap();
-    assert!(matches!(store.chain().set_quarantine(9, Some(quarantine)), Err(StoreError::NotFound { .. })));
-    let listed = store.chain().quarantined(10).unwrap();
+    store.chain().set_quarantine(2, quarantine.clone()).unwrap();
+    assert!(matches!(store.chain().set_quarantine(9, quarantine), Err(StoreError::NotFound { .. })));
+    let listed = store.chain().quarantined_from(0, 10).unwrap();
     assert_eq!((listed.len(), listed[0].0, listed[0].1.reason.len()), (1, 2, 1_000));
     assert!(store.chain().block(2).unwrap().unwrap().quarantine.is_some());
-    store.chain().set_quarantine(2, None).unwrap();
-    assert_eq!(store.chain().quarantined(10).unwrap(), vec![]);
+    store.chain().end_quarantine(2).unwrap();
+    assert_eq!(store.chain().quarantined_from(0, 10).unwrap(), vec![]);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn witnesses_move_the_tree_on_and_the_history_stays_bounded() {
     let store = open(dir.path());
     let witness = store.tree().witness(6).unwrap().unwrap();
     assert_eq!((witness.operations, store.tree().head().unwrap()), (10, 6));
-    assert_eq!(store.read_blob(&witness.body).unwrap(), witness_json(6));
+    assert_eq!(store.read_blob(&witness.blob).unwrap(), witness_json(6));
     assert!(store.chain().block(6).unwrap().unwrap().witnessed);
 }
 

@@ -79,7 +79,7 @@ impl Aggregator {
 
 fn stored_block(store: &Store, number: u32) -> Result<crate::domain::Block, StoreError> {
     let missing = || StoreError::NotFound { what: format!("block {number}") };
-    let body = store.chain().block_body(number)?.ok_or_else(missing)?;
+    let body = store.chain().block_json(number)?.ok_or_else(missing)?;
     let imported: ImportedBlock = serde_json::from_slice(&body).map_err(|_| missing())?;
     Ok(imported.block)
 }

@@ -151,7 +151,7 @@ fn try_block(shared: &Shared, number: u32) -> Result<bool, ()> {
 fn put_in_quarantine(shared: &Shared, number: u32, reason: &WitnessError) -> Result<(), ()> {
     error!(%reason, "the block is quarantined: revert to the block before it and import it again");
     let quarantine = quarantine::of(reason);
-    shared.store.chain().set_quarantine(number, Some(quarantine)).map_err(|error| {
+    shared.store.chain().set_quarantine(number, quarantine).map_err(|error| {
         warn!(%error, "storing the quarantine failed and is retried");
     })
 }
@@ -215,7 +215,7 @@ fn load(shared: &Shared, number: u32) -> Result<Option<(ImportedBlock, Vec<Signa
     }
     let damaged =
         |what: &str| AttemptError::Transient(format!("{what} of block {number} is missing or damaged"));
-    let body = store.chain().block_body(number)?.ok_or_else(|| damaged("the body"))?;
+    let body = store.chain().block_json(number)?.ok_or_else(|| damaged("the body"))?;
     let imported: ImportedBlock = serde_json::from_slice(&body).map_err(|_| damaged("the body"))?;
     let extra = store.chain().block_extra(number)?.ok_or_else(|| damaged("the signature outcome"))?;
     let signatures: Result<Vec<SignatureCheck>, Cause> = extra.into_iter().map(TryInto::try_into).collect();
@@ -277,7 +277,7 @@ fn commit(shared: &Shared, ready: &HashedBlock) -> Result<Option<u64>, StoreErro
     let write =
         || shared.store.tree().prepare_witness(number, operations, |out| hashed.write_json(block, out));
     let witness = if number <= shared.last_verified { None } else { Some(write()?) };
-    let bytes = witness.as_ref().map_or(0, |witness| witness.body.blob_ref().raw_len());
+    let bytes = witness.as_ref().map_or(0, |witness| witness.blob.blob_ref().raw_len());
     loop {
         let before = shared.wakeup.generation();
         if shared.versions.turn_to_commit(number) {

@@ -174,7 +174,7 @@ impl CheckedProof {
                 reason: refused.to_string(),
                 // The store sets the time.
                 at_ms: 0,
-                body: self.json.clone(),
+                bytes: self.json.clone(),
             })?;
         }
         Err(refused)

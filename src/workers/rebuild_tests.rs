@@ -63,9 +63,9 @@ fn all_items_are_stored_and_only_unproven_blocks_get_a_job() {
     };
     assert_eq!(report, expected);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
-    assert_eq!(store.chain().genesis_body().unwrap().unwrap(), sample.genesis);
+    assert_eq!(store.chain().genesis_json().unwrap().unwrap(), sample.genesis);
     for (number, body) in (1..).zip(&sample.blocks) {
-        assert_eq!(&store.chain().block_body(number).unwrap().unwrap(), body);
+        assert_eq!(&store.chain().block_json(number).unwrap().unwrap(), body);
     }
     assert_eq!(store.queue().single_proof(7).unwrap().unwrap(), sample.proof(7, "").json);
     assert_eq!(

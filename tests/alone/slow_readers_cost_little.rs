@@ -47,7 +47,7 @@ fn many_slow_readers_of_a_large_body() {
     let body = body();
     let load = store.load_genesis([0; 32], 1).unwrap().unwrap();
     let end = GenesisEnd {
-        body: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), &body).unwrap(),
+        blob: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), &body).unwrap(),
         root: [0; 32],
         accounts: 0,
         tree: Vec::new(),

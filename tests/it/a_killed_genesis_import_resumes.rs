@@ -94,7 +94,7 @@ fn a_genesis_that_is_killed_again_and_again_is_that_of_an_undisturbed_import() {
     let (killed, whole) = (open(&killed), open(&whole));
     assert_eq!(killed.chain().genesis().unwrap(), whole.chain().genesis().unwrap());
     assert_eq!(killed.chain().genesis().unwrap().unwrap().root, fr::to_bytes(&root));
-    assert_eq!(killed.chain().genesis_body().unwrap(), whole.chain().genesis_body().unwrap());
+    assert_eq!(killed.chain().genesis_json().unwrap(), whole.chain().genesis_json().unwrap());
     assert!(content(&killed) == content(&whole));
     assert_eq!(killed.chain().head().unwrap(), 1);
     assert_eq!(killed.check_everything().unwrap(), Vec::<String>::new());

@@ -114,7 +114,7 @@ fn check_restored(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
     let head = store.chain().head().unwrap();
     assert!(head as usize >= acknowledged.blocks);
     for (number, block) in (1..=head).zip(&chain.blocks) {
-        assert!(store.chain().block_body(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
+        assert!(store.chain().block_json(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
     }
     let commits = store.chain().aggregated_operations(AggregatedAction::CommitBlocks, 0, 1_000).unwrap();
     assert!(commits.len() >= acknowledged.operations);
@@ -426,16 +426,16 @@ fn of_format_1_is_read_by_every_later_version() {
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
     assert_eq!(store.chain().head().unwrap(), 8);
     for (number, block) in (1..).zip(&chain.blocks) {
-        assert!(store.chain().block_body(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
+        assert!(store.chain().block_json(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
     }
     let genesis: zksync_witness_server::domain::AccountMap = serde_json::from_str(&chain.genesis).unwrap();
-    assert!(store.chain().genesis_body().unwrap().unwrap() == serde_json::to_vec(&genesis).unwrap());
+    assert!(store.chain().genesis_json().unwrap().unwrap() == serde_json::to_vec(&genesis).unwrap());
     let proofs = store.queue().proofs(Single, None, 100).unwrap();
     assert!(proofs.iter().map(|proof| proof.first).eq([1, 2, 3, 4, 5, 7]));
     assert!(proofs.iter().all(|proof| proof.prover.as_deref() == Some("ada")));
     for proof in &proofs {
         let expected = sample_single_proof(&chain.input(proof.first.into()), proof.first.into());
-        assert!(store.read_blob(&proof.body).unwrap() == serde_json::to_vec(&expected).unwrap());
+        assert!(store.read_blob(&proof.blob).unwrap() == serde_json::to_vec(&expected).unwrap());
     }
     assert!(store.queue().has_aggregated_proof(1, 4).unwrap());
     let operations = |action| {

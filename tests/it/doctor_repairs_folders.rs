@@ -133,7 +133,7 @@ fn what_is_lost_comes_back_from_the_other_copy() {
 
 fn remove_a_witness(folder: &Path) {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
-    let body = store.tree().witness(4).unwrap().unwrap().body;
+    let body = store.tree().witness(4).unwrap().unwrap().blob;
     drop(store);
     let zksync_witness_server::store::BlobRef::File { id, .. } = body else { panic!("a small witness") };
     let file = fs::read_dir(folder.join("blobs")).unwrap().map(|entry| entry.unwrap().path());

@@ -77,7 +77,8 @@ fn genesis(store: &Store) {
     load.add(accounts, (0..ACCOUNTS).map(|id| (node_key(id), node(id, 0))).collect()).unwrap();
     let body = store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}").unwrap();
     let roots = (ROOTS.to_vec(), 0u32.to_be_bytes().to_vec());
-    load.finish(GenesisEnd { body, root: [0; 32], accounts: ACCOUNTS.into(), tree: vec![], roots }).unwrap();
+    load.finish(GenesisEnd { blob: body, root: [0; 32], accounts: ACCOUNTS.into(), tree: vec![], roots })
+        .unwrap();
 }
 
 fn import(store: &Store, number: u32) {
@@ -94,7 +95,7 @@ fn import(store: &Store, number: u32) {
         commitment: [number as u8; 32],
         chunks: 10,
         content_hash: [number as u8; 32],
-        body: &block_body(number),
+        json: &block_body(number),
         extra: b"extra",
         changes: &changes,
         quarantine: None,
@@ -161,7 +162,7 @@ fn look(folder: &Path, acknowledged: u32, when: &str) -> u32 {
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new(), "{when}");
     for number in 1..=head {
         assert!(
-            store.chain().block_body(number).unwrap() == Some(block_body(number)),
+            store.chain().block_json(number).unwrap() == Some(block_body(number)),
             "{when}: block {number}"
         );
         let stored = store.queue().single_proof(number).unwrap();

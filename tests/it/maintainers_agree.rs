@@ -30,7 +30,7 @@ fn check_all(node: &Node) {
     for (number, expected) in (1u32..).zip(&chain.expected) {
         wait_for_witness(node, number);
         let record = node.store().tree().witness(number).unwrap().unwrap();
-        let witness = node.store().read_blob(&record.body).unwrap();
+        let witness = node.store().read_blob(&record.blob).unwrap();
         assert!(witness == vectors::read(expected), "block {number} differs");
     }
 }

@@ -106,10 +106,7 @@ fn a_block_whose_cause_is_gone_gets_its_witness_when_it_is_tried_again() {
     ]);
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
     let reason = "something that is gone".to_owned();
-    store
-        .chain()
-        .set_quarantine(1, Some(Quarantine { reason, operation: None, kind: None, at_ms: 1 }))
-        .unwrap();
+    store.chain().set_quarantine(1, Quarantine { reason, operation: None, kind: None, at_ms: 1 }).unwrap();
     store.sync().unwrap();
     drop(store);
     wait_until_closed(folder.path()).unwrap();

@@ -99,7 +99,7 @@ impl ChainProgress {
     /// # Errors
     /// Fails if the store cannot be read.
     pub(crate) fn quarantined(&self) -> Result<Option<(u32, String)>, StoreError> {
-        let first = self.store.chain().quarantined(QUARANTINED)?.into_iter().next();
+        let first = self.store.chain().quarantined_from(0, QUARANTINED)?.into_iter().next();
         Ok(first.filter(|(block, _)| *block <= self.blocks()).map(|(block, why)| (block, why.reason)))
     }
 

@@ -59,5 +59,5 @@ fn proven_range(store: &Store) -> Result<Option<ProvenRange>, StoreError> {
     let Some(proof) = store.queue().aggregated_proof(operation.first, operation.last)? else {
         return Ok(None);
     };
-    Ok(Some((store.read_blob(&operation.body)?, proof)))
+    Ok(Some((store.read_blob(&operation.blob)?, proof)))
 }

@@ -65,7 +65,7 @@ pub(super) async fn witness(
     let witness = api.blocking(move |node| {
         let witness = node.store().tree().witness(number)?;
         let missing = || ApiError::NotFound { what: format!("the witness of block {number}") };
-        StoredJson::open(node.store(), Vec::new(), &witness.ok_or_else(missing)?.body, Vec::new())
+        StoredJson::open(node.store(), Vec::new(), &witness.ok_or_else(missing)?.blob, Vec::new())
     });
     witness.await?.into_response(&headers)
 }

@@ -75,7 +75,7 @@ pub(super) async fn data(State(api): Shared, headers: HeaderMap, id: Id) -> Resu
     let id = known(job_id)?;
     let data = api.blocking(move |node| {
         let data = node.store().queue().job_data(id)?.ok_or(ApiError::UnknownJob { job_id })?;
-        StoredJson::open(node.store(), data.prefix, &data.body, data.suffix)
+        StoredJson::open(node.store(), data.prefix, &data.blob, data.suffix)
     });
     data.await?.into_response(&headers)
 }

@@ -47,7 +47,7 @@ pub(super) async fn get_job(
             format!(r#"{{"job_id":{id},"first_block":{first},"last_block":{last},"data":"#).into_bytes();
         head.extend_from_slice(&job.data.prefix);
         let tail = [&job.data.suffix[..], b"}"].concat();
-        StoredJson::open(node.store(), head, &job.data.body, tail).map(Some)
+        StoredJson::open(node.store(), head, &job.data.blob, tail).map(Some)
     });
     match job.await? {
         Some(job) => job.into_response(&headers),

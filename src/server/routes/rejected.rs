@@ -57,6 +57,6 @@ pub(super) async fn proof(
     number: Result<Path<RejectedPath>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let RejectedPath { number } = path_of(number)?;
-    let proof = api.blocking(move |node| Ok(node.store().queue().rejected_body(number)?)).await?;
+    let proof = api.blocking(move |node| Ok(node.store().queue().rejected_bytes(number)?)).await?;
     stored_json(proof, || format!("the rejected proof {number}"))
 }

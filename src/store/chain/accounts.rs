@@ -1,6 +1,7 @@
-//! Plain account state after the last imported block: what the import checks a block against.
+//! The accounts after the last imported block, which an import checks the next block against.
 //!
-//! Table `accounts`: `id` → nonce, public key hash, address; `id ‖ token` → balance (16 bytes, big-endian), absent for 0.
+//! Table `accounts`: `id` → nonce, public key hash, address; `id ‖ token` → balance (16 bytes,
+//! big-endian), absent for 0.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +18,9 @@ use crate::tree::source::{Change, ChangeSet, Entry};
 pub struct AccountState {
     /// The next nonce.
     pub nonce: u32,
-    /// Hash of the signing key; zeros for none.
+    /// Hash of the signing key; zeros if none is set.
     pub pub_key_hash: [u8; 20],
-    /// The owner's address.
+    /// Address of the owner.
     pub address: [u8; 20],
 }
 
@@ -35,32 +36,32 @@ impl From<AccountHeader> for AccountState {
     }
 }
 
-/// An account as a block leaves it: absolute values of what the block changed.
+/// An account after a block: absolute values of what the block changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountChange {
     /// Account id.
     pub id: u32,
-    /// The account afterwards; `None` when it does not exist (any more).
+    /// The account after the block; `None` if it was removed.
     pub state: Option<AccountState>,
-    /// Token and balance in its smallest unit, for every balance that changed; 0 removes. A removed account lists
-    /// those it had.
+    /// Token and balance in its smallest unit, for every changed balance; 0 removes it. A removed account
+    /// lists all balances that it had.
     pub balances: Vec<(u32, u128)>,
 }
 
 impl ChainStore {
-    /// The account after the last imported block.
+    /// Returns an account after the last imported block.
     pub fn account(&self, id: u32) -> Result<Option<AccountState>, StoreError> {
         let payload = self.core.kv.get_raw(Table::Accounts, &keys::number(id))?;
         payload.map(|payload| codec::decode("an account", &payload)).transpose()
     }
 
-    /// A balance after the last imported block, in the token's smallest unit; 0 when there is none.
+    /// Returns a balance after the last imported block, in the smallest unit of the token.
     pub fn balance(&self, id: u32, token: u32) -> Result<u128, StoreError> {
         let payload = self.core.kv.get_raw(Table::Accounts, &keys::balance(id, token))?;
         payload.map_or(Ok(0), |payload| parse_balance(&payload))
     }
 
-    /// Up to `limit` non-zero balances of an account, by token, from `first_token` on.
+    /// Returns up to `limit` non-zero balances of an account, by token, from `first_token` on.
     pub fn balances(&self, id: u32, first_token: u32, limit: usize) -> Result<Vec<(u32, u128)>, StoreError> {
         let (from, mut to) = (keys::balance(id, first_token), keys::balance(id, u32::MAX).to_vec());
         to.push(0);
@@ -72,16 +73,16 @@ impl ChainStore {
         entries.into_iter().map(parse).collect()
     }
 
-    /// How many accounts and balances there are, counted one by one.
+    /// Counts accounts and balances, by reading all of them.
     pub fn count_accounts(&self) -> Result<u64, StoreError> {
         self.core.kv.count(Table::Accounts)
     }
 
-    /// The change as entries of the table, with the values they replace.
+    /// Returns the changed entries of the table, with the values that they replace.
     pub(crate) fn account_change_set(&self, changes: &[AccountChange]) -> Result<ChangeSet, StoreError> {
         let mut change_set = ChangeSet::default();
-        for entry in changes.iter().map(account_entries) {
-            for (key, new) in entry? {
+        for entries in changes.iter().map(account_entries) {
+            for (key, new) in entries? {
                 let old = self.core.kv.get_raw(Table::Accounts, &key)?;
                 change_set.changes.push(Change { key, old, new });
             }
@@ -90,10 +91,10 @@ impl ChainStore {
     }
 }
 
-/// A key with its new value; `None` removes.
+/// A key with its new value; `None` removes the entry.
 type Write = (Vec<u8>, Option<Vec<u8>>);
 
-/// The entries of an account; `None` removes.
+/// Returns the entries of an account.
 pub(crate) fn account_entries(change: &AccountChange) -> Result<Vec<Write>, StoreError> {
     let state = change.state.as_ref().map(|state| codec::encode("an account", state)).transpose()?;
     let balance = |&(token, amount): &(u32, u128)| {

@@ -1,4 +1,4 @@
-//! Aggregated operations: what was decided or done about ranges of blocks. Operations of one action do not overlap.
+//! Aggregated operations: actions on ranges of blocks. Operations of one action do not overlap.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,42 +12,44 @@ use crate::store::kv::batch::Batch;
 use crate::store::kv::table::Table;
 use crate::store::kv::{codec, keys};
 
-/// A stored operation.
+/// A stored operation without its JSON. Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AggregatedOperationRecord {
-    /// What it does.
+    /// Action.
     pub action: AggregatedAction,
     /// First block.
     pub first: u32,
     /// Last block.
     pub last: u32,
-    /// Hash that tells one operation from another of that range.
+    /// Hash that tells the operation from others of that range.
     pub content_hash: [u8; 32],
-    /// When it was stored, in milliseconds since 1970.
+    /// Time of its storage in milliseconds since 1970.
     pub stored_at_ms: u64,
-    /// Where its JSON is; see [`crate::store::Store::read_blob`].
-    pub body: BlobRef,
+    /// The JSON, for [`Store::read_blob`](crate::store::Store::read_blob).
+    pub blob: BlobRef,
 }
 
 impl ChainStore {
-    /// Stores an operation; durable on return. The same again is fine; one that overlaps another of its action is
-    /// [`StoreError::Conflict`]; too little space [`StoreError::InsufficientStorage`].
+    /// Stores an operation; durable on return. The same operation may be stored again.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if it overlaps another operation of its action.
     pub fn put_aggregated_operation(
         &self,
         action: AggregatedAction,
         first: u32,
         last: u32,
         content_hash: [u8; 32],
-        body: &[u8],
+        json: &[u8],
     ) -> Result<Imported, StoreError> {
         if first == 0 || first > last {
             return Err(StoreError::Conflict {
-                what: format!("itself: {first} to {last} is no range of blocks"),
+                what: format!("itself: {first} to {last} is not a range of blocks"),
             });
         }
         self.core.ready()?;
         let _chain = self.lock();
-        // Of those that end at or after our first block, the next one is the only that can overlap without others doing so.
+        // Operations are sorted and disjoint, so only the next one that ends at `first` or later can overlap.
         if let Some(other) = self.operation_ending_from(action, first)?
             && other.first <= last
         {
@@ -62,19 +64,19 @@ impl ChainStore {
         }
         self.core.check_space()?;
         let label = BlobLabel::range(BlobKind::AggregatedOperation, first, last);
-        let body = self.core.prepare_blob(label, body)?;
-        let entry = self.core.journalled(label, &body)?;
+        let blob = self.core.prepare_blob(label, json)?;
+        let entry = self.core.journalled(label, &blob)?;
         let mut batch = Batch::new();
-        let stored_at_ms = self.core.clock.wall_ms();
-        let body = batch.adopt(body);
-        let record = AggregatedOperationRecord { action, first, last, content_hash, stored_at_ms, body };
+        let stored_at_ms = self.core.now_ms();
+        let blob = batch.adopt(blob);
+        let record = AggregatedOperationRecord { action, first, last, content_hash, stored_at_ms, blob };
         batch.put(Table::AggregatedOperations, &keys::operation(action as u8, last), &record)?;
         self.core.apply_journalled(batch, entry)?;
         self.core.sync()?;
         Ok(Imported::Stored)
     }
 
-    /// The operation of an action whose range holds the block.
+    /// Returns the operation of an action whose range contains the block.
     pub fn aggregated_operation_covering(
         &self,
         action: AggregatedAction,
@@ -83,19 +85,20 @@ impl ChainStore {
         Ok(self.operation_ending_from(action, block)?.filter(|record| record.first <= block))
     }
 
-    /// The last block of any operation of an action; 0 when there is none.
+    /// Returns the last block of the operations of an action; 0 without operations.
     pub fn last_block_of(&self, action: AggregatedAction) -> Result<u32, StoreError> {
         let (from, to) = (keys::operation(action as u8, 0), end(action));
         let last = self.core.kv.range_back(Table::AggregatedOperations, &from, &to, 1)?;
         Ok(last.first().and_then(|(key, _)| keys::tail_number(key)).unwrap_or(0))
     }
 
-    /// The last verified block, which is the last executed one: where witnesses start.
+    /// Returns the last verified block, which is the last executed one. Witnesses are built from the next
+    /// block on.
     pub fn last_verified_block(&self) -> Result<u32, StoreError> {
         self.last_block_of(AggregatedAction::ExecuteBlocks)
     }
 
-    /// Up to `limit` operations of an action that end after a block, by their blocks.
+    /// Returns up to `limit` operations of an action that end after a block, by their blocks.
     pub fn aggregated_operations(
         &self,
         action: AggregatedAction,
@@ -119,7 +122,7 @@ impl ChainStore {
     }
 }
 
-/// The end of the keys of an action.
+/// Returns the end of the keys of an action.
 pub(crate) fn end(action: AggregatedAction) -> [u8; 6] {
     let [a, b, c, d, e] = keys::operation(action as u8, u32::MAX);
     [a, b, c, d, e, 0]

@@ -1,8 +1,10 @@
-//! Change logs: how a table that is too large for one transaction moves from block to block without ever being torn.
+//! Change logs: a table moves from block to block as a whole, although the changes of a block are larger
+//! than a transaction.
 //!
-//! The change of block n is first recorded (one transaction with whatever belongs to the block, then a sync), and only then
-//! applied to the table in batches. Its entries are absolute values, so applying again is harmless: the next start
-//! redoes what is recorded but not marked as applied. The old values stay in the log for as long as a revert may need them.
+//! The change set of a block is first recorded, in one transaction with all that belongs to the block,
+//! and synced. Then it is applied to the table in batches. Its entries are absolute values, so it may be
+//! applied twice: the next start applies what is recorded and not marked as applied. The old values stay
+//! in the log for as long as a revert may need them.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +19,10 @@ use crate::store::kv::keys::meta;
 use crate::store::kv::table::Table;
 use crate::tree::source::ChangeSet;
 
-/// Well below what is safe: readers wait while a transaction is written.
+/// Size of a batch, well below the limit: readers wait while a transaction is written.
 const APPLY_BYTES: usize = MAX_BATCH_BYTES / 3;
 
-/// A log and the table it moves.
+/// A log and the table that it moves.
 #[derive(Debug)]
 pub(crate) struct ChangeLog {
     pub log: Table,
@@ -29,7 +31,7 @@ pub(crate) struct ChangeLog {
     pub applied_key: &'static [u8],
 }
 
-/// Plain accounts, by imported block.
+/// The log of the accounts, by imported block.
 pub(crate) const ACCOUNTS: ChangeLog = ChangeLog {
     log: Table::AccountUpdates,
     target: Table::Accounts,
@@ -37,7 +39,7 @@ pub(crate) const ACCOUNTS: ChangeLog = ChangeLog {
     applied_key: meta::ACCOUNTS_APPLIED,
 };
 
-/// The account tree, by witnessed block.
+/// The log of the account tree, by witnessed block.
 pub(crate) const TREE: ChangeLog = ChangeLog {
     log: Table::TreeUpdates,
     target: Table::AccountTree,
@@ -54,22 +56,22 @@ pub(crate) struct ChangeRow {
 }
 
 impl ChangeLog {
-    /// The last recorded block.
+    /// Returns the last recorded block.
     pub fn head(&self, kv: &Kv) -> Result<u32, StoreError> {
         kv.meta_number(self.head_key)
     }
 
-    /// The root after block `number`, while it is in the log.
+    /// Returns the root after block `number`, if the log still has it.
     pub fn root(&self, kv: &Kv, number: u32) -> Result<Option<[u8; 32]>, StoreError> {
         Ok(kv.get::<ChangeRow>(self.log, &keys::number(number))?.map(|row| row.root))
     }
 
-    /// Encodes a change set as the bytes of a blob.
+    /// Returns a change set as the bytes of a blob.
     pub fn encode(change_set: &ChangeSet) -> Result<Vec<u8>, StoreError> {
-        codec::encode("the change of a block", change_set)
+        codec::encode("the changes of a block", change_set)
     }
 
-    /// Puts the change of block `number` and the new head into the batch.
+    /// Puts the change set of block `number` and the new head into the batch.
     pub fn record(
         &self,
         batch: &mut Batch,
@@ -82,7 +84,7 @@ impl ChangeLog {
         batch.put(Table::Meta, self.head_key, &number)
     }
 
-    /// Brings the table up to the recorded head.
+    /// Applies all that is recorded and not applied.
     pub fn apply_pending(&self, kv: &Kv, blobs: &Blobs) -> Result<(), StoreError> {
         for number in kv.meta_number(self.applied_key)?.saturating_add(1)..=self.head(kv)? {
             let change_set = self.read(kv, blobs, number)?;
@@ -91,7 +93,7 @@ impl ChangeLog {
         Ok(())
     }
 
-    /// Applies the recorded change of block `number`, the next one.
+    /// Applies the recorded change set of block `number`, the next one.
     pub fn apply(&self, kv: &Kv, number: u32, change_set: &ChangeSet) -> Result<(), StoreError> {
         self.write(kv, change_set.changes.iter().map(|change| (&change.key, &change.new)))?;
         let mut batch = Batch::new();
@@ -99,15 +101,15 @@ impl ChangeLog {
         kv.apply(batch).map(|_| ())
     }
 
-    /// Takes the change of block `number`, the head, back out of the table. The log entry stays until the batch of
-    /// [`Self::forget_head`], so a killed undo is simply done again.
+    /// Undoes the changes of block `number`, the head, in the table. The entry of the log stays until
+    /// the batch of [`Self::remove_head`], so an interrupted undo is repeated.
     pub fn undo(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<(), StoreError> {
         let change_set = self.read(kv, blobs, number)?;
         self.write(kv, change_set.changes.iter().map(|change| (&change.key, &change.old)))
     }
 
-    /// Drops the entry of the head and moves the head back by one.
-    pub fn forget_head(&self, kv: &Kv, batch: &mut Batch, number: u32) -> Result<(), StoreError> {
+    /// Removes the entry of the head and moves the head back by one.
+    pub fn remove_head(&self, kv: &Kv, batch: &mut Batch, number: u32) -> Result<(), StoreError> {
         if let Some(row) = kv.get::<ChangeRow>(self.log, &keys::number(number))? {
             batch.release(row.change_set);
         }
@@ -116,7 +118,7 @@ impl ChangeLog {
         batch.put(Table::Meta, self.applied_key, &number.saturating_sub(1))
     }
 
-    /// Drops entries of blocks up to `last`, a few at a time.
+    /// Removes entries of blocks up to `last`, a few per call.
     pub fn trim(&self, kv: &Kv, batch: &mut Batch, last: u32) -> Result<(), StoreError> {
         let end = keys::number(last.saturating_add(1));
         for (key, row) in kv.range(self.log, &keys::number(0), &end, 16)? {
@@ -127,7 +129,7 @@ impl ChangeLog {
         Ok(())
     }
 
-    /// The oldest block that a revert can go to: the one before the oldest entry.
+    /// Returns the oldest block that a revert can go to: the one before the oldest entry.
     pub fn oldest_target(&self, kv: &Kv) -> Result<u32, StoreError> {
         let first = kv.range(self.log, &keys::number(0), &[0xff; 5], 1)?;
         match first.first().and_then(|(key, _)| keys::head_number(key)) {
@@ -136,16 +138,16 @@ impl ChangeLog {
         }
     }
 
-    /// Length of the change of block `number`, in bytes.
+    /// Returns the length of the change set of block `number`, in bytes.
     pub fn change_len(&self, kv: &Kv, number: u32) -> Result<u64, StoreError> {
         Ok(self.row(kv, number)?.change_set.raw_len())
     }
 
-    /// The change of block `number`.
+    /// Reads the change set of block `number`.
     pub fn read(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<ChangeSet, StoreError> {
         let row = self.row(kv, number)?;
         let bytes = blobs.open_blob(&row.change_set)?.bytes()?;
-        codec::decode(&format!("the change of block {number}"), &bytes)
+        codec::decode(&format!("the changes of block {number}"), &bytes)
     }
 
     fn row(&self, kv: &Kv, number: u32) -> Result<ChangeRow, StoreError> {

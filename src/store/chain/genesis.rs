@@ -1,4 +1,4 @@
-//! The state before block 1, once it is loaded; `genesis_load` is how it gets there.
+//! The genesis: the state before block 1.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +9,12 @@ use crate::store::error::StoreError;
 use crate::store::kv::keys::meta;
 use crate::store::kv::table::Table;
 
-/// What is known of genesis.
+/// The stored genesis without its JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GenesisRecord {
     /// Root of the account tree, big-endian.
     pub root: [u8; 32],
-    /// Hash of the canonical genesis map.
+    /// Hash of the canonical JSON.
     pub content_hash: [u8; 32],
     /// Number of accounts.
     pub accounts: u64,
@@ -26,28 +26,29 @@ pub(crate) struct GenesisRow {
     pub root: [u8; 32],
     pub content_hash: [u8; 32],
     pub accounts: u64,
-    pub body: BlobRef,
+    pub blob: BlobRef,
 }
 
 impl ChainStore {
-    /// Genesis, if it was imported.
+    /// Returns the genesis; `None` until it is imported completely.
     pub fn genesis(&self) -> Result<Option<GenesisRecord>, StoreError> {
         let row = self.genesis_row()?;
-        Ok(row.map(|row| GenesisRecord {
+        let record = |row: GenesisRow| GenesisRecord {
             root: row.root,
             content_hash: row.content_hash,
             accounts: row.accounts,
-        }))
+        };
+        Ok(row.map(record))
     }
 
-    /// The genesis map as it was put.
-    pub fn genesis_body(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.genesis_row()?.map(|row| self.core.read_blob(&row.body)).transpose()
+    /// Returns the canonical JSON of the genesis.
+    pub fn genesis_json(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.genesis_row()?.map(|row| self.core.read_blob(&row.blob)).transpose()
     }
 
-    /// As [`ChainStore::genesis_body`], to be read in parts.
+    /// Opens the canonical JSON of the genesis.
     pub fn open_genesis(&self) -> Result<Option<BlobReader>, StoreError> {
-        self.genesis_row()?.map(|row| self.core.open_blob(&row.body)).transpose()
+        self.genesis_row()?.map(|row| self.core.open_blob(&row.blob)).transpose()
     }
 
     pub(crate) fn genesis_row(&self) -> Result<Option<GenesisRow>, StoreError> {

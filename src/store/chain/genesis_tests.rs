@@ -41,7 +41,7 @@ fn genesis_is_loaded_once_and_another_one_is_refused() {
     let store = open(dir.path());
     let genesis = store.chain().genesis().unwrap().unwrap();
     assert_eq!((genesis.root, genesis.accounts), ([9; 32], 2));
-    assert_eq!(store.chain().genesis_body().unwrap().unwrap(), b"{}");
+    assert_eq!(store.chain().genesis_json().unwrap().unwrap(), b"{}");
     assert_eq!(store.chain().account(0).unwrap(), Some(account(0)));
     assert_eq!(store.chain().balances(0, 0, 10).unwrap(), vec![(0, 1_000)]);
     assert_eq!(store.tree().source().get(b"root").unwrap(), Some(b"0".to_vec()));

@@ -1,4 +1,5 @@
-//! The committed account tree as the tree module reads it: table `account_tree`, keys and values of the tree's own making.
+//! The stored account tree as the module `tree` reads it: keys and values of table `account_tree` are
+//! those of that module.
 
 use std::sync::Arc;
 
@@ -15,13 +16,13 @@ struct StoredTree {
 }
 
 impl TreeStore {
-    /// The account tree after [`TreeStore::head`]. It moves on with every [`TreeStore::commit_witness`]; a reader that overlays
-    /// the changes of the blocks it works on sees the same before, while and after that.
+    /// Returns the account tree after [`TreeStore::head`]. Every [`TreeStore::commit_witness`] moves it;
+    /// a reader that overlays the changes of the blocks it works on sees no difference.
     pub fn source(&self) -> Arc<dyn TreeSource> {
         Arc::new(StoredTree { kv: self.core.kv.clone() })
     }
 
-    /// How many entries the account tree has, counted one by one.
+    /// Counts the entries of the account tree, by reading all of them.
     pub fn count_records(&self) -> Result<u64, StoreError> {
         self.core.kv.count(TABLE)
     }

@@ -16,74 +16,77 @@ use crate::store::kv::keys;
 use crate::store::kv::table::Table;
 use crate::tree::source::ChangeSet;
 
-/// A witness whose JSON is on disk already; see [`TreeStore::prepare_witness`].
+/// A witness whose JSON is already on disk, made by [`TreeStore::prepare_witness`].
 #[derive(Debug)]
 pub struct NewWitness {
     /// The JSON of the witness.
-    pub body: PreparedBlob,
-    /// The second member of the job's `BlockProof`.
+    pub blob: PreparedBlob,
+    /// Second element of `BlockProof` in the data of the job.
     pub operations: u32,
 }
 
-/// What block `number` does to the account tree, with its witness.
+/// The witness of a block, and what the block changes in the account tree.
 #[derive(Debug)]
 pub struct WitnessCommit<'a> {
     /// Block number; one more than [`TreeStore::head`].
     pub number: u32,
-    /// The witness; `None` when the block is quarantined and only the tree moves on.
+    /// The witness; `None` if only the tree moves over the block.
     pub witness: Option<NewWitness>,
-    /// The change of the account tree.
+    /// The changes of the account tree.
     pub change_set: &'a ChangeSet,
-    /// The root after it, big-endian.
+    /// Root of the account tree after the block, big-endian.
     pub root: [u8; 32],
 }
 
 /// A stored witness.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WitnessRecord {
-    /// Where the JSON is.
-    pub body: BlobRef,
-    /// The second member of the job's `BlockProof`.
+    /// The JSON, for [`Store::read_blob`](crate::store::Store::read_blob).
+    pub blob: BlobRef,
+    /// Second element of `BlockProof` in the data of the job.
     pub operations: u32,
-    /// When it was stored, in milliseconds since 1970.
+    /// Time of its storage in milliseconds since 1970.
     pub stored_at_ms: u64,
 }
 
 /// Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WitnessRow {
-    pub body: BlobRef,
+    pub blob: BlobRef,
     pub operations: u32,
     pub stored_at_ms: u64,
 }
 
 impl TreeStore {
-    /// The last block whose change of the account tree is stored; 0 when there is none.
+    /// Returns the last block whose change of the account tree is stored; 0 before block 1.
     pub fn head(&self) -> Result<u32, StoreError> {
         TREE.head(&self.core.kv)
     }
 
-    /// Compresses a witness as it is written and makes it durable. The slow part, done before and outside of the ordered
-    /// [`TreeStore::commit_witness`].
+    /// Compresses a witness while `write` writes it, and makes it durable. This is the slow part; it
+    /// needs no order among blocks, unlike [`TreeStore::commit_witness`].
     pub fn prepare_witness(
         &self,
         number: u32,
         operations: u32,
         write: impl FnOnce(&mut BlobWriter) -> io::Result<()>,
     ) -> Result<NewWitness, StoreError> {
-        let body = self.core.write_blob(BlobLabel::block(BlobKind::Witness, number), write)?;
-        Ok(NewWitness { body, operations })
+        let blob = self.core.write_blob(BlobLabel::block(BlobKind::Witness, number), write)?;
+        Ok(NewWitness { blob, operations })
     }
 
-    /// Stores the witness of the next block and moves the account tree on; durable on return. Changes of the tree older than the
-    /// kept history are forgotten. The last block again, with the same root, is fine: that is how a failed call is repeated.
+    /// Stores the witness of the next block and moves the account tree over the block; durable on
+    /// return. Change sets beyond the history are removed.
+    ///
+    /// The last block may be committed again with the same root: that is how a failed call is repeated.
     pub fn commit_witness(&self, commit: WitnessCommit<'_>) -> Result<(), StoreError> {
         self.core.ready()?;
         let _tree = self.lock();
+        let kv = &self.core.kv;
         let number = commit.number;
-        TREE.apply_pending(&self.core.kv, &self.core.blobs)?;
+        TREE.apply_pending(kv, &self.core.blobs)?;
         let head = self.head()?;
-        if number == head && TREE.root(&self.core.kv, number)? == Some(commit.root) {
+        if number == head && TREE.root(kv, number)? == Some(commit.root) {
             // Recorded before a failure; now it is applied as well.
             return self.core.sync();
         }
@@ -97,39 +100,30 @@ impl TreeStore {
         let label = BlobLabel::block(BlobKind::TreeChanges, number);
         let change_set = self.core.prepare_blob(label, &ChangeLog::encode(commit.change_set)?)?;
         let mut batch = Batch::new();
-        if let Some(witness) = commit.witness {
-            self.put_witness_row(&mut batch, number, witness)?;
+        if let Some(NewWitness { blob, operations }) = commit.witness {
+            let stored_at_ms = self.core.now_ms();
+            let row = WitnessRow { blob: batch.adopt(blob), operations, stored_at_ms };
+            batch.put(Table::Witnesses, &keys::number(number), &row)?;
         }
         TREE.record(&mut batch, number, commit.root, change_set)?;
-        if let Some(forgotten) = number.checked_sub(self.history) {
-            TREE.trim(&self.core.kv, &mut batch, forgotten)?;
-            ACCOUNTS.trim(&self.core.kv, &mut batch, forgotten)?;
+        if let Some(last) = number.checked_sub(self.history) {
+            TREE.trim(kv, &mut batch, last)?;
+            ACCOUNTS.trim(kv, &mut batch, last)?;
         }
         self.core.apply(batch)?;
         self.core.sync()?;
-        TREE.apply(&self.core.kv, number, commit.change_set)
+        TREE.apply(kv, number, commit.change_set)
     }
 
-    /// The witness of a block; read it with [`crate::store::Store::read_blob`] or [`crate::store::Store::open_blob`].
+    /// Returns the witness of a block.
     pub fn witness(&self, number: u32) -> Result<Option<WitnessRecord>, StoreError> {
         let row = self.witness_row(number)?;
-        Ok(row.map(|WitnessRow { body, operations, stored_at_ms }| WitnessRecord {
-            body,
-            operations,
-            stored_at_ms,
-        }))
+        let record =
+            |WitnessRow { blob, operations, stored_at_ms }| WitnessRecord { blob, operations, stored_at_ms };
+        Ok(row.map(record))
     }
 
     pub(crate) fn witness_row(&self, number: u32) -> Result<Option<WitnessRow>, StoreError> {
         self.core.kv.get(Table::Witnesses, &keys::number(number))
-    }
-
-    fn put_witness_row(&self, batch: &mut Batch, number: u32, witness: NewWitness) -> Result<(), StoreError> {
-        let row = WitnessRow {
-            body: batch.adopt(witness.body),
-            operations: witness.operations,
-            stored_at_ms: self.core.clock.wall_ms(),
-        };
-        batch.put(Table::Witnesses, &keys::number(number), &row)
     }
 }

@@ -144,13 +144,13 @@ fn a_full_disk_loses_nothing_and_writes_resume_when_there_is_space() {
             }
             let cause = hex::encode(noise(n, 400));
             let quarantine = Quarantine { reason: cause, operation: None, kind: None, at_ms: n.into() };
-            store.chain().set_quarantine(1, Some(quarantine))?;
+            store.chain().set_quarantine(1, quarantine)?;
             store.queue().reject(RejectedProof {
                 job_id: n,
                 prover: None,
                 reason: "r".repeat(900),
                 at_ms: 0,
-                body: vec![],
+                bytes: vec![],
             })?;
             store.sync()
         };
@@ -176,7 +176,7 @@ fn a_full_disk_loses_nothing_and_writes_resume_when_there_is_space() {
             let again = write(next);
             eprintln!("{again:?} after {:?}; reads: {:?}", started.elapsed(), store.queue().job(1).is_ok());
         }
-        assert_eq!(store.chain().block_body(1).unwrap().unwrap(), noise(1, 5_000));
+        assert_eq!(store.chain().block_json(1).unwrap().unwrap(), noise(1, 5_000));
         fs::remove_file(&ballast).unwrap();
         for n in next..next + 10 {
             write(n).unwrap();

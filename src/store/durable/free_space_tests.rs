@@ -65,7 +65,7 @@ fn prove(store: &Store, clock: &ManualClock) {
             let reason = "malformed".to_owned();
             store
                 .queue()
-                .reject(RejectedProof { job_id: job.id, prover: None, reason, at_ms: 0, body })
+                .reject(RejectedProof { job_id: job.id, prover: None, reason, at_ms: 0, bytes: body })
                 .unwrap();
             clock.advance(60_000);
             assert_eq!(store.queue().expire().unwrap(), [job.id]);

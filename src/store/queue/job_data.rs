@@ -5,14 +5,14 @@ use crate::store::error::StoreError;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::{JobDataRef, JobRow};
 
-/// The protocol's `data` of a job: `prefix ‖ body ‖ suffix`.
+/// The protocol's `data` of a job: `prefix ‖ blob ‖ suffix`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobData {
-    /// JSON before the body.
+    /// JSON before the blob.
     pub prefix: Vec<u8>,
     /// The stored JSON.
-    pub body: BlobRef,
-    /// JSON after the body.
+    pub blob: BlobRef,
+    /// JSON after the blob.
     pub suffix: Vec<u8>,
 }
 
@@ -24,12 +24,12 @@ impl JobQueue {
 
     /// Returns `None` if the witness is missing.
     pub(crate) fn data_of(&self, row: &JobRow) -> Result<Option<JobData>, StoreError> {
-        if let JobDataRef::Blob(body) = &row.data {
-            return Ok(Some(JobData { prefix: Vec::new(), body: body.clone(), suffix: Vec::new() }));
+        if let JobDataRef::Blob(blob) = &row.data {
+            return Ok(Some(JobData { prefix: Vec::new(), blob: blob.clone(), suffix: Vec::new() }));
         }
         Ok(self.tree.witness_row(row.first)?.map(|witness| JobData {
             prefix: br#"{"BlockProof":["#.to_vec(),
-            body: witness.body,
+            blob: witness.blob,
             suffix: format!(",{}]}}", witness.operations).into_bytes(),
         }))
     }

@@ -244,10 +244,10 @@ fn nobody_waits_for_a_sync_with_the_queue_locked() {
         let next = claimed(&queue, "b");
         let released = queue.queue().release("a").unwrap();
         queue.queue().expire().unwrap();
-        let body = noise(0, 100);
+        let bytes = noise(0, 100);
         queue
             .queue()
-            .reject(RejectedProof { job_id: 4, prover: None, reason: "bad".into(), at_ms: 0, body })
+            .reject(RejectedProof { job_id: 4, prover: None, reason: "bad".into(), at_ms: 0, bytes })
             .unwrap();
         done.send((heartbeat, next, released)).unwrap();
     });

@@ -47,7 +47,7 @@ impl JobQueue {
     /// job, or the aggregated job that covers it, was dropped. Returns true if it was one; durable on
     /// return.
     pub fn retry(&self, number: u32) -> Result<bool, StoreError> {
-        if self.chain.free(number)? {
+        if self.chain.end_quarantine(number)? {
             return Ok(true);
         }
         let added = number > self.chain.last_verified_block()?

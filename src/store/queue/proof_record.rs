@@ -48,7 +48,7 @@ pub struct ProofRecord {
     /// Time of its publication in milliseconds since 1970.
     pub stored_at_ms: u64,
     /// The JSON, for [`Store::read_blob`](crate::store::Store::read_blob).
-    pub body: BlobRef,
+    pub blob: BlobRef,
 }
 
 /// Stored: frozen.
@@ -60,13 +60,13 @@ pub(crate) struct ProofRow {
     pub job_id: u32,
     pub prover: Option<String>,
     pub stored_at_ms: u64,
-    pub body: BlobRef,
+    pub blob: BlobRef,
 }
 
 impl ProofRow {
     pub fn record(self) -> ProofRecord {
-        let Self { first, last, prover, stored_at_ms, body, .. } = self;
-        ProofRecord { first, last, prover, stored_at_ms, body }
+        let Self { first, last, prover, stored_at_ms, blob, .. } = self;
+        ProofRecord { first, last, prover, stored_at_ms, blob }
     }
 }
 

@@ -85,13 +85,13 @@ impl JobQueue {
         let entry = self.core.journalled(label, &blob)?;
         let mut batch = Batch::new();
         let (prover, stored_at_ms) = (prover.clone(), *stored_at_ms);
-        let row = ProofRow { first, last, job_id: 0, prover, stored_at_ms, body: batch.adopt(blob) };
+        let row = ProofRow { first, last, job_id: 0, prover, stored_at_ms, blob: batch.adopt(blob) };
         batch.put(table(job_type), &key, &row)?;
         Ok(self.core.apply_journalled(batch, entry)?)
     }
 
     fn proof(&self, job_type: JobType, first: u32, last: u32) -> Result<Option<Vec<u8>>, StoreError> {
         let row: Option<ProofRow> = self.core.kv.get(table(job_type), &key(job_type, first, last))?;
-        row.map(|row| self.core.read_blob(&row.body)).transpose()
+        row.map(|row| self.core.read_blob(&row.blob)).transpose()
     }
 }

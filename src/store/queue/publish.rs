@@ -89,8 +89,8 @@ impl JobQueue {
         let mut changes = JobChanges::begin(&self.core.kv)?;
         changes.replace(&old, &new, false)?;
         let entry = self.core.journalled(label, &blob)?;
-        let body = changes.batch.adopt(blob);
-        let row = ProofRow { first, last, job_id, prover: old.holder, stored_at_ms: now, body };
+        let blob = changes.batch.adopt(blob);
+        let row = ProofRow { first, last, job_id, prover: old.holder, stored_at_ms: now, blob };
         changes.batch.put(table(job_type), &key(job_type, first, last), &row)?;
         self.core.apply_journalled(changes.finish()?, entry)?;
         let mut record = new.record();

@@ -12,7 +12,7 @@ use crate::store::testing::*;
 use crate::store::*;
 
 fn text(store: &Store, data: &JobData) -> String {
-    let body = store.read_blob(&data.body).unwrap();
+    let body = store.read_blob(&data.blob).unwrap();
     String::from_utf8([data.prefix.clone(), body, data.suffix.clone()].concat()).unwrap()
 }
 
@@ -116,7 +116,7 @@ fn block_of_size(number: u32, chunks: u32) -> NewBlock<'static> {
         commitment: [0; 32],
         chunks,
         content_hash: [number as u8; 32],
-        body: b"{}",
+        json: b"{}",
         extra: b"",
         changes: &[],
         quarantine: None,
@@ -282,7 +282,7 @@ fn operations_of_one_action_do_not_overlap() {
     assert_eq!(store.chain().last_block_of(AggregatedAction::CreateProofBlocks).unwrap(), 0);
     assert_eq!(store.chain().aggregated_operations(action, 2, 10).unwrap().len(), 2);
     assert_eq!(
-        store.read_blob(&store.chain().aggregated_operations(action, 0, 1).unwrap()[0].body).unwrap(),
+        store.read_blob(&store.chain().aggregated_operations(action, 0, 1).unwrap()[0].blob).unwrap(),
         b"{}"
     );
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
@@ -293,9 +293,9 @@ fn rejected_proofs_are_kept_up_to_a_bound_newest_first() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     for n in 0..9 {
-        let body = noise(n, 3_000);
+        let bytes = noise(n, 3_000);
         let reason = "bad".into();
-        store.queue().reject(RejectedProof { job_id: n, prover: None, reason, at_ms: 0, body }).unwrap();
+        store.queue().reject(RejectedProof { job_id: n, prover: None, reason, at_ms: 0, bytes }).unwrap();
     }
     store.sync().unwrap();
     let of_page = |before, limit| -> Vec<(u32, u32)> {
@@ -305,9 +305,9 @@ fn rejected_proofs_are_kept_up_to_a_bound_newest_first() {
     assert_eq!(of_page(None, 10), [(8, 8), (7, 7), (6, 6), (5, 5)]);
     assert_eq!(of_page(Some(7), 1), [(6, 6)]);
     assert_eq!(of_page(Some(5), 10), []);
-    assert_eq!(store.queue().rejected_body(8).unwrap().unwrap(), noise(8, 3_000));
+    assert_eq!(store.queue().rejected_bytes(8).unwrap().unwrap(), noise(8, 3_000));
     assert_eq!(store.queue().rejected(None, 1).unwrap()[0].length, 3_000);
-    assert_eq!(store.queue().rejected_body(4).unwrap(), None);
+    assert_eq!(store.queue().rejected_bytes(4).unwrap(), None);
     assert_eq!(files(dir.path()), 4);
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }

@@ -27,7 +27,7 @@ pub struct RejectedProof {
     /// Time of the rejection in milliseconds since 1970; set by the store.
     pub at_ms: u64,
     /// The published bytes.
-    pub body: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 /// A rejected proof without its bytes.
@@ -54,14 +54,14 @@ pub(crate) struct RejectedRow {
     pub prover: Option<String>,
     pub reason: String,
     pub at_ms: u64,
-    pub body: BlobRef,
+    pub blob: BlobRef,
 }
 
 impl JobQueue {
     /// Stores a rejected proof and removes the oldest beyond the bound. Not synced.
     pub fn reject(&self, proof: RejectedProof) -> Result<(), StoreError> {
         let label = BlobLabel::block(BlobKind::RejectedProof, 0);
-        let blob = self.core.prepare_blob(label, &proof.body)?;
+        let blob = self.core.prepare_blob(label, &proof.bytes)?;
         self.core.ready()?;
         let _queue = self.lock();
         let kv = &self.core.kv;
@@ -72,14 +72,14 @@ impl JobQueue {
             prover: proof.prover.map(truncated),
             reason: truncated(proof.reason),
             at_ms: self.core.now_ms(),
-            body: batch.adopt(blob),
+            blob: batch.adopt(blob),
         };
         batch.put(Table::Rejected, &keys::number(number), &row)?;
         batch.put(Table::Meta, meta::NEXT_REJECTED, &number.saturating_add(1))?;
         if let Some(end) = number.saturating_add(1).checked_sub(self.max_rejected) {
             for (key, row) in kv.range(Table::Rejected, &keys::number(0), &keys::number(end), 16)? {
                 let row: RejectedRow = codec::decode("a rejected proof", &row)?;
-                batch.release(row.body);
+                batch.release(row.blob);
                 batch.remove(Table::Rejected, &key);
             }
         }
@@ -91,19 +91,19 @@ impl JobQueue {
         let end = before.map_or_else(|| vec![0xff; 5], |before| keys::number(before).to_vec());
         let rows = self.core.kv.range_back(Table::Rejected, &keys::number(0), &end, limit)?;
         let read = |(key, row): Entry| {
-            let RejectedRow { job_id, prover, reason, at_ms, body } =
+            let RejectedRow { job_id, prover, reason, at_ms, blob } =
                 codec::decode("a rejected proof", &row)?;
             let number = keys::head_number(&key)
                 .ok_or_else(|| StoreError::corrupt("the key of a rejected proof is too short"))?;
-            Ok(RejectedRecord { number, job_id, prover, reason, at_ms, length: body.raw_len() })
+            Ok(RejectedRecord { number, job_id, prover, reason, at_ms, length: blob.raw_len() })
         };
         rows.into_iter().map(read).collect()
     }
 
     /// Returns the bytes of a rejected proof; `None` if it is not stored, or not any more.
-    pub fn rejected_body(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
+    pub fn rejected_bytes(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
         let row: Option<RejectedRow> = self.core.kv.get(Table::Rejected, &keys::number(number))?;
-        row.map(|row| self.core.read_blob(&row.body)).transpose()
+        row.map(|row| self.core.read_blob(&row.blob)).transpose()
     }
 }
 

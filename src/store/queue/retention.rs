@@ -62,7 +62,7 @@ impl JobQueue {
                 let job = job.map(|id| self.job_row(id)).transpose()?.flatten();
                 if job.is_none_or(|job| job.status == JobStatus::Done) {
                     let row: WitnessRow = codec::decode("a witness", &row)?;
-                    batch.release(row.body);
+                    batch.release(row.blob);
                     batch.remove(Table::Witnesses, &key);
                     dropped += 1;
                 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 
 use crate::domain::job::JobStatus;
-use crate::store::chain::blocks::QuarantineRow;
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog, ChangeRow, TREE};
+use crate::store::chain::quarantine::QuarantineRow;
 use crate::store::chain::witnesses::WitnessRow;
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_ref::BlobRef;
@@ -90,7 +90,7 @@ impl<'a> StoreCheck<'a> {
             self.expect(number <= tree_head, || {
                 format!("the witness of block {number} is ahead of the tree")
             });
-            self.owned.push((BlobLabel::block(BlobKind::Witness, number), row.body));
+            self.owned.push((BlobLabel::block(BlobKind::Witness, number), row.blob));
         }
         for number in self.numbered::<QuarantineRow>(Table::Quarantine).into_keys() {
             self.expect((1..=head).contains(&number), || {
@@ -180,7 +180,7 @@ impl<'a> StoreCheck<'a> {
             });
         }
         for (_, row) in self.lenient(self.kv().walk(Table::Rejected).rows::<RejectedRow>()) {
-            self.owned.push((BlobLabel::block(BlobKind::RejectedProof, 0), row.body));
+            self.owned.push((BlobLabel::block(BlobKind::RejectedProof, 0), row.blob));
         }
     }
 

@@ -177,8 +177,8 @@ fn of_journal(record: &Record) -> Copy {
 fn rejected(store: &Store) -> Vec<RejectedProof> {
     let rows = store.core().kv.walk(Table::Rejected).rows::<RejectedRow>().filter_map(Result::ok);
     let read = |(_, row): (_, RejectedRow)| {
-        let RejectedRow { job_id, prover, reason, at_ms, body } = row;
-        Some(RejectedProof { job_id, prover, reason, at_ms, body: store.read_blob(&body).ok()? })
+        let RejectedRow { job_id, prover, reason, at_ms, blob } = row;
+        Some(RejectedProof { job_id, prover, reason, at_ms, bytes: store.read_blob(&blob).ok()? })
     };
     rows.filter_map(read).collect()
 }

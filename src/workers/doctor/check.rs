@@ -17,7 +17,7 @@ pub fn check(inspection: &Inspection, progress: Progress<'_>) -> Result<Vec<Find
     let mut findings = inspection.check()?;
     if let Some(store) = inspection.store() {
         // An unreadable genesis is among the findings already, and leaves nothing to compare with.
-        if let Ok(Some(genesis)) = store.chain().genesis_body() {
+        if let Ok(Some(genesis)) = store.chain().genesis_json() {
             Comparison { store, findings: &mut findings, progress }.run(&genesis);
         }
     }
@@ -66,7 +66,7 @@ impl Comparison<'_> {
     /// if it cannot be read.
     fn block(&mut self, number: u32, expected: &mut ExpectedAccounts<'_>) -> Option<[u8; 32]> {
         let record = self.store.chain().block(number).ok()??;
-        let body = self.store.chain().block_body(number).ok()??;
+        let body = self.store.chain().block_json(number).ok()??;
         let place = BlobLabel::block(BlobKind::Block, number).to_string();
         let Ok(imported) = serde_json::from_slice::<ImportedBlock>(&body) else {
             self.expect(&place, false, || "its body is not a block".into());

@@ -54,7 +54,7 @@ pub fn import(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError
         commitment: block.block_commitment.0,
         chunks: u32::try_from(block.block_chunks_size).unwrap_or(u32::MAX),
         content_hash,
-        body: &canonical,
+        json: &canonical,
         extra: &extra,
         changes: &updated.into_changes(),
         quarantine,

@@ -87,7 +87,7 @@ fn at_pace(
     let Finished { records, roots, root } = built.finish();
     let root = fr::to_bytes(&root);
     let count = accounts.len() as u64;
-    load.finish(GenesisEnd { body: form, root, accounts: count, tree: records, roots })?;
+    load.finish(GenesisEnd { blob: form, root, accounts: count, tree: records, roots })?;
     Ok(Imported::Stored)
 }
 
@@ -245,7 +245,7 @@ mod tests {
             let left = store.fail_write(0);
             assert_eq!(store.chain().genesis().unwrap(), whole.chain().genesis().unwrap(), "write {fault}");
             assert!(tree(&store) == tree(&whole), "write {fault}");
-            assert_eq!(store.chain().genesis_body().unwrap(), whole.chain().genesis_body().unwrap());
+            assert_eq!(store.chain().genesis_json().unwrap(), whole.chain().genesis_json().unwrap());
             assert_eq!(at_pace(&SMALL, &store, &body, &|_, _| panic!()).unwrap(), Imported::AlreadyThere);
             if left > 0 {
                 assert!(resumed > 10, "{resumed} of {fault}");
@@ -277,7 +277,7 @@ mod tests {
             let map: AccountMap = serde_json::from_slice(&body).unwrap();
             let expected = serde_json::to_vec(&map).unwrap();
             import(&store, &body, &|_, _| {}).unwrap();
-            assert_eq!(store.chain().genesis_body().unwrap().unwrap(), expected);
+            assert_eq!(store.chain().genesis_json().unwrap().unwrap(), expected);
             let hash = store.chain().genesis().unwrap().unwrap().content_hash;
             assert_eq!(hash, *blake3::hash(&expected).as_bytes());
         }

@@ -119,7 +119,7 @@ impl Check<'_> {
         self.expect(genesis.is_some() || !acknowledged, || "genesis was acknowledged and is gone".into());
         if let Some(genesis) = genesis {
             self.expect(genesis.root == world.chain.root(0), || "genesis has another root".into());
-            let same = store.chain().genesis_body().unwrap() == Some(world.chain.genesis_json.clone());
+            let same = store.chain().genesis_json().unwrap() == Some(world.chain.genesis_json.clone());
             self.expect(same, || "genesis is not what was imported".into());
         }
         let acknowledged = world.ledger.head(self.until);
@@ -137,7 +137,7 @@ impl Check<'_> {
                 .as_ref()
                 .is_some_and(|stored| stored.root == block.root && stored.quarantine.is_none());
             self.expect(same, || format!("block {number} is stored as {stored:?}"));
-            let body = store.chain().block_body(number);
+            let body = store.chain().block_json(number);
             self.expect(matches!(&body, Ok(Some(body)) if *body == block.json), || {
                 format!("the bytes of block {number} are not those imported: {:?}", body.err())
             });
@@ -200,7 +200,7 @@ impl Check<'_> {
             let stored = self.store.chain().aggregated_operation_covering(action, *last).unwrap();
             let same = stored.as_ref().is_some_and(|stored| {
                 (stored.first, stored.last) == (*first, *last)
-                    && self.store.read_blob(&stored.body).is_ok_and(|body| body == *json)
+                    && self.store.read_blob(&stored.blob).is_ok_and(|body| body == *json)
             });
             let optional = stored.is_none() && acknowledged.is_none_or(|at| at > self.until);
             self.expect(same || optional, || format!("{action:?} of {first} to {last} is {stored:?}"));

@@ -131,11 +131,11 @@ pub fn contents(store: &Store) -> (Contents, usize) {
         Ok(None) => {}
         Err(_) => damaged += 1,
     };
-    put("genesis".into(), store.chain().genesis_body());
+    put("genesis".into(), store.chain().genesis_json());
     for block in 1..=BLOCKS + 2 {
-        put(format!("block {block}"), store.chain().block_body(block));
+        put(format!("block {block}"), store.chain().block_json(block));
         let witness =
-            store.tree().witness(block).and_then(|row| row.map(|row| store.read_blob(&row.body)).transpose());
+            store.tree().witness(block).and_then(|row| row.map(|row| store.read_blob(&row.blob)).transpose());
         put(format!("witness {block}"), witness);
         put(format!("proof {block}"), store.queue().single_proof(block));
         for last in block..=BLOCKS + 2 {
@@ -143,13 +143,13 @@ pub fn contents(store: &Store) -> (Contents, usize) {
         }
         let covering =
             store.chain().aggregated_operation_covering(AggregatedAction::CreateProofBlocks, block);
-        let operation = covering.and_then(|row| row.map(|row| store.read_blob(&row.body)).transpose());
+        let operation = covering.and_then(|row| row.map(|row| store.read_blob(&row.blob)).transpose());
         put(format!("operation {block}"), operation);
     }
     for id in 1..=30 {
         let job = store.queue().job(id).and_then(|job| match (job, store.queue().job_data(id)?) {
             (Some(job), Some(data)) => {
-                let body = store.read_blob(&data.body)?;
+                let body = store.read_blob(&data.blob)?;
                 let name = format!("{:?} job {} {}", job.job_type, job.first, job.last);
                 Ok(Some((name, [data.prefix, body, data.suffix].concat())))
             }
