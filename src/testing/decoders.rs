@@ -1,8 +1,8 @@
-//! Every decoder of bytes from outside or from disk, each as a function that panics when something about it is wrong.
+//! Every decoder of bytes from outside or from disk, each as a function that panics if the decoder is wrong.
 //!
-//! The same functions run under the fuzzer (`fuzz/`) and under proptest (`tests/it/decoders_do_not_panic.rs`). Beyond not
-//! panicking, each holds what it read to some property: written and read again it is the same, and where only one form is
-//! allowed, that form is the bytes that were read.
+//! The same functions run under the fuzzer (`fuzz/`) and under proptest (`tests/it/decoders_do_not_panic.rs`). Each also
+//! checks a property of what it read: written and read again it is the same, and if only one encoding is allowed,
+//! writing returns the bytes that were read.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -31,10 +31,10 @@ use crate::store::decoders as stored;
 use crate::tree::{AccountHeader, record};
 use crate::witness::{State, StateError, assemble, check_signatures, checked_forms, plan};
 
-/// Reads bytes; panics when the decoder is wrong, not when the bytes are.
+/// Reads bytes; panics if the decoder is wrong, not if the bytes are.
 pub type Decoder = fn(&[u8]);
 
-/// All of them, by the name of their fuzz target.
+/// All decoders, by the name of their fuzz target.
 pub const DECODERS: &[(&str, Decoder)] = &[
     ("account_updates", account_updates),
     ("aggregated_operation", aggregated_operation),
@@ -53,24 +53,24 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("token", token),
 ];
 
-/// The secret that the tokens here are signed with.
+/// The secret with which tokens are signed.
 pub const SECRET: &str = "the secret of the tests of decoders";
 
-/// Limit of the chain files here, in bytes: short enough that running into it is cheap.
+/// Longest chain file, in bytes: short enough that reaching it is cheap.
 const CHAIN_FILE_LIMIT: u64 = 1 << 20;
 
-/// JSON of that type: written, read and written again it is the same.
+/// Checks that JSON of a type is the same after it was written, read and written again.
 fn json<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) -> Option<T> {
     let read: T = serde_json::from_slice(bytes).ok()?;
     let written = serde_json::to_vec(&read).expect("what was read can be written");
     let again: T = serde_json::from_slice(&written).expect("what was written can be read");
     assert_eq!(again, read);
-    // The hash of this form tells one block from another.
+    // The hash of this form identifies a block.
     assert_eq!(serde_json::to_vec(&again).expect("as before"), written);
     Some(read)
 }
 
-/// `{"block":…,"accounts_updated":…}`, with everything that is computed from the block alone.
+/// `{"block":…,"accounts_updated":…}`, with everything that can be computed from the block alone.
 fn block(bytes: &[u8]) {
     let Some(ImportedBlock { block, .. }) = json::<ImportedBlock>(bytes) else { return };
     block.compute_gas_limits();
@@ -90,8 +90,8 @@ fn block(bytes: &[u8]) {
     }
 }
 
-/// `{"genesis":…,"imported":…}`: the accounts before a block, and the block. Everything an import looks at before it stores
-/// anything, signatures included.
+/// `{"genesis":…,"imported":…}`: the accounts before a block, and the block. Runs all checks of an import, including
+/// signatures.
 fn plan_of_a_block(bytes: &[u8]) {
     #[derive(Deserialize)]
     struct Input {
@@ -117,7 +117,7 @@ fn plan_of_a_block(bytes: &[u8]) {
     assert!(plan.operated < plan.last && !plan.reads().is_empty());
 }
 
-/// Accounts of a genesis as the state that a plan starts from.
+/// Accounts of a genesis as the state before a plan.
 struct Accounts(BTreeMap<u32, (AccountHeader, BTreeMap<u32, u128>)>);
 
 impl Accounts {
@@ -165,7 +165,7 @@ fn aggregated_operation(bytes: &[u8]) {
     assert_eq!(operation.blocks().last().map_or(0, |block| block.block_number.0), last.0);
 }
 
-/// What provers send, and what clients read of the answers.
+/// Messages of provers, and answers that clients read.
 fn prover_messages(bytes: &[u8]) {
     json::<ProverInputRequest>(bytes);
     json::<WorkingOn>(bytes);
@@ -181,7 +181,7 @@ fn prover_messages(bytes: &[u8]) {
     }
 }
 
-/// An even first byte announces a single proof, an odd one an aggregated one. There is one form of each proof.
+/// A single proof after an even first byte, an aggregated one after an odd byte. Each proof has one encoding.
 fn proof(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     if kind % 2 == 0 {
@@ -213,7 +213,7 @@ fn proof(bytes: &[u8]) {
     }
 }
 
-/// Records of the index, and those of the account tree, of which there is one form each.
+/// Records of the kv and of the account tree, each of which has one encoding.
 fn store_records(bytes: &[u8]) {
     stored::records(bytes);
     if let Ok(leaf) = record::decode_account(bytes) {
@@ -225,7 +225,7 @@ fn store_records(bytes: &[u8]) {
     let _ = (record::decode_balance(bytes), record::leaf_index(bytes));
 }
 
-/// Headers that the server reads itself, one a line: a credential, then what the client accepts.
+/// Headers that the server parses, one a line: a credential, then accepted encodings.
 fn headers(bytes: &[u8]) {
     let mut headers = HeaderMap::new();
     for (name, line) in [header::AUTHORIZATION, header::ACCEPT_ENCODING, header::ACCEPT_ENCODING]
@@ -244,8 +244,8 @@ fn headers(bytes: &[u8]) {
 static AUTHENTICATOR: LazyLock<Authenticator> =
     LazyLock::new(|| Authenticator::new(&Secret::new(SECRET).expect("not empty")));
 
-/// A header and claims as JSON with a line feed between, which are signed here with the right secret: whatever is accepted
-/// says HS256, names a subject, and has not expired. Without a line feed, a token as it comes.
+/// A header and claims as JSON with a line feed between, which are signed with the right secret: accepted ones have
+/// HS256 and a subject, and have not expired. Without a line feed, a raw token.
 fn token(bytes: &[u8]) {
     let now = DateTime::from_timestamp(1_700_000_000, 0).expect("a time");
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -265,7 +265,7 @@ fn token(bytes: &[u8]) {
     assert_eq!(claims["sub"], subject.as_str());
     assert!(claims["exp"].as_f64().is_some_and(|expires| expires >= now.timestamp() as f64 - 120.0));
     assert!(claims["nbf"].as_f64().is_none_or(|begins| begins <= now.timestamp() as f64 + 120.0));
-    // Another signature is none.
+    // Any other signature is refused.
     for bit in [0, 100, 255] {
         let mut other = signature;
         other[bit / 8] ^= 1 << (bit % 8);
@@ -274,7 +274,7 @@ fn token(bytes: &[u8]) {
     assert!(accepted(&signature[..31], now).is_err() && accepted(&[], now).is_err());
 }
 
-/// HMAC-SHA-256 (RFC 2104) with a key of at most a block.
+/// Returns HMAC-SHA-256 (RFC 2104) with a key of at most one block.
 pub(super) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut padded = [0; 64];
     padded[..key.len()].copy_from_slice(key);
@@ -282,7 +282,7 @@ pub(super) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(padded.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().into()
 }
 
-/// The first byte chooses the compression, the rest is the file.
+/// The first byte selects the compression, the rest is the file.
 fn chain_file(bytes: &[u8]) {
     let Some((kind, content)) = bytes.split_first() else { return };
     let name = ["1.json", "1.json.gz", "1.json.zst"][usize::from(*kind) % 3];
@@ -292,8 +292,8 @@ fn chain_file(bytes: &[u8]) {
     }
 }
 
-/// A backup. An even first byte gives the rest as it stands; an odd one has every checksum put right first, so that what is behind
-/// them is reached.
+/// A backup: verbatim after an even first byte; after an odd byte every checksum is corrected first, so that the code
+/// behind the checksums is reached.
 fn backup(bytes: &[u8]) {
     let Some((kind, file)) = bytes.split_first() else { return };
     let mended = (kind % 2 == 1).then(|| crate::backup::with_right_checksums(file));
@@ -307,8 +307,8 @@ fn backup(bytes: &[u8]) {
     }
 }
 
-/// A bundle. An even first byte gives the file as it stands, an odd one the JSON in it, so that what is behind the checksums is
-/// reached. Whatever is in it, the check comes to an end and answers every question once.
+/// A bundle: the file after an even first byte, its JSON after an odd one, so that the code behind the checksums is
+/// reached. The check always ends and reports each item once.
 fn bundle(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let file = match kind % 2 {
@@ -324,15 +324,15 @@ fn bundle(bytes: &[u8]) {
     }
 }
 
-/// A configuration file: what is printed of it is a file that prints the same.
+/// A configuration file: it prints as a file that prints the same.
 fn config(bytes: &[u8]) {
-    // Not whatever file of this machine a text happens to name.
+    // The text must not name a file of this machine.
     let names_files = |line: &str| !line.starts_with('#') && (line.contains("file") || line.contains("tls"));
     let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| !text.lines().any(names_files)) else {
         return;
     };
     let Ok(read) = Config::of_toml(text) else { return };
-    // Every value is from the file the second time.
+    // The second time, every value is from the file.
     let printed = Config::of_toml(&read.print()).expect("what is printed can be read").print();
     let again = Config::of_toml(&printed).expect("and again").print();
     assert_eq!(again, printed);

@@ -1,7 +1,8 @@
-//! Real PLONK circuits of the smallest size, with real keys and real proofs.
+//! PLONK circuits of the smallest size, with keys and proofs.
 //!
-//! They have the form of the reference's circuits (columns, gates, number of public inputs, transcripts), so that their keys and
-//! proofs read and verify as those do. What they show is of no use. Their setup is made of the number 42, known to everybody.
+//! They have the form of the reference's circuits (columns, gates, number of public inputs, transcripts), so that their
+//! keys and proofs are read and verified in the same way. Their statements are meaningless, and the secret of their
+//! setup is 42.
 
 use franklin_crypto::bellman::kate_commitment::{Crs, CrsForMonomialForm};
 use franklin_crypto::bellman::pairing::bn256::{Bn256, G1, G1Affine, G1Uncompressed};
@@ -37,7 +38,7 @@ fn crs(rows: usize) -> Crs<Bn256, CrsForMonomialForm> {
     Crs::<Bn256, CrsForMonomialForm>::crs_42((rows + 1).next_power_of_two(), &Worker::new())
 }
 
-/// "I know `x` and `rest` such that `x` squared so many times, plus `x`, plus `rest`, is the input."
+/// "I know `x` and `rest` such that `x` squared `times` times, plus `x`, plus `rest`, is the input."
 struct Squares {
     times: usize,
     input: Fr,
@@ -72,7 +73,7 @@ impl Circuit<Bn256, Params> for Squares {
     }
 }
 
-/// A prover of blocks: one public input, Rescue transcript.
+/// A prover of blocks with one public input and the Rescue transcript.
 pub struct BlockProver {
     times: usize,
     setup: SetupPolynomials<Bn256, Params>,
@@ -81,7 +82,7 @@ pub struct BlockProver {
 }
 
 impl BlockProver {
-    /// Provers of different `times`, from 1 on, have different circuits.
+    /// Returns a prover; those of different `times`, from 1 on, have different circuits.
     pub fn new(times: usize) -> Self {
         let mut assembly = GeneratorAssembly::<Bn256, Params>::new();
         Squares { times, input: Fr::one(), x: Fr::one() }.synthesize(&mut assembly).unwrap();
@@ -92,19 +93,19 @@ impl BlockProver {
         Self { times, setup, crs, key }
     }
 
-    /// The verification key as a file has it.
+    /// Returns the verification key in the format of a file.
     pub fn key_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.key.write(&mut bytes).unwrap();
         bytes
     }
 
-    /// The verification key.
+    /// Returns the verification key.
     pub fn key(&self) -> BlockKey {
         BlockKey::read(&self.key_bytes()).unwrap()
     }
 
-    /// A true proof with this public input.
+    /// Returns a valid proof with the given public input.
     pub fn prove(&self, input: &Fr) -> SingleProof {
         let circuit = Squares { times: self.times, input: *input, x: fr::from_u64(3) };
         let proof =
@@ -114,7 +115,7 @@ impl BlockProver {
         SingleProof(bytes)
     }
 
-    /// What the verifier of a proof would pair with the generator and with the setup's secret.
+    /// Returns the points that the verifier of a proof pairs with the generator and with the secret of the setup.
     fn pairs(&self, proof: &SingleProof) -> [G1Affine; 2] {
         let proof = Proof::<Bn256, Params>::read(&proof.0[..]).unwrap();
         let (valid, pairs) =
@@ -124,7 +125,7 @@ impl BlockProver {
     }
 }
 
-/// The proof with one item, each in turn, replaced by another of its kind: well-formed, and not true.
+/// Returns copies of the proof, each with another item replaced by a different one of its kind: well-formed but invalid.
 pub fn altered(proof: &SingleProof) -> Vec<(String, SingleProof)> {
     let parts = proof.validate().unwrap();
     let mut all = Vec::new();
@@ -132,7 +133,7 @@ pub fn altered(proof: &SingleProof) -> Vec<(String, SingleProof)> {
         let mut parts = parts.clone();
         change(&mut parts);
         let altered = SingleProof::from(&parts);
-        // A small circuit's polynomial may be zero, and its commitment at infinity already.
+        // In a small circuit a polynomial may be zero, and its commitment at infinity.
         if altered != *proof {
             all.push((name, altered));
         }
@@ -195,7 +196,7 @@ impl custom::Circuit<Bn256> for Anything {
     }
 }
 
-/// A prover of aggregates: one public input, both gates, Keccak transcript.
+/// A prover of aggregates with one public input, both gates and the Keccak transcript.
 pub struct AggregateProver {
     setup: custom_setup::Setup<Bn256, Anything>,
     crs: Crs<Bn256, CrsForMonomialForm>,
@@ -217,20 +218,20 @@ impl Default for AggregateProver {
 }
 
 impl AggregateProver {
-    /// The verification key as a file has it.
+    /// Returns the verification key in the format of a file.
     pub fn key_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.key.write(&mut bytes).unwrap();
         bytes
     }
 
-    /// A true aggregate of true proofs, each by the prover of that index.
+    /// Returns a valid aggregate of valid proofs, each by the prover of the given index.
     pub fn prove(&self, provers: &[BlockProver], proofs: &[(usize, SingleProof)]) -> AggregatedProof {
         let pairs: Vec<_> = proofs.iter().map(|(index, proof)| provers[*index].pairs(proof)).collect();
         self.prove_pairs(provers, proofs, &pairs)
     }
 
-    /// As [`Self::prove`], of whatever the verifiers of the block proofs would pair.
+    /// Returns an aggregate like [`Self::prove`] from the points that the verifiers of the block proofs pair.
     pub fn prove_pairs(
         &self,
         provers: &[BlockProver],
@@ -243,7 +244,7 @@ impl AggregateProver {
         let mut sums = [G1::zero(); 2];
         for (power, pair) in pairs.iter().enumerate() {
             for (sum, point) in sums.iter_mut().zip(pair) {
-                // The reference takes a challenge for the factor.
+                // In the reference the factor is a challenge.
                 sum.add_assign(&point.mul(fr::from_u64(1 << power)));
             }
         }
@@ -280,7 +281,7 @@ impl AggregateProver {
     }
 }
 
-/// Both coordinates in limbs of 68 bits, lowest first.
+/// Returns both coordinates in limbs of 68 bits, lowest first.
 fn limbs(point: &G1Affine) -> Vec<Fr> {
     let bytes = G1Uncompressed::from_affine(*point);
     let limb = |number: BigUint| Fr::from_str(&number.to_string()).unwrap();

@@ -1,4 +1,4 @@
-//! Where fuzzer and property tests start: good input of every decoder, from the vectors and the sample chain.
+//! Seeds of fuzzer and property tests: valid input of every decoder, from the vectors and the sample chain.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::domain::{ImportedBlock, sample_aggregated_proof, sample_single_proof}
 use crate::store::decoders as stored;
 use crate::tree::{AccountLeaf, record};
 
-/// Inputs by the name of their decoder, at least one for each. `repository` is the root of a clone.
+/// Returns inputs by the name of their decoder, at least one for each. `repository` is the root of a clone.
 pub fn seeds(repository: &Path) -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     let blocks = blocks(repository);
     let parsed: Vec<ImportedBlock> =
@@ -89,12 +89,12 @@ pub fn seeds(repository: &Path) -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     seeds
 }
 
-/// Blocks of the vectors with the genesis before them, where they are the first, and those of the sample chain.
+/// Returns blocks of the vectors and of the sample chain, the first of each chain with its genesis.
 fn blocks(repository: &Path) -> Vec<(Option<Vec<u8>>, Vec<u8>)> {
     let unpacked = |path: &Path| zstd::decode_all(&fs::read(path).unwrap()[..]).unwrap();
     let mut blocks = Vec::new();
     for chain in sorted(&repository.join("tests/vectors/chains")) {
-        // One of them is only what is expected of the sample chain.
+        // One folder has only the expected witnesses of the sample chain.
         let genesis = chain.join("genesis.json.zst");
         if genesis.exists() {
             blocks.push((Some(unpacked(&genesis)), unpacked(&chain.join("blocks/000001.json.zst"))));
@@ -116,7 +116,7 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Every kind of aggregated operation, over short blocks.
+/// Returns every kind of aggregated operation, over short blocks.
 fn operations(blocks: &[ImportedBlock]) -> Vec<Value> {
     let short: Vec<_> = blocks.iter().filter(|block| block.block.block_transactions.len() <= 1).collect();
     let blocks: Vec<_> = short.iter().take(2).map(|imported| &imported.block).collect();
@@ -149,7 +149,7 @@ fn messages() -> Vec<Value> {
     ]
 }
 
-/// Headers and claims of tokens, good ones first.
+/// Returns headers and claims of tokens, valid ones first.
 fn tokens() -> Vec<(Value, Value)> {
     let head = json!({"typ": "JWT", "alg": "HS256"});
     vec![
@@ -179,7 +179,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Bundles of the first blocks of two short chains, without witnesses.
+/// Returns bundles of the first blocks of two short chains, without witnesses.
 fn bundles(repository: &Path) -> Vec<Vec<u8>> {
     use crate::store::{Store, StoreOptions};
     use crate::workers::import;

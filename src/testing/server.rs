@@ -1,4 +1,4 @@
-//! A whole server inside a test.
+//! A server inside a test.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,14 +19,14 @@ use crate::domain::{AccountMap, ImportedBlock};
 use crate::service::{Service, store_options};
 use crate::store::{StoreOptions, wait_until_closed};
 
-/// Longest wait for something that is bound to happen, whatever the clock of the server says.
+/// Longest wait in real time, independently of the clock of the server.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Life of [`TestServer::token`].
 const TOKEN_LIFE: Duration = Duration::from_secs(3600);
-/// Pause between two looks.
+/// Pause between two checks of the status.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// How a [`TestServer`] is to be; see [`TestServer::builder`].
+/// Options of a [`TestServer`]; see [`TestServer::builder`].
 pub struct TestServerBuilder {
     config: Config,
     folder: Option<PathBuf>,
@@ -41,28 +41,28 @@ impl TestServerBuilder {
         self
     }
 
-    /// Works in this folder, which stays, instead of a temporary one.
+    /// Uses the given folder, which is kept, instead of a temporary one.
     pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
-    /// Time stands still for leases and time stamps until [`TestServer::advance`].
+    /// Stops the clock of leases and time stamps until [`TestServer::advance`].
     pub fn manual_clock(mut self) -> Self {
         self.manual_clock = true;
         self
     }
 
-    /// Lets so many sample provers work from the start.
+    /// Starts the given number of sample provers with the server.
     pub fn sample_provers(mut self, count: usize) -> Self {
         self.provers = count;
         self
     }
 
-    /// Starts the server; it serves when this returns.
+    /// Starts the server and waits until it serves.
     ///
     /// # Panics
-    /// When it cannot start.
+    /// If it cannot start.
     pub async fn start(self) -> TestServer {
         let Self { mut config, folder, manual_clock, provers } = self;
         let temporary = folder.is_none().then(|| tempfile::tempdir().unwrap());
@@ -70,7 +70,7 @@ impl TestServerBuilder {
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let clock = manual_clock.then(|| Arc::new(ManualClock::new(u64::try_from(now_ms).unwrap())));
         let service = serve(&config, &folder, clock.as_ref()).await;
-        // Provers and clients find the server again when it was restarted.
+        // Clients reach the server at the same address after a restart.
         config.listen = service.address();
         config.admin_listen = service.admin_address();
         let client = Client::new(&service.url(), service.secret(), PATIENCE).unwrap();
@@ -98,12 +98,12 @@ async fn serve(config: &Config, folder: &Path, clock: Option<&Arc<ManualClock>>)
     Service::start_with(config, folder, options).await.unwrap()
 }
 
-/// A server of its own for a test: in a temporary folder, on free ports of this machine, with a client that has its secret. Dropped, it
-/// is cut off: it is gone a moment later.
+/// A server for a test: in a temporary folder, on free ports of this machine, with a client that has its secret. Dropping
+/// it aborts the server, which ends shortly after.
 ///
-/// Everything here panics where it cannot go on, as tests do.
+/// All methods panic on failure.
 pub struct TestServer {
-    /// `None` only while it is restarted.
+    /// `None` only during a restart.
     service: Option<Service>,
     config: Config,
     folder: PathBuf,
@@ -114,10 +114,10 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// A server with the default configuration, unless the builder is told otherwise.
+    /// Returns a builder with the default configuration.
     ///
     /// # Panics
-    /// Never: the default configuration is a good one.
+    /// Never: the default configuration is valid.
     pub fn builder() -> TestServerBuilder {
         let none = Environment::from_pairs::<&str, &str>([]);
         let mut config = Config::load(None, &none, &Flags::new()).unwrap();
@@ -126,7 +126,7 @@ impl TestServer {
         TestServerBuilder { config, folder: None, manual_clock: false, provers: 0 }
     }
 
-    /// The server itself, with its workers and its store.
+    /// Returns the server itself, with its workers and its store.
     ///
     /// # Panics
     /// Never.
@@ -135,40 +135,40 @@ impl TestServer {
         self.service.as_ref().unwrap()
     }
 
-    /// A client of the server, with its secret.
+    /// Returns a client with the secret of the server.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The base URL of the server.
+    /// Returns the base URL of the server.
     pub fn url(&self) -> String {
         self.service().url()
     }
 
-    /// Where the server listens.
+    /// Returns the address of the main listener.
     pub fn address(&self) -> SocketAddr {
         self.service().address()
     }
 
-    /// A bearer token, good for an hour, for other clients than [`client`](Self::client).
+    /// Returns a bearer token that is valid for an hour, for clients other than [`client`](Self::client).
     ///
     /// # Panics
-    /// When no token can be made.
+    /// If no token can be minted.
     pub fn token(&self) -> String {
         Authenticator::new(self.service().secret()).mint(CLIENT_SUBJECT, TOKEN_LIFE).unwrap()
     }
 
-    /// Where health and metrics are.
+    /// Returns the address of the admin listener, with health and metrics.
     pub fn admin_address(&self) -> SocketAddr {
         self.service().admin_address()
     }
 
-    /// The data folder.
+    /// Returns the data folder.
     pub fn data_dir(&self) -> &Path {
         &self.folder
     }
 
-    /// How far everything is.
+    /// Returns the status.
     pub fn status(&self) -> Status {
         crate::report::status(self.service().node().store()).unwrap()
     }
@@ -176,7 +176,7 @@ impl TestServer {
     /// Imports the genesis of a chain.
     ///
     /// # Panics
-    /// When it is refused; the same for the other imports.
+    /// If it is refused; the same for the other imports.
     pub async fn import_genesis(&self, genesis: &AccountMap) {
         self.client.post(paths::GENESIS, genesis).await.unwrap().success().unwrap();
     }
@@ -204,7 +204,7 @@ impl TestServer {
         ProverClient::new(self.client.clone(), name)
     }
 
-    /// Lets a sample prover work until the server is stopped. Its proofs have the right form, and prove nothing.
+    /// Starts a sample prover, which works until the server is stopped. Its proofs have the right form but prove nothing.
     pub fn start_prover(&mut self, name: &str) {
         let options = ProverOptions {
             name: name.into(),
@@ -221,7 +221,7 @@ impl TestServer {
         self.provers.push((running, task));
     }
 
-    /// Lets time pass, by both of its clocks: leases end that were not renewed.
+    /// Advances both clocks: leases that were not renewed end.
     ///
     /// # Panics
     /// Without [`TestServerBuilder::manual_clock`].
@@ -231,10 +231,10 @@ impl TestServer {
         self.service().node().wake();
     }
 
-    /// Waits until the status is as expected; gives it.
+    /// Waits until the status is as expected; returns it.
     ///
     /// # Panics
-    /// When that takes a minute, with the status that there is.
+    /// After a minute, with the current status.
     pub async fn wait_until(&self, expected: impl Fn(&Status) -> bool) -> Status {
         let waits = async {
             loop {
@@ -249,14 +249,14 @@ impl TestServer {
         waited.unwrap_or_else(|_| panic!("waited in vain: {:#?}", self.status()))
     }
 
-    /// Stops the server and starts it again, on the same folder and the same addresses. Its provers go on.
+    /// Restarts the server on the same folder and the same addresses. Its provers keep running.
     pub async fn restart(&mut self) {
         self.service.take().unwrap().stop().await;
         wait_until_closed(&self.folder).unwrap();
         self.service = Some(serve(&self.config, &self.folder, self.clock.as_ref()).await);
     }
 
-    /// Stops provers and server, and waits for them.
+    /// Stops provers and server, and waits for their end.
     pub async fn stop(mut self) {
         for (running, task) in std::mem::take(&mut self.provers) {
             running.send_replace(true);

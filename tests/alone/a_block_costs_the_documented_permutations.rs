@@ -10,7 +10,7 @@ use zksync_witness_server::tree::{AccountHeader, AccountTree, LeafUpdate, TreeVi
 use zksync_witness_server::witness::{Planner, check_signatures, hash_run};
 use zksync_witness_server::workers::TreeState;
 
-/// Balance leaf, balance tree, account leaf, account tree.
+/// Permutations of an update: balance leaf, balance tree, account leaf, account tree.
 const UPDATE: u64 = 1 + 32 + 3 + 32;
 
 fn counted<R>(work: impl FnOnce() -> R) -> (u64, R) {
@@ -26,7 +26,7 @@ fn a_block_costs_what_the_documentation_of_the_tree_says() {
     let view = TreeView::new(Arc::new(Memory::build(chain.initial_accounts())));
     let tree = AccountTree::open(&view).unwrap();
 
-    // Blocks of one transfer, of many, and the three together in one run.
+    // Blocks of one transfer and of many, then the three together in one run.
     let blocks =
         [(26, 1), (390, 195), (26, 13)].map(|(chunks, count)| chain.next_block_of(chunks, count).block);
     let plans = || {

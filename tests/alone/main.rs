@@ -1,4 +1,4 @@
-//! Tests that measure something of the whole process: nothing else may run in it meanwhile.
+//! Tests that measure something of the whole process: nothing else may run in it at the same time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 mod a_block_costs_the_documented_permutations;
 mod slow_readers_cost_little;
 
-/// Waits until no other test of this program runs.
+/// Waits until no other test of this program is running.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)

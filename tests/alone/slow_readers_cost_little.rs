@@ -9,24 +9,24 @@ use zksync_witness_server::store::{BlobKind, BlobLabel, GenesisEnd, Store, Store
 use zksync_witness_server::testing::TestServer;
 
 const READERS: usize = 64;
-/// Twice what a reader was seen to cost; a compressed body alone is 12 MB.
+/// Most memory for each reader: twice the measured value. A compressed body alone is 12 MB.
 const BYTES_A_READER: usize = 3 << 20;
 
-/// Hex digits without a pattern, in quotes: they compress to half.
+/// Returns random hex digits in quotes, which compress to half their size.
 fn body() -> Vec<u8> {
     let mut bytes = vec![0; 12 << 20];
     blake3::Hasher::new().finalize_xof().fill(&mut bytes);
     format!("\"{}\"", hex::encode(bytes)).into_bytes()
 }
 
-/// Memory of this process, in bytes.
+/// Returns the resident memory of this process, in bytes.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
 }
 
-/// Sends a request and reads the beginning of the answer.
+/// Sends a request and reads the start of the answer.
 fn start_reading(address: SocketAddr, token: &str, accept: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!(

@@ -1,5 +1,5 @@
-//! The real server on a small file system that fills up while imports and proofs go on: whatever it acknowledged is there, and
-//! without a restart it goes on once there is space.
+//! The server on a small file system that fills up during imports and proofs: everything it acknowledged is
+//! stored, and it resumes without a restart once space is available.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,20 +20,20 @@ use crate::support::{Answer, Server, input_of, until};
 const DISK: u32 = 32;
 /// Blocks of the chain.
 const BLOCKS: u32 = 24;
-/// Blocks that are there before the disk fills up.
+/// Blocks that are imported before the disk fills up.
 const BEFORE: u32 = 8;
-/// Blocks that are proven by then; of the others two are being proven.
+/// Blocks that are proven by then; provers hold two of the others.
 const PROVEN: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A genesis and blocks of transfers.
+/// Returns a genesis and blocks of transfers.
 fn chain() -> (String, Vec<Value>) {
     let mut chain = ChainBuilder::new(40, 4);
     let genesis = serde_json::to_string(&chain.genesis()).unwrap();
     (genesis, (0..BLOCKS).map(|_| serde_json::to_value(chain.next_block(26)).unwrap()).collect())
 }
 
-/// A file that takes what space there is, but for so many bytes.
+/// Creates a file that occupies the free space except for `leave` bytes.
 fn fill(disk: &Path, leave: u64) -> File {
     let mut file = fs::OpenOptions::new().create(true).append(true).open(disk.join("filler")).unwrap();
     let mut part = 1 << 20;
@@ -69,7 +69,7 @@ fn publish(server: &Server, blocks: &[Value], job: &Value) -> Answer {
 struct Refusals(Mutex<BTreeMap<(&'static str, u16, String), u32>>);
 
 impl Refusals {
-    /// Whether the answer is a good one; counts it otherwise.
+    /// Returns true for status 200; counts any other answer.
     fn is_good(&self, route: &'static str, answer: &Answer) -> bool {
         if answer.status == 200 {
             return true;
@@ -86,7 +86,7 @@ impl Refusals {
     }
 }
 
-/// Ends the threads of the test however it ends.
+/// Stops the threads of the test, also if it fails.
 struct StopAtEnd<'a>(&'a AtomicBool);
 
 impl Drop for StopAtEnd<'_> {
@@ -143,7 +143,7 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
                     }
                     loop {
                         let answer = publish(server, blocks, &job);
-                        // Stored by a try that was refused because its sync failed, or by another prover.
+                        // Stored by an earlier attempt whose sync failed, or by another prover.
                         let stored = answer.status == 409 && answer.json()["code"] == "duplicate_key";
                         if stored || refusals.is_good("proof", &answer) || stop.load(Ordering::SeqCst) {
                             break;
@@ -156,7 +156,7 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
         until(|| (imported.load(Ordering::SeqCst) == BEFORE).then_some(()));
         until(|| (proven.load(Ordering::SeqCst) >= PROVEN).then_some(()));
         until(|| (server.get("/api/v1/blocks/1/proof").status == 200).then_some(()));
-        // Over and over: what the server gives up in its need is taken as well.
+        // Repeatedly, because the server frees space when the disk is full.
         let mut filler = fill(&disk, 0);
         filled.store(true, Ordering::SeqCst);
         let enough = |refusals: &Refusals| refusals.of("block", 507) >= 10 && refusals.of("proof", 507) >= 10;
@@ -193,7 +193,7 @@ fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }
 
-/// The floor, by the system's own count of what is free.
+/// The floor, compared with the free space that the system reports.
 #[test]
 #[ignore = "needs mount namespaces"]
 fn the_floor_keeps_the_space_that_proofs_need() {

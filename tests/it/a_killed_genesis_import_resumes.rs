@@ -1,5 +1,5 @@
-//! The import of a genesis is killed (SIGKILL) at several moments and begun again each time: it goes on where it was, and in the end
-//! every record is that of an import that nobody disturbed.
+//! The import of a genesis is killed (SIGKILL) several times and started again each time: it resumes where it
+//! stopped, and in the end every record equals that of an uninterrupted import.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,7 +13,7 @@ use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::tree::record;
 use zksync_witness_server::tree::source::Entry;
 
-/// Ten chunks.
+/// Accounts of the genesis: ten chunks of the import.
 const ACCOUNTS: u32 = 20_480;
 
 const MARK: &str = "part of the genesis is on disk accounts=";
@@ -24,7 +24,7 @@ fn import(data: &Path, chain: &Path) -> Child {
         .args(["--log", "zksync_witness_server=debug,info", "import", "--data-dir"])
         .args([data, chain])
         .env_clear()
-        // Chunks grow with the number of cores.
+        // The size of a chunk depends on the number of cores.
         .env("RAYON_NUM_THREADS", "2")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -32,7 +32,8 @@ fn import(data: &Path, chain: &Path) -> Child {
         .unwrap()
 }
 
-/// Numbers behind `words` in the lines of standard error, until `enough` of them were seen or the process ends; then it is killed.
+/// Returns the numbers after `words` in the lines of standard error, until `enough` of them were read or the
+/// process ends; then kills it.
 fn numbers(child: &mut Child, words: &str, enough: usize) -> Vec<u32> {
     let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let number = |line: String| {
@@ -40,13 +41,13 @@ fn numbers(child: &mut Child, words: &str, enough: usize) -> Vec<u32> {
         rest.split(' ').next()?.parse().ok()
     };
     let found = lines.filter_map(number).take(enough).collect();
-    // It may have ended by itself.
+    // The process may have ended already.
     let _ = child.kill();
     child.wait().unwrap();
     found
 }
 
-/// Everything of the accounts and the tree.
+/// Returns all records of the tree and of the accounts.
 fn content(store: &Store) -> (Vec<Entry>, Vec<String>) {
     let tree = store.tree().source().range(&[0], &[0xff], usize::MAX).unwrap();
     let accounts = (0..ACCOUNTS).map(|id| {
@@ -70,7 +71,7 @@ fn a_genesis_that_is_killed_again_and_again_is_that_of_an_undisturbed_import() {
     let block = serde_json::to_vec(&builder.next_block(10)).unwrap();
     fs::write(chain.join("blocks/1.json"), &block).unwrap();
 
-    // Before anything was marked, then each time once more is on disk than the run before left.
+    // First before any chunk is marked, then each time after more chunks than in the run before.
     let mut early = import(&killed, &chain);
     std::thread::sleep(Duration::from_millis(60));
     early.kill().unwrap();

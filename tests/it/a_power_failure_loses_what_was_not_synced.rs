@@ -1,7 +1,8 @@
-//! The model of a power failure has teeth: sled alone, whose `flush` survives a kill, loses what it flushed, and a file that is renamed in a
-//! folder nobody syncs is gone. The same with the missing sync loses nothing, so it is not the model that loses data.
+//! The model of a power failure finds missing syncs: sled alone, whose `flush` survives a kill, loses what it
+//! flushed, and a file that is renamed in a folder without a sync is missing. With the sync added nothing is lost,
+//! so the losses are not a fault of the model.
 //!
-//! The program that writes is this test, started once more with `POWER_WRITER`; the moment of the kill is drawn.
+//! The writer is this test program, started again with `POWER_WRITER`; the moment of the kill is random.
 
 use std::env;
 use std::fs::{self, File};
@@ -13,7 +14,7 @@ use zksync_witness_server::testing::dice::Dice;
 
 use crate::support::{disk::Disk, journal::Event, power::Power, this_test};
 
-/// How one writes and acknowledges, and what of it is there afterwards.
+/// Ways to write values and acknowledge them.
 const WAYS: [&str; 4] = ["sled", "sled and sync", "rename", "rename and sync"];
 const KILLS: usize = 4;
 /// Power failures at the moment of one kill.
@@ -24,11 +25,11 @@ fn value(number: u32) -> Vec<u8> {
 }
 
 fn open_sled(folder: &Path) -> sled::Result<sled::Db> {
-    // No flush but ours.
+    // Only explicit flushes.
     sled::Config::new().path(folder.join("sled")).flush_every_ms(None).open()
 }
 
-/// Not a test: the program that writes, until it is killed.
+/// Not a test: the writer, which runs until it is killed.
 #[test]
 fn the_writer() {
     let (Ok(way), Ok(folder)) = (env::var("POWER_WRITER"), env::var("POWER_ROOT")) else { return };
@@ -56,12 +57,12 @@ fn the_writer() {
                 }
             }
         }
-        // Past the capture of the test's output.
+        // `println!` would be captured by the test harness.
         writeln!(std::io::stdout(), "stored {number}").unwrap();
     }
 }
 
-/// Runs the writer until it has acknowledged so many values; gives how many it had when it was dead.
+/// Kills the writer after it has acknowledged `enough` values; returns how many it had acknowledged by its end.
 fn write_and_kill(power: &Power, way: &str, enough: usize) -> u32 {
     let mut writer = this_test(module_path!(), "the_writer");
     writer.env("POWER_WRITER", way).stdout(Stdio::piped());
@@ -75,14 +76,14 @@ fn write_and_kill(power: &Power, way: &str, enough: usize) -> u32 {
     (enough + stored.count()) as u32
 }
 
-/// Whether all of the acknowledged values are there.
+/// Returns true if all acknowledged values are stored.
 fn all_there(folder: &Path, way: &str, acknowledged: u32) -> bool {
     if way.starts_with("rename") {
         let is_there =
             |number: u32| fs::read(folder.join(number.to_string())).is_ok_and(|v| v == value(number));
         return (0..acknowledged).all(is_there);
     }
-    // A folder that does not open has lost everything.
+    // A folder that cannot be opened has lost everything.
     let open = std::panic::catch_unwind(|| open_sled(folder));
     let Ok(Ok(sled)) = open else { return false };
     let is_there =
@@ -90,12 +91,12 @@ fn all_there(folder: &Path, way: &str, acknowledged: u32) -> bool {
     (0..acknowledged).all(is_there)
 }
 
-/// Power failures, and after how many of them something was missing.
+/// Returns the number of power failures, and after how many of them a value was missing.
 fn losses(way: &str, dice: &mut Dice) -> (usize, usize) {
     let mut lost = 0;
     for _ in 0..KILLS {
         let power = Power::new();
-        // Made and closed before: the making is not what is tested here.
+        // Created and closed before, because its creation is not tested here.
         drop(open_sled(power.root()).unwrap());
         let mut disk = Disk::of(power.root());
         let enough = dice.between(5, 60) as usize;

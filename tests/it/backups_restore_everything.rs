@@ -1,5 +1,5 @@
-//! A backup of a running server under load, and of a folder, restores everything that had been acknowledged; what is no whole
-//! backup restores nothing.
+//! A backup of a running server under load, and of a folder, restores everything that had been acknowledged; an
+//! incomplete backup restores nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +25,7 @@ use zksync_witness_server::testing::ChainBuilder;
 
 use crate::support::{SECRET, Server, run, run_badly, run_well, until, vectors};
 
-/// A chain as it is posted.
+/// A genesis and blocks as JSON.
 struct Chain {
     genesis: String,
     blocks: Vec<ImportedBlock>,
@@ -54,7 +54,7 @@ impl Chain {
         server.post("/api/v1/blocks", &json).accepted();
     }
 
-    /// A proof for the job, as the prover of that name makes it.
+    /// Returns a proof of the job.
     fn prove(&self, job: &Value) -> Value {
         let (first, last) = (job["first_block"].as_u64().unwrap(), job["last_block"].as_u64().unwrap());
         if job["data"].get("BlockProof").is_some() {
@@ -69,16 +69,16 @@ fn sample_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain")
 }
 
-/// What a server has said yes to.
+/// What a server has acknowledged.
 #[derive(Clone, Default)]
 struct Acknowledged {
     blocks: usize,
     operations: usize,
-    /// Prover and JSON, by kind, first and last block.
+    /// Prover and JSON by kind, first and last block.
     proofs: BTreeMap<(&'static str, u32, u32), (String, Vec<u8>)>,
 }
 
-/// Takes a job if there is one, proves it, publishes; whether there was one.
+/// Claims a job, proves it and publishes the proof; returns false if no job was available.
 fn prove_one(server: &Server, chain: &Chain, prover: &str, acknowledged: &Mutex<Acknowledged>) -> bool {
     let job = server.get_job(prover);
     if job["job_id"] == 0 {
@@ -107,7 +107,7 @@ fn witnesses(server: &Server, blocks: u32) -> Vec<Vec<u8>> {
     (1..=blocks).map(|block| server.get(&format!("/api/v1/blocks/{block}/witness")).accepted().body).collect()
 }
 
-/// Everything that was acknowledged is in the folder, nothing there contradicts anything else, and no proof is without its block.
+/// Checks that everything acknowledged is in the folder, that the folder is consistent, and that each proof has its block.
 fn check_restored(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
@@ -135,7 +135,7 @@ fn check_restored(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
     assert!(store.queue().jobs(None, 0, 1_000).unwrap().iter().all(|job| job.status == JobStatus::Done));
 }
 
-/// Ends the threads that look at it, also when the test fails.
+/// Stops the threads that read it, also if the test fails.
 struct Ring<'a>(&'a AtomicBool);
 
 impl Drop for Ring<'_> {
@@ -163,7 +163,7 @@ fn of_a_server_under_load() {
     let server = Server::start(&folder.path().join("data"), &serve);
     server.post("/api/v1/genesis", &chain.genesis).accepted();
     let (acknowledged, stop) = (Mutex::new(Acknowledged::default()), AtomicBool::new(false));
-    // The import is held before its end, so that there is load at each backup, however fast it is.
+    // The import waits before its last blocks, so that each backup is taken under load.
     let limit = AtomicUsize::new(8);
     let backup = |name: &str| folder.path().join(name);
     let mut before = Vec::new();
@@ -227,7 +227,7 @@ fn of_a_server_under_load() {
     check_done(&restored, &chain, &before[1].1);
 }
 
-/// As [`check_restored`] when all is proven: every proof has one job, which is done.
+/// Checks like [`check_restored`] once everything is proven: each proof has one job, which is done.
 fn check_done(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
@@ -314,7 +314,7 @@ fn a_backup_file_is_whole_or_not_there() {
     let whole = fs::read(&out).unwrap();
     let checked = String::from_utf8(run_well(&["restore", path(&out), "--check"])).unwrap();
     assert!(checked.contains("is whole: 8 blocks, 0 aggregated operations, 0 proofs"), "{checked}");
-    // To standard output; the same but for its time.
+    // To standard output: the same file except for its time.
     let piped = run(&["backup", "--data-dir", path(&data), "--out", "-"]);
     assert_eq!((piped.status.code(), piped.stdout.len()), (Some(0), whole.len()));
     let again = run_badly(&["backup", "--data-dir", path(&data), "--out", path(&out)], 1);
@@ -328,7 +328,7 @@ fn a_backup_file_is_whole_or_not_there() {
     }
     assert_eq!(fs::read(&out).unwrap().len(), whole.len());
 
-    // A server whose answer breaks off, or ends well and too early.
+    // A server whose answer breaks off, or ends regularly but too early.
     fs::remove_file(&out).unwrap();
     for head in ["Transfer-Encoding: chunked\r\n\r\nffffff\r\n", "Content-Length: 900\r\n\r\n"] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -389,7 +389,7 @@ fn a_restore_is_whole_or_not_there() {
     assert!(refused.contains("is damaged behind entry"), "{refused}");
     assert!(!anew.exists());
 
-    // Killed at any moment after it began.
+    // Killed at any moment after its start.
     for moment in 0..4 {
         let mut restoring = Command::new(env!("CARGO_BIN_EXE_witness-server"))
             .args(["restore", path(&backup), "--data-dir", path(&anew)])
@@ -404,7 +404,7 @@ fn a_restore_is_whole_or_not_there() {
         restoring.kill().unwrap();
         restoring.wait().unwrap();
         if anew.join("index").exists() {
-            // It was done before it was killed.
+            // It had finished before the kill.
             fs::remove_dir_all(&anew).unwrap();
             continue;
         }

@@ -1,4 +1,4 @@
-//! Bad input: a clear error, nothing lost, nothing stopped.
+//! Bad input is refused with a clear error; nothing is lost, and the server keeps running.
 
 use std::{fs, path::Path};
 
@@ -87,7 +87,7 @@ fn imports_are_checked_and_what_was_there_stays() {
     assert_eq!(server.get("/api/v1/status").json()["blocks"]["verified"], 1);
 }
 
-/// A chain folder of the first blocks of the sample chain, the second with another commitment or root.
+/// Writes a chain folder with the first blocks of the sample chain, the second with another commitment or root.
 fn damaged_chain(field: &str, value: &str) -> tempfile::TempDir {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain");
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The figures are what they say: the quickest part, at small size.
+//! The figures of the benchmark have a value and a bound: the quickest part, at small size.
 
 #[path = "../../benches/figures/mod.rs"]
 #[allow(dead_code, reason = "the benchmark uses the rest")]

@@ -1,4 +1,4 @@
-//! `export bundle` and `check bundle`: what a bug report attaches, and what it says somewhere else.
+//! `export bundle` and `check bundle`: a bundle that is attached to a bug report can be replayed on another machine.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use zksync_witness_server::workers::import;
 
 use crate::support::{Server, block, chain, genesis, run, run_badly, run_well, until, vectors};
 
-/// Bundles are checked away from the folder they come from: nothing but the file is there.
+/// Checks a bundle without the data folder that it comes from; returns the report.
 fn report(file: &Path, code: i32) -> Value {
     let output = run(&["check", "bundle", file.to_str().unwrap(), "--json"]);
     assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
@@ -24,10 +24,10 @@ fn outcome(report: &Value, check: &str) -> (String, String) {
     (line["outcome"].as_str().unwrap().to_owned(), line["detail"].as_str().unwrap().to_owned())
 }
 
-/// What the reference made of the block stands in for a stored witness: the replay computes the same bytes from the bundle alone.
+/// The witness of the reference replaces the stored one: the replay computes the same bytes from the bundle alone.
 #[test]
 fn the_first_block_of_every_vector_holds_with_the_witness_of_the_reference() {
-    // Most of the time is waiting for the disk.
+    // In parallel, because most of the time is spent waiting for the disk.
     let chains = vectors::shipped();
     std::thread::scope(|scope| {
         for some in chains.chunks(10) {

@@ -1,4 +1,4 @@
-//! `import`, `export` and `status` against a server of this test that only records and answers.
+//! `import`, `export` and `status` against a stub server that only records requests and answers them.
 
 use std::{
     fs,

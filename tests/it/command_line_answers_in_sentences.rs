@@ -1,4 +1,4 @@
-//! The binary as an operator sees it: exit codes, one sentence an error, no secret shown.
+//! The command line for an operator: exit codes, one sentence for each error, no secret in the output.
 
 use std::process::Command;
 
@@ -28,7 +28,7 @@ fn run(args: &[&str], env: &[(&str, &str)]) -> Outcome {
     }
 }
 
-/// One line, without the marks of a debug dump.
+/// Checks that the error is one line without traces of a debug dump.
 fn assert_sentence(outcome: &Outcome) {
     assert_eq!(outcome.err.lines().count(), 1, "{}", outcome.err);
     assert!(!outcome.err.contains("Error {") && !outcome.err.contains("Os {"), "{}", outcome.err);

@@ -1,4 +1,4 @@
-//! Completions of every shell and the manual pages name what the command line takes.
+//! Completions of every shell and the manual pages have the subcommands and flags of the program.
 
 use std::fs;
 

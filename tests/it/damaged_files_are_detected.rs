@@ -1,5 +1,6 @@
-//! Bytes of a real data folder are flipped, zeroed or cut off, in any file: either nothing that is served has changed, or the damage is
-//! found; no witness is ever wrong, nothing panics, nothing hangs. A repair brings back all that was not hit.
+//! Bytes of a real data folder are flipped, zeroed or cut off in any file: either the served data are unchanged,
+//! or the damage is found. No witness is ever wrong, nothing panics, nothing hangs, and a repair restores
+//! everything that was not hit.
 //!
 //! `WITNESS_FLIPS` is the number of rounds, `WITNESS_FLIPS_SEED` the first seed.
 
@@ -16,10 +17,10 @@ use zksync_witness_server::workers::doctor;
 
 use crate::support::real_folder::{Contents, contents, copy, files, grow, serve_to_the_end};
 
-/// Longest time for anything that is done to one folder.
+/// Longest time for one operation on a folder.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Damages one file; says which, and how.
+/// Damages one file; returns its name and a description of the damage.
 fn hit(folder: &Path, dice: &mut Dice) -> (String, String) {
     let all = files(folder);
     let sort = |name: &str| match name.split('/').next() {
@@ -29,12 +30,12 @@ fn hit(folder: &Path, dice: &mut Dice) -> (String, String) {
         Some("journal") => 3,
         _ => 4,
     };
-    // The index is one file, and the one that matters most.
+    // The kv is one file, and the most important one.
     let wanted = [0, 0, 0, 0, 1, 2, 2, 2, 3, 3, 4][dice.below(11)];
     let candidates: Vec<&String> = all.keys().filter(|name| sort(name) == wanted).collect();
     let name = candidates[dice.below(candidates.len())].clone();
     let mut bytes = all[&name].clone();
-    // Most of sled's file is not used yet; damage goes where something is written.
+    // Most of sled's file is unused; only used parts are damaged.
     let written: Vec<usize> =
         (0..bytes.len()).step_by(64).filter(|at| bytes[*at..].iter().take(64).any(|b| *b != 0)).collect();
     let at = written.get(dice.below(written.len().max(1))).map_or(0, |at| at + dice.below(64));
@@ -63,7 +64,7 @@ fn hit(folder: &Path, dice: &mut Dice) -> (String, String) {
     (name, what)
 }
 
-/// Runs on a thread of its own: neither a panic nor a hang.
+/// Runs something on a thread of its own; fails if it panics or hangs.
 fn bounded<T: Send + 'static>(what: &str, run: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, receive) = mpsc::channel();
     let thread = std::thread::spawn(move || send.send(run()));
@@ -86,7 +87,8 @@ fn examined(folder: &Path) -> Vec<Finding> {
     })
 }
 
-/// What a server would give out: nothing of it differs from the original. `None` when the folder is refused.
+/// Checks that nothing a server would serve differs from the original; returns true if nothing is missing, `None` if
+/// the folder is refused.
 fn served(folder: &Path, original: &Contents, what: &str) -> Option<bool> {
     let folder = folder.to_owned();
     let (found, damaged) = bounded("serve", move || {
@@ -99,7 +101,7 @@ fn served(folder: &Path, original: &Contents, what: &str) -> Option<bool> {
     Some(damaged == 0 && found.len() == original.len())
 }
 
-/// The binary: it ends in time, says something, and does not panic.
+/// Runs the binary, which must end in time and without a panic.
 fn binary(what: &str, args: &[&str], folder: &Path, until_killed: bool) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_witness-server"))
         .args(args)
@@ -126,14 +128,14 @@ fn binary(what: &str, args: &[&str], folder: &Path, until_killed: bool) -> Outpu
     output
 }
 
-/// What is gone when that file is: the item it is the only copy of, and what builds on it.
+/// Returns true if damage to the file may lose these items: it holds the only copy of one that the others depend on.
 fn may_be_lost(name: &str, lost: &[String]) -> bool {
     lost.is_empty() || name.starts_with("blobs/")
 }
 
 struct Rounds {
     rounds: u64,
-    /// Every n-th round the binary runs as well, and every n-th unsound folder is repaired.
+    /// The binary runs every `binary` rounds, and one of `repair` unsound folders is repaired.
     binary: u64,
     repair: u64,
 }
@@ -210,7 +212,7 @@ fn run(Rounds { rounds, binary: binaries, repair: repairs }: Rounds) {
     println!("{rounds} folders damaged: {tally:#?}");
 }
 
-/// Repairs the folder and serves it to the end: everything is as if nothing had happened, but for what was hit.
+/// Repairs the folder and serves it to the end: everything is as without the damage, except for what was hit.
 fn repaired(folder: &Path, name: &str, finished: &Contents, what: &str) {
     let path = folder.to_owned();
     let repaired = bounded("repair", move || doctor::repair(&path, &StoreOptions::default(), &|_, _, _| {}));

@@ -1,6 +1,7 @@
-//! No decoder panics, and what it accepts has its properties: random bytes, damaged good input, and JSON that is well-formed and wrong.
+//! No decoder panics, and what it accepts has the required properties: on random bytes, on damaged valid input, and
+//! on well-formed JSON with wrong values.
 //!
-//! `fuzz/` runs the same functions for as long as one likes. What it found is kept here as an input of its own.
+//! `fuzz/` runs the same functions for any length of time. Inputs that it found are kept here.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -13,9 +14,9 @@ use serde_json::{Value, json};
 use zksync_witness_server::testing::decoders::{DECODERS, Decoder};
 use zksync_witness_server::testing::seeds::seeds;
 
-/// Cases of each decoder and kind of input, unless `PROPTEST_CASES` says otherwise.
+/// Cases of each decoder and kind of input; `PROPTEST_CASES` overrides it.
 const CASES: u32 = 1_500;
-/// Longest input that is damaged: longer ones would take most of the time.
+/// Longest input that is damaged, in bytes: longer ones would take most of the time.
 const LONGEST: usize = 5_000;
 
 static SEEDS: LazyLock<BTreeMap<&str, Vec<Vec<u8>>>> =
@@ -51,7 +52,7 @@ fn random_bytes_do_no_harm() {
     });
 }
 
-/// One damage of an input.
+/// A damage of an input.
 #[derive(Clone, Debug)]
 enum Damage {
     Flip(Index, u8),
@@ -113,7 +114,7 @@ fn damaged_input_does_no_harm() {
     });
 }
 
-/// What a field of any kind may wrongly be.
+/// Returns values that are wrong for most fields.
 fn wrong_values() -> Vec<Value> {
     let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
     vec![
@@ -149,7 +150,7 @@ fn wrong_values() -> Vec<Value> {
     ]
 }
 
-/// Paths of all values of a document, the document itself included.
+/// Collects the paths of all values of a document, including the document itself.
 fn paths(value: &Value, prefix: String, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
@@ -167,7 +168,7 @@ fn paths(value: &Value, prefix: String, found: &mut Vec<String>) {
     found.push(prefix);
 }
 
-/// One or two values of good JSON are replaced by values that fit nowhere, by values from elsewhere in it, or removed.
+/// One or two values of valid JSON are replaced by wrong ones, replaced by other values of it, or removed.
 #[test]
 fn wrong_json_does_no_harm() {
     let wrong = wrong_values();
@@ -219,7 +220,7 @@ fn wrong_json_does_no_harm() {
 #[test]
 fn every_decoder_has_its_fuzz_target() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
-    // Not part of the published package.
+    // The published package has no fuzz targets.
     let Ok(manifest) = fs::read_to_string(fuzz.join("Cargo.toml")) else { return };
     let mut files: Vec<String> = fs::read_dir(fuzz.join("fuzz_targets"))
         .unwrap()

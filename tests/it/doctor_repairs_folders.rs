@@ -1,4 +1,4 @@
-//! `doctor` as an operator runs it: on a sound folder, on one without index or journal, and killed in the middle of a repair.
+//! `doctor` on a sound folder, on one without kv or journal, and killed in the middle of a repair.
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn readable(folder: &Path) -> Contents {
     contents(&Store::open(folder, StoreOptions::default()).unwrap()).0
 }
 
-/// All but what the server makes again.
+/// Removes what the server can rebuild.
 fn kept(contents: &Contents) -> Contents {
     let kept = contents.iter().filter(|(name, _)| !name.contains("job") && !name.starts_with("witness"));
     kept.map(|(name, body)| (name.clone(), body.clone())).collect()
@@ -46,7 +46,7 @@ fn a_sound_folder_is_called_so_and_stays_as_it_is() {
     assert_eq!((code, &object["sound"], &object["findings"]), (0, &true.into(), &Value::Array(vec![])));
     assert_eq!(doctor(&folder, &["--repair"]).0, 0);
     assert_eq!(files(&folder), before);
-    // Nothing is left beside it.
+    // No other files remain.
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
 
     fs::write(folder.join("blobs/0000000000000fff.tmp"), "x").unwrap();
@@ -62,7 +62,7 @@ fn a_sound_folder_is_called_so_and_stays_as_it_is() {
     assert_eq!(doctor(parent.path(), &[]).0, 4);
 }
 
-/// Damage, whether the folder is refused afterwards, and whether everything comes back.
+/// Name and damage; true if a repair restores everything.
 type Case = (&'static str, fn(&Path), bool);
 
 #[test]
@@ -106,7 +106,7 @@ fn what_is_lost_comes_back_from_the_other_copy() {
         if whole {
             assert_eq!(code, 0, "{name}: {out}{err}");
             assert_eq!(object["repaired"]["blocks"], BLOCKS);
-            // Nothing was removed.
+            // Nothing may be removed.
             let old = files(Path::new(aside.unwrap()));
             assert!(old.contains_key("report.txt"));
             assert!(
@@ -123,7 +123,7 @@ fn what_is_lost_comes_back_from_the_other_copy() {
             assert!(again.keys().eq(finished.keys()), "{name}: {:?}", again.keys());
             assert!(again == finished, "{name}");
         } else {
-            // The genesis fits its record: its copies are gone, and nothing is pretended.
+            // The genesis is part of its record, so both copies are lost, and the repair reports that.
             assert_eq!(code, 6, "{name}: {out}{err}");
             assert_eq!(files(&copied), before, "{name}");
         }

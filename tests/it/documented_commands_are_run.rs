@@ -1,7 +1,8 @@
-//! What README and docs say to type is typed: block after block, by a shell, in a folder of its own, with the binary under test.
+//! The commands of README and docs are run: block after block, by a shell, in a temporary folder, with the binary
+//! under test.
 //!
-//! `cargo` is replaced by a script that starts what was built already, and the ports of the docs by free ones. What cannot run in a test is
-//! listed with its reason; such lines still parse (`documented_commands_parse`).
+//! `cargo` is replaced by a script that starts what is already built, and the ports of the docs by free ones.
+//! Commands that cannot run in a test are listed with the reason; they still parse (`documented_commands_parse`).
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::{free_port, http, until};
 
-/// First lines of blocks that are not run, and why.
+/// First lines of blocks that are not run, with the reason.
 const NOT_RUN: &[(&str, &str)] = &[
     ("cargo run --release -- demo", ".ci/run does"),
     (
@@ -41,7 +42,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
 ];
 
-/// First lines of blocks that say that the server is stopped.
+/// First lines of blocks that require a stopped server.
 const STOPPED: &[&str] = &["witness-server backup --data-dir testnet --out testnet.backup --force"];
 
 struct Block {
@@ -71,14 +72,14 @@ impl Block {
         self.text.lines().next().unwrap()
     }
 
-    /// Whether its last command is a server, which goes on while the blocks behind it run.
+    /// Returns true if its last command is a server, which keeps running during the following blocks.
     fn serves(&self) -> bool {
         let last = self.text.lines().last().unwrap();
         last.starts_with("witness-server serve ") && !last.contains("--print-config")
     }
 }
 
-/// The machine on which the commands are typed.
+/// The environment in which the commands run.
 struct Machine {
     home: tempfile::TempDir,
     ports: [u16; 2],
@@ -138,7 +139,7 @@ impl Machine {
         assert!(output.status.success(), "{place}: {}\n{text}\n{told}\n{complained}", output.status);
     }
 
-    /// Begins to serve, in the place of the server before; returns when every block there is has its witness.
+    /// Starts a server in place of the one before; returns once every stored block has its witness.
     fn serve(&mut self, place: &str, text: &str) {
         self.stop();
         let mut child =
@@ -155,7 +156,7 @@ impl Machine {
 
     fn stop(&mut self) {
         if let Some(mut server) = self.server.take() {
-            // The shell and what it started.
+            // The shell and its children.
             let group = format!("-{}", server.id());
             assert!(Command::new("kill").args(["-TERM", "--", &group]).status().unwrap().success());
             server.wait().unwrap();
@@ -199,7 +200,7 @@ fn the_readme_from_top_to_bottom() {
 
 #[test]
 fn the_guide_to_operation() {
-    // It goes on from an installed server that has blocks.
+    // The guide starts with an installed server that has blocks.
     let mut machine = Machine::new(&[("API_PROVER_SECRET_AUTH", "a secret of thirty-two bytes or more")]);
     machine.run("before", "witness-server import --data-dir testnet data/sample-chain");
     machine.serve("before", "witness-server serve --data-dir testnet");
@@ -208,7 +209,7 @@ fn the_guide_to_operation() {
 
 #[test]
 fn the_guide_to_pipelines() {
-    // The service of the job.
+    // The guide assumes a server as a service of the pipeline.
     let mut machine = Machine::new(&[]);
     let service = "export API_PROVER_SECRET_AUTH=\"a secret of thirty-two bytes or more\"\nwitness-server serve --data-dir service";
     machine.serve("before", service);
@@ -227,7 +228,7 @@ fn the_workflows_for_pipelines_are_whole_and_their_steps_run() {
         for line in ["on: [push]", "jobs:", "    runs-on: ubuntu-latest", "    steps:"] {
             assert!(there(line), "{line:?} is missing in\n{workflow}");
         }
-        // The repository has packages beside this one; cargo wants to know which.
+        // The repository has several packages, so cargo requires a name.
         for line in workflow.lines().filter(|line| line.contains("cargo install")) {
             assert!(line.ends_with(concat!(" ", env!("CARGO_PKG_NAME"))), "{line:?} names no package");
         }

@@ -1,5 +1,5 @@
-//! What README and docs say to type can be typed: their commands parse, the two main commands are those of CI, the table of
-//! settings is the program's. And the tests that SECURITY.md names are there.
+//! The commands of README and docs parse, CI runs the two main commands and the tests that need a tool, and the
+//! tests that SECURITY.md names exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
 }
 
-/// Lines of the blocks of commands.
+/// Returns the lines of the blocks of commands.
 fn commands(markdown: &str) -> Vec<String> {
     let mut inside = false;
     let mut commands = Vec::new();
@@ -26,9 +26,9 @@ fn commands(markdown: &str) -> Vec<String> {
     commands
 }
 
-/// Parses the command as the shell would start it.
+/// Parses a command as the program would.
 fn check(command: &str) {
-    // A command within another one: `$(…)`.
+    // A command substitution: `$(…)`.
     if let Some((_, rest)) = command.split_once("$(") {
         check(rest.split_once(')').unwrap().0);
     }
@@ -84,7 +84,7 @@ fn check(command: &str) {
 fn parse(words: &[&str], command: &str) {
     let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}"));
     let flags = cli.flags().unwrap_or_else(|error| panic!("{command}: {error}"));
-    // That file is made by the command before.
+    // The command before creates that file.
     if !command.contains("operator_token_file=operator-token") {
         Config::load(None, &Environment::default(), &flags)
             .unwrap_or_else(|error| panic!("{command}: {error}"));
@@ -98,7 +98,7 @@ fn every_command_parses() {
         assert!(!commands.is_empty(), "{file}");
         commands.iter().for_each(|command| check(command));
     }
-    // In these, commands are what is indented.
+    // In these files, indented lines are commands.
     for file in ["data/README.md", "docs/verification.md"] {
         let text = read(file);
         let indented = text.lines().filter_map(|line| line.strip_prefix("    "));
@@ -118,7 +118,7 @@ fn every_command_parses() {
 
 #[test]
 fn the_steps_of_the_pipeline_parse() {
-    // Where a step runs it in a container, the same words follow the image's name.
+    // A step that runs it in a container has the same words after the name of the image.
     let text = read("docs/ci.md");
     let steps = text.lines().filter_map(|line| line.trim_start().strip_prefix("- run: "));
     let mut parsed = 0;
@@ -165,7 +165,7 @@ fn the_table_of_settings_is_complete() {
     assert_eq!(rows, settings, "rows of unknown settings");
 }
 
-/// All Rust files of a folder: path below it, and text.
+/// Returns all Rust files of a folder: the path below it, and the text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut texts = Vec::new();
@@ -198,7 +198,7 @@ fn the_pipeline_runs_every_test_that_needs_a_tool() {
     let ci = read(".ci/run");
     let named = ci.split_once("\ntool_tests=(\n").unwrap().1.split_once("\n)\n").unwrap().0;
     assert_eq!(named.lines().map(str::trim).collect::<Vec<_>>(), needed);
-    // By name, so that no test that runs for hours is among them.
+    // By name, because other ignored tests run for hours.
     assert!(ci.contains("-- --ignored --exact \"${tool_tests[@]}\""));
     assert!(needed.len() > 5, "{needed:?}");
 }
@@ -208,7 +208,7 @@ fn the_tests_that_stand_behind_the_table_of_faults_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let texts = [sources("tests"), sources("src")].concat();
     let is_function = |name: &str| {
-        // An ellipsis stands for some words of the name.
+        // An ellipsis replaces some words of the name.
         let (start, end) = name.split_once('…').unwrap_or((name, ""));
         let fits = |function: &str| match name.contains('…') {
             true => function.starts_with(start) && function.ends_with(end),

@@ -1,4 +1,4 @@
-//! 401 comes before 404, 405 and 400, on every route.
+//! Without a valid token every route answers 401, before 404, 405 or 400.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -63,11 +63,11 @@ fn without_a_good_token_every_route_is_401_before_anything_else() {
             }
         }
     }
-    // An answer without an end.
+    // The answer is an endless stream.
     for (method, path) in ROUTES.into_iter().filter(|(_, path)| *path != "/api/v1/events") {
         assert_ne!(http(&server.url, method, path, Some(&token()), "").status, 401, "{method} {path}");
     }
-    // What is described is in the list above; the protocol of the provers is not described.
+    // The OpenAPI document describes the routes above, except for the prover protocol.
     let document = server.get("/api/v1/openapi.json").accepted().json();
     for (path, methods) in document["paths"].as_object().unwrap() {
         let path =
@@ -107,12 +107,12 @@ fn tokens_of_the_reference_get_the_same_verdict_over_http() {
     }
 }
 
-/// Seconds since 1970, so many from now.
+/// Returns the current time plus the given number of seconds, in seconds since 1970.
 fn from_now(seconds: i64) -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 + seconds
 }
 
-/// A token of any header and claims, well signed with the secret.
+/// Returns a token with any header and claims, correctly signed with the secret.
 fn signed<A: Algorithm>(algorithm: &A, key: &A::SigningKey, header: &str, claims: &str) -> String {
     let signed = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
     let signature = algorithm.sign(key, signed.as_bytes());
@@ -135,7 +135,7 @@ fn only_hs256_with_sub_and_a_future_exp_opens_the_door() {
     let (unsigned, signature) = good.rsplit_once('.').unwrap();
     let (_, payload) = unsigned.split_once('.').unwrap();
 
-    // What clients send, and what does no harm.
+    // Tokens of clients, and harmless variations.
     let with = |more: Value| {
         let mut claims: Value = serde_json::from_str(&far).unwrap();
         claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -1,4 +1,4 @@
-//! Import, witness, export: the expected bytes, offline and online.
+//! Import, build witnesses, export: the bytes are those of the vectors, with and without a server.
 
 use crate::support::{self, Server, chain, run_badly, run_well, unpacked, until};
 

@@ -1,4 +1,5 @@
-//! Whatever is sent: a clear refusal or a closed connection, and the next good request is answered. Nothing panics.
+//! Hostile requests get a clear refusal or a closed connection, and the next valid request is answered. Nothing
+//! panics.
 
 use std::{
     fs,
@@ -9,7 +10,7 @@ use std::{
 
 use crate::support::{SECRET, Server, token};
 
-/// Short waits, so that what is cut off in the middle is given up soon.
+/// Short timeouts, so that incomplete requests end soon.
 const SETTINGS: [&str; 8] = [
     "--set",
     "idle_timeout=1s",
@@ -27,10 +28,10 @@ fn connect(server: &Server) -> TcpStream {
     stream
 }
 
-/// Sends bytes on a connection of their own; gives the statuses of all answers until it is closed.
+/// Sends bytes on a connection of their own; returns the statuses of all answers until it is closed.
 fn statuses(server: &Server, bytes: &[u8]) -> Vec<u16> {
     let mut stream = connect(server);
-    // The server may close before it has read everything, and that may cost its answer.
+    // If the server closes the connection before it has read everything, its answer may be lost.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     if let Err(error) = stream.read_to_end(&mut answer) {
@@ -43,24 +44,24 @@ fn statuses(server: &Server, bytes: &[u8]) -> Vec<u16> {
         .collect()
 }
 
-/// Sends a request with a good token, which the server answers with one of the statuses, or not at all; then it answers a good one.
+/// Sends a request that the server answers with one of the statuses, or not at all; then a valid request, which it answers.
 fn check(server: &Server, name: &str, bytes: &[u8], allowed: &[u16]) {
     let got = statuses(server, bytes);
     assert!(got.len() <= 1 && got.iter().all(|status| allowed.contains(status)), "{name}: {got:?}");
     assert_eq!(server.get("/status").accepted().text(), "alive", "after {name}");
 }
 
-/// A head up to its empty line, with a good token.
+/// Returns a head with a valid token, including the empty line.
 fn head(first_line: &str, headers: &str) -> Vec<u8> {
     format!("{first_line}\r\nHost: a\r\nAuthorization: Bearer {}\r\n{headers}\r\n", token()).into_bytes()
 }
 
-/// A head and a body.
+/// Returns a head and a body.
 fn request(first_line: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     [&head(first_line, headers), body].concat()
 }
 
-/// A body with its length.
+/// Returns a request with a body and its length.
 fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let headers = format!("{headers}Connection: close\r\nContent-Length: {}\r\n", body.len());
     request(&format!("POST {path} HTTP/1.1"), &headers, body)
@@ -70,7 +71,7 @@ fn chunked(body: &[u8]) -> Vec<u8> {
     request("POST /stopped HTTP/1.1", "Connection: close\r\nTransfer-Encoding: chunked\r\n", body)
 }
 
-/// A server whose log is checked at the end.
+/// Runs a test with a server, whose log must not contain a panic.
 fn run(test: impl FnOnce(&Server)) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
@@ -87,7 +88,7 @@ fn framing_that_two_readers_could_understand_differently() {
     run(|server| {
         let hidden = String::from_utf8(head("GET /api/v1/status HTTP/1.1", "")).unwrap();
         let body = format!("3\r\n\"p\"\r\n0\r\n\r\n{hidden}");
-        // As RFC 9112 §6.3 has it: chunked counts, and what comes behind is not taken for a request.
+        // RFC 9112 §6.3: the chunked framing counts, and the rest is not read as a request.
         for headers in [
             "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
             "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
@@ -121,14 +122,14 @@ fn framing_that_two_readers_could_understand_differently() {
             let bytes = request("POST /stopped HTTP/1.1", headers, body.as_bytes());
             check(server, headers, &bytes, &[400]);
         }
-        // More than there is a number for.
+        // The largest length that fits 64 bits.
         let most =
             request("POST /stopped HTTP/1.1", "Content-Length: 18446744073709551615\r\n", body.as_bytes());
         check(server, "the longest body", &most, &[400, 431]);
         let old =
             request("POST /stopped HTTP/1.0", "Transfer-Encoding: chunked\r\n", b"3\r\n\"p\"\r\n0\r\n\r\n");
         check(server, "chunks of HTTP/1.0", &old, &[400]);
-        // Said twice alike, it is no question.
+        // The same length twice is unambiguous.
         let twice = "Connection: close\r\nContent-Length: 3\r\nContent-Length: 3\r\n";
         check(server, "one length twice", &request("POST /stopped HTTP/1.1", twice, b"\"p\""), &[200]);
     });
@@ -222,7 +223,7 @@ fn targets_that_lead_elsewhere() {
         let mut bytes = get("/status");
         bytes.splice(5..11, *b"\xff\xfe\x80abc");
         check(server, "a path that is no UTF-8", &bytes, &[400, 404]);
-        // No proxy: the name in the target means nothing, and nobody is called.
+        // The server is not a proxy: it ignores the host in the target and connects to no other server.
         check(server, "absolute form", &get("http://203.0.113.1/status"), &[200]);
         check(server, "asterisk", &head("OPTIONS * HTTP/1.1", "Connection: close\r\n"), &[404, 405]);
         check(server, "CONNECT", &head("CONNECT 203.0.113.1:443 HTTP/1.1", ""), &[400, 404, 405]);
@@ -252,7 +253,7 @@ fn bodies_that_are_bombs_or_riddles() {
         ] {
             for body in [&deep, &nested("data"), &nested("block"), &nested("x")] {
                 let status = statuses(server, &post(path, "", body));
-                // Without a genesis blocks are not looked at.
+                // Without a genesis, blocks are refused unread.
                 assert!(matches!(status[..], [400 | 409]), "{path}: {status:?}");
             }
         }

@@ -1,5 +1,5 @@
-//! Below the floor of free space nothing new is taken in, handed out or witnessed, and proofs still land. Space returns, and
-//! everything goes on by itself.
+//! Below the floor of free space nothing is imported, handed out or witnessed, but proofs are still accepted. Once
+//! space is available, everything resumes by itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::{Answer, SECRET, block, genesis, http, input_of, token, unti
 
 const FLOOR: u64 = 1_000_000;
 
-/// A server in this process, whose clock and free space are those of the test.
+/// A server in this process; the test sets its clock and its free space.
 struct Server {
     node: Arc<Node>,
     space: Arc<ManualSpace>,
@@ -126,12 +126,12 @@ fn imports_hand_outs_and_witnesses_stop_proofs_land_and_all_goes_on_by_itself() 
     assert!(ready["reasons"][0].as_str().unwrap().contains("space is short"), "{ready}");
     refused(&server.get_job());
     refused(&server.post("/api/v1/aggregated_operations", &operation));
-    // What is there already is answered as ever.
+    // What is already stored is still acknowledged.
     assert_eq!(
         server.post("/api/v1/blocks", &imported.to_string()).accepted().json()["outcome"],
         "already_there"
     );
-    // A prover comes to its end.
+    // A prover finishes its job.
     server.post("/working_on", r#"{"prover_name":"p","job_id":1}"#).accepted();
     server.post("/stopped", r#""p""#).accepted();
     let proof = json!({"BlockProof": sample_single_proof(&input_of(&imported), 1)});
@@ -140,7 +140,7 @@ fn imports_hand_outs_and_witnesses_stop_proofs_land_and_all_goes_on_by_itself() 
     server.post("/publish", &published.to_string()).accepted();
     assert_eq!(server.status()["jobs"]["done"], 1);
 
-    // A little more than the floor ends it.
+    // Work resumes only some bytes above the floor.
     server.free(FLOOR);
     refused_at(&server.get_job(), FLOOR);
     server.free(FLOOR + FLOOR / 16);
@@ -157,7 +157,7 @@ fn refused_at(answer: &Answer, free: u64) {
 fn maintainers_wait_for_space() {
     let server = Server::start();
     server.free(2 * FLOOR);
-    // The block is there before any maintainer is: they are not to be faster than the test.
+    // The block is stored before the maintainers start, so that they cannot be faster than the test.
     server.node.stop();
     let store = server.node.store().clone();
     let node = Node::new(
@@ -168,7 +168,7 @@ fn maintainers_wait_for_space() {
     node.import_block(block("deposit").to_string().as_bytes()).unwrap();
     server.free(0);
     node.start().unwrap();
-    // Twenty times the interval.
+    // Twenty intervals.
     std::thread::sleep(Duration::from_millis(400));
     assert_eq!((store.tree().head().unwrap(), store.queue().counts().unwrap().idle), (0, 0));
     server.free(2 * FLOOR);

@@ -1,6 +1,7 @@
 //! Every JSON type reads the reference's data and writes it back unchanged.
 //!
-//! Ignored unless asked for: the vectors are not all part of the repository. `WITNESS_VECTORS` names their folder.
+//! Ignored by default, because not all of these vectors are part of the repository. `WITNESS_VECTORS` names their
+//! folder.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -99,7 +100,7 @@ fn prover_messages_round_trip() {
         let file = protocol(&format!("prover_input_response_{name}"));
         let response = assert_round_trip::<ProverInputResponse>(&file);
         assert_eq!(response.data.is_some(), has_data, "{name}");
-        // What is handed out is byte for byte what was stored.
+        // The server hands out the stored bytes.
         let text = std::fs::read_to_string(file).unwrap();
         assert_eq!(serde_json::to_string(&response).unwrap(), text.trim_end(), "{name}");
     }

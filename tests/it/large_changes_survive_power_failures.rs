@@ -1,8 +1,9 @@
-//! Blocks that change a thousand accounts and as many nodes of the tree: far more than a transaction holds, and enough for sled to move
-//! its pages and write over its segments again and again. The power fails meanwhile, and whatever was acknowledged is there.
+//! Blocks that change a thousand accounts and as many nodes of the tree: far more than a transaction holds, and
+//! enough for sled to move its pages and overwrite its segments repeatedly. The power fails during that, and
+//! everything acknowledged is stored.
 //!
-//! Without any hashing: the program that writes is this test, started once more with `POWER_WRITER`, and works on a store alone. It goes
-//! on with the folder that the power failure left.
+//! Nothing is hashed: the writer is this test program, started again with `POWER_WRITER`, and works on a store alone.
+//! It continues with the folder that the power failure left.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -22,7 +23,7 @@ use crate::support::{disk::Disk, number, power::Power, this_test};
 
 const ACCOUNTS: u32 = 2000;
 const TOKEN: u32 = 3;
-/// Moments before the end of a round at which the power fails as well.
+/// Further power failures at earlier moments of a round.
 const EARLIER: usize = 2;
 const ROOTS: &[u8] = &[0];
 
@@ -32,12 +33,12 @@ fn open(folder: &Path) -> Store {
     Store::open(&folder.join("data"), options).unwrap()
 }
 
-/// Block n changes every second account.
+/// Returns true if a block changes an account: each changes every second one.
 fn is_changed(id: u32, block: u32) -> bool {
     block > 0 && (id + block).is_multiple_of(2)
 }
 
-/// The last block up to `head` that changed an account; 0 for none.
+/// Returns the last block up to `head` that changed an account; 0 if none did.
 fn changed_by(id: u32, head: u32) -> u32 {
     (head.saturating_sub(1)..=head).rev().find(|block| is_changed(id, *block)).unwrap_or(0)
 }
@@ -118,7 +119,7 @@ fn witness(store: &Store, number: u32) {
         .unwrap();
 }
 
-/// Publishes the proof of every block that has none.
+/// Publishes a proof for every block without one.
 fn prove(store: &Store, head: u32) {
     for number in (1..=head).filter(|number| !store.queue().has_single_proof(*number).unwrap()) {
         store.queue().add_single_job(number).unwrap();
@@ -136,7 +137,7 @@ fn prove(store: &Store, head: u32) {
     }
 }
 
-/// Not a test: the program that writes, until it is killed.
+/// Not a test: the writer, which runs until it is killed.
 #[test]
 fn the_writer() {
     let (Ok(_), Ok(folder)) = (env::var("POWER_WRITER"), env::var("POWER_ROOT")) else { return };
@@ -149,12 +150,12 @@ fn the_writer() {
         }
         witness(&store, number);
         prove(&store, number);
-        // Past the capture of the test's output.
+        // `println!` would be captured by the test harness.
         writeln!(std::io::stdout(), "stored {number}").unwrap();
     }
 }
 
-/// Everything up to the acknowledged block is there, and all of it belongs to one moment.
+/// Checks that everything up to the acknowledged block is stored and consistent; returns the last stored block.
 fn look(folder: &Path, acknowledged: u32, when: &str) -> u32 {
     let store = open(folder);
     let (head, tree_head) = (store.chain().head().unwrap(), store.tree().head().unwrap());
@@ -195,7 +196,7 @@ fn survive(rounds: u32) {
         writer.env("POWER_WRITER", "store").stdout(Stdio::piped());
         power.record(&mut writer);
         let mut child = writer.spawn().unwrap();
-        // The number of a block, and how long the journal was when it was known to be stored.
+        // Number of a block, and length of the journal when it was known to be stored.
         let mut known = Vec::new();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut stored = lines.filter_map(|line| line.strip_prefix("stored ")?.parse::<u32>().ok());

@@ -1,6 +1,7 @@
-//! The system from outside. Each module is named as the sentence that its tests show.
+//! Tests of the whole system. The name of each module is the sentence that its tests show.
 //!
-//! One program, so that it is linked once. Tests run side by side in it; what needs a process of its own is in `tests/alone`.
+//! They are one program so that it is linked once. Its tests run in parallel; those that need a process of their
+//! own are in `tests/alone`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 

@@ -1,4 +1,4 @@
-//! However many maintainers, however fast the import: the same witnesses.
+//! Any number of maintainers builds the same witnesses, at any speed of the import.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ fn an_import_slower_than_the_witnesses_and_a_restart_in_between() {
         }
     }
     check_all(&node_now);
-    // The updater has made one job of each.
+    // The updater has made one job for each block.
     let start = Instant::now();
     while node_now.store().queue().counts().unwrap().idle < 8 {
         assert!(start.elapsed() < Duration::from_secs(60));
@@ -106,7 +106,7 @@ fn verified_blocks_are_cleared_out_when_asked() {
         assert!(start.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(5));
     }
-    // Blocks 1 and 2 are dropped only once their jobs are done or gone.
+    // Blocks 1 and 2 are dropped only once their jobs are done or dropped.
     for job in [1, 2] {
         node.store().queue().drop_job(job).unwrap();
     }

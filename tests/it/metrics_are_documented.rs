@@ -1,4 +1,5 @@
-//! What `/metrics` exports is what `docs/metrics.md` says, and the dashboard and the alert rules ask for nothing else.
+//! `docs/metrics.md` lists exactly the metrics that `/metrics` exports, and the dashboard and the alert rules query
+//! no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,7 +33,7 @@ fn documented() -> Table {
     rows.map(row).collect()
 }
 
-/// The base name of a series of a histogram, if there is such a histogram.
+/// Returns the name of the histogram that a series belongs to, or the name of the series.
 fn base(name: &str, histograms: impl Fn(&str) -> bool) -> &str {
     let mut stems = ["_bucket", "_sum", "_count"].into_iter().filter_map(|end| name.strip_suffix(end));
     stems.find(|stem| histograms(stem)).unwrap_or(name)
@@ -57,7 +58,7 @@ fn exported(text: &str) -> Table {
     table
 }
 
-/// A server that has done something of everything, and what it exports then.
+/// Returns the metrics of a server after requests of every kind.
 fn after_work() -> String {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
@@ -155,7 +156,7 @@ fn promtool_accepts_what_is_exported() {
     assert!(check.wait().unwrap().success());
 }
 
-/// The expressions of the alert rules: behind `expr:`, on that line or folded below it.
+/// Returns the expressions of the alert rules: after `expr:`, on that line or folded below it.
 fn rules() -> Vec<String> {
     let text = fs::read_to_string(repository("deploy/prometheus/alerts.yml")).unwrap();
     let mut found = Vec::new();
@@ -179,7 +180,7 @@ fn panels() -> Vec<String> {
     targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Takes out what is between two characters, such as matchers; gives it as well.
+/// Removes the parts between two characters, such as matchers; returns the rest and the parts.
 fn cut(text: &str, open: char, close: char) -> (String, Vec<String>) {
     let (mut rest, mut taken) = (String::new(), Vec::new());
     let mut text = text;
@@ -193,12 +194,12 @@ fn cut(text: &str, open: char, close: char) -> (String, Vec<String>) {
     (rest + text, taken)
 }
 
-/// Names of metrics, and values that labels are compared with.
+/// Returns names of metrics, and values that labels are compared with.
 fn names_and_values(expression: &str) -> (Vec<String>, Vec<String>) {
     let (rest, matchers) = cut(expression, '{', '}');
     let values = matchers.iter().flat_map(|matcher| cut(matcher, '"', '"').1).collect();
     let (rest, _) = cut(&rest, '[', ']');
-    // Brackets are words of their own.
+    // Parentheses become words.
     let rest = rest.replace('(', " ( ").replace(')', " ) ").replace(',', " ");
     let mut names = Vec::new();
     let words: Vec<&str> = rest.split_whitespace().collect();
@@ -206,7 +207,7 @@ fn names_and_values(expression: &str) -> (Vec<String>, Vec<String>) {
     while let Some(word) = words.get(at) {
         at += 1;
         match *word {
-            // The labels in brackets behind these are no metrics.
+            // The words in parentheses after these are labels.
             "by" | "on" | "ignoring" => at += words[at..].iter().position(|word| *word == ")").unwrap() + 1,
             "and" | "or" => {}
             word if !word.starts_with(|c: char| c.is_ascii_alphabetic()) => {}

@@ -1,12 +1,13 @@
-//! A server under load is killed (SIGKILL) again and again, and started again on the same folder each time. Whatever it had acknowledged is
-//! there, byte for byte; no job is lost, no proof is there twice; the tree is that of the last witnessed block; indexes and
-//! counters agree with a full scan.
+//! A server under load is killed (SIGKILL) and restarted on the same folder, many times. Everything it had
+//! acknowledged is stored, byte for byte; no job is lost, no proof is stored twice; the tree is that of the last
+//! witnessed block; indexes and counters agree with a full scan.
 //!
-//! One client imports blocks, four prove (some stop, some vanish, some go on after the kill, some prove the wrong thing), one
-//! requeues, posts aggregated operations and reads back. Between the kills there are reverts, and starts that are killed as well.
+//! One client imports blocks, four prove (some stop, some vanish, some continue after the kill, some publish wrong
+//! proofs), and one requeues jobs, posts aggregated operations and reads back. Between the kills, reverts and starts
+//! are killed as well.
 //!
-//! `CRASH_SEED` repeats what was drawn, though not the order in which threads ran; `CRASH_ROUNDS` is the number of rounds of the long
-//! form.
+//! `CRASH_SEED` repeats the random choices, but not the order in which threads run; `CRASH_ROUNDS` is the number of
+//! rounds of the long form.
 
 use std::sync::Mutex;
 
@@ -14,10 +15,10 @@ use zksync_witness_server::testing::{dice::Dice, ledger::Moment};
 
 use crate::support::{crash, invariants, number, sealed_chain::Chain, world::World};
 
-/// Rounds after which the tree is hashed the slow way as well.
+/// Rounds between two checks by the naive tree, which is slow.
 const NAIVE_EVERY: u32 = 12;
 
-/// So many rounds on one folder.
+/// Runs the given number of rounds on one folder.
 fn survive(rounds: u32) {
     let mut dice = Dice::from_environment("CRASH_SEED");
     let world = Mutex::new(World::new(Chain::new(dice.fork())));

@@ -1,14 +1,14 @@
-//! The power fails under a server that is under load. Whatever it had acknowledged is there when it comes back, as after a kill.
+//! The power fails while a server is under load. After the restart everything it had acknowledged is stored, as
+//! after a kill.
 //!
-//! A small library (`tests/power_loss/preload.c`), loaded before the server, records what it does to its files; `support/disk.rs` says
-//! what of that is on the disk when the power fails: what was synced, and some of what was not. What is modelled, and what is not, is
-//! said there. The library and the disk are held against what really happened: after each kill, the folder must be what the
-//! record says.
+//! A small library (`tests/power_loss/preload.c`), loaded into the server, records its changes of files;
+//! `support/disk.rs` models which of them are on the disk when the power fails: all that were synced, and some that
+//! were not. The record is verified: after each kill, it must reproduce the folder.
 //!
-//! That this finds something is shown by `a_power_failure_loses_what_was_not_synced.rs`.
+//! `a_power_failure_loses_what_was_not_synced.rs` shows that the model finds missing syncs.
 //!
-//! `CRASH_SEED` repeats what was drawn, though not the order in which threads ran; `CRASH_ROUNDS` is the number of rounds of the long
-//! form.
+//! `CRASH_SEED` repeats the random choices, but not the order in which threads run; `CRASH_ROUNDS` is the number of
+//! rounds of the long form.
 
 use std::sync::Mutex;
 
@@ -23,11 +23,11 @@ use crate::support::{
     world::World,
 };
 
-/// Rounds after which the tree is hashed the slow way as well.
+/// Rounds between two checks by the naive tree, which is slow.
 const NAIVE_EVERY: u32 = 12;
-/// Rounds after which a new folder is made: its making is at risk as well.
+/// Rounds between two new folders, whose creation is tested as well.
 const ROUNDS_OF_A_FOLDER: u32 = 30;
-/// Moments before the end of a round at which the power fails as well.
+/// Further power failures at earlier moments of a round.
 const EARLIER: usize = 2;
 
 fn survive(rounds: u32) {
@@ -39,7 +39,7 @@ fn survive(rounds: u32) {
             power = Power::new();
             world.lock().unwrap().start_over(Chain::new(dice.fork()));
         }
-        // The server makes its folder itself, in one that is there.
+        // The server creates its folder inside an existing one.
         let data = power.root().join("data");
         let mut disk = Disk::of(power.root());
         let reverted = match dice.below(6) {
@@ -52,7 +52,7 @@ fn survive(rounds: u32) {
         };
         power.replay(&mut disk);
         if reverted.is_none() {
-            // A kill without a power failure: what is in memory stays in memory.
+            // A kill without a power failure: the page cache of the system survives.
             if dice.happens(0.3) {
                 crash::serve_until_killed(&data, &world, &|| 0, &mut dice, &|command| power.record(command));
                 power.replay(&mut disk);
@@ -86,7 +86,7 @@ fn survive(rounds: u32) {
     println!("{rounds} rounds with {failures} power failures survived; {tally:?}; {}", found.line);
 }
 
-/// The first moments of a folder, and nothing on the disk but what was synced.
+/// A new folder, of which only the synced changes are on the disk.
 #[test]
 fn a_folder_that_was_just_made_is_on_the_disk() {
     let mut dice = Dice::new(1);

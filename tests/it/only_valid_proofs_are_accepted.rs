@@ -1,4 +1,4 @@
-//! With `--verification-keys` a published proof must verify. Circuits, keys and proofs are real, and small.
+//! With `--verification-keys`, only proofs that verify are accepted. Circuits, keys and proofs are real but small.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use zksync_witness_server::{
 
 use crate::support::{self, Server, block, chain, input_of, run_badly, run_well};
 
-/// A data folder with the one block of a chain, and a folder with the keys of these block provers, by chunks.
+/// Returns a data folder with the only block of a chain, and a folder with the keys of the given block provers, by chunks.
 fn folders(keys: &[(u64, &BlockProver)]) -> (tempfile::TempDir, tempfile::TempDir) {
     let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     run_well(&["import", "--data-dir", data.path().to_str().unwrap(), chain("deposit").to_str().unwrap()]);
@@ -31,7 +31,7 @@ fn serving(data: &Path, keys: &Path, more: &[&str]) -> Server {
     Server::start(data, &[&["--verification-keys", keys.to_str().unwrap()], more].concat())
 }
 
-/// Size and public input of the block.
+/// Returns size and public input of the block.
 fn the_block() -> (u64, Fr) {
     let block = block("deposit");
     (block["block"]["block_chunks_size"].as_u64().unwrap(), input_of(&block))
@@ -56,13 +56,13 @@ fn a_false_proof_is_refused_and_kept_and_its_job_stays_for_the_true_one() {
     let (chunks, input) = the_block();
     let prover = BlockProver::new(1);
     let (data, keys) = folders(&[(chunks, &prover)]);
-    // However slow the machine is, the lease is not what is tested.
+    // A long lease, which does not end on a slow machine.
     let settings = ["--set", "verify_concurrency=2", "--set", "gone_timeout=1h"];
     let server = serving(data.path(), keys.path(), &settings);
     let job = server.next_job("one");
     let proof = prover.prove(&input);
 
-    // One bit flipped, every so many bytes: some are no proof any more, the others not true.
+    // A bit is flipped at regular distances: some results are malformed, the others false.
     let mut refusals = 0;
     for at in (16..1144).step_by(31).chain([1143]) {
         let mut flipped = proof.clone();
@@ -72,7 +72,7 @@ fn a_false_proof_is_refused_and_kept_and_its_job_stays_for_the_true_one() {
         refusals += 1;
     }
     assert_eq!(rejected(&server).len(), refusals);
-    // Well-formed, about the right block, and not true.
+    // Well-formed, for the right block, but false.
     for (item, false_proof) in altered(&proof) {
         let answer = publish(&server, &job, "BlockProof", &false_proof);
         let code = if item == "inputs 0" { "proof_refused" } else { "proof_invalid" };
@@ -113,7 +113,7 @@ fn a_true_proof_of_another_block_is_refused_also_with_its_input_altered() {
     let mut altered = other.validate().unwrap();
     altered.inputs = vec![input];
     publish(&server, &job, "BlockProof", &SingleProof::from(&altered)).refused(422, "does not verify");
-    // Of the right block by another circuit.
+    // For the right block, by another circuit.
     publish(&server, &job, "BlockProof", &BlockProver::new(2).prove(&input)).refused(422, "does not verify");
     publish(&server, &job, "BlockProof", &prover.prove(&input)).accepted();
 }
@@ -136,7 +136,7 @@ fn an_aggregate_is_verified_with_the_points_of_its_block_proofs() {
     let sample = sample_aggregated_proof(&[input], 1);
     publish(&server, &job, "AggregatedBlockProof", &sample).refused(422, "public input is not the hash");
     let mut false_proof = proof.clone();
-    // The lowest byte of the linearization's value, before two points.
+    // The lowest byte of the value of the linearization, which precedes two points.
     let at = false_proof.proof.len() - 2 * 64 - 1;
     false_proof.proof[at] ^= 1;
     publish(&server, &job, "AggregatedBlockProof", &false_proof).refused(422, "does not satisfy");
@@ -210,7 +210,7 @@ fn many_proofs_at_once_are_all_answered() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
-    // Another good one is too late, a bad one is refused or too late.
+    // Another valid proof is too late; an invalid one is refused or too late.
     assert!(statuses.iter().all(|status| [200, 409, 422].contains(status)), "{statuses:?}");
 }
 
@@ -228,7 +228,7 @@ async fn a_proof_that_may_not_even_wait_is_told_to_come_again() {
     let job = json!({"job_id": server.claim("one").await, "first_block": 1, "last_block": 1});
     let body = message(&job, "BlockProof", &prover.prove(&input));
 
-    // One has the turn, all others that may wait do.
+    // One proof is being verified, and the queue is full.
     let verifier = server.service().node().verifier().unwrap().clone();
     let turn = verifier.acquire().await.unwrap();
     let waiting: Vec<_> = (0..MAX_WAITING)

@@ -1,4 +1,5 @@
-//! What operators read and do, on both listeners: with a prover's token on the one, with none or the operator's on the other.
+//! The routes for operators on both listeners: with a prover's token on one, without a token or with the operator's
+//! on the other.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -33,7 +34,7 @@ fn blocks_and_provers_are_shown_on_both_listeners_and_explained() {
         assert!(jobs["jobs"][0]["last_heartbeat_ms"].is_u64(), "{jobs}");
         get("/api/v1/status");
     }
-    // What provers are given is not shown without a token.
+    // The data of provers require a token.
     for path in ["/api/v1/blocks/1", "/api/v1/blocks/1/witness", "/api/v1/jobs/1/data", "/api/v1/backup"] {
         http(&server.admin, "GET", path, None, "").refused(404, "no such route");
     }
@@ -63,7 +64,7 @@ fn the_admin_listener_does_nothing_without_the_operators_token() {
     post(Some("the-operators-token")).refused(404, "job 1");
     let operator = http(&server.admin, "GET", "/api/v1/operator", None, "").accepted().json();
     assert_eq!(operator["enabled"], true);
-    // It opens nothing on the other listener.
+    // It is not valid on the other listener.
     http(&server.url, "GET", "/api/v1/status", Some("the-operators-token"), "").refused(401, "");
     assert_eq!(server.terminate(), Some(0));
 
@@ -156,12 +157,12 @@ fn the_admin_listener_is_for_this_machine() {
         let head = format!("Host: {host}\r\nSec-Fetch-Site: same-origin\r\n");
         assert_eq!(ask("/api/v1/status", &head), (200, false), "{host}");
     }
-    // A name of somebody else that points here.
+    // A foreign host name that resolves to this machine.
     for path in ["/", "/metrics", "/api/v1/status", "/nowhere"] {
         assert_eq!(ask(path, &format!("Host: evil.example:{port}\r\n")), (403, true), "{path}");
     }
     assert_eq!(ask("http://evil.example/api/v1/status", &format!("Host: {address}\r\n")), (403, true));
-    // A page of somebody else, and of another server on this machine.
+    // A foreign page, and a page of another server on this machine.
     for site in ["cross-site", "same-site"] {
         let head = format!("Host: {address}\r\nSec-Fetch-Site: {site}\r\n");
         assert_eq!(ask("/api/v1/rejected_proofs", &head), (403, true), "{site}");
@@ -185,7 +186,7 @@ fn streams_are_few_enough_for_those_that_are_open() {
     let mut streams: Vec<_> = (0..64).map(|_| open()).collect();
     assert!(streams.iter().all(|(status, _)| *status == 200));
     assert_eq!(open().0, 503);
-    // Another one finds the place of one that went.
+    // A closed stream makes room for another one.
     streams.pop();
     until(|| (open().0 == 200).then_some(()));
 }
@@ -202,7 +203,7 @@ fn what_is_left_is_judged_by_what_was_proven_and_sizes_are_measured() {
     for _ in 0..8 {
         let job = server.get_job("p");
         let view = shown(&job["job_id"]);
-        // Known for those of a size that was proven before.
+        // Known for blocks of a size that was proven before.
         let known = of_size.insert(view["chunks"].as_u64().unwrap(), ()).is_some();
         assert_eq!(view["eta_ms"].is_u64(), known, "{view}");
         let number = job["first_block"].as_u64().unwrap();

@@ -1,4 +1,4 @@
-//! `jobs`, `provers`, `blocks`, `explain` and `top` over the real binary: from a running server, and from its folder once it is stopped.
+//! `jobs`, `provers`, `blocks`, `explain` and `top` against a running server, and on its folder once it is stopped.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -20,7 +20,7 @@ fn json(args: &[&str], target: &[&str]) -> Value {
     serde_json::from_str(&text(&[args, &["--json"]].concat(), target)).unwrap()
 }
 
-/// A server with the sample chain, all of whose jobs wait.
+/// Starts a server with the sample chain, all of whose jobs are idle.
 fn start(folder: &Path) -> Server {
     let server = Server::start(folder, &[]);
     run_well(&["import", "--url", &server.url, &sample_chain()]);
@@ -52,7 +52,7 @@ fn a_running_server_and_its_folder_say_the_same() {
     let offline: &[&str] = &["--data-dir", dir];
     for (args, of_server) in listings.iter().zip(of_server) {
         let mut of_folder = json(args, offline);
-        // When the job was handed out is known to the server that did it.
+        // Only the running server knows when a job was claimed.
         let mut of_server = of_server;
         for side in [&mut of_folder, &mut of_server] {
             if let Some(jobs) = side.get_mut("jobs").and_then(Value::as_array_mut) {

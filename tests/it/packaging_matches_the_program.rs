@@ -1,4 +1,4 @@
-//! Dockerfile and systemd unit: every path they copy is there, every command and setting in them is one that the program has.
+//! Dockerfile and systemd unit: every path they copy exists, and the program has every command and setting they use.
 //!
 //! No image is built here.
 
@@ -11,12 +11,12 @@ use zksync_witness_server::config::{Config, Environment};
 
 use crate::support::{Server, run, run_badly, until};
 
-/// A file of the repository; none of these is in the published package.
+/// Reads a file of the repository; `None` in the published package, which has none of them.
 fn read(file: &str) -> Option<String> {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).ok()
 }
 
-/// Parses a command line of the binary as a process with these variables would.
+/// Parses a command line of the binary with the given environment variables.
 fn parse(words: &[String], variables: &[(String, String)]) -> Config {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{words:?}: {error}"));
@@ -45,14 +45,14 @@ fn the_dockerfile_copies_what_is_there_and_starts_what_the_program_has() {
             copied.push(format!("!{source}"));
         }
     }
-    // What the ignore file lets through is what is copied, and nothing else reaches the builder.
+    // The ignore file lets exactly the copied paths through.
     let mut let_through: Vec<String> =
         ignored.lines().filter(|line| line.starts_with('!')).map(str::to_owned).collect();
     copied.sort();
     let_through.sort();
     assert_eq!(copied, let_through);
     assert!(ignored.lines().any(|line| line == "*"));
-    // What the manifest and the sources name must be among it.
+    // These are used by the manifest or the sources.
     for needed in ["!Cargo.toml", "!Cargo.lock", "!src", "!benches", "!data"] {
         assert!(copied.iter().any(|copied| copied == needed), "{needed}");
     }
@@ -90,7 +90,7 @@ fn the_unit_starts_what_the_program_has() {
     };
     let words: Vec<String> = value("ExecStart")[0].split(' ').map(str::to_owned).collect();
     let folder = tempfile::tempdir().unwrap();
-    // As systemd would put it there.
+    // systemd creates these files.
     for credential in value("LoadCredential") {
         let name = folder.path().join(credential.split_once(':').unwrap().0);
         std::fs::write(name, "a-secret-of-thirty-two-bytes-or-more").unwrap();
@@ -129,7 +129,7 @@ fn the_health_check_answers_for_a_server_and_without_one() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let admin = format!("admin_listen={}", server.admin.strip_prefix("http://").unwrap_or(&server.admin));
-    // Its workers may still be starting.
+    // The workers may still be starting.
     until(|| run(&["health", "--set", &admin]).status.success().then_some(()));
     assert_eq!(run(&["health", "--alive", "--set", &admin]).stdout, b"alive\n");
     assert_eq!(server.terminate(), Some(0));

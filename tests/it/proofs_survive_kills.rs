@@ -1,5 +1,5 @@
-//! A prover in a process of its own drains the sample chain while the server is killed (SIGKILL) and restarted three times:
-//! every proof and aggregated proof is there in the end, none twice.
+//! A prover in a process of its own proves the sample chain while the server is killed (SIGKILL) and restarted three
+//! times: in the end every proof and aggregated proof is stored once.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use crate::support::free_port;
 
 const SECRET: &str = "a secret of more than thirty-two bytes";
 
-/// A process that does not outlive the test.
+/// A process that is killed when dropped.
 struct Guard(Child);
 
 impl Drop for Guard {
@@ -59,7 +59,7 @@ fn serve(folder: &Path, port: u16) -> Guard {
     server
 }
 
-/// Built with the tests, beside their folder.
+/// Returns the path of the example, which cargo builds next to the tests.
 fn sample_prover() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let example = tests.parent().unwrap().parent().unwrap().join("examples/sample_prover");
@@ -70,7 +70,7 @@ fn sample_prover() -> PathBuf {
     example
 }
 
-/// How many blocks have a proof, and how many are in an aggregated one; the server must not be running.
+/// Returns how many blocks have a proof, and how many are part of an aggregated one. The server must be stopped.
 fn count(store: &Store) -> (u32, u32) {
     let proven = (1..=8).filter(|block| store.queue().has_single_proof(*block).unwrap()).count();
     let jobs = store.queue().jobs(None, 0, 1000).unwrap();
@@ -96,7 +96,7 @@ fn every_proof_is_there_once_after_three_kills() {
     let port = free_port();
     let url = format!("http://127.0.0.1:{port}");
     let mut server = serve(folder.path(), port);
-    // A fifth of a second a proof: about two seconds of work, through all three kills.
+    // 200 ms for each proof: about two seconds of work, more than until the last kill.
     let _prover = spawn(&sample_prover(), &[&url, "survivor", "200"]);
     for pause in [450, 700, 550] {
         std::thread::sleep(Duration::from_millis(pause));

@@ -1,4 +1,4 @@
-//! The protocol as provers speak it, over real sockets.
+//! The prover protocol over sockets.
 
 use serde_json::{Value, json};
 use zksync_witness_server::{
@@ -8,7 +8,7 @@ use zksync_witness_server::{
 
 use crate::support::{self, Server, block, chain, http_with, input_of, run_well, token};
 
-/// A server with the one block of a chain.
+/// Starts a server with the only block of a chain.
 fn serving(name: &str) -> (tempfile::TempDir, Server) {
     let folder = tempfile::tempdir().unwrap();
     run_well(&["import", "--data-dir", folder.path().to_str().unwrap(), chain(name).to_str().unwrap()]);
@@ -43,7 +43,7 @@ fn a_job_is_held_from_the_moment_it_is_handed_out_until_its_prover_stops() {
     let nothing = json!({"job_id": 0, "first_block": 0, "last_block": 0, "data": null});
     assert_eq!(server.get_job("two"), nothing);
 
-    // Both bodies in use, and a prover that holds nothing.
+    // Both forms of the body, and a prover that holds no job.
     for body in [r#""one""#, r#"{"prover_name":"one"}"#, r#""nobody""#] {
         assert_eq!(server.post("/stopped", body).accepted().text(), "");
         if body.contains("one") {
@@ -85,7 +85,7 @@ fn proofs_are_checked_stored_once_aggregated_and_verified() {
         content["blocks"] = json!([imported["block"]]);
         server.post("/api/v1/aggregated_operations", &json!({kind: content}).to_string()).accepted();
     };
-    // Held back until the proof is there.
+    // Not aggregated until the proof is stored.
     operation("CreateProofBlocks", json!({"proofs_to_pad": 0}));
     let job = server.next_job("p");
     let input = input_of(&imported);
@@ -104,7 +104,7 @@ fn proofs_are_checked_stored_once_aggregated_and_verified() {
     server.get("/api/v1/rejected_proofs/2").refused(404, "rejected proof 2");
     assert_eq!(rejected["rejected_proofs"][0]["prover"], "p");
 
-    // The first valid proof wins, also without a lease.
+    // The first valid proof is stored, even without a lease.
     server.post("/stopped", r#""p""#).accepted();
     server.get("/api/v1/blocks/1/proof").refused(404, "proof of block 1");
     server.post("/publish", &proof(&job, good.clone())).accepted();

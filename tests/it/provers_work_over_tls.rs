@@ -1,4 +1,4 @@
-//! With a certificate the server speaks TLS and nothing else; clients talk to it only if they can trust it.
+//! With a certificate the server accepts only TLS, and clients connect only if they trust the certificate.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use zksync_witness_server::{
 
 use crate::support::{self, SECRET, Server, chain, http, run_badly, run_well};
 
-/// Certificates of one root, in a folder of their own.
+/// A temporary folder with certificates that one root has signed.
 struct Certificates {
     folder: tempfile::TempDir,
     issuer: Issuer<'static, KeyPair>,
@@ -40,7 +40,7 @@ impl Certificates {
         self.folder.path().join(name)
     }
 
-    /// A certificate for 127.0.0.1; gives the settings of a server that shows it.
+    /// Creates a certificate for 127.0.0.1; returns the settings of a server with it.
     fn settings(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> [String; 4] {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
@@ -64,7 +64,7 @@ impl Certificates {
         Client::trusting(Some(&self.path("ca.pem")), url, &secret, Duration::from_secs(30)).unwrap()
     }
 
-    /// The flag by which commands trust the root.
+    /// Returns the setting with which commands trust the root.
     fn trust(&self) -> String {
         format!("tls_ca={}", self.path("ca.pem").display())
     }
@@ -80,7 +80,7 @@ async fn imports_proofs_and_exports_go_through() {
     let folder = tempfile::tempdir().unwrap();
     let server = certificates.start(&folder.path().join("data"), |_| {});
     let trust = certificates.trust();
-    // Handshakes that do not go on keep nobody waiting.
+    // Incomplete handshakes do not block other clients.
     let _silent: Vec<TcpStream> =
         (0..20).map(|_| TcpStream::connect(("127.0.0.1", port(&server).parse().unwrap())).unwrap()).collect();
     let url = server.url.as_str();

@@ -1,4 +1,4 @@
-//! `run` over the real binary: exit code, JUnit and summary of a run that is green, of one over a damaged chain, of one out of time.
+//! `run`: exit code, JUnit report and summary of a successful run, of a damaged chain, and of a timeout.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ fn sample_chain() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
 }
 
-/// What a run wrote.
+/// The files of a run.
 struct Written {
     folder: tempfile::TempDir,
 }
@@ -60,7 +60,7 @@ fn a_green_run_has_a_case_for_each_block_and_stage() {
     assert_eq!(summary["reached"], true);
     assert_eq!((&summary["block"], &summary["reason"]), (&json!(8), &Value::Null));
     assert!(summary["blocks"][7]["verified_after_ms"].is_u64(), "{summary}");
-    // The folder is kept: what the report says is what is stored.
+    // The kept folder holds what the report says.
     let status: Value =
         serde_json::from_slice(&run_well(&["status", "--json", "--data-dir", &data])).unwrap();
     assert_eq!(status["blocks"]["verified"], 8);
@@ -130,7 +130,7 @@ fn a_block_that_is_not_in_the_folder_is_a_wrong_command_line() {
     assert!(!Path::new(&files[0]).exists());
 }
 
-/// A chain folder of the first blocks of the sample chain.
+/// Writes a chain folder with the first blocks of the sample chain.
 fn first_blocks(written: &Written, count: u32) -> String {
     let (chain, sample) = (written.path("chain"), sample_chain());
     fs::create_dir_all(Path::new(&chain).join("blocks")).unwrap();
@@ -146,7 +146,7 @@ fn first_blocks(written: &Written, count: u32) -> String {
 fn blocks_that_are_left_over_do_not_wait_for_more() {
     let written = Written::new();
     let (chain, files) = (first_blocks(&written, 7), written.files());
-    // With the deadline of a server that runs on, three of the blocks would wait longer than that.
+    // With the default deadline, three of the blocks would wait longer than the timeout.
     run_well(&written.args(&chain, &["--until", "verified", "--timeout", "25s"], &files));
     assert_eq!(written.summary()["reached"], true);
 }
@@ -185,7 +185,7 @@ fn a_closed_standard_error_changes_no_exit_code() {
         (vec!["jobs", "list", "--data-dir", "nowhere"], 4),
         (vec!["run", "--import", &chain, "--until", "imported"], 0),
     ] {
-        // The other end is closed before anything is written.
+        // The reading end is closed before anything is written.
         let (_, closed) = std::io::pipe().unwrap();
         let status = Command::new(env!("CARGO_BIN_EXE_witness-server"))
             .args(&args)
@@ -205,7 +205,7 @@ fn a_report_that_cannot_be_written_is_known_before_and_a_failure_shows_once() {
     let (sample, nowhere) = (sample_chain(), written.path("no/where.xml"));
     let error = run_badly(&["run", "--import", &sample, "--until", "imported", "--report", &nowhere], 1);
     assert!(error.contains("where.xml"), "{error}");
-    // A quarantined block is imported all the same.
+    // A quarantined block is imported as well.
     let (chain, files) = (first_blocks(&written, 2), written.files());
     let second = Path::new(&chain).join("blocks/000002.json");
     let mut block: Value = serde_json::from_slice(&fs::read(&second).unwrap()).unwrap();

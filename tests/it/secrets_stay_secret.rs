@@ -1,4 +1,4 @@
-//! Neither the secret nor a token is ever written: not to the log at its most talkative, not to an answer, not to a message.
+//! The secret and tokens appear neither in the most verbose log, nor in an answer, nor in a message.
 
 use std::{fs, process::Command, time::Duration};
 
@@ -12,12 +12,12 @@ use crate::support::{self, Server, chain, genesis, http, http_with};
 
 const MARKER: &str = "marker-of-the-secret-that-nobody-may-read";
 
-/// What must not be found, as it is and in the forms it could be dumped in.
+/// Returns what must not be found, verbatim and in the encodings of a dump.
 fn forbidden(tokens: &[String]) -> Vec<String> {
     let mut forbidden = vec![MARKER.to_owned(), hex::encode(MARKER), format!("{:?}", MARKER.as_bytes())];
     for token in tokens {
         forbidden.push(token.clone());
-        // The part that makes it a token.
+        // The signature of the token.
         forbidden.push(token.rsplit_once('.').unwrap().1.to_owned());
     }
     forbidden

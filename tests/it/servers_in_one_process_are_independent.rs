@@ -1,4 +1,4 @@
-//! Several servers inside one test: each has its folder, its addresses, its clock and its metrics, and is gone when it is dropped.
+//! Several servers in one test: each has its own folder, addresses, clock and metrics, and stops when it is dropped.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn each_counts_for_itself_and_lets_time_pass_for_itself() {
     one.wait_until(|status| status.jobs.idle == 1).await;
     assert!(!one.heartbeat("silent", 1).await);
     assert!(other.heartbeat("silent", 1).await);
-    // Its time stands still while it waits for the next attempt.
+    // The clock stands still, so the backoff before the next attempt does not end.
     assert_eq!(one.claim("diligent").await, None);
     let (of_one, of_other) = (metrics(&one).await, metrics(&other).await);
     for (line, in_one) in [
@@ -64,7 +64,7 @@ async fn a_server_that_is_dropped_or_stopped_leaves_its_folder_to_others() {
     let gone = temporary.data_dir().to_owned();
     drop((server, temporary));
     assert!(!gone.exists());
-    // The runtime lets go of its tasks as soon as it is its turn.
+    // The runtime drops aborted tasks only when it runs them next.
     while std::net::TcpStream::connect(address).is_ok() {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,5 @@
-//! Clients that send or read too slowly, or not at all, hold up nobody else and nothing for long; what is too much is told so.
+//! Clients that send or read too slowly, or not at all, are disconnected and do not block others; excess requests
+//! get 503.
 
 #![cfg(target_os = "linux")]
 
@@ -16,7 +17,7 @@ fn connect(server: &Server) -> TcpStream {
     stream
 }
 
-/// The head of a request with a body, and a part of that.
+/// Sends the head of a request and a part of its body.
 fn begin(server: &Server, path: &str) -> TcpStream {
     let mut stream = connect(server);
     let token = token();
@@ -27,7 +28,7 @@ fn begin(server: &Server, path: &str) -> TcpStream {
     stream
 }
 
-/// All that comes until the server closes the connection.
+/// Returns everything that arrives until the server closes the connection.
 fn rest(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     if let Err(error) = stream.read_to_end(&mut answer) {
@@ -36,7 +37,7 @@ fn rest(mut stream: TcpStream) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-/// Sends a byte every now and then until the server closes the connection.
+/// Sends a byte every 100 ms until the server closes the connection; returns its answer.
 fn trickle(mut stream: TcpStream, bytes: &[u8]) -> String {
     for byte in bytes {
         if stream.write_all(&[*byte]).is_err() {
@@ -96,7 +97,7 @@ fn requests_beyond_the_limit_of_their_kind_are_told_to_come_back_and_others_are_
     server.post("/publish", "[").refused(400, "line 1");
 }
 
-/// Sockets and files that a process holds.
+/// Returns the number of open descriptors of a server.
 fn descriptors(server: &Server) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", server.id())).unwrap().count()
 }
@@ -114,12 +115,12 @@ fn answers_that_nobody_reads_are_given_up() {
         "GET /api/v1/blocks/1/witness HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n",
         token()
     );
-    // More than the buffers of both sides hold.
+    // More than the socket buffers of both sides hold.
     let requests = request.repeat((64 << 20) / witness + 1);
     let mut readers: Vec<TcpStream> = (0..4).map(|_| connect(&server)).collect();
     for reader in &mut readers {
         reader.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
-        // The server takes no further request until it is rid of its answers.
+        // The server reads no further request until its answers are sent.
         let _ = reader.write_all(requests.as_bytes());
     }
     until(|| (descriptors(&server) <= before).then_some(()));

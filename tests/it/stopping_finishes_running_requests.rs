@@ -1,4 +1,5 @@
-//! SIGTERM: requests under way are answered, what was acknowledged is there, leases stay with their holders, and it ends in time.
+//! On SIGTERM running requests are answered, everything acknowledged is stored, leases stay with their holders, and
+//! the process ends in time.
 
 use std::{
     io::{Read, Write},
@@ -22,7 +23,7 @@ fn address(server: &Server) -> &str {
     server.url.strip_prefix("http://").unwrap()
 }
 
-/// Everything of a request but the last byte of its body; the server is at it.
+/// Sends a request except for the last byte of its body, and waits until the server reads it.
 fn almost(server: &Server, path: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address(server)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -38,7 +39,7 @@ fn almost(server: &Server, path: &str, body: &str) -> TcpStream {
     stream
 }
 
-/// Waits until no connection is taken any more.
+/// Waits until no connection is accepted.
 fn wait_until_stopping(server: &Server) {
     until(|| TcpStream::connect(address(server)).is_err().then_some(()));
 }
@@ -92,7 +93,7 @@ fn leases_stay_with_their_holders() {
     }
 }
 
-/// The blocks of the sample chain, as files.
+/// Reads genesis and blocks of the sample chain.
 fn sample() -> (Vec<u8>, Vec<Vec<u8>>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain");
     let block = |number: u32| std::fs::read(folder.join(format!("blocks/{number:06}.json"))).unwrap();
@@ -144,7 +145,7 @@ async fn under_load_every_answer_is_kept_and_the_rest_is_refused_as_a_whole() {
 
     let server = Server::start(folder.path(), &[]);
     let head = server.get("/api/v1/status").accepted().json()["blocks"]["head"].as_u64().unwrap();
-    // One more may have been stored whose answer was cut off.
+    // One more may have been stored if its answer was cut off.
     let imported = u64::from(imported.into_inner());
     assert!(
         imported >= 5 && (imported..=imported + 1).contains(&head),

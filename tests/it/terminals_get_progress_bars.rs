@@ -1,4 +1,4 @@
-//! What is shown on a terminal and what is not: bars and `top` on a pseudo-terminal, lines on a pipe.
+//! Progress bars and `top` on a pseudo-terminal, lines on a pipe.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::support::{SECRET, Server, run, run_well};
 
-/// A pseudo-terminal: our end, and the end of the program.
+/// Opens a pseudo-terminal; returns the end of the test and the end of the program.
 fn terminal() -> (File, File) {
     let ours: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
@@ -22,11 +22,11 @@ fn terminal() -> (File, File) {
     (File::from(ours), theirs)
 }
 
-/// All that a program writes to its terminal until it ends.
+/// Returns everything that a program writes to its terminal.
 fn read_all(mut terminal: File) -> String {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
-    // The other end gone is an error here, not an end.
+    // A closed terminal reads as an error.
     while let Ok(read @ 1..) = terminal.read(&mut buffer) {
         bytes.extend_from_slice(&buffer[..read]);
     }

@@ -1,6 +1,6 @@
-//! The dashboard in Chromium, driven through WebDriver: what it shows, what it updates by itself, what an operator does on it.
+//! The dashboard in Chromium, driven through WebDriver: content, live updates, and actions of an operator.
 //!
-//! `DASHBOARD_SCREENSHOTS=FOLDER` keeps a picture of each step.
+//! `DASHBOARD_SCREENSHOTS=FOLDER` saves a picture of each step.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -19,7 +19,7 @@ use crate::support::{Server, http, input_of, run_well, until};
 const OPERATOR: &str = "token-of-an-operator";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A WebDriver of its own; killed when dropped.
+/// A chromedriver process; killed when dropped.
 struct Driver {
     child: Child,
     url: String,
@@ -52,7 +52,7 @@ impl Drop for Driver {
     }
 }
 
-/// A page in a session of the driver (W3C WebDriver, and what chromedriver has beyond it).
+/// A page in a session of the driver (W3C WebDriver with the extensions of chromedriver).
 struct Page {
     client: Client,
     runtime: Runtime,
@@ -60,10 +60,10 @@ struct Page {
     pictures: Option<String>,
 }
 
-/// The key of an element in the answers of the standard.
+/// Key of an element in answers (W3C WebDriver).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// Keys of the keyboard in the private area that the standard gives them.
+/// Keys of the keyboard, as private code points of the standard.
 const ENTER: char = '\u{e007}';
 const HOME: char = '\u{e011}';
 const RIGHT: char = '\u{e014}';
@@ -88,7 +88,7 @@ impl Page {
         let pictures = std::env::var("DASHBOARD_SCREENSHOTS").ok();
         let page = Self { client, runtime, session, pictures };
         page.cdp("Page.enable", json!({}));
-        // Without its timers the page knows only what the server tells it by itself.
+        // Without timers, the page only updates on events of the server.
         let watch = "window.setInterval = () => 0; window.shifted = 0; window.movers = []; new PerformanceObserver((list) => { \
             for (const shift of list.getEntries()) if (!shift.hadRecentInput) { window.shifted += shift.value; \
             window.movers.push(...shift.sources.map((source) => \
@@ -99,7 +99,7 @@ impl Page {
         page
     }
 
-    /// As a slow machine does, which draws a page while it still reads it.
+    /// Loads a page with a slow processor, which draws it while it is still loading.
     fn load(&self, url: &str) {
         self.cdp("Emulation.setCPUThrottlingRate", json!({"rate": 20}));
         self.ask("POST", "url", json!({"url": url}));
@@ -113,7 +113,7 @@ impl Page {
         assert!(shifted < 0.001, "{shifted}: {}", self.eval("return window.movers"));
     }
 
-    /// What the driver answers to a command of the session.
+    /// Sends a command of the session; returns the answer.
     fn ask(&self, method: &str, command: &str, parameters: Value) -> Value {
         let path = format!("/session/{}/{command}", self.session);
         let answer = match method {
@@ -133,7 +133,7 @@ impl Page {
         self.ask("POST", "execute/sync", json!({"script": script, "args": []}))
     }
 
-    /// Repeats an expression until it is true.
+    /// Waits until an expression is true.
     fn until(&self, expression: &str) {
         let start = Instant::now();
         while self.eval(&format!("return Boolean({expression})")) != json!(true) {
@@ -163,7 +163,7 @@ impl Page {
         self.ask("POST", &format!("{}/value", self.element(css)), json!({"text": keys}));
     }
 
-    /// Width and height of the window's inside, in CSS pixels.
+    /// Sets width and height of the viewport, in CSS pixels.
     fn size(&self, width: u32, height: u32) {
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.cdp("Emulation.setDeviceMetricsOverride", metrics);
@@ -182,7 +182,7 @@ impl Page {
         }
     }
 
-    /// What the console has beyond plain words.
+    /// Returns warnings and errors of the console.
     fn complaints(&self) -> Vec<Value> {
         let log = self.ask("POST", "se/log", json!({"type": "browser"})).as_array().unwrap().clone();
         log.into_iter()
@@ -193,7 +193,7 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // Ends Chromium, also when the test has failed.
+        // Ends Chromium, also if the test fails.
         let _ = self.runtime.block_on(self.client.get("/shutdown"));
     }
 }
@@ -203,7 +203,7 @@ fn block(number: u32) -> Value {
     serde_json::from_slice(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()).unwrap()
 }
 
-/// The sample chain, the last block of which is not what it says.
+/// Imports the sample chain with a wrong last block.
 fn import_with_a_bad_block(folder: &Path, data: &Path) {
     let chain = folder.join("chain");
     fs::create_dir_all(chain.join("blocks")).unwrap();
@@ -237,7 +237,7 @@ fn the_page_shows_updates_obeys_and_fits() {
     let server = Server::start(&data, &["--set", &format!("operator_token_file={}", token.display())]);
     server.wait_for("/jobs/idle", 7);
 
-    // It loads.
+    // The page loads.
     let page = Page::open(&driver, &server.admin);
     page.until("document.querySelectorAll('#strip .queued').length === 7");
     page.until("document.querySelector('#head').textContent === '8'");
@@ -247,24 +247,24 @@ fn the_page_shows_updates_obeys_and_fits() {
     page.until("document.querySelector('#problem-rows').textContent.includes('block 8')");
     page.picture("loaded");
 
-    // A block is proven: the strip changes without anybody asking.
+    // A block is proven: the strip updates without a reload.
     let job = server.get_job("prover one");
     page.until("document.querySelector('#block-1.proving')");
     page.until("document.querySelector('#prover-rows').textContent.includes('prover one')");
     publish(&server, &job);
     page.until("document.querySelector('#block-1.proven')");
     assert_eq!(page.eval("return performance.getEntriesByType('navigation').length"), 1);
-    // What provers call themselves is text.
+    // Names of provers are shown as text, not as HTML.
     let held = server.get_job("<img src=x onerror='window.hacked=1'> two");
     page.until("document.querySelector('#block-2.proving')");
 
-    // By keyboard: a block, and why it is not proven.
+    // The keyboard selects a block, and the page explains why it is not proven.
     page.press("#strip", &HOME.to_string());
     page.press("#strip", &RIGHT.to_string());
     page.until("document.querySelector('#block-2').getAttribute('aria-selected') === 'true'");
     page.until("document.querySelector('#block').textContent.includes('onerror')");
 
-    // Read only, then with a wrong token, then with the right one.
+    // Without a token, with a wrong one, then with the right one.
     assert_eq!(page.eval("return document.querySelectorAll('#job-rows button').length"), 0);
     let requeue = format!("button[aria-label='requeue job {}']", held["job_id"]);
     for (token, works) in [("wrong", false), (OPERATOR, true)] {
@@ -289,7 +289,7 @@ fn the_page_shows_updates_obeys_and_fits() {
     page.ask("POST", "alert/accept", json!({}));
     page.until("document.querySelector('#block-5.witnessed')");
     page.until(&format!("!document.querySelector(\"{drop_job}\")"));
-    // It is tried again, and as bad as before.
+    // The block is retried and quarantined again.
     let found_at = || server.get("/api/v1/status").json()["blocks"]["quarantined"][0]["at_ms"].as_u64();
     let before = found_at();
     page.click("button[aria-label='retry block 8']");
@@ -299,7 +299,7 @@ fn the_page_shows_updates_obeys_and_fits() {
     let refused = page.complaints();
     assert!(refused.iter().all(|entry| entry["message"].as_str().unwrap().contains("401")), "{refused:?}");
 
-    // Dark, and narrow: nothing is cut off, nothing has moved.
+    // Dark and narrow: nothing is cut off, nothing shifts.
     let brightness = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0)";
     page.scheme("light");
     assert!(page.eval(brightness).as_u64().unwrap() > 600);
@@ -308,7 +308,7 @@ fn the_page_shows_updates_obeys_and_fits() {
     page.picture("dark");
     page.scheme("light");
     page.has_not_shifted();
-    // A job with two buttons, which is as much as a row can have.
+    // A job with two buttons, the widest row.
     let held = server.get_job("prover three");
     for width in [360, 768, 1280, 1920] {
         page.size(width, 900);
@@ -320,7 +320,7 @@ fn the_page_shows_updates_obeys_and_fits() {
         ));
         page.picture(&format!("width-{width}"));
         page.has_not_shifted();
-        // Less than the window by the width of a scroll bar.
+        // The width of the window without the scroll bar.
         let inside = page.eval("return document.scrollingElement.clientWidth");
         let wide = page.eval("return document.scrollingElement.scrollWidth");
         assert_eq!(wide, inside, "the page is wider than its window of {width}");
@@ -329,12 +329,12 @@ fn the_page_shows_updates_obeys_and_fits() {
     }
     assert_eq!(page.complaints(), Vec::<Value>::new());
 
-    // The server goes and comes back: the page says so, and goes on. The port is another one, so this is the last of it.
+    // The page shows that the server is gone.
     drop(server);
     page.until("!document.querySelector('#live').classList.contains('on')");
 }
 
-/// No browser is needed for it to move.
+/// The demo works without a browser.
 #[test]
 fn a_live_demo_goes_on_until_it_is_interrupted_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();

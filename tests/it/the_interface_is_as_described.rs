@@ -10,7 +10,7 @@ use crate::support::{Server, http, input_of, run_well, token};
 
 const OPERATOR: &str = "operator-of-the-contract";
 
-/// A server with blocks that are queued, held and proven, and with a rejected proof.
+/// Starts a server with blocks that are queued, claimed and proven, and with a rejected proof.
 fn server() -> (TempDir, Server) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -43,7 +43,7 @@ fn document(url: &str, token: Option<&str>) -> Value {
     http(url, "GET", paths::OPENAPI, token, "").accepted().json()
 }
 
-/// Every operation of a document: method and path.
+/// Returns every operation of a document with its method and path.
 fn operations(document: &Value) -> Vec<(String, String, &Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
     let all = paths.flat_map(|(path, methods)| {
@@ -96,11 +96,11 @@ fn what_is_described_is_there() {
             if answer.status >= 400 {
                 assert_ne!(answer.json()["code"], "unknown_route", "{method} {path}");
             }
-            // Without a token: exactly where one is asked for.
+            // Without a token, exactly the operations with `security` answer 401.
             let refused = http(url, method, &path, None, "").status == 401;
             assert_eq!(refused, !operation["security"].is_null(), "{method} {path}");
         }
-        // What the client commands ask for.
+        // Requests of the client commands.
         let described = |method: &str, path: &str| all.iter().any(|(m, p, _)| m == method && p == path);
         for path in [paths::STATUS, paths::BLOCKS, paths::AGGREGATED_OPERATIONS, "/api/v1/jobs/{id}"] {
             assert!(described("GET", path), "{path}");

@@ -43,7 +43,7 @@ fn a_short_load_is_borne_and_nothing_is_left_open() {
     let server = &report["server"];
     let descriptors = |when: &str| server[when]["descriptors"].as_u64().unwrap();
     if cfg!(target_os = "linux") {
-        // One each, two of the feeder, and slow readers have a second one for a moment.
+        // One for each prover, two of the feeder, and a second one of each slow reader.
         let most = descriptors("start") + 2 * CONNECTIONS + 2;
         assert!((descriptors("start")..=most).contains(&descriptors("end")), "{server}");
         assert!(descriptors("at_rest") <= descriptors("start") + 2, "{server}");
@@ -51,6 +51,6 @@ fn a_short_load_is_borne_and_nothing_is_left_open() {
     }
     assert!(data.join("index").is_dir(), "a named data folder is kept");
 
-    // It is not used a second time.
+    // A used folder is refused.
     load::run(options).err().expect("the folder is not empty");
 }

@@ -1,4 +1,4 @@
-//! Import a chain, build its witnesses, export them: every byte is the reference's.
+//! A chain is imported, its witnesses are built and exported: every byte equals the reference's.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -33,7 +33,7 @@ fn check(chain: &Chain) {
     check_exports(chain, data.path());
 }
 
-/// As [`check`], with the engine named to every command that hashes.
+/// Checks like [`check`], with the engine set for every command that hashes.
 fn check_with(chain: &Chain, engine: Engine) {
     let data = tempfile::tempdir().unwrap();
     let name = engine.name();
@@ -46,7 +46,7 @@ fn check_with(chain: &Chain, engine: Engine) {
     check_exports(chain, data.path());
 }
 
-/// The engines this processor has, franklin-crypto itself left out.
+/// Returns the engines of this processor, except for franklin-crypto itself.
 fn engines() -> impl Iterator<Item = Engine> {
     [Engine::Portable, Engine::Ifma].into_iter().filter(|engine| rescue::is_available(*engine))
 }
@@ -69,7 +69,7 @@ fn some_chains_by_each_engine() {
     }
 }
 
-/// `WITNESS_VECTORS=folder cargo test --release -- --ignored`: every chain below that folder, by each engine.
+/// Every chain below the folder, by each engine.
 #[test]
 #[ignore = "vectors: all of the folder WITNESS_VECTORS"]
 fn all_chains_below_a_folder_of_vectors() {

@@ -1,4 +1,5 @@
-//! The rounds of a crash test: a revert or a start that is killed half-way, the load until the kill, the end in which all is proven.
+//! Rounds of a crash test: a revert or a start that is killed, a load until a kill, and a last round in which everything
+//! is proven.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,10 +18,10 @@ use crate::support::{
     world::World,
 };
 
-/// Something changes the command of a process before it starts.
+/// Changes the command of a process before it starts.
 pub type Prepare<'a> = &'a dyn Fn(&mut Command);
 
-/// A server that works under load until it is killed after that time.
+/// Runs a server under load and kills it after a random time, which is returned.
 pub fn serve_until_killed(
     folder: &Path,
     world: &Mutex<World>,
@@ -37,7 +38,7 @@ pub fn serve_until_killed(
     time
 }
 
-/// A server that works under load until it has acknowledged that block, and is killed then.
+/// Runs a server under load and kills it once it has acknowledged the block.
 pub fn serve_until_acknowledged(
     folder: &Path,
     world: &Mutex<World>,
@@ -61,7 +62,7 @@ fn start(folder: &Path, prepare: Prepare) -> Server {
     })
 }
 
-/// Runs the binary, and kills it after that time if it is still there; whether it ended well by itself.
+/// Runs the binary and kills it after the given time; returns true if it had succeeded by then.
 fn run(args: &[&str], folder: &Path, prepare: Prepare, kill_after: Option<Duration>) -> bool {
     let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
     command.args(args).arg("--data-dir").arg(folder).env_clear().env("API_PROVER_SECRET_AUTH", SECRET);
@@ -78,21 +79,21 @@ fn run(args: &[&str], folder: &Path, prepare: Prepare, kill_after: Option<Durati
     true
 }
 
-/// A server that is killed while it starts.
+/// Kills a server while it starts.
 pub fn start_and_kill(folder: &Path, dice: &mut Dice, prepare: Prepare) {
     let args = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     run(&args, folder, prepare, Some(Duration::from_millis(dice.between(5, 60))));
 }
 
-/// A revert that was begun.
+/// A revert that was started.
 #[derive(Clone, Copy, Debug)]
 pub struct Revert {
     pub to: u32,
-    /// Whether it ended well.
+    /// True if the process succeeded.
     pub acknowledged: bool,
 }
 
-/// Goes back some blocks, often killed meanwhile; `None` when there is nothing to go back.
+/// Reverts some blocks and often kills the process during that; `None` if no block is stored.
 pub fn revert(folder: &Path, world: &Mutex<World>, dice: &mut Dice, prepare: Prepare) -> Option<Revert> {
     let head = world.lock().unwrap().ledger.head(Moment::MAX);
     if head == 0 {
@@ -104,8 +105,8 @@ pub fn revert(folder: &Path, world: &Mutex<World>, dice: &mut Dice, prepare: Pre
     Some(Revert { to, acknowledged })
 }
 
-/// Looks which side of a revert the folder is on: all of it or nothing, and the former if it ended well. The chain goes on from there, on
-/// the same branch or another one.
+/// Checks that a revert was completed or has changed nothing, and was completed if it succeeded. The chain continues
+/// from there, on the same branch or another one.
 pub fn settle(folder: &Path, world: &mut World, dice: &mut Dice, revert: Revert) {
     let before = world.ledger.head(Moment::MAX);
     let head = Store::open(folder, StoreOptions::default()).unwrap().chain().head().unwrap();
@@ -124,7 +125,7 @@ pub fn settle(folder: &Path, world: &mut World, dice: &mut Dice, revert: Revert)
     }
 }
 
-/// Undisturbed, everything that is there gets proven and aggregated.
+/// Serves without a kill until everything is proven and aggregated.
 pub fn finish(folder: &Path, world: &Mutex<World>, dice: &mut Dice) -> Found {
     let server = start(folder, &|_| {});
     let begin = Instant::now();

@@ -1,14 +1,14 @@
-//! What a disk holds when the power fails.
+//! A model of a disk that loses power.
 //!
-//! Every file and every folder has what is on the disk for certain, and the changes since it was synced last. At a power failure some
-//! of those changes are on the disk as well and others are not:
+//! Every file and every folder has a durable state and the changes since its last sync. At a power failure some of
+//! these changes are durable as well and others are lost:
 //!
-//! - a page of 4096 bytes of a file is as it was at any moment since the sync, each page for itself, and so is the length of the file;
-//!   a page that is missing within the length reads as zeros;
-//! - a change of the entries of a folder is there or not, each for itself; a rename within a folder is one change;
-//! - how much survives differs: nothing, little, half, most, everything.
+//! - each page of 4096 bytes of a file has its state at any moment since the sync, independently of the others, and so
+//!   has the length of the file; a missing page within the length reads as zeros;
+//! - each change of the entries of a folder is durable or lost; a rename within a folder is one change;
+//! - the proportion that survives varies: nothing, little, half, most, everything.
 //!
-//! Not modelled: damage within a page, sectors that were synced and get lost, a disk that lies about its cache.
+//! Not modelled: damage within a page, loss of synced sectors, a disk that acknowledges a sync too early.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -20,7 +20,7 @@ use zksync_witness_server::testing::dice::Dice;
 use crate::support::journal::Event;
 
 const PAGE: usize = 4096;
-/// How likely a change survives that was not synced; one for each power failure.
+/// Probabilities that a change without a sync survives; one is chosen for each power failure.
 const LUCK: &[f64] = &[0.0, 0.1, 0.5, 0.9, 1.0];
 
 /// Files with their bytes, folders with `None`, by path below the root.
@@ -38,7 +38,7 @@ struct File {
     pending: Vec<Change>,
 }
 
-/// Names that change together; `None` removes.
+/// Entries that change together; `None` removes one.
 type Entries = Vec<(String, Option<usize>)>;
 
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,7 @@ enum Object {
     Folder(Folder),
 }
 
-/// A folder and the disk below it.
+/// The disk with everything below a folder.
 #[derive(Clone)]
 pub struct Disk {
     root: PathBuf,
@@ -63,7 +63,7 @@ pub struct Disk {
 }
 
 impl Change {
-    /// Makes the change, as far as it is within `range`.
+    /// Applies the part of the change that is within `range`.
     fn apply(&self, bytes: &mut Vec<u8>, range: std::ops::Range<usize>) {
         match self {
             Change::Write { offset, bytes: new } => {
@@ -73,7 +73,7 @@ impl Change {
                     bytes[from..to].copy_from_slice(&new[from - offset..to - offset]);
                 }
             }
-            // The rest of the page reads as zeros, should the file grow again.
+            // The rest of the page reads as zeros if the file grows again.
             Change::Length(length) => {
                 let (from, to) = (range.start.max(*length), range.end.min(bytes.len()));
                 if from < to {
@@ -100,7 +100,7 @@ impl Change {
 }
 
 impl File {
-    /// What the process sees.
+    /// Returns the content that the process sees.
     fn now(&self) -> Vec<u8> {
         let mut bytes = self.durable.clone();
         for change in &self.pending {
@@ -119,7 +119,7 @@ impl File {
 
     fn after_power_failure(&self, luck: f64, dice: &mut Dice) -> Vec<u8> {
         let all = self.pending.len();
-        // How many of the changes a page has seen.
+        // The number of changes that a page has.
         let seen = |dice: &mut Dice| match dice.happens(luck) {
             true => all,
             false if dice.happens(luck) => dice.below(all + 1),
@@ -169,7 +169,7 @@ fn apply(names: &mut BTreeMap<String, usize>, entries: &Entries) {
 }
 
 impl Disk {
-    /// The disk with what is in the folder now; all of it is there for certain.
+    /// Returns the disk with the current content of a folder, all of it durable.
     pub fn of(root: &Path) -> Self {
         let root = root.canonicalize().unwrap();
         let mut disk = Self { root: root.clone(), objects: vec![], inodes: HashMap::new() };
@@ -224,7 +224,7 @@ impl Disk {
         file
     }
 
-    /// Lets something happen.
+    /// Applies an event.
     pub fn happens(&mut self, event: &Event) {
         match event {
             Event::Create { inode, path } => {
@@ -277,8 +277,8 @@ impl Disk {
         }
     }
 
-    /// Takes over what the folder really holds, after the process that was recorded was killed, and gives the paths that differed: at
-    /// most one call was on its way. More means that the journal did not see everything.
+    /// Adopts the real content of the folder after the recorded process was killed. Returns the paths that differed: at
+    /// most those of one call that was in flight; more of them mean that the journal is incomplete.
     pub fn catch_up(&mut self) -> Vec<PathBuf> {
         let root = self.root.clone();
         let (expected, found) = (self.now(), image_of(&root));
@@ -300,7 +300,7 @@ impl Disk {
                 (None, Some(Some(bytes))) => {
                     let inode = fs::metadata(&path).unwrap().ino();
                     match self.inodes.get(&inode).copied() {
-                        // A rename that was made and not recorded, or the other way round.
+                        // A rename that was made but not recorded, or recorded but not made.
                         Some(id) if matches!(&self.objects[id], Object::File(file) if file.now() == *bytes) =>
                         {
                             let (folder, name) = self.parent(&path);
@@ -319,20 +319,20 @@ impl Disk {
         different
     }
 
-    /// What the process sees.
+    /// Returns the content that the process sees.
     pub fn now(&self) -> Image {
         let mut image = Image::new();
         self.image(0, Path::new(""), &mut image, &mut |folder| folder.now.clone(), &mut |file| file.now());
         image
     }
 
-    /// What is left when the power fails now.
+    /// Returns the durable content if the power fails now.
     pub fn after_power_failure(&self, dice: &mut Dice) -> Image {
         let luck = *dice.pick(LUCK);
         self.with_luck(luck, dice)
     }
 
-    /// As [`Self::after_power_failure`], a change that was not synced surviving so often.
+    /// Returns the same as [`Self::after_power_failure`] with the given probability that a change without a sync survives.
     pub fn with_luck(&self, luck: f64, dice: &mut Dice) -> Image {
         let mut names = dice.fork();
         let mut image = Image::new();
@@ -372,7 +372,7 @@ impl Disk {
     }
 }
 
-/// What a folder holds.
+/// Reads the content of a folder.
 pub fn image_of(root: &Path) -> Image {
     fn walk(root: &Path, below: &Path, image: &mut Image) {
         let path = root.join(below);
@@ -390,7 +390,7 @@ pub fn image_of(root: &Path) -> Image {
     image
 }
 
-/// Makes the folder hold exactly this.
+/// Replaces the content of a folder.
 pub fn write_image(root: &Path, image: &Image) {
     if root.exists() {
         fs::remove_dir_all(root).unwrap();

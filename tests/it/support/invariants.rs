@@ -1,4 +1,4 @@
-//! What holds of a folder at any moment, whatever happened to its process.
+//! Invariants of a folder that hold at any moment, also after a kill or a power failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -20,13 +20,13 @@ use crate::support::world::World;
 /// Verified blocks that keep their witnesses and jobs in these tests.
 pub const KEEP_VERIFIED: u32 = 6;
 
-/// A folder that was looked at.
+/// A folder that was checked.
 pub struct Found {
     pub store: Store,
     pub head: u32,
     pub tree_head: u32,
     pub findings: Vec<String>,
-    /// For the reader.
+    /// A summary to print.
     pub line: String,
 }
 
@@ -39,8 +39,8 @@ struct Check<'a> {
     findings: Vec<String>,
 }
 
-/// Opens a folder, and compares it with itself and with what was acknowledged until a moment. `naive`: the tree is hashed once more the
-/// slow way, one leaf after the other.
+/// Opens a folder, and checks that it is consistent and has everything acknowledged until a moment. With `naive`, the
+/// tree is also hashed one leaf after the other, which is slow.
 pub fn look(folder: &std::path::Path, world: &World, until: Moment, naive: bool) -> Found {
     let begin = Instant::now();
     let store = match Store::open(folder, StoreOptions::default()) {
@@ -75,7 +75,7 @@ pub fn look(folder: &std::path::Path, world: &World, until: Moment, naive: bool)
 }
 
 impl Found {
-    /// What is in the folder now is what must stay; the folder is closed.
+    /// Closes the folder; from now on its current content must stay.
     pub fn adopt(self, world: &mut World) {
         let Self { store, head, tree_head, .. } = self;
         let ledger = &mut world.ledger;
@@ -187,7 +187,7 @@ impl Check<'_> {
         for number in 1..=self.tree_head {
             let proven = store.queue().has_single_proof(number).unwrap();
             let has_job = ranges.contains(&(JobType::Single, number, number));
-            // Behind the last one, the updater makes them when the server starts.
+            // The updater makes later ones when the server starts.
             self.expect(has_job || proven || number > queued, || format!("block {number} has lost its job"));
             let may_be_dropped = proven && number + KEEP_VERIFIED <= dropped;
             let has_witness = store.tree().witness(number).unwrap().is_some();
@@ -207,7 +207,7 @@ impl Check<'_> {
         }
     }
 
-    /// The plain accounts are those after the last block; the tree is the one that is built from nothing of the accounts after the last
+    /// The plain accounts are those after the last block; the tree equals the one built from the accounts after the last
     /// witnessed block, and has the root of that block.
     fn tree(&mut self, naive: bool) {
         let Self { store, world, head, tree_head, .. } = *self;
@@ -251,7 +251,7 @@ impl Check<'_> {
     }
 }
 
-/// The accounts in the records of a tree.
+/// Returns the accounts in the records of a tree.
 fn leaves(records: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<InitialAccount> {
     let below = |from: Vec<u8>, to: Vec<u8>| records.range(from..to).map(|(k, v)| (k.clone(), v.clone()));
     let (from, to) = record::leaf_range(TreeId::Accounts, 32, 0);

@@ -1,4 +1,4 @@
-//! What a process did to the files of a folder: the journal of `tests/power_loss/preload.c`.
+//! The changes that a process made to the files of a folder, as recorded by `tests/power_loss/preload.c`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,12 +27,12 @@ static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
         .output()
         .expect("this test needs a C compiler that is called `cc`, see CONTRIBUTING.md");
     assert!(compiler.status.success(), "{}", String::from_utf8_lossy(&compiler.stderr));
-    // Tests that run at the same time replace it with the same.
+    // Other test programs may replace it with the same library at the same time.
     std::fs::rename(new, &library).unwrap();
     library
 });
 
-/// A call that changed a file or a folder. Files are known by their inode, everything else by its path.
+/// A call that changed a file or a folder. Files are identified by their inode, everything else by its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Create { inode: u64, path: PathBuf },
@@ -54,22 +54,22 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Of the processes that are [prepared](Self::prepare) for it: what they do below `root` goes into the file `path`.
+    /// Returns the journal in the file `path` of what [prepared](Self::prepare) processes do below `root`.
     pub fn new(root: &Path, path: PathBuf) -> Self {
         Self { root: root.into(), path }
     }
 
-    /// Lets the process write the journal.
+    /// Makes a process write the journal.
     pub fn prepare<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("LD_PRELOAD", &*LIBRARY).env("POWER_ROOT", &self.root).env("POWER_JOURNAL", &self.path)
     }
 
-    /// Its length in bytes: whatever a process had done before is in that part.
+    /// Returns its length in bytes: everything that a process has done so far is in that part.
     pub fn length(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |about| about.len())
     }
 
-    /// Takes out everything that happened, each with where its record ends. No process may be writing.
+    /// Removes and returns all events, each with the end of its record. No process may be writing.
     pub fn take(&self) -> Vec<(u64, Event)> {
         if !self.path.exists() {
             return Vec::new();
@@ -80,7 +80,7 @@ impl Journal {
     }
 }
 
-/// One record as it is written.
+/// A record of the journal.
 struct Record<'a> {
     kind: u32,
     inode: u64,
@@ -88,7 +88,7 @@ struct Record<'a> {
     payload: &'a [u8],
 }
 
-/// The first record, and what is behind it; `None` at the end, also within the last record of a process that was killed.
+/// Splits off the first record; `None` at the end, also inside the last record of a killed process.
 fn split_record(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<24>()?;
     let long = |at: usize| u64::from_ne_bytes(head[at..at + 8].try_into().unwrap());

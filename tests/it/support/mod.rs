@@ -1,4 +1,4 @@
-//! What the tests of the binary share: a server process in a temporary folder, plain HTTP over a socket, sample data.
+//! Shared parts of the tests: a server process, plain HTTP over a socket, sample data.
 
 pub mod crash;
 pub mod disk;
@@ -31,12 +31,12 @@ use zksync_witness_server::{
 pub const SECRET: &str = "secret of the tests";
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A chain folder of the test vectors.
+/// Returns a chain folder of the test vectors.
 pub fn chain(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/chains").join(name)
 }
 
-/// The content of a `.zst` file.
+/// Returns the content of a `.zst` file.
 pub fn unpacked(path: &Path) -> Vec<u8> {
     zstd::decode_all(&std::fs::read(path).unwrap()[..]).unwrap()
 }
@@ -49,7 +49,7 @@ pub fn block(name: &str) -> Value {
     serde_json::from_slice(&unpacked(&chain(name).join("blocks/000001.json.zst"))).unwrap()
 }
 
-/// The public input that a proof of the imported block must have.
+/// Returns the public input that a proof of the imported block must have.
 pub fn input_of(imported: &Value) -> Fr {
     let commitment: H256 = serde_json::from_value(imported["block"]["block_commitment"].clone()).unwrap();
     public_input(&commitment)
@@ -61,7 +61,7 @@ pub fn run(args: &[&str]) -> Output {
     command.args(args).env_clear().env("API_PROVER_SECRET_AUTH", SECRET).output().unwrap()
 }
 
-/// This program again, to run one test of the module alone: a process of its own that the caller can kill.
+/// Returns the command that runs one test of a module in a process of its own.
 pub fn this_test(module: &str, test: &str) -> Command {
     let (_, module) = module.split_once("::").unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -69,14 +69,14 @@ pub fn this_test(module: &str, test: &str) -> Command {
     command
 }
 
-/// Runs the binary, which must succeed; gives its standard output.
+/// Runs the binary, which must succeed; returns its standard output.
 pub fn run_well(args: &[&str]) -> Vec<u8> {
     let output = run(args);
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
-/// Runs the binary, which must fail with this code and one sentence; gives that.
+/// Runs the binary, which must fail with the given exit code and one sentence; returns the sentence.
 pub fn run_badly(args: &[&str], code: i32) -> String {
     let output = run(args);
     let error = String::from_utf8(output.stderr).unwrap();
@@ -102,13 +102,13 @@ impl Server {
         Self::start_with(folder, secret, more, |command| command)
     }
 
-    /// As [`start_with_secret`](Self::start_with_secret), with the log in a file.
+    /// Starts a server like [`start_with_secret`](Self::start_with_secret) with the log in a file.
     pub fn start_logging(folder: &Path, secret: &str, more: &[&str], log: &Path) -> Self {
         let log = std::fs::File::create(log).unwrap();
         Self::start_with(folder, secret, more, |command| command.stderr(log))
     }
 
-    /// As [`Server::start_with_secret`], the command changed last of all.
+    /// Starts a server like [`Server::start_with_secret`] after a change of the command.
     pub fn start_with(
         folder: &Path,
         secret: &str,
@@ -133,7 +133,7 @@ impl Server {
         Self { child, url: url.to_owned(), admin: admin.to_owned() }
     }
 
-    /// A request with a good token.
+    /// Sends a request with a valid token.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         http(&self.url, method, path, Some(&token()), body)
     }
@@ -152,23 +152,23 @@ impl Server {
         answer.json()
     }
 
-    /// Asks for a job until there is one.
+    /// Claims a job, waiting until one is available.
     pub fn next_job(&self, prover: &str) -> Value {
         until(|| Some(self.get_job(prover)).filter(|job| job["job_id"] != 0))
     }
 
-    /// Waits until a value of the status is as expected.
+    /// Waits until a value of the status equals the expected one.
     pub fn wait_for(&self, pointer: &str, expected: u64) {
         until(|| (self.get("/api/v1/status").json().pointer(pointer)? == expected).then_some(()));
     }
 
-    /// SIGKILL; the process is gone on return.
+    /// Kills the process (SIGKILL) and waits for its end.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM; gives the exit code.
+    /// Stops the process (SIGTERM); returns the exit code.
     pub fn terminate(self) -> Option<i32> {
         self.signal("-TERM");
         self.end()
@@ -180,12 +180,12 @@ impl Server {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
-    /// Waits for the end of the process; gives the exit code.
+    /// Waits for the end of the process; returns the exit code.
     pub fn end(mut self) -> Option<i32> {
         until(|| self.child.try_wait().unwrap()).code()
     }
 
-    /// The id of the process.
+    /// Returns the id of the process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -198,7 +198,7 @@ impl Drop for Server {
     }
 }
 
-/// A port that nothing listens on, below those that systems assign by themselves: it stays free until it is used.
+/// Returns a free port below the ephemeral ones: the system does not assign it to another socket before it is used.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 1_000) as u16 * 10;
@@ -210,7 +210,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// Repeats a question until it has an answer.
+/// Repeats a function until it returns a value.
 pub fn until<T>(mut question: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -222,7 +222,7 @@ pub fn until<T>(mut question: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A good token, also on a machine that has much else to do.
+/// Returns a token that is valid for an hour.
 pub fn token() -> String {
     let life = Duration::from_secs(3600);
     Authenticator::new(&Secret::new(SECRET).unwrap()).mint("Authorization", life).unwrap()
@@ -244,7 +244,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// Checks the status, and that the body is a code and a sentence with these words.
+    /// Checks the status, and that the body has a code and a message with the given words.
     pub fn refused(&self, status: u16, words: &str) {
         assert_eq!(self.status, status, "{}", self.text());
         let body = self.json();
@@ -259,12 +259,13 @@ impl Answer {
     }
 }
 
-/// One request on a connection of its own.
+/// Sends a request on a connection of its own.
 pub fn http(url: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
     http_with(url, method, path, token, "", body)
 }
 
-/// As [`http`], with more header lines, each ending in CR LF; with `Transfer-Encoding` among them the body is framed already.
+/// Sends a request like [`http`] with more header lines, each ending in CR LF; with `Transfer-Encoding` among them,
+/// the body is already framed.
 pub fn http_with(
     url: &str,
     method: &str,

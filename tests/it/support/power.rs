@@ -11,10 +11,10 @@ use crate::support::{
     journal::{Event, Journal},
 };
 
-/// Calls of a killed process that may be recorded and not made, or made and not recorded; a rename has two names.
+/// Most paths that may differ because a call of a killed process was in flight; a rename has two.
 const ON_THEIR_WAY: usize = 2;
 
-/// See the module.
+/// A folder and the journal of its changes.
 pub struct Power {
     _temporary: TempDir,
     root: PathBuf,
@@ -30,22 +30,22 @@ impl Power {
         Self { _temporary: temporary, root, journal }
     }
 
-    /// The folder.
+    /// Returns the path of the folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Records what a process does to the folder.
+    /// Makes a process record its changes of the folder.
     pub fn record(&self, command: &mut Command) {
         self.journal.prepare(command);
     }
 
-    /// The moment, as long as the process runs.
+    /// Returns the current moment while the process is running.
     pub fn moment(&self) -> Moment {
         self.journal.length()
     }
 
-    /// Lets everything that was recorded happen to the disk, which then must hold what the folder holds; the process is gone.
+    /// Applies the recorded events of an ended process to the disk, which then must have the content of the folder.
     pub fn replay(&self, disk: &mut Disk) -> Vec<(Moment, Event)> {
         let events = self.journal.take();
         for (_, event) in &events {
@@ -57,12 +57,12 @@ impl Power {
         events
     }
 
-    /// The power fails: the folder is what the disk holds.
+    /// Replaces the folder by the durable content of the disk.
     pub fn fail(&self, disk: &Disk, dice: &mut Dice) {
         write_image(&self.root, &disk.after_power_failure(dice));
     }
 
-    /// The power failed at some moment of a run that began with this disk; gives what the folder was then, elsewhere.
+    /// Returns a copy of the folder after a power failure at a random moment of a run that started with this disk.
     pub fn fail_earlier(&self, begin: &Disk, run: &[(Moment, Event)], dice: &mut Dice) -> (TempDir, Moment) {
         let run = &run[..dice.below(run.len() + 1)];
         let mut disk = begin.clone();

@@ -1,5 +1,5 @@
-//! A data folder with everything in it: blocks, witnesses, proofs, aggregated operations and proofs, a rejected proof, jobs at
-//! every stage; and what of it must never change.
+//! A data folder with blocks, witnesses, proofs, aggregated operations and proofs, a rejected proof, and jobs of every
+//! status.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,11 +18,11 @@ use zksync_witness_server::store::{ClaimedJob, Preference, Store, StoreError, St
 use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::workers::{CheckedProof, Node, NodeOptions, PublishRefused};
 
-/// Blocks of a real folder: the first ones fit their records, the others have files.
+/// Blocks of the folder: the first ones are small enough for their records, the others have files.
 pub const BLOCKS: u32 = 6;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A node over a folder that aggregates pairs of blocks.
+/// Returns a node that aggregates pairs of blocks.
 pub fn node(folder: &Path) -> Arc<Node> {
     let store = Arc::new(Store::open(folder, StoreOptions::default()).unwrap());
     let options = NodeOptions {
@@ -34,7 +34,7 @@ pub fn node(folder: &Path) -> Arc<Node> {
     Node::new(store, options)
 }
 
-/// Fills an empty folder. Of the proofs, those of the last two blocks and the last aggregated one are missing.
+/// Fills an empty folder. The proofs of the last two blocks and the last aggregated proof are missing.
 pub fn grow(folder: &Path) {
     let mut chain = ChainBuilder::new(6, 3);
     let node = node(folder);
@@ -58,7 +58,7 @@ pub fn grow(folder: &Path) {
     node.store().sync().unwrap();
 }
 
-/// Proves until the blocks up to `single` have proofs and those up to `aggregated` aggregated ones.
+/// Proves until the blocks up to `single` have proofs, and those up to `aggregated` have aggregated proofs.
 pub fn prove(node: &Node, single: u32, aggregated: u32) {
     let store = node.store();
     let start = Instant::now();
@@ -75,7 +75,7 @@ pub fn prove(node: &Node, single: u32, aggregated: u32) {
             std::thread::sleep(Duration::from_millis(5));
             continue;
         };
-        // What is beyond stays with this prover.
+        // Later jobs stay with this prover.
         if job.last <= if job.job_type == JobType::Single { single } else { aggregated } {
             publish(store, &job, &inputs(store, &job)).unwrap();
             node.wake();
@@ -101,11 +101,11 @@ fn publish(store: &Store, job: &ClaimedJob, inputs: &[Fr]) -> Result<(), Publish
     CheckedProof::new(store, &metrics, None, request)?.store(store, &metrics).map(drop)
 }
 
-/// Lets a folder's server work until everything is witnessed, proven and aggregated.
+/// Serves a folder until everything is witnessed, proven and aggregated.
 pub fn serve_to_the_end(folder: &Path) {
     let node = node(folder);
     let head = node.store().chain().head().unwrap();
-    // Those who held a job before a repair or a kill do not come back.
+    // Provers that held a job before a repair or a kill do not return.
     for job in node.store().queue().jobs(Some(JobStatus::InProgress), 0, 100).unwrap() {
         node.store().queue().requeue(job.id).unwrap();
     }
@@ -120,10 +120,10 @@ pub fn serve_to_the_end(folder: &Path) {
     node.store().sync().unwrap();
 }
 
-/// What is readable in a folder, by name.
+/// Readable items of a folder, by name.
 pub type Contents = BTreeMap<String, Vec<u8>>;
 
-/// Reads everything that a server gives out; what is damaged is left out, which the second value counts.
+/// Reads everything that a server serves; returns the items, and the number of damaged ones.
 pub fn contents(store: &Store) -> (Contents, usize) {
     let (mut found, mut damaged) = (Contents::new(), 0);
     let mut put = |name: String, body: Result<Option<Vec<u8>>, StoreError>| match body {
@@ -176,7 +176,7 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Every file below a folder with its content, by its path.
+/// Returns the content of every file below a folder, by path.
 pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {

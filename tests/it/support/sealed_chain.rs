@@ -1,4 +1,4 @@
-//! A chain of small blocks that is sealed as it is needed and can branch off, and the state it leads to.
+//! A chain of small blocks that are sealed on demand and can branch off, with the state after each.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use zksync_witness_server::tree::build::InitialAccount;
 
 const ACCOUNTS: u32 = 12;
 const SIGNERS: u32 = 4;
-/// How many blocks a branch can go back.
+/// Most blocks that a branch can go back.
 pub const BRANCH_DEPTH: u32 = 24;
 
 /// A block of the chain and the state after it.
 pub struct SealedBlock {
     pub block: Block,
-    /// As it is imported, and as it is stored.
+    /// The JSON that is imported and stored.
     pub json: Vec<u8>,
     /// Root of the account tree, big-endian.
     pub root: [u8; 32],
-    /// What its proof must have.
+    /// The public input of its proof.
     pub input: Fr,
     /// All accounts, by id.
     pub accounts: Vec<InitialAccount>,
@@ -32,7 +32,7 @@ pub struct Chain {
     genesis_root: [u8; 32],
     genesis: Vec<InitialAccount>,
     blocks: Vec<Arc<SealedBlock>>,
-    /// Builders that stand behind the last blocks, the newest one last.
+    /// Builders after each of the last blocks, the newest one last.
     builders: VecDeque<ChainBuilder>,
     dice: Dice,
 }
@@ -50,7 +50,7 @@ impl Chain {
         }
     }
 
-    /// Seals blocks up to this one.
+    /// Seals blocks up to the given one.
     pub fn extend_to(&mut self, last: u32) {
         while self.blocks.len() < last as usize {
             let mut builder = self.builders.back().unwrap().fork();
@@ -82,7 +82,7 @@ impl Chain {
         }
     }
 
-    /// Forgets the blocks after this one: those that come instead have other numbers of transfers and chunks.
+    /// Removes the blocks after the given one; their replacements have other numbers of transfers and chunks.
     pub fn branch_off(&mut self, last: u32) {
         let forgotten = self.blocks.len().saturating_sub(last as usize);
         self.blocks.truncate(last as usize);
@@ -90,17 +90,17 @@ impl Chain {
         self.builders.truncate(self.builders.len() - forgotten);
     }
 
-    /// A block that was sealed.
+    /// Returns a sealed block.
     pub fn block(&self, number: u32) -> &Arc<SealedBlock> {
         &self.blocks[number as usize - 1]
     }
 
-    /// The root after a block that was sealed, or of genesis.
+    /// Returns the root after a sealed block, or of the genesis for 0.
     pub fn root(&self, number: u32) -> [u8; 32] {
         if number == 0 { self.genesis_root } else { self.block(number).root }
     }
 
-    /// The accounts after a block that was sealed, or those of genesis.
+    /// Returns the accounts after a sealed block, or those of the genesis for 0.
     pub fn accounts(&self, number: u32) -> &[InitialAccount] {
         if number == 0 { &self.genesis } else { &self.block(number).accounts }
     }

@@ -1,4 +1,4 @@
-//! Chains with the witnesses that the reference made of them.
+//! Chains with the witnesses of the reference.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 pub struct Chain {
     /// Its name, for messages.
     pub name: String,
-    /// What `witness-server import` takes.
+    /// The argument of `witness-server import`.
     pub folder: PathBuf,
-    /// One file a block.
+    /// A file for each block.
     pub expected: Vec<PathBuf>,
 }
 
-/// The chains in this repository.
+/// Returns the chains in this repository.
 pub fn shipped() -> Vec<Chain> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut chains = in_folder(&root.join("tests/vectors/chains"));
@@ -25,7 +25,7 @@ pub fn shipped() -> Vec<Chain> {
     chains
 }
 
-/// Every folder below `root` that holds expected witnesses.
+/// Returns every folder below `root` with expected witnesses.
 pub fn in_folder(root: &Path) -> Vec<Chain> {
     let mut chains = Vec::new();
     for entry in sorted(root) {
@@ -48,7 +48,7 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// A file, unpacked if its name says that it is packed.
+/// Reads a file, decompressed according to its extension.
 pub fn read(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();
     match path.extension().and_then(|end| end.to_str()) {
