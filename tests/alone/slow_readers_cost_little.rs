@@ -40,7 +40,7 @@ fn start_reading(address: SocketAddr, token: &str, accept: &str) -> TcpStream {
 }
 
 #[test]
-fn many_slow_readers_of_a_large_body() {
+fn many_slow_readers_of_a_large_body_cost_little_memory() {
     let _alone = crate::alone();
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();

@@ -97,8 +97,8 @@ impl Drop for StopAtEnd<'_> {
 
 #[test]
 #[ignore = "needs mount namespaces"]
-fn what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart() {
-    let name = "what_was_acknowledged_is_there_and_the_server_goes_on_without_a_restart";
+fn acknowledged_items_are_stored_and_the_server_resumes_without_a_restart() {
+    let name = "acknowledged_items_are_stored_and_the_server_resumes_without_a_restart";
     let Some(disk) = on_small_disk(module_path!(), name, DISK) else { return };
     let folder = disk.join("data");
     let (genesis, blocks) = chain();

@@ -13,6 +13,8 @@ use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::tree::record;
 use zksync_witness_server::tree::source::Entry;
 
+use crate::support::heavy;
+
 /// Accounts of the genesis: ten chunks of the import.
 const ACCOUNTS: u32 = 20_480;
 
@@ -61,7 +63,8 @@ fn open(folder: &Path) -> Store {
 }
 
 #[test]
-fn a_genesis_that_is_killed_again_and_again_is_that_of_an_undisturbed_import() {
+fn a_genesis_import_that_is_killed_repeatedly_equals_an_uninterrupted_one() {
+    let _heavy = heavy();
     let folder = tempfile::tempdir().unwrap();
     let [chain, killed, whole] = ["chain", "killed", "whole"].map(|name| folder.path().join(name));
     fs::create_dir_all(chain.join("blocks")).unwrap();

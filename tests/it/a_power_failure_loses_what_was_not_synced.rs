@@ -12,7 +12,7 @@ use std::process::Stdio;
 
 use zksync_witness_server::testing::dice::Dice;
 
-use crate::support::{disk::Disk, journal::Event, power::Power, this_test};
+use crate::support::{disk::Disk, heavy, journal::Event, power::Power, this_test};
 
 /// Ways to write values and acknowledge them.
 const WAYS: [&str; 4] = ["sled", "sled and sync", "rename", "rename and sync"];
@@ -93,6 +93,7 @@ fn all_there(folder: &Path, way: &str, acknowledged: u32) -> bool {
 
 /// Returns the number of power failures, and after how many of them a value was missing.
 fn losses(way: &str, dice: &mut Dice) -> (usize, usize) {
+    let _heavy = heavy();
     let mut lost = 0;
     for _ in 0..KILLS {
         let power = Power::new();
@@ -129,7 +130,7 @@ fn a_rename_in_a_folder_that_is_not_synced_is_lost() {
 }
 
 #[test]
-fn pages_are_torn_and_what_was_synced_is_whole() {
+fn pages_are_torn_and_synced_ones_are_complete() {
     const PAGE: usize = 4096;
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), vec![1; 8 * PAGE]).unwrap();

@@ -23,7 +23,7 @@ use zksync_witness_server::domain::{
 use zksync_witness_server::store::{Store, StoreOptions};
 use zksync_witness_server::testing::ChainBuilder;
 
-use crate::support::{SECRET, Server, run, run_badly, run_well, until, vectors};
+use crate::support::{SECRET, Server, heavy, run, run_badly, run_well, until, vectors};
 
 /// A genesis and blocks as JSON.
 struct Chain {
@@ -155,7 +155,8 @@ fn prove_rest(server: &Server, chain: &Chain) {
 }
 
 #[test]
-fn of_a_server_under_load() {
+fn a_backup_of_a_server_under_load_restores_everything_acknowledged() {
+    let _heavy = heavy();
     const BLOCKS: usize = 48;
     let chain = Chain::invented(BLOCKS as u32);
     let folder = tempfile::tempdir().unwrap();
@@ -248,6 +249,7 @@ fn check_done(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
 
 #[test]
 fn a_damaged_folder_the_last_backup_and_the_chain_bring_everything_back() {
+    let _heavy = heavy();
     let chain = Chain::sample();
     let folder = tempfile::tempdir().unwrap();
     let (data, backup) = (folder.path().join("data"), folder.path().join("last.backup"));
@@ -304,7 +306,7 @@ fn a_damaged_folder_the_last_backup_and_the_chain_bring_everything_back() {
 }
 
 #[test]
-fn a_backup_file_is_whole_or_not_there() {
+fn a_backup_file_is_complete_or_absent() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let out = folder.path().join("out");
@@ -354,7 +356,7 @@ fn a_backup_file_is_whole_or_not_there() {
 }
 
 #[test]
-fn a_restore_is_whole_or_not_there() {
+fn a_restore_is_complete_or_absent() {
     let folder = tempfile::tempdir().unwrap();
     let chain_folder = folder.path().join("chain");
     let mut builder = ChainBuilder::new(3_000, 1);
@@ -417,7 +419,7 @@ fn a_restore_is_whole_or_not_there() {
 }
 
 #[test]
-fn of_format_1_is_read_by_every_later_version() {
+fn format_1_is_read_by_every_later_version() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/backups/format-1.backup");
     let folder = tempfile::tempdir().unwrap();
     run_well(&["restore", path(&file), "--data-dir", path(&folder.path().join("data"))]);

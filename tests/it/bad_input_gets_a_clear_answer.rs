@@ -50,7 +50,7 @@ fn messages_of_provers_are_checked() {
 }
 
 #[test]
-fn imports_are_checked_and_what_was_there_stays() {
+fn imports_are_checked_and_stored_items_stay() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let blocks = "/api/v1/blocks";
@@ -105,7 +105,7 @@ fn damaged_chain(field: &str, value: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_block_whose_commitment_or_root_does_not_come_out_is_quarantined_and_can_be_replaced() {
+fn a_block_with_a_wrong_commitment_or_root_is_quarantined_and_can_be_replaced() {
     let zeros = "0".repeat(64);
     for (field, value) in [("block_commitment", format!("0x{zeros}")), ("new_root_hash", zeros)] {
         let bad = damaged_chain(field, &value);

@@ -7,8 +7,11 @@ mod figures;
 use figures::figure::Figure;
 use figures::options::{Options, Part, Scale};
 
+use crate::support::heavy;
+
 #[test]
 fn figures_have_a_value_and_a_bound() {
+    let _heavy = heavy();
     let options = Options {
         parts: vec![Part::Engines],
         scale: Scale::QUICK,

@@ -9,7 +9,7 @@ use zksync_witness_server::chain_folder::ChainFolder;
 use zksync_witness_server::store::{Store, StoreOptions};
 use zksync_witness_server::workers::import;
 
-use crate::support::{Server, block, chain, genesis, run, run_badly, run_well, until, vectors};
+use crate::support::{Server, block, chain, genesis, heavy, run, run_badly, run_well, until, vectors};
 
 /// Checks a bundle without the data folder that it comes from; returns the report.
 fn report(file: &Path, code: i32) -> Value {
@@ -26,7 +26,8 @@ fn outcome(report: &Value, check: &str) -> (String, String) {
 
 /// The witness of the reference replaces the stored one: the replay computes the same bytes from the bundle alone.
 #[test]
-fn the_first_block_of_every_vector_holds_with_the_witness_of_the_reference() {
+fn a_bundle_of_every_vector_replays_to_the_witness_of_the_reference() {
+    let _heavy = heavy();
     // In parallel, because most of the time is spent waiting for the disk.
     let chains = vectors::shipped();
     std::thread::scope(|scope| {
@@ -54,7 +55,7 @@ fn first_blocks_hold(chains: &[vectors::Chain]) {
 }
 
 #[test]
-fn a_bundle_of_a_server_is_that_of_its_folder_and_says_line_by_line_what_holds() {
+fn a_bundle_of_a_server_equals_that_of_its_folder_and_its_check_reports_each_item() {
     let folder = tempfile::tempdir().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let [online, offline] = ["online", "offline"].map(|name| elsewhere.path().join(name));

@@ -46,7 +46,7 @@ fn a_token_is_printed_alone_and_is_good() {
 }
 
 #[test]
-fn without_a_secret_there_is_no_token() {
+fn without_a_secret_no_token_is_minted() {
     let outcome = run(&["token"], &[]);
     assert_eq!(outcome.code, 2);
     assert_sentence(&outcome);
@@ -54,7 +54,7 @@ fn without_a_secret_there_is_no_token() {
 }
 
 #[test]
-fn an_engine_is_taken_exactly_where_the_processor_has_it() {
+fn an_engine_is_accepted_exactly_if_the_processor_supports_it() {
     for engine in Engine::ALL {
         let env = [("API_PROVER_SECRET_AUTH", "42")];
         let outcome = run(&["token", "--cpu-features", engine.name()], &env);
@@ -107,7 +107,7 @@ fn wrong_settings_exit_with_2_and_one_sentence() {
 }
 
 #[test]
-fn a_server_that_is_not_there_exits_with_5_and_a_chain_that_is_not_with_1() {
+fn a_missing_server_exits_with_5_and_a_missing_chain_with_1() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");
     let env = [("API_PROVER_SECRET_AUTH", "s")];

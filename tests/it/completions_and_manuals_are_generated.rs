@@ -20,7 +20,7 @@ fn every_shell_gets_completions_of_every_subcommand() {
 }
 
 #[test]
-fn there_is_a_manual_page_for_the_program_and_each_subcommand() {
+fn the_program_and_each_subcommand_have_a_manual_page() {
     let page = String::from_utf8(run_well(&["man"])).unwrap();
     assert!(page.contains(".TH") && page.contains("Exit codes"), "{page}");
     let root = tempfile::tempdir().unwrap();

@@ -15,7 +15,10 @@ use zksync_witness_server::store::{Finding, Inspection, Severity, Store, StoreOp
 use zksync_witness_server::testing::dice::Dice;
 use zksync_witness_server::workers::doctor;
 
-use crate::support::real_folder::{Contents, contents, copy, files, grow, serve_to_the_end};
+use crate::support::{
+    heavy,
+    real_folder::{Contents, contents, copy, files, grow, serve_to_the_end},
+};
 
 /// Longest time for one operation on a folder.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -141,6 +144,7 @@ struct Rounds {
 }
 
 fn run(Rounds { rounds, binary: binaries, repair: repairs }: Rounds) {
+    let _heavy = heavy();
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let rounds = number("WITNESS_FLIPS", rounds);
     let first = number("WITNESS_FLIPS_SEED", 1);
@@ -243,13 +247,13 @@ fn repaired(folder: &Path, name: &str, finished: &Contents, what: &str) {
 }
 
 #[test]
-fn whichever_byte_is_hit_it_is_found_or_does_not_matter() {
+fn damage_of_any_byte_is_found_or_harmless() {
     run(Rounds { rounds: 60, binary: 12, repair: 8 });
 }
 
 /// The long form: `WITNESS_FLIPS=5000 cargo test --release --test it damaged_files_are_detected -- --ignored --nocapture`.
 #[test]
 #[ignore = "long: 5000 damaged folders take hours"]
-fn thousands_of_hits_are_found_or_do_not_matter() {
+fn thousands_of_damages_are_found_or_harmless() {
     run(Rounds { rounds: 5_000, binary: 50, repair: 10 });
 }

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use zksync_witness_server::testing::decoders::{DECODERS, Decoder};
 use zksync_witness_server::testing::seeds::seeds;
 
+use crate::support::heavy;
+
 /// Cases of each decoder and kind of input; `PROPTEST_CASES` overrides it.
 const CASES: u32 = 1_500;
 /// Longest input that is damaged, in bytes: longer ones would take most of the time.
@@ -23,6 +25,7 @@ static SEEDS: LazyLock<BTreeMap<&str, Vec<Vec<u8>>>> =
     LazyLock::new(|| seeds(Path::new(env!("CARGO_MANIFEST_DIR"))));
 
 fn each(check: impl Fn(&mut TestRunner, &'static str, Decoder, &[Vec<u8>])) {
+    let _heavy = heavy();
     let asked_for = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     let cases = asked_for.unwrap_or(CASES);
     for (name, decoder) in DECODERS {
@@ -33,7 +36,7 @@ fn each(check: impl Fn(&mut TestRunner, &'static str, Decoder, &[Vec<u8>])) {
 }
 
 #[test]
-fn good_input_has_the_properties() {
+fn valid_input_has_the_properties() {
     for (name, decoder) in DECODERS {
         for seed in &SEEDS[name] {
             decoder(seed);
@@ -42,7 +45,7 @@ fn good_input_has_the_properties() {
 }
 
 #[test]
-fn random_bytes_do_no_harm() {
+fn random_bytes_cause_no_panic() {
     each(|runner, name, decoder, _| {
         let result = runner.run(&prop::collection::vec(any::<u8>(), 0..300), |bytes| {
             decoder(&bytes);
@@ -101,7 +104,7 @@ impl Damage {
 }
 
 #[test]
-fn damaged_input_does_no_harm() {
+fn damaged_input_causes_no_panic() {
     each(|runner, name, decoder, seeds| {
         let input = (any::<Index>(), prop::collection::vec(damage(), 1..4));
         let result = runner.run(&input, |(seed, damages)| {
@@ -170,7 +173,7 @@ fn paths(value: &Value, prefix: String, found: &mut Vec<String>) {
 
 /// One or two values of valid JSON are replaced by wrong ones, replaced by other values of it, or removed.
 #[test]
-fn wrong_json_does_no_harm() {
+fn wrong_json_causes_no_panic() {
     let wrong = wrong_values();
     each(|runner, name, decoder, seeds| {
         let documents: Vec<(Value, Vec<String>)> = seeds

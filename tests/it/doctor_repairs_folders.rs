@@ -33,7 +33,7 @@ fn kept(contents: &Contents) -> Contents {
 }
 
 #[test]
-fn a_sound_folder_is_called_so_and_stays_as_it_is() {
+fn a_sound_folder_is_reported_as_sound_and_stays_unmodified() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("data");
     grow(&folder);
@@ -66,7 +66,7 @@ fn a_sound_folder_is_called_so_and_stays_as_it_is() {
 type Case = (&'static str, fn(&Path), bool);
 
 #[test]
-fn what_is_lost_comes_back_from_the_other_copy() {
+fn lost_items_are_restored_from_the_other_copy() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("data");
     grow(&folder);
@@ -143,7 +143,7 @@ fn remove_a_witness(folder: &Path) {
 }
 
 #[test]
-fn a_repair_that_is_killed_leaves_one_folder_or_the_other_and_is_finished_by_the_next() {
+fn a_killed_repair_leaves_the_old_folder_or_the_new_one_and_the_next_repair_completes_it() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("data");
     grow(&folder);

@@ -19,7 +19,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("cargo run --release -- demo", ".ci/run does"),
     (
         "cargo run --release -- demo --live",
-        "a_live_demo_goes_on_until_it_is_interrupted_and_leaves_nothing does",
+        "a_live_demo_runs_until_it_is_interrupted_and_leaves_no_files does",
     ),
     ("cargo test", "this is it"),
     ("cargo install --locked --path .", "builds for minutes"),
@@ -217,7 +217,7 @@ fn the_guide_to_pipelines() {
 }
 
 #[test]
-fn the_workflows_for_pipelines_are_whole_and_their_steps_run() {
+fn the_workflows_for_pipelines_are_complete_and_their_steps_run() {
     let markdown = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
     let workflows: Vec<&str> =
         markdown.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
@@ -241,7 +241,7 @@ fn the_workflows_for_pipelines_are_whole_and_their_steps_run() {
 }
 
 #[test]
-fn links_and_pictures_are_there() {
+fn links_and_pictures_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = vec![root.join("README.md"), root.join("CONTRIBUTING.md"), root.join("SECURITY.md")];
     files.extend(fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
@@ -260,7 +260,7 @@ fn links_and_pictures_are_there() {
 }
 
 #[test]
-fn no_other_document_has_commands_and_every_exception_is_there() {
+fn no_other_document_has_commands_and_every_exception_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut all = Vec::new();
     for entry in fs::read_dir(root.join("docs")).unwrap() {

@@ -204,7 +204,7 @@ fn the_pipeline_runs_every_test_that_needs_a_tool() {
 }
 
 #[test]
-fn the_tests_that_stand_behind_the_table_of_faults_are_there() {
+fn the_tests_that_the_table_of_faults_names_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let texts = [sources("tests"), sources("src")].concat();
     let is_function = |name: &str| {

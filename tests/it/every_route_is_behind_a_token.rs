@@ -51,7 +51,7 @@ const ROUTES: [(&str, &str); 35] = [
 ];
 
 #[test]
-fn without_a_good_token_every_route_is_401_before_anything_else() {
+fn without_a_valid_token_every_route_answers_401_before_anything_else() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let wrong = Authenticator::new(&Secret::new("another").unwrap());
@@ -126,7 +126,7 @@ fn hs256(header: &str, claims: &str) -> String {
 const HEADER: &str = r#"{"typ":"JWT","alg":"HS256"}"#;
 
 #[test]
-fn only_hs256_with_sub_and_a_future_exp_opens_the_door() {
+fn only_hs256_with_sub_and_a_future_exp_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let status = |token: &str| http(&server.url, "GET", "/status", Some(token), "").status;

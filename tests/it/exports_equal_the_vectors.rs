@@ -5,7 +5,7 @@ use crate::support::{self, Server, chain, run_badly, run_well, unpacked, until};
 const CHAINS: [&str; 4] = ["deposit", "cpk_ecdsa", "forced_exit", "full_exit_nft"];
 
 #[test]
-fn offline() {
+fn exports_of_a_folder_are_the_vectors() {
     for name in CHAINS {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().to_str().unwrap();
@@ -24,7 +24,7 @@ fn offline() {
 }
 
 #[test]
-fn online() {
+fn exports_of_a_server_are_the_vectors() {
     for name in CHAINS {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(folder.path(), &["--witness-generators", "2"]);

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{SECRET, Server, token};
+use crate::support::{SECRET, Server, heavy, token};
 
 /// Short timeouts, so that incomplete requests end soon.
 const SETTINGS: [&str; 8] = [
@@ -84,7 +84,7 @@ fn run(test: impl FnOnce(&Server)) {
 }
 
 #[test]
-fn framing_that_two_readers_could_understand_differently() {
+fn ambiguous_framing_is_refused() {
     run(|server| {
         let hidden = String::from_utf8(head("GET /api/v1/status HTTP/1.1", "")).unwrap();
         let body = format!("3\r\n\"p\"\r\n0\r\n\r\n{hidden}");
@@ -136,7 +136,7 @@ fn framing_that_two_readers_could_understand_differently() {
 }
 
 #[test]
-fn chunks_that_are_none_and_bodies_without_end() {
+fn malformed_chunks_and_endless_bodies_are_refused() {
     run(|server| {
         for body in [
             "zz\r\n",
@@ -174,7 +174,7 @@ fn chunks_that_are_none_and_bodies_without_end() {
 }
 
 #[test]
-fn floods_of_headers_and_lines_that_are_none() {
+fn floods_of_headers_and_malformed_lines_are_refused() {
     run(|server| {
         let many = "X: y\r\n".repeat(200);
         let long = format!("X: {}\r\n", "y".repeat(40_000));
@@ -201,7 +201,7 @@ fn floods_of_headers_and_lines_that_are_none() {
 }
 
 #[test]
-fn targets_that_lead_elsewhere() {
+fn targets_outside_the_routes_are_refused() {
     run(|server| {
         let get = |target: &str| head(&format!("GET {target} HTTP/1.1"), "Connection: close\r\n");
         for target in [
@@ -238,7 +238,7 @@ fn targets_that_lead_elsewhere() {
 }
 
 #[test]
-fn bodies_that_are_bombs_or_riddles() {
+fn bombs_and_malformed_bodies_are_refused() {
     run(|server| {
         let deep = [&b"[".repeat(8_000)[..], &b"{\"a\":".repeat(1_000)].concat();
         let nested = |field: &str| [format!("{{\"{field}\":").as_bytes(), &b"[".repeat(8_000)].concat();
@@ -282,7 +282,8 @@ fn bodies_that_are_bombs_or_riddles() {
 }
 
 #[test]
-fn many_requests_on_one_connection_and_many_connections_without_a_request() {
+fn many_requests_on_one_connection_and_many_idle_connections_are_served() {
+    let _heavy = heavy();
     run(|server| {
         let one = head("GET /status HTTP/1.1", "");
         let last = head("GET /status HTTP/1.1", "Connection: close\r\n");

@@ -100,7 +100,7 @@ fn refused(answer: &Answer) {
 }
 
 #[test]
-fn imports_hand_outs_and_witnesses_stop_proofs_land_and_all_goes_on_by_itself() {
+fn imports_claims_and_witnesses_stop_proofs_are_accepted_and_all_resumes_by_itself() {
     let server = Server::start();
     let (genesis, imported) = (genesis("deposit"), block("deposit"));
     let genesis = String::from_utf8(genesis).unwrap();

@@ -19,7 +19,7 @@ use zksync_witness_server::store::{
 use zksync_witness_server::testing::dice::Dice;
 use zksync_witness_server::tree::source::{Change, ChangeSet};
 
-use crate::support::{disk::Disk, number, power::Power, this_test};
+use crate::support::{disk::Disk, heavy, number, power::Power, this_test};
 
 const ACCOUNTS: u32 = 2000;
 const TOKEN: u32 = 3;
@@ -186,6 +186,7 @@ fn look(folder: &Path, acknowledged: u32, when: &str) -> u32 {
 }
 
 fn survive(rounds: u32) {
+    let _heavy = heavy();
     let mut dice = Dice::from_environment("CRASH_SEED");
     let power = Power::new();
     let mut acknowledged = 0;

@@ -8,7 +8,7 @@ use zksync_witness_server::chain_folder::ChainFolder;
 use zksync_witness_server::store::{Store, StoreOptions};
 use zksync_witness_server::workers::{Imported, Node, NodeOptions};
 
-use crate::support::vectors;
+use crate::support::{heavy, vectors};
 
 fn node(folder: &Path, witness_generators: u32) -> Arc<Node> {
     let store = Arc::new(Store::open(folder, StoreOptions::default()).unwrap());
@@ -40,7 +40,8 @@ fn sample_chain() -> ChainFolder {
 }
 
 #[test]
-fn two_or_eight_on_a_chain_that_is_there_already() {
+fn two_and_eight_maintainers_on_a_stored_chain() {
+    let _heavy = heavy();
     let chain = sample_chain();
     for maintainers in [2, 8] {
         let folder = tempfile::tempdir().unwrap();
@@ -57,7 +58,7 @@ fn two_or_eight_on_a_chain_that_is_there_already() {
 }
 
 #[test]
-fn an_import_slower_than_the_witnesses_and_a_restart_in_between() {
+fn an_import_that_is_slower_than_the_witnesses_with_a_restart() {
     let chain = sample_chain();
     let folder = tempfile::tempdir().unwrap();
     let mut node_now = node(folder.path(), 3);
@@ -84,7 +85,7 @@ fn an_import_slower_than_the_witnesses_and_a_restart_in_between() {
 }
 
 #[test]
-fn verified_blocks_are_cleared_out_when_asked() {
+fn keep_verified_drops_verified_blocks() {
     let chain = sample_chain();
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path(), StoreOptions::default()).unwrap());

@@ -91,7 +91,7 @@ fn after_work() -> String {
 }
 
 #[test]
-fn what_is_exported_is_what_the_table_says_and_counts_what_happened() {
+fn the_exported_metrics_are_those_of_the_table_and_count_each_event() {
     let text = after_work();
     let (documented, exported) = (documented(), exported(&text));
     for (name, row) in &documented {
@@ -149,7 +149,7 @@ fn what_is_exported_is_what_the_table_says_and_counts_what_happened() {
 
 #[test]
 #[ignore = "needs promtool"]
-fn promtool_accepts_what_is_exported() {
+fn promtool_accepts_the_exported_metrics() {
     let mut check =
         Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn().expect("promtool");
     check.stdin.take().unwrap().write_all(after_work().as_bytes()).unwrap();
@@ -220,7 +220,7 @@ fn names_and_values(expression: &str) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn dashboard_and_alerts_ask_for_what_the_table_has() {
+fn dashboard_and_alerts_query_only_metrics_of_the_table() {
     let table = documented();
     let docs = fs::read_to_string(repository("docs/metrics.md")).unwrap();
     let (rules, panels) = (rules(), panels());

@@ -13,13 +13,14 @@ use std::sync::Mutex;
 
 use zksync_witness_server::testing::{dice::Dice, ledger::Moment};
 
-use crate::support::{crash, invariants, number, sealed_chain::Chain, world::World};
+use crate::support::{crash, heavy, invariants, number, sealed_chain::Chain, world::World};
 
 /// Rounds between two checks by the naive tree, which is slow.
 const NAIVE_EVERY: u32 = 12;
 
 /// Runs the given number of rounds on one folder.
 fn survive(rounds: u32) {
+    let _heavy = heavy();
     let mut dice = Dice::from_environment("CRASH_SEED");
     let world = Mutex::new(World::new(Chain::new(dice.fork())));
     let temporary = tempfile::tempdir().unwrap();
@@ -48,12 +49,12 @@ fn survive(rounds: u32) {
 }
 
 #[test]
-fn what_was_acknowledged_survives_25_kills() {
+fn acknowledged_items_survive_25_kills() {
     survive(25);
 }
 
 #[test]
 #[ignore = "long: 500 kills take a quarter of an hour"]
-fn what_was_acknowledged_survives_500_kills() {
+fn acknowledged_items_survive_500_kills() {
     survive(number("CRASH_ROUNDS", 500));
 }

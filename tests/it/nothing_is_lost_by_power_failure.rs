@@ -17,7 +17,7 @@ use zksync_witness_server::testing::{dice::Dice, ledger::Moment};
 use crate::support::{
     crash,
     disk::{self, Disk},
-    invariants, number,
+    heavy, invariants, number,
     power::Power,
     sealed_chain::Chain,
     world::World,
@@ -31,6 +31,7 @@ const ROUNDS_OF_A_FOLDER: u32 = 30;
 const EARLIER: usize = 2;
 
 fn survive(rounds: u32) {
+    let _heavy = heavy();
     let mut dice = Dice::from_environment("CRASH_SEED");
     let world = Mutex::new(World::new(Chain::new(dice.fork())));
     let (mut power, mut failures) = (Power::new(), 0);
@@ -88,7 +89,8 @@ fn survive(rounds: u32) {
 
 /// A new folder, of which only the synced changes are on the disk.
 #[test]
-fn a_folder_that_was_just_made_is_on_the_disk() {
+fn a_new_folder_is_on_the_disk() {
+    let _heavy = heavy();
     let mut dice = Dice::new(1);
     let world = Mutex::new(World::new(Chain::new(dice.fork())));
     let power = Power::new();
@@ -102,12 +104,12 @@ fn a_folder_that_was_just_made_is_on_the_disk() {
 }
 
 #[test]
-fn what_was_acknowledged_survives_20_rounds() {
+fn acknowledged_items_survive_20_power_failures() {
     survive(20);
 }
 
 #[test]
 #[ignore = "long: 300 power failures take a quarter of an hour"]
-fn what_was_acknowledged_survives_300_rounds() {
+fn acknowledged_items_survive_300_power_failures() {
     survive(number("CRASH_ROUNDS", 300));
 }

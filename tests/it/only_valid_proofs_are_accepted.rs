@@ -52,7 +52,7 @@ fn rejected(server: &Server) -> Vec<Value> {
 }
 
 #[test]
-fn a_false_proof_is_refused_and_kept_and_its_job_stays_for_the_true_one() {
+fn an_invalid_proof_is_rejected_and_kept_and_its_job_stays_claimed() {
     let (chunks, input) = the_block();
     let prover = BlockProver::new(1);
     let (data, keys) = folders(&[(chunks, &prover)]);
@@ -101,7 +101,7 @@ fn a_false_proof_is_refused_and_kept_and_its_job_stays_for_the_true_one() {
 }
 
 #[test]
-fn a_true_proof_of_another_block_is_refused_also_with_its_input_altered() {
+fn a_valid_proof_of_another_block_is_rejected_also_with_its_input_altered() {
     let (chunks, input) = the_block();
     let prover = BlockProver::new(1);
     let (data, keys) = folders(&[(chunks, &prover)]);
@@ -187,7 +187,7 @@ fn an_aggregate_of_the_devnet_prover_is_refused_with_keys_and_its_job_shows_why(
 }
 
 #[test]
-fn without_a_key_for_its_size_a_proof_is_taken_unverified() {
+fn without_a_key_for_its_size_a_proof_is_accepted_unverified() {
     let (chunks, input) = the_block();
     let (data, keys) = folders(&[(chunks + 1, &BlockProver::new(1))]);
     let server = serving(data.path(), keys.path(), &[]);
@@ -215,7 +215,7 @@ fn many_proofs_at_once_are_all_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proof_that_may_not_even_wait_is_told_to_come_again() {
+async fn a_proof_beyond_the_queue_of_the_verifier_gets_503() {
     let (chunks, input) = the_block();
     let prover = BlockProver::new(1);
     let (data, keys) = folders(&[(chunks, &prover)]);
@@ -263,7 +263,7 @@ fn a_bad_key_stops_the_start_with_its_name() {
 }
 
 #[test]
-fn bytes_that_are_no_proof_are_refused_before_the_verifier() {
+fn malformed_proofs_are_rejected_before_the_verifier() {
     let (chunks, _) = the_block();
     let (data, keys) = folders(&[(chunks, &BlockProver::new(1))]);
     let server = serving(data.path(), keys.path(), &[]);

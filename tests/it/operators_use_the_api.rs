@@ -78,7 +78,7 @@ fn the_admin_listener_does_nothing_without_the_operators_token() {
 }
 
 #[test]
-fn a_quarantined_block_is_tried_again_and_quarantined_anew_if_it_still_cannot_be_witnessed() {
+fn a_quarantined_block_is_retried_and_quarantined_again_if_it_still_cannot_be_witnessed() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     server.post("/api/v1/genesis", &String::from_utf8(genesis("deposit")).unwrap()).accepted();
@@ -97,7 +97,7 @@ fn a_quarantined_block_is_tried_again_and_quarantined_anew_if_it_still_cannot_be
 }
 
 #[test]
-fn a_block_whose_cause_is_gone_gets_its_witness_when_it_is_tried_again() {
+fn a_retried_block_gets_its_witness_once_the_cause_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     support::run_well(&[
         "import",
@@ -118,7 +118,7 @@ fn a_block_whose_cause_is_gone_gets_its_witness_when_it_is_tried_again() {
 }
 
 #[test]
-fn changes_are_told_as_they_happen_and_the_stream_ends_when_the_server_stops() {
+fn changes_are_streamed_and_the_stream_ends_when_the_server_stops() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let address = server.admin.strip_prefix("http://").unwrap().to_owned();
@@ -171,7 +171,7 @@ fn the_admin_listener_is_for_this_machine() {
 }
 
 #[test]
-fn streams_are_few_enough_for_those_that_are_open() {
+fn the_number_of_open_streams_is_limited() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let address = server.admin.strip_prefix("http://").unwrap().to_owned();
@@ -192,7 +192,7 @@ fn streams_are_few_enough_for_those_that_are_open() {
 }
 
 #[test]
-fn what_is_left_is_judged_by_what_was_proven_and_sizes_are_measured() {
+fn the_remaining_time_follows_from_proven_blocks_and_sizes_are_measured() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     support::run_well(&["import", "--data-dir", data.to_str().unwrap(), "data/sample-chain"]);

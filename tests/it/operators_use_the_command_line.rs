@@ -29,7 +29,7 @@ fn start(folder: &Path) -> Server {
 }
 
 #[test]
-fn a_running_server_and_its_folder_say_the_same() {
+fn a_running_server_and_its_folder_show_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_str().unwrap();
     let server = start(folder.path());
@@ -107,7 +107,7 @@ fn jobs_are_requeued_and_dropped_in_a_server_and_in_a_folder() {
 }
 
 #[test]
-fn a_block_whose_job_was_dropped_is_explained_and_gets_it_back() {
+fn a_block_with_a_dropped_job_is_explained_and_gets_its_job_back() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_str().unwrap();
     let server = start(folder.path());
@@ -140,7 +140,7 @@ fn a_block_whose_job_was_dropped_is_explained_and_gets_it_back() {
 }
 
 #[test]
-fn watch_tells_each_change() {
+fn watch_prints_each_change() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path());
     let mut watch = Command::new(env!("CARGO_BIN_EXE_witness-server"))
@@ -163,7 +163,7 @@ fn watch_tells_each_change() {
 }
 
 #[test]
-fn top_is_printed_once_where_there_is_no_terminal() {
+fn without_a_terminal_top_is_printed_once() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path());
     server.get_job("p1");

@@ -30,7 +30,7 @@ fn json_words(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_dockerfile_copies_what_is_there_and_starts_what_the_program_has() {
+fn the_dockerfile_copies_existing_files_and_starts_an_existing_command() {
     let (docker, ignored) = (read("Dockerfile").unwrap(), read(".dockerignore").unwrap());
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let lines: Vec<&str> = docker.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
@@ -82,7 +82,7 @@ fn the_dockerfile_copies_what_is_there_and_starts_what_the_program_has() {
 }
 
 #[test]
-fn the_unit_starts_what_the_program_has() {
+fn the_unit_starts_an_existing_command() {
     let unit = read("deploy/systemd/witness-server.service").unwrap();
     let value = |name: &str| {
         let lines = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));

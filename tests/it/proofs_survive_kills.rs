@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use zksync_witness_server::domain::job::{JobStatus, JobType};
 use zksync_witness_server::store::{Store, StoreOptions};
 
-use crate::support::free_port;
+use crate::support::{free_port, heavy};
 
 const SECRET: &str = "a secret of more than thirty-two bytes";
 
@@ -83,7 +83,8 @@ fn count(store: &Store) -> (u32, u32) {
 }
 
 #[test]
-fn every_proof_is_there_once_after_three_kills() {
+fn after_three_kills_every_proof_is_stored_once() {
+    let _heavy = heavy();
     let folder = tempfile::tempdir().unwrap();
     let chain = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain");
     let import = Command::new(env!("CARGO_BIN_EXE_witness-server"))

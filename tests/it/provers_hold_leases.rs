@@ -26,7 +26,7 @@ fn proof(job: &Value, data: Value) -> String {
 }
 
 #[test]
-fn a_job_is_held_from_the_moment_it_is_handed_out_until_its_prover_stops() {
+fn a_job_is_held_from_its_claim_until_its_prover_stops() {
     let (_folder, server) = serving("deposit");
     let job = server.next_job("one");
     assert_eq!((&job["job_id"], &job["first_block"], &job["last_block"]), (&json!(1), &json!(1), &json!(1)));
@@ -63,7 +63,7 @@ fn a_job_is_held_from_the_moment_it_is_handed_out_until_its_prover_stops() {
 }
 
 #[test]
-fn a_client_that_takes_zstd_gets_the_same_job_compressed() {
+fn a_client_that_accepts_zstd_gets_the_same_job_compressed() {
     let (_folder, server) = serving("deposit");
     server.wait_for("/jobs/idle", 1);
     let body =

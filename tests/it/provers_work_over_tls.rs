@@ -75,7 +75,7 @@ fn port(server: &Server) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn imports_proofs_and_exports_go_through() {
+async fn imports_proofs_and_exports_work_over_tls() {
     let certificates = Certificates::new();
     let folder = tempfile::tempdir().unwrap();
     let server = certificates.start(&folder.path().join("data"), |_| {});
@@ -110,7 +110,7 @@ async fn imports_proofs_and_exports_go_through() {
 }
 
 #[test]
-fn plain_http_to_the_tls_port_gets_no_answer_and_does_no_harm() {
+fn plain_http_to_the_tls_port_gets_no_answer_and_is_harmless() {
     let certificates = Certificates::new();
     let folder = tempfile::tempdir().unwrap();
     let server = certificates.start(folder.path(), |_| {});
@@ -176,7 +176,7 @@ fn a_self_signed_certificate_can_be_trusted_by_itself() {
 }
 
 #[test]
-fn files_that_are_no_certificate_or_key_stop_the_start_with_one_sentence() {
+fn invalid_certificates_and_keys_prevent_the_start_with_one_sentence() {
     let certificates = Certificates::new();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -68,7 +68,7 @@ fn a_green_run_has_a_case_for_each_block_and_stage() {
 }
 
 #[test]
-fn a_damaged_chain_fails_with_the_reason_where_it_is_at_fault() {
+fn a_damaged_chain_fails_with_the_reason_at_the_faulty_block() {
     let (written, sample) = (Written::new(), sample_chain());
     let chain = written.path("chain");
     fs::create_dir_all(Path::new(&chain).join("blocks")).unwrap();
@@ -109,7 +109,7 @@ fn a_refused_import_fails_with_the_file() {
 }
 
 #[test]
-fn a_timeout_ends_it_and_says_what_is_waited_for() {
+fn a_timeout_ends_the_run_and_names_the_pending_stage() {
     let (written, chain) = (Written::new(), sample_chain());
     let files = written.files();
     let more = ["--until", "proven", "--block", "2", "--provers", "0", "--timeout", "1s"];
@@ -122,7 +122,7 @@ fn a_timeout_ends_it_and_says_what_is_waited_for() {
 }
 
 #[test]
-fn a_block_that_is_not_in_the_folder_is_a_wrong_command_line() {
+fn a_block_outside_the_folder_is_a_wrong_command_line() {
     let written = Written::new();
     let (chain, files) = (sample_chain(), written.files());
     let error = run_badly(&written.args(&chain, &["--until", "proven", "--block", "9"], &files), 2);
@@ -143,7 +143,7 @@ fn first_blocks(written: &Written, count: u32) -> String {
 }
 
 #[test]
-fn blocks_that_are_left_over_do_not_wait_for_more() {
+fn leftover_blocks_do_not_wait_for_further_ones() {
     let written = Written::new();
     let (chain, files) = (first_blocks(&written, 7), written.files());
     // With the default deadline, three of the blocks would wait longer than the timeout.
@@ -152,7 +152,7 @@ fn blocks_that_are_left_over_do_not_wait_for_more() {
 }
 
 #[test]
-fn the_folder_of_another_server_stays_alone() {
+fn the_folder_of_another_server_stays_unmodified() {
     let written = Written::new();
     let chain = first_blocks(&written, 1);
     let theirs = written.path("theirs");
@@ -200,7 +200,7 @@ fn a_closed_standard_error_changes_no_exit_code() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_known_before_and_a_failure_shows_once() {
+fn a_report_that_cannot_be_written_fails_early_and_a_failure_is_reported_once() {
     let written = Written::new();
     let (sample, nowhere) = (sample_chain(), written.path("no/where.xml"));
     let error = run_badly(&["run", "--import", &sample, "--until", "imported", "--report", &nowhere], 1);

@@ -30,7 +30,7 @@ fn assert_hidden(text: &str, forbidden: &[String], place: &str) {
 }
 
 #[test]
-fn not_in_the_log_and_not_in_an_answer() {
+fn the_secret_is_neither_in_the_log_nor_in_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let server = Server::start_logging(
@@ -91,7 +91,7 @@ fn authenticator(secret: &str) -> Authenticator {
 }
 
 #[test]
-fn not_in_messages_and_not_in_what_shows_the_configuration() {
+fn the_secret_is_neither_in_messages_nor_in_the_printed_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let write = |name: &str, content: &str| {

@@ -14,7 +14,7 @@ async fn metrics(server: &TestServer) -> String {
 }
 
 #[tokio::test]
-async fn each_counts_for_itself_and_lets_time_pass_for_itself() {
+async fn each_server_has_its_own_counters_and_its_own_clock() {
     let mut chain = ChainBuilder::new(8, 2);
     let (genesis, block) = (chain.genesis(), chain.next_block(4));
     let [one, other] = [(); 2].map(|()| TestServer::builder().manual_clock());
@@ -45,7 +45,7 @@ async fn each_counts_for_itself_and_lets_time_pass_for_itself() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_dropped_or_stopped_leaves_its_folder_to_others() {
+async fn a_dropped_or_stopped_server_unlocks_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let mut chain = ChainBuilder::new(8, 2);
     let server = TestServer::builder().data_dir(folder.path()).sample_provers(2).start().await;

@@ -61,7 +61,7 @@ fn connections_without_a_request_are_closed() {
 }
 
 #[test]
-fn bodies_that_stop_or_trickle_are_408_and_leave_room_for_others() {
+fn bodies_that_stop_or_trickle_get_408_and_free_their_permit() {
     let folder = tempfile::tempdir().unwrap();
     let settings =
         ["--set", "stall_timeout=500ms", "--set", "body_timeout=1500ms", "--set", "max_publish_requests=1"];
@@ -76,7 +76,7 @@ fn bodies_that_stop_or_trickle_are_408_and_leave_room_for_others() {
 }
 
 #[test]
-fn requests_beyond_the_limit_of_their_kind_are_told_to_come_back_and_others_are_served() {
+fn requests_beyond_the_limit_of_their_kind_get_503_and_others_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ["--set", "max_publish_requests=2", "--set", "request_wait=300ms"];
     let server = Server::start(folder.path(), &settings);
@@ -103,7 +103,7 @@ fn descriptors(server: &Server) -> usize {
 }
 
 #[test]
-fn answers_that_nobody_reads_are_given_up() {
+fn connections_with_unread_answers_are_closed() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     run_well(&["import", "--data-dir", data, concat!(env!("CARGO_MANIFEST_DIR"), "/data/sample-chain")]);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Server, run_well};
 
 #[test]
-fn a_copy_without_the_secret_serves_what_the_original_does() {
+fn a_copy_without_the_secret_serves_the_same_as_the_original() {
     let root = tempfile::tempdir().unwrap();
     let (data, copy) = (root.path().join("data"), root.path().join("copy"));
     let path = |folder: &Path| folder.to_str().unwrap().to_owned();

@@ -50,7 +50,7 @@ fn publication(job: &Value, data: &Value) -> String {
 }
 
 #[test]
-fn a_proof_that_is_being_published_is_taken_and_there_after_the_restart() {
+fn a_proof_that_is_being_published_is_accepted_and_stored() {
     let folder = tempfile::tempdir().unwrap();
     run_well(&["import", "--data-dir", folder.path().to_str().unwrap(), chain("deposit").to_str().unwrap()]);
     let server = Server::start(folder.path(), &[]);
@@ -72,7 +72,7 @@ fn a_proof_that_is_being_published_is_taken_and_there_after_the_restart() {
 }
 
 #[test]
-fn leases_stay_with_their_holders() {
+fn leases_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     run_well(&["import", "--data-dir", folder.path().to_str().unwrap(), chain("deposit").to_str().unwrap()]);
     let server = Server::start(folder.path(), &[]);
@@ -101,7 +101,7 @@ fn sample() -> (Vec<u8>, Vec<Vec<u8>>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn under_load_every_answer_is_kept_and_the_rest_is_refused_as_a_whole() {
+async fn under_load_acknowledged_items_are_stored_and_other_requests_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let client = Client::new(&server.url, &Secret::new(SECRET).unwrap(), Duration::from_secs(30)).unwrap();
@@ -161,7 +161,7 @@ async fn under_load_every_answer_is_kept_and_the_rest_is_refused_as_a_whole() {
 }
 
 #[test]
-fn what_does_not_finish_is_cut_when_the_time_is_over() {
+fn unfinished_requests_are_aborted_after_the_timeout() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &["--set", "shutdown_timeout=500ms"]);
     let genesis = String::from_utf8(genesis("deposit")).unwrap();
@@ -176,7 +176,7 @@ fn what_does_not_finish_is_cut_when_the_time_is_over() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_process_at_once() {
     for (first, second) in [("-TERM", "-TERM"), ("-INT", "-TERM"), ("-TERM", "-INT")] {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(folder.path(), &["--set", "shutdown_timeout=1h"]);

@@ -64,7 +64,7 @@ fn a_bar_on_a_terminal_has_no_colour_and_a_pipe_gets_lines() {
 }
 
 #[test]
-fn the_log_has_colours_on_a_terminal_unless_they_are_not_wanted() {
+fn the_log_has_colours_on_a_terminal_unless_disabled() {
     let root = tempfile::tempdir().unwrap();
     for (wanted, name) in [(true, "coloured"), (false, "plain")] {
         let data = root.path().join(name);
@@ -84,7 +84,7 @@ fn the_log_has_colours_on_a_terminal_unless_they_are_not_wanted() {
 }
 
 #[test]
-fn top_takes_the_terminal_over_and_gives_it_back() {
+fn top_uses_the_alternate_screen_and_restores_the_terminal() {
     let root = tempfile::tempdir().unwrap();
     let server = Server::start(root.path(), &[]);
     run_well(&["import", "--url", &server.url, &sample_chain()]);

@@ -336,7 +336,7 @@ fn the_page_shows_updates_obeys_and_fits() {
 
 /// The demo works without a browser.
 #[test]
-fn a_live_demo_goes_on_until_it_is_interrupted_and_leaves_nothing() {
+fn a_live_demo_runs_until_it_is_interrupted_and_leaves_no_files() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_witness-server"))
         .args(["demo", "--live", "--set", "admin_listen=127.0.0.1:0"])

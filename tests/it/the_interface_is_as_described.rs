@@ -68,7 +68,7 @@ fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
 }
 
 #[test]
-fn what_is_described_is_there() {
+fn every_described_operation_exists() {
     let (_folder, server) = server();
     for (url, token) in [(&server.url, Some(token())), (&server.admin, None)] {
         let document = document(url, token.as_deref());
@@ -116,7 +116,7 @@ fn what_is_described_is_there() {
 }
 
 #[test]
-fn lists_go_on_where_the_page_before_ended() {
+fn each_page_of_a_list_starts_where_the_previous_one_ended() {
     let (_folder, server) = server();
     for (path, cursor, list, key) in [
         ("/api/v1/blocks?order=asc", "after", "blocks", "number"),

@@ -6,10 +6,13 @@ mod load;
 
 use std::time::Duration;
 
+use crate::support::heavy;
+
 const CONNECTIONS: u64 = 20;
 
 #[test]
-fn a_short_load_is_borne_and_nothing_is_left_open() {
+fn a_short_load_loses_nothing_and_leaves_no_connection_open() {
+    let _heavy = heavy();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let options = load::LoadOptions {

@@ -5,7 +5,10 @@ use std::process::{Command, Output};
 
 use zksync_witness_server::crypto::rescue::{self, Engine};
 
-use crate::support::vectors::{self, Chain};
+use crate::support::{
+    heavy,
+    vectors::{self, Chain},
+};
 
 fn witness_server(data: &Path, args: &[&str]) -> Output {
     let output = Command::new(env!("CARGO_BIN_EXE_witness-server"))
@@ -53,6 +56,7 @@ fn engines() -> impl Iterator<Item = Engine> {
 
 #[test]
 fn all_chains_in_this_repository() {
+    let _heavy = heavy();
     let chains = vectors::shipped();
     assert!(chains.len() > 70);
     chains.iter().for_each(check);
@@ -60,6 +64,7 @@ fn all_chains_in_this_repository() {
 
 #[test]
 fn some_chains_by_each_engine() {
+    let _heavy = heavy();
     let chains = vectors::shipped();
     let named = |name: &str| chains.iter().find(|chain| chain.name == name).unwrap();
     for engine in engines() {

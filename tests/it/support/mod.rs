@@ -16,7 +16,10 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU16, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -84,6 +87,12 @@ pub fn run_badly(args: &[&str], code: i32) -> String {
     let sentence = error.lines().filter(|line| line.starts_with("witness-server: ")).collect::<Vec<_>>();
     assert_eq!(sentence.len(), 1, "{error}");
     sentence[0].to_owned()
+}
+
+/// Waits until no other heavy test runs: one that keeps several cores busy for seconds would starve those that measure time.
+pub fn heavy() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A `serve` process; killed when dropped.
