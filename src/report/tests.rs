@@ -1,4 +1,4 @@
-//! What is shown of a store, stage after stage.
+//! Views of a store, stage by stage.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ struct Folder {
     store: Store,
 }
 
-/// A store with so many witnessed blocks.
+/// Returns a store with the given number of witnessed blocks.
 fn folder(blocks: u32) -> Folder {
     let dir = tempfile::tempdir().unwrap();
     let clock = clock();
@@ -38,11 +38,11 @@ impl Folder {
         block(&self.store, number).unwrap().unwrap().stage
     }
 
-    /// Explains a block and asserts that the text holds the words.
-    fn says(&self, number: u32, words: &[&str]) {
+    /// Explains a block and asserts that the text contains each of `phrases`.
+    fn assert_explained(&self, number: u32, phrases: &[&str]) {
         let text = self.text(number);
-        for words in words {
-            assert!(text.contains(words), "{words:?} in: {text}");
+        for phrase in phrases {
+            assert!(text.contains(phrase), "{phrase:?} in: {text}");
         }
     }
 }
@@ -53,7 +53,7 @@ fn quarantine(cause: &str) -> Quarantine {
 }
 
 #[test]
-fn blocks_that_are_not_imported_say_what_comes_first() {
+fn an_explanation_of_a_missing_block_names_the_next_import() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), options(&clock())).unwrap();
     assert!(explain(&store, 1, NOW).unwrap().text.contains("neither is a genesis"));
@@ -66,20 +66,26 @@ fn blocks_that_are_not_imported_say_what_comes_first() {
 }
 
 #[test]
-fn blocks_without_a_witness_say_which_block_they_wait_for() {
+fn an_explanation_without_a_witness_names_the_block_it_waits_for() {
     let f = folder(1);
     for number in 2..=5 {
         put_block(&f.store, number).unwrap();
     }
     assert_eq!(f.stage(4), Stage::Imported);
-    f.says(2, &["its witness is the next one to be built"]);
-    f.says(4, &["waits for the witness of block 3", "stored up to block 1", "2 blocks come before it"]);
+    f.assert_explained(2, &["its witness is the next one to be built"]);
+    f.assert_explained(
+        4,
+        &["waits for the witness of block 3", "stored up to block 1", "2 blocks come before it"],
+    );
     f.store.chain().set_quarantine(3, quarantine("the commitment differs.")).unwrap();
     f.clock.advance(61_000);
     assert_eq!(f.stage(3), Stage::Quarantined);
-    f.says(3, &["quarantined for 61 s: the commitment differs (operation 3, Transfer)", "/blocks/3/retry"]);
-    f.says(4, &["behind block 3, which is quarantined"]);
-    f.says(2, &["next one to be built"]);
+    f.assert_explained(
+        3,
+        &["quarantined for 61 s: the commitment differs (operation 3, Transfer)", "/blocks/3/retry"],
+    );
+    f.assert_explained(4, &["behind block 3, which is quarantined"]);
+    f.assert_explained(2, &["next one to be built"]);
     let shown = block(&f.store, 3).unwrap().unwrap().quarantine.unwrap();
     assert_eq!((shown.operation, shown.at_ms), (Some(3), NOW));
     assert!(f.store.chain().end_quarantine(3).unwrap());
@@ -88,24 +94,24 @@ fn blocks_without_a_witness_say_which_block_they_wait_for() {
 }
 
 #[test]
-fn jobs_say_who_has_them_and_what_is_before_them() {
+fn an_explanation_of_a_job_names_its_holder_and_its_place_in_the_queue() {
     let f = folder(3);
     assert_eq!(f.stage(1), Stage::Witnessed);
-    f.says(1, &["gets its job as soon as"]);
+    f.assert_explained(1, &["gets its job as soon as"]);
     for number in 1..=3 {
         f.store.queue().add_single_job(number).unwrap();
     }
     assert_eq!(f.stage(3), Stage::Queued);
-    f.says(1, &["job 1", "is the next one to be claimed"]);
-    f.says(2, &["queued behind 1 job;"]);
-    f.says(3, &["queued behind 2 jobs;"]);
+    f.assert_explained(1, &["job 1", "is the next one to be claimed"]);
+    f.assert_explained(2, &["queued behind 1 job;"]);
+    f.assert_explained(3, &["queued behind 2 jobs;"]);
     f.store.queue().claim("alice", Preference::default()).unwrap().unwrap();
     f.clock.advance(40_000);
     assert_eq!(f.store.queue().heartbeat("alice", 1).unwrap(), HeartbeatOutcome::Renewed);
     f.clock.advance(300);
     assert_eq!(f.stage(1), Stage::Proving);
-    f.says(1, &["leased to alice for 40 s, at attempt 1", "last heartbeat was 0.3 s ago"]);
-    f.says(3, &["queued behind 1 job;"]);
+    f.assert_explained(1, &["leased to alice for 40 s, at attempt 1", "last heartbeat was 0.3 s ago"]);
+    f.assert_explained(3, &["queued behind 1 job;"]);
 
     let job = job(&f.store, 1).unwrap().unwrap();
     assert_eq!((job.leased_since_ms, job.last_heartbeat_ms), (Some(NOW), Some(NOW + 40_000)));
@@ -125,15 +131,15 @@ fn jobs_say_who_has_them_and_what_is_before_them() {
             f.store.queue().expire().unwrap();
             break;
         }
-        f.says(1, &["leased to bob", "at attempt 2"]);
+        f.assert_explained(1, &["leased to bob", "at attempt 2"]);
     }
-    f.says(1, &["failed after 3 attempts", "the last one by bob", "/api/v1/jobs/1/requeue"]);
+    f.assert_explained(1, &["failed after 3 attempts", "the last one by bob", "/api/v1/jobs/1/requeue"]);
     f.store.queue().drop_job(2).unwrap();
-    f.says(2, &["no job: the job was dropped"]);
+    f.assert_explained(2, &["no job: the job was dropped"]);
 }
 
 #[test]
-fn a_job_waits_after_a_lost_lease() {
+fn a_job_waits_after_its_lease_ended() {
     let dir = tempfile::tempdir().unwrap();
     let clock = clock();
     witnessed(dir.path(), &clock, 1).queue().add_single_job(1).unwrap();
@@ -160,33 +166,33 @@ fn proven_blocks_wait_for_their_aggregate_and_then_for_layer_one() {
     }
     publish_next(&f.store);
     assert_eq!(f.stage(1), Stage::Proven);
-    f.says(1, &["proven, by prover", "waits for a CreateProofBlocks"]);
+    f.assert_explained(1, &["proven, by prover", "waits for a CreateProofBlocks"]);
     operation(&f.store, AggregatedAction::CreateProofBlocks, 1, 2);
-    f.says(1, &["of the blocks 1 to 2, which waits for the proof of block 2"]);
+    f.assert_explained(1, &["of the blocks 1 to 2, which waits for the proof of block 2"]);
     let range = |f: &Folder| block(&f.store, 1).unwrap().unwrap().aggregate.unwrap();
     assert_eq!(range(&f).status, AggregateStatus::Waiting);
     publish_next(&f.store);
-    f.says(1, &["which has no job yet"]);
+    f.assert_explained(1, &["which has no job yet"]);
     f.store.queue().add_aggregated_job(1, 2).unwrap();
-    f.says(1, &["The aggregate of the blocks 1 to 2 (job 4) is the next one"]);
-    // The aggregate goes first.
-    f.says(3, &["queued behind 1 job;"]);
+    f.assert_explained(1, &["The aggregate of the blocks 1 to 2 (job 4) is the next one"]);
+    // Aggregates have priority.
+    f.assert_explained(3, &["queued behind 1 job;"]);
     publish_next(&f.store);
     assert_eq!((f.stage(1), f.stage(3)), (Stage::Aggregated, Stage::Queued));
     assert_eq!(range(&f).status, AggregateStatus::Done);
-    f.says(2, &["aggregated: it waits for its PublishProofBlocksOnchain and ExecuteBlocks"]);
+    f.assert_explained(2, &["aggregated: it waits for its PublishProofBlocksOnchain and ExecuteBlocks"]);
     operation(&f.store, AggregatedAction::PublishProofBlocksOnchain, 1, 2);
-    f.says(2, &["it is published, and waits for an ExecuteBlocks"]);
+    f.assert_explained(2, &["it is published, and waits for an ExecuteBlocks"]);
     operation(&f.store, AggregatedAction::ExecuteBlocks, 1, 2);
     assert_eq!(f.stage(2), Stage::Verified);
-    f.says(2, &["is verified"]);
+    f.assert_explained(2, &["is verified"]);
     let view = block(&f.store, 2).unwrap().unwrap();
     assert_eq!(view.proof.unwrap().prover.as_deref(), Some("prover"));
     assert_eq!((view.operations, view.chunks, view.witnessed_at_ms), (5, 10, Some(NOW)));
 }
 
 #[test]
-fn an_aggregate_whose_job_was_dropped_says_how_it_comes_back() {
+fn an_explanation_of_a_dropped_aggregate_names_the_command_that_restores_it() {
     let f = folder(4);
     for number in 1..=4 {
         f.store.queue().add_single_job(number).unwrap();
@@ -197,13 +203,16 @@ fn an_aggregate_whose_job_was_dropped_says_how_it_comes_back() {
         f.store.queue().add_aggregated_job(first, first + 1).unwrap();
     }
     f.store.queue().drop_job(5).unwrap();
-    f.says(2, &["of the blocks 1 to 2, whose job was dropped", "`witness-server blocks retry 2`"]);
+    f.assert_explained(
+        2,
+        &["of the blocks 1 to 2, whose job was dropped", "`witness-server blocks retry 2`"],
+    );
     assert!(f.store.queue().retry(2).unwrap());
-    f.says(2, &["The aggregate of the blocks 1 to 2 (job 7)"]);
+    f.assert_explained(2, &["The aggregate of the blocks 1 to 2 (job 7)"]);
 }
 
 #[test]
-fn pages_of_blocks_go_either_way_and_end() {
+fn pages_of_blocks_have_both_orders_and_an_end() {
     let f = folder(5);
     let page = |after, before, order, limit| {
         let page = blocks(&f.store, after, before, order, limit).unwrap();
@@ -222,7 +231,7 @@ fn pages_of_blocks_go_either_way_and_end() {
 }
 
 #[test]
-fn pages_of_jobs_and_provers_end() {
+fn pages_of_jobs_and_provers_have_an_end() {
     let f = folder(3);
     for number in 1..=3 {
         f.store.queue().add_single_job(number).unwrap();
@@ -240,7 +249,7 @@ fn pages_of_jobs_and_provers_end() {
 }
 
 #[test]
-fn a_block_behind_the_witnesses_is_shown_before_its_witness_is_there() {
+fn a_block_without_a_witness_is_shown() {
     let f = folder(0);
     put_block(&f.store, 1).unwrap();
     let before = block(&f.store, 1).unwrap().unwrap();
@@ -251,7 +260,7 @@ fn a_block_behind_the_witnesses_is_shown_before_its_witness_is_there() {
 }
 
 #[test]
-fn pages_of_operations_go_on_at_one_block_for_all_actions() {
+fn pages_of_operations_continue_after_the_same_block_for_all_actions() {
     let folder = folder(0);
     let put = |action, first, last| {
         folder.store.chain().put_aggregated_operation(action, first, last, [0; 32], b"{}").unwrap();

@@ -227,7 +227,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let router = Router::new()
             .route("/peer", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }))
-            .route("/nap", get(|| async { tokio::time::sleep(Duration::from_millis(100)).await }))
+            .route("/slow", get(|| async { tokio::time::sleep(Duration::from_millis(100)).await }))
             .route(
                 "/panic",
                 get(|| async {
@@ -237,7 +237,7 @@ mod tests {
                 })
                 .layer(from_fn(observe)),
             )
-            .route("/coma", get(|| async { std::future::pending::<()>().await }));
+            .route("/endless", get(|| async { std::future::pending::<()>().await }));
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(listener, None, router, LIMITS, async { drop(stopped.await) }));
         (address, stop, server)
@@ -259,12 +259,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn serves_and_closes_idle_and_slow_connections() {
+    async fn idle_and_slow_connections_are_closed() {
         let (address, _stop, _server) = start().await;
         let stream = send(address, "/peer").await;
         let ours = stream.local_addr().unwrap().to_string();
-        let answer = rest(stream).await;
-        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&ours), "{answer}");
+        let response = rest(stream).await;
+        assert!(response.starts_with("HTTP/1.1 200") && response.contains(&ours), "{response}");
 
         let mut slow = TcpStream::connect(address).await.unwrap();
         slow.write_all(b"GET /peer HT").await.unwrap();
@@ -276,15 +276,15 @@ mod tests {
         let (address, _stop, _server) = start().await;
         let mut stream = send(address, "/panic").await;
         stream.write_all(b"GET /peer HTTP/1.1\r\nconnection: close\r\n\r\n").await.unwrap();
-        let answers = rest(stream).await;
-        let second = answers.rfind("HTTP/1.1 ").unwrap();
+        let responses = rest(stream).await;
+        let second = responses.rfind("HTTP/1.1 ").unwrap();
         assert!(
-            answers.starts_with("HTTP/1.1 500") && answers[..second].contains("x-request-id: "),
-            "{answers}"
+            responses.starts_with("HTTP/1.1 500") && responses[..second].contains("x-request-id: "),
+            "{responses}"
         );
         assert!(
-            answers[..second].contains("request_id") && answers[second..].starts_with("HTTP/1.1 200"),
-            "{answers}"
+            responses[..second].contains("request_id") && responses[second..].starts_with("HTTP/1.1 200"),
+            "{responses}"
         );
     }
 
@@ -302,20 +302,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stopping_lets_requests_finish_and_cuts_those_that_do_not() {
+    async fn stopping_lets_requests_finish_and_cuts_those_that_take_too_long() {
         let (address, stop, server) = start().await;
-        let nap = send(address, "/nap").await;
+        let slow = send(address, "/slow").await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         stop.send(()).unwrap();
-        assert!(rest(nap).await.starts_with("HTTP/1.1 200"));
+        assert!(rest(slow).await.starts_with("HTTP/1.1 200"));
         assert_eq!(server.await.unwrap(), 0);
         assert!(TcpStream::connect(address).await.is_err());
 
         let (address, stop, server) = start().await;
-        let coma = send(address, "/coma").await;
+        let endless = send(address, "/endless").await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         stop.send(()).unwrap();
         assert_eq!(server.await.unwrap(), 1);
-        assert_eq!(rest(coma).await, "");
+        assert_eq!(rest(endless).await, "");
     }
 }
