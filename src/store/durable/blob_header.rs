@@ -28,7 +28,7 @@ pub(crate) enum RecordType {
 }
 
 impl RecordType {
-    pub const ALL: [Self; 4] = [Self::Inline, Self::File, Self::Withdrawn, Self::Revert];
+    pub(crate) const ALL: [Self; 4] = [Self::Inline, Self::File, Self::Withdrawn, Self::Revert];
 }
 
 /// The fields of a header.
@@ -52,7 +52,7 @@ pub(crate) fn read_header(file: &mut File) -> io::Result<Option<Header>> {
 }
 
 impl Header {
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&[VERSION, self.label.kind as u8, self.record_type as u8, 0]);

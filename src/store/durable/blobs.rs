@@ -67,7 +67,7 @@ pub(crate) struct Blobs {
 
 impl Blobs {
     /// Opens or creates the folder, and removes every file whose id is not `known`. Returns the number of these.
-    pub fn open(
+    pub(crate) fn open(
         dir: &Path,
         known: impl Fn(u64) -> Result<bool, StoreError>,
     ) -> Result<(Self, usize), StoreError> {
@@ -93,14 +93,14 @@ impl Blobs {
     }
 
     /// Opens the folder for reading only.
-    pub fn look(dir: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn look(dir: &Path) -> Result<Self, StoreError> {
         let folder =
             File::open(dir).map_err(StoreError::io(format!("opening the folder {}", dir.display())))?;
         Ok(Self { dir: dir.into(), folder, next_id: AtomicU64::new(u64::MAX), read_only: true })
     }
 
     /// Returns name and path of every entry of the folder, sorted by name.
-    pub fn names(&self) -> io::Result<Vec<(String, PathBuf)>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<(String, PathBuf)>> {
         let entries = fs::read_dir(&self.dir)?.map(|entry| {
             let entry = entry?;
             Ok((entry.file_name().to_string_lossy().into_owned(), entry.path()))
@@ -111,7 +111,7 @@ impl Blobs {
     }
 
     /// Removes the file of a blob, if it has one.
-    pub fn unlink(&self, blob: &BlobRef) {
+    pub(crate) fn unlink(&self, blob: &BlobRef) {
         let Some(path) = self.path(blob).filter(|_| !self.read_only) else { return };
         if let Err(error) = fs::remove_file(&path) {
             // It has no owner any more, so the next start removes it.
@@ -120,7 +120,7 @@ impl Blobs {
     }
 
     /// Makes a compressed blob durable. It has no owner yet.
-    pub fn keep(&self, label: BlobLabel, compressed: Compressed) -> Result<PreparedBlob, StoreError> {
+    pub(crate) fn keep(&self, label: BlobLabel, compressed: Compressed) -> Result<PreparedBlob, StoreError> {
         let Compressed { frame, raw_len } = compressed;
         if frame.len() <= inline_limit(label.kind) {
             return Ok(PreparedBlob { blob: BlobRef::Inline { frame, raw_len }, file: None });
@@ -148,7 +148,7 @@ impl Blobs {
     }
 
     /// Opens a blob, and checks its file against the reference without loading it into memory.
-    pub fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
+    pub(crate) fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
         let (id, hash, len, raw_len) = match blob {
             BlobRef::Inline { frame, raw_len } => return Ok(BlobReader::inline(frame.clone(), *raw_len)),
             BlobRef::File { id, hash, len, raw_len } => (*id, hash, *len, *raw_len),
@@ -174,7 +174,7 @@ impl Blobs {
     }
 
     /// Returns a whole blob whose frame is intact, even if its header is damaged.
-    pub fn salvage(&self, blob: &BlobRef) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn salvage(&self, blob: &BlobRef) -> Result<Vec<u8>, StoreError> {
         let BlobRef::File { hash, len, raw_len, .. } = blob else { return self.open_blob(blob)?.bytes() };
         let lost = |why: &str| StoreError::corrupt(format!("its file {why}"));
         let path = self.path(blob).unwrap_or_default();
@@ -192,13 +192,13 @@ impl Blobs {
     }
 
     /// Returns the label in the file of a blob; `None` for an inline blob and for an invalid header.
-    pub fn label(&self, blob: &BlobRef) -> Option<BlobLabel> {
+    pub(crate) fn label(&self, blob: &BlobRef) -> Option<BlobLabel> {
         let mut file = File::open(self.path(blob)?).ok()?;
         Some(read_header(&mut file).ok()??.label)
     }
 
     /// Returns label and reference of a blob file, from its name and header.
-    pub fn file_ref(&self, name: &str, path: &Path) -> Result<(BlobLabel, BlobRef), StoreError> {
+    pub(crate) fn file_ref(&self, name: &str, path: &Path) -> Result<(BlobLabel, BlobRef), StoreError> {
         let bad = |why: &str| StoreError::corrupt(format!("the blob file {name} {why}"));
         let header = File::open(path).and_then(|mut file| read_header(&mut file));
         let header = header.map_err(|_| bad("cannot be read"))?.ok_or_else(|| bad("has a bad header"))?;
@@ -211,7 +211,7 @@ impl Blobs {
     }
 
     /// Returns the path of the file of a blob; `None` for an inline blob.
-    pub fn path(&self, blob: &BlobRef) -> Option<PathBuf> {
+    pub(crate) fn path(&self, blob: &BlobRef) -> Option<PathBuf> {
         match blob {
             BlobRef::Inline { .. } => None,
             BlobRef::File { id, hash, .. } => Some(self.dir.join(file_name(*id, hash))),
@@ -219,7 +219,7 @@ impl Blobs {
     }
 
     /// Makes removals in the folder durable.
-    pub fn sync_folder(&self) -> io::Result<()> {
+    pub(crate) fn sync_folder(&self) -> io::Result<()> {
         fsync::sync_file(&self.folder)
     }
 }

@@ -101,13 +101,13 @@ struct Seen {
 }
 
 impl Space {
-    pub fn new(folder: &Path, probe: Arc<dyn SpaceProbe>, min_free_bytes: u64) -> Self {
+    pub(crate) fn new(folder: &Path, probe: Arc<dyn SpaceProbe>, min_free_bytes: u64) -> Self {
         let state = SpaceState { min_free_bytes, ..SpaceState::default() };
         Self { folder: folder.into(), probe, seen: Mutex::new(Seen { state, at_ms: None }) }
     }
 
     /// Returns the state. It is queried again if the last query is at least a second old.
-    pub fn state(&self, now_ms: u64) -> SpaceState {
+    pub(crate) fn state(&self, now_ms: u64) -> SpaceState {
         let mut seen = self.lock();
         if seen.at_ms.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= QUERY_INTERVAL_MS) {
             seen.at_ms = Some(now_ms);

@@ -33,20 +33,20 @@ struct Flushes {
 
 impl Committer {
     /// Removes the files of these blobs after the next flush that begins from now on.
-    pub fn unlink_later(&self, blobs: Vec<BlobRef>) {
+    pub(crate) fn unlink_later(&self, blobs: Vec<BlobRef>) {
         if !blobs.is_empty() {
             self.lock().unlink.extend(blobs);
         }
     }
 
     /// Keeps the files whose removal is due: the transactions that released them may be lost.
-    pub fn forget_unlinks(&self) {
+    pub(crate) fn forget_unlinks(&self) {
         self.lock().unlink.clear();
     }
 
     /// Returns when everything that was applied before this call is durable in both kv and journal, that is, after a
     /// flush that began later.
-    pub fn sync(
+    pub(crate) fn sync(
         &self,
         kv: &Kv,
         blobs: &Blobs,
@@ -117,12 +117,12 @@ fn remove_files(blobs: &Blobs, unlink: &[BlobRef]) {
 #[cfg(test)]
 impl Committer {
     /// Returns the number of flushes that have begun.
-    pub fn flushes(&self) -> u64 {
+    pub(crate) fn flushes(&self) -> u64 {
         self.lock().begun
     }
 
     /// Prevents flushes from beginning, as if one were running.
-    pub fn hold(&self) {
+    pub(crate) fn hold(&self) {
         let mut flushes = self.lock();
         assert!(!flushes.running);
         flushes.running = true;
@@ -130,12 +130,12 @@ impl Committer {
     }
 
     /// Returns the number of callers that wait since the hold began.
-    pub fn waiting(&self) -> u32 {
+    pub(crate) fn waiting(&self) -> u32 {
         self.lock().waiting
     }
 
     /// Ends the hold.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.lock().running = false;
         self.finished.notify_all();
     }

@@ -90,7 +90,10 @@ pub(crate) struct Pending<'a> {
 impl Pending<'_> {
     /// Runs the transaction, which has to store the given end of the journal. If it fails, the record stays
     /// unacknowledged until it is known whether the transaction was applied.
-    pub fn apply(self, transaction: impl FnOnce(Place) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    pub(crate) fn apply(
+        self,
+        transaction: impl FnOnce(Place) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let order = self.journal.order.lock().unwrap_or_else(PoisonError::into_inner);
         transaction(self.journal.end())?;
         drop(order);
@@ -99,14 +102,14 @@ impl Pending<'_> {
     }
 
     /// Marks the record as applied: its item is in the kv.
-    pub fn applied(self) {
+    pub(crate) fn applied(self) {
         self.journal.lock().pending.remove(&self.place);
     }
 }
 
 impl Journal {
     /// Opens the journal in `dir`; `None` if it is absent. Also returns the acknowledged items of the last segment.
-    pub fn open(dir: &Path) -> Result<Option<(Self, Replay)>, StoreError> {
+    pub(crate) fn open(dir: &Path) -> Result<Option<(Self, Replay)>, StoreError> {
         let failed = || StoreError::io("opening the journal");
         let found = match segments(dir) {
             Ok(found) => found,
@@ -162,7 +165,7 @@ impl Journal {
     }
 
     /// Creates the journal of a folder that has none, with the records that `fill` appends: all of them or none.
-    pub fn create(
+    pub(crate) fn create(
         dir: &Path,
         fill: impl FnOnce(&Self) -> Result<(), StoreError>,
     ) -> Result<Self, StoreError> {
@@ -205,7 +208,7 @@ impl Journal {
     }
 
     /// Writes the record of a blob. After that, its transaction may begin.
-    pub fn append(&self, label: BlobLabel, blob: &BlobRef) -> Result<Pending<'_>, StoreError> {
+    pub(crate) fn append(&self, label: BlobLabel, blob: &BlobRef) -> Result<Pending<'_>, StoreError> {
         let (record_type, content) = match blob {
             BlobRef::Inline { frame, .. } => (RecordType::Inline, frame.clone()),
             BlobRef::File { id, .. } => (RecordType::File, id.to_le_bytes().to_vec()),
@@ -216,7 +219,7 @@ impl Journal {
     }
 
     /// Writes that everything about blocks after block `to` is about to be removed.
-    pub fn append_revert(&self, to: u32) -> Result<(), StoreError> {
+    pub(crate) fn append_revert(&self, to: u32) -> Result<(), StoreError> {
         let label = BlobLabel::block(BlobKind::Block, to);
         let place = self.write(&removal(RecordType::Revert, Item { label, hash: [0; 32] }), &[])?;
         Pending { journal: self, place }.applied();
@@ -249,12 +252,12 @@ impl Journal {
     }
 
     /// Returns the place of the next record.
-    pub fn end(&self) -> Place {
+    pub(crate) fn end(&self) -> Place {
         self.lock().end
     }
 
     /// Begins a sync of all writes so far. The flush of the kv must not begin before.
-    pub fn begin_sync(&self) -> Round {
+    pub(crate) fn begin_sync(&self) -> Round {
         let mut state = self.lock();
         Round {
             files: std::mem::take(&mut state.dirty),
@@ -264,7 +267,11 @@ impl Journal {
     }
 
     /// Makes the writes of a round durable on the sync thread, and runs `meanwhile` on this one.
-    pub fn sync_while<T>(&self, round: &Round, meanwhile: impl FnOnce() -> T) -> (Result<(), StoreError>, T) {
+    pub(crate) fn sync_while<T>(
+        &self,
+        round: &Round,
+        meanwhile: impl FnOnce() -> T,
+    ) -> (Result<(), StoreError>, T) {
         if round.files.is_empty() && !round.new_segment {
             return (Ok(()), meanwhile());
         }
@@ -285,7 +292,7 @@ impl Journal {
     }
 
     /// Acknowledges a round, after both journal and kv were synced.
-    pub fn acknowledge(&self, round: &Round) {
+    pub(crate) fn acknowledge(&self, round: &Round) {
         if let Err(error) = self.write_acknowledged(round.up_to) {
             // The old content of the file stays valid: it covers less.
             tracing::warn!(%error, "cannot write the end of the acknowledged journal records");
@@ -296,7 +303,10 @@ impl Journal {
 
     /// Withdraws unacknowledged records whose items are not in the kv. No transaction may be in progress. Returns true if
     /// any record was unacknowledged.
-    pub fn settle(&self, is_stored: impl Fn(&Item) -> Result<bool, StoreError>) -> Result<bool, StoreError> {
+    pub(crate) fn settle(
+        &self,
+        is_stored: impl Fn(&Item) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
         let open: Vec<Item> = self.lock().unacknowledged.values().copied().collect();
         for item in &open {
             if !is_stored(item)? {

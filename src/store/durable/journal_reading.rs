@@ -26,7 +26,7 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// Reads every segment.
-    pub fn of(dir: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn of(dir: &Path) -> Result<Self, StoreError> {
         let failed = || StoreError::io("reading the journal");
         let mut reading = Self::default();
         let found = match segments(dir) {

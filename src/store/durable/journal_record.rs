@@ -34,12 +34,12 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub fn item(&self) -> Item {
+    pub(crate) fn item(&self) -> Item {
         Item { label: self.header.label, hash: self.header.hash }
     }
 
     /// Returns the reference to the blob file of the item; `None` for other record types.
-    pub fn file_ref(&self) -> Option<BlobRef> {
+    pub(crate) fn file_ref(&self) -> Option<BlobRef> {
         let Header { hash, len, raw_len, .. } = self.header;
         Some(BlobRef::File { id: self.file?, hash, len, raw_len })
     }

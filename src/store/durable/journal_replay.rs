@@ -17,7 +17,7 @@ pub(crate) struct Replay {
 
 impl Replay {
     /// Applies the next record.
-    pub fn add(&mut self, record: Record) {
+    pub(crate) fn add(&mut self, record: Record) {
         match record.header.record_type {
             RecordType::Withdrawn => self.forget(vec![record.item()]),
             RecordType::Revert => self.revert(record.header.label.first),
@@ -36,7 +36,7 @@ impl Replay {
     }
 
     /// Removes all items about blocks after block `to`.
-    pub fn revert(&mut self, to: u32) {
+    pub(crate) fn revert(&mut self, to: u32) {
         self.forget(self.items.keys().filter(|item| item.label.last > to).copied().collect());
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct SyncThread {
 
 impl SyncThread {
     /// Starts the thread.
-    pub fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> io::Result<Self> {
         let (requests, received) = channel::<Request>();
         let run = move || {
             for (job, reply) in received {
@@ -30,7 +30,7 @@ impl SyncThread {
     }
 
     /// Runs `job` on the thread, and `meanwhile` on this one. Returns when both have ended.
-    pub fn run<T>(
+    pub(crate) fn run<T>(
         &self,
         job: impl FnOnce() -> io::Result<()> + Send + 'static,
         meanwhile: impl FnOnce() -> T,

@@ -33,21 +33,26 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    pub fn put<T: Serialize>(&mut self, table: Table, key: &[u8], record: &T) -> Result<(), StoreError> {
+    pub(crate) fn put<T: Serialize>(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        record: &T,
+    ) -> Result<(), StoreError> {
         let sealed = codec::seal(record)?;
         self.write(table, key, Some(sealed));
         Ok(())
     }
 
-    pub fn put_raw(&mut self, table: Table, key: &[u8], value: &[u8]) {
+    pub(crate) fn put_raw(&mut self, table: Table, key: &[u8], value: &[u8]) {
         self.write(table, key, Some(codec::seal_raw(value)));
     }
 
-    pub fn remove(&mut self, table: Table, key: &[u8]) {
+    pub(crate) fn remove(&mut self, table: Table, key: &[u8]) {
         self.write(table, key, None);
     }
 
@@ -57,7 +62,7 @@ impl Batch {
     }
 
     /// Registers a blob and returns the reference for a record of this batch.
-    pub fn adopt(&mut self, prepared: PreparedBlob) -> BlobRef {
+    pub(crate) fn adopt(&mut self, prepared: PreparedBlob) -> BlobRef {
         let blob = prepared.blob_ref().clone();
         if let BlobRef::File { id, .. } = blob {
             self.put_raw(Table::Blobs, &keys::blob(id), &[]);
@@ -67,7 +72,7 @@ impl Batch {
     }
 
     /// Unregisters the blob of a record that this batch removes.
-    pub fn release(&mut self, blob: BlobRef) {
+    pub(crate) fn release(&mut self, blob: BlobRef) {
         if let BlobRef::File { id, .. } = blob {
             self.remove(Table::Blobs, &keys::blob(id));
             self.released.push(blob);
@@ -75,18 +80,18 @@ impl Batch {
     }
 
     /// Returns the writes.
-    pub fn writes(&self) -> &[Write] {
+    pub(crate) fn writes(&self) -> &[Write] {
         &self.writes
     }
 
     /// Returns the size of keys and values, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Returns the writes, the blobs that have an owner once these are applied, and the blobs that have none once these
     /// are durable.
-    pub fn into_parts(self) -> (Vec<Write>, Vec<PreparedBlob>, Vec<BlobRef>) {
+    pub(crate) fn into_parts(self) -> (Vec<Write>, Vec<PreparedBlob>, Vec<BlobRef>) {
         (self.writes, self.adopted, self.released)
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Kv {
 
 impl Kv {
     /// Opens the kv in `dir`, and creates it if it is absent.
-    pub fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
+    pub(crate) fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
         Ok(Self {
             dir: dir.into(),
             cache_bytes,
@@ -56,22 +56,22 @@ impl Kv {
     }
 
     /// Returns true if a write failed: all writes are refused until the kv is reopened.
-    pub fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)
     }
 
     /// Refuses all writes until the kv is reopened.
-    pub fn close_to_writes(&self) {
+    pub(crate) fn close_to_writes(&self) {
         self.broken.store(true, Ordering::SeqCst);
     }
 
     /// Returns how often the kv was reopened. A reopen may lose what was applied before it and not synced.
-    pub fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)
     }
 
     /// Reopens the kv after a failed write. The caller holds all locks under which the store writes.
-    pub fn reopen(&self) -> Result<(), StoreError> {
+    pub(crate) fn reopen(&self) -> Result<(), StoreError> {
         self.probe()?;
         let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(failed) = sled.take() {
@@ -122,7 +122,7 @@ impl Kv {
 
     /// Writes or removes a sealed entry verbatim, and returns the one before.
     #[cfg(test)]
-    pub fn tamper(&self, table: Table, key: &[u8], sealed: Option<&[u8]>) -> Option<Vec<u8>> {
+    pub(crate) fn tamper(&self, table: Table, key: &[u8], sealed: Option<&[u8]>) -> Option<Vec<u8>> {
         let before = self.with(|sled| sled.get(table, key)).unwrap();
         let sealed = sealed.map(<[u8]>::to_vec);
         let write = crate::store::kv::batch::Write { table, key: key.to_vec(), sealed };
@@ -136,22 +136,22 @@ impl Kv {
         self.fault.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down) == Ok(1)
     }
 
-    pub fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, StoreError> {
         let sealed = self.with(|sled| sled.get(table, key))?;
         sealed.map(|sealed| codec::open(table.name(), &sealed)).transpose()
     }
 
-    pub fn get_raw(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn get_raw(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let sealed = self.with(|sled| sled.get(table, key))?;
         sealed.map(|sealed| codec::unseal(table.name(), sealed)).transpose()
     }
 
-    pub fn contains(&self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
+    pub(crate) fn contains(&self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
         Ok(self.with(|sled| sled.get(table, key))?.is_some())
     }
 
     /// Returns up to `limit` entries of `from..to`, ascending, without their seals.
-    pub fn range(
+    pub(crate) fn range(
         &self,
         table: Table,
         from: &[u8],
@@ -163,7 +163,7 @@ impl Kv {
     }
 
     /// Returns up to `limit` entries of `from..to`, ascending, with their seals.
-    pub fn range_sealed(
+    pub(crate) fn range_sealed(
         &self,
         table: Table,
         from: &[u8],
@@ -174,7 +174,7 @@ impl Kv {
     }
 
     /// Returns up to `limit` entries of `from..to`, descending, without their seals.
-    pub fn range_back(
+    pub(crate) fn range_back(
         &self,
         table: Table,
         from: &[u8],
@@ -186,12 +186,12 @@ impl Kv {
     }
 
     /// Returns the number under a key of `meta`; 0 if it is absent.
-    pub fn meta_number(&self, key: &[u8]) -> Result<u32, StoreError> {
+    pub(crate) fn meta_number(&self, key: &[u8]) -> Result<u32, StoreError> {
         Ok(self.get(Table::Meta, key)?.unwrap_or(0))
     }
 
     /// Applies all writes of the batch or none; durable after the next sync. Returns the blobs to remove after that.
-    pub fn apply(&self, batch: Batch) -> Result<Vec<BlobRef>, StoreError> {
+    pub(crate) fn apply(&self, batch: Batch) -> Result<Vec<BlobRef>, StoreError> {
         let bytes = batch.bytes();
         if bytes > MAX_BATCH_BYTES {
             return Err(StoreError::TooLarge { what: format!("a transaction of {bytes} bytes") });
@@ -209,12 +209,12 @@ impl Kv {
     }
 
     /// Removes every entry of a table.
-    pub fn clear(&self, table: Table) -> Result<(), StoreError> {
+    pub(crate) fn clear(&self, table: Table) -> Result<(), StoreError> {
         self.write(|sled| sled.clear(table))
     }
 
     /// Makes everything that was applied before this call durable.
-    pub fn flush(&self) -> Result<(), StoreError> {
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
         self.write(SledDb::flush)
     }
 }

@@ -3,31 +3,31 @@
 /// Parameters of the folder, heads and counters.
 pub(crate) mod meta {
     /// Format and tree depths.
-    pub const PARAMETERS: &[u8] = b"parameters";
+    pub(crate) const PARAMETERS: &[u8] = b"parameters";
     /// The genesis record; absent before genesis.
-    pub const GENESIS: &[u8] = b"genesis";
+    pub(crate) const GENESIS: &[u8] = b"genesis";
     /// Present while genesis is being loaded.
-    pub const GENESIS_LOADING: &[u8] = b"genesis_loading";
+    pub(crate) const GENESIS_LOADING: &[u8] = b"genesis_loading";
     /// Present while genesis is being loaded: which genesis it is, and its progress.
-    pub const GENESIS_PROGRESS: &[u8] = b"genesis_progress";
+    pub(crate) const GENESIS_PROGRESS: &[u8] = b"genesis_progress";
     /// The last imported block.
-    pub const HEAD: &[u8] = b"head";
+    pub(crate) const HEAD: &[u8] = b"head";
     /// The last block whose account changes are in `accounts`.
-    pub const ACCOUNTS_APPLIED: &[u8] = b"accounts_applied";
+    pub(crate) const ACCOUNTS_APPLIED: &[u8] = b"accounts_applied";
     /// The last block whose change of the tree is recorded.
-    pub const TREE_HEAD: &[u8] = b"tree_head";
+    pub(crate) const TREE_HEAD: &[u8] = b"tree_head";
     /// The last block whose change of the tree is in `account_tree`.
-    pub const TREE_APPLIED: &[u8] = b"tree_applied";
+    pub(crate) const TREE_APPLIED: &[u8] = b"tree_applied";
     /// Present while a revert is in progress: the last block that stays.
-    pub const REVERT_TO: &[u8] = b"revert_to";
+    pub(crate) const REVERT_TO: &[u8] = b"revert_to";
     /// The id of the next job.
-    pub const NEXT_JOB: &[u8] = b"next_job";
+    pub(crate) const NEXT_JOB: &[u8] = b"next_job";
     /// Number of jobs by status.
-    pub const JOB_COUNTS: &[u8] = b"job_counts";
+    pub(crate) const JOB_COUNTS: &[u8] = b"job_counts";
     /// Segment and offset at which the journal ended when the last journalled transaction was applied.
-    pub const JOURNAL_END: &[u8] = b"journal_end";
+    pub(crate) const JOURNAL_END: &[u8] = b"journal_end";
     /// The number of the next rejected proof.
-    pub const NEXT_REJECTED: &[u8] = b"next_rejected";
+    pub(crate) const NEXT_REJECTED: &[u8] = b"next_rejected";
 }
 
 /// Keys of `job_index`: the letter of an index, then what it is ordered by, then the job's id.
@@ -35,57 +35,57 @@ pub(crate) mod index {
     use crate::domain::job::{JobStatus, JobType};
 
     /// Returns the key of an idle job in the index by type.
-    pub fn idle(job_type: JobType, id: u32) -> Vec<u8> {
+    pub(crate) fn idle(job_type: JobType, id: u32) -> Vec<u8> {
         key(b'i', job_type.priority(), &[id])
     }
 
     /// Returns the key of an idle job in the index by type and block size.
-    pub fn idle_of_size(job_type: JobType, chunks: u32, id: u32) -> Vec<u8> {
+    pub(crate) fn idle_of_size(job_type: JobType, chunks: u32, id: u32) -> Vec<u8> {
         key(b'z', job_type.priority(), &[chunks, id])
     }
 
     /// Returns the key of an idle job that is in backoff after its lease expired.
-    pub fn waiting(id: u32) -> Vec<u8> {
+    pub(crate) fn waiting(id: u32) -> Vec<u8> {
         key(b'w', 0, &[id])
     }
 
     /// Returns the end of the jobs in backoff.
-    pub fn after_waiting() -> Vec<u8> {
+    pub(crate) fn after_waiting() -> Vec<u8> {
         key(b'w', 1, &[])
     }
 
     /// Returns the key of a job in the index by status.
-    pub fn status(status: JobStatus, id: u32) -> Vec<u8> {
+    pub(crate) fn status(status: JobStatus, id: u32) -> Vec<u8> {
         key(b's', status as u8, &[id])
     }
 
     /// Returns the end of the jobs of a status.
-    pub fn after_status(status: JobStatus) -> Vec<u8> {
+    pub(crate) fn after_status(status: JobStatus) -> Vec<u8> {
         key(b's', status as u8 + 1, &[])
     }
 
     /// Returns the key of a job in the index by type, last block and first block.
-    pub fn range(job_type: JobType, first: u32, last: u32, id: u32) -> Vec<u8> {
+    pub(crate) fn range(job_type: JobType, first: u32, last: u32, id: u32) -> Vec<u8> {
         key(b'r', job_type.priority(), &[last, first, id])
     }
 
     /// Returns the start of the jobs of a type in the index by last block.
-    pub fn ranges(job_type: JobType) -> Vec<u8> {
+    pub(crate) fn ranges(job_type: JobType) -> Vec<u8> {
         key(b'r', job_type.priority(), &[])
     }
 
     /// Returns the start of the jobs of a type that end after a block.
-    pub fn ranges_after(job_type: JobType, block: u32) -> Vec<u8> {
+    pub(crate) fn ranges_after(job_type: JobType, block: u32) -> Vec<u8> {
         key(b'r', job_type.priority(), &[block, u32::MAX, u32::MAX])
     }
 
     /// Returns the end of the jobs of a type in the index by last block.
-    pub fn after_ranges(job_type: JobType) -> Vec<u8> {
+    pub(crate) fn after_ranges(job_type: JobType) -> Vec<u8> {
         key(b'r', job_type.priority() + 1, &[])
     }
 
     /// Returns the last block in a key of [`range`].
-    pub fn range_last(key: &[u8]) -> Option<u32> {
+    pub(crate) fn range_last(key: &[u8]) -> Option<u32> {
         key.get(2..6)?.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))
     }
 

@@ -59,24 +59,24 @@ impl From<Unreadable> for StoreError {
 
 impl Kv {
     /// Returns the entries of a table.
-    pub fn walk(&self, table: Table) -> Pager<&Self> {
+    pub(crate) fn walk(&self, table: Table) -> Pager<&Self> {
         Pager::new(self, table, &[], END)
     }
 
     /// Returns the entries of `from..to`.
-    pub fn walk_range(&self, table: Table, from: &[u8], to: &[u8]) -> Pager<&Self> {
+    pub(crate) fn walk_range(&self, table: Table, from: &[u8], to: &[u8]) -> Pager<&Self> {
         Pager::new(self, table, from, to)
     }
 
     /// Counts the entries of a table by reading all of them.
-    pub fn count(&self, table: Table) -> Result<u64, StoreError> {
+    pub(crate) fn count(&self, table: Table) -> Result<u64, StoreError> {
         self.walk(table).try_fold(0, |count, entry| entry.map(|_| count + 1)).map_err(StoreError::from)
     }
 }
 
 impl<K: Deref<Target = Kv>> Pager<K> {
     /// Begins a walk over `from..to`; nothing is read yet.
-    pub fn new(kv: K, table: Table, from: &[u8], to: &[u8]) -> Self {
+    pub(crate) fn new(kv: K, table: Table, from: &[u8], to: &[u8]) -> Self {
         Self {
             kv,
             table,
@@ -89,18 +89,18 @@ impl<K: Deref<Target = Kv>> Pager<K> {
     }
 
     /// Sets how many entries are read at a time.
-    pub fn pages_of(self, page_size: usize) -> Self {
+    pub(crate) fn pages_of(self, page_size: usize) -> Self {
         Self { page_size, ..self }
     }
 
     /// Returns the next page, for a caller that takes a lock for each; empty at the end. Strict.
-    pub fn next_page(&mut self) -> Result<Vec<Entry>, StoreError> {
+    pub(crate) fn next_page(&mut self) -> Result<Vec<Entry>, StoreError> {
         let page_size = self.page_size;
         Ok(self.by_ref().take(page_size).collect::<Result<_, _>>()?)
     }
 
     /// Decodes each value. A value that does not decode is an error of its own.
-    pub fn rows<T: DeserializeOwned>(self) -> impl Iterator<Item = Result<(Vec<u8>, T), Unreadable>> {
+    pub(crate) fn rows<T: DeserializeOwned>(self) -> impl Iterator<Item = Result<(Vec<u8>, T), Unreadable>> {
         let table = self.table;
         self.map(move |entry| {
             let (key, payload) = entry?;

@@ -30,7 +30,7 @@ pub(crate) struct SledDb {
 
 impl SledDb {
     /// Opens the database in `dir`, and creates it if it is absent.
-    pub fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
+    pub(crate) fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
         if !dir.exists() {
             create(dir, cache_bytes)?;
         }
@@ -50,13 +50,13 @@ impl SledDb {
         self.tables.get(table as usize).ok_or_else(missing)
     }
 
-    pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let tree = self.table(table)?;
         guard(|| Ok(tree.get(key)?.map(|sealed| sealed.to_vec())))
     }
 
     /// Returns up to `limit` entries of `from..to`: the first ones ascending or, if `back`, the last ones descending.
-    pub fn range(
+    pub(crate) fn range(
         &self,
         table: Table,
         from: &[u8],
@@ -81,7 +81,7 @@ impl SledDb {
     }
 
     /// Applies all writes or none.
-    pub fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
         let order: Vec<Table> =
             writes.iter().map(|write| write.table).collect::<BTreeSet<_>>().into_iter().collect();
         let trees = order.iter().map(|t| self.table(*t).cloned()).collect::<Result<Vec<_>, _>>()?;
@@ -112,13 +112,13 @@ impl SledDb {
     }
 
     /// Removes every entry of a table.
-    pub fn clear(&self, table: Table) -> Result<(), StoreError> {
+    pub(crate) fn clear(&self, table: Table) -> Result<(), StoreError> {
         let tree = self.table(table)?;
         guard(|| Ok(tree.clear()?))
     }
 
     /// Makes everything that was written before this call durable.
-    pub fn flush(&self) -> Result<(), StoreError> {
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
         guard(|| {
             self.sled.flush()?;
             fsync::sync_file(&self.file).map_err(StoreError::io("syncing the kv"))

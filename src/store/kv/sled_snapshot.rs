@@ -56,7 +56,7 @@ pub(crate) fn keep(dir: &Path) -> io::Result<Kept> {
 
 impl Kept {
     /// Makes the new snapshot of the opened sled durable, and removes the second name of the old one.
-    pub fn release(self, dir: &Path) -> io::Result<()> {
+    pub(crate) fn release(self, dir: &Path) -> io::Result<()> {
         fsync::sync_folder(dir)?;
         self.0.map_or(Ok(()), fs::remove_file)
     }

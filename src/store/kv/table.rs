@@ -7,10 +7,10 @@ macro_rules! tables {
         pub(crate) enum Table { $($variant),* }
 
         impl Table {
-            pub const ALL: &[Table] = &[$(Table::$variant),*];
+            pub(crate) const ALL: &[Table] = &[$(Table::$variant),*];
 
             /// Returns the stored name.
-            pub fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self { $(Table::$variant => $name),* }
             }
         }

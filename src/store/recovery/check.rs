@@ -54,13 +54,13 @@ impl Store {
 }
 
 impl<'a> StoreCheck<'a> {
-    pub fn begin(store: &'a Store) -> Self {
+    pub(crate) fn begin(store: &'a Store) -> Self {
         Self { store, findings: Vec::new(), owned: Vec::new() }
     }
 
     /// Checks records, blobs, files and journal. `reverted`: a revert to this block is in progress, which the journal may
     /// not have yet.
-    pub fn everything(&mut self, reverted: Option<u32>) -> Result<(), StoreError> {
+    pub(crate) fn everything(&mut self, reverted: Option<u32>) -> Result<(), StoreError> {
         self.records();
         let blobs = &self.store.core().blobs;
         self.findings.extend(check_blobs::contents(blobs, &self.owned));
