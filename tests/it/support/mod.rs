@@ -8,6 +8,7 @@ pub mod load;
 pub mod power;
 pub mod real_folder;
 pub mod sealed_chain;
+pub mod sources;
 pub mod vectors;
 pub mod world;
 
