@@ -1,6 +1,6 @@
 //! End of the server: what SIGTERM and SIGINT lead to.
 //!
-//! `serve` (`cli/serve.rs`) receives the signal and calls [`Service::stop`], which
+//! `serve` receives the signal (`cli/serve.rs`, `cli/signals.rs`) and calls [`Service::stop`], which
 //!
 //! 1. stops accepting connections, and ends the event streams,
 //! 2. waits for the requests in flight, up to `shutdown_timeout`, then closes their connections,

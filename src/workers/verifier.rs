@@ -75,7 +75,7 @@ impl Verifier {
     /// Waits for the permit to verify one proof, in the order of the calls.
     ///
     /// # Errors
-    /// Returns [`TooManyWaiting`] at once if [`MAX_WAITING`] proofs wait.
+    /// Returns `TooManyWaiting` at once if [`MAX_WAITING`] proofs wait.
     pub async fn acquire(&self) -> Result<VerificationPermit, TooManyWaiting> {
         let admitted = self.admitted.clone().try_acquire_owned().map_err(|_| TooManyWaiting)?;
         // The semaphore is never closed.

@@ -1,7 +1,7 @@
 //! Imports: genesis, sealed blocks and aggregated operations. Each is checked, then stored.
 //!
 //! A block whose commitment differs from the computed one is stored and
-//! [quarantined](super::quarantine).
+//! quarantined.
 
 mod aggregated_operation;
 mod block;
