@@ -101,7 +101,7 @@ fn a_bundle_of_a_server_equals_that_of_its_folder_and_its_check_reports_each_ite
     *damaged.last_mut().unwrap() ^= 1;
     fs::write(&offline, damaged).unwrap();
     let error = run_badly(&["check", "bundle", offline.to_str().unwrap()], 6);
-    assert!(error.contains("file: it is damaged"), "{error}");
+    assert!(error.contains("file: the bundle is damaged"), "{error}");
     run_badly(&["check", "bundle", elsewhere.path().join("none").to_str().unwrap()], 3);
 }
 
