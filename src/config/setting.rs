@@ -41,8 +41,7 @@ pub(crate) struct Setting {
     pub(super) form: Form,
     /// Its own flag, such as `--listen`, and the placeholder of the value, such as `IP:PORT`.
     pub flag: Option<(&'static str, &'static str)>,
-    /// The variable of the zkSync Lite deployment that sets it too (`docs/protocol/06-server.md
-    /// §6`).
+    /// Its variable in a zkSync Lite deployment: `docs/protocol/06-server.md §6`.
     pub(super) reference: Option<(&'static str, Unit)>,
 }
 
