@@ -1,4 +1,5 @@
-//! What the three parts of the store share: kv, blobs, journal, group commit, free space, and the open read views.
+//! What the three parts of the store share: kv, blobs, journal, group commit, free space, and the
+//! open read views.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,14 +75,17 @@ impl Core {
         }
     }
 
-    /// Installs the function that [`Core::ready`] calls after a failed write. Only the first call has an effect.
+    /// Installs the function that [`Core::ready`] calls after a failed write. Only the first call
+    /// has an effect.
     pub fn set_reopen(&self, reopen: impl Fn() -> Result<(), StoreError> + Send + Sync + 'static) {
         let _ = self.reopen.set(Box::new(reopen));
     }
 
-    /// Makes the store writable again if a write has failed: restarts from what is on disk, provided that there is space.
+    /// Makes the store writable again if a write has failed: restarts from what is on disk,
+    /// provided that there is space.
     ///
-    /// Every operation that writes calls this before it takes its lock, because reopening takes all three locks.
+    /// Every operation that writes calls this before it takes its lock, because reopening takes all
+    /// three locks.
     pub fn ready(&self) -> Result<(), StoreError> {
         if !self.kv.is_broken() {
             return Ok(());
@@ -104,19 +108,21 @@ impl Core {
         self.space().check()
     }
 
-    /// Returns once everything that was written before this call is durable. Concurrent callers share one flush.
+    /// Returns once everything that was written before this call is durable. Concurrent callers
+    /// share one flush.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.committer.sync(&self.kv, &self.blobs, self.journal.as_ref(), &self.metrics)
     }
 
-    /// Syncs what was applied at a generation of the kv, after the lock was released. If the kv was reopened meanwhile, the
-    /// write may be lost, and the result is [`StoreError::Interrupted`].
+    /// Syncs what was applied at a generation of the kv, after the lock was released. If the kv was
+    /// reopened meanwhile, the write may be lost, and the result is [`StoreError::Interrupted`].
     pub fn sync_generation(&self, generation: u64) -> Result<(), StoreError> {
         self.sync()?;
         if self.kv.generation() == generation { Ok(()) } else { Err(StoreError::Interrupted) }
     }
 
-    /// Compresses a blob and makes it durable. A blob that no record adopts is removed when it is dropped.
+    /// Compresses a blob and makes it durable. A blob that no record adopts is removed when it is
+    /// dropped.
     pub fn prepare_blob(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {
         self.blobs.keep(label, BlobWriter::compress(label.kind, bytes)?)
     }
@@ -147,12 +153,14 @@ impl Core {
         self.open_blob(blob)?.bytes()
     }
 
-    /// Opens a blob, to be passed on compressed or decompressed while it is read. Its file is checked against its hash first.
+    /// Opens a blob, to be passed on compressed or decompressed while it is read. Its file is
+    /// checked against its hash first.
     pub fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
         self.blobs.open_blob(blob)
     }
 
-    /// Appends a blob to the journal, before the transaction that refers to it. [`Core::apply_journalled`] takes the result.
+    /// Appends a blob to the journal, before the transaction that refers to it.
+    /// [`Core::apply_journalled`] takes the result.
     pub fn journalled(
         &self,
         label: BlobLabel,

@@ -1,6 +1,6 @@
-//! The decoders of stored bytes, each as a function that panics when something about it is wrong; only with the feature `testing`.
-//!
-//! See [`testing::decoders`](crate::testing::decoders), which joins them to all others.
+//! Test functions of the decoders of stored bytes: each panics if its decoder misbehaves. They
+//! exist only with the feature `testing`; [`testing::decoders`](crate::testing::decoders) has all
+//! decoders.
 
 use std::fmt::Debug;
 
@@ -30,10 +30,10 @@ use crate::store::queue::proof_record::ProofRow;
 use crate::store::queue::rejected::RejectedRow;
 use crate::tree::source::ChangeSet;
 
-/// Bytes of a decompressed body that are looked at: a short frame may stand for very much.
+/// Number of decompressed bytes that are read of a blob: a short frame may have a large content.
 const LOOKED_AT: u64 = 1 << 20;
 
-/// Every kind of record that is stored.
+/// The kinds of stored records.
 const RECORDS: &[fn(&[u8])] = &[
     record::<Parameters>,
     record::<GenesisRow>,
@@ -53,7 +53,8 @@ const RECORDS: &[fn(&[u8])] = &[
     record::<bool>,
 ];
 
-/// The first byte chooses the kind of record, the rest is its payload. Also read as it stands, with format and checksum.
+/// Decodes a record. The first byte selects its kind, the rest is its payload; it is decoded as a
+/// sealed record, and sealed before.
 pub fn records(bytes: &[u8]) {
     let Some((kind, payload)) = bytes.split_first() else { return };
     let record = RECORDS[usize::from(*kind) % RECORDS.len()];
@@ -63,7 +64,8 @@ pub fn records(bytes: &[u8]) {
     let _ = (keys::head_number(payload), keys::tail_number(payload), keys::index::range_last(payload));
 }
 
-/// Read, written and read again, a record is the same. (Its bytes need not be: integers have longer forms, too.)
+/// Asserts that a decoded record is equal after encoding and decoding it. Its bytes may differ,
+/// since integers have longer encodings as well.
 fn record<T: Serialize + DeserializeOwned + PartialEq + Debug>(sealed: &[u8]) {
     let Ok(read) = codec::open::<T>("test", sealed) else { return };
     let written = codec::seal(&read).expect("what was read is not too large");
@@ -71,7 +73,8 @@ fn record<T: Serialize + DeserializeOwned + PartialEq + Debug>(sealed: &[u8]) {
     assert_eq!(codec::seal(&read).expect("as before"), written);
 }
 
-/// The first four bytes are the length that the reference states, little-endian; the rest is a zstd frame, or the header of a body file.
+/// Decompresses a blob. The first four bytes are the length in its reference, little-endian; the
+/// rest is a zstd frame, or the header of a blob file.
 pub fn body(bytes: &[u8]) {
     let Some((raw_len, rest)) = bytes.split_first_chunk::<4>() else { return };
     let raw_len = u64::from(u32::from_le_bytes(*raw_len));
@@ -91,7 +94,7 @@ pub fn body(bytes: &[u8]) {
     assert!(length <= raw_len && (!whole || length == raw_len), "{length} of {raw_len} bytes");
 }
 
-/// Read as it stands, and with its checksum put right.
+/// Parses a header, unmodified and with a corrected checksum.
 fn file_header(bytes: &[u8]) {
     let _ = parse_header(bytes);
     if let Some((rest, _)) = bytes.split_at_checked(HEADER - 4) {
@@ -100,8 +103,9 @@ fn file_header(bytes: &[u8]) {
     }
 }
 
-/// A segment of the journal. An even first byte gives the rest as it stands; an odd one has the checksum of every header put right.
-/// Entries are in their order, each gap ends where an entry begins or the segment ends, and each item is either stored or gone.
+/// Scans a segment of the journal. If the first byte is odd, the checksum of every header is
+/// corrected before. Asserts that entries are in order, that each gap ends at an entry or the end
+/// of the segment, and that each item is either stored or removed.
 pub fn journal(bytes: &[u8]) {
     let Some((kind, segment)) = bytes.split_first() else { return };
     let mut segment = segment.to_vec();
@@ -130,7 +134,7 @@ pub fn journal(bytes: &[u8]) {
     assert!(replay.items.keys().all(|item| !replay.gone.contains(item)));
 }
 
-/// Inputs of [`journal`]: a record of each type.
+/// Returns inputs of [`journal`]: a record of each type.
 pub fn journal_seeds() -> Vec<Vec<u8>> {
     let content = *b"a frame";
     let hash = *blake3::hash(&content).as_bytes();
@@ -152,7 +156,7 @@ pub fn journal_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Inputs of [`body`]: frames of these contents, as they are stored, and a file's header.
+/// Returns inputs of [`body`]: compressed frames of these contents, and a header of a file.
 pub fn body_seeds(contents: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let label = BlobLabel::range(BlobKind::JobData, 1, 2);
     let header = Header { label, record_type: RecordType::Inline, raw_len: 5, len: 3, hash: [7; 32] };
@@ -165,7 +169,7 @@ pub fn body_seeds(contents: &[Vec<u8>]) -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Inputs of [`records`]: one of each kind.
+/// Returns inputs of [`records`]: one of each kind.
 pub fn record_seeds() -> Vec<Vec<u8>> {
     let inline = || BlobRef::Inline { frame: vec![1, 2, 3], raw_len: 9 };
     let file = || BlobRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };

@@ -1,8 +1,9 @@
-//! The kinds of durable records: everything in a data folder that cannot be derived from other data. Each record
-//! has a second copy in the journal, and is in every backup.
+//! The kinds of durable records: everything in a data folder that cannot be derived from other
+//! data. Each record has a second copy in the journal, and is in every backup.
 //!
-//! One table, [`DurableKind::description`], says what they are, and one iterator walks their records. It is strict if
-//! the caller stops at the first error, as a backup does, and lenient if the caller continues, as a check does.
+//! One table, [`DurableKind::description`], says what they are, and one iterator walks their
+//! records. It is strict if the caller stops at the first error, as a backup does, and lenient if
+//! the caller continues, as a check does.
 
 use std::ops::Deref;
 

@@ -1,11 +1,11 @@
-//! What can go wrong in the store, in words that say what to do.
+//! Errors of the store. Messages say what failed and what to do.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::tree::source::SourceError;
 
-/// Why an operation of the store failed. Nothing that was acknowledged before is lost by any of these.
+/// Why an operation of the store failed. No error loses what was acknowledged before.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has the folder open.
@@ -14,16 +14,16 @@ pub enum StoreError {
         /// The data folder.
         dir: PathBuf,
     },
-    /// The folder was written by another version of this program, or is something else.
+    /// Another version of this program, or another program, wrote the folder.
     #[error(
         "the data folder {} has {found}, this program reads {expected}: use the version that wrote it, or an empty folder", dir.display()
     )]
     Format {
         /// The data folder.
         dir: PathBuf,
-        /// What is there.
+        /// The stored parameters.
         found: String,
-        /// What this program can read.
+        /// The parameters that this program reads.
         expected: String,
     },
     /// The folder cannot be created, read or written.
@@ -31,79 +31,81 @@ pub enum StoreError {
     Folder {
         /// The data folder.
         dir: PathBuf,
-        /// The system's answer.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Stored bytes do not decode or their checksum does not hold.
+    /// Stored bytes cannot be decoded, or fail their checksum.
     #[error(
         "the data folder is damaged: {what}; run `witness-server doctor` on it, restore a copy, or import the chain into a new one"
     )]
     Corrupt {
-        /// Which record or file, and what is wrong with it.
+        /// The record or file, and the damage.
         what: String,
     },
-    /// No space is left. The operation was not done and can be repeated once there is space.
-    #[error("no space is left for the data folder: free some space, then repeat")]
+    /// The disk is full. Nothing was written; the operation can be repeated once space is free.
+    #[error("the disk of the data folder is full: free some space, then repeat")]
     DiskFull,
-    /// Less space is left than is to stay free. Nothing new is begun; what was begun can be ended.
+    /// Less space is free than the floor. Nothing new begins; proofs and heartbeats are still
+    /// accepted.
     #[error(
-        "space is short: {free} bytes are free for the data folder and {floor} are to stay free (min_free_bytes): free some space, then repeat"
+        "insufficient storage: {free} bytes are free for the data folder, less than min_free_bytes = {floor}; free some space, then repeat"
     )]
     InsufficientStorage {
-        /// Bytes that are free.
+        /// Free bytes.
         free: u64,
-        /// Bytes that are to stay free.
+        /// The floor in bytes.
         floor: u64,
     },
-    /// Another write failed meanwhile and the index is opened anew. The operation may not have been done and can be repeated.
+    /// Another write failed meanwhile, and the kv was reopened. The operation may not have been
+    /// done; it can be repeated.
     #[error("a failed write interrupted this operation: repeat it")]
     Interrupted,
-    /// The system refused to read or write.
+    /// The system failed to read or write.
     #[error("{what}: {source}")]
     Io {
-        /// What was being done.
+        /// The failed step.
         what: String,
-        /// The system's answer.
+        /// The error of the system.
         source: io::Error,
     },
     /// The kv failed.
     #[error("the kv of the data folder failed: {0}")]
     Kv(String),
-    /// A number that does not follow the one before.
-    #[error("out of order: {expected} comes next, not {got}")]
+    /// The number is not the next one.
+    #[error("number {got} is out of order; the next is {expected}")]
     OutOfOrder {
-        /// The number that fits.
+        /// The next number.
         expected: u32,
-        /// The number that came.
+        /// The given number.
         got: u32,
     },
-    /// Something else is stored under that name already.
+    /// Another item is stored under the same number.
     #[error("a different {what} is stored already")]
     Different {
-        /// What, with its number.
+        /// The item with its number.
         what: String,
     },
-    /// It overlaps something stored that it does not equal.
+    /// The item overlaps another stored item.
     #[error("it conflicts with {what}")]
     Conflict {
-        /// What is stored.
+        /// The stored item.
         what: String,
     },
-    /// It is not there.
-    #[error("there is no {what}")]
+    /// The item is not stored.
+    #[error("{what} does not exist")]
     NotFound {
-        /// What, with its number.
+        /// The item with its number.
         what: String,
     },
-    /// A single proof that an aggregated job needs is not there yet.
+    /// An aggregated job needs the proof of a block that is not proven.
     #[error("block {block} has no proof yet")]
     MissingProof {
-        /// The block.
+        /// Block number.
         block: u32,
     },
-    /// A revert beyond the kept history.
+    /// The history does not reach back to the block of a revert.
     #[error(
-        "the history goes back to block {oldest} only: revert to {oldest} or later, or import anew into an empty folder"
+        "the history goes back to block {oldest} only: revert to {oldest} or later, or import the chain into an empty folder"
     )]
     History {
         /// The oldest block that a revert can go to.
@@ -114,16 +116,16 @@ pub enum StoreError {
         "the data folder was reverted, or recovered from a failed write, while it was read: read it again"
     )]
     ReadViewEnded,
-    /// Too much for one record or transaction.
+    /// The item exceeds the limit of a record or transaction.
     #[error("{what} is too large to store")]
     TooLarge {
-        /// What.
+        /// The item.
         what: String,
     },
 }
 
 impl StoreError {
-    /// For `map_err` over file operations; a full disk is told apart.
+    /// Returns a function that converts the error of a step, for `map_err`.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> StoreError {
         let what = what.into();
         move |source| {
@@ -131,7 +133,7 @@ impl StoreError {
         }
     }
 
-    /// Returns the failure without advice.
+    /// Returns the message without advice.
     pub(crate) fn fault(&self) -> String {
         match self {
             StoreError::Corrupt { what } => what.clone(),

@@ -1,4 +1,4 @@
-//! The bytes of every stored record: they must not change, or existing folders cannot be read.
+//! The bytes of every stored record. If they change, existing folders cannot be read.
 
 use crate::domain::AggregatedAction;
 use crate::store::kv::codec;

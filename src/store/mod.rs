@@ -1,79 +1,101 @@
-//! Everything that is kept: one data folder for one process.
+//! The data folder: everything on disk, for one process at a time.
 //!
 //! ```text
-//! DATA/LOCK      held while a process has the folder open
-//! DATA/index/    sled: small records
-//! DATA/blobs/    the large bodies that records refer to, one zstd frame a file
-//! DATA/journal/  what cannot be made again, once more: see `journal`
-//! DATA/damaged/  what a repair put aside
-//! DATA/restoring/  only while a backup is being restored: what becomes index, blobs and journal
+//! DATA/LOCK        held while a process has the folder open
+//! DATA/index/      the kv: small records, in sled
+//! DATA/blobs/      blobs that records refer to, one zstd frame per file
+//! DATA/journal/    a second copy of everything that cannot be derived
+//! DATA/damaged/    the parts that a repair replaced
+//! DATA/restoring/  only during the restore of a backup: the future kv, blobs and journal
 //! ```
+//!
+//! [`Store`] opens the folder and hands out its three parts, each with a lock of its own:
+//! [`ChainStore`], [`TreeStore`] and [`JobQueue`].
+//!
+//! | file or folder | content |
+//! | --- | --- |
+//! | `store`, `open`, `options`, `parameters` | the open folder, and how it is opened |
+//! | `parts` | the three parts together, and their recovery after a crash or a failed write |
+//! | `core` | what the parts share |
+//! | `chain` | genesis, blocks, accounts, aggregated operations; account tree and witnesses |
+//! | `queue` | jobs, leases, proofs, retention |
+//! | `revert`, `read_view` | what spans the parts |
+//! | `durable_kinds` | the table of the records that cannot be derived |
+//! | `kv`, `durable`, `recovery` | sled; files and syncs; check, salvage and replacement |
 //!
 //! # Tables
 //!
-//! Keys are spelled in `keys`; numbers in them are big-endian. Records are sealed by `codec`.
+//! `kv/keys.rs` has the keys, in which numbers are big-endian; `kv/codec.rs` seals the records with
+//! a checksum.
 //!
-//! | table | key | value | written by | removed when |
+//! | table | key | value | written by | removed by |
 //! | --- | --- | --- | --- | --- |
-//! | `meta` | name | parameters, genesis, heads, counters, markers | all | never; markers when their work is done |
-//! | `bodies` | file id | nothing | whatever refers to the file | with the record that refers to it |
-//! | `blocks` | number | root, commitment, size, hash, body, extra | import | revert |
-//! | `quarantine` | number | why the block cannot be witnessed | import, maintainers | freed, or revert |
-//! | `accounts` | id; id ‖ token | account; balance, after the last imported block | genesis, import | the account or balance goes |
-//! | `account_updates` | number | change of `accounts` by the block, old and new | import | older than the history, or revert |
-//! | `account_tree` | of the tree's making | of the tree's making, after the last witnessed block | genesis, maintainers | the tree removes it |
-//! | `tree_updates` | number | root, change of `account_tree` by the block, old and new | maintainers | older than the history, or revert |
-//! | `witnesses` | number | body, number of operations | maintainers | retention, or revert |
-//! | `jobs` | id | type, range, status, attempts, holder, times, where the data is | updater, queue | dropped, retention, or revert |
-//! | `job_index` | `i` idle, `z` idle by size, `w` waiting, `s` by status, `r` by range | nothing | with the job | with the job |
-//! | `proofs` | number | body, job, prover | publish | revert |
-//! | `aggregated_proofs` | last ‖ first | body, job, prover | publish | revert |
-//! | `aggregated_operations` | action ‖ last | range, hash, body | import, aggregation | revert |
-//! | `rejected` | serial | job, prover, reason, body | publish | beyond the bound |
+//! | `meta` | name | parameters, genesis, heads, counters, markers | all | markers by the end of their work |
+//! | `bodies` | blob file id | empty | the owner of the blob | the owner of the blob |
+//! | `blocks` | number | root, commitment, size, hash, blob, extra | import | revert |
+//! | `quarantine` | number | reason | import, maintainers | retry, revert |
+//! | `accounts` | id; id ‖ token | account; balance; after the last imported block | genesis, import | import, revert |
+//! | `account_updates` | number | change set of `accounts` | import | history, revert |
+//! | `account_tree` | of `tree` | of `tree`; after the last witnessed block | genesis, maintainers | maintainers, revert |
+//! | `tree_updates` | number | root, change set of `account_tree` | maintainers | history, revert |
+//! | `witnesses` | number | blob, number of operations | maintainers | retention, revert |
+//! | `jobs` | id | type, range, status, attempts, holder, times, data | updater, provers | drop, retention, revert |
+//! | `job_index` | see `kv/keys.rs` | empty | with the job | with the job |
+//! | `proofs` | number | blob, job, prover | publish | revert |
+//! | `aggregated_proofs` | last ‖ first | blob, job, prover | publish | revert |
+//! | `aggregated_operations` | action ‖ last | range, hash, blob | import, aggregator | revert |
+//! | `rejected` | serial number | job, prover, reason, blob | publish | bound |
 //!
 //! # Writing
 //!
-//! What is acknowledged is on disk, in this order: body file (temporary file, sync, rename, sync of the folder), one sled
-//! transaction of at most 200 kB, flush of sled, sync of sled's file and at the same time of the journal. These syncs are shared by all who wait
-//! ([`Store::sync`]); a body that fits its record, as proofs do, needs none of the first. What cannot be made again is written to the journal
-//! before its transaction.
-//! A body file is unlinked only after the transaction that removed its record is durable. What is larger than a transaction goes through
-//! a log of change sets (`chain/change_log.rs`).
+//! Before a write is acknowledged, these steps are done in this order: the blob file (temporary
+//! file, sync, rename, sync of the folder), the entry in the journal of what cannot be derived, one
+//! sled transaction of at most 200 kB, the flush of sled, and the syncs of sled's file and of the
+//! journal at the same time. Concurrent callers of [`Store::sync`] share the last two. A small blob
+//! is part of its record and has no file; proofs are small.
 //!
-//! # Size of the state
+//! A blob file is unlinked after the transaction that removed its record is durable. Changes larger
+//! than a transaction go through a log of change sets (`chain/change_log.rs`).
 //!
-//! Nothing depends on the number of accounts but genesis itself. A start reads sled's own map of its pages and the names of the body
-//! files, the last segment of the journal, then the markers and heads of `meta` and the leases; no account, no node of the tree, and nothing is hashed. A block
-//! writes its body, its witness, and the accounts, balances, leaves and nodes it changed: for each account leaf it touches
-//! one node a level of the account tree, of which there are as many as the accounts doubled.
+//! # Costs
 //!
-//! Genesis is loaded in parts, and goes on where it was when it was interrupted (`genesis_load`).
+//! Only the import of the genesis depends on the number of accounts. A start reads sled's map of
+//! its pages, the names of the blob files, the last segment of the journal, the markers and heads
+//! of `meta`, and the leases; it reads no account and no node of the tree, and hashes nothing. A
+//! block writes its blob, its witness, and the accounts, balances, leaves and nodes that it
+//! changes: one node per level of the account tree for each changed leaf.
 //!
 //! # Space
 //!
-//! Kept for ever: genesis, blocks, proofs, aggregated operations. Bounded: changes of accounts and tree (`history` blocks), rejected proofs
-//! (100), witnesses and finished jobs when [`JobQueue::drop_verified`] is called. A file that is dropped is unlinked, so its space is
-//! the system's again; sled reuses its own, in segments of 512 KiB. With 164 kB of live records its file was 0.7 MB at first, and
-//! between 2.1 and 2.6 MB however often everything was written, dropped and reverted again (`space_tests`).
+//! Genesis, blocks, proofs and aggregated operations are stored forever. Bounded are change sets
+//! (`history` blocks), rejected proofs (100), and, if [`JobQueue::drop_verified`] is called,
+//! witnesses and finished jobs. The space of an unlinked file is free at once; sled reuses its own
+//! space in segments of 512 KiB. With 164 kB of live records its file was between 0.7 and 2.6 MB,
+//! however often everything was written, dropped and reverted (`durable/free_space_tests.rs`).
 //!
-//! Below a floor of free space nothing new is begun (`space`): imports and hand-outs are refused, proofs still land.
+//! Below a floor of free space nothing new begins (`durable/free_space.rs`): imports and claims
+//! fail, proofs are still stored.
 //!
 //! # Failures
 //!
-//! After a failed write, a full disk for instance, nothing more is written until there is space; then the next operation that writes
-//! opens the index anew and starts from what is on disk. What had been acknowledged is there, what had not can be repeated.
-//! Reads go on meanwhile, and may show what was not acknowledged.
+//! After a failed write, for instance on a full disk, nothing more is written until space is free.
+//! The next operation that writes reopens the kv and starts from what is on disk: everything
+//! acknowledged is stored, the rest can be repeated. Reads continue meanwhile, and may show
+//! unacknowledged records.
 //!
 //! # Damage
 //!
-//! Every record and body has a checksum; what fails it is an error, never a wrong answer. sled itself, opened on a damaged file, may
-//! panic, which `index` turns into an error, or cut off everything behind the damage without a word. So the start looks whether
-//! the newest part of the journal is in the index, and refuses otherwise, before anything is removed. [`Inspection`] finds everything, on a copy
-//! of the index; [`Salvage`] is what can still be read, and [`Replacement`] puts a fresh folder in the place of the old one.
+//! Every record and blob has a checksum, so damage is an error and never a wrong answer. When sled
+//! opens a damaged file, it may panic, which becomes an error, or silently discard everything
+//! behind the damage. Therefore a start compares the newest part of the journal with the kv, before
+//! anything is removed, and fails if records are missing. [`Inspection`] finds all damage in a copy
+//! of the kv, [`Salvage`] reads what is readable, and [`Replacement`] replaces the folder by a
+//! repaired one.
 //!
 //! # Locks
 //!
-//! Three, always taken in this order: `chain` (imports), `tree` (witnesses), `queue` (jobs and proofs).
+//! The three locks are always taken in this order: chain (imports), tree (witnesses), queue (jobs
+//! and proofs).
 
 mod chain;
 mod core;

@@ -1,4 +1,4 @@
-//! How a data folder is opened.
+//! Options of a data folder.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,31 +8,32 @@ use crate::domain::job::LeasePolicy;
 use crate::metrics::Metrics;
 use crate::store::durable::free_space::{SpaceProbe, SystemSpace};
 
-/// How a store works.
+/// Options of a [`Store`](crate::store::Store).
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// Cache of the index, in bytes on disk; memory use is larger.
+    /// Size of the cache of the kv, in bytes on disk; it uses more memory.
     pub cache_bytes: u64,
-    /// Interval of background flushes, in milliseconds: what is not synced explicitly may be lost for that long.
+    /// Interval of background flushes in milliseconds; what is not synced may be lost for this
+    /// time.
     pub flush_every_ms: u64,
-    /// How many blocks a revert can go back.
+    /// Number of blocks that a revert can go back.
     pub history: u32,
-    /// A lease that is not renewed for that long ends.
+    /// Time without a heartbeat after which a lease ends.
     pub gone_timeout: Duration,
-    /// A job that was handed out that often and not proven is parked as failed; `None` for no limit.
+    /// Number of attempts after which a job has failed; `None` for no limit.
     pub max_attempts: Option<u32>,
-    /// A job whose lease ended waits for that long before it is handed out again, twice as long after each attempt, up to
-    /// `gone_timeout`; zero for no wait.
+    /// Backoff of a job whose lease ended, doubled with each attempt up to `gone_timeout`; zero for
+    /// none.
     pub retry_backoff: Duration,
-    /// Bytes of the file system that are to stay free: below, nothing new is begun. 0 for no such floor.
+    /// Floor of the free space in bytes, below which nothing new begins; 0 for none.
     pub min_free_bytes: u64,
-    /// Who tells how much is free.
+    /// Source of the free space.
     pub space: Arc<dyn SpaceProbe>,
-    /// How many rejected proofs are kept.
+    /// Number of rejected proofs that are stored.
     pub max_rejected: u32,
-    /// Where the time comes from.
+    /// Source of the time.
     pub clock: Arc<dyn Clock>,
-    /// Where the store counts and times what it does.
+    /// Counters and timers of the run.
     pub metrics: Arc<Metrics>,
 }
 

@@ -13,7 +13,7 @@ use crate::store::kv::handle::Kv;
 use crate::store::kv::keys::meta;
 use crate::store::kv::table::Table;
 
-/// What the folder was made with. Stored: frozen.
+/// The parameters of a folder. Stored: frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Parameters {
     format: u32,
@@ -31,7 +31,7 @@ impl Parameters {
     }
 }
 
-/// Whether nothing was ever written to the folder but an index.
+/// Returns true if nothing but a kv was ever written to the folder.
 pub(crate) fn is_new(dir: &Path) -> Result<bool, StoreError> {
     for part in ["blobs", "journal"] {
         let entries = match fs::read_dir(dir.join(part)) {

@@ -1,4 +1,5 @@
-//! The three parts together, and what needs all three locks: starting again after a crash or a failed write.
+//! The three parts together, and what needs all three locks: starting again after a crash or a
+//! failed write.
 
 use std::sync::Arc;
 
@@ -36,7 +37,8 @@ impl Parts {
         parts
     }
 
-    /// Finishes what was interrupted, and loads the stored leases. The caller holds all three locks, or is the only user.
+    /// Finishes what was interrupted, and loads the stored leases. The caller holds all three
+    /// locks, or is the only user.
     pub fn recover(&self, leases: &mut Leases) -> Result<(), StoreError> {
         let core = &self.core;
         genesis_progress::wipe_unmarked(core)?;

@@ -1,8 +1,8 @@
 //! A consistent view of the durable records at one moment, while the store continues to write.
 //!
-//! Durable records are only added, except by a revert. So a view consists of the head at its moment and the keys that
-//! were added since: these are noted before they become readable, and skipped. All views end with a revert, and when the
-//! kv is reopened, which may lose what was not synced.
+//! Durable records are only added, except by a revert. So a view consists of the head at its moment
+//! and the keys that were added since: these are noted before they become readable, and skipped.
+//! All views end with a revert, and when the kv is reopened, which may lose what was not synced.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::store::parts::Parts;
 use crate::store::store::Store;
 use crate::store::view_registry::Since;
 
-/// The durable records of one moment. After a revert, every read fails with [`StoreError::ReadViewEnded`].
+/// The durable records of one moment. After a revert, every read fails with
+/// [`StoreError::ReadViewEnded`].
 #[derive(Clone, Debug)]
 pub struct ReadView {
     parts: Arc<Parts>,
@@ -34,7 +35,7 @@ impl Store {
         parts.core.ready()?;
         // Before the locks: a genesis that is being loaded holds them for minutes.
         if parts.chain.genesis()?.is_none() {
-            return Err(StoreError::NotFound { what: "genesis yet: import it first".into() });
+            return Err(StoreError::NotFound { what: "the genesis".into() });
         }
         // While both locks are held, no block, operation or proof is added.
         let chain = parts.chain.lock();
@@ -112,8 +113,8 @@ impl ReadView {
         self.checked(self.parts.core.open_blob(blob))
     }
 
-    /// Checks the view after a read. What was read before the end is valid, and an error after the end is a consequence of
-    /// it.
+    /// Checks the view after a read. What was read before the end is valid, and an error after the
+    /// end is a consequence of it.
     fn checked<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
         self.check()?;
         read

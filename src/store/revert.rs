@@ -1,7 +1,8 @@
-//! Going back to an earlier block: everything about later blocks goes, accounts and tree return to what they were.
+//! Revert to an earlier block: everything about later blocks is removed, and accounts and account
+//! tree return to their values after that block.
 //!
-//! It is more than a transaction holds. A marker is made durable first, then every step can be repeated; a revert that was
-//! killed goes on at the next start, before anything else is done.
+//! It is larger than a transaction. First a marker is made durable, then every step can be
+//! repeated: the next start resumes an interrupted revert before anything else.
 
 use crate::domain::job::JobType;
 use crate::store::chain::change_log::{ACCOUNTS, TREE};
@@ -16,29 +17,33 @@ use crate::store::queue::job_record::JobRow;
 use crate::store::queue::leases::Leases;
 use crate::store::store::Store;
 
-/// Records removed in one transaction: each gives up a few entries only.
+/// Number of records that are removed in one transaction: each has a few entries only.
 const PAGE: usize = 100;
 
 /// What a revert removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RevertReport {
-    /// Blocks, with their account updates.
+    /// Number of blocks, with their account updates.
     pub blocks: u32,
-    /// Blocks taken out of the account tree, with their witnesses.
+    /// Number of blocks undone in the account tree, with their witnesses.
     pub witnesses: u32,
-    /// Jobs of both types.
+    /// Number of jobs of both types.
     pub jobs: u32,
-    /// Single proofs.
+    /// Number of single proofs.
     pub proofs: u32,
-    /// Aggregated proofs.
+    /// Number of aggregated proofs.
     pub aggregated_proofs: u32,
-    /// Aggregated operations.
+    /// Number of aggregated operations.
     pub aggregated_operations: u32,
 }
 
 impl Store {
-    /// Goes back to the state after block `to`; durable on return. Nothing else may use the store meanwhile.
-    /// [`StoreError::History`] when the history does not reach back that far: nothing has changed then.
+    /// Reverts to the state after block `to`; durable on return. Nothing else may use the store
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::History`] if the history does not reach back to the block. Nothing has changed
+    /// then.
     pub fn revert(&self, to: u32) -> Result<RevertReport, StoreError> {
         self.parts.revert(to)
     }
@@ -53,7 +58,7 @@ impl Parts {
         let mut leases = self.queue.lock();
         let head = self.chain.head()?;
         if to > head {
-            return Err(StoreError::NotFound { what: format!("block {to} to go back to") });
+            return Err(StoreError::NotFound { what: format!("block {to}") });
         }
         let mut oldest = ACCOUNTS.oldest_target(&core.kv)?;
         if to < self.tree.head()? {
@@ -71,10 +76,10 @@ impl Parts {
         self.revert_marked(to, &mut leases)
     }
 
-    /// Goes on with a revert that was interrupted.
+    /// Resumes an interrupted revert.
     pub(crate) fn resume_revert(&self, leases: &mut Leases) -> Result<(), StoreError> {
         if let Some(to) = self.core.kv.get(Table::Meta, meta::REVERT_TO)? {
-            tracing::warn!(to, "going on with an interrupted revert");
+            tracing::warn!(to, "resuming an interrupted revert");
             self.revert_marked(to, leases)?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Reverts: whole, refused, interrupted.
+//! Reverts: complete, refused, interrupted.
 
 use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
@@ -31,7 +31,7 @@ fn chain(store: &Store) {
     store.queue().claim("late", Preference::default()).unwrap().unwrap();
 }
 
-/// All that can be seen of the chain up to a block.
+/// Everything that readers see of accounts and account tree.
 fn seen(store: &Store) -> Vec<String> {
     let tree = store.tree().source();
     let accounts =
@@ -63,7 +63,7 @@ fn a_revert_removes_everything_later_and_restores_accounts_and_tree() {
     assert_eq!(store.queue().last_block_in_queue(JobType::Single).unwrap(), 3);
     assert_eq!(store.chain().last_block_of(AggregatedAction::CreateProofBlocks).unwrap(), 2);
     assert!(store.chain().block(4).unwrap().is_none() && store.tree().witness(4).unwrap().is_none());
-    // It goes on from there.
+    // The chain continues from there.
     put_block(&store, 4).unwrap();
     commit_witness(&store, 4).unwrap();
     drop(store);
@@ -98,8 +98,8 @@ fn an_unwitnessed_tail_can_be_reverted() {
 }
 
 #[test]
-fn an_interrupted_revert_goes_on_at_the_next_start() {
-    // As a crash leaves it: after the marker, and after undoing a part of a block.
+fn an_interrupted_revert_is_resumed_at_the_next_start() {
+    // The states after a crash: after the marker, and after undoing a part of a block.
     for half_undone in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path());
@@ -147,7 +147,7 @@ fn the_check_finds_what_does_not_agree() {
 }
 
 #[test]
-fn a_damaged_or_missing_body_file_is_found() {
+fn a_damaged_or_missing_blob_file_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     chain(&store);

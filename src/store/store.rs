@@ -82,19 +82,21 @@ impl Store {
         self.core().check_space()
     }
 
-    /// Returns once everything that was written before this call is durable. Concurrent callers share one flush.
+    /// Returns once everything that was written before this call is durable. Concurrent callers
+    /// share one flush.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.core().sync()
     }
 
-    /// Returns the records of a kind, by their keys. An unreadable record is an error of the iterator, which continues after
-    /// it.
+    /// Returns the records of a kind, by their keys. An unreadable record is an error of the
+    /// iterator, which continues after it.
     pub fn records(&self, kind: DurableKind) -> impl Iterator<Item = Result<DurableRecord, StoreError>> {
         let records = kind.walk(&*self.core().kv);
         records.map(|record| Ok(record?.1))
     }
 
-    /// Compresses a blob and makes it durable. A blob that no record adopts is removed when it is dropped.
+    /// Compresses a blob and makes it durable. A blob that no record adopts is removed when it is
+    /// dropped.
     pub fn prepare_blob(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {
         self.core().prepare_blob(label, bytes)
     }
@@ -114,12 +116,14 @@ impl Store {
         self.core().read_blob(blob)
     }
 
-    /// Opens a blob, to be passed on compressed or decompressed while it is read. Its file is checked against its hash first.
+    /// Opens a blob, to be passed on compressed or decompressed while it is read. Its file is
+    /// checked against its hash first.
     pub fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
         self.core().open_blob(blob)
     }
 
-    /// Makes the n-th write from now on fail, counted from 1, or none if `n` is 0. Returns the remaining count of the last call.
+    /// Makes the n-th write from now on fail, counted from 1, or none if `n` is 0. Returns the
+    /// remaining count of the last call.
     #[cfg(test)]
     pub(crate) fn fail_write(&self, n: u64) -> u64 {
         self.core().kv.fault.swap(n, std::sync::atomic::Ordering::SeqCst)

@@ -53,7 +53,7 @@ pub fn put_genesis(store: &Store) {
     load.finish(genesis_end(store, 2)).unwrap();
 }
 
-/// The end of a genesis of so many accounts.
+/// The end of a genesis with this number of accounts.
 pub fn genesis_end(store: &Store, accounts: u64) -> GenesisEnd {
     GenesisEnd {
         blob: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}").unwrap(),
@@ -64,7 +64,8 @@ pub fn genesis_end(store: &Store, accounts: u64) -> GenesisEnd {
     }
 }
 
-/// Block n sets the nonce of account 0 to n, its balance of token 0 to 1000 − n, and makes account 10 + n.
+/// Block n sets the nonce of account 0 to n and its balance of token 0 to 1000 − n, and creates
+/// account 10 + n.
 pub fn put_block(store: &Store, number: u32) -> Result<Imported, StoreError> {
     let changes = [
         AccountChange {
@@ -87,7 +88,7 @@ pub fn put_block(store: &Store, number: u32) -> Result<Imported, StoreError> {
     })
 }
 
-/// The change of the tree by block n: the root, and an entry of its own.
+/// The change set of the tree of block n: the root, and an entry of its own.
 pub fn change_set(number: u32) -> ChangeSet {
     let text = |n: u32| Some(n.to_string().into_bytes());
     let own = Change { key: format!("n{number}").into_bytes(), old: None, new: Some(noise(number, 40)) };
@@ -110,7 +111,7 @@ pub fn commit_witness(store: &Store, number: u32) -> Result<(), StoreError> {
     })
 }
 
-/// The body files of a folder.
+/// Number of blob files of a folder.
 pub fn files(dir: &Path) -> usize {
     std::fs::read_dir(dir.join("blobs")).unwrap().count()
 }

@@ -1,4 +1,4 @@
-//! The chain side of the store: folder, genesis, blocks, witnesses and the tree.
+//! Folder, genesis, blocks, witnesses and account tree.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,7 +49,7 @@ fn a_folder_that_cannot_be_made_or_read_is_a_clear_error() {
     let mut bytes = fs::read(&kv).unwrap();
     bytes.iter_mut().for_each(|byte| *byte = !*byte);
     fs::write(&kv, bytes).unwrap();
-    // Whatever sled makes of it: no panic.
+    // sled may open or refuse it, but must not panic.
     let _ = Store::open(dir.path(), StoreOptions::default());
 }
 
@@ -163,7 +163,7 @@ fn a_change_that_was_recorded_but_not_applied_is_applied_at_the_next_start() {
     let store = open(dir.path());
     put_genesis(&store);
     put_block(&store, 1).unwrap();
-    // As a crash leaves it after the transaction of block 1's witness.
+    // The state after a crash that follows the transaction of the witness of block 1.
     let label = BlobLabel::block(BlobKind::TreeChanges, 1);
     let body = store.prepare_blob(label, &ChangeLog::encode(&change_set(1)).unwrap()).unwrap();
     let mut batch = Batch::new();
@@ -221,7 +221,7 @@ fn many_writers_share_flushes_and_all_are_durable() {
 
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
-    /// The stored tree is the ordered map it pretends to be, also across reopening.
+    /// The stored tree behaves like an ordered map, also after it is reopened.
     #[test]
     fn the_stored_tree_equals_an_ordered_map(
         steps in proptest::collection::vec(

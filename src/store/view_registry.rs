@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use crate::store::kv::batch::Batch;
 use crate::store::kv::table::Table;
 
-/// The tables of a read view that can get entries in any order. A removal from one of them, or of a block, is a revert.
+/// The tables of a read view that can get entries in any order. A removal from one of them, or of a
+/// block, is a revert.
 const ADDED_TO: [Table; 3] = [Table::Proofs, Table::AggregatedProofs, Table::AggregatedOperations];
 
 /// What happened since a read view was opened.

@@ -185,13 +185,13 @@ fn an_invalid_item_is_omitted_with_its_reason() {
     let reasons = reasons(&report);
     for (reason, words) in reasons.iter().zip([
         "block 5: out of order: block 4 is next",
-        "block 4: out of order: 4 comes next, not 5",
+        "block 4: number 5 is out of order; the next is 4",
         "block 4: its JSON is not the form that this program stores",
         "block 4: not a valid block",
         "aggregated operation of 3 to 4: block 4 of the aggregated operation is not the stored block",
         "aggregated operation of 2 to 3: it conflicts with",
         "proof of block 1: the proof's public input is not the commitment of block 1",
-        "proof of block 4: there is no block 4",
+        "proof of block 4: block 4 does not exist",
         "proof of block 1: the name of the prover is too large",
         "proof of block 3: EOF while parsing",
         "proof of block 1: duplicate key",

@@ -123,7 +123,7 @@ fn imports_claims_and_witnesses_stop_proofs_are_accepted_and_all_resumes_by_itse
     assert_eq!(server.status()["space"], short);
     let ready = server.ready();
     assert_eq!(ready["ready"], json!(false));
-    assert!(ready["reasons"][0].as_str().unwrap().contains("space is short"), "{ready}");
+    assert!(ready["reasons"][0].as_str().unwrap().contains("insufficient storage"), "{ready}");
     refused(&server.get_job());
     refused(&server.post("/api/v1/aggregated_operations", &operation));
     // What is already stored is still acknowledged.

@@ -43,8 +43,8 @@ pub struct AccountChange {
     pub id: u32,
     /// The account after the block; `None` if it was removed.
     pub state: Option<AccountState>,
-    /// Token and balance in its smallest unit, for every changed balance; 0 removes it. A removed account
-    /// lists all balances that it had.
+    /// Token and balance in its smallest unit, for every changed balance; 0 removes it. A removed
+    /// account lists all balances that it had.
     pub balances: Vec<(u32, u128)>,
 }
 

@@ -49,7 +49,8 @@ impl ChainStore {
         }
         self.core.ready()?;
         let _chain = self.lock();
-        // Operations are sorted and disjoint, so only the next one that ends at `first` or later can overlap.
+        // Operations are sorted and disjoint, so only the next one that ends at `first` or later
+        // can overlap.
         if let Some(other) = self.operation_ending_from(action, first)?
             && other.first <= last
         {
@@ -92,8 +93,8 @@ impl ChainStore {
         Ok(last.first().and_then(|(key, _)| keys::tail_number(key)).unwrap_or(0))
     }
 
-    /// Returns the last verified block, which is the last executed one. Witnesses are built from the next
-    /// block on.
+    /// Returns the last verified block, which is the last executed one. Witnesses are built from
+    /// the next block on.
     pub fn last_verified_block(&self) -> Result<u32, StoreError> {
         self.last_block_of(AggregatedAction::ExecuteBlocks)
     }

@@ -102,7 +102,7 @@ impl ChainStore {
             return Ok(Imported::AlreadyThere);
         }
         if self.genesis_row()?.is_none() {
-            return Err(StoreError::NotFound { what: "genesis: import it before the first block".into() });
+            return Err(StoreError::NotFound { what: "the genesis".into() });
         }
         let expected = self.head()?.saturating_add(1);
         if number != expected {

@@ -1,10 +1,10 @@
-//! Change logs: a table moves from block to block as a whole, although the changes of a block are larger
-//! than a transaction.
+//! Change logs: a table moves from block to block as a whole, although the changes of a block are
+//! larger than a transaction.
 //!
-//! The change set of a block is first recorded, in one transaction with all that belongs to the block,
-//! and synced. Then it is applied to the table in batches. Its entries are absolute values, so it may be
-//! applied twice: the next start applies what is recorded and not marked as applied. The old values stay
-//! in the log for as long as a revert may need them.
+//! The change set of a block is first recorded, in one transaction with all that belongs to the
+//! block, and synced. Then it is applied to the table in batches. Its entries are absolute values,
+//! so it may be applied twice: the next start applies what is recorded and not marked as applied.
+//! The old values stay in the log for as long as a revert may need them.
 
 use serde::{Deserialize, Serialize};
 
@@ -101,8 +101,8 @@ impl ChangeLog {
         kv.apply(batch).map(|_| ())
     }
 
-    /// Undoes the changes of block `number`, the head, in the table. The entry of the log stays until
-    /// the batch of [`Self::remove_head`], so an interrupted undo is repeated.
+    /// Undoes the changes of block `number`, the head, in the table. The entry of the log stays
+    /// until the batch of [`Self::remove_head`], so an interrupted undo is repeated.
     pub fn undo(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<(), StoreError> {
         let change_set = self.read(kv, blobs, number)?;
         self.write(kv, change_set.changes.iter().map(|change| (&change.key, &change.old)))

@@ -1,8 +1,8 @@
 //! Loading a genesis: it is larger than a transaction, and a large one takes minutes.
 //!
 //! Accounts are added by ascending id, one *part* of the ids after the other, and the progress is
-//! marked from time to time. The last transaction removes the markers and writes the genesis record and
-//! the roots of the tree: only then a genesis exists.
+//! marked from time to time. The last transaction removes the markers and writes the genesis record
+//! and the roots of the tree: only then a genesis exists.
 
 use std::sync::MutexGuard;
 
@@ -46,8 +46,8 @@ pub struct GenesisLoad<'a> {
 }
 
 impl Store {
-    /// Begins to load the genesis with this hash in parts of `part_size` account ids, or resumes it;
-    /// returns `None` if it is stored.
+    /// Begins to load the genesis with this hash in parts of `part_size` account ids, or resumes
+    /// it; returns `None` if it is stored.
     ///
     /// # Errors
     /// [`StoreError::Different`] if another genesis is stored.
@@ -97,7 +97,8 @@ impl GenesisLoad<'_> {
         load(&self.core.kv, Table::AccountTree, tree.into_iter().map(|(key, value)| (key, Some(value))))
     }
 
-    /// Marks that all accounts below an id were added: the next load resumes there. Durable on return.
+    /// Marks that all accounts below an id were added: the next load resumes there. Durable on
+    /// return.
     ///
     /// # Errors
     /// [`StoreError::InsufficientStorage`] if it is marked and space is short for what follows.

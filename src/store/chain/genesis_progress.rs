@@ -2,8 +2,8 @@
 //!
 //! From the first entry on, `meta` has two markers: one says that a load is in progress, the other
 //! which genesis it loads and the account id below which everything is on disk. An interrupted load
-//! leaves both; the next load of the same genesis resumes at that id and writes again what was written
-//! beyond it. A load of another genesis removes all of it first.
+//! leaves both; the next load of the same genesis resumes at that id and writes again what was
+//! written beyond it. A load of another genesis removes all of it first.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,8 +45,8 @@ pub(crate) fn resume_or_begin(
     Ok(progress)
 }
 
-/// Removes a partially loaded genesis without a progress marker: a wipe was interrupted, or an older
-/// program wrote it.
+/// Removes a partially loaded genesis without a progress marker: a wipe was interrupted, or an
+/// older program wrote it.
 pub(crate) fn wipe_unmarked(core: &Core) -> Result<(), StoreError> {
     if core.kv.contains(Table::Meta, meta::GENESIS_PROGRESS)? { Ok(()) } else { wipe(core) }
 }

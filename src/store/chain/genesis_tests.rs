@@ -1,4 +1,4 @@
-//! Loading genesis: whole, in parts, interrupted.
+//! Loading a genesis: whole, in parts, interrupted.
 
 use std::sync::atomic::Ordering;
 
@@ -9,7 +9,7 @@ use crate::store::testing::*;
 use crate::store::*;
 use crate::tree::source::Entry;
 
-/// Ids a part of these loads covers.
+/// Number of account ids of a part.
 const PART: u32 = 4;
 
 fn tree_entry(id: u32) -> Entry {
@@ -51,7 +51,7 @@ fn genesis_is_loaded_once_and_another_one_is_refused() {
 }
 
 #[test]
-fn a_load_goes_on_behind_what_is_marked_and_nothing_is_there_before_its_end() {
+fn a_load_resumes_after_its_mark_and_the_genesis_exists_only_at_its_end() {
     let dir = tempfile::tempdir().unwrap();
     for first in (0..12).step_by(4) {
         let store = open(dir.path());
@@ -93,7 +93,7 @@ fn another_genesis_or_another_division_starts_over() {
         assert_eq!(load.done(), 0);
         assert_eq!(all(&store), vec![]);
         drop(load);
-        // And the first one does not find its own marker any more.
+        // The marker of the first genesis is gone.
         assert_eq!(store.load_genesis(GENESIS_HASH, PART).unwrap().unwrap().done(), 0);
     }
 }
@@ -113,7 +113,7 @@ fn an_interrupted_wipe_and_the_load_of_an_older_program_are_wiped_at_the_start()
     assert_eq!(all(&store), vec![]);
     put_genesis(&store);
 
-    // An older program in between removes one of the two markers, with all entries.
+    // An older program removes all entries and one of the two markers.
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let mut load = store.load_genesis(GENESIS_HASH, PART).unwrap().unwrap();
@@ -127,7 +127,7 @@ fn an_interrupted_wipe_and_the_load_of_an_older_program_are_wiped_at_the_start()
     assert_eq!(store.load_genesis(GENESIS_HASH, PART).unwrap().unwrap().done(), 0);
 }
 
-/// Whichever write fails, loading again is all it takes, and what is marked is not written again.
+/// Whichever write fails, the load can be resumed, and what is marked is not written again.
 #[test]
 fn any_write_of_a_load_can_fail_once() {
     let mut resumed = 0;

@@ -62,8 +62,8 @@ impl ChainStore {
         self.core.apply(batch)
     }
 
-    /// Ends the quarantine of a stored block, so that it is retried; durable on return. Returns true if
-    /// it was quarantined.
+    /// Ends the quarantine of a stored block, so that it is retried; durable on return. Returns
+    /// true if it was quarantined.
     pub fn end_quarantine(&self, number: u32) -> Result<bool, StoreError> {
         self.core.ready()?;
         let chain = self.lock();

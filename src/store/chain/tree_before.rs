@@ -6,16 +6,16 @@ use crate::store::error::StoreError;
 use crate::tree::TreeView;
 use crate::tree::view::Overlay;
 
-/// The largest change sets, in bytes, that are undone for a view: they are in memory, and meanwhile no
-/// witness is committed.
+/// The largest change sets, in bytes, that are undone for a view: they are in memory, and meanwhile
+/// no witness is committed.
 const MAX_UNDONE: u64 = 64 << 20;
 
 impl TreeStore {
     /// Calls `read` with the account tree before a block. The tree does not move meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if the tree has not reached the block, or the history does not reach
-    /// back to it.
+    /// [`StoreError::NotFound`] if the tree has not reached the block, or the history does not
+    /// reach back to it.
     pub fn before<T>(&self, number: u32, read: impl FnOnce(&TreeView) -> T) -> Result<T, StoreError> {
         self.core.ready()?;
         let _tree = self.lock();

@@ -1,5 +1,5 @@
-//! The stored account tree as the module `tree` reads it: keys and values of table `account_tree` are
-//! those of that module.
+//! The stored account tree as the module `tree` reads it: keys and values of table `account_tree`
+//! are those of that module.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ struct StoredTree {
 }
 
 impl TreeStore {
-    /// Returns the account tree after [`TreeStore::head`]. Every [`TreeStore::commit_witness`] moves it;
-    /// a reader that overlays the changes of the blocks it works on sees no difference.
+    /// Returns the account tree after [`TreeStore::head`]. Every [`TreeStore::commit_witness`]
+    /// moves it; a reader that overlays the changes of the blocks it works on sees no difference.
     pub fn source(&self) -> Arc<dyn TreeSource> {
         Arc::new(StoredTree { kv: self.core.kv.clone() })
     }

@@ -63,8 +63,8 @@ impl TreeStore {
         TREE.head(&self.core.kv)
     }
 
-    /// Compresses a witness while `write` writes it, and makes it durable. This is the slow part; it
-    /// needs no order among blocks, unlike [`TreeStore::commit_witness`].
+    /// Compresses a witness while `write` writes it, and makes it durable. This is the slow part;
+    /// it needs no order among blocks, unlike [`TreeStore::commit_witness`].
     pub fn prepare_witness(
         &self,
         number: u32,
@@ -78,7 +78,8 @@ impl TreeStore {
     /// Stores the witness of the next block and moves the account tree over the block; durable on
     /// return. Change sets beyond the history are removed.
     ///
-    /// The last block may be committed again with the same root: that is how a failed call is repeated.
+    /// The last block may be committed again with the same root: that is how a failed call is
+    /// repeated.
     pub fn commit_witness(&self, commit: WitnessCommit<'_>) -> Result<(), StoreError> {
         self.core.ready()?;
         let _tree = self.lock();

@@ -68,8 +68,8 @@ pub enum HeartbeatOutcome {
 impl JobQueue {
     /// Gives a prover the lease on the best idle job; returns `None` if no job can be claimed.
     ///
-    /// Fails with [`StoreError::InsufficientStorage`] if space is short: the proof has to be stored in
-    /// the end.
+    /// Fails with [`StoreError::InsufficientStorage`] if space is short: the proof has to be stored
+    /// in the end.
     pub fn claim(&self, prover: &str, preference: Preference) -> Result<Option<ClaimedJob>, StoreError> {
         if prover.len() > MAX_PROVER_NAME {
             return Err(StoreError::TooLarge { what: "the name of the prover".into() });

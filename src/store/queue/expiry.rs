@@ -1,12 +1,12 @@
 //! The end of leases and of backoffs.
 //!
-//! A lease that is not renewed for the timeout ends at the next [`JobQueue::expire`]. Its job waits for
-//! its backoff before it can be claimed again, twice as long after each attempt; other jobs are claimed
-//! meanwhile, and afterwards the job has its old place. When its attempts are used up, it has failed
-//! until an operator requeues it.
+//! A lease that is not renewed for the timeout ends at the next [`JobQueue::expire`]. Its job waits
+//! for its backoff before it can be claimed again, twice as long after each attempt; other jobs are
+//! claimed meanwhile, and afterwards the job has its old place. When its attempts are used up, it
+//! has failed until an operator requeues it.
 //!
-//! Jobs in backoff have an index of their own, so a claim does not step over them. The end of a backoff
-//! costs one write, done by the next claim.
+//! Jobs in backoff have an index of their own, so a claim does not step over them. The end of a
+//! backoff costs one write, done by the next claim.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -22,8 +22,8 @@ use crate::store::queue::leases::Leases;
 use crate::store::queue::transitions::no_job;
 
 impl JobQueue {
-    /// Ends the leases that were not renewed in time. Returns the ids of their jobs, which are idle or
-    /// failed now.
+    /// Ends the leases that were not renewed in time. Returns the ids of their jobs, which are idle
+    /// or failed now.
     pub fn expire(&self) -> Result<Vec<u32>, StoreError> {
         self.core.ready()?;
         let mut leases = self.lock();

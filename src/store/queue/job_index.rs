@@ -1,7 +1,7 @@
 //! Changes of job records together with their indexes and counters.
 //!
-//! Table `job_index` holds the keys of [`index_keys`] for every job. They and the counters change in
-//! the same transaction as the record, so that no query reads more entries than it returns.
+//! Table `job_index` holds the keys of [`index_keys`] for every job. They and the counters change
+//! in the same transaction as the record, so that no query reads more entries than it returns.
 
 use std::ops::AddAssign;
 
@@ -40,8 +40,8 @@ impl JobCounts {
     }
 }
 
-/// Returns the keys of `job_index` that belong to a job. Claims find an idle job unless it waits for
-/// the end of its backoff.
+/// Returns the keys of `job_index` that belong to a job. Claims find an idle job unless it waits
+/// for the end of its backoff.
 pub(crate) fn index_keys(row: &JobRow, waits: bool) -> Vec<Vec<u8>> {
     let mut keys =
         vec![index::status(row.status, row.id), index::range(row.job_type, row.first, row.last, row.id)];

@@ -44,7 +44,8 @@ impl JobQueue {
         self.job_page(status, after, limit).map(|(jobs, _)| jobs)
     }
 
-    /// Returns a page of jobs as [`JobQueue::jobs`], and the `after` of the next page if there is one.
+    /// Returns a page of jobs as [`JobQueue::jobs`], and the `after` of the next page if there is
+    /// one.
     pub fn job_page(
         &self,
         status: Option<JobStatus>,

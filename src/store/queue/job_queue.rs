@@ -8,7 +8,8 @@ use crate::store::chain::tree_store::TreeStore;
 use crate::store::core::Core;
 use crate::store::queue::leases::Leases;
 
-/// Jobs, their leases, accepted proofs, and the last rejected ones: all that provers and the updater write.
+/// Jobs, their leases, accepted proofs, and the last rejected ones: all that provers and the
+/// updater write.
 #[derive(Debug)]
 pub struct JobQueue {
     pub(crate) core: Arc<Core>,

@@ -34,8 +34,8 @@ pub struct JobRecord {
     /// Size of the block in chunks; `None` for an aggregated job.
     pub chunks: Option<u32>,
     /// Time of the claim of a job in progress, or of one that
-    /// [`JobQueue::publish`](crate::store::JobQueue::publish) has just finished, in milliseconds since
-    /// 1970; `None` if it was claimed in an earlier run.
+    /// [`JobQueue::publish`](crate::store::JobQueue::publish) has just finished, in milliseconds
+    /// since 1970; `None` if it was claimed in an earlier run.
     pub leased_since_ms: Option<u64>,
     /// Time of the claim or of the last heartbeat of a job in progress, in milliseconds since 1970.
     pub last_heartbeat_ms: Option<u64>,

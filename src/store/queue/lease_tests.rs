@@ -1,4 +1,4 @@
-//! Leases against clocks, restarts, crowds of heartbeats, and the wait after one that ended.
+//! Leases: clocks, restarts, many heartbeats, and the backoff after the end of a lease.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,10 +12,10 @@ use crate::store::testing::*;
 use crate::store::*;
 
 const DAY: u64 = 86_400_000;
-/// A wait that never fails a test by being short.
+/// A timeout that no slow machine reaches.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A store whose jobs wait for ten seconds after their first lease ended, with so many idle jobs.
+/// A store with idle jobs whose first backoff is ten seconds.
 fn waiting(dir: &Path, clock: &Arc<ManualClock>, jobs: u32) -> Store {
     drop(witnessed(dir, clock, jobs));
     let retry_backoff = Duration::from_secs(10);
@@ -31,7 +31,7 @@ fn claimed(store: &Store, prover: &str) -> Option<u32> {
 }
 
 #[test]
-fn a_job_whose_lease_ended_waits_and_then_has_its_place_again() {
+fn a_job_whose_lease_ended_has_its_place_again_after_the_backoff() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = waiting(dir.path(), &clock, 3);
     let sized = Preference { block_size: Some(10), ..Preference::default() };
@@ -39,7 +39,7 @@ fn a_job_whose_lease_ended_waits_and_then_has_its_place_again() {
         assert_eq!(claimed(&store, "poisoned"), Some(1));
         clock.advance(60_000);
         assert_eq!(store.queue().expire().unwrap(), [1]);
-        // Others go out meanwhile, whatever the wishes.
+        // Other jobs are claimed meanwhile, whatever the preference.
         assert_eq!(
             [claimed(&store, "a"), store.queue().claim("b", sized).unwrap().map(|job| job.id)],
             [Some(2), Some(3)]
@@ -94,7 +94,7 @@ fn the_end_of_a_wait_is_no_change_of_the_job() {
     assert_eq!(store.queue().job(2).unwrap().unwrap(), JobRecord { waits_ms: None, ..before });
 }
 
-/// One that runs while the wall clock is set, a day back and forth.
+/// The server runs while the wall clock is set a day back and forth.
 #[test]
 fn a_wall_clock_that_jumps_neither_ends_nor_extends_a_lease() {
     for jump in [-1, 1] {
@@ -113,7 +113,7 @@ fn a_wall_clock_that_jumps_neither_ends_nor_extends_a_lease() {
         assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
         clock.advance(1);
         assert_eq!(store.queue().expire().unwrap(), [1]);
-        // Nor a wait.
+        // Nor does it end a backoff.
         set(-jump);
         clock.advance(9_999);
         assert_eq!(claimed(&store, "b"), None);
@@ -123,7 +123,7 @@ fn a_wall_clock_that_jumps_neither_ends_nor_extends_a_lease() {
     }
 }
 
-/// One that is stopped, and started when the wall clock says something else.
+/// The server is started with another wall clock than it was stopped with.
 #[test]
 fn a_wall_clock_that_jumps_across_a_restart_neither_frees_nor_freezes_a_lease() {
     for wall in [NOW - DAY, NOW + DAY] {
@@ -133,7 +133,7 @@ fn a_wall_clock_that_jumps_across_a_restart_neither_frees_nor_freezes_a_lease() 
         drop(store);
         let clock = Arc::new(ManualClock::new(wall));
         let store = Store::open(dir.path(), options(&clock)).unwrap();
-        // Both have time for a sign of life, one gives it.
+        // Both provers have the time for a heartbeat; one sends it.
         clock.advance(7_499);
         assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
         assert_eq!(store.queue().heartbeat("a", 1).unwrap(), HeartbeatOutcome::Renewed);
@@ -145,7 +145,7 @@ fn a_wall_clock_that_jumps_across_a_restart_neither_frees_nor_freezes_a_lease() 
     }
 }
 
-/// Restarts, each up for an eighth of the timeout, do not keep the lease of a prover that is gone.
+/// Restarts, each after an eighth of the timeout, do not extend the lease of a prover that is gone.
 #[test]
 fn restarts_do_not_renew_a_lease() {
     let (dir, mut clock) = (tempfile::tempdir().unwrap(), clock());
@@ -166,7 +166,8 @@ fn restarts_do_not_renew_a_lease() {
     }
 }
 
-/// What a known client does: heartbeats without a pause, here a hundred thousand of sixteen provers within two timeouts.
+/// A known client sends heartbeats without a pause: here sixteen provers send a hundred thousand in
+/// two timeouts.
 #[test]
 fn heartbeats_in_a_tight_loop_sync_nothing_and_write_eight_times_a_timeout() {
     const PROVERS: u32 = 16;
@@ -179,7 +180,7 @@ fn heartbeats_in_a_tight_loop_sync_nothing_and_write_eight_times_a_timeout() {
     (1..=PROVERS).for_each(|prover| assert_eq!(claimed(&store, &name(prover)), Some(prover)));
     store.sync().unwrap();
     let flushes = store.core().committer.flushes();
-    // Counts down with each write and flush.
+    // The count goes down with each write and flush.
     const MANY: u64 = 1 << 40;
     store.fail_write(MANY);
     let sent = AtomicU32::new(0);
@@ -210,15 +211,15 @@ fn heartbeats_in_a_tight_loop_sync_nothing_and_write_eight_times_a_timeout() {
     println!("100000 heartbeats: {writes} writes");
     assert_eq!(clock.monotonic_ms(), u64::from(TIMEOUTS) * 60_000);
     assert_eq!(store.core().committer.flushes(), flushes);
-    // Each of them is due once an eighth of the timeout has passed, and not before.
+    // A record is due after an eighth of the timeout.
     let most = u64::from(PROVERS * TIMEOUTS * 8);
     assert!((most / 2..=most).contains(&writes), "{writes} writes");
     assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
 }
 
-/// While a flush is under way, and those who wait for it wait, the queue goes on.
+/// While a flush is in progress and callers wait for it, the queue continues.
 #[test]
-fn nobody_waits_for_a_sync_with_the_queue_locked() {
+fn the_queue_is_not_locked_during_a_sync() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = Arc::new(waiting(dir.path(), &clock, 6));
     (1..=4).for_each(|id| assert_eq!(claimed(&store, "a"), Some(id)));
@@ -256,4 +257,22 @@ fn nobody_waits_for_a_sync_with_the_queue_locked() {
     assert_eq!(went_on.unwrap(), (HeartbeatOutcome::Renewed, Some(2), vec![4]));
     stuck.into_iter().for_each(|thread| thread.join().unwrap());
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn the_next_expiry_is_that_of_the_oldest_lease() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let store = waiting(dir.path(), &clock, 2);
+    assert_eq!(store.queue().next_expiry(), None);
+    assert_eq!(claimed(&store, "a"), Some(1));
+    clock.advance(20_000);
+    assert_eq!(claimed(&store, "b"), Some(2));
+    assert_eq!(store.queue().next_expiry(), Some(Duration::from_secs(40)));
+    clock.advance(10_000);
+    assert_eq!(store.queue().heartbeat("a", 1).unwrap(), HeartbeatOutcome::Renewed);
+    assert_eq!(store.queue().next_expiry(), Some(Duration::from_secs(50)));
+    clock.advance(50_000);
+    assert_eq!(store.queue().next_expiry(), Some(Duration::ZERO));
+    assert_eq!(store.queue().expire().unwrap(), [2]);
+    assert_eq!(store.queue().next_expiry(), Some(Duration::from_secs(10)));
 }

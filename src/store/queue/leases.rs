@@ -2,13 +2,13 @@
 //!
 //! Lease times are those of the monotonic clock, so that setting the wall clock neither ends nor
 //! extends a lease. Records hold the wall time of the last renewal, written at most eight times a
-//! timeout. The next run takes the age of its leases from that and leaves each at least an eighth of
-//! the timeout: whatever the wall clock did meanwhile, and however long the server was unreachable, a
-//! holder that is still working has the time for a heartbeat.
+//! timeout. The next run takes the age of its leases from that and leaves each at least an eighth
+//! of the timeout: whatever the wall clock did meanwhile, and however long the server was
+//! unreachable, a holder that is still working has the time for a heartbeat.
 //!
-//! Jobs in backoff after a lease of theirs ended are listed here as well. In the kv they have an index
-//! apart from that of idle jobs (`keys::index::waiting`). The next run takes them for idle jobs, so a
-//! restart shortens a backoff and does nothing else.
+//! Jobs in backoff after a lease of theirs ended are listed here as well. In the kv they have an
+//! index apart from that of idle jobs (`keys::index::waiting`). The next run takes them for idle
+//! jobs, so a restart shortens a backoff and does nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,7 +83,8 @@ impl Leases {
         self.by_end.iter().take_while(|(until_ms, _)| *until_ms <= now_ms).map(|(_, job)| *job).collect()
     }
 
-    /// Returns the number of jobs in backoff, and of those whose lease has ended and was not removed yet.
+    /// Returns the number of jobs in backoff, and of those whose lease has ended and was not
+    /// removed yet.
     pub fn stale(&self, now_ms: u64, policy: LeasePolicy) -> usize {
         let ended = self.by_end.iter().take_while(|(until_ms, _)| *until_ms <= now_ms).count();
         self.gone(now_ms, policy).len() + self.by_end.len() - ended

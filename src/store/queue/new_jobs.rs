@@ -24,8 +24,8 @@ pub enum AddOutcome {
 }
 
 impl JobQueue {
-    /// Adds the job of a block whose witness is stored. If the block is proven, the job is done, and
-    /// the witness may be missing. Not synced: it can be added again.
+    /// Adds the job of a block whose witness is stored. If the block is proven, the job is done,
+    /// and the witness may be missing. Not synced: it can be added again.
     pub fn add_single_job(&self, block: u32) -> Result<AddOutcome, StoreError> {
         let missing = |what: &str| StoreError::NotFound { what: format!("{what} {block}") };
         let chunks = self.chain.block_row(block)?.ok_or_else(|| missing("block"))?.chunks;

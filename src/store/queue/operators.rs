@@ -25,8 +25,8 @@ impl JobQueue {
         self.core.sync_generation(generation)
     }
 
-    /// Removes a job that is not done, and its lease. The updater creates it again only if its block is
-    /// the next one.
+    /// Removes a job that is not done, and its lease. The updater creates it again only if its
+    /// block is the next one.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the job is done.
@@ -44,8 +44,8 @@ impl JobQueue {
     }
 
     /// Retries a block that does not proceed without an operator: one that is quarantined, or whose
-    /// job, or the aggregated job that covers it, was dropped. Returns true if it was one; durable on
-    /// return.
+    /// job, or the aggregated job that covers it, was dropped. Returns true if it was one; durable
+    /// on return.
     pub fn retry(&self, number: u32) -> Result<bool, StoreError> {
         if self.chain.end_quarantine(number)? {
             return Ok(true);
@@ -58,8 +58,8 @@ impl JobQueue {
         Ok(added)
     }
 
-    // Blocks behind the last one of the queue get their jobs from the updater: with a job added here,
-    // the updater would skip the blocks before it.
+    // Blocks behind the last one of the queue get their jobs from the updater: with a job added
+    // here, the updater would skip the blocks before it.
 
     fn add_dropped_single_job(&self, number: u32) -> Result<bool, StoreError> {
         let queued = number <= self.last_block_in_queue(JobType::Single)?;

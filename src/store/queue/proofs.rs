@@ -13,8 +13,8 @@ use crate::store::queue::publish::PublishError;
 use crate::tree::source::Entry;
 
 impl JobQueue {
-    /// Returns up to `limit` proofs of a type, ascending by their last block, then their first: those
-    /// after the proof of the blocks `after.0` to `after.1`, or from the first one on.
+    /// Returns up to `limit` proofs of a type, ascending by their last block, then their first:
+    /// those after the proof of the blocks `after.0` to `after.1`, or from the first one on.
     pub fn proofs(
         &self,
         job_type: JobType,

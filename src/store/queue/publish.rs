@@ -48,8 +48,8 @@ pub enum PublishError {
 impl JobQueue {
     /// Stores a proof and ends its job; durable on return. Returns the finished job.
     ///
-    /// The first proof wins, also if the lease of its prover has ended or is unknown: leases are not
-    /// synced, and a proof is too expensive to be lost with its lease.
+    /// The first proof wins, also if the lease of its prover has ended or is unknown: leases are
+    /// not synced, and a proof is too expensive to be lost with its lease.
     ///
     /// # Errors
     /// With [`PublishError::Duplicate`] the other proof is durable: provers discard theirs on that
@@ -58,8 +58,8 @@ impl JobQueue {
         self.settled(self.store_proof(job_type, proof))
     }
 
-    /// Checks everything that [`JobQueue::publish`] checks, and stores nothing. It is cheap, so that
-    /// it can precede the check of the proof itself.
+    /// Checks everything that [`JobQueue::publish`] checks, and stores nothing. It is cheap, so
+    /// that it can precede the check of the proof itself.
     pub fn check_publish(
         &self,
         job_type: JobType,

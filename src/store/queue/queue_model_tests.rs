@@ -1,4 +1,4 @@
-//! The queue against a naive model: random sequences, restarts and reverts included.
+//! The queue compared with a naive model, over random operations with restarts and reverts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 const BLOCKS: u32 = 5;
-/// Wait after the first attempt; those after the second and later ones are longer.
+/// Backoff after the first attempt; later ones are longer.
 const BACKOFF: u64 = 10_000;
 const PROVERS: [&str; 3] = ["a", "b", "c"];
 
@@ -59,13 +59,13 @@ struct Modelled {
     attempts: u32,
     holder: Option<usize>,
     renewed: u64,
-    /// Last sign of life of the holder; a restart may count it as later.
+    /// Time of the last heartbeat of the holder; a restart may count it as later.
     sign: u64,
-    /// Not handed out before.
+    /// Time before which it cannot be claimed.
     waits_until: u64,
 }
 
-/// The queue as a list that is searched through, with no index and no storage.
+/// The queue as a list without index and storage.
 #[derive(Default)]
 struct Model {
     now: u64,
@@ -129,7 +129,7 @@ impl Model {
         .collect()
     }
 
-    /// Whether the proof is taken.
+    /// Returns true if the proof is accepted.
     fn publish(&mut self, id: u32) -> bool {
         let Some(job) = self.jobs.get_mut(&id) else { return false };
         let proof = (job.aggregated, job.first, job.last);
@@ -264,8 +264,8 @@ proptest! {
                     drop(store);
                     clock = Arc::new(ManualClock::new(model.now));
                     store = waiting(&clock);
-                    // A restart may know a renewal up to an eighth of the timeout late, leaves an eighth in any case, and
-                    // forgets who waits.
+                    // After a restart a renewal may count up to an eighth of the timeout earlier,
+                    // an eighth is left at least, and backoffs are over.
                     for (id, job) in &mut model.jobs {
                         let recorded = store.queue().job(*id).unwrap().unwrap().updated_at_ms;
                         if job.status == JobStatus::InProgress {

@@ -1,4 +1,4 @@
-//! The queue: jobs, leases, proofs, aggregated operations, rejected proofs.
+//! Jobs, leases, proofs, aggregated operations, rejected proofs.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ fn a_single_job_is_the_stored_witness_in_its_wrapping() {
 }
 
 #[test]
-fn an_aggregated_job_holds_the_proofs_of_its_range_and_waits_for_all_of_them() {
+fn an_aggregated_job_contains_the_proofs_of_its_range_and_requires_all_of_them() {
     let dir = tempfile::tempdir().unwrap();
     let store = witnessed(dir.path(), &clock(), 2);
     (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
@@ -62,7 +62,7 @@ fn dropped_jobs_come_back_where_the_queue_is_past_them() {
     let store = witnessed(dir.path(), &clock(), 6);
     (1..=5).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
     store.queue().drop_job(2).unwrap();
-    // 1 has its job, 6 has its turn yet to come.
+    // Block 1 has its job, and block 6 is behind the queue.
     for (number, retried) in [(1, false), (2, true), (2, false), (6, false)] {
         assert_eq!(store.queue().retry(number).unwrap(), retried, "{number}");
     }
@@ -166,7 +166,7 @@ fn a_lease_survives_a_restart_with_its_age() {
     store.queue().claim("p", Preference::default()).unwrap().unwrap();
     clock.advance(20_000);
     drop(store);
-    // A new process: its monotonic clock starts anew.
+    // The monotonic clock of a new process starts at zero.
     let clock = Arc::new(ManualClock::new(NOW + 50_000));
     let store = Store::open(dir.path(), options(&clock)).unwrap();
     assert_eq!(store.queue().job(1).unwrap().unwrap().holder.as_deref(), Some("p"));
@@ -175,7 +175,7 @@ fn a_lease_survives_a_restart_with_its_age() {
     assert_eq!(store.queue().expire().unwrap(), vec![1]);
     store.queue().claim("q", Preference::default()).unwrap().unwrap();
     drop(store);
-    // The wall clock went back: the lease counts as fresh, and ends all the same.
+    // The wall clock went back: the lease counts as new, and ends nevertheless.
     let clock = Arc::new(ManualClock::new(1));
     let store = Store::open(dir.path(), options(&clock)).unwrap();
     assert_eq!(store.queue().expire().unwrap(), Vec::<u32>::new());
@@ -185,7 +185,7 @@ fn a_lease_survives_a_restart_with_its_age() {
 }
 
 #[test]
-fn attempts_are_counted_and_a_parked_job_waits_for_the_operator() {
+fn attempts_are_counted_and_a_failed_job_waits_for_the_operator() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &clock, 1);
     store.queue().add_single_job(1).unwrap();
@@ -215,7 +215,7 @@ fn a_proof_must_fit_its_job_and_the_first_one_wins() {
         store.queue().publish(JobType::Single, proof(9, 1, 1)),
         Err(PublishError::UnknownJob(9))
     ));
-    // Its lease was lost with the power.
+    // Its lease was lost in a power failure.
     store.queue().publish(JobType::Single, proof(2, 2, 2)).unwrap();
     assert_eq!(store.queue().job(2).unwrap().unwrap().status, JobStatus::Done);
     store.queue().claim("p", Preference::default()).unwrap().unwrap();
@@ -226,7 +226,7 @@ fn a_proof_must_fit_its_job_and_the_first_one_wins() {
     let wrong = store.queue().publish(JobType::Single, proof(1, 2, 2));
     assert!(matches!(wrong, Err(PublishError::WrongRange { job_id: 1, first: 1, last: 1 })));
     assert_eq!(store.queue().single_proof(1).unwrap(), None);
-    // The lease ends, another prover takes the job, then the first one publishes.
+    // The lease ends, another prover claims the job, then the first one publishes.
     clock.advance(60_000);
     store.queue().expire().unwrap();
     store.queue().claim("q", Preference::default()).unwrap().unwrap();
@@ -289,7 +289,7 @@ fn operations_of_one_action_do_not_overlap() {
 }
 
 #[test]
-fn rejected_proofs_are_kept_up_to_a_bound_newest_first() {
+fn rejected_proofs_are_stored_up_to_a_bound_newest_first() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     for n in 0..9 {
@@ -361,7 +361,7 @@ fn verified_blocks_give_their_space_back() {
     operation(&store, AggregatedAction::ExecuteBlocks, 1, 5);
     let before = files(dir.path());
     assert_eq!(store.queue().drop_verified(3).unwrap(), DropReport { witnesses: 2, jobs: 2 });
-    // Block 4 and 5 are verified, but their jobs are not done.
+    // Blocks 4 and 5 are verified, but their jobs are not done.
     assert_eq!(store.queue().drop_verified(0).unwrap(), DropReport { witnesses: 1, jobs: 1 });
     assert_eq!(files(dir.path()), before - 3);
     assert_eq!(store.queue().last_block_in_queue(JobType::Single).unwrap(), 5);
@@ -383,7 +383,7 @@ fn proofs_published_at_once_share_a_flush_and_need_no_file() {
         jobs.extend(store.queue().claim("prover", Preference::default()).unwrap());
     }
     let blobs = files(dir.path());
-    // Nobody's flush begins before all have come to wait for one.
+    // No flush begins before all callers wait for one.
     store.core().committer.hold();
     let before = store.core().committer.flushes();
     std::thread::scope(|scope| {
@@ -393,7 +393,7 @@ fn proofs_published_at_once_share_a_flush_and_need_no_file() {
             store.queue().publish(JobType::Single, proof).unwrap();
         };
         let provers: Vec<_> = jobs.iter().map(|job| scope.spawn(move || publish(job))).collect();
-        // One that ends now has failed.
+        // A prover thread that ends now has failed.
         while store.core().committer.waiting() < PROVERS && !provers.iter().any(|prover| prover.is_finished())
         {
             std::thread::yield_now();

@@ -25,8 +25,8 @@ pub struct DropReport {
 
 impl JobQueue {
     /// Drops witnesses and finished jobs of verified blocks, except for the last `keep` of them. A
-    /// witness whose job is not done stays, and so does the last job of each type, from which the next
-    /// one follows.
+    /// witness whose job is not done stays, and so does the last job of each type, from which the
+    /// next one follows.
     pub fn drop_verified(&self, keep: u32) -> Result<DropReport, StoreError> {
         let Some(last) = self.chain.last_verified_block()?.checked_sub(keep) else {
             return Ok(DropReport::default());
