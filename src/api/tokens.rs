@@ -122,9 +122,6 @@ impl Authenticator {
     }
 
     /// Checks a token at the time `now` and returns its subject.
-    ///
-    /// # Errors
-    /// Any [`TokenError`] of a JWT.
     pub fn verify_at(&self, token: &str, now: DateTime<Utc>) -> Result<String, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLong);
@@ -151,9 +148,6 @@ impl Authenticator {
     }
 
     /// Checks the bearer token of a request at the present time and returns its subject.
-    ///
-    /// # Errors
-    /// Any [`TokenError`] of a JWT.
     pub fn verify_headers(&self, headers: &HeaderMap) -> Result<String, TokenError> {
         self.verify_at(bearer(headers)?, Utc::now())
     }

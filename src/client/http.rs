@@ -178,9 +178,6 @@ impl Client {
 
     /// Sends `GET` with a message as JSON body and returns a 2xx response to be read in parts, like
     /// [`get_parts`](Self::get_parts).
-    ///
-    /// # Errors
-    /// Those of [`get_parts`](Self::get_parts).
     pub async fn get_parts_with_body<T: Serialize>(
         &self,
         path: &str,
@@ -191,25 +188,16 @@ impl Client {
 
     /// Sends `GET` with a message as JSON body, as `/get_job` requires it
     /// (docs/protocol/06-server.md §5).
-    ///
-    /// # Errors
-    /// Those of [`get`](Self::get).
     pub async fn get_with_body<T: Serialize>(&self, path: &str, message: &T) -> Result<Answer, ClientError> {
         self.request(Method::GET, path, Some(encode(message)?)).await
     }
 
     /// Sends `POST` with a message as JSON.
-    ///
-    /// # Errors
-    /// Those of [`get`](Self::get).
     pub async fn post<T: Serialize>(&self, path: &str, message: &T) -> Result<Answer, ClientError> {
         self.request(Method::POST, path, Some(encode(message)?)).await
     }
 
     /// Sends `POST` with a body that is JSON already.
-    ///
-    /// # Errors
-    /// Those of [`get`](Self::get).
     pub async fn post_bytes(&self, path: &str, json: impl Into<Bytes>) -> Result<Answer, ClientError> {
         self.request(Method::POST, path, Some(json.into())).await
     }

@@ -82,9 +82,6 @@ impl ProverClient {
     }
 
     /// Claims a job; `None` if the queue is empty.
-    ///
-    /// # Errors
-    /// Any [`ClientError`].
     pub async fn get_job(&self) -> Result<Option<Job>, ClientError> {
         let answer = self.client.get_with_body(paths::GET_JOB, &self.job_request()).await?;
         parse(&answer.success()?)
@@ -92,9 +89,6 @@ impl ProverClient {
 
     /// Claims a job like [`get_job`](Self::get_job), but waits for `delay` after each of the first
     /// `delays` parts of the response, like a prover with a slow network.
-    ///
-    /// # Errors
-    /// Any [`ClientError`].
     pub async fn get_job_slowly(&self, delay: Duration, delays: u32) -> Result<Option<Job>, ClientError> {
         let mut parts = self.client.get_parts_with_body(paths::GET_JOB, &self.job_request()).await?;
         let mut body = Vec::new();
@@ -120,17 +114,11 @@ impl ProverClient {
     }
 
     /// Publishes a proof.
-    ///
-    /// # Errors
-    /// Any [`ClientError`].
     pub async fn publish(&self, proof: &ProverOutputRequest) -> Result<(), ClientError> {
         self.client.post(paths::PUBLISH, proof).await?.success().map(drop)
     }
 
     /// Releases all jobs of the prover.
-    ///
-    /// # Errors
-    /// Any [`ClientError`].
     pub async fn stopped(&self) -> Result<(), ClientError> {
         let message = ProverStopped { prover_name: self.name.clone() };
         self.client.post(paths::STOPPED, &message).await?.success().map(drop)

@@ -13,9 +13,6 @@ fn view(operation: &AggregatedOperationRecord) -> AggregatedOperationView {
 
 /// Returns the operations that end after the block `after`, of all actions or of one, up to `limit`
 /// of each.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn aggregated_operations(
     store: &Store,
     wanted: Option<AggregatedAction>,

@@ -21,17 +21,11 @@ impl From<JobRecord> for BlockJob {
 }
 
 /// Returns a block; `None` if it is not imported.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn block(store: &Store, number: u32) -> Result<Option<BlockView>, StoreError> {
     view(store, number, store.chain().last_verified_block()?)
 }
 
 /// Returns up to `limit` blocks with a number above `after` and below `before`.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn blocks(
     store: &Store,
     after: Option<u32>,

@@ -16,9 +16,6 @@ const MAX_COUNTED: usize = 1_000;
 const MAX_SEARCHED: usize = 1_000;
 
 /// Explains what a block waits for at a time in milliseconds since 1970, imported or not.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn explain(store: &Store, number: u32, now_ms: u64) -> Result<Explanation, StoreError> {
     let block = block(store, number)?;
     let text = match &block {

@@ -42,18 +42,12 @@ fn estimated(node: &Node, job: JobRecord, rejections: &Rejections) -> JobView {
 }
 
 /// Returns a job without an estimate; `None` if it does not exist.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn job(store: &Store, id: u32) -> Result<Option<JobView>, StoreError> {
     let rejections = last_rejections(store)?;
     Ok(store.queue().job(id)?.map(|job| view(job, &rejections, None, 0)))
 }
 
 /// Returns a job of a running node with an estimate; `None` if it does not exist.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn job_with_estimate(node: &Node, id: u32) -> Result<Option<JobView>, StoreError> {
     let rejections = last_rejections(node.store())?;
     Ok(node.store().queue().job(id)?.map(|job| estimated(node, job, &rejections)))
@@ -61,9 +55,6 @@ pub(crate) fn job_with_estimate(node: &Node, id: u32) -> Result<Option<JobView>,
 
 /// Returns up to `limit` jobs with an id above `after`, of all statuses or of one, without
 /// estimates.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn jobs(
     store: &Store,
     status: Option<JobStatus>,
@@ -74,9 +65,6 @@ pub(crate) fn jobs(
 }
 
 /// Returns the same page as [`jobs`] of a running node, with estimates.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn jobs_with_estimates(
     node: &Node,
     status: Option<JobStatus>,

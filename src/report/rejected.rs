@@ -15,9 +15,6 @@ impl From<RejectedRecord> for RejectedProofView {
 }
 
 /// Returns up to `limit` rejected proofs, all or those with a number below `before`.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn rejected_proofs(
     store: &Store,
     before: Option<u32>,
@@ -31,9 +28,6 @@ pub(crate) fn rejected_proofs(
 }
 
 /// Returns the last rejected proof of each job that has one; the store keeps a bounded number.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(super) fn last_rejections(store: &Store) -> Result<BTreeMap<u32, Rejection>, StoreError> {
     let mut last = BTreeMap::new();
     // Newest first.

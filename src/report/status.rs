@@ -21,18 +21,12 @@ impl From<StoreBytes> for StorageStatus {
 }
 
 /// Returns the state of a store.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn status(store: &Store) -> Result<Status, StoreError> {
     status_with_seen(store, std::iter::empty())
 }
 
 /// Returns the state of a store; `seen` are names of provers that count beside those that hold
 /// jobs.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(crate) fn status_with_seen(
     store: &Store,
     seen: impl Iterator<Item = String>,

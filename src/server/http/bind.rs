@@ -35,9 +35,6 @@ pub enum BindError {
 }
 
 /// Binds a listener.
-///
-/// # Errors
-/// [`BindError`] with what to do.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     listen(address).map_err(|cause| match cause.kind() {
         io::ErrorKind::AddrInUse => BindError::Taken(address),

@@ -87,9 +87,6 @@ impl Monitor {
     }
 
     /// Returns the status of the node, including the latest sizes and the provers that were seen.
-    ///
-    /// # Errors
-    /// Fails if the store cannot be read.
     pub fn status(&self, node: &Node) -> Result<Status, StoreError> {
         let store = node.store();
         let since_ms = node.now_ms().saturating_sub(store.queue().gone_timeout_ms());

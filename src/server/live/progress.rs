@@ -11,9 +11,6 @@ use crate::{
 const MAX_STEPS: u32 = 10_000;
 
 /// Returns the last block up to which all are proven, searching from `before`, the previous result.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(super) fn proven(store: &Store, before: u32, status: &Status) -> Result<u32, StoreError> {
     let mut last = before.min(status.blocks.head).max(status.blocks.verified);
     // After a revert, blocks up to `before` may no longer be proven.
@@ -31,9 +28,6 @@ pub(super) fn proven(store: &Store, before: u32, status: &Status) -> Result<u32,
 
 /// Returns the last block up to which all are in a stored aggregated proof, searching from
 /// `before`, the previous result.
-///
-/// # Errors
-/// Fails if the store cannot be read.
 pub(super) fn aggregated(store: &Store, before: u32, status: &Status) -> Result<u32, StoreError> {
     let created = AggregatedAction::CreateProofBlocks;
     let mut last = before.min(store.chain().last_block_of(created)?).max(status.blocks.verified);
