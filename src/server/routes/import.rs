@@ -19,8 +19,10 @@ use crate::{
 /// Interval of log lines about an import in progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Imports the state before block 1. The response is sent when all of it is stored, which takes
-/// many minutes if it is large; the import continues if the client disconnects.
+/// Imports the state before block 1.
+///
+/// The response is sent when all of it is stored, which takes many minutes if it is large. The
+/// import continues if the client disconnects.
 #[utoipa::path(post, path = paths::GENESIS, request_body(content = Value, description = "The accounts before block 1, by id"),
     responses((status = OK, body = ImportOutcome)))]
 pub(super) async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
