@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
-use zksync_witness_server::client::{Client, Job, ProverOptions, SampleProver, sample_proof};
+use zksync_witness_server::client::{Client, ProverJob, ProverOptions, SampleProver, sample_proof};
 use zksync_witness_server::config::{Config, Environment, Flags};
 use zksync_witness_server::domain::JobResultData;
 
 /// Put the real prover here. Heartbeats go out while it runs.
-fn prove(job: &Job, pretend: Duration) -> anyhow::Result<JobResultData> {
+fn prove(job: &ProverJob, pretend: Duration) -> anyhow::Result<JobResultData> {
     std::thread::sleep(pretend);
     sample_proof(job)
 }
@@ -46,7 +46,7 @@ async fn main() -> anyhow::Result<()> {
     };
     println!("{name} asks {} for jobs; its proofs are samples, not cryptographic", config.url);
     let pretend = pretend.unwrap_or_default();
-    let prover = SampleProver::new(client, options, Arc::new(move |job: &Job| prove(job, pretend)));
+    let prover = SampleProver::new(client, options, Arc::new(move |job: &ProverJob| prove(job, pretend)));
 
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 
 use super::tally::{Event, Kind};
 use super::world::{RETRY, Refusal, World};
-use zksync_witness_server::client::{Job, ProverClient, Work};
+use zksync_witness_server::client::{ProverClient, ProverJob, Work};
 use zksync_witness_server::domain::{BlockNumber, JobResultData, ProverOutputRequest};
 use zksync_witness_server::testing::dice::Dice;
 
@@ -92,7 +92,7 @@ impl Prover {
         }
     }
 
-    async fn get_job(&mut self) -> anyhow::Result<Option<Job>> {
+    async fn get_job(&mut self) -> anyhow::Result<Option<ProverJob>> {
         let begin = Instant::now();
         let job = if self.dice.below(100) < SLOW {
             let slow = self.world.slow_prover(&self.name);
@@ -107,7 +107,7 @@ impl Prover {
     }
 
     /// Sends a heartbeat. Returns false if the prover no longer holds the job.
-    async fn heartbeat(&mut self, job: &Job) -> anyhow::Result<bool> {
+    async fn heartbeat(&mut self, job: &ProverJob) -> anyhow::Result<bool> {
         let begin = Instant::now();
         let heartbeat = || self.client.heartbeat(job.id);
         match self.world.request(Kind::WorkingOn, heartbeat).await? {
@@ -119,7 +119,7 @@ impl Prover {
         }
     }
 
-    async fn publish(&mut self, job: &Job) -> anyhow::Result<()> {
+    async fn publish(&mut self, job: &ProverJob) -> anyhow::Result<()> {
         let serial = self.dice.roll();
         let inputs = job.public_inputs()?;
         let aggregated = matches!(job.work, Work::Aggregate(_));

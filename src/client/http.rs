@@ -172,7 +172,7 @@ impl Client {
     ///
     /// # Errors
     /// Those of [`get`](Self::get) and [`Answer::success`].
-    pub async fn get_parts(&self, path: &str) -> Result<Parts, ClientError> {
+    pub async fn get_parts(&self, path: &str) -> Result<ResponseParts, ClientError> {
         self.parts(path, None).await
     }
 
@@ -182,7 +182,7 @@ impl Client {
         &self,
         path: &str,
         message: &T,
-    ) -> Result<Parts, ClientError> {
+    ) -> Result<ResponseParts, ClientError> {
         self.parts(path, Some(encode(message)?)).await
     }
 
@@ -202,11 +202,11 @@ impl Client {
         self.request(Method::POST, path, Some(json.into())).await
     }
 
-    async fn parts(&self, path: &str, body: Option<Bytes>) -> Result<Parts, ClientError> {
+    async fn parts(&self, path: &str, body: Option<Bytes>) -> Result<ResponseParts, ClientError> {
         let request = self.message(Method::GET, path, body)?;
         let response = self.in_time(self.send(request)).await??;
         if response.status().is_success() {
-            return Ok(Parts { client: self.clone(), body: response.into_body() });
+            return Ok(ResponseParts { client: self.clone(), body: response.into_body() });
         }
         Err(self.in_time(self.whole(response)).await??.failure())
     }
@@ -268,12 +268,12 @@ impl Client {
 }
 
 /// A response that is read in parts.
-pub struct Parts {
+pub struct ResponseParts {
     client: Client,
     body: Incoming,
 }
 
-impl Parts {
+impl ResponseParts {
     /// Waits for the next part; `None` at the end of a complete response.
     ///
     /// # Errors

@@ -7,8 +7,8 @@ mod sample_proof;
 mod sample_prover;
 
 pub use error::ClientError;
-pub use http::{Answer, Client, Credentials, Parts};
-pub use prover_protocol::{Job, ProverClient, Work};
+pub use http::{Answer, Client, Credentials, ResponseParts};
+pub use prover_protocol::{ProverClient, ProverJob, Work};
 pub use sample_proof::sample_proof;
 pub use sample_prover::{ProveFunction, ProverOptions, Refused, SampleProver};
 

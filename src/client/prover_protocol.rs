@@ -26,7 +26,7 @@ pub enum Work {
 }
 
 /// A claimed job.
-pub struct Job {
+pub struct ProverJob {
     /// The job's id.
     pub id: i32,
     /// First block of the range.
@@ -37,7 +37,7 @@ pub struct Job {
     pub work: Work,
 }
 
-impl Job {
+impl ProverJob {
     /// Returns the public inputs of the blocks, which a proof must have.
     ///
     /// # Errors
@@ -82,14 +82,18 @@ impl ProverClient {
     }
 
     /// Claims a job; `None` if the queue is empty.
-    pub async fn get_job(&self) -> Result<Option<Job>, ClientError> {
+    pub async fn get_job(&self) -> Result<Option<ProverJob>, ClientError> {
         let answer = self.client.get_with_body(paths::GET_JOB, &self.job_request()).await?;
         parse(&answer.success()?)
     }
 
     /// Claims a job like [`get_job`](Self::get_job), but waits for `delay` after each of the first
     /// `delays` parts of the response, like a prover with a slow network.
-    pub async fn get_job_slowly(&self, delay: Duration, delays: u32) -> Result<Option<Job>, ClientError> {
+    pub async fn get_job_slowly(
+        &self,
+        delay: Duration,
+        delays: u32,
+    ) -> Result<Option<ProverJob>, ClientError> {
         let mut parts = self.client.get_parts_with_body(paths::GET_JOB, &self.job_request()).await?;
         let mut body = Vec::new();
         let mut left = delays;
@@ -129,9 +133,9 @@ impl ProverClient {
     }
 }
 
-fn parse(response: &[u8]) -> Result<Option<Job>, ClientError> {
+fn parse(response: &[u8]) -> Result<Option<ProverJob>, ClientError> {
     let ProverInputResponse { job_id, first_block, last_block, data } = serde_json::from_slice(response)?;
-    Ok(data.map(|data| Job {
+    Ok(data.map(|data| ProverJob {
         id: job_id,
         first: first_block.0,
         last: last_block.0,

@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 use super::{
     error::ClientError,
     http::Client,
-    prover_protocol::{Job, ProverClient},
+    prover_protocol::{ProverClient, ProverJob},
 };
 use crate::{
     backoff::Backoff,
@@ -25,7 +25,7 @@ use crate::{
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Turns a job into a proof. Runs on a thread of its own for as long as it takes.
-pub type ProveFunction = Arc<dyn Fn(&Job) -> anyhow::Result<JobResultData> + Send + Sync>;
+pub type ProveFunction = Arc<dyn Fn(&ProverJob) -> anyhow::Result<JobResultData> + Send + Sync>;
 
 /// Options of a prover.
 #[derive(Clone, Debug)]
@@ -113,8 +113,8 @@ impl SampleProver {
     }
 
     /// Proves a job and publishes the proof. Returns true if the server accepted it.
-    async fn work(&self, job: Job, stop: &mut watch::Receiver<bool>) -> Result<bool, Refused> {
-        let Job { id, first, last, .. } = job;
+    async fn work(&self, job: ProverJob, stop: &mut watch::Receiver<bool>) -> Result<bool, Refused> {
+        let ProverJob { id, first, last, .. } = job;
         debug!(job = id, first, last, "working");
         let prove = self.prove.clone();
         let mut proving = tokio::task::spawn_blocking(move || prove(&job));

@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::in_process::{REQUEST_TIMEOUT, confirm_proven, sample_prover};
 use crate::cli::output::show;
 use crate::cli::signals::Signals;
-use crate::client::{Client, Job, Work, sample_proof};
+use crate::client::{Client, ProverJob, Work, sample_proof};
 use crate::config::Config;
 use crate::invented_chain::ChainBuilder;
 use crate::service::Service;
@@ -82,7 +82,7 @@ async fn blocks(client: Client, mut stopped: watch::Receiver<bool>) -> Result<()
 }
 
 /// Creates a sample proof, in a time that grows with the size of the job.
-fn slow_proof(job: &Job) -> anyhow::Result<crate::domain::JobResultData> {
+fn slow_proof(job: &ProverJob) -> anyhow::Result<crate::domain::JobResultData> {
     let chunks = match &job.work {
         Work::Block(_, chunks) => *chunks,
         Work::Aggregate(proofs) => 5 * proofs.len(),

@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use zksync_witness_server::api::{paths, problems::Problem};
-use zksync_witness_server::client::{Client, ClientError, Job, ProverClient, Work};
+use zksync_witness_server::client::{Client, ClientError, ProverClient, ProverJob, Work};
 use zksync_witness_server::config::Secret;
 use zksync_witness_server::crypto::{Fr, fr};
 use zksync_witness_server::domain::{
@@ -59,12 +59,12 @@ pub struct Load<'a> {
     steady: bool,
 }
 
-fn range(job: &Job) -> Range {
+fn range(job: &ProverJob) -> Range {
     (job.first, job.last, matches!(job.work, Work::Aggregate(_)))
 }
 
 /// Makes one of many proofs of a job.
-fn proof(job: &Job, inputs: &[Fr], seed: u64) -> JobResultData {
+fn proof(job: &ProverJob, inputs: &[Fr], seed: u64) -> JobResultData {
     match job.work {
         Work::Aggregate(_) => JobResultData::AggregatedBlockProof(sample_aggregated_proof(inputs, seed)),
         Work::Block(..) => JobResultData::BlockProof(sample_single_proof(&inputs[0], seed)),
@@ -227,7 +227,7 @@ impl<'a> Load<'a> {
         Some(())
     }
 
-    fn claim(&self, prover: &ProverClient) -> Option<Option<Job>> {
+    fn claim(&self, prover: &ProverClient) -> Option<Option<ProverJob>> {
         let Some(job) = self.ask(prover.get_job())?.unwrap() else { return Some(None) };
         let mut world = self.world();
         let expected: Vec<Fr> =
@@ -237,7 +237,7 @@ impl<'a> Load<'a> {
         Some(Some(job))
     }
 
-    fn work(&self, prover: &ProverClient, job: Job, dice: &mut Dice) -> Option<()> {
+    fn work(&self, prover: &ProverClient, job: ProverJob, dice: &mut Dice) -> Option<()> {
         let inputs = job.public_inputs().unwrap();
         if !self.steady {
             match dice.below(20) {
@@ -291,7 +291,7 @@ impl<'a> Load<'a> {
     fn publish(
         &self,
         prover: &ProverClient,
-        job: &Job,
+        job: &ProverJob,
         data: JobResultData,
     ) -> Option<Result<(), Box<Problem>>> {
         let (first_block, last_block) = (BlockNumber(job.first), BlockNumber(job.last));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zksync_witness_server::client::Job;
+use zksync_witness_server::client::ProverJob;
 use zksync_witness_server::testing::ledger::Ledger;
 
 use crate::support::sealed_chain::Chain;
@@ -11,7 +11,7 @@ pub struct World {
     pub chain: Chain,
     pub ledger: Ledger,
     /// Jobs with the names of their provers, who may publish them later.
-    pub held: Vec<(String, Job)>,
+    pub held: Vec<(String, ProverJob)>,
     pub tally: Tally,
 }
 
