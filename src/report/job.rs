@@ -81,7 +81,7 @@ fn page(
     limit: usize,
     view: impl Fn(JobRecord, &Rejections) -> JobView,
 ) -> Result<JobPage, StoreError> {
-    let (jobs, next) = store.queue().job_page(status, after, limit)?;
+    let (jobs, next) = store.queue().jobs(status, after, limit)?;
     let rejections = last_rejections(store)?;
     Ok(JobPage { jobs: jobs.into_iter().map(|job| view(job, &rejections)).collect(), next })
 }

@@ -52,7 +52,7 @@ impl std::fmt::Debug for Core {
 
 impl Core {
     /// Joins the pieces of an open folder; reads and writes nothing.
-    pub fn new(
+    pub(crate) fn new(
         dir: &Path,
         kv: Kv,
         blobs: Blobs,
@@ -77,7 +77,7 @@ impl Core {
 
     /// Installs the function that [`Core::ready`] calls after a failed write. Only the first call
     /// has an effect.
-    pub fn set_reopen(&self, reopen: impl Fn() -> Result<(), StoreError> + Send + Sync + 'static) {
+    pub(crate) fn set_reopen(&self, reopen: impl Fn() -> Result<(), StoreError> + Send + Sync + 'static) {
         let _ = self.reopen.set(Box::new(reopen));
     }
 
@@ -86,7 +86,7 @@ impl Core {
     ///
     /// Every operation that writes calls this before it takes its lock, because reopening takes all
     /// three locks.
-    pub fn ready(&self) -> Result<(), StoreError> {
+    pub(crate) fn ready(&self) -> Result<(), StoreError> {
         if !self.kv.is_broken() {
             return Ok(());
         }
@@ -94,74 +94,78 @@ impl Core {
     }
 
     /// Returns the time in milliseconds since 1970.
-    pub fn now_ms(&self) -> u64 {
+    pub(crate) fn now_ms(&self) -> u64 {
         self.clock.wall_ms()
     }
 
     /// Returns the free space, as of at most a second ago.
-    pub fn space(&self) -> SpaceState {
+    pub(crate) fn space(&self) -> SpaceState {
         self.space.state(self.clock.monotonic_ms())
     }
 
     /// Fails with [`StoreError::InsufficientStorage`] when less space is free than the floor.
-    pub fn check_space(&self) -> Result<(), StoreError> {
+    pub(crate) fn check_space(&self) -> Result<(), StoreError> {
         self.space().check()
     }
 
     /// Returns once everything that was written before this call is durable. Concurrent callers
     /// share one flush.
-    pub fn sync(&self) -> Result<(), StoreError> {
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
         self.committer.sync(&self.kv, &self.blobs, self.journal.as_ref(), &self.metrics)
     }
 
     /// Syncs what was applied at a generation of the kv, after the lock was released. If the kv was
     /// reopened meanwhile, the write may be lost, and the result is [`StoreError::Interrupted`].
-    pub fn sync_generation(&self, generation: u64) -> Result<(), StoreError> {
+    pub(crate) fn sync_generation(&self, generation: u64) -> Result<(), StoreError> {
         self.sync()?;
         if self.kv.generation() == generation { Ok(()) } else { Err(StoreError::Interrupted) }
     }
 
     /// Compresses a blob and makes it durable. A blob that no record adopts is removed when it is
     /// dropped.
-    pub fn prepare_blob(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {
+    pub(crate) fn prepare_blob(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {
         self.blobs.keep(label, BlobWriter::compress(label.kind, bytes)?)
     }
 
     /// Compresses the bytes that `write` writes as they arrive, and makes the blob durable.
-    pub fn write_blob(
+    pub(crate) fn write_blob(
         &self,
         label: BlobLabel,
         write: impl FnOnce(&mut BlobWriter) -> io::Result<()>,
     ) -> Result<PreparedBlob, StoreError> {
         let mut writer = self.begin_blob(label.kind)?;
         write(&mut writer).map_err(StoreError::io("compressing a blob"))?;
-        self.keep_blob(label, writer)
+        self.finish_blob(label, writer)
     }
 
-    /// Begins a blob that is written in pieces and then passed to [`Core::keep_blob`].
-    pub fn begin_blob(&self, kind: BlobKind) -> Result<BlobWriter, StoreError> {
+    /// Begins a blob that is written in pieces and then passed to [`Core::finish_blob`].
+    pub(crate) fn begin_blob(&self, kind: BlobKind) -> Result<BlobWriter, StoreError> {
         BlobWriter::new(kind, None).map_err(StoreError::io("compressing a blob"))
     }
 
     /// Makes a written blob durable. A blob that no record adopts is removed when it is dropped.
-    pub fn keep_blob(&self, label: BlobLabel, writer: BlobWriter) -> Result<PreparedBlob, StoreError> {
+    pub(crate) fn finish_blob(
+        &self,
+        label: BlobLabel,
+        writer: BlobWriter,
+    ) -> Result<PreparedBlob, StoreError> {
         self.blobs.keep(label, writer.finish().map_err(StoreError::io("compressing a blob"))?)
     }
 
     /// Reads a whole blob and checks it against its hash.
-    pub fn read_blob(&self, blob: &BlobRef) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn read_blob(&self, blob: &BlobRef) -> Result<Vec<u8>, StoreError> {
         self.open_blob(blob)?.bytes()
     }
 
     /// Opens a blob, to be passed on compressed or decompressed while it is read. Its file is
     /// checked against its hash first.
-    pub fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
+    pub(crate) fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
         self.blobs.open_blob(blob)
     }
 
     /// Appends a blob to the journal, before the transaction that refers to it.
     /// [`Core::apply_journalled`] takes the result.
-    pub fn journalled(
+    pub(crate) fn journalled(
         &self,
         label: BlobLabel,
         blob: &PreparedBlob,
@@ -170,7 +174,11 @@ impl Core {
     }
 
     /// Applies a batch that refers to an entry of the journal.
-    pub fn apply_journalled(&self, mut batch: Batch, entry: Option<Pending<'_>>) -> Result<(), StoreError> {
+    pub(crate) fn apply_journalled(
+        &self,
+        mut batch: Batch,
+        entry: Option<Pending<'_>>,
+    ) -> Result<(), StoreError> {
         let Some(entry) = entry else { return self.apply(batch) };
         entry.apply(|end| {
             batch.put(Table::Meta, meta::JOURNAL_END, &end)?;
@@ -179,7 +187,7 @@ impl Core {
     }
 
     /// Applies all writes of the batch or none; they are durable after the next sync.
-    pub fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+    pub(crate) fn apply(&self, batch: Batch) -> Result<(), StoreError> {
         self.read_views.note(&batch);
         let released = self.kv.apply(batch)?;
         self.committer.unlink_later(released);

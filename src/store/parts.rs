@@ -25,7 +25,7 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Makes the parts over a core; reads and writes nothing.
-    pub fn new(core: Core, options: &StoreOptions) -> Arc<Self> {
+    pub(crate) fn new(core: Core, options: &StoreOptions) -> Arc<Self> {
         let core = Arc::new(core);
         let chain = Arc::new(ChainStore::new(core.clone()));
         let tree = Arc::new(TreeStore::new(chain.clone(), options.history));
@@ -39,7 +39,7 @@ impl Parts {
 
     /// Finishes what was interrupted, and loads the stored leases. The caller holds all three
     /// locks, or is the only user.
-    pub fn recover(&self, leases: &mut Leases) -> Result<(), StoreError> {
+    pub(crate) fn recover(&self, leases: &mut Leases) -> Result<(), StoreError> {
         let core = &self.core;
         genesis_progress::wipe_unmarked(core)?;
         ACCOUNTS.apply_pending(&core.kv, &core.blobs)?;

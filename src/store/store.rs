@@ -101,14 +101,14 @@ impl Store {
         self.core().prepare_blob(label, bytes)
     }
 
-    /// Begins a blob that is written in pieces and then passed to [`Store::keep_blob`].
+    /// Begins a blob that is written in pieces and then passed to [`Store::finish_blob`].
     pub fn begin_blob(&self, kind: BlobKind) -> Result<BlobWriter, StoreError> {
         self.core().begin_blob(kind)
     }
 
     /// Makes a written blob durable. A blob that no record adopts is removed when it is dropped.
-    pub fn keep_blob(&self, label: BlobLabel, writer: BlobWriter) -> Result<PreparedBlob, StoreError> {
-        self.core().keep_blob(label, writer)
+    pub fn finish_blob(&self, label: BlobLabel, writer: BlobWriter) -> Result<PreparedBlob, StoreError> {
+        self.core().finish_blob(label, writer)
     }
 
     /// Reads a whole blob and checks it against its hash.

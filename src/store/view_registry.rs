@@ -20,13 +20,13 @@ pub(crate) struct Since {
 
 impl Since {
     /// Returns true if the entry was added after the view was opened.
-    pub fn is_later(&self, table: Table, key: Vec<u8>) -> bool {
+    pub(crate) fn is_later(&self, table: Table, key: Vec<u8>) -> bool {
         let added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
         added.contains(&(table, key))
     }
 
     /// Returns true after a revert, or after the kv was reopened.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
     }
 
@@ -43,14 +43,14 @@ pub(crate) struct ViewRegistry {
 
 impl ViewRegistry {
     /// Registers a view that is being opened.
-    pub fn add(&self) -> Arc<Since> {
+    pub(crate) fn add(&self) -> Arc<Since> {
         let since = Arc::new(Since::default());
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&since));
         since
     }
 
     /// Notes the additions and removals of a batch, before it is applied.
-    pub fn note(&self, batch: &Batch) {
+    pub(crate) fn note(&self, batch: &Batch) {
         self.each(|since| {
             for write in batch.writes() {
                 let listed = ADDED_TO.contains(&write.table);
@@ -65,7 +65,7 @@ impl ViewRegistry {
     }
 
     /// Ends all open views.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.each(Since::end);
     }
 

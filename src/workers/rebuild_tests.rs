@@ -14,7 +14,7 @@ use crate::store::{BlobKind, BlobLabel, Preference, Store, StoreError};
 type Jobs = Vec<(JobType, u32, u32, JobStatus)>;
 
 fn jobs(store: &Store) -> Jobs {
-    let jobs = store.queue().jobs(None, 0, 1_000).unwrap().into_iter();
+    let jobs = store.queue().jobs(None, 0, 1_000).unwrap().0.into_iter();
     let mut jobs: Jobs = jobs.map(|job| (job.job_type, job.first, job.last, job.status)).collect();
     jobs.sort_by_key(|job| (job.0.priority(), job.2));
     jobs

@@ -132,7 +132,7 @@ fn check_restored(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
     for proof in store.queue().proofs(Single, None, 1_000).unwrap() {
         assert!(proof.last <= head);
     }
-    assert!(store.queue().jobs(None, 0, 1_000).unwrap().iter().all(|job| job.status == JobStatus::Done));
+    assert!(store.queue().jobs(None, 0, 1_000).unwrap().0.iter().all(|job| job.status == JobStatus::Done));
 }
 
 /// Stops the threads that read it, also if the test fails.
@@ -232,7 +232,7 @@ fn a_backup_of_a_server_under_load_restores_everything_acknowledged() {
 fn check_done(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
-    let jobs = store.queue().jobs(None, 0, 1_000).unwrap();
+    let jobs = store.queue().jobs(None, 0, 1_000).unwrap().0;
     let mut single: Vec<u32> =
         jobs.iter().filter(|job| job.job_type == Single).map(|job| job.first).collect();
     single.sort_unstable();

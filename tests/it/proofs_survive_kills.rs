@@ -73,7 +73,7 @@ fn sample_prover() -> PathBuf {
 /// Returns how many blocks have a proof, and how many are part of an aggregated one. The server must be stopped.
 fn count(store: &Store) -> (u32, u32) {
     let proven = (1..=8).filter(|block| store.queue().has_single_proof(*block).unwrap()).count();
-    let jobs = store.queue().jobs(None, 0, 1000).unwrap();
+    let jobs = store.queue().jobs(None, 0, 1000).unwrap().0;
     let aggregated = jobs
         .iter()
         .filter(|job| job.job_type == JobType::Aggregated && job.status == JobStatus::Done)
@@ -120,7 +120,7 @@ fn after_three_kills_every_proof_is_stored_once() {
     }
 
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
-    let jobs = store.queue().jobs(None, 0, 1000).unwrap();
+    let jobs = store.queue().jobs(None, 0, 1000).unwrap().0;
     let mut ranges: Vec<_> = jobs.iter().map(|job| (job.job_type as u8, job.first, job.last)).collect();
     ranges.sort_unstable();
     ranges.dedup();

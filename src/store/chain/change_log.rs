@@ -57,22 +57,22 @@ pub(crate) struct ChangeRow {
 
 impl ChangeLog {
     /// Returns the last recorded block.
-    pub fn head(&self, kv: &Kv) -> Result<u32, StoreError> {
+    pub(crate) fn head(&self, kv: &Kv) -> Result<u32, StoreError> {
         kv.meta_number(self.head_key)
     }
 
     /// Returns the root after block `number`, if the log still has it.
-    pub fn root(&self, kv: &Kv, number: u32) -> Result<Option<[u8; 32]>, StoreError> {
+    pub(crate) fn root(&self, kv: &Kv, number: u32) -> Result<Option<[u8; 32]>, StoreError> {
         Ok(kv.get::<ChangeRow>(self.log, &keys::number(number))?.map(|row| row.root))
     }
 
     /// Returns a change set as the bytes of a blob.
-    pub fn encode(change_set: &ChangeSet) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn encode(change_set: &ChangeSet) -> Result<Vec<u8>, StoreError> {
         codec::encode("the changes of a block", change_set)
     }
 
     /// Puts the change set of block `number` and the new head into the batch.
-    pub fn record(
+    pub(crate) fn record(
         &self,
         batch: &mut Batch,
         number: u32,
@@ -85,7 +85,7 @@ impl ChangeLog {
     }
 
     /// Applies all that is recorded and not applied.
-    pub fn apply_pending(&self, kv: &Kv, blobs: &Blobs) -> Result<(), StoreError> {
+    pub(crate) fn apply_pending(&self, kv: &Kv, blobs: &Blobs) -> Result<(), StoreError> {
         for number in kv.meta_number(self.applied_key)?.saturating_add(1)..=self.head(kv)? {
             let change_set = self.read(kv, blobs, number)?;
             self.apply(kv, number, &change_set)?;
@@ -94,7 +94,7 @@ impl ChangeLog {
     }
 
     /// Applies the recorded change set of block `number`, the next one.
-    pub fn apply(&self, kv: &Kv, number: u32, change_set: &ChangeSet) -> Result<(), StoreError> {
+    pub(crate) fn apply(&self, kv: &Kv, number: u32, change_set: &ChangeSet) -> Result<(), StoreError> {
         self.write(kv, change_set.changes.iter().map(|change| (&change.key, &change.new)))?;
         let mut batch = Batch::new();
         batch.put(Table::Meta, self.applied_key, &number)?;
@@ -103,13 +103,13 @@ impl ChangeLog {
 
     /// Undoes the changes of block `number`, the head, in the table. The entry of the log stays
     /// until the batch of [`Self::remove_head`], so an interrupted undo is repeated.
-    pub fn undo(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<(), StoreError> {
+    pub(crate) fn undo(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<(), StoreError> {
         let change_set = self.read(kv, blobs, number)?;
         self.write(kv, change_set.changes.iter().map(|change| (&change.key, &change.old)))
     }
 
     /// Removes the entry of the head and moves the head back by one.
-    pub fn remove_head(&self, kv: &Kv, batch: &mut Batch, number: u32) -> Result<(), StoreError> {
+    pub(crate) fn remove_head(&self, kv: &Kv, batch: &mut Batch, number: u32) -> Result<(), StoreError> {
         if let Some(row) = kv.get::<ChangeRow>(self.log, &keys::number(number))? {
             batch.release(row.change_set);
         }
@@ -119,7 +119,7 @@ impl ChangeLog {
     }
 
     /// Removes entries of blocks up to `last`, a few per call.
-    pub fn trim(&self, kv: &Kv, batch: &mut Batch, last: u32) -> Result<(), StoreError> {
+    pub(crate) fn trim(&self, kv: &Kv, batch: &mut Batch, last: u32) -> Result<(), StoreError> {
         let end = keys::number(last.saturating_add(1));
         for (key, row) in kv.range(self.log, &keys::number(0), &end, 16)? {
             let row: ChangeRow = codec::decode(self.log.name(), &row)?;
@@ -130,7 +130,7 @@ impl ChangeLog {
     }
 
     /// Returns the oldest block that a revert can go to: the one before the oldest entry.
-    pub fn oldest_target(&self, kv: &Kv) -> Result<u32, StoreError> {
+    pub(crate) fn oldest_target(&self, kv: &Kv) -> Result<u32, StoreError> {
         let first = kv.range(self.log, &keys::number(0), &[0xff; 5], 1)?;
         match first.first().and_then(|(key, _)| keys::head_number(key)) {
             Some(number) => Ok(number.saturating_sub(1)),
@@ -139,12 +139,12 @@ impl ChangeLog {
     }
 
     /// Returns the length of the change set of block `number`, in bytes.
-    pub fn change_len(&self, kv: &Kv, number: u32) -> Result<u64, StoreError> {
+    pub(crate) fn change_len(&self, kv: &Kv, number: u32) -> Result<u64, StoreError> {
         Ok(self.row(kv, number)?.change_set.raw_len())
     }
 
     /// Reads the change set of block `number`.
-    pub fn read(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<ChangeSet, StoreError> {
+    pub(crate) fn read(&self, kv: &Kv, blobs: &Blobs, number: u32) -> Result<ChangeSet, StoreError> {
         let row = self.row(kv, number)?;
         let bytes = blobs.open_blob(&row.change_set)?.bytes()?;
         codec::decode(&format!("the changes of block {number}"), &bytes)

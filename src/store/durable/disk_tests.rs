@@ -107,7 +107,7 @@ fn any_write_can_fail_once() {
         (2..=3).for_each(grow);
         retried(|| store.queue().claim("q", Preference::default())).unwrap();
         retried(|| store.queue().release("q"));
-        let id = store.queue().jobs(Some(JobStatus::Idle), 0, 1).unwrap()[0].id;
+        let id = store.queue().jobs(Some(JobStatus::Idle), 0, 1).unwrap().0[0].id;
         retried(|| store.queue().requeue(id));
         assert_eq!(store.chain().account(0).unwrap(), Some(account(3)));
         assert_eq!(store.tree().source().get(b"root").unwrap(), Some(b"3".to_vec()));

@@ -200,7 +200,7 @@ fn below_the_floor_nothing_begins_and_everything_ends() {
     assert_eq!(store.queue().release("prover").unwrap(), [second.id]);
     store.queue().publish(crate::domain::job::JobType::Single, proof(second.id, 2, 2)).unwrap();
     assert_eq!(store.queue().counts().unwrap().done, 2);
-    assert_eq!(store.queue().jobs(Some(JobStatus::Done), 0, 10).unwrap().len(), 2);
+    assert_eq!(store.queue().jobs(Some(JobStatus::Done), 0, 10).unwrap().0.len(), 2);
 
     free(106);
     put_block(&store, 3).unwrap();

@@ -65,29 +65,29 @@ pub(crate) struct JobChanges {
 impl JobChanges {
     /// Begins with the stored counters. The caller holds the lock of the queue until the batch is
     /// applied.
-    pub fn begin(kv: &Kv) -> Result<Self, StoreError> {
+    pub(crate) fn begin(kv: &Kv) -> Result<Self, StoreError> {
         let counts = kv.get(Table::Meta, meta::JOB_COUNTS)?.unwrap_or_default();
         Ok(Self { batch: Batch::new(), counts })
     }
 
     /// Adds a job that does not wait.
-    pub fn add(&mut self, new: &JobRow) -> Result<(), StoreError> {
+    pub(crate) fn add(&mut self, new: &JobRow) -> Result<(), StoreError> {
         self.put(new, false)
     }
 
     /// Replaces a record by one that waits for the end of its backoff, or does not.
-    pub fn replace(&mut self, old: &JobRow, new: &JobRow, waits: bool) -> Result<(), StoreError> {
+    pub(crate) fn replace(&mut self, old: &JobRow, new: &JobRow, waits: bool) -> Result<(), StoreError> {
         self.take_out(old);
         self.put(new, waits)
     }
 
     /// Removes a job.
-    pub fn remove(&mut self, old: &JobRow) {
+    pub(crate) fn remove(&mut self, old: &JobRow) {
         self.take_out(old);
         self.batch.remove(Table::Jobs, &keys::number(old.id));
     }
 
-    pub fn finish(mut self) -> Result<Batch, StoreError> {
+    pub(crate) fn finish(mut self) -> Result<Batch, StoreError> {
         self.batch.put(Table::Meta, meta::JOB_COUNTS, &self.counts)?;
         Ok(self.batch)
     }

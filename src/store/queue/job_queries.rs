@@ -34,19 +34,9 @@ impl JobQueue {
         Ok(Some(self.shown(row)))
     }
 
-    /// Returns up to `limit` jobs with an id above `after`, by id: all, or those of a status.
+    /// Returns up to `limit` jobs with an id above `after`, by id: all, or those of a status. The
+    /// second value is the `after` of the next page, if there is one.
     pub fn jobs(
-        &self,
-        status: Option<JobStatus>,
-        after: u32,
-        limit: usize,
-    ) -> Result<Vec<JobRecord>, StoreError> {
-        self.job_page(status, after, limit).map(|(jobs, _)| jobs)
-    }
-
-    /// Returns a page of jobs as [`JobQueue::jobs`], and the `after` of the next page if there is
-    /// one.
-    pub fn job_page(
         &self,
         status: Option<JobStatus>,
         after: u32,

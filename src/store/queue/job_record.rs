@@ -76,7 +76,7 @@ pub(crate) struct JobRow {
 
 impl JobRow {
     /// Returns the record without what only the leases in memory know.
-    pub fn record(self) -> JobRecord {
+    pub(crate) fn record(self) -> JobRecord {
         JobRecord {
             id: self.id,
             job_type: self.job_type,

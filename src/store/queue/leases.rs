@@ -40,12 +40,12 @@ pub(crate) struct Held {
 }
 
 impl Leases {
-    pub fn get(&self, job: u32) -> Option<&Held> {
+    pub(crate) fn get(&self, job: u32) -> Option<&Held> {
         self.by_job.get(&job)
     }
 
     /// Adopts the new state of a job.
-    pub fn set(&mut self, job: u32, state: JobState, wall_ms: u64) {
+    pub(crate) fn set(&mut self, job: u32, state: JobState, wall_ms: u64) {
         self.remove(job);
         match state {
             JobState::InProgress(lease) => self.insert(job, lease, wall_ms, Some(wall_ms)),
@@ -57,14 +57,20 @@ impl Leases {
         }
     }
 
-    pub fn insert(&mut self, job: u32, lease: Lease, renewed_wall_ms: u64, claimed_wall_ms: Option<u64>) {
+    pub(crate) fn insert(
+        &mut self,
+        job: u32,
+        lease: Lease,
+        renewed_wall_ms: u64,
+        claimed_wall_ms: Option<u64>,
+    ) {
         self.remove(job);
         self.by_age.insert((lease.renewed_at_ms, job));
         let recorded_at_ms = lease.renewed_at_ms;
         self.by_job.insert(job, Held { lease, renewed_wall_ms, claimed_wall_ms, recorded_at_ms });
     }
 
-    pub fn remove(&mut self, job: u32) {
+    pub(crate) fn remove(&mut self, job: u32) {
         if let Some(held) = self.by_job.remove(&job) {
             self.by_age.remove(&(held.lease.renewed_at_ms, job));
         }
@@ -74,24 +80,24 @@ impl Leases {
     }
 
     /// Returns the lease time at which the backoff of a job ends; `None` if it is not in backoff.
-    pub fn waits_until(&self, job: u32) -> Option<u64> {
+    pub(crate) fn waits_until(&self, job: u32) -> Option<u64> {
         self.waiting.get(&job).copied()
     }
 
     /// Returns the jobs whose backoff has ended.
-    pub fn due(&self, now_ms: u64) -> Vec<u32> {
+    pub(crate) fn due(&self, now_ms: u64) -> Vec<u32> {
         self.by_end.iter().take_while(|(until_ms, _)| *until_ms <= now_ms).map(|(_, job)| *job).collect()
     }
 
     /// Returns the number of jobs in backoff, and of those whose lease has ended and was not
     /// removed yet.
-    pub fn stale(&self, now_ms: u64, policy: LeasePolicy) -> usize {
+    pub(crate) fn stale(&self, now_ms: u64, policy: LeasePolicy) -> usize {
         let ended = self.by_end.iter().take_while(|(until_ms, _)| *until_ms <= now_ms).count();
         self.gone(now_ms, policy).len() + self.by_end.len() - ended
     }
 
     /// Stores a renewed lease. Returns true if the record is due to be written as well.
-    pub fn renew(&mut self, job: u32, lease: Lease, wall_ms: u64, policy: LeasePolicy) -> bool {
+    pub(crate) fn renew(&mut self, job: u32, lease: Lease, wall_ms: u64, policy: LeasePolicy) -> bool {
         let Some(held) = self.by_job.get_mut(&job) else { return false };
         self.by_age.remove(&(held.lease.renewed_at_ms, job));
         self.by_age.insert((lease.renewed_at_ms, job));
@@ -105,28 +111,28 @@ impl Leases {
     }
 
     /// Returns the jobs whose lease has ended, the oldest lease first.
-    pub fn gone(&self, now_ms: u64, policy: LeasePolicy) -> Vec<u32> {
+    pub(crate) fn gone(&self, now_ms: u64, policy: LeasePolicy) -> Vec<u32> {
         let ended = self.by_age.iter().take_while(|(renewed, _)| policy.is_gone(*renewed, now_ms));
         ended.map(|(_, job)| *job).collect()
     }
 
     /// Returns the lease time of the oldest renewal: the lease that ends first.
-    pub fn oldest_renewal(&self) -> Option<u64> {
+    pub(crate) fn oldest_renewal(&self) -> Option<u64> {
         self.by_age.first().map(|(renewed_at_ms, _)| *renewed_at_ms)
     }
 
     /// Returns the jobs of a prover.
-    pub fn of_holder(&self, prover: &str) -> Vec<u32> {
+    pub(crate) fn of_holder(&self, prover: &str) -> Vec<u32> {
         let held = self.by_job.iter().filter(|(_, held)| held.lease.holder == prover);
         held.map(|(job, _)| *job).collect()
     }
 
     /// Returns all leases, by job.
-    pub fn all(&self) -> impl Iterator<Item = (u32, &Held)> + '_ {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &Held)> + '_ {
         self.by_job.iter().map(|(job, held)| (*job, held))
     }
 
-    pub fn jobs(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = u32> + '_ {
         self.by_job.keys().copied()
     }
 }

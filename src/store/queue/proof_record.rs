@@ -64,7 +64,7 @@ pub(crate) struct ProofRow {
 }
 
 impl ProofRow {
-    pub fn record(self) -> ProofRecord {
+    pub(crate) fn record(self) -> ProofRecord {
         let Self { first, last, prover, stored_at_ms, blob, .. } = self;
         ProofRecord { first, last, prover, stored_at_ms, blob }
     }

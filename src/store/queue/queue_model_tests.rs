@@ -165,6 +165,7 @@ fn same_jobs(store: &Store, model: &Model) {
         .queue()
         .jobs(None, 0, 100)
         .unwrap()
+        .0
         .into_iter()
         .map(|j| (j.id, j.job_type, j.first, j.last, j.status, j.attempts, j.holder, j.waits_ms))
         .collect();

@@ -197,7 +197,7 @@ fn attempts_are_counted_and_a_failed_job_waits_for_the_operator() {
     assert!(store.queue().claim("p", Preference::default()).unwrap().is_none());
     assert_eq!(store.queue().job(1).unwrap().unwrap().status, JobStatus::Failed);
     assert_eq!((store.queue().counts().unwrap().failed, store.queue().pending_jobs().unwrap()), (1, 1));
-    assert_eq!(store.queue().jobs(Some(JobStatus::Failed), 0, 10).unwrap().len(), 1);
+    assert_eq!(store.queue().jobs(Some(JobStatus::Failed), 0, 10).unwrap().0.len(), 1);
     store.queue().requeue(1).unwrap();
     assert_eq!(store.queue().claim("p", Preference::default()).unwrap().unwrap().attempt, 1);
     store.queue().drop_job(1).unwrap();

@@ -67,7 +67,7 @@ fn at_pace(
     let Some(mut load) = store.load_genesis(content_hash, builder.part_size())? else {
         return Ok(Imported::AlreadyThere);
     };
-    let form = store.keep_blob(BlobLabel::block(BlobKind::Genesis, 0), form)?;
+    let form = store.finish_blob(BlobLabel::block(BlobKind::Genesis, 0), form)?;
     let done = accounts.partition_point(|(id, _)| *id < load.done());
     if done > 0 {
         info!(accounts = done, of = accounts.len(), "an interrupted import of the genesis continues");

@@ -166,7 +166,7 @@ impl Check<'_> {
 
     fn jobs(&mut self) {
         let store = self.store;
-        let jobs: Vec<JobRecord> = store.queue().jobs(None, 0, usize::MAX).unwrap();
+        let jobs: Vec<JobRecord> = store.queue().jobs(None, 0, usize::MAX).unwrap().0;
         let mut ranges = BTreeSet::new();
         for job in &jobs {
             let JobRecord { id, job_type, first, last, .. } = *job;

@@ -106,7 +106,7 @@ pub fn serve_to_the_end(folder: &Path) {
     let node = node(folder);
     let head = node.store().chain().head().unwrap();
     // Provers that held a job before a repair or a kill do not return.
-    for job in node.store().queue().jobs(Some(JobStatus::InProgress), 0, 100).unwrap() {
+    for job in node.store().queue().jobs(Some(JobStatus::InProgress), 0, 100).unwrap().0 {
         node.store().queue().requeue(job.id).unwrap();
     }
     node.start().unwrap();
