@@ -212,7 +212,7 @@ fn the_floor_keeps_the_space_that_proofs_need() {
     let filler = fill(&disk, 4 << 20);
     let next = &blocks[BEFORE as usize];
     until(|| (server.get("/api/v1/status").json()["space"]["low"] == true).then_some(()));
-    import(next).refused(507, "8388608 are to stay free");
+    import(next).refused_about(507, "low_space", "8388608");
     for job in &jobs {
         publish(&server, &blocks, job).accepted();
     }

@@ -19,7 +19,7 @@ use crate::support::heavy;
 const ACCOUNTS: u32 = 20_480;
 
 const MARK: &str = "part of the genesis is on disk accounts=";
-const RESUMED: &str = "going on with an interrupted import of the genesis accounts=";
+const RESUMED: &str = "an interrupted import of the genesis continues accounts=";
 
 fn import(data: &Path, chain: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_witness-server"))

@@ -11,37 +11,49 @@ fn messages_of_provers_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     let server =
         Server::start(folder.path(), &["--set", "max_message_bytes=1KiB", "--set", "max_block_bytes=1KiB"]);
-    server.ask("GET", "/get_job", "").refused(400, "needs a JSON body");
-    server.ask("GET", "/get_job", "{\"prover_name\":\n x}").refused(400, "line 2 column 2");
-    server.ask("GET", "/get_job", r#"{"prover_name":"p"}"#).refused(400, "aux_data");
-    server.ask("GET", "/get_job", r#"{"prover_name":"","aux_data":{}}"#).refused(400, "prover_name is empty");
+    server.ask("GET", "/get_job", "").refused(400, "missing_body");
+    server.ask("GET", "/get_job", "{\"prover_name\":\n x}").refused_about(400, "bad_json", "line 2 column 2");
+    server.ask("GET", "/get_job", r#"{"prover_name":"p"}"#).refused_about(400, "bad_json", "aux_data");
+    server.ask("GET", "/get_job", r#"{"prover_name":"","aux_data":{}}"#).refused(400, "empty_prover_name");
     let long = json!({"prover_name": "p".repeat(500), "aux_data": {}}).to_string();
     assert_eq!(server.get_job("p")["job_id"], 0);
     assert_eq!(server.ask("GET", "/get_job", &long).status, 400);
     let huge = json!({"prover_name": "p".repeat(200_000), "aux_data": {}}).to_string();
-    server.ask("GET", "/get_job", &huge).refused(413, "longer than 1024 bytes");
-    server.post("/api/v1/blocks", &huge).refused(413, "longer than 1024 bytes");
+    server.ask("GET", "/get_job", &huge).refused_about(413, "body_too_large", "1024");
+    server.post("/api/v1/blocks", &huge).refused_about(413, "body_too_large", "1024");
     let chunked = |body: &str| {
         let header = "Transfer-Encoding: chunked\r\n";
         http_with(&server.url, "POST", "/stopped", Some(&token()), header, body)
     };
-    chunked(&format!("{:x}\r\n{huge}\r\n0\r\n\r\n", huge.len())).refused(413, "longer than 1024 bytes");
-    chunked("no length\r\n").refused(400, "did not arrive whole");
+    chunked(&format!("{:x}\r\n{huge}\r\n0\r\n\r\n", huge.len())).refused_about(413, "body_too_large", "1024");
+    chunked("no length\r\n").refused(400, "broken_body");
     chunked("3\r\n\"p\"\r\n0\r\n\r\n").accepted();
 
-    server.post("/working_on", r#"{"prover_name":"p","job_id":7}"#).refused(404, "job 7 does not exist");
-    server.post("/working_on", r#"{"prover_name":"p","job_id":-7}"#).refused(404, "job -7 does not exist");
-    server.post("/working_on", r#"{"prover_name":"p","job_id":"1"}"#).refused(400, "line 1 column");
-    server.post("/stopped", "1").refused(400, "line 1 column");
-    server.post("/stopped", r#""""#).refused(400, "prover_name is empty");
+    server.post("/working_on", r#"{"prover_name":"p","job_id":7}"#).refused_about(
+        404,
+        "unknown_job",
+        "job 7",
+    );
+    server.post("/working_on", r#"{"prover_name":"p","job_id":-7}"#).refused_about(
+        404,
+        "unknown_job",
+        "job -7",
+    );
+    server.post("/working_on", r#"{"prover_name":"p","job_id":"1"}"#).refused_about(
+        400,
+        "bad_json",
+        "line 1 column",
+    );
+    server.post("/stopped", "1").refused_about(400, "bad_json", "line 1 column");
+    server.post("/stopped", r#""""#).refused(400, "empty_prover_name");
     let publish = r#"{"job_id":7,"first_block":1,"last_block":1,"data":{"BlockProof":"AAEC"}}"#;
-    server.post("/publish", publish).refused(404, "job 7 does not exist");
-    server.post("/publish", "[").refused(400, "line 1 column 1");
-    server.get("/api/v1/jobs/7").refused(404, "job 7 does not exist");
-    server.get("/api/v1/jobs/seven").refused(400, "seven");
-    server.get("/api/v1/jobs?status=idl").refused(400, "idle");
-    server.post("/api/v1/jobs/7/requeue", "").refused(404, "job 7");
-    server.get("/api/v1/blocks/1/witness").refused(404, "witness of block 1");
+    server.post("/publish", publish).refused_about(404, "unknown_job", "job 7");
+    server.post("/publish", "[").refused_about(400, "bad_json", "line 1 column 1");
+    server.get("/api/v1/jobs/7").refused_about(404, "unknown_job", "job 7");
+    server.get("/api/v1/jobs/seven").refused_about(400, "bad_parameter", "seven");
+    server.get("/api/v1/jobs?status=idl").refused_about(400, "bad_parameter", "idle");
+    server.post("/api/v1/jobs/7/requeue", "").refused_about(404, "unknown_job", "job 7");
+    server.get("/api/v1/blocks/1/witness").refused_about(404, "not_found", "witness of block 1");
     assert_eq!(
         server.post("/api/internal/prover/replicas", r#"{"current_count":3}"#).json(),
         json!({"needed_count": 1})
@@ -55,34 +67,50 @@ fn imports_are_checked_and_stored_items_stay() {
     let server = Server::start(folder.path(), &[]);
     let blocks = "/api/v1/blocks";
     let good = block("deposit");
-    server.post(blocks, &good.to_string()).refused(409, "genesis");
-    server.post("/api/v1/genesis", "{\n\"0\": 1}").refused(400, "line 2 column");
+    server.post(blocks, &good.to_string()).refused(409, "no_genesis");
+    server.post("/api/v1/genesis", "{\n\"0\": 1}").refused_about(400, "bad_json", "line 2 column");
     let genesis = String::from_utf8(genesis("deposit")).unwrap();
     assert_eq!(server.post("/api/v1/genesis", &genesis).accepted().json()["outcome"], "stored");
     assert_eq!(server.post("/api/v1/genesis", &genesis).accepted().json()["outcome"], "already_there");
-    server.post("/api/v1/genesis", "{}").refused(409, "genesis");
+    server.post("/api/v1/genesis", "{}").refused(409, "conflict");
 
-    server.post(blocks, "").refused(400, "needs a JSON body");
-    server.post(blocks, "{\"block\":").refused(400, "line 1 column 9");
+    server.post(blocks, "").refused(400, "missing_body");
+    server.post(blocks, "{\"block\":").refused_about(400, "bad_json", "line 1 column 9");
     let changed = |pointer: &str, value: Value| {
         let mut block = good.clone();
         *block.pointer_mut(pointer).unwrap() = value;
         block.to_string()
     };
-    server.post(blocks, &changed("/block/block_number", json!(5))).refused(409, "the next is block 1");
-    server.post(blocks, &changed("/accounts_updated", json!([]))).refused(422, "block 1 is refused");
-    server.post(blocks, &changed("/block/block_chunks_size", json!(1))).refused(422, "block 1 is refused");
+    server.post(blocks, &changed("/block/block_number", json!(5))).refused_about(
+        409,
+        "block_out_of_order",
+        "block 1",
+    );
+    server.post(blocks, &changed("/accounts_updated", json!([]))).refused_about(
+        422,
+        "import_refused",
+        "block 1",
+    );
+    server.post(blocks, &changed("/block/block_chunks_size", json!(1))).refused_about(
+        422,
+        "import_refused",
+        "block 1",
+    );
     assert_eq!(server.get("/api/v1/status").json()["blocks"]["head"], 0);
 
     assert_eq!(server.post(blocks, &good.to_string()).accepted().json()["outcome"], "stored");
     assert_eq!(server.post(blocks, &good.to_string()).accepted().json()["outcome"], "already_there");
-    server.post(blocks, &changed("/block/timestamp", json!(1))).refused(409, "differs");
+    server.post(blocks, &changed("/block/timestamp", json!(1))).refused(409, "conflict");
 
     let operation = |block: &Value| json!({"ExecuteBlocks": {"blocks": [block]}}).to_string();
     let mut other = good["block"].clone();
     other["block_number"] = json!(2);
-    server.post("/api/v1/aggregated_operations", &operation(&other)).refused(422, "block 2");
-    server.post("/api/v1/aggregated_operations", "{}").refused(400, "line 1 column");
+    server.post("/api/v1/aggregated_operations", &operation(&other)).refused_about(
+        422,
+        "import_refused",
+        "block 2",
+    );
+    server.post("/api/v1/aggregated_operations", "{}").refused_about(400, "bad_json", "line 1 column");
     server.post("/api/v1/aggregated_operations", &operation(&good["block"])).accepted();
     assert_eq!(server.get("/api/v1/status").json()["blocks"]["verified"], 1);
 }

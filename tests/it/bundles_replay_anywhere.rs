@@ -65,7 +65,7 @@ fn a_bundle_of_a_server_equals_that_of_its_folder_and_its_check_reports_each_ite
     run_well(&["import", "--url", url, chain("full_exit_nft").to_str().unwrap()]);
     server.wait_for("/blocks/witnessed", 2);
     run_well(&["export", "--url", url, "bundle", "--block", "1", "--out", online.to_str().unwrap()]);
-    server.get("/api/v1/blocks/3/bundle").refused(404, "block 3");
+    server.get("/api/v1/blocks/3/bundle").refused_about(404, "not_found", "block 3");
     assert_eq!(server.terminate(), Some(0));
     let dir = folder.path().to_str().unwrap();
     run_well(&["export", "--data-dir", dir, "bundle", "--block", "1", "--out", offline.to_str().unwrap()]);

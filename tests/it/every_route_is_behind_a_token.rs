@@ -59,7 +59,7 @@ fn without_a_valid_token_every_route_answers_401_before_anything_else() {
     for (method, path) in ROUTES {
         for token in [None, Some("nonsense"), Some(wrong.as_str())] {
             for body in ["", "{no json"] {
-                http(&server.url, method, path, token, body).refused(401, "");
+                http(&server.url, method, path, token, body).refused(401, "unauthorized");
             }
         }
     }
@@ -78,12 +78,12 @@ fn without_a_valid_token_every_route_answers_401_before_anything_else() {
         }
     }
     for path in ["/", "/nowhere", "/status/", "/api/v1", "/api/v1/blocks/1/nothing"] {
-        server.get(path).refused(404, "no such route");
+        server.get(path).refused(404, "unknown_route");
     }
     for (method, path) in
         [("POST", "/get_job"), ("GET", "/publish"), ("DELETE", "/status"), ("PUT", "/api/v1/jobs/1")]
     {
-        server.ask(method, path, "").refused(405, "method");
+        server.ask(method, path, "").refused(405, "wrong_method");
     }
     assert_eq!(server.get("/status").accepted().text(), "alive");
 }
@@ -229,7 +229,7 @@ fn health_needs_no_token() {
     let server = Server::start(folder.path(), &[]);
     assert_eq!(http(&server.admin, "GET", "/healthz", None, "").accepted().text(), "alive");
     assert_eq!(http(&server.admin, "GET", "/readyz", None, "").accepted().json()["ready"], true);
-    http(&server.admin, "GET", "/status", None, "").refused(404, "no such route");
+    http(&server.admin, "GET", "/status", None, "").refused(404, "unknown_route");
     assert_eq!(server.terminate(), Some(0));
 }
 
@@ -241,7 +241,7 @@ fn a_wrong_secret_is_logged_at_a_limited_rate() {
     let wrong = Authenticator::new(&Secret::new("another").unwrap());
     let wrong = wrong.mint("Authorization", std::time::Duration::from_secs(60)).unwrap();
     for token in [None, Some("nonsense"), Some(wrong.as_str()), Some(wrong.as_str()), Some(wrong.as_str())] {
-        http(&server.url, "GET", "/status", token, "").refused(401, "");
+        http(&server.url, "GET", "/status", token, "").refused(401, "unauthorized");
     }
     let warnings = std::fs::read_to_string(&log).unwrap();
     let warnings: Vec<&str> = warnings.lines().filter(|line| line.contains("unauthorized request")).collect();

@@ -95,7 +95,8 @@ impl Drop for Server {
 }
 
 fn refused(answer: &Answer) {
-    answer.refused(507, "999999 bytes are free for the data folder and 1000000 are to stay free");
+    answer.refused_about(507, "low_space", "999999 bytes");
+    answer.refused_about(507, "low_space", "1000000 ");
     assert_eq!(answer.json()["code"], "low_space");
 }
 
@@ -150,7 +151,7 @@ fn imports_claims_and_witnesses_stop_proofs_are_accepted_and_all_resumes_by_itse
 }
 
 fn refused_at(answer: &Answer, free: u64) {
-    answer.refused(507, &format!("{free} bytes are free"));
+    answer.refused_about(507, "low_space", &format!("{free} bytes"));
 }
 
 #[test]

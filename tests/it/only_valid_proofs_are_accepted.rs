@@ -79,7 +79,7 @@ fn an_invalid_proof_is_rejected_and_kept_and_its_job_stays_claimed() {
         assert_eq!((answer.status, answer.json()["code"].as_str().unwrap()), (422, code), "{item}");
         refusals += 1;
     }
-    publish(&server, &job, "BlockProof", &sample_single_proof(&input, 1)).refused(422, "does not verify");
+    publish(&server, &job, "BlockProof", &sample_single_proof(&input, 1)).refused(422, "proof_invalid");
     refusals += 1;
     let kept = rejected(&server);
     assert_eq!(kept.len(), refusals);
@@ -92,7 +92,7 @@ fn an_invalid_proof_is_rejected_and_kept_and_its_job_stays_claimed() {
 
     let shown = server.get("/api/v1/jobs/1").accepted().json();
     assert_eq!((&shown["status"], &shown["holder"]), (&json!("in_progress"), &json!("one")));
-    server.get("/api/v1/blocks/1/proof").refused(404, "proof");
+    server.get("/api/v1/blocks/1/proof").refused_about(404, "not_found", "proof");
     publish(&server, &job, "BlockProof", &proof).accepted();
     assert_eq!(server.get("/api/v1/jobs/1").accepted().json()["status"], "done");
     let stored: SingleProof =
@@ -108,13 +108,12 @@ fn a_valid_proof_of_another_block_is_rejected_also_with_its_input_altered() {
     let server = serving(data.path(), keys.path(), &[]);
     let job = server.next_job("one");
     let other = prover.prove(&fr::from_u64(12345));
-    publish(&server, &job, "BlockProof", &other)
-        .refused(422, "public input is not the commitment of block 1");
+    publish(&server, &job, "BlockProof", &other).refused_about(422, "proof_refused", "block 1");
     let mut altered = other.validate().unwrap();
     altered.inputs = vec![input];
-    publish(&server, &job, "BlockProof", &SingleProof::from(&altered)).refused(422, "does not verify");
+    publish(&server, &job, "BlockProof", &SingleProof::from(&altered)).refused(422, "proof_invalid");
     // For the right block, by another circuit.
-    publish(&server, &job, "BlockProof", &BlockProver::new(2).prove(&input)).refused(422, "does not verify");
+    publish(&server, &job, "BlockProof", &BlockProver::new(2).prove(&input)).refused(422, "proof_invalid");
     publish(&server, &job, "BlockProof", &prover.prove(&input)).accepted();
 }
 
@@ -134,12 +133,12 @@ fn an_aggregate_is_verified_with_the_points_of_its_block_proofs() {
     let provers = [prover, larger];
     let proof = aggregator.prove(&provers, &[(0, single.clone())]);
     let sample = sample_aggregated_proof(&[input], 1);
-    publish(&server, &job, "AggregatedBlockProof", &sample).refused(422, "public input is not the hash");
+    publish(&server, &job, "AggregatedBlockProof", &sample).refused(422, "proof_invalid");
     let mut false_proof = proof.clone();
     // The lowest byte of the value of the linearization, which precedes two points.
     let at = false_proof.proof.len() - 2 * 64 - 1;
     false_proof.proof[at] ^= 1;
-    publish(&server, &job, "AggregatedBlockProof", &false_proof).refused(422, "does not satisfy");
+    publish(&server, &job, "AggregatedBlockProof", &false_proof).refused(422, "proof_invalid");
     assert_eq!(rejected(&server).len(), 2);
     publish(&server, &job, "AggregatedBlockProof", &proof).accepted();
     server.get("/api/v1/aggregated_proofs/1/1").accepted();

@@ -36,17 +36,17 @@ fn blocks_and_provers_are_shown_on_both_listeners_and_explained() {
     }
     // The data of provers require a token.
     for path in ["/api/v1/blocks/1", "/api/v1/blocks/1/witness", "/api/v1/jobs/1/data", "/api/v1/backup"] {
-        http(&server.admin, "GET", path, None, "").refused(404, "no such route");
+        http(&server.admin, "GET", path, None, "").refused(404, "unknown_route");
     }
     let refused = http(&server.url, "POST", "/api/v1/blocks/1/retry", Some(&support::token()), "");
-    refused.refused(409, "not quarantined");
+    refused.refused(409, "not_quarantined");
     assert!(refused.head.contains("application/problem+json"), "{}", refused.head);
     let problem = refused.json();
     assert_eq!(problem["status"], 409);
     assert_eq!(problem["code"], "not_quarantined");
     assert_eq!(problem["detail"], problem["message"]);
     assert!(refused.head.contains(problem["request_id"].as_str().unwrap()), "{problem}");
-    server.post("/api/v1/blocks/9/retry", "").refused(404, "block 9");
+    server.post("/api/v1/blocks/9/retry", "").refused_about(404, "not_found", "block 9");
 }
 
 #[test]
@@ -58,20 +58,23 @@ fn the_admin_listener_does_nothing_without_the_operators_token() {
     let data = folder.path().join("data");
     let server = Server::start(&data, &["--set", &setting]);
     let post = |token: Option<&str>| http(&server.admin, "POST", "/api/v1/jobs/1/requeue", token, "");
-    post(None).refused(401, "Authorization");
-    post(Some("the-operators-toke")).refused(401, "operator_token");
-    post(Some(&support::token())).refused(401, "operator_token");
-    post(Some("the-operators-token")).refused(404, "job 1");
+    post(None).refused_about(401, "unauthorized", "Authorization");
+    post(Some("the-operators-toke")).refused_about(401, "unauthorized", "operator_token");
+    post(Some(&support::token())).refused_about(401, "unauthorized", "operator_token");
+    post(Some("the-operators-token")).refused_about(404, "unknown_job", "job 1");
     let operator = http(&server.admin, "GET", "/api/v1/operator", None, "").accepted().json();
     assert_eq!(operator["enabled"], true);
     // It is not valid on the other listener.
-    http(&server.url, "GET", "/api/v1/status", Some("the-operators-token"), "").refused(401, "");
+    http(&server.url, "GET", "/api/v1/status", Some("the-operators-token"), "").refused(401, "unauthorized");
     assert_eq!(server.terminate(), Some(0));
 
     let server = Server::start(&data, &[]);
     for path in ["/api/v1/jobs/1/requeue", "/api/v1/jobs/1/drop", "/api/v1/blocks/1/retry"] {
-        http(&server.admin, "POST", path, Some("the-operators-token"), "")
-            .refused(403, "operator_token_file");
+        http(&server.admin, "POST", path, Some("the-operators-token"), "").refused_about(
+            403,
+            "no_operator",
+            "operator_token_file",
+        );
     }
     let operator = http(&server.admin, "GET", "/api/v1/operator", None, "").accepted().json();
     assert_eq!(operator["enabled"], false);

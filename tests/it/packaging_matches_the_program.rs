@@ -133,6 +133,5 @@ fn the_health_check_answers_for_a_server_and_without_one() {
     until(|| run(&["health", "--set", &admin]).status.success().then_some(()));
     assert_eq!(run(&["health", "--alive", "--set", &admin]).stdout, b"alive\n");
     assert_eq!(server.terminate(), Some(0));
-    let error = run_badly(&["health", "--set", &admin], 5);
-    assert!(error.contains("cannot reach the server"), "{error}");
+    run_badly(&["health", "--set", &admin], 5);
 }

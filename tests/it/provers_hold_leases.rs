@@ -39,7 +39,7 @@ fn a_job_is_held_from_its_claim_until_its_prover_stops() {
     assert!(server.get("/api/v1/jobs/1/data").accepted().json() == job["data"]);
 
     working_on(&server, "one", &job).accepted();
-    working_on(&server, "two", &job).refused(409, "not held by \"two\"");
+    working_on(&server, "two", &job).refused_about(409, "wrong_holder", "\"two\"");
     let nothing = json!({"job_id": 0, "first_block": 0, "last_block": 0, "data": null});
     assert_eq!(server.get_job("two"), nothing);
 
@@ -47,7 +47,7 @@ fn a_job_is_held_from_its_claim_until_its_prover_stops() {
     for body in [r#""one""#, r#"{"prover_name":"one"}"#, r#""nobody""#] {
         assert_eq!(server.post("/stopped", body).accepted().text(), "");
         if body.contains("one") {
-            working_on(&server, "one", &job).refused(409, "not in progress");
+            working_on(&server, "one", &job).refused(409, "job_not_in_progress");
             assert_eq!(server.get_job("one")["job_id"], 1);
         }
     }
@@ -59,7 +59,7 @@ fn a_job_is_held_from_its_claim_until_its_prover_stops() {
         1
     );
     server.post("/api/v1/jobs/1/drop", "").accepted();
-    server.get("/api/v1/jobs/1").refused(404, "job 1");
+    server.get("/api/v1/jobs/1").refused_about(404, "unknown_job", "job 1");
 }
 
 #[test]
@@ -91,41 +91,41 @@ fn proofs_are_checked_stored_once_aggregated_and_verified() {
     let input = input_of(&imported);
     let good = json!({"BlockProof": sample_single_proof(&input, 1)});
     let other = json!({"BlockProof": sample_single_proof(&fr::from_u64(1), 1)});
-    server.post("/publish", &proof(&job, other)).refused(422, "public input");
-    server.post("/publish", &proof(&job, json!({"BlockProof": "AAEC"}))).refused(422, "malformed");
+    server.post("/publish", &proof(&job, other)).refused(422, "proof_refused");
+    server.post("/publish", &proof(&job, json!({"BlockProof": "AAEC"}))).refused(422, "proof_refused");
     let mut elsewhere = job.clone();
     elsewhere["last_block"] = json!(2);
-    server.post("/publish", &proof(&elsewhere, good.clone())).refused(422, "job 1");
+    server.post("/publish", &proof(&elsewhere, good.clone())).refused_about(422, "proof_refused", "job 1");
     let aggregated = json!({"AggregatedBlockProof": sample_aggregated_proof(&[input], 1)});
-    server.post("/publish", &proof(&job, aggregated.clone())).refused(422, "job 1");
+    server.post("/publish", &proof(&job, aggregated.clone())).refused_about(422, "proof_refused", "job 1");
     let rejected = server.get("/api/v1/rejected_proofs").accepted().json();
     assert_eq!(rejected["rejected_proofs"].as_array().unwrap().len(), 2);
     assert_eq!(server.get("/api/v1/rejected_proofs/1").accepted().json(), "AAEC");
-    server.get("/api/v1/rejected_proofs/2").refused(404, "rejected proof 2");
+    server.get("/api/v1/rejected_proofs/2").refused_about(404, "not_found", "rejected proof 2");
     assert_eq!(rejected["rejected_proofs"][0]["prover"], "p");
 
     // The first valid proof is stored, even without a lease.
     server.post("/stopped", r#""p""#).accepted();
-    server.get("/api/v1/blocks/1/proof").refused(404, "proof of block 1");
+    server.get("/api/v1/blocks/1/proof").refused_about(404, "not_found", "proof of block 1");
     server.post("/publish", &proof(&job, good.clone())).accepted();
-    server.post("/publish", &proof(&job, good.clone())).refused(409, "duplicate key");
+    server.post("/publish", &proof(&job, good.clone())).refused(409, "duplicate_key");
     assert_eq!(server.get("/api/v1/blocks/1/proof").accepted().json(), good["BlockProof"]);
-    server.post("/api/v1/jobs/1/requeue", "").refused(409, "proof");
-    working_on(&server, "p", &job).refused(409, "not in progress");
+    server.post("/api/v1/jobs/1/requeue", "").refused(409, "overlap");
+    working_on(&server, "p", &job).refused(409, "job_not_in_progress");
 
     let job = server.next_job("p");
     assert_eq!(job["data"]["AggregatedBlockProof"][0][0], good["BlockProof"]);
     let other = json!({"AggregatedBlockProof": sample_aggregated_proof(&[fr::from_u64(1)], 1)});
-    server.post("/publish", &proof(&job, other)).refused(422, "public input");
+    server.post("/publish", &proof(&job, other)).refused(422, "proof_refused");
     server.post("/publish", &proof(&job, aggregated.clone())).accepted();
     let stored = server.get("/api/v1/aggregated_proofs/1/1").accepted().json();
     assert_eq!(stored, aggregated["AggregatedBlockProof"]);
-    server.get("/api/v1/aggregated_proofs/1/2").refused(404, "blocks 1 to 2");
+    server.get("/api/v1/aggregated_proofs/1/2").refused_about(404, "not_found", "blocks 1 to 2");
 
     operation("ExecuteBlocks", json!({}));
     server.wait_for("/blocks/verified", 1);
     server.wait_for("/jobs/done", 2);
     let operations = server.get("/api/v1/aggregated_operations?action=ExecuteBlocks").accepted().json();
     assert_eq!(operations["aggregated_operations"][0]["last_block"], 1);
-    server.post("/api/v1/jobs/2/drop", "").refused(409, "stored proof of job 2");
+    server.post("/api/v1/jobs/2/drop", "").refused_about(409, "overlap", "job 2");
 }

@@ -72,7 +72,7 @@ fn bodies_that_stop_or_trickle_get_408_and_free_their_permit() {
         let answer = trickle(begin(&server, path), &[b' '; 49]);
         assert!(answer.starts_with("HTTP/1.1 408"), "{path}: {answer}");
     }
-    server.post("/publish", "[").refused(400, "line 1");
+    server.post("/publish", "[").refused_about(400, "bad_json", "line 1");
 }
 
 #[test]
@@ -82,11 +82,11 @@ fn requests_beyond_the_limit_of_their_kind_get_503_and_others_are_served() {
     let server = Server::start(folder.path(), &settings);
     let mut held = [begin(&server, "/publish"), begin(&server, "/publish")];
     let late = until(|| Some(server.post("/publish", "[")).filter(|answer| answer.status == 503));
-    late.refused(503, "try again");
+    late.refused(503, "unavailable");
     assert!(late.head.contains("retry-after: "), "{}", late.head);
     assert_eq!(server.get_job("p")["job_id"], 0);
     server.post("/stopped", "\"p\"").accepted();
-    server.post("/api/v1/blocks", "[").refused(409, "genesis");
+    server.post("/api/v1/blocks", "[").refused(409, "no_genesis");
     server.get("/api/v1/jobs").accepted();
     for stream in &mut held {
         stream.write_all(&[b']'; 49]).unwrap();
@@ -94,7 +94,7 @@ fn requests_beyond_the_limit_of_their_kind_get_503_and_others_are_served() {
         stream.read_exact(&mut status).unwrap();
         assert_eq!(&status, b"HTTP/1.1 400");
     }
-    server.post("/publish", "[").refused(400, "line 1");
+    server.post("/publish", "[").refused_about(400, "bad_json", "line 1");
 }
 
 /// Returns the number of open descriptors of a server.

@@ -172,7 +172,7 @@ fn unfinished_requests_are_aborted_after_the_timeout() {
     let _ = never.read_to_string(&mut answer);
     assert_eq!(answer, "");
     let server = Server::start(folder.path(), &[]);
-    server.get(paths::GENESIS).refused(404, "genesis");
+    server.get(paths::GENESIS).refused_about(404, "not_found", "genesis");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn server() -> (TempDir, Server) {
     );
     let input = input_of(&serde_json::from_slice(&fs::read(file).unwrap()).unwrap());
     for _ in 0..2 {
-        server.post("/publish", &proof(Default::default(), number)).refused(422, "");
+        server.post("/publish", &proof(Default::default(), number)).refused(422, "proof_refused");
     }
     server.post("/publish", &proof(input, number)).accepted();
     server.get_job("another prover");

@@ -254,13 +254,18 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// Checks the status, and that the body has a code and a message with the given words.
-    pub fn refused(&self, status: u16, words: &str) {
+    /// Checks the status and the code of a problem, which also has a message.
+    pub fn refused(&self, status: u16, code: &str) {
+        self.refused_about(status, code, "");
+    }
+
+    /// Checks status and code of a problem, and that its message names a value.
+    pub fn refused_about(&self, status: u16, code: &str, value: &str) {
         assert_eq!(self.status, status, "{}", self.text());
-        let body = self.json();
-        assert!(body["code"].as_str().is_some_and(|code| !code.is_empty()), "{body}");
-        let message = body["message"].as_str().unwrap();
-        assert!(message.contains(words), "{words:?} is not in {message:?}");
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        let message = problem["message"].as_str().unwrap();
+        assert!(!message.is_empty() && message.contains(value), "{value:?} is not in {message:?}");
     }
 
     pub fn accepted(self) -> Self {
