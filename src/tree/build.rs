@@ -71,15 +71,15 @@ type Balances = Vec<(u32, u128)>;
 /// A balance tree.
 struct BalanceTree {
     root: Fr,
-    /// Level, index and record of each branch.
-    branches: Vec<(usize, u32, Vec<u8>)>,
+    /// Level, index and record of each junction.
+    junctions: Vec<(usize, u32, Vec<u8>)>,
 }
 
 /// The balance trees of recent sets of balances.
 #[derive(Default)]
 struct Remembered {
     trees: HashMap<Balances, Arc<BalanceTree>>,
-    /// Number of balances and branches in `trees`, plus one for each tree.
+    /// Number of balances and junctions in `trees`, plus one for each tree.
     records: usize,
 }
 
@@ -91,7 +91,7 @@ impl Remembered {
     /// Adds a tree. If there is no room for it, all other trees are removed first: those of
     /// frequent sets are soon added again.
     fn insert(&mut self, set: Balances, tree: Arc<BalanceTree>) {
-        let size = 1 + set.len() + tree.branches.len();
+        let size = 1 + set.len() + tree.junctions.len();
         if self.records + size > REMEMBERED {
             *self = Self::default();
         }
@@ -200,8 +200,8 @@ impl TreeBuilder {
             for &(token, balance) in set {
                 records.push((record::balance_key(id, token), balance.to_be_bytes().to_vec()));
             }
-            for (level, index, value) in &tree.branches {
-                records.push((record::branch_key(TreeId::Balances(id), *level, *index), value.clone()));
+            for (level, index, value) in &tree.junctions {
+                records.push((record::junction_key(TreeId::Balances(id), *level, *index), value.clone()));
             }
         }
         let hashes = leaf::account_leaf_hashes(&leaves);
@@ -279,7 +279,7 @@ impl TreeBuilder {
 
 /// Hashes the balance trees of sets of balances.
 fn hash_sets(sets: &[&Balances]) -> Vec<BalanceTree> {
-    let empty = || BalanceTree { root: EMPTY_BALANCE[DEPTH], branches: Vec::new() };
+    let empty = || BalanceTree { root: EMPTY_BALANCE[DEPTH], junctions: Vec::new() };
     let mut trees: Vec<BalanceTree> = sets.iter().map(|_| empty()).collect();
     let balances =
         sets.iter().zip(0..).flat_map(|(set, tree)| set.iter().map(move |balance| (tree, *balance)));
@@ -290,7 +290,7 @@ fn hash_sets(sets: &[&Balances]) -> Vec<BalanceTree> {
     let mut nodes: Vec<Node> = balances.into_iter().zip(hashes).map(node).collect();
     for height in 0..DEPTH {
         nodes = raise(&nodes, &EMPTY_BALANCE[height], |tree, index, children| {
-            trees[tree as usize].branches.push((height + 1, index, record::encode_pair(children)));
+            trees[tree as usize].junctions.push((height + 1, index, record::encode_pair(children)));
         });
     }
     for node in nodes {
@@ -299,17 +299,18 @@ fn hash_sets(sets: &[&Balances]) -> Vec<BalanceTree> {
     trees
 }
 
-/// Returns the next level of the account tree, and adds its branches to `records`.
+/// Returns the next level of the account tree, and adds its junctions to `records`.
 fn raise_accounts(nodes: &[Node], height: usize, records: &mut Records) -> Vec<Node> {
     raise(nodes, &EMPTY_ACCOUNT[height], |_, index, children| {
         records
-            .push((record::branch_key(TreeId::Accounts, height + 1, index), record::encode_pair(children)));
+            .push((record::junction_key(TreeId::Accounts, height + 1, index), record::encode_pair(children)));
     })
 }
 
-/// Returns the parents of nodes that are sorted by tree and index. Calls `branch` with tree, index
-/// and children of each parent of two nodes. `empty` is the hash of an empty subtree of this level.
-fn raise(nodes: &[Node], empty: &Fr, mut branch: impl FnMut(u32, u32, &[Fr; 2])) -> Vec<Node> {
+/// Returns the parents of nodes that are sorted by tree and index. Calls `junction` with tree,
+/// index and children of each parent of two nodes. `empty` is the hash of an empty subtree of this
+/// level.
+fn raise(nodes: &[Node], empty: &Fr, mut junction: impl FnMut(u32, u32, &[Fr; 2])) -> Vec<Node> {
     let mut parents = Vec::with_capacity(nodes.len());
     let mut pairs = Vec::with_capacity(nodes.len());
     let mut rest = nodes.iter().peekable();
@@ -322,7 +323,7 @@ fn raise(nodes: &[Node], empty: &Fr, mut branch: impl FnMut(u32, u32, &[Fr; 2]))
             None => [*empty, hash],
         });
         if let (Some(_), Some(children)) = (right, pairs.last()) {
-            branch(tree, index >> 1, children);
+            junction(tree, index >> 1, children);
         }
         parents.push(parent);
     }

@@ -97,7 +97,7 @@ impl Forest {
         find(&self.levels[DEPTH], (tree, 0), |node| (node.tree, node.index)).map_or(&[], |node| &node.history)
     }
 
-    /// Returns the changes of the branches between the states of two versions.
+    /// Returns the changes of the junctions between the states of two versions.
     pub(super) fn changes(&self, from: Version, to: Version) -> Vec<Change> {
         let mut changes = Vec::new();
         for (height, parents) in self.levels.iter().enumerate().skip(1) {
@@ -109,12 +109,12 @@ impl Forest {
                 let record = |version| {
                     let children =
                         [0, 1].map(|side| self.at(*tree, height - 1, child(*index, side), version));
-                    let is_branch = !children.contains(&empty(*tree)[height - 1]);
-                    is_branch.then(|| record::encode_pair(&children))
+                    let is_junction = !children.contains(&empty(*tree)[height - 1]);
+                    is_junction.then(|| record::encode_pair(&children))
                 };
                 let (old, new) = (record(from), record(to));
                 if old != new {
-                    changes.push(Change { key: record::branch_key(*tree, height, *index), old, new });
+                    changes.push(Change { key: record::junction_key(*tree, height, *index), old, new });
                 }
             }
         }
@@ -177,7 +177,7 @@ fn read_bases(source: &dyn TreeSource, leaves: &[LeafId]) -> Result<Vec<Vec<Base
         }
         nodes.dedup();
         let read = |&(tree, index): &LeafId| -> Result<Base, SourceError> {
-            let stored = source.get(&record::branch_key(tree, height, index))?;
+            let stored = source.get(&record::junction_key(tree, height, index))?;
             let children = match &stored {
                 Some(bytes) => record::decode_pair(bytes)?,
                 None => [0, 1].map(|side| {

@@ -23,11 +23,12 @@
 //!
 //! # Stored records
 //!
-//! The store holds plain leaves, and one record for each node with *two* non-empty children
-//! ([`record`]). The nodes of a chain of single children are not stored: above an existing leaf, a
-//! missing record means that the sibling is empty. Only if a new leaf splits such a chain is the
-//! hash of a node in its middle needed; `subtree` computes it again, also in batches. So `n` leaves
-//! have `n - 1` node records, and opening a tree of any size reads one record and hashes nothing.
+//! The store holds plain leaves, and one record for each *junction*: a node with two non-empty
+//! children ([`record`]). The nodes of a chain of single children are not stored: above an existing
+//! leaf, a missing record means that the sibling is empty. Only if a new leaf splits such a chain
+//! is the hash of a node in its middle needed; `subtree` computes it again, also in batches. So `n`
+//! leaves have `n - 1` node records, and opening a tree of any size reads one record and hashes
+//! nothing.
 //!
 //! | module | contents |
 //! | --- | --- |

@@ -205,7 +205,7 @@ impl TreeSource for PartialTree {
             Key::Leaf((TreeId::Balances(account), token)) => {
                 Ok(record::encode_balance(self.balance(account, token)?))
             }
-            Key::Branch(node) => {
+            Key::Junction(node) => {
                 // Also returned if a child is empty, where a whole tree has no record: see
                 // `first_in`.
                 let pair = self.children.get(&node).map(record::encode_pair);

@@ -5,10 +5,10 @@
 //! | `00` | root 32 ‖ used-subtree root 32 | always |
 //! | `01` ‖ account 4 | nonce 4 ‖ pub key hash 20 ‖ address 20 ‖ balance root 32 | it is not the default leaf |
 //! | `02` ‖ account 4 ‖ token 4 | balance 16 | the balance is not zero |
-//! | `03` ‖ level 1 ‖ index 4 | left 32 ‖ right 32 | the node is a branch of the account tree |
-//! | `04` ‖ account 4 ‖ level 1 ‖ index 4 | left 32 ‖ right 32 | it is a branch of the balance tree |
+//! | `03` ‖ level 1 ‖ index 4 | left 32 ‖ right 32 | the node is a junction of the account tree |
+//! | `04` ‖ account 4 ‖ level 1 ‖ index 4 | left 32 ‖ right 32 | it is a junction of the balance tree |
 //!
-//! A node with two children that are not empty is a *branch*. Levels count from the leaves (0). A
+//! A node with two children that are not empty is a *junction*. Levels count from the leaves (0). A
 //! field element is 32 bytes, big-endian.
 
 use super::leaf::{AccountHeader, AccountLeaf};
@@ -43,7 +43,7 @@ pub const ROOTS: &[u8] = &[0];
 pub(super) enum Key {
     Roots,
     Leaf(LeafId),
-    Branch(NodeId),
+    Junction(NodeId),
 }
 
 /// Returns the record that a key names, or `None` if the bytes are not a key of this module.
@@ -61,7 +61,7 @@ pub(super) fn decode_key(key: &[u8]) -> Option<Key> {
     let index = |bytes: &[u8]| bytes.try_into().map(u32::from_be_bytes).ok();
     match (kind, rest) {
         (1 | 2, rest) => Some(Key::Leaf((tree, index(rest)?))),
-        (_, [level, rest @ ..]) => Some(Key::Branch((tree, usize::from(*level), index(rest)?))),
+        (_, [level, rest @ ..]) => Some(Key::Junction((tree, usize::from(*level), index(rest)?))),
         _ => None,
     }
 }
@@ -102,8 +102,8 @@ pub fn leaf_index(key: &[u8]) -> Result<u32, SourceError> {
     key.last_chunk().map(|bytes| u32::from_be_bytes(*bytes)).ok_or_else(|| bad("leaf key"))
 }
 
-/// Returns the key of a branch.
-pub(crate) fn branch_key(tree: TreeId, level: usize, index: u32) -> Vec<u8> {
+/// Returns the key of a junction.
+pub(crate) fn junction_key(tree: TreeId, level: usize, index: u32) -> Vec<u8> {
     let place = [&[level as u8][..], &index.to_be_bytes()].concat();
     match tree {
         TreeId::Accounts => [&[3][..], &place].concat(),
@@ -137,7 +137,7 @@ pub fn decode_account(bytes: &[u8]) -> Result<AccountLeaf, SourceError> {
     Ok(AccountLeaf { header, balance_root: element(root)? })
 }
 
-/// Encodes two field elements: the children of a branch, or both roots.
+/// Encodes two field elements: the children of a junction, or both roots.
 pub(crate) fn encode_pair(pair: &[Fr; 2]) -> Vec<u8> {
     [fr::to_bytes(&pair[0]), fr::to_bytes(&pair[1])].concat()
 }
@@ -182,8 +182,8 @@ mod tests {
     fn keys_sort_by_leaf_and_ranges_end_with_the_subtree() {
         assert_eq!(hex::encode(account_key(0x01020304)), "0101020304");
         assert_eq!(hex::encode(balance_key(1, 2)), "020000000100000002");
-        assert_eq!(hex::encode(branch_key(TreeId::Accounts, 5, 7)), "030500000007");
-        assert_eq!(hex::encode(branch_key(TreeId::Balances(9), 5, 7)), "04000000090500000007");
+        assert_eq!(hex::encode(junction_key(TreeId::Accounts, 5, 7)), "030500000007");
+        assert_eq!(hex::encode(junction_key(TreeId::Balances(9), 5, 7)), "04000000090500000007");
         let (from, to) = leaf_range(TreeId::Accounts, 32, 0);
         assert!(from <= account_key(0) && account_key(u32::MAX) < to);
         assert!(to < balance_key(0, 0));
@@ -198,8 +198,8 @@ mod tests {
             assert!(matches!(decode_key(&leaf_key(leaf.0, leaf.1)), Some(Key::Leaf(id)) if id == leaf));
         }
         for node in [(TreeId::Accounts, 32, 0), (TreeId::Balances(9), 5, 7)] {
-            let key = branch_key(node.0, node.1, node.2);
-            assert!(matches!(decode_key(&key), Some(Key::Branch(id)) if id == node));
+            let key = junction_key(node.0, node.1, node.2);
+            assert!(matches!(decode_key(&key), Some(Key::Junction(id)) if id == node));
         }
         assert!(matches!(decode_key(ROOTS), Some(Key::Roots)));
         for bytes in [&[][..], &[0, 0], &[1, 0, 0, 0], &[2; 8], &[3; 5], &[4; 9], &[5; 5]] {

@@ -1,7 +1,7 @@
 //! Hashes of subtrees that are not stored, computed from the records below them.
 //!
 //! A node with a single child has no record. The hash of such a node is needed if a new leaf
-//! becomes its sibling. It is computed by *lifting*: from the leaf or branch at the lower end of
+//! becomes its sibling. It is computed by *lifting*: from the leaf or junction at the lower end of
 //! the chain of single children up to the node, one batch of hashes for each level.
 
 use std::collections::HashMap;
@@ -76,10 +76,10 @@ fn neighbour(source: &dyn TreeSource, tree: TreeId, leaf: u32) -> Result<Option<
     Ok(nearest.map(|level| (tree, level, (leaf >> level) ^ 1)))
 }
 
-/// Hashes the leaves and branches at the lower ends of the chains.
+/// Hashes the leaves and junctions at the lower ends of the chains.
 fn start(source: &dyn TreeSource, nodes: &[NodeId]) -> Result<Vec<Lift>, SourceError> {
     let mut lifts = Vec::with_capacity(nodes.len());
-    let mut branches = Vec::new();
+    let mut junctions = Vec::new();
     let mut accounts = Vec::new();
     let mut balances = Vec::new();
     for &node in nodes {
@@ -96,9 +96,9 @@ fn start(source: &dyn TreeSource, nodes: &[NodeId]) -> Result<Vec<Lift>, SourceE
         if reached > 0 {
             let index = leaf.checked_shr(reached as u32).unwrap_or(0);
             let bytes = source
-                .get(&record::branch_key(tree, reached, index))?
+                .get(&record::junction_key(tree, reached, index))?
                 .ok_or_else(|| missing(tree, reached))?;
-            branches.push((slot, record::decode_pair(&bytes)?));
+            junctions.push((slot, record::decode_pair(&bytes)?));
         } else if tree == TreeId::Accounts {
             accounts.push((slot, record::decode_account(&value)?));
         } else {
@@ -111,7 +111,7 @@ fn start(source: &dyn TreeSource, nodes: &[NodeId]) -> Result<Vec<Lift>, SourceE
             lifts[*slot].hash = hash;
         }
     }
-    fill(&mut lifts, &branches, compress_all);
+    fill(&mut lifts, &junctions, compress_all);
     fill(&mut lifts, &accounts, leaf::account_leaf_hashes);
     fill(&mut lifts, &balances, leaf::balance_leaf_hashes);
     Ok(lifts)

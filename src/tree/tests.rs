@@ -114,7 +114,7 @@ proptest! {
 }
 
 /// The size of a change set depends on the leaves it changes. Doubling the number of accounts adds
-/// at most one branch.
+/// at most one junction.
 #[test]
 fn change_sets_grow_with_the_logarithm_of_the_accounts() {
     const TOUCHED: u32 = 26;
@@ -137,7 +137,7 @@ fn change_sets_grow_with_the_logarithm_of_the_accounts() {
     };
     let (small, small_bytes) = sizes(1_000);
     let (large, large_bytes) = sizes(20_000);
-    // All touched accounts are below 1,000, so each further level adds one branch above them.
+    // All touched accounts are below 1,000, so each further level adds one junction above them.
     let levels = (20_000f64 / 1_000.).log2().ceil() as usize;
     assert!(large <= small + levels, "{small} records of 1,000 accounts, {large} of 20,000");
     assert!(large_bytes <= small_bytes + levels * (6 + 2 * 64), "{small_bytes} bytes, then {large_bytes}");

@@ -50,10 +50,10 @@ fn each_contradiction_is_found_at_its_place() {
         (
             "table `account_tree`, key 030100000000",
             "account_tree",
-            record::branch_key(TreeId::Accounts, 1, 0),
+            record::junction_key(TreeId::Accounts, 1, 0),
             Some(&pair),
         ),
-        ("table `account_tree`", "account_tree", record::branch_key(TreeId::Accounts, 9, 77), Some(&pair)),
+        ("table `account_tree`", "account_tree", record::junction_key(TreeId::Accounts, 9, 77), Some(&pair)),
         ("table `account_tree`, key 00", "account_tree", record::ROOTS.to_vec(), Some(&pair)),
     ];
     let dir = tempfile::tempdir().unwrap();
