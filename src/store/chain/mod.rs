@@ -17,7 +17,7 @@ pub(crate) mod genesis;
 pub(crate) mod genesis_load;
 pub(crate) mod genesis_progress;
 #[cfg(test)]
-pub(crate) mod genesis_tests;
+mod genesis_tests;
 pub(crate) mod quarantine;
 pub(crate) mod tree_before;
 pub(crate) mod tree_source;

@@ -23,17 +23,19 @@ pub(crate) mod job_queries;
 pub(crate) mod job_queue;
 pub(crate) mod job_record;
 #[cfg(test)]
-pub(crate) mod lease_tests;
+mod lease_tests;
 pub(crate) mod leases;
 pub(crate) mod new_jobs;
 pub(crate) mod operators;
 pub(crate) mod proof_record;
 pub(crate) mod proofs;
+#[cfg(test)]
+mod proofs_tests;
 pub(crate) mod publish;
 #[cfg(test)]
-pub(crate) mod queue_model_tests;
+mod queue_model_tests;
 #[cfg(test)]
-pub(crate) mod queue_tests;
+mod queue_tests;
 pub(crate) mod rejected;
 pub(crate) mod retention;
 pub(crate) mod transitions;
