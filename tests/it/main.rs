@@ -4,6 +4,7 @@
 //! own are in `tests/alone`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::duplicate_mod, reason = "both benchmarks have the module of the server process")]
 
 mod support;
 

@@ -66,7 +66,9 @@ impl Sources {
             let found = candidates.into_iter().find_map(|file| Some((read(&file)?, file)));
             let (text, file) = found.unwrap_or_else(|| panic!("module {joined} has no file"));
             let module = parse(file, &path, &without_tests(tokens(&text)));
-            waiting.extend(module.children.iter().map(|child| [&path[..], &[child.clone()]].concat()));
+            waiting.extend(
+                module.children.iter().map(|child| [&path[..], std::slice::from_ref(child)].concat()),
+            );
             sources.0.insert(path, module);
         }
         sources
