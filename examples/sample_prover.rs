@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
+use zksync_witness_server::client::JobResultData;
 use zksync_witness_server::client::{Client, ProverJob, ProverOptions, SampleProver, sample_proof};
 use zksync_witness_server::config::{Config, Environment, Flags};
-use zksync_witness_server::domain::JobResultData;
 
 /// Put the real prover here. Heartbeats go out while it runs.
 fn prove(job: &ProverJob, pretend: Duration) -> anyhow::Result<JobResultData> {

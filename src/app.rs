@@ -1,6 +1,9 @@
 //! Composition root: runs the command of a parsed command line.
 
 use clap::CommandFactory;
+use std::process::ExitCode;
+
+use clap::Parser;
 use tracing::debug;
 
 use crate::{
@@ -13,11 +16,22 @@ use crate::{
     logging,
 };
 
+/// Parses the command line, runs the command, and reports an error by message and exit code: all of `main`.
+pub fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            crate::cli::tell(&format!("witness-server: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
 /// Reads the configuration, starts logging, runs the command.
 ///
 /// # Errors
 /// Fails as the command does.
-pub fn run(cli: Cli) -> Result<(), CliError> {
+fn run(cli: Cli) -> Result<(), CliError> {
     let flags = cli.flags()?;
     let config = Config::load(cli.config.as_deref(), &Environment::of_process(), &flags)?;
     // Progress is the output of these commands; by default their log has warnings only.

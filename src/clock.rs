@@ -22,13 +22,13 @@ pub trait Clock: Debug + Send + Sync {
 
 /// The clocks of the operating system.
 #[derive(Debug)]
-pub struct SystemClock {
+pub(crate) struct SystemClock {
     start: Instant,
 }
 
 impl SystemClock {
     /// Creates a clock whose monotonic time starts at 0.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { start: Instant::now() }
     }
 }
@@ -50,6 +50,7 @@ impl Clock for SystemClock {
     }
 }
 
+#[cfg(any(test, feature = "testing"))]
 /// A clock that only moves by calls, for tests. Its wall time can be set without its monotonic
 /// time.
 #[derive(Debug)]
@@ -58,6 +59,7 @@ pub struct ManualClock {
     monotonic_ms: AtomicU64,
 }
 
+#[cfg(any(test, feature = "testing"))]
 impl ManualClock {
     /// Creates a clock with the given wall time and monotonic time 0.
     pub fn new(wall_ms: u64) -> Self {
@@ -76,6 +78,7 @@ impl ManualClock {
     }
 }
 
+#[cfg(any(test, feature = "testing"))]
 impl Clock for ManualClock {
     fn wall_ms(&self) -> u64 {
         self.wall_ms.load(Ordering::SeqCst)
@@ -89,7 +92,7 @@ impl Clock for ManualClock {
 /// Limits progress reports of a long task to one per interval, and estimates the remaining time
 /// from the pace of this run.
 #[derive(Debug)]
-pub struct ProgressMeter {
+pub(crate) struct ProgressMeter {
     interval: Duration,
     state: Mutex<Option<Pace>>,
 }
@@ -104,7 +107,7 @@ struct Pace {
 
 /// Progress of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProgressReport {
+pub(crate) struct ProgressReport {
     /// Completed items.
     pub done: u64,
     /// All items.
@@ -115,13 +118,13 @@ pub struct ProgressReport {
 
 impl ProgressMeter {
     /// Creates a meter that reports once per `interval`.
-    pub fn new(interval: Duration) -> Self {
+    pub(crate) fn new(interval: Duration) -> Self {
         Self { interval, state: Mutex::new(None) }
     }
 
     /// Records that `done` of `total` items are completed; returns a report if one is due. The
     /// first call starts the measurement.
-    pub fn update(&self, done: u64, total: u64) -> Option<ProgressReport> {
+    pub(crate) fn update(&self, done: u64, total: u64) -> Option<ProgressReport> {
         self.update_at(Instant::now(), done, total)
     }
 

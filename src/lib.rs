@@ -1,6 +1,14 @@
 //! zkSync Lite prover witness server: sealed blocks in, witnesses and proving jobs out, everything on local disk.
 //!
-//! # The way of a block
+//! # Public interface
+//!
+//! [`service`] runs the server, [`client`] talks to one, [`config`] holds the settings, [`chain_folder`] reads chains from
+//! files, [`api`] has what server, client and command line share. With the feature `testing`, the module `testing` has
+//! a whole server for a test, on a temporary folder, free ports and a manual clock; `examples/embed.rs` embeds one.
+//! Everything else is private; `cargo doc --document-private-items` shows it. Terms are in `docs/glossary.md`, the protocol is
+//! in `docs/protocol`.
+//!
+//! # From a block to its proof
 //!
 //! ```text
 //! import ─▶ blocks ─▶ maintainers ─▶ witnesses ─▶ updater ─▶ job queue ─▶ provers
@@ -8,59 +16,62 @@
 //!                      aggregated operations ────────┴────── proofs ◀────────┘
 //! ```
 //!
-//! 1. [`workers::import`] checks a sealed block against the state after the block before it, and stores it.
-//! 2. A maintainer (`workers/maintainer.rs`) builds its witness: [plan](mod@witness::plan) what each chunk shows, [hash](tree) every
-//!    version of the account tree at once, [assemble](witness::assemble) the `ProverData`.
-//! 3. The updater (`workers/updater.rs`) turns the witness into a job; with the proofs of a range of blocks and a `CreateProofBlocks`
-//!    operation it makes an aggregated job.
-//! 4. The [server] hands jobs out and takes proofs in; `workers/proofs.rs` says what a proof must satisfy.
-//! 5. The [store] keeps all of it: small records in sled, large bodies in checksummed files.
-//! 6. A [backup] is what the rest can be derived from; `workers/rebuild.rs` makes a store of it.
-//! 7. A [bundle] is one block with all that its witness follows from, to be replayed elsewhere.
-//! 8. Operators look by `report`: as JSON over HTTP, on the dashboard (`server/dashboard`), and in a terminal by [`cli`], there also without
-//!    a server. A node counts in [`metrics`].
+//! 1. `workers::import` checks a sealed block against the state after its predecessor and stores it.
+//! 2. A maintainer (`workers::maintainer`) builds its witness: plan what each chunk shows (`witness::plan`), hash every version
+//!    of the account tree at once (`tree`), assemble the `ProverData` (`witness::assemble`).
+//! 3. The updater (`workers::updater`) adds a job for each witness. If the blocks of a `CreateProofBlocks` operation are all
+//!    proven, it adds an aggregated job.
+//! 4. `server` lets provers claim jobs and publish proofs; `workers::proofs` checks each proof.
+//! 5. `store` keeps everything: small records in sled, large values in checksummed files, and a journal.
+//! 6. `backup` writes everything that cannot be derived into one file; `workers::rebuild` makes a store from it.
+//! 7. `bundle` writes one block with everything its witness follows from, and replays it elsewhere.
+//! 8. `report` builds the views of `api` from a store: for HTTP and the dashboard (`server`), and for the command line (`cli`),
+//!    which also works without a server. `metrics` counts and times.
 //!
 //! # Layers
 //!
-//! Dependencies point one way; a test enforces it.
+//! Dependencies point one way, between modules and between files; `tests/it/layers_point_one_way.rs` has the table and
+//! enforces it.
 //!
 //! ```text
 //! crypto ← domain ← tree ← witness ┐
-//!              └────── store ──────┴← workers ← backup, bundle ← server ← app, cli
+//!              └────── store ──────┴← workers ← backup, bundle, report ← server ← service ← cli ← app
+//!   api ← client ──────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! [`witness`] knows the protocol and no hashes, [`tree`] knows hashes and no protocol, [`store`] knows neither.
-//!
-//! # Embedding
-//!
-//! With the feature `testing`, the module `testing` has a whole server for a test, on a temporary folder, free ports and a clock of its own;
-//! `examples/embed.rs` embeds one.
+//! `witness` knows the protocol and no hashes, `tree` knows hashes and no protocol, `store` knows neither.
+
+#![cfg_attr(feature = "testing", deny(unreachable_pub))]
+// The re-exports that only `testing::internals` uses.
+#![cfg_attr(not(feature = "testing"), allow(unused_imports))]
 
 pub mod api;
-pub mod app;
+mod app;
 mod backoff;
-pub mod backup;
-pub mod bundle;
+mod backup;
+mod bundle;
 pub mod chain_folder;
-pub mod cli;
+mod cli;
 pub mod client;
-pub mod clock;
+mod clock;
 pub mod config;
-pub mod crypto;
-pub mod domain;
+mod crypto;
+mod domain;
 mod fsync;
 mod input;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-pub mod invented_chain;
-pub(crate) mod logging;
-pub mod metrics;
+mod invented_chain;
+mod logging;
+mod metrics;
 mod report;
-pub mod server;
+mod server;
 pub mod service;
-pub mod store;
+mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-pub(crate) mod tls;
-pub mod tree;
-pub mod witness;
-pub mod workers;
+mod tls;
+mod tree;
+mod witness;
+mod workers;
+
+pub use app::main;

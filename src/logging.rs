@@ -15,7 +15,7 @@ pub enum LogFormat {
 
 /// Logging could not be started.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
+pub(crate) enum LogError {
     /// The filter does not parse.
     #[error("the log filter {0:?} is not usable; write for example info or zksync_witness_server=debug,info")]
     Filter(String),

@@ -12,7 +12,7 @@ use super::options::Options;
 use super::rig::{self, Server};
 use super::timing::Times;
 use zksync_witness_server::testing::ChainBuilder;
-use zksync_witness_server::workers::Node;
+use zksync_witness_server::testing::internals::workers::Node;
 
 const PROVER: &str = "bench";
 /// Requests in a measurement, for each repetition.

@@ -7,9 +7,11 @@ use anyhow::ensure;
 use super::figure::{Bound, Figure};
 use super::options::Options;
 use super::timing::{Times, in_turns, time};
-use zksync_witness_server::crypto::fr;
-use zksync_witness_server::crypto::rescue::{self, Engine, State};
-use zksync_witness_server::crypto::signature::{self, Claim};
+use zksync_witness_server::testing::internals::crypto::fr;
+use zksync_witness_server::testing::internals::crypto::rescue;
+use zksync_witness_server::testing::internals::crypto::rescue::{Engine, State};
+use zksync_witness_server::testing::internals::crypto::signature;
+use zksync_witness_server::testing::internals::crypto::signature::Claim;
 use zksync_witness_server::testing::naive_signature;
 
 /// States of a batch.

@@ -7,10 +7,10 @@ use anyhow::ensure;
 use super::figure::{Bound, Figure};
 use super::options::Options;
 use super::timing::{Times, time};
-use zksync_witness_server::crypto::Fr;
 use zksync_witness_server::testing::NaiveAccountTree;
-use zksync_witness_server::tree::AccountHeader;
-use zksync_witness_server::tree::build::{InitialAccount, TreeBuilder};
+use zksync_witness_server::testing::internals::crypto::Fr;
+use zksync_witness_server::testing::internals::tree::AccountHeader;
+use zksync_witness_server::testing::internals::tree::build::{InitialAccount, TreeBuilder};
 
 /// Accounts that are hashed together.
 const TOGETHER: usize = 4096;

@@ -10,7 +10,7 @@ use super::plot::{Plot, Series};
 use super::timing::Times;
 use super::{rig, start};
 use zksync_witness_server::testing::ChainBuilder;
-use zksync_witness_server::workers::Node;
+use zksync_witness_server::testing::internals::workers::Node;
 
 /// Accounts that can send; more would only cost time for keys.
 const SIGNERS: u32 = 100;

@@ -57,7 +57,7 @@ fn main() -> anyhow::Result<()> {
     let machine = format!(
         "{} threads, engine {:?}, version {}, {} sizes",
         rayon::current_num_threads(),
-        zksync_witness_server::crypto::rescue::engine(),
+        zksync_witness_server::testing::internals::crypto::rescue::engine(),
         env!("CARGO_PKG_VERSION"),
         if arguments.quick { "small" } else { "full" }
     );

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 
-use zksync_witness_server::domain::{AccountMap, Block, ImportedBlock, to_u128};
-use zksync_witness_server::tree::build::InitialAccount;
-use zksync_witness_server::tree::{AccountHeader, AccountTree};
-use zksync_witness_server::witness::{Cause, WitnessError, check_signatures, plan};
-use zksync_witness_server::workers::TreeState;
+use zksync_witness_server::testing::internals::domain::{AccountMap, Block, ImportedBlock, to_u128};
+use zksync_witness_server::testing::internals::tree::build::InitialAccount;
+use zksync_witness_server::testing::internals::tree::{AccountHeader, AccountTree};
+use zksync_witness_server::testing::internals::witness::{Cause, WitnessError, check_signatures, plan};
+use zksync_witness_server::testing::internals::workers::TreeState;
 
 /// The sample chain's genesis and first block.
 const GENESIS: &[u8] = include_bytes!("../../data/sample-chain/genesis.json");

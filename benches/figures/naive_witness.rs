@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use super::timing::time;
-use zksync_witness_server::crypto::Fr;
-use zksync_witness_server::domain::{Block, ExecutedOperations, to_u128};
 use zksync_witness_server::testing::NaiveAccountTree;
+use zksync_witness_server::testing::internals::crypto::Fr;
+use zksync_witness_server::testing::internals::domain::{Block, ExecutedOperations, to_u128};
+use zksync_witness_server::testing::internals::tree::{AccountTree, LeafUpdate};
+use zksync_witness_server::testing::internals::witness;
+use zksync_witness_server::testing::internals::witness::prover_data::{Element, OperationBranch};
+use zksync_witness_server::testing::internals::witness::{Plan, ProverData, check_signatures, checked_forms};
+use zksync_witness_server::testing::internals::workers::TreeState;
 use zksync_witness_server::testing::naive_signature;
-use zksync_witness_server::tree::{AccountTree, LeafUpdate};
-use zksync_witness_server::witness::prover_data::{Element, OperationBranch};
-use zksync_witness_server::witness::{self, Plan, ProverData, check_signatures, checked_forms};
-use zksync_witness_server::workers::TreeState;
 
 /// What the naive side took for a block.
 #[derive(Clone, Copy, Debug)]
@@ -70,9 +71,10 @@ pub fn build(
 fn verify_signatures(block: &Block) {
     for forms in block.block_transactions.iter().filter_map(checked_forms) {
         // The old form is tried first, as in the reference.
-        let valid = |(_, claim): &(_, zksync_witness_server::crypto::signature::Claim<'_>)| {
-            naive_signature::verify(claim.pub_key, claim.signature, claim.message).is_some()
-        };
+        let valid =
+            |(_, claim): &(_, zksync_witness_server::testing::internals::crypto::signature::Claim<'_>)| {
+                naive_signature::verify(claim.pub_key, claim.signature, claim.message).is_some()
+            };
         std::hint::black_box(forms.claims().find(valid).is_some());
     }
 }

@@ -14,13 +14,13 @@ use tokio::task::JoinSet;
 use super::figure::{Bound, Figure};
 use super::options::Options;
 use super::rig::{self, Server};
-use zksync_witness_server::domain::job::JobType;
-use zksync_witness_server::store::{
+use zksync_witness_server::testing::internals::domain::job::JobType;
+use zksync_witness_server::testing::internals::store::{
     AddOutcome, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
     WitnessCommit,
 };
-use zksync_witness_server::tree::ChangeSet;
-use zksync_witness_server::workers::{Node, NodeOptions};
+use zksync_witness_server::testing::internals::tree::ChangeSet;
+use zksync_witness_server::testing::internals::workers::{Node, NodeOptions};
 
 /// Connections at a time, each a prover.
 const CONNECTIONS: usize = 64;

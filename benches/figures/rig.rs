@@ -15,10 +15,11 @@ use hyper_util::rt::TokioExecutor;
 use super::server_process::SECRET;
 use zksync_witness_server::api::tokens::{Authenticator, CLIENT_SUBJECT};
 use zksync_witness_server::config::{Config, Environment, Flags, Secret};
-use zksync_witness_server::server::{self, Limits, ListenLimits, Monitor};
-use zksync_witness_server::store::{Store, StoreOptions};
 use zksync_witness_server::testing::ChainBuilder;
-use zksync_witness_server::workers::{Node, NodeOptions};
+use zksync_witness_server::testing::internals::server;
+use zksync_witness_server::testing::internals::server::{Limits, ListenLimits, Monitor};
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
+use zksync_witness_server::testing::internals::workers::{Node, NodeOptions};
 
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(3600);

@@ -8,7 +8,7 @@ use anyhow::bail;
 use super::server_process::{Footprint, SECRET, ServerProcess};
 use zksync_witness_server::client::Client;
 use zksync_witness_server::config::Secret;
-use zksync_witness_server::domain::{ProverInputRequest, ProverInputRequestAuxData};
+use zksync_witness_server::testing::internals::domain::{ProverInputRequest, ProverInputRequestAuxData};
 
 /// What a start came to.
 #[derive(Clone, Copy, Debug)]

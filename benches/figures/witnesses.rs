@@ -10,14 +10,15 @@ use super::figure::{Bound, Figure};
 use super::options::Options;
 use super::timing::{Times, time};
 use super::{engines, mixed, naive_witness};
-use zksync_witness_server::crypto::rescue;
-use zksync_witness_server::domain::Block;
-use zksync_witness_server::store::{Store, StoreOptions};
+use zksync_witness_server::testing::internals::crypto::rescue;
+use zksync_witness_server::testing::internals::domain::Block;
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
+use zksync_witness_server::testing::internals::tree::build::InitialAccount;
+use zksync_witness_server::testing::internals::tree::{AccountTree, TreeView};
+use zksync_witness_server::testing::internals::witness;
+use zksync_witness_server::testing::internals::witness::{ProverData, check_signatures};
+use zksync_witness_server::testing::internals::workers::TreeState;
 use zksync_witness_server::testing::{ChainBuilder, Memory, NaiveAccountTree};
-use zksync_witness_server::tree::build::InitialAccount;
-use zksync_witness_server::tree::{AccountTree, TreeView};
-use zksync_witness_server::witness::{self, ProverData, check_signatures};
-use zksync_witness_server::workers::TreeState;
 
 /// Permutations of a leaf update without those of the balance leaf: 32 in the balance tree, 3 in the account leaf, 32 in the account
 /// tree. With it there are 68, so the floor is a little low.

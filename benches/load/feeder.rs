@@ -14,8 +14,8 @@ use zksync_witness_server::api::{
     paths,
     views::{ImportOutcome, ImportOutcomeName},
 };
-use zksync_witness_server::domain::{AggregatedOperation, Block};
 use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::internals::domain::{AggregatedOperation, Block};
 
 /// Size of a block in chunks, and its transfers: a job's data is some 300 kB of JSON.
 const CHUNKS: usize = 10;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use hyper::StatusCode;
 use zksync_witness_server::api::paths;
 use zksync_witness_server::client::Client;
-use zksync_witness_server::domain::Block;
+use zksync_witness_server::testing::internals::domain::Block;
 use zksync_witness_server::testing::ledger::{self, Range};
 
 /// Number of connections that read at the same time.

@@ -46,8 +46,8 @@ pub use world::LoadOptions;
 use world::World;
 use zksync_witness_server::api::tokens::{Authenticator, CLIENT_SUBJECT};
 use zksync_witness_server::config::Secret;
-use zksync_witness_server::store::StoreBytes;
 use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::internals::store::StoreBytes;
 
 /// Life of a token.
 const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);

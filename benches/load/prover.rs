@@ -10,8 +10,8 @@ use hyper::StatusCode;
 use super::tally::{Event, Kind};
 use super::world::{RETRY, Refusal, World};
 use zksync_witness_server::client::{ProverClient, ProverJob, Work};
-use zksync_witness_server::domain::{BlockNumber, JobResultData, ProverOutputRequest};
 use zksync_witness_server::testing::dice::Dice;
+use zksync_witness_server::testing::internals::domain::{BlockNumber, JobResultData, ProverOutputRequest};
 
 /// Delay after a response without a job; the same as that of the reference's prover.
 const CYCLE_WAIT: Duration = Duration::from_millis(50);

@@ -1,7 +1,7 @@
 //! Proofs to publish.
 
-use zksync_witness_server::crypto::{Fr, fr};
-use zksync_witness_server::domain::{
+use zksync_witness_server::testing::internals::crypto::{Fr, fr};
+use zksync_witness_server::testing::internals::domain::{
     AggregatedProof, SingleProof, SingleProofParts, sample_aggregated_proof, sample_single_proof,
 };
 

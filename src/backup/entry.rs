@@ -24,7 +24,7 @@ const SKIPPABLE: u8 = 1;
 /// The kind of an entry. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A description of the backup: the first entry.
     About = 1,
     /// The state before block 1.
@@ -169,7 +169,7 @@ fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
 
 /// Meta of [`Kind::About`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
+pub(crate) struct About {
     /// Name and version of the program that wrote the backup.
     pub program: String,
     /// Time of the state that the backup holds, in milliseconds since 1970.
@@ -198,7 +198,7 @@ pub(super) struct ProofMeta {
 
 /// Number of entries. Meta of [`Kind::End`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Blocks.
     pub blocks: u64,
     /// Aggregated operations.

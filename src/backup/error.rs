@@ -4,7 +4,7 @@ use std::io;
 
 /// A backup that cannot be used. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
-pub enum BackupError {
+pub(crate) enum BackupError {
     /// The file does not start like a backup.
     #[error(
         "it is not a backup of a witness-server, or its first bytes are damaged; check that it is the right file"

@@ -47,9 +47,9 @@ mod source;
 mod tests;
 
 #[cfg(feature = "testing")]
-pub use checksums::with_right_checksums;
-pub use entry::{About, Counts, Kind};
-pub use error::BackupError;
-pub use reader::{Entry, verify};
-pub use restore::{RestoreError, Restored, restore};
-pub use source::BackupSource;
+pub(crate) use checksums::with_right_checksums;
+pub(crate) use entry::{About, Counts, Kind};
+pub(crate) use error::BackupError;
+pub(crate) use reader::{Entry, verify};
+pub(crate) use restore::{RestoreError, Restored, restore};
+pub(crate) use source::BackupSource;

@@ -12,7 +12,7 @@ const PREALLOCATE: u64 = 1 << 20;
 
 /// An entry with a verified hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The kind of the entry.
     pub kind: Kind,
     /// The first block of its range; 0 if it has none.
@@ -181,7 +181,7 @@ fn unpacked(frame: &[u8], raw_len: u64) -> Result<Vec<u8>, String> {
 }
 
 /// Reads a backup to its end and verifies every hash; calls `seen` for every entry.
-pub fn verify(
+pub(crate) fn verify(
     source: impl Read,
     mut seen: impl FnMut(&About, &Entry),
 ) -> Result<(About, Counts), BackupError> {

@@ -28,7 +28,7 @@ const JOURNAL: &str = "journal";
 
 /// Why a restore failed. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
+pub(crate) enum RestoreError {
     /// The backup cannot be used.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -58,7 +58,7 @@ pub enum RestoreError {
 
 /// The result of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Restored {
+pub(crate) struct Restored {
     /// The description of the backup.
     pub about: About,
     /// The number of entries in the backup.
@@ -70,7 +70,7 @@ pub struct Restored {
 /// Restores a backup into a missing or empty folder; `open` opens the new store. Every item passes
 /// the checks of imports and publications. An item that fails them ends the restore, or is omitted
 /// with `keep_going`. If the restore fails, the folder is empty afterwards.
-pub fn restore(
+pub(crate) fn restore(
     backup: impl Read,
     dir: &Path,
     open: &dyn Fn(&Path) -> Result<Arc<Store>, StoreError>,

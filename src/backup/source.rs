@@ -12,7 +12,7 @@ use crate::store::{BlobReader, DurableKind, DurableRecord, ReadView, StoreError}
 ///
 /// An error of the store is the inner error of the `io::Error`. After an error, all further reads
 /// fail.
-pub struct BackupSource {
+pub(crate) struct BackupSource {
     view: ReadView,
     records: Box<dyn Iterator<Item = Result<DurableRecord, StoreError>> + Send>,
     position: Position,
@@ -49,7 +49,7 @@ enum Position {
 
 impl BackupSource {
     /// Begins a backup of the view; nothing is read yet.
-    pub fn new(view: ReadView) -> Self {
+    pub(crate) fn new(view: ReadView) -> Self {
         Self {
             records: Box::new(view.records()),
             view,

@@ -11,9 +11,9 @@ pub(super) const FORMAT: u32 = 1;
 /// Length of the skippable frame in front of the JSON, in bytes.
 pub(super) const HEAD: usize = 72;
 /// Longest file, in bytes.
-pub const MAX_FILE: u64 = 128 << 20;
+pub(crate) const MAX_FILE: u64 = 128 << 20;
 /// Longest JSON, in bytes.
-pub const MAX_JSON: u64 = 512 << 20;
+pub(crate) const MAX_JSON: u64 = 512 << 20;
 /// Largest allocation in advance, in bytes, regardless of the lengths in the header.
 const PREALLOCATE: u64 = 1 << 20;
 const LEVEL: i32 = 6;
@@ -48,7 +48,7 @@ pub enum FileError {
 }
 
 /// Encodes JSON as the file of a bundle.
-pub fn pack(json: &[u8]) -> Result<Vec<u8>, FileError> {
+pub(crate) fn pack(json: &[u8]) -> Result<Vec<u8>, FileError> {
     bounded(json.len() as u64, MAX_JSON)?;
     let frame = zstd::encode_all(json, LEVEL).map_err(|error| FileError::Damaged(error.to_string()))?;
     let mut file = head(json.len() as u64, &frame);

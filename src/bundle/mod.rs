@@ -30,10 +30,12 @@ mod report;
 mod tests;
 
 #[cfg(feature = "testing")]
-pub use file::pack as file_of;
+pub(crate) use file::pack as file_of;
 
 pub use check::check;
-pub use content::{Bundle, BundledProof, StateBefore};
-pub use export::{ExportError, export};
-pub use file::{FileError, MAX_FILE, MAX_JSON};
-pub use report::{Check, Line, Outcome, Report};
+pub(crate) use content::Bundle;
+pub(crate) use export::ExportError;
+pub use export::export;
+pub(crate) use file::MAX_FILE;
+pub(crate) use report::Report;
+pub use report::{Check, Outcome};

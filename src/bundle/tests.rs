@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
-use super::file::{self, HEAD};
+use super::content::StateBefore;
+use super::file::{self, FileError, HEAD, MAX_JSON};
 use super::*;
 use crate::domain::Quarantine;
 use crate::store::{Store, StoreError};

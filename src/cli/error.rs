@@ -17,7 +17,7 @@ use crate::{
 
 /// A failed command. Each message is one sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum CliError {
+pub(crate) enum CliError {
     /// The command line is wrong in a way that its definition cannot express.
     #[error("{0}")]
     Usage(String),
@@ -83,7 +83,7 @@ pub enum CliError {
 
 impl CliError {
     /// Returns the exit code, as listed in `--help`.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_)
             | Self::Config(_)
@@ -114,7 +114,7 @@ impl CliError {
     }
 
     /// Returns true if the requested item does not exist.
-    pub fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         self.exit_code() == 3
     }
 }

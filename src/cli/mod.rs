@@ -38,5 +38,5 @@ pub(crate) mod witness;
 
 pub use command_line::Cli;
 pub(crate) use command_line::Command;
-pub use error::CliError;
-pub use output::tell;
+pub(crate) use error::CliError;
+pub(crate) use output::tell;

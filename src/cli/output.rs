@@ -61,7 +61,7 @@ pub(crate) fn show(text: &str) -> Result<(), CliError> {
 
 /// Writes a line to standard error. A closed standard error is ignored, where `eprintln!` would
 /// panic.
-pub fn tell(line: &str) {
+pub(crate) fn tell(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 

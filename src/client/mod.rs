@@ -6,6 +6,7 @@ mod prover_protocol;
 mod sample_proof;
 mod sample_prover;
 
+pub use crate::domain::JobResultData;
 pub use error::ClientError;
 pub use http::{Answer, Client, Credentials, ResponseParts};
 pub use prover_protocol::{ProverClient, ProverJob, Work};

@@ -14,11 +14,11 @@
 
 pub(crate) mod bits;
 mod edwards;
-pub mod fr;
+pub(crate) mod fr;
 mod montgomery;
-pub mod packed_float;
-pub mod rescue;
-pub mod signature;
+pub(crate) mod packed_float;
+pub(crate) mod rescue;
+pub(crate) mod signature;
 #[cfg(test)]
 mod test_vectors;
 

@@ -89,7 +89,7 @@ impl Parsed {
 
 /// Returns the hash by which an account refers to its public key, or `None` if the bytes are not a
 /// point of the curve.
-pub fn pub_key_hash(pub_key: &[u8; 32]) -> Option<[u8; 20]> {
+pub(crate) fn pub_key_hash(pub_key: &[u8; 32]) -> Option<[u8; 20]> {
     let key = Affine::unpack(pub_key)?;
     Some(last_20_bytes(&rescue::hash_elements(&[key.x, key.y])))
 }

@@ -62,7 +62,7 @@ pub enum AccountUpdate {
 }
 
 /// Changes in the order in which they took effect.
-pub type AccountUpdates = Vec<(AccountId, AccountUpdate)>;
+pub(crate) type AccountUpdates = Vec<(AccountId, AccountUpdate)>;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -41,7 +41,7 @@ const MAX_DIGITS: usize = 400;
 /// An amount with its own JSON form: a decimal string is written, and a number is read as well.
 /// Text may have a fraction, which is dropped, and an exponent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Amount(pub BigUint);
+pub(crate) struct Amount(pub BigUint);
 
 impl FromStr for Amount {
     type Err = AmountError;
@@ -115,54 +115,64 @@ impl<'de> Deserialize<'de> for Amount {
 }
 
 /// Writes a decimal string.
-pub fn serialize<S: Serializer>(amount: &BigUint, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(amount: &BigUint, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(amount)
 }
 
 /// Reads a decimal string or number; a fraction is dropped, a negative number refused.
-pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BigUint, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BigUint, D::Error> {
     Ok(Amount::deserialize(deserializer)?.0)
 }
 
 /// `null` or a decimal string. A missing key also needs `#[serde(default)]`.
-pub mod option {
+pub(crate) mod option {
     use super::{Amount, BigUint, Deserialize, Deserializer, Serialize, Serializer};
 
     /// Writes `null` or a decimal string.
-    pub fn serialize<S: Serializer>(amount: &Option<BigUint>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        amount: &Option<BigUint>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         amount.clone().map(Amount).serialize(serializer)
     }
 
     /// Reads `null` or a value that [`super::deserialize`] accepts.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BigUint>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<BigUint>, D::Error> {
         Ok(Option::<Amount>::deserialize(deserializer)?.map(|d| d.0))
     }
 }
 
 /// An array of two decimal strings.
-pub mod pair {
+pub(crate) mod pair {
     use super::{Amount, BigUint, Deserialize, Deserializer, Serialize, Serializer};
 
     /// Writes both as decimal strings.
-    pub fn serialize<S: Serializer>(pair: &(BigUint, BigUint), serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        pair: &(BigUint, BigUint),
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         (Amount(pair.0.clone()), Amount(pair.1.clone())).serialize(serializer)
     }
 
     /// Reads two values that [`super::deserialize`] accepts.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(BigUint, BigUint), D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<(BigUint, BigUint), D::Error> {
         let (first, second) = <(Amount, Amount)>::deserialize(deserializer)?;
         Ok((first.0, second.0))
     }
 }
 
 /// An object of token ids and decimal strings.
-pub mod map {
+pub(crate) mod map {
     use super::{Amount, BigUint, Deserialize, Deserializer, Serializer};
     use crate::domain::ids::TokenId;
     use std::collections::BTreeMap;
 
     /// Writes the values as decimal strings.
-    pub fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         map: &BTreeMap<TokenId, BigUint>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
@@ -170,7 +180,7 @@ pub mod map {
     }
 
     /// Reads values that [`super::deserialize`] accepts.
-    pub fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<BTreeMap<TokenId, BigUint>, D::Error> {
         let map = BTreeMap::<TokenId, Amount>::deserialize(deserializer)?;
@@ -180,12 +190,12 @@ pub mod map {
 
 /// `[token, old, new]` of a balance update, with amounts as arrays of 32-bit words, least
 /// significant first; zero is `[]`.
-pub mod update {
+pub(crate) mod update {
     use super::{BigUint, Deserialize, Deserializer, Serialize, Serializer};
     use crate::domain::ids::TokenId;
 
     /// Writes words without trailing zeros.
-    pub fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         update: &(TokenId, BigUint, BigUint),
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
@@ -194,7 +204,7 @@ pub mod update {
     }
 
     /// Reads words; trailing zeros are accepted.
-    pub fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<(TokenId, BigUint, BigUint), D::Error> {
         let (token, old, new) = <(TokenId, Vec<u32>, Vec<u32>)>::deserialize(deserializer)?;

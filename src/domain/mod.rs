@@ -26,43 +26,54 @@ mod executed;
 mod gas;
 mod hex_types;
 mod ids;
-pub mod job;
+pub(crate) mod job;
 #[cfg(test)]
 mod job_tests;
-pub mod op;
+pub(crate) mod op;
 mod priority_op;
-pub mod proof;
+pub(crate) mod proof;
 mod prover_api;
 mod quarantine;
 #[cfg(test)]
 mod tests;
-pub mod tx;
+pub(crate) mod tx;
 mod u256;
 mod wire;
 
-pub use account::{Account, AccountMap};
-pub use account_update::{AccountUpdate, AccountUpdates};
+pub(crate) use account::Account;
+pub use account::AccountMap;
+pub use account_update::AccountUpdate;
+pub(crate) use account_update::AccountUpdates;
 pub use aggregated::{AggregatedAction, AggregatedOperation};
-pub use amount::{AmountError, to_u128};
-pub use block::{Block, BlockError, ImportedBlock, public_input};
-pub use executed::{ExecutedOperations, ExecutedTx};
-pub use hex_types::{Address, H256, PackedPublicKey, PackedSignature, PubKeyHash};
-pub use ids::{AccountId, BlockNumber, CHUNK_BYTES, Nonce, TokenId};
+pub(crate) use amount::AmountError;
+pub use amount::to_u128;
+pub(crate) use block::BlockError;
+pub use block::{Block, ImportedBlock, public_input};
+pub use executed::ExecutedOperations;
+pub(crate) use executed::ExecutedTx;
+pub use hex_types::H256;
+pub(crate) use hex_types::{Address, PackedPublicKey, PackedSignature, PubKeyHash};
+pub(crate) use ids::{AccountId, Nonce, TokenId};
+pub use ids::{BlockNumber, CHUNK_BYTES};
 pub(crate) use ids::{MAX_TOKEN_ID, NFT_STORAGE_ACCOUNT_ID, NFT_TOKEN_ID, PROCESSABLE_TOKENS};
 pub(crate) use op::nft_content;
-pub use op::{
+pub(crate) use op::{
     ChangePubKeyOp, DepositOp, ForcedExitOp, FullExitOp, MintNftOp, SwapOp, TransferOp, TransferToNewOp,
     WithdrawNftOp, WithdrawOp, ZkSyncOp,
 };
 pub use proof::{
-    AggregatedProof, AggregatedProofParts, EncodedAggregatedProof, G1Point, ProofError, SingleProof,
-    SingleProofParts, sample_aggregated_proof, sample_single_proof,
+    AggregatedProof, AggregatedProofParts, EncodedAggregatedProof, SingleProof, SingleProofParts,
+    sample_aggregated_proof, sample_single_proof,
 };
+pub(crate) use proof::{G1Point, ProofError};
+pub(crate) use prover_api::JobRequestData;
 pub use prover_api::{
-    JobRequestData, JobResultData, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse,
-    ProverOutputRequest, ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, WorkingOn,
+    JobResultData, ProverInputRequest, ProverInputRequestAuxData, ProverInputResponse, ProverOutputRequest,
+    ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, WorkingOn,
 };
 pub use quarantine::Quarantine;
-pub use tx::{Order, SignedForms, SignedZkSyncTx, TimeRange, Transfer, TxSignature, TxVersion, ZkSyncTx};
-pub use u256::U256;
-pub use wire::WireError;
+pub(crate) use tx::{
+    Order, SignedForms, SignedZkSyncTx, TimeRange, Transfer, TxSignature, TxVersion, ZkSyncTx,
+};
+pub(crate) use u256::U256;
+pub(crate) use wire::WireError;

@@ -73,6 +73,7 @@ impl ChainBuilder {
         Self { genesis, accounts, signers: Arc::new(signers), memory, root, blocks: 0, transfers: 0 }
     }
 
+    #[cfg(any(test, feature = "testing"))]
     /// A builder that stands where this one does and goes its own way from here: for a chain with branches.
     pub fn fork(&self) -> Self {
         Self {
@@ -98,11 +99,13 @@ impl ChainBuilder {
         self.genesis.iter().map(|initial| (AccountId(initial.id), account(initial))).collect()
     }
 
+    #[cfg(any(test, feature = "testing"))]
     /// The accounts of the genesis, as a tree is built from them.
     pub fn initial_accounts(&self) -> &[InitialAccount] {
         &self.genesis
     }
 
+    #[cfg(any(test, feature = "testing"))]
     /// Root after the last block.
     pub fn root(&self) -> Fr {
         self.root

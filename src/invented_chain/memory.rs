@@ -32,6 +32,7 @@ impl Memory {
         Self::new(records)
     }
 
+    #[cfg(any(test, feature = "testing"))]
     /// Another tree that holds the same.
     pub fn copy(&self) -> Self {
         Self::new(self.0.lock().unwrap().clone())

@@ -244,7 +244,7 @@ impl ApiError {
 ///
 /// # Errors
 /// [`ApiError::MissingBody`] if it is empty, else [`ApiError::BadJson`].
-pub fn parse_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.is_empty() {
         return Err(ApiError::MissingBody);
     }

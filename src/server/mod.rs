@@ -20,11 +20,11 @@ mod metrics_exporter;
 mod openapi;
 mod routes;
 
-pub use error::{ApiError, parse_json};
-pub use http::{
-    auth::require_token,
-    bind::{BindError, bind},
-    listener::{ListenLimits, serve, serve_counted},
-};
+pub use error::ApiError;
+pub(crate) use http::bind::BindError;
+#[cfg(any(test, feature = "testing"))]
+pub use http::listener::serve;
+pub(crate) use http::listener::serve_counted;
+pub use http::{auth::require_token, bind::bind, listener::ListenLimits};
 pub use live::monitor::Monitor;
 pub use routes::{Limits, admin_listener::router as admin_router, main_listener::router as main_router};

@@ -55,7 +55,7 @@ const RECORDS: &[fn(&[u8])] = &[
 
 /// Decodes a record. The first byte selects its kind, the rest is its payload; it is decoded as a
 /// sealed record, and sealed before.
-pub fn records(bytes: &[u8]) {
+pub(crate) fn records(bytes: &[u8]) {
     let Some((kind, payload)) = bytes.split_first() else { return };
     let record = RECORDS[usize::from(*kind) % RECORDS.len()];
     record(payload);
@@ -75,7 +75,7 @@ fn record<T: Serialize + DeserializeOwned + PartialEq + Debug>(sealed: &[u8]) {
 
 /// Decompresses a blob. The first four bytes are the length in its reference, little-endian; the
 /// rest is a zstd frame, or the header of a blob file.
-pub fn body(bytes: &[u8]) {
+pub(crate) fn body(bytes: &[u8]) {
     let Some((raw_len, rest)) = bytes.split_first_chunk::<4>() else { return };
     let raw_len = u64::from(u32::from_le_bytes(*raw_len));
     file_header(rest);
@@ -106,7 +106,7 @@ fn file_header(bytes: &[u8]) {
 /// Scans a segment of the journal. If the first byte is odd, the checksum of every header is
 /// corrected before. Asserts that entries are in order, that each gap ends at an entry or the end
 /// of the segment, and that each item is either stored or removed.
-pub fn journal(bytes: &[u8]) {
+pub(crate) fn journal(bytes: &[u8]) {
     let Some((kind, segment)) = bytes.split_first() else { return };
     let mut segment = segment.to_vec();
     if kind % 2 == 1 {
@@ -135,7 +135,7 @@ pub fn journal(bytes: &[u8]) {
 }
 
 /// Returns inputs of [`journal`]: a record of each type.
-pub fn journal_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn journal_seeds() -> Vec<Vec<u8>> {
     let content = *b"a frame";
     let hash = *blake3::hash(&content).as_bytes();
     let record = |kind, number, record_type, content: &[u8]| {
@@ -157,7 +157,7 @@ pub fn journal_seeds() -> Vec<Vec<u8>> {
 }
 
 /// Returns inputs of [`body`]: compressed frames of these contents, and a header of a file.
-pub fn body_seeds(contents: &[Vec<u8>]) -> Vec<Vec<u8>> {
+pub(crate) fn body_seeds(contents: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let label = BlobLabel::range(BlobKind::JobData, 1, 2);
     let header = Header { label, record_type: RecordType::Inline, raw_len: 5, len: 3, hash: [7; 32] };
     let mut seeds = vec![[&[0; 4][..], &header.bytes()].concat()];
@@ -170,7 +170,7 @@ pub fn body_seeds(contents: &[Vec<u8>]) -> Vec<Vec<u8>> {
 }
 
 /// Returns inputs of [`records`]: one of each kind.
-pub fn record_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn record_seeds() -> Vec<Vec<u8>> {
     let inline = || BlobRef::Inline { frame: vec![1, 2, 3], raw_len: 9 };
     let file = || BlobRef::File { id: 300, hash: [7; 32], len: 70_000, raw_len: 1 << 33 };
     let payloads = [

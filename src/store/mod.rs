@@ -102,7 +102,7 @@ mod core;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 #[allow(clippy::expect_used)]
-pub mod decoders;
+pub(crate) mod decoders;
 mod durable;
 mod durable_kinds;
 mod error;
@@ -129,43 +129,45 @@ mod tests;
 mod view_registry;
 
 pub use chain::accounts::{AccountChange, AccountState};
-pub use chain::aggregated_operations::AggregatedOperationRecord;
-pub use chain::blocks::{BlockRecord, NewBlock};
-pub use chain::chain_store::ChainStore;
-pub use chain::genesis::GenesisRecord;
-pub use chain::genesis_load::{GenesisAccount, GenesisEnd, GenesisLoad};
-pub use chain::tree_store::TreeStore;
-pub use chain::witnesses::{NewWitness, WitnessCommit, WitnessRecord};
+pub(crate) use chain::aggregated_operations::AggregatedOperationRecord;
+pub(crate) use chain::blocks::BlockRecord;
+pub use chain::blocks::NewBlock;
+pub use chain::genesis_load::GenesisEnd;
+pub(crate) use chain::genesis_load::GenesisLoad;
+pub use chain::witnesses::WitnessCommit;
 pub use durable::blob_label::{BlobKind, BlobLabel};
-pub use durable::blob_reader::BlobReader;
+pub(crate) use durable::blob_reader::BlobReader;
 pub use durable::blob_ref::BlobRef;
-pub use durable::blob_writer::BlobWriter;
-pub use durable::blobs::PreparedBlob;
-pub use durable::folder_lock::FolderLock;
+pub(crate) use durable::blob_writer::BlobWriter;
+#[cfg(test)]
+pub(crate) use durable::blobs::PreparedBlob;
+pub(crate) use durable::folder_lock::FolderLock;
 pub use durable::folder_size::StoreBytes;
-pub use durable::free_space::{ManualSpace, SpaceProbe, SpaceState, SystemSpace};
-pub use durable_kinds::{DurableKind, DurableRecord};
+#[cfg(any(test, feature = "testing"))]
+pub use durable::free_space::ManualSpace;
+pub(crate) use durable::free_space::SpaceState;
+pub(crate) use durable_kinds::{DurableKind, DurableRecord};
 pub use error::StoreError;
 pub use imported::Imported;
 pub use kv::sled_db::wait_until_closed;
 pub use options::StoreOptions;
-pub use queue::claims::{ClaimedJob, HeartbeatOutcome, Preference};
-pub use queue::job_data::JobData;
-pub use queue::job_index::JobCounts;
-pub use queue::job_queries::LeaseRecord;
-pub use queue::job_queue::JobQueue;
+pub(crate) use queue::claims::HeartbeatOutcome;
+pub use queue::claims::{ClaimedJob, Preference};
+pub(crate) use queue::job_data::JobData;
+pub(crate) use queue::job_index::JobCounts;
+pub(crate) use queue::job_queries::LeaseRecord;
 pub use queue::job_record::JobRecord;
 pub use queue::new_jobs::AddOutcome;
-pub use queue::proof_record::{ImportedProof, NewProof, ProofRecord};
-pub use queue::publish::PublishError;
-pub use queue::rejected::{RejectedProof, RejectedRecord};
-pub use queue::retention::DropReport;
-pub use read_view::ReadView;
+pub use queue::proof_record::NewProof;
+pub(crate) use queue::proof_record::{ImportedProof, ProofRecord};
+pub(crate) use queue::publish::PublishError;
+pub(crate) use queue::rejected::{RejectedProof, RejectedRecord};
+pub(crate) use read_view::ReadView;
 pub use recovery::finding::{Finding, Severity};
 pub use recovery::inspect::Inspection;
-pub use recovery::replace::{Replacement, is_data_folder};
-pub use recovery::salvage::{Published, Salvage, Source};
-pub use revert::RevertReport;
+pub(crate) use recovery::replace::{Replacement, is_data_folder};
+pub(crate) use recovery::salvage::{Salvage, Source};
+pub(crate) use revert::RevertReport;
 pub use store::Store;
 
 /// Returns a value as a sealed entry of the kv.

@@ -71,7 +71,7 @@ impl ViewRegistry {
 
     /// Returns the number of registered views.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 

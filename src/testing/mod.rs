@@ -44,6 +44,8 @@ pub mod ledger;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod seeds;
 
+#[doc(hidden)]
+pub mod internals;
 mod small_disk;
 
 #[doc(hidden)]

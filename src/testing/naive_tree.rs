@@ -19,14 +19,14 @@ fn hash(elements: &[Fr]) -> Fr {
 
 /// A sparse Merkle tree of depth 32 that stores every node on a path of a leaf.
 #[derive(Clone)]
-pub struct NaiveTree {
+pub(crate) struct NaiveTree {
     nodes: HashMap<(usize, u32), Fr>,
     empty: Vec<Fr>,
 }
 
 impl NaiveTree {
     /// Creates an empty tree with the given default leaf.
-    pub fn new(default_leaf: Fr) -> Self {
+    pub(crate) fn new(default_leaf: Fr) -> Self {
         let mut empty = vec![default_leaf];
         for height in 0..32 {
             empty.push(hash(&[empty[height], empty[height]]));
@@ -39,7 +39,7 @@ impl NaiveTree {
     }
 
     /// Sets the hash of a leaf and rehashes its path.
-    pub fn set(&mut self, leaf: u32, leaf_hash: Fr) {
+    pub(crate) fn set(&mut self, leaf: u32, leaf_hash: Fr) {
         self.nodes.insert((0, leaf), leaf_hash);
         let mut index = leaf;
         for level in 1..=32 {
@@ -51,7 +51,7 @@ impl NaiveTree {
 
     /// Sets the hashes of several leaves and rehashes each node once, in batches. Large initial states
     /// are made this way.
-    pub fn fill(&mut self, leaves: impl IntoIterator<Item = (u32, Fr)>) {
+    pub(crate) fn fill(&mut self, leaves: impl IntoIterator<Item = (u32, Fr)>) {
         let mut touched: Vec<u32> = Vec::new();
         for (leaf, hash) in leaves {
             self.nodes.insert((0, leaf), hash);
@@ -69,12 +69,12 @@ impl NaiveTree {
     }
 
     /// Returns the root.
-    pub fn root(&self) -> Fr {
+    pub(crate) fn root(&self) -> Fr {
         self.node(32, 0)
     }
 
     /// Returns the 32 siblings of a leaf, bottom-up.
-    pub fn path(&self, leaf: u32) -> Vec<Fr> {
+    pub(crate) fn path(&self, leaf: u32) -> Vec<Fr> {
         (0..32).map(|level| self.node(level, (leaf >> level) ^ 1)).collect()
     }
 }

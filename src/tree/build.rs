@@ -36,7 +36,7 @@ pub struct InitialAccount {
 }
 
 /// Records of a stored tree: keys and values of [`record`].
-pub type Records = Vec<Entry>;
+pub(crate) type Records = Vec<Entry>;
 
 /// Level of the roots of parts.
 const PART_LEVEL: usize = 11;

@@ -50,28 +50,31 @@
 
 mod account_tree;
 pub(crate) mod batch;
-pub mod build;
+pub(crate) mod build;
 mod error;
 mod forest;
 mod history;
 pub(crate) mod leaf;
 mod multiproof;
 mod partial;
-pub mod record;
+pub(crate) mod record;
 mod shape;
-pub mod source;
+pub(crate) mod source;
 mod subtree;
 mod versions;
-pub mod view;
+pub(crate) mod view;
 
 pub use account_tree::{AccountTree, LeafUpdate};
-pub use error::TreeError;
-pub use leaf::{AccountHeader, AccountLeaf};
+pub(crate) use error::TreeError;
+pub use leaf::AccountHeader;
+pub(crate) use leaf::AccountLeaf;
 pub(crate) use multiproof::Multiproof;
 pub(crate) use partial::PartialTree;
-pub use shape::{TreeId, Version};
-pub use source::{Change, ChangeSet, SourceError, TreeSource};
-pub use versions::Versions;
+pub use shape::TreeId;
+pub(crate) use shape::Version;
+pub use source::ChangeSet;
+pub(crate) use source::{Change, SourceError, TreeSource};
+pub(crate) use versions::Versions;
 pub use view::TreeView;
 
 #[cfg(test)]

@@ -25,4 +25,4 @@ pub(super) type NodeId = (TreeId, usize, u32);
 
 /// An index into the sequence of leaf updates of a block. Version 0 is the state before the block,
 /// version `v` the state after all updates with a version up to `v`.
-pub type Version = u32;
+pub(crate) type Version = u32;

@@ -20,19 +20,21 @@
 //! | [`json`] | its bytes, written chunk by chunk |
 //! | [`error`] | errors of blocks without a witness |
 
-pub mod assemble;
-pub mod error;
-pub mod json;
+pub(crate) mod assemble;
+pub(crate) mod error;
+pub(crate) mod json;
 pub mod plan;
-pub mod prover_data;
-pub mod signatures;
-pub mod state;
+pub(crate) mod prover_data;
+pub(crate) mod signatures;
+pub(crate) mod state;
 #[cfg(test)]
 mod tests;
 
-pub use assemble::{Hashed, hash, hash_run};
+pub(crate) use assemble::Hashed;
+pub use assemble::{hash, hash_run};
 pub use error::{Cause, WitnessError};
 pub use plan::{Plan, Planner, plan};
 pub use prover_data::ProverData;
-pub use signatures::{SignatureCheck, check_signatures, checked_forms};
-pub use state::{State, StateError};
+pub(crate) use signatures::SignatureCheck;
+pub use signatures::{check_signatures, checked_forms};
+pub(crate) use state::{State, StateError};

@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for Element {
 }
 
 /// The 256 bits of a packed point or scalar.
-pub type Bits = Vec<Option<bool>>;
+pub(crate) type Bits = Vec<Option<bool>>;
 
 /// Witness of a block, the input of a prover.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

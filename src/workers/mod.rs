@@ -25,8 +25,8 @@
 mod account_state;
 mod account_updates;
 mod aggregator;
-pub mod doctor;
-pub mod import;
+pub(crate) mod doctor;
+pub(crate) mod import;
 mod maintainer;
 mod node;
 mod options;
@@ -52,15 +52,16 @@ mod wakeup;
 
 pub use account_state::TreeState;
 pub(crate) use account_updates::{AccountsBefore, UpdateError, UpdatedAccounts};
-pub use import::ImportError;
+pub(crate) use import::ImportError;
 pub use node::Node;
 pub use options::NodeOptions;
 pub(crate) use progress::Progress;
 pub use proofs::{CheckedProof, PublishRefused};
 pub(crate) use rebuild::{Rebuild, RebuildItem};
 pub(crate) use rebuild_report::{OmittedItem, RebuildReport};
-pub use verification_keys::KeysError;
+pub(crate) use verification_keys::KeysError;
+pub use verifier::MAX_WAITING;
 pub(crate) use verifier::TooManyWaiting;
-pub use verifier::{MAX_WAITING, Verifier};
+pub(crate) use verifier::Verifier;
 
 pub use crate::store::Imported;

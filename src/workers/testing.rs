@@ -13,7 +13,7 @@ use crate::domain::{
 use crate::store::{ImportedProof, Store, StoreOptions};
 
 /// The sample chain in its stored form.
-pub struct Sample {
+pub(crate) struct Sample {
     pub genesis: Vec<u8>,
     /// From block 1 on.
     pub blocks: Vec<Vec<u8>>,
@@ -24,7 +24,7 @@ fn canonical<T: DeserializeOwned + Serialize>(file: &ChainFile) -> Vec<u8> {
 }
 
 impl Sample {
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain");
         let chain = ChainFolder::open(&folder).unwrap();
         Self {
@@ -34,7 +34,7 @@ impl Sample {
     }
 
     /// Rebuilds genesis and the first blocks.
-    pub fn rebuild<'a>(&self, store: &'a Store, blocks: u32) -> Rebuild<'a> {
+    pub(crate) fn rebuild<'a>(&self, store: &'a Store, blocks: u32) -> Rebuild<'a> {
         let mut rebuild = Rebuild::new(store).unwrap();
         assert!(rebuild.genesis(&self.genesis, &|_, _| {}).unwrap());
         for (number, body) in (1..=blocks).zip(&self.blocks) {
@@ -49,14 +49,14 @@ impl Sample {
     }
 
     /// A proof that the server accepts for this block.
-    pub fn proof(&self, block: u32, prover: &str) -> ImportedProof {
+    pub(crate) fn proof(&self, block: u32, prover: &str) -> ImportedProof {
         let input = public_input(&self.block(block).block_commitment);
         let json = serde_json::to_vec(&sample_single_proof(&input, block.into())).unwrap();
         ImportedProof { first: block, last: block, prover: Some(prover.into()), stored_at_ms: 7, json }
     }
 
     /// An aggregated proof that the server accepts for these blocks.
-    pub fn aggregated_proof(&self, first: u32, last: u32, prover: &str) -> ImportedProof {
+    pub(crate) fn aggregated_proof(&self, first: u32, last: u32, prover: &str) -> ImportedProof {
         let input = |number| public_input(&self.block(number).block_commitment);
         let inputs: Vec<_> = (first..=last).map(input).collect();
         let json = serde_json::to_vec(&sample_aggregated_proof(&inputs, first.into())).unwrap();
@@ -64,19 +64,19 @@ impl Sample {
     }
 
     /// A `CreateProofBlocks` in its stored form.
-    pub fn create_proof(&self, first: u32, last: u32) -> Vec<u8> {
+    pub(crate) fn create_proof(&self, first: u32, last: u32) -> Vec<u8> {
         let blocks = (first..=last).map(|number| self.block(number)).collect();
         serde_json::to_vec(&AggregatedOperation::CreateProofBlocks { blocks, proofs_to_pad: 0 }).unwrap()
     }
 
     /// An `ExecuteBlocks` in its stored form.
-    pub fn execute(&self, first: u32, last: u32) -> Vec<u8> {
+    pub(crate) fn execute(&self, first: u32, last: u32) -> Vec<u8> {
         let blocks = (first..=last).map(|number| self.block(number)).collect();
         serde_json::to_vec(&AggregatedOperation::ExecuteBlocks { blocks }).unwrap()
     }
 }
 
-pub fn empty() -> (tempfile::TempDir, std::sync::Arc<Store>) {
+pub(crate) fn empty() -> (tempfile::TempDir, std::sync::Arc<Store>) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
     (dir, std::sync::Arc::new(store))

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use zksync_witness_server::crypto::rescue::PERMUTATIONS;
+use zksync_witness_server::testing::internals::crypto::rescue::PERMUTATIONS;
+use zksync_witness_server::testing::internals::tree::build::InitialAccount;
+use zksync_witness_server::testing::internals::tree::{AccountHeader, AccountTree, LeafUpdate, TreeView};
+use zksync_witness_server::testing::internals::witness::{Planner, check_signatures, hash_run};
+use zksync_witness_server::testing::internals::workers::TreeState;
 use zksync_witness_server::testing::{ChainBuilder, Memory};
-use zksync_witness_server::tree::build::InitialAccount;
-use zksync_witness_server::tree::{AccountHeader, AccountTree, LeafUpdate, TreeView};
-use zksync_witness_server::witness::{Planner, check_signatures, hash_run};
-use zksync_witness_server::workers::TreeState;
 
 /// Permutations of an update: balance leaf, balance tree, account leaf, account tree.
 const UPDATE: u64 = 1 + 32 + 3 + 32;

@@ -5,8 +5,10 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use zksync_witness_server::store::{BlobKind, BlobLabel, GenesisEnd, Store, StoreOptions};
 use zksync_witness_server::testing::TestServer;
+use zksync_witness_server::testing::internals::store::{
+    BlobKind, BlobLabel, GenesisEnd, Store, StoreOptions,
+};
 
 const READERS: usize = 64;
 /// Most memory for each reader: twice the measured value. A compressed body alone is 12 MB.

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use zksync_witness_server::domain::sample_single_proof;
-use zksync_witness_server::store::{Store, StoreOptions};
+use zksync_witness_server::testing::internals::domain::sample_single_proof;
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 use zksync_witness_server::testing::{ChainBuilder, on_small_disk};
 
 use crate::support::{Answer, Server, input_of, until};

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use zksync_witness_server::crypto::fr;
-use zksync_witness_server::store::{Store, StoreOptions};
 use zksync_witness_server::testing::ChainBuilder;
-use zksync_witness_server::tree::record;
-use zksync_witness_server::tree::source::Entry;
+use zksync_witness_server::testing::internals::crypto::fr;
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
+use zksync_witness_server::testing::internals::tree::record;
+use zksync_witness_server::testing::internals::tree::source::Entry;
 
 use crate::support::heavy;
 

@@ -13,15 +13,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use zksync_witness_server::crypto::Fr;
-use zksync_witness_server::domain::AggregatedAction;
-use zksync_witness_server::domain::job::JobStatus;
-use zksync_witness_server::domain::job::JobType::Single;
-use zksync_witness_server::domain::{
+use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::internals::crypto::Fr;
+use zksync_witness_server::testing::internals::domain::AggregatedAction;
+use zksync_witness_server::testing::internals::domain::job::JobStatus;
+use zksync_witness_server::testing::internals::domain::job::JobType::Single;
+use zksync_witness_server::testing::internals::domain::{
     AggregatedOperation, ImportedBlock, public_input, sample_aggregated_proof, sample_single_proof,
 };
-use zksync_witness_server::store::{Store, StoreOptions};
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
 use crate::support::{SECRET, Server, heavy, run, run_badly, run_well, until, vectors};
 
@@ -431,7 +431,8 @@ fn format_1_is_read_by_every_later_version() {
     for (number, block) in (1..).zip(&chain.blocks) {
         assert!(store.chain().block_json(number).unwrap().unwrap() == serde_json::to_vec(block).unwrap());
     }
-    let genesis: zksync_witness_server::domain::AccountMap = serde_json::from_str(&chain.genesis).unwrap();
+    let genesis: zksync_witness_server::testing::internals::domain::AccountMap =
+        serde_json::from_str(&chain.genesis).unwrap();
     assert!(store.chain().genesis_json().unwrap().unwrap() == serde_json::to_vec(&genesis).unwrap());
     let proofs = store.queue().proofs(Single, None, 100).unwrap();
     assert!(proofs.iter().map(|proof| proof.first).eq([1, 2, 3, 4, 5, 7]));

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json, value::RawValue};
-use zksync_witness_server::bundle;
 use zksync_witness_server::chain_folder::ChainFolder;
-use zksync_witness_server::store::{Store, StoreOptions};
-use zksync_witness_server::workers::import;
+use zksync_witness_server::testing::internals::bundle;
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
+use zksync_witness_server::testing::internals::workers::import;
 
 use crate::support::{Server, block, chain, genesis, heavy, run, run_badly, run_well, until, vectors};
 

@@ -8,11 +8,10 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, http::Uri, middleware::from_fn_with_state, routing};
-use zksync_witness_server::{
-    api::{paths, tokens::Authenticator},
-    config::Secret,
-    server::{ApiError, ListenLimits, bind, require_token, serve},
-};
+use zksync_witness_server::api::paths;
+use zksync_witness_server::api::tokens::Authenticator;
+use zksync_witness_server::config::Secret;
+use zksync_witness_server::testing::internals::server::{ApiError, ListenLimits, bind, require_token, serve};
 
 type Seen = Arc<Mutex<Vec<(String, String)>>>;
 

@@ -2,11 +2,10 @@
 
 use std::process::Command;
 
-use zksync_witness_server::{
-    api::tokens::Authenticator,
-    config::Secret,
-    crypto::rescue::{self, Engine},
-};
+use zksync_witness_server::api::tokens::Authenticator;
+use zksync_witness_server::config::Secret;
+use zksync_witness_server::testing::internals::crypto::rescue;
+use zksync_witness_server::testing::internals::crypto::rescue::Engine;
 
 struct Outcome {
     code: i32,

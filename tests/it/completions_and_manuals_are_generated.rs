@@ -3,7 +3,7 @@
 use std::fs;
 
 use clap::{CommandFactory, ValueEnum};
-use zksync_witness_server::cli::Cli;
+use zksync_witness_server::testing::internals::cli::Cli;
 
 use crate::support::run_well;
 

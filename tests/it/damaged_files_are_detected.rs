@@ -11,9 +11,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use zksync_witness_server::store::{Finding, Inspection, Severity, Store, StoreOptions};
 use zksync_witness_server::testing::dice::Dice;
-use zksync_witness_server::workers::doctor;
+use zksync_witness_server::testing::internals::store::{Finding, Inspection, Severity, Store, StoreOptions};
+use zksync_witness_server::testing::internals::workers::doctor;
 
 use crate::support::{
     heavy,

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use zksync_witness_server::store::{Store, StoreOptions};
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
 use crate::support::real_folder::{BLOCKS, Contents, contents, copy, files, grow, serve_to_the_end};
 
@@ -135,7 +135,9 @@ fn remove_a_witness(folder: &Path) {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
     let body = store.tree().witness(4).unwrap().unwrap().blob;
     drop(store);
-    let zksync_witness_server::store::BlobRef::File { id, .. } = body else { panic!("a small witness") };
+    let zksync_witness_server::testing::internals::store::BlobRef::File { id, .. } = body else {
+        panic!("a small witness")
+    };
     let file = fs::read_dir(folder.join("blobs")).unwrap().map(|entry| entry.unwrap().path());
     let name = format!("{id:016x}-");
     let file = { file }.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&name)).unwrap();

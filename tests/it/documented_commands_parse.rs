@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use zksync_witness_server::cli::Cli;
 use zksync_witness_server::config::{Config, Environment};
+use zksync_witness_server::testing::internals::cli::Cli;
 
 fn read(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()

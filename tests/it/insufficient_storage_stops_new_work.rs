@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zksync_witness_server::api::tokens::Authenticator;
-use zksync_witness_server::clock::ManualClock;
 use zksync_witness_server::config::{Config, Environment, Flags, Secret};
-use zksync_witness_server::domain::sample_single_proof;
-use zksync_witness_server::server::{self, Limits, ListenLimits, Monitor};
-use zksync_witness_server::store::{ManualSpace, Store, StoreOptions};
-use zksync_witness_server::workers::{Node, NodeOptions};
+use zksync_witness_server::testing::internals::clock::ManualClock;
+use zksync_witness_server::testing::internals::domain::sample_single_proof;
+use zksync_witness_server::testing::internals::server;
+use zksync_witness_server::testing::internals::server::{Limits, ListenLimits, Monitor};
+use zksync_witness_server::testing::internals::store::{ManualSpace, Store, StoreOptions};
+use zksync_witness_server::testing::internals::workers::{Node, NodeOptions};
 
 use crate::support::{Answer, SECRET, block, genesis, http, input_of, token, until};
 

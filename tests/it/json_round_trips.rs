@@ -6,8 +6,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use zksync_witness_server::crypto::fr;
-use zksync_witness_server::domain::{
+use zksync_witness_server::testing::internals::crypto::fr;
+use zksync_witness_server::testing::internals::domain::{
     AccountMap, AggregatedOperation, AggregatedProof, AggregatedProofParts, CHUNK_BYTES,
     EncodedAggregatedProof, ImportedBlock, ProverInputRequest, ProverInputResponse, ProverOutputRequest,
     ProverStopped, RequiredReplicasInput, RequiredReplicasOutput, SingleProof, WorkingOn, public_input,

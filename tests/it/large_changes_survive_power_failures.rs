@@ -11,13 +11,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
 
-use zksync_witness_server::domain::job::JobType;
-use zksync_witness_server::store::{
+use zksync_witness_server::testing::dice::Dice;
+use zksync_witness_server::testing::internals::domain::job::JobType;
+use zksync_witness_server::testing::internals::store::{
     AccountChange, AccountState, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store,
     StoreOptions, WitnessCommit,
 };
-use zksync_witness_server::testing::dice::Dice;
-use zksync_witness_server::tree::source::{Change, ChangeSet};
+use zksync_witness_server::testing::internals::tree::source::{Change, ChangeSet};
 
 use crate::support::{disk::Disk, heavy, number, power::Power, this_test};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zksync_witness_server::chain_folder::ChainFolder;
-use zksync_witness_server::store::{Store, StoreOptions};
-use zksync_witness_server::workers::{Imported, Node, NodeOptions};
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
+use zksync_witness_server::testing::internals::workers::{Imported, Node, NodeOptions};
 
 use crate::support::{heavy, vectors};
 

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use prometheus_parse::{Scrape, Value};
 use serde_json::json;
-use zksync_witness_server::domain::sample_single_proof;
+use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
 use crate::support::{Server, block, genesis, http, input_of, until};
 
@@ -76,7 +76,7 @@ fn after_work() -> String {
         let data = json!({"BlockProof": sample_single_proof(&input, 1)});
         json!({"job_id": job["job_id"], "first_block": 1, "last_block": 1, "data": data}).to_string()
     };
-    server.post("/publish", &proof(zksync_witness_server::crypto::fr::from_u64(7)));
+    server.post("/publish", &proof(zksync_witness_server::testing::internals::crypto::fr::from_u64(7)));
     server.post("/stopped", r#""one""#).accepted();
     server.next_job("one");
     server.post("/publish", &proof(input_of(&imported))).accepted();

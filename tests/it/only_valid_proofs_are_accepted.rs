@@ -4,15 +4,13 @@ use std::path::Path;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use zksync_witness_server::{
-    crypto::{Fr, fr},
-    domain::{AggregatedProof, SingleProof, sample_aggregated_proof, sample_single_proof},
-    testing::{
-        TestServer,
-        plonk::{AggregateProver, BlockProver, altered},
-    },
-    workers::MAX_WAITING,
+use zksync_witness_server::testing::TestServer;
+use zksync_witness_server::testing::internals::crypto::{Fr, fr};
+use zksync_witness_server::testing::internals::domain::{
+    AggregatedProof, SingleProof, sample_aggregated_proof, sample_single_proof,
 };
+use zksync_witness_server::testing::internals::workers::MAX_WAITING;
+use zksync_witness_server::testing::plonk::{AggregateProver, BlockProver, altered};
 
 use crate::support::{self, Server, block, chain, input_of, run_badly, run_well};
 

@@ -4,8 +4,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-use zksync_witness_server::domain::Quarantine;
-use zksync_witness_server::store::{Store, StoreOptions, wait_until_closed};
+use zksync_witness_server::testing::internals::domain::Quarantine;
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions, wait_until_closed};
 
 use crate::support::{self, Server, block, chain, genesis, http, until};
 
@@ -212,8 +212,7 @@ fn the_remaining_time_follows_from_proven_blocks_and_sizes_are_measured() {
         let number = job["first_block"].as_u64().unwrap();
         let file = std::fs::read(format!("data/sample-chain/blocks/{number:06}.json")).unwrap();
         let input = support::input_of(&serde_json::from_slice(&file).unwrap());
-        let data =
-            serde_json::json!({"BlockProof": zksync_witness_server::domain::sample_single_proof(&input, 1)});
+        let data = serde_json::json!({"BlockProof": zksync_witness_server::testing::internals::domain::sample_single_proof(&input, 1)});
         let body = serde_json::json!({"job_id": job["job_id"], "first_block": number, "last_block": number, "data": data});
         server.post("/publish", &body.to_string()).accepted();
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use clap::Parser;
-use zksync_witness_server::cli::Cli;
 use zksync_witness_server::config::{Config, Environment};
+use zksync_witness_server::testing::internals::cli::Cli;
 
 use crate::support::{Server, run, run_badly, until};
 

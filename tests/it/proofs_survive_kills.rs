@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use zksync_witness_server::domain::job::{JobStatus, JobType};
-use zksync_witness_server::store::{Store, StoreOptions};
+use zksync_witness_server::testing::internals::domain::job::{JobStatus, JobType};
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
 use crate::support::{free_port, heavy};
 

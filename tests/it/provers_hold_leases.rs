@@ -1,10 +1,8 @@
 //! The prover protocol over sockets.
 
 use serde_json::{Value, json};
-use zksync_witness_server::{
-    crypto::fr,
-    domain::{sample_aggregated_proof, sample_single_proof},
-};
+use zksync_witness_server::testing::internals::crypto::fr;
+use zksync_witness_server::testing::internals::domain::{sample_aggregated_proof, sample_single_proof};
 
 use crate::support::{self, Server, block, chain, http_with, input_of, run_well, token};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zksync_witness_server::client::{Client, Credentials};
-use zksync_witness_server::store::{Store, StoreError, StoreOptions, wait_until_closed};
+use zksync_witness_server::testing::internals::store::{Store, StoreError, StoreOptions, wait_until_closed};
 use zksync_witness_server::testing::{ChainBuilder, TestServer};
 
 async fn metrics(server: &TestServer) -> String {

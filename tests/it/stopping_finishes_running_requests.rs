@@ -10,12 +10,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use zksync_witness_server::{
-    api::paths,
-    client::{Client, ClientError},
-    config::Secret,
-    domain::sample_single_proof,
-};
+use zksync_witness_server::api::paths;
+use zksync_witness_server::client::{Client, ClientError};
+use zksync_witness_server::config::Secret;
+use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
 use crate::support::{SECRET, Server, block, chain, genesis, input_of, run_well, token, until};
 

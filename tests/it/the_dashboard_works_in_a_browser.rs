@@ -12,7 +12,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use zksync_witness_server::client::{Answer, Client, Credentials};
-use zksync_witness_server::domain::sample_single_proof;
+use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
 use crate::support::{Server, http, input_of, run_well, until};
 

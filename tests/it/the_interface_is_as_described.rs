@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use zksync_witness_server::{api::paths, domain::sample_single_proof};
+use zksync_witness_server::api::paths;
+use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
 use crate::support::{Server, http, input_of, run_well, token};
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use zksync_witness_server::crypto::rescue::{self, Engine};
+use zksync_witness_server::testing::internals::crypto::rescue;
+use zksync_witness_server::testing::internals::crypto::rescue::Engine;
 
 use crate::support::{
     heavy,

@@ -31,11 +31,11 @@ mod sponge;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Engine, EngineUnavailable, engine, force_engine, is_available};
+pub use engine::{Engine, engine, is_available};
+pub(crate) use engine::{EngineUnavailable, force_engine};
 pub use parameters::State;
 #[cfg(any(test, feature = "testing"))]
-pub use permutation::PERMUTATIONS;
-pub use permutation::permute_batch_by;
+pub use permutation::{PERMUTATIONS, permute_batch_by};
 pub(crate) use permutation::{permute, permute_batch};
 pub(crate) use sponge::{
     absorb, compress, compress_batch, hash_batch, hash_bits, hash_elements, initial_state, sponge,

@@ -25,6 +25,7 @@ pub(crate) fn permute_batch(states: &mut [State]) {
     run(engine(), states);
 }
 
+#[cfg(any(test, feature = "testing"))]
 /// Applies the permutation to each state by the given engine, even if another one is in use.
 ///
 /// # Errors

@@ -16,21 +16,21 @@ mod transfer_to_new;
 mod withdraw;
 mod withdraw_nft;
 
-pub use change_pub_key::ChangePubKeyOp;
-pub use close::CloseOp;
-pub use deposit::DepositOp;
-pub use forced_exit::ForcedExitOp;
-pub use full_exit::FullExitOp;
+pub(crate) use change_pub_key::ChangePubKeyOp;
+pub(crate) use close::CloseOp;
+pub(crate) use deposit::DepositOp;
+pub(crate) use forced_exit::ForcedExitOp;
+pub(crate) use full_exit::FullExitOp;
 pub(crate) use layout::Layout;
-pub use mint_nft::MintNftOp;
+pub(crate) use mint_nft::MintNftOp;
 pub(crate) use mint_nft::nft_content;
-pub use noop::NoopOp;
-pub use operation::ZkSyncOp;
-pub use swap::SwapOp;
-pub use transfer::TransferOp;
-pub use transfer_to_new::TransferToNewOp;
-pub use withdraw::WithdrawOp;
-pub use withdraw_nft::WithdrawNftOp;
+pub(crate) use noop::NoopOp;
+pub(crate) use operation::ZkSyncOp;
+pub(crate) use swap::SwapOp;
+pub(crate) use transfer::TransferOp;
+pub(crate) use transfer_to_new::TransferToNewOp;
+pub(crate) use withdraw::WithdrawOp;
+pub(crate) use withdraw_nft::WithdrawNftOp;
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -12,11 +12,11 @@ mod sample;
 mod single;
 #[cfg(test)]
 mod tests;
-pub mod verification;
+pub(crate) mod verification;
 
 pub use aggregated::{AggregatedProof, AggregatedProofParts};
-pub use codec::ProofError;
+pub(crate) use codec::ProofError;
 pub use encoded::EncodedAggregatedProof;
-pub use point::G1Point;
+pub(crate) use point::G1Point;
 pub use sample::{sample_aggregated_proof, sample_single_proof};
 pub use single::{SingleProof, SingleProofParts};

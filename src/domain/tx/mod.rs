@@ -14,18 +14,18 @@ mod transfer;
 mod withdraw;
 mod withdraw_nft;
 
-pub use change_pub_key::{ChangePubKey, ChangePubKeyEthAuthData};
-pub use close::Close;
-pub use forced_exit::ForcedExit;
-pub use mint_nft::MintNft;
-pub use order::Order;
-pub use signature::{SignedForms, TxSignature, TxVersion};
-pub use swap::Swap;
-pub use time_range::TimeRange;
-pub use transaction::{SignedZkSyncTx, ZkSyncTx};
-pub use transfer::Transfer;
-pub use withdraw::Withdraw;
-pub use withdraw_nft::WithdrawNft;
+pub(crate) use change_pub_key::ChangePubKey;
+pub(crate) use close::Close;
+pub(crate) use forced_exit::ForcedExit;
+pub(crate) use mint_nft::MintNft;
+pub(crate) use order::Order;
+pub(crate) use signature::{SignedForms, TxSignature, TxVersion};
+pub(crate) use swap::Swap;
+pub(crate) use time_range::TimeRange;
+pub(crate) use transaction::{SignedZkSyncTx, ZkSyncTx};
+pub(crate) use transfer::Transfer;
+pub(crate) use withdraw::Withdraw;
+pub(crate) use withdraw_nft::WithdrawNft;
 
 #[cfg(test)]
 mod tests;

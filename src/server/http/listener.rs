@@ -64,7 +64,7 @@ impl From<&Config> for ListenLimits {
 /// `open` is kept at the number of open connections. With `tls`, only TLS is accepted.
 ///
 /// Handlers find the peer's address as [`ConnectInfo<SocketAddr>`].
-pub async fn serve_counted(
+pub(crate) async fn serve_counted(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
@@ -112,6 +112,7 @@ pub async fn serve_counted(
     cut
 }
 
+#[cfg(any(test, feature = "testing"))]
 /// Serves like [`serve_counted`], without a gauge.
 pub async fn serve(
     listener: TcpListener,

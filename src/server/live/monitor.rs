@@ -76,6 +76,7 @@ impl Monitor {
         (monitor, task)
     }
 
+    #[cfg(any(test, feature = "testing"))]
     /// Returns a monitor that does not watch: history and sizes stay empty.
     pub fn idle() -> Self {
         let (_, changes) = watch::channel(None);

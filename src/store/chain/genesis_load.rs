@@ -21,7 +21,7 @@ use crate::store::store::Store;
 use crate::tree::source::Entry;
 
 /// An account of the genesis: id, account, non-zero balances by token.
-pub type GenesisAccount = (u32, AccountState, Vec<(u32, u128)>);
+pub(crate) type GenesisAccount = (u32, AccountState, Vec<(u32, u128)>);
 
 /// The end of a load.
 pub struct GenesisEnd {

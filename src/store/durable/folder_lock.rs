@@ -12,14 +12,14 @@ const NAME: &str = "LOCK";
 /// The lock of a data folder, without an open store: no other process can open the folder. The system
 /// releases it when the value is dropped, or when the process ends in any way.
 #[derive(Debug)]
-pub struct FolderLock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+pub(crate) struct FolderLock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
 
 impl FolderLock {
     /// Takes the lock, and creates the folder if it is absent.
     ///
     /// # Errors
     /// [`StoreError::Locked`] if another process has it.
-    pub fn take(dir: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn take(dir: &Path) -> Result<Self, StoreError> {
         fsync::create_folders(dir).map_err(unusable(dir))?;
         let mut open = OpenOptions::new();
         open.create(true).truncate(false).read(true).write(true);

@@ -27,7 +27,7 @@ pub trait SpaceProbe: Debug + Send + Sync {
 
 /// The free space by the system (`statvfs`), without regard to quotas.
 #[derive(Debug)]
-pub struct SystemSpace;
+pub(crate) struct SystemSpace;
 
 impl SpaceProbe for SystemSpace {
     fn free_bytes(&self, folder: &Path) -> io::Result<u64> {
@@ -36,10 +36,12 @@ impl SpaceProbe for SystemSpace {
     }
 }
 
+#[cfg(any(test, feature = "testing"))]
 /// Free space that tests set.
 #[derive(Debug)]
 pub struct ManualSpace(AtomicU64);
 
+#[cfg(any(test, feature = "testing"))]
 impl ManualSpace {
     /// Begins with the given number of free bytes.
     pub fn new(free_bytes: u64) -> Self {
@@ -52,6 +54,7 @@ impl ManualSpace {
     }
 }
 
+#[cfg(any(test, feature = "testing"))]
 impl SpaceProbe for ManualSpace {
     fn free_bytes(&self, _: &Path) -> io::Result<u64> {
         Ok(self.0.load(Ordering::SeqCst))

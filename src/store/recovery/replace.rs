@@ -22,7 +22,7 @@ const REPAIRED: &str = "repaired";
 /// A fresh folder that is being created. If it is dropped before [`Replacement::commit`], nothing has changed. Meanwhile
 /// an [`Inspection`](crate::store::Inspection) of the old folder has to be open, which holds the lock.
 #[derive(Debug)]
-pub struct Replacement {
+pub(crate) struct Replacement {
     dir: PathBuf,
 }
 
@@ -31,7 +31,7 @@ impl Replacement {
     ///
     /// # Errors
     /// [`StoreError::Locked`]; also if files cannot be removed.
-    pub fn begin(dir: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn begin(dir: &Path) -> Result<Self, StoreError> {
         let _lock = FolderLock::take(dir)?;
         finish(dir)?;
         remove(&dir.join(FRESH))?;
@@ -39,7 +39,7 @@ impl Replacement {
     }
 
     /// Returns the path of the fresh folder.
-    pub fn fresh(&self) -> PathBuf {
+    pub(crate) fn fresh(&self) -> PathBuf {
         self.dir.join(FRESH)
     }
 
@@ -48,7 +48,7 @@ impl Replacement {
     ///
     /// # Errors
     /// If files cannot be written or renamed. Either nothing has changed, or the next start finishes the replacement.
-    pub fn commit(self, report: &str) -> Result<PathBuf, StoreError> {
+    pub(crate) fn commit(self, report: &str) -> Result<PathBuf, StoreError> {
         let failed = || StoreError::io("replacing the damaged folder");
         let fresh = self.fresh();
         let time = chrono::Utc::now().format("%Y-%m-%dT%H-%M-%S%.3fZ").to_string();
@@ -123,7 +123,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Returns true if this directory contains a data folder, sound or damaged.
-pub fn is_data_folder(dir: &Path) -> bool {
+pub(crate) fn is_data_folder(dir: &Path) -> bool {
     PARTS.iter().any(|part| dir.join(part).is_dir()) || is_unfinished(dir)
 }
 

@@ -33,7 +33,7 @@ pub struct Source {
 }
 
 /// The prover, if known, and the time in milliseconds since 1970; `None` if the kv lost both.
-pub type Published = Option<(Option<String>, u64)>;
+pub(crate) type Published = Option<(Option<String>, u64)>;
 
 impl Source {
     /// Returns kind and blocks.

@@ -11,7 +11,7 @@ use crate::witness::state::State;
 const ACCOUNTS: u32 = 1 << 24;
 
 /// The current state of a plan, its version, and the updates since the start of the block.
-pub struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     before: &'a dyn State,
     headers: HashMap<u32, Option<AccountHeader>>,
     balances: HashMap<(u32, u32), u128>,
@@ -148,7 +148,7 @@ impl<'a> Walk<'a> {
 }
 
 /// A balance during an update, with checked arithmetic.
-pub struct Balance {
+pub(crate) struct Balance {
     account: u32,
     token: u32,
     /// Current amount.

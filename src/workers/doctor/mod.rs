@@ -16,4 +16,5 @@ mod tests;
 mod tree_check;
 
 pub use check::check;
-pub use repair::{RepairError, Repaired, Replaced, repair};
+pub(crate) use repair::Replaced;
+pub use repair::{RepairError, repair};

@@ -8,12 +8,15 @@ use crate::store::{Imported, Store};
 const WHAT: &str = "aggregated operation";
 
 /// Imports an aggregated operation. Its blocks must be the stored ones.
-pub fn import(store: &Store, body: &[u8]) -> Result<Imported, ImportError> {
+pub(crate) fn import(store: &Store, body: &[u8]) -> Result<Imported, ImportError> {
     store_operation(store, &json::parse(WHAT, body)?)
 }
 
 /// Checks and stores an aggregated operation.
-pub fn store_operation(store: &Store, operation: &AggregatedOperation) -> Result<Imported, ImportError> {
+pub(crate) fn store_operation(
+    store: &Store,
+    operation: &AggregatedOperation,
+) -> Result<Imported, ImportError> {
     let blocks = operation.blocks();
     let first = blocks.first().map_or(0, |block| block.block_number.0);
     let consecutive = blocks.iter().zip(first..).all(|(block, number)| block.block_number.0 == number);

@@ -64,7 +64,7 @@ pub fn import(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError
 
 /// Returns the number of operations of a stored block: one signature check of each is stored with
 /// it.
-pub fn number_of_operations(block: &BlockRecord) -> u64 {
+pub(crate) fn number_of_operations(block: &BlockRecord) -> u64 {
     block.extra_len
 }
 

@@ -15,7 +15,7 @@ const WHAT: &str = "genesis: a map from account id to account";
 /// The JSON of a genesis and the position of each account in it: a map from account id to account.
 /// If an id occurs twice, the last one counts.
 #[derive(Debug)]
-pub struct GenesisAccounts<'a> {
+pub(crate) struct GenesisAccounts<'a> {
     body: &'a [u8],
     /// Ids with the JSON of their accounts, ascending.
     accounts: Vec<(u32, &'a RawValue)>,
@@ -23,7 +23,7 @@ pub struct GenesisAccounts<'a> {
 
 impl<'a> GenesisAccounts<'a> {
     /// Finds the accounts in the body, without parsing them.
-    pub fn new(body: &'a [u8]) -> Result<Self, ImportError> {
+    pub(crate) fn new(body: &'a [u8]) -> Result<Self, ImportError> {
         let map: BTreeMap<AccountId, &RawValue> = json::parse(WHAT, body)?;
         match map.last_key_value() {
             Some((last, _)) if last.0 >= 1 << 24 => Err(ImportError::GenesisAccount(last.0)),
@@ -32,12 +32,12 @@ impl<'a> GenesisAccounts<'a> {
     }
 
     /// Returns all ids with the JSON of their accounts, ascending.
-    pub fn all(&self) -> &[(u32, &'a RawValue)] {
+    pub(crate) fn all(&self) -> &[(u32, &'a RawValue)] {
         &self.accounts
     }
 
     /// Parses an account by its id.
-    pub fn get(&self, id: u32) -> Result<Option<InitialAccount>, ImportError> {
+    pub(crate) fn get(&self, id: u32) -> Result<Option<InitialAccount>, ImportError> {
         let Ok(at) = self.accounts.binary_search_by_key(&id, |(id, _)| *id) else { return Ok(None) };
         let Some((_, raw)) = self.accounts.get(at) else { return Ok(None) };
         self.initial(id, raw).map(Some)

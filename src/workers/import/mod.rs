@@ -10,8 +10,10 @@ mod genesis;
 mod genesis_accounts;
 mod json;
 
-pub use aggregated_operation::{import as aggregated_operation, store_operation};
-pub use block::{import as block, number_of_operations};
-pub use error::ImportError;
+pub(crate) use aggregated_operation::import as aggregated_operation;
+pub(crate) use aggregated_operation::store_operation;
+pub use block::import as block;
+pub(crate) use block::number_of_operations;
+pub(crate) use error::ImportError;
 pub use genesis::import as genesis;
-pub use genesis_accounts::GenesisAccounts;
+pub(crate) use genesis_accounts::GenesisAccounts;

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use zksync_witness_server::api::paths;
-use zksync_witness_server::store::{Store, StoreOptions};
+use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 use zksync_witness_server::testing::{dice::Dice, ledger::Moment};
 
 use crate::support::{

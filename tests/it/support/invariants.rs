@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use zksync_witness_server::crypto::fr;
-use zksync_witness_server::domain::AggregatedAction;
-use zksync_witness_server::domain::job::{JobStatus, JobType};
-use zksync_witness_server::store::{JobRecord, Store, StoreOptions};
 use zksync_witness_server::testing::NaiveAccountTree;
+use zksync_witness_server::testing::internals::crypto::fr;
+use zksync_witness_server::testing::internals::domain::AggregatedAction;
+use zksync_witness_server::testing::internals::domain::job::{JobStatus, JobType};
+use zksync_witness_server::testing::internals::store::{JobRecord, Store, StoreOptions};
+use zksync_witness_server::testing::internals::tree::AccountHeader;
+use zksync_witness_server::testing::internals::tree::TreeId;
+use zksync_witness_server::testing::internals::tree::build::{InitialAccount, TreeBuilder};
+use zksync_witness_server::testing::internals::tree::record;
+use zksync_witness_server::testing::internals::tree::source::Entry;
 use zksync_witness_server::testing::ledger::{Acknowledged, Moment, Operation};
-use zksync_witness_server::tree::AccountHeader;
-use zksync_witness_server::tree::TreeId;
-use zksync_witness_server::tree::build::{InitialAccount, TreeBuilder};
-use zksync_witness_server::tree::record;
-use zksync_witness_server::tree::source::Entry;
 
 use crate::support::world::World;
 

@@ -10,8 +10,8 @@ use tokio::runtime::Runtime;
 use zksync_witness_server::api::{paths, problems::Problem};
 use zksync_witness_server::client::{Client, ClientError, ProverClient, ProverJob, Work};
 use zksync_witness_server::config::Secret;
-use zksync_witness_server::crypto::{Fr, fr};
-use zksync_witness_server::domain::{
+use zksync_witness_server::testing::internals::crypto::{Fr, fr};
+use zksync_witness_server::testing::internals::domain::{
     AggregatedAction, AggregatedOperation, BlockNumber, JobResultData, ProverOutputRequest,
     sample_aggregated_proof, sample_single_proof,
 };

@@ -25,12 +25,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use zksync_witness_server::{
-    api::tokens::Authenticator,
-    config::Secret,
-    crypto::Fr,
-    domain::{H256, public_input},
-};
+use zksync_witness_server::api::tokens::Authenticator;
+use zksync_witness_server::config::Secret;
+use zksync_witness_server::testing::internals::crypto::Fr;
+use zksync_witness_server::testing::internals::domain::{H256, public_input};
 
 pub const SECRET: &str = "secret of the tests";
 const PATIENCE: Duration = Duration::from_secs(120);

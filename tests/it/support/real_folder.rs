@@ -6,17 +6,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zksync_witness_server::crypto::{Fr, fr};
-use zksync_witness_server::domain::AggregatedAction;
-use zksync_witness_server::domain::job::{JobStatus, JobType};
-use zksync_witness_server::domain::{
+use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::internals::crypto::{Fr, fr};
+use zksync_witness_server::testing::internals::domain::AggregatedAction;
+use zksync_witness_server::testing::internals::domain::job::{JobStatus, JobType};
+use zksync_witness_server::testing::internals::domain::{
     BlockNumber, H256, JobResultData, ProverOutputRequest, public_input, sample_aggregated_proof,
     sample_single_proof,
 };
-use zksync_witness_server::metrics::Metrics;
-use zksync_witness_server::store::{ClaimedJob, Preference, Store, StoreError, StoreOptions};
-use zksync_witness_server::testing::ChainBuilder;
-use zksync_witness_server::workers::{CheckedProof, Node, NodeOptions, PublishRefused};
+use zksync_witness_server::testing::internals::metrics::Metrics;
+use zksync_witness_server::testing::internals::store::{
+    ClaimedJob, Preference, Store, StoreError, StoreOptions,
+};
+use zksync_witness_server::testing::internals::workers::{CheckedProof, Node, NodeOptions, PublishRefused};
 
 /// Blocks of the folder: the first ones are small enough for their records, the others have files.
 pub const BLOCKS: u32 = 6;

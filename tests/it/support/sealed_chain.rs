@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use zksync_witness_server::crypto::{Fr, fr};
-use zksync_witness_server::domain::{AccountUpdate, Block, public_input, to_u128};
 use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::testing::dice::Dice;
-use zksync_witness_server::tree::build::InitialAccount;
+use zksync_witness_server::testing::internals::crypto::{Fr, fr};
+use zksync_witness_server::testing::internals::domain::{AccountUpdate, Block, public_input, to_u128};
+use zksync_witness_server::testing::internals::tree::build::InitialAccount;
 
 const ACCOUNTS: u32 = 12;
 const SIGNERS: u32 = 4;

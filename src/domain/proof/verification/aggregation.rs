@@ -52,7 +52,7 @@ impl Circuit<Bn256> for AggregationCircuit {
 /// The keys of all block circuits, ascending by size: a Merkle tree of depth 3 whose last leaf is
 /// repeated to the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyTree {
+pub(crate) struct KeyTree {
     root: Fr,
     keys: usize,
 }
@@ -62,7 +62,7 @@ impl KeyTree {
     pub(crate) const MAX_KEYS: usize = LEAVES;
 
     /// Builds the tree of these keys; `None` without keys or with more than `MAX_KEYS`.
-    pub fn new<'a>(keys: impl IntoIterator<Item = &'a BlockKey>) -> Option<Self> {
+    pub(crate) fn new<'a>(keys: impl IntoIterator<Item = &'a BlockKey>) -> Option<Self> {
         let mut nodes: Vec<Fr> = keys.into_iter().map(BlockKey::leaf).collect();
         let keys = nodes.len();
         let last = *nodes.last().filter(|_| keys <= LEAVES)?;
@@ -75,14 +75,14 @@ impl KeyTree {
     }
 
     /// Returns the root: `VK_TREE_ROOT` of the verifier contract.
-    pub fn root(&self) -> Fr {
+    pub(crate) fn root(&self) -> Fr {
         self.root
     }
 }
 
 /// The verification key of the circuit for one number of block proofs.
 #[derive(Debug)]
-pub struct AggregationKey {
+pub(crate) struct AggregationKey {
     key: VerificationKey<Bn256, AggregationCircuit>,
 }
 
@@ -91,7 +91,7 @@ impl AggregationKey {
     ///
     /// # Errors
     /// If the bytes are not a key of an aggregation circuit.
-    pub fn read(bytes: &[u8]) -> Result<Self, KeyError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, KeyError> {
         let mut reader = Reader(bytes);
         let n: u64 = reader.item("n")?;
         let numbers = [("num_inputs", 1), ("state_width", STATE_WIDTH as u64), ("num_witness_polys", 0)];
@@ -131,7 +131,7 @@ impl AggregationKey {
     ///
     /// # Errors
     /// If the proof is malformed, belongs to other block proofs or keys, or does not hold.
-    pub fn verify(&self, tree: &KeyTree, proof: &AggregatedProof) -> Result<(), NotVerified> {
+    pub(crate) fn verify(&self, tree: &KeyTree, proof: &AggregatedProof) -> Result<(), NotVerified> {
         let parts = proof.validate()?;
         if parts.inputs.first() != Some(&public_input(tree, proof)?) {
             return Err(NotVerified::OtherInput);

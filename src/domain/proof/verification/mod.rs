@@ -34,9 +34,9 @@ mod keys;
 mod tests;
 mod transcript;
 
-pub use aggregation::{AggregationKey, KeyTree};
-pub use block::BlockKey;
-pub use guard::NotVerified;
-pub use keys::KeyError;
+pub(crate) use aggregation::{AggregationKey, KeyTree};
+pub(crate) use block::BlockKey;
+pub(crate) use guard::NotVerified;
+pub(crate) use keys::KeyError;
 #[cfg(any(test, feature = "testing"))]
-pub use transcript::RescueTranscript;
+pub(crate) use transcript::RescueTranscript;

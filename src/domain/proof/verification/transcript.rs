@@ -21,7 +21,7 @@ const RATE: usize = 2;
 /// odd last one is completed by a one. Each permutation returns at most two challenges, and the
 /// next element discards the unused ones.
 #[derive(Clone, Debug, Default)]
-pub struct RescueTranscript {
+pub(crate) struct RescueTranscript {
     state: State,
     /// Elements before their permutation, at most [`RATE`].
     pending: Vec<Fr>,
