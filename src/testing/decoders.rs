@@ -303,7 +303,7 @@ fn backup(bytes: &[u8]) {
         assert!(entry.kind != crate::backup::Kind::End);
     };
     if let Ok((_, counts)) = crate::backup::verify(mended.as_deref().unwrap_or(file), seen) {
-        assert!(counts.entries > entries, "the first entry, which says what it is, is counted and not shown");
+        assert!(counts.entries > entries, "the description is counted but not shown");
     }
 }
 

@@ -246,7 +246,7 @@ impl TestServer {
             }
         };
         let waited = tokio::time::timeout(PATIENCE, waits).await;
-        waited.unwrap_or_else(|_| panic!("waited in vain: {:#?}", self.status()))
+        waited.unwrap_or_else(|_| panic!("waited too long: {:#?}", self.status()))
     }
 
     /// Restarts the server on the same folder and the same addresses. Its provers keep running.

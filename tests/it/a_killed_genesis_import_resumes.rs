@@ -88,7 +88,7 @@ fn a_genesis_import_that_is_killed_repeatedly_equals_an_uninterrupted_one() {
             break;
         }
         let store = open(&killed);
-        assert_eq!(store.chain().genesis().unwrap(), None, "only the end makes it exist");
+        assert_eq!(store.chain().genesis().unwrap(), None, "the genesis exists before its end");
         assert_eq!(store.tree().source().get(record::ROOTS).unwrap(), None);
     }
     let resumed = numbers(&mut import(&killed, &chain), RESUMED, usize::MAX);

@@ -152,8 +152,11 @@ fn pages_are_torn_and_synced_ones_are_complete() {
         let bytes = content(&disk, &mut dice);
         assert!([8 * PAGE, 10 * PAGE].contains(&bytes.len()));
         let pages: Vec<u8> = bytes.chunks(PAGE).map(|page| page[0]).collect();
-        assert!(bytes.chunks(PAGE).all(|page| page.iter().all(|byte| *byte == page[0])), "pages are whole");
-        assert_eq!(pages[..2], [2, 2], "what was synced");
+        assert!(
+            bytes.chunks(PAGE).all(|page| page.iter().all(|byte| *byte == page[0])),
+            "pages are complete"
+        );
+        assert_eq!(pages[..2], [2, 2], "a synced page");
         assert!(pages[2..4].iter().all(|byte| [2, 3].contains(byte)));
         assert!(pages[4..8].iter().all(|byte| [1, 3].contains(byte)));
         torn += usize::from(pages[2..8].contains(&3) && pages[2..8].iter().any(|byte| *byte != 3));

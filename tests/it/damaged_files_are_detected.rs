@@ -99,7 +99,7 @@ fn served(folder: &Path, original: &Contents, what: &str) -> Option<bool> {
         Some(contents(&store))
     })?;
     for (name, body) in &found {
-        assert!(original.get(name) == Some(body), "{what}: {name} is served and wrong");
+        assert!(original.get(name) == Some(body), "{what}: {name} is served with wrong bytes");
     }
     Some(damaged == 0 && found.len() == original.len())
 }

@@ -217,7 +217,7 @@ fn survive(rounds: u32) {
         }
         power.fail(&disk, &mut dice);
         let head = look(power.root(), last, &format!("round {round}"));
-        println!("round {round}: {last} blocks were acknowledged, {head} are there");
+        println!("round {round}: {last} blocks were acknowledged, {head} are stored");
         acknowledged = last;
     }
 }

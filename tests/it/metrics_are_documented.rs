@@ -240,7 +240,7 @@ fn dashboard_and_alerts_query_only_metrics_of_the_table() {
         {
             assert!(
                 docs.contains(&format!("`{value}`")),
-                "{value:?} in {expression} is no value in the table"
+                "{value:?} in {expression} is not a value of the table"
             );
         }
     }

@@ -169,7 +169,7 @@ fn the_admin_listener_is_for_this_machine() {
     for site in ["cross-site", "same-site"] {
         let head = format!("Host: {address}\r\nSec-Fetch-Site: {site}\r\n");
         assert_eq!(ask("/api/v1/rejected_proofs", &head), (403, true), "{site}");
-        assert_eq!(ask("/", &head), (200, false), "a link to the page");
+        assert_eq!(ask("/", &head), (200, false), "a link from another site");
     }
 }
 

@@ -73,11 +73,11 @@ fn the_dockerfile_copies_existing_files_and_starts_an_existing_command() {
     assert!(docker.contains(&format!("/src/target/release/witness-server {}", entry[0])), "{entry:?}");
     let config = parse(&[entry.clone(), json_words(after("CMD")[0])].concat(), &variables);
     assert_eq!(config.data_dir.as_deref(), Some(Path::new(after("VOLUME")[0])));
-    assert!(config.listen.ip().is_unspecified(), "a port that is published must be listened on");
+    assert!(config.listen.ip().is_unspecified(), "the published port must be reachable");
     assert_eq!(after("EXPOSE")[0], format!("{} {}", config.listen.port(), config.admin_listen.port()));
     let check = after("HEALTHCHECK")[0].split_once(" CMD ").unwrap().1;
     let check = json_words(check);
-    assert_eq!(check[0], entry[0], "there is no other program in the image");
+    assert_eq!(check[0], entry[0], "the image has no other program");
     parse(&check, &variables);
 }
 

@@ -53,7 +53,7 @@ fn serve(folder: &Path, port: u16) -> Guard {
     );
     let start = Instant::now();
     while std::net::TcpStream::connect(&listen).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(60), "the server does not come up");
+        assert!(start.elapsed() < Duration::from_secs(60), "the server does not start");
         std::thread::sleep(Duration::from_millis(10));
     }
     server

@@ -194,7 +194,7 @@ fn invalid_certificates_and_keys_prevent_the_start_with_one_sentence() {
     assert!(serve(&["--set", &good[1], "--set", &swapped], 2).contains("no private key"));
     let absent = format!("tls_certificate={}", folder.path().join("absent").display());
     assert!(serve(&["--set", &absent, "--set", &good[3]], 2).contains("cannot read"));
-    assert!(!data.exists(), "nothing was made");
+    assert!(!data.exists(), "a folder was created");
     let trust = format!("tls_ca={}", folder.path().join("absent").display());
     assert!(
         run_badly(&["status", "--url", "https://127.0.0.1:1", "--set", &trust], 2).contains("cannot read")

@@ -84,7 +84,7 @@ fn leases_survive_a_restart() {
             (&job["status"], &job["holder"], &job["attempts"]),
             (&json!("in_progress"), &json!("one"), &json!(1))
         );
-        assert_eq!(server.get_job("two")["job_id"], 0, "nobody else gets it");
+        assert_eq!(server.get_job("two")["job_id"], 0, "another prover got it");
         server.post("/working_on", heartbeat).accepted();
         server.signal(signal);
         assert_eq!(server.end(), Some(0));
@@ -147,7 +147,7 @@ async fn under_load_acknowledged_items_are_stored_and_other_requests_change_noth
     let imported = u64::from(imported.into_inner());
     assert!(
         imported >= 5 && (imported..=imported + 1).contains(&head),
-        "{imported} acknowledged, {head} there"
+        "{imported} acknowledged, {head} stored"
     );
     for number in 1..=imported {
         server.get(&paths::block(u32::try_from(number).unwrap())).accepted();

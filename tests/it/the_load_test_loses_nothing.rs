@@ -52,7 +52,7 @@ fn a_short_load_loses_nothing_and_leaves_no_connection_open() {
         assert!(descriptors("at_rest") <= descriptors("start") + 2, "{server}");
         assert!(server["end"]["resident_bytes"].as_u64().unwrap() > 1 << 20);
     }
-    assert!(data.join("index").is_dir(), "a named data folder is kept");
+    assert!(data.join("index").is_dir(), "the given data folder is missing");
 
     // A used folder is refused.
     load::run(options).err().expect("the folder is not empty");

@@ -138,7 +138,7 @@ pub fn finish(folder: &Path, world: &Mutex<World>, dice: &mut Dice) -> Found {
             if at == [head; 3] && of("/jobs/pending") == 0 {
                 break;
             }
-            assert!(begin.elapsed() < Duration::from_secs(120), "not all gets proven: {status}");
+            assert!(begin.elapsed() < Duration::from_secs(120), "not everything is proven: {status}");
             std::thread::sleep(Duration::from_millis(50));
         }
     });

@@ -207,7 +207,7 @@ impl Disk {
         for name in below.iter() {
             let Object::Folder(folder) = &self.objects[id] else { panic!("{} is a file", path.display()) };
             let next = folder.now.get(name.to_str().unwrap());
-            id = *next.unwrap_or_else(|| panic!("{} was not seen being made", path.display()));
+            id = *next.unwrap_or_else(|| panic!("{} was created before the record", path.display()));
         }
         let Object::Folder(folder) = &mut self.objects[id] else { panic!("{} is a file", path.display()) };
         folder
@@ -219,7 +219,8 @@ impl Disk {
     }
 
     fn file(&mut self, inode: u64) -> &mut File {
-        let id = *self.inodes.get(&inode).unwrap_or_else(|| panic!("inode {inode} was not seen being made"));
+        let id =
+            *self.inodes.get(&inode).unwrap_or_else(|| panic!("inode {inode} was created before the record"));
         let Object::File(file) = &mut self.objects[id] else { panic!("inode {inode} is a folder") };
         file
     }
@@ -250,7 +251,7 @@ impl Disk {
             }
             Event::Rename { from, to } => {
                 let (folder, old) = self.parent(from);
-                let id = *folder.now.get(&old).unwrap_or_else(|| panic!("{} is not there", from.display()));
+                let id = *folder.now.get(&old).unwrap_or_else(|| panic!("{} does not exist", from.display()));
                 let new = to.file_name().unwrap().to_str().unwrap().to_owned();
                 if from.parent() == to.parent() {
                     folder.change(vec![(old, None), (new, Some(id))]);
@@ -261,7 +262,7 @@ impl Disk {
             }
             Event::Link { from, to } => {
                 let (folder, old) = self.parent(from);
-                let id = *folder.now.get(&old).unwrap_or_else(|| panic!("{} is not there", from.display()));
+                let id = *folder.now.get(&old).unwrap_or_else(|| panic!("{} does not exist", from.display()));
                 let (folder, new) = self.parent(to);
                 folder.change(vec![(new, Some(id))]);
             }
@@ -312,7 +313,7 @@ impl Disk {
                         }
                     }
                 }
-                _ => panic!("{} is a file here and a folder there", path.display()),
+                _ => panic!("{} is a file on one side and a folder on the other", path.display()),
             }
             different.push(path);
         }

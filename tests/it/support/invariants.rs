@@ -116,7 +116,7 @@ impl Check<'_> {
         let Self { store, world, head, tree_head, .. } = *self;
         let genesis = store.chain().genesis().unwrap();
         let acknowledged = world.ledger.genesis.is_some_and(|at| at <= self.until);
-        self.expect(genesis.is_some() || !acknowledged, || "genesis was acknowledged and is gone".into());
+        self.expect(genesis.is_some() || !acknowledged, || "genesis was acknowledged and is missing".into());
         if let Some(genesis) = genesis {
             self.expect(genesis.root == world.chain.root(0), || "genesis has another root".into());
             let same = store.chain().genesis_json().unwrap() == Some(world.chain.genesis_json.clone());
@@ -176,10 +176,10 @@ impl Check<'_> {
                 JobType::Aggregated => store.queue().has_aggregated_proof(first, last).unwrap(),
             };
             self.expect(proven == (job.status == JobStatus::Done), || {
-                format!("job {id} is {:?} and its proof says otherwise", job.status)
+                format!("job {id} is {:?}, which contradicts its proof", job.status)
             });
             self.expect(last <= self.tree_head, || {
-                format!("job {id} is about block {last}, which has no tree")
+                format!("job {id} is for block {last}, which has no tree")
             });
         }
         let queued = store.queue().last_block_in_queue(JobType::Single).unwrap();

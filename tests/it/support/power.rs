@@ -53,7 +53,7 @@ impl Power {
         }
         let different = disk.catch_up();
         let moved = matches!(events.last(), Some((_, Event::Rename { .. } | Event::RemoveFolder { .. })));
-        assert!(different.len() <= ON_THEIR_WAY || moved, "not all was seen: {different:?}");
+        assert!(different.len() <= ON_THEIR_WAY || moved, "the record is incomplete: {different:?}");
         events
     }
 

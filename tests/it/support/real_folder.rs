@@ -50,7 +50,7 @@ pub fn grow(folder: &Path) {
     prove(&node, BLOCKS - 2, 4);
     let start = Instant::now();
     while node.store().queue().last_block_in_queue(JobType::Single).unwrap() < BLOCKS {
-        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "nothing more is witnessed");
+        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "no further witness is built");
         std::thread::sleep(Duration::from_millis(5));
     }
     node.store().queue().release("prover").unwrap();
@@ -72,7 +72,7 @@ pub fn prove(node: &Node, single: u32, aggregated: u32) {
                 .all(|last| store.queue().has_aggregated_proof(last - 1, last).unwrap())
     };
     while !done(store) {
-        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "nothing more to prove");
+        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "no further job");
         let Some(job) = store.queue().claim("prover", Preference::default()).unwrap() else {
             std::thread::sleep(Duration::from_millis(5));
             continue;
@@ -115,7 +115,7 @@ pub fn serve_to_the_end(folder: &Path) {
     prove(&node, head, head / 2 * 2);
     let start = Instant::now();
     while node.store().tree().head().unwrap() < head {
-        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "nothing more is witnessed");
+        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "no further witness is built");
         std::thread::sleep(Duration::from_millis(5));
     }
     node.stop();
