@@ -1,8 +1,10 @@
-//! Every decoder of bytes from outside or from disk, each as a function that panics if the decoder is wrong.
+//! Every decoder of bytes from outside or from disk, each as a function that panics if the decoder
+//! is wrong.
 //!
-//! The same functions run under the fuzzer (`fuzz/`) and under proptest (`tests/it/decoders_do_not_panic.rs`). Each also
-//! checks a property of what it read: written and read again it is the same, and if only one encoding is allowed,
-//! writing returns the bytes that were read.
+//! The same functions run under the fuzzer (`fuzz/`) and under proptest
+//! (`tests/it/decoders_do_not_panic.rs`). Each also checks a property of what it read: written and
+//! read again it is the same, and if only one encoding is allowed, writing returns the bytes that
+//! were read.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -90,8 +92,8 @@ fn block(bytes: &[u8]) {
     }
 }
 
-/// `{"genesis":…,"imported":…}`: the accounts before a block, and the block. Runs all checks of an import, including
-/// signatures.
+/// `{"genesis":…,"imported":…}`: the accounts before a block, and the block. Runs all checks of an
+/// import, including signatures.
 fn plan_of_a_block(bytes: &[u8]) {
     #[derive(Deserialize)]
     struct Input {
@@ -181,7 +183,8 @@ fn prover_messages(bytes: &[u8]) {
     }
 }
 
-/// A single proof after an even first byte, an aggregated one after an odd byte. Each proof has one encoding.
+/// A single proof after an even first byte, an aggregated one after an odd byte. Each proof has one
+/// encoding.
 fn proof(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     if kind % 2 == 0 {
@@ -244,8 +247,8 @@ fn headers(bytes: &[u8]) {
 static AUTHENTICATOR: LazyLock<Authenticator> =
     LazyLock::new(|| Authenticator::new(&Secret::new(SECRET).expect("not empty")));
 
-/// A header and claims as JSON with a line feed between, which are signed with the right secret: accepted ones have
-/// HS256 and a subject, and have not expired. Without a line feed, a raw token.
+/// A header and claims as JSON with a line feed between, which are signed with the right secret:
+/// accepted ones have HS256 and a subject, and have not expired. Without a line feed, a raw token.
 fn token(bytes: &[u8]) {
     let now = DateTime::from_timestamp(1_700_000_000, 0).expect("a time");
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -292,8 +295,8 @@ fn chain_file(bytes: &[u8]) {
     }
 }
 
-/// A backup: verbatim after an even first byte; after an odd byte every checksum is corrected first, so that the code
-/// behind the checksums is reached.
+/// A backup: verbatim after an even first byte; after an odd byte every checksum is corrected
+/// first, so that the code behind the checksums is reached.
 fn backup(bytes: &[u8]) {
     let Some((kind, file)) = bytes.split_first() else { return };
     let mended = (kind % 2 == 1).then(|| crate::backup::with_right_checksums(file));
@@ -307,8 +310,8 @@ fn backup(bytes: &[u8]) {
     }
 }
 
-/// A bundle: the file after an even first byte, its JSON after an odd one, so that the code behind the checksums is
-/// reached. The check always ends and reports each item once.
+/// A bundle: the file after an even first byte, its JSON after an odd one, so that the code behind
+/// the checksums is reached. The check always ends and reports each item once.
 fn bundle(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let file = match kind % 2 {

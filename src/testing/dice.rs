@@ -10,7 +10,8 @@ impl Dice {
         Self(seed)
     }
 
-    /// Returns the stream of the seed in an environment variable, or of the current time, and prints the seed.
+    /// Returns the stream of the seed in an environment variable, or of the current time, and
+    /// prints the seed.
     ///
     /// # Panics
     /// If the variable is not a whole number.

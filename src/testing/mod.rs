@@ -1,4 +1,5 @@
-//! The whole server inside a test of yours; with the feature `testing`. Everything here panics where it cannot go on.
+//! The whole server inside a test of yours; with the feature `testing`. Everything here panics
+//! where it cannot go on.
 //!
 //! ```
 //! use std::time::Duration;
@@ -29,8 +30,8 @@
 //! # }
 //! ```
 //!
-//! [`TestServer::client`] is for everything else the API has. The builder takes the rest: the configuration
-//! ([`TestServerBuilder::configure`]), a folder that stays, provers from the start.
+//! [`TestServer::client`] is for everything else the API has. The builder takes the rest: the
+//! configuration ([`TestServerBuilder::configure`]), a folder that stays, provers from the start.
 
 #[doc(hidden)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

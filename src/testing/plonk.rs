@@ -1,8 +1,8 @@
 //! PLONK circuits of the smallest size, with keys and proofs.
 //!
-//! They have the form of the reference's circuits (columns, gates, number of public inputs, transcripts), so that their
-//! keys and proofs are read and verified in the same way. Their statements are meaningless, and the secret of their
-//! setup is 42.
+//! They have the form of the reference's circuits (columns, gates, number of public inputs,
+//! transcripts), so that their keys and proofs are read and verified in the same way. Their
+//! statements are meaningless, and the secret of their setup is 42.
 
 use franklin_crypto::bellman::kate_commitment::{Crs, CrsForMonomialForm};
 use franklin_crypto::bellman::pairing::bn256::{Bn256, G1, G1Affine, G1Uncompressed};
@@ -38,7 +38,8 @@ fn crs(rows: usize) -> Crs<Bn256, CrsForMonomialForm> {
     Crs::<Bn256, CrsForMonomialForm>::crs_42((rows + 1).next_power_of_two(), &Worker::new())
 }
 
-/// "I know `x` and `rest` such that `x` squared `times` times, plus `x`, plus `rest`, is the input."
+/// "I know `x` and `rest` such that `x` squared `times` times, plus `x`, plus `rest`, is the
+/// input."
 struct Squares {
     times: usize,
     input: Fr,
@@ -115,7 +116,8 @@ impl BlockProver {
         SingleProof(bytes)
     }
 
-    /// Returns the points that the verifier of a proof pairs with the generator and with the secret of the setup.
+    /// Returns the points that the verifier of a proof pairs with the generator and with the secret
+    /// of the setup.
     fn pairs(&self, proof: &SingleProof) -> [G1Affine; 2] {
         let proof = Proof::<Bn256, Params>::read(&proof.0[..]).unwrap();
         let (valid, pairs) =
@@ -125,7 +127,8 @@ impl BlockProver {
     }
 }
 
-/// Returns copies of the proof, each with another item replaced by a different one of its kind: well-formed but invalid.
+/// Returns copies of the proof, each with another item replaced by a different one of its kind:
+/// well-formed but invalid.
 pub fn altered(proof: &SingleProof) -> Vec<(String, SingleProof)> {
     let parts = proof.validate().unwrap();
     let mut all = Vec::new();
@@ -231,7 +234,8 @@ impl AggregateProver {
         self.prove_pairs(provers, proofs, &pairs)
     }
 
-    /// Returns an aggregate like [`Self::prove`] from the points that the verifiers of the block proofs pair.
+    /// Returns an aggregate like [`Self::prove`] from the points that the verifiers of the block
+    /// proofs pair.
     pub fn prove_pairs(
         &self,
         provers: &[BlockProver],

@@ -1,4 +1,5 @@
-//! Seeds of fuzzer and property tests: valid input of every decoder, from the vectors and the sample chain.
+//! Seeds of fuzzer and property tests: valid input of every decoder, from the vectors and the
+//! sample chain.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +14,8 @@ use crate::domain::{ImportedBlock, sample_aggregated_proof, sample_single_proof}
 use crate::store::decoders as stored;
 use crate::tree::{AccountLeaf, record};
 
-/// Returns inputs by the name of their decoder, at least one for each. `repository` is the root of a clone.
+/// Returns inputs by the name of their decoder, at least one for each. `repository` is the root of
+/// a clone.
 pub fn seeds(repository: &Path) -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     let blocks = blocks(repository);
     let parsed: Vec<ImportedBlock> =

@@ -98,8 +98,8 @@ async fn serve(config: &Config, folder: &Path, clock: Option<&Arc<ManualClock>>)
     Service::start_with(config, folder, options).await.unwrap()
 }
 
-/// A server for a test: in a temporary folder, on free ports of this machine, with a client that has its secret. Dropping
-/// it aborts the server, which ends shortly after.
+/// A server for a test: in a temporary folder, on free ports of this machine, with a client that
+/// has its secret. Dropping it aborts the server, which ends shortly after.
 ///
 /// All methods panic on failure.
 pub struct TestServer {
@@ -150,7 +150,8 @@ impl TestServer {
         self.service().address()
     }
 
-    /// Returns a bearer token that is valid for an hour, for clients other than [`client`](Self::client).
+    /// Returns a bearer token that is valid for an hour, for clients other than
+    /// [`client`](Self::client).
     ///
     /// # Panics
     /// If no token can be minted.
@@ -186,7 +187,8 @@ impl TestServer {
         self.client.post(paths::BLOCKS, block).await.unwrap().success().unwrap();
     }
 
-    /// Claims a job under the name of a prover; returns its id, or `None` if there is no job for it.
+    /// Claims a job under the name of a prover; returns its id, or `None` if there is no job for
+    /// it.
     pub async fn claim(&self, prover: &str) -> Option<i32> {
         self.prover(prover).get_job().await.unwrap().map(|job| job.id)
     }
@@ -204,7 +206,8 @@ impl TestServer {
         ProverClient::new(self.client.clone(), name)
     }
 
-    /// Starts a sample prover, which works until the server is stopped. Its proofs have the right form but prove nothing.
+    /// Starts a sample prover, which works until the server is stopped. Its proofs have the right
+    /// form but prove nothing.
     pub fn start_prover(&mut self, name: &str) {
         let options = ProverOptions {
             name: name.into(),

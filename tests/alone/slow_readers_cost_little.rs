@@ -1,4 +1,5 @@
-//! Many clients that read a large body slowly do not fill the memory of the server, which is measured as that of this process.
+//! Many clients that read a large body slowly do not fill the memory of the server, which is
+//! measured as that of this process.
 
 #![cfg(target_os = "linux")]
 

@@ -1,5 +1,5 @@
-//! The server on a small file system that fills up during imports and proofs: everything it acknowledged is
-//! stored, and it resumes without a restart once space is available.
+//! The server on a small file system that fills up during imports and proofs: everything it
+//! acknowledged is stored, and it resumes without a restart once space is available.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,5 +1,5 @@
-//! The import of a genesis is killed (SIGKILL) several times and started again each time: it resumes where it
-//! stopped, and in the end every record equals that of an uninterrupted import.
+//! The import of a genesis is killed (SIGKILL) several times and started again each time: it
+//! resumes where it stopped, and in the end every record equals that of an uninterrupted import.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -34,8 +34,8 @@ fn import(data: &Path, chain: &Path) -> Child {
         .unwrap()
 }
 
-/// Returns the numbers after `words` in the lines of standard error, until `enough` of them were read or the
-/// process ends; then kills it.
+/// Returns the numbers after `words` in the lines of standard error, until `enough` of them were
+/// read or the process ends; then kills it.
 fn numbers(child: &mut Child, words: &str, enough: usize) -> Vec<u32> {
     let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let number = |line: String| {

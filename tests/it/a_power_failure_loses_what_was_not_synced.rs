@@ -1,8 +1,9 @@
-//! The model of a power failure finds missing syncs: sled alone, whose `flush` survives a kill, loses what it
-//! flushed, and a file that is renamed in a folder without a sync is missing. With the sync added nothing is lost,
-//! so the losses are not a fault of the model.
+//! The model of a power failure finds missing syncs: sled alone, whose `flush` survives a kill,
+//! loses what it flushed, and a file that is renamed in a folder without a sync is missing. With
+//! the sync added nothing is lost, so the losses are not a fault of the model.
 //!
-//! The writer is this test program, started again with `POWER_WRITER`; the moment of the kill is random.
+//! The writer is this test program, started again with `POWER_WRITER`; the moment of the kill is
+//! random.
 
 use std::env;
 use std::fs::{self, File};
@@ -62,7 +63,8 @@ fn the_writer() {
     }
 }
 
-/// Kills the writer after it has acknowledged `enough` values; returns how many it had acknowledged by its end.
+/// Kills the writer after it has acknowledged `enough` values; returns how many it had acknowledged
+/// by its end.
 fn write_and_kill(power: &Power, way: &str, enough: usize) -> u32 {
     let mut writer = this_test(module_path!(), "the_writer");
     writer.env("POWER_WRITER", way).stdout(Stdio::piped());

@@ -1,5 +1,5 @@
-//! A backup of a running server under load, and of a folder, restores everything that had been acknowledged; an
-//! incomplete backup restores nothing.
+//! A backup of a running server under load, and of a folder, restores everything that had been
+//! acknowledged; an incomplete backup restores nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -107,7 +107,8 @@ fn witnesses(server: &Server, blocks: u32) -> Vec<Vec<u8>> {
     (1..=blocks).map(|block| server.get(&format!("/api/v1/blocks/{block}/witness")).accepted().body).collect()
 }
 
-/// Checks that everything acknowledged is in the folder, that the folder is consistent, and that each proof has its block.
+/// Checks that everything acknowledged is in the folder, that the folder is consistent, and that
+/// each proof has its block.
 fn check_restored(folder: &Path, chain: &Chain, acknowledged: &Acknowledged) {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());

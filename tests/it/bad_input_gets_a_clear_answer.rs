@@ -115,7 +115,8 @@ fn imports_are_checked_and_stored_items_stay() {
     assert_eq!(server.get("/api/v1/status").json()["blocks"]["verified"], 1);
 }
 
-/// Writes a chain folder with the first blocks of the sample chain, the second with another commitment or root.
+/// Writes a chain folder with the first blocks of the sample chain, the second with another
+/// commitment or root.
 fn damaged_chain(field: &str, value: &str) -> tempfile::TempDir {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain");
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! `export bundle` and `check bundle`: a bundle that is attached to a bug report can be replayed on another machine.
+//! `export bundle` and `check bundle`: a bundle that is attached to a bug report can be replayed on
+//! another machine.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +25,8 @@ fn outcome(report: &Value, check: &str) -> (String, String) {
     (line["outcome"].as_str().unwrap().to_owned(), line["detail"].as_str().unwrap().to_owned())
 }
 
-/// The witness of the reference replaces the stored one: the replay computes the same bytes from the bundle alone.
+/// The witness of the reference replaces the stored one: the replay computes the same bytes from
+/// the bundle alone.
 #[test]
 fn a_bundle_of_every_vector_replays_to_the_witness_of_the_reference() {
     let _heavy = heavy();

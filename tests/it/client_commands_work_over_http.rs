@@ -1,4 +1,5 @@
-//! `import`, `export` and `status` against a stub server that only records requests and answers them.
+//! `import`, `export` and `status` against a stub server that only records requests and answers
+//! them.
 
 use std::{
     fs,

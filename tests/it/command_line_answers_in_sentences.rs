@@ -1,4 +1,5 @@
-//! The command line for an operator: exit codes, one sentence for each error, no secret in the output.
+//! The command line for an operator: exit codes, one sentence for each error, no secret in the
+//! output.
 
 use std::process::Command;
 

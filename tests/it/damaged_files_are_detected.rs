@@ -1,6 +1,6 @@
-//! Bytes of a real data folder are flipped, zeroed or cut off in any file: either the served data are unchanged,
-//! or the damage is found. No witness is ever wrong, nothing panics, nothing hangs, and a repair restores
-//! everything that was not hit.
+//! Bytes of a real data folder are flipped, zeroed or cut off in any file: either the served data
+//! are unchanged, or the damage is found. No witness is ever wrong, nothing panics, nothing hangs,
+//! and a repair restores everything that was not hit.
 //!
 //! `WITNESS_FLIPS` is the number of rounds, `WITNESS_FLIPS_SEED` the first seed.
 
@@ -90,8 +90,8 @@ fn examined(folder: &Path) -> Vec<Finding> {
     })
 }
 
-/// Checks that nothing a server would serve differs from the original; returns true if nothing is missing, `None` if
-/// the folder is refused.
+/// Checks that nothing a server would serve differs from the original; returns true if nothing is
+/// missing, `None` if the folder is refused.
 fn served(folder: &Path, original: &Contents, what: &str) -> Option<bool> {
     let folder = folder.to_owned();
     let (found, damaged) = bounded("serve", move || {
@@ -131,7 +131,8 @@ fn binary(what: &str, args: &[&str], folder: &Path, until_killed: bool) -> Outpu
     output
 }
 
-/// Returns true if damage to the file may lose these items: it holds the only copy of one that the others depend on.
+/// Returns true if damage to the file may lose these items: it holds the only copy of one that the
+/// others depend on.
 fn may_be_lost(name: &str, lost: &[String]) -> bool {
     lost.is_empty() || name.starts_with("blobs/")
 }
@@ -216,7 +217,8 @@ fn run(Rounds { rounds, binary: binaries, repair: repairs }: Rounds) {
     println!("{rounds} folders damaged: {tally:#?}");
 }
 
-/// Repairs the folder and serves it to the end: everything is as without the damage, except for what was hit.
+/// Repairs the folder and serves it to the end: everything is as without the damage, except for
+/// what was hit.
 fn repaired(folder: &Path, name: &str, finished: &Contents, what: &str) {
     let path = folder.to_owned();
     let repaired = bounded("repair", move || doctor::repair(&path, &StoreOptions::default(), &|_, _, _| {}));
@@ -251,7 +253,8 @@ fn damage_of_any_byte_is_found_or_harmless() {
     run(Rounds { rounds: 60, binary: 12, repair: 8 });
 }
 
-/// The long form: `WITNESS_FLIPS=5000 cargo test --release --test it damaged_files_are_detected -- --ignored --nocapture`.
+/// The long form: `WITNESS_FLIPS=5000 cargo test --release --test it damaged_files_are_detected --
+/// --ignored --nocapture`.
 #[test]
 #[ignore = "long: 5000 damaged folders take hours"]
 fn thousands_of_damages_are_found_or_harmless() {

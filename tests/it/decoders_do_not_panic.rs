@@ -1,5 +1,5 @@
-//! No decoder panics, and what it accepts has the required properties: on random bytes, on damaged valid input, and
-//! on well-formed JSON with wrong values.
+//! No decoder panics, and what it accepts has the required properties: on random bytes, on damaged
+//! valid input, and on well-formed JSON with wrong values.
 //!
 //! `fuzz/` runs the same functions for any length of time. Inputs that it found are kept here.
 
@@ -171,7 +171,8 @@ fn paths(value: &Value, prefix: String, found: &mut Vec<String>) {
     found.push(prefix);
 }
 
-/// One or two values of valid JSON are replaced by wrong ones, replaced by other values of it, or removed.
+/// One or two values of valid JSON are replaced by wrong ones, replaced by other values of it, or
+/// removed.
 #[test]
 fn wrong_json_causes_no_panic() {
     let wrong = wrong_values();

@@ -123,7 +123,8 @@ fn lost_items_are_restored_from_the_other_copy() {
             assert!(again.keys().eq(finished.keys()), "{name}: {:?}", again.keys());
             assert!(again == finished, "{name}");
         } else {
-            // The genesis is part of its record, so both copies are lost, and the repair reports that.
+            // The genesis is part of its record, so both copies are lost, and the repair reports
+            // that.
             assert_eq!(code, 6, "{name}: {out}{err}");
             assert_eq!(files(&copied), before, "{name}");
         }

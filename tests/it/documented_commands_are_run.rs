@@ -1,8 +1,9 @@
-//! The commands of README and docs are run: block after block, by a shell, in a temporary folder, with the binary
-//! under test.
+//! The commands of README and docs are run: block after block, by a shell, in a temporary folder,
+//! with the binary under test.
 //!
-//! `cargo` is replaced by a script that starts what is already built, and the ports of the docs by free ones.
-//! Commands that cannot run in a test are listed with the reason; they still parse (`documented_commands_parse`).
+//! `cargo` is replaced by a script that starts what is already built, and the ports of the docs by
+//! free ones. Commands that cannot run in a test are listed with the reason; they still parse
+//! (`documented_commands_parse`).
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -71,7 +72,8 @@ impl Block {
         self.text.lines().next().unwrap()
     }
 
-    /// Returns true if its last command is a server, which keeps running during the following blocks.
+    /// Returns true if its last command is a server, which keeps running during the following
+    /// blocks.
     fn serves(&self) -> bool {
         let last = self.text.lines().last().unwrap();
         last.starts_with("witness-server serve ") && !last.contains("--print-config")

@@ -1,5 +1,5 @@
-//! The commands of README and docs parse, CI runs the two main commands and the tests that need a tool, and the
-//! tests that SECURITY.md names exist.
+//! The commands of README and docs parse, CI runs the two main commands and the tests that need a
+//! tool, and the tests that SECURITY.md names exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Hostile requests get a clear refusal or a closed connection, and the next valid request is answered. Nothing
-//! panics.
+//! Hostile requests get a clear refusal or a closed connection, and the next valid request is
+//! answered. Nothing panics.
 
 use std::{
     fs,
@@ -28,7 +28,8 @@ fn connect(server: &Server) -> TcpStream {
     stream
 }
 
-/// Sends bytes on a connection of their own; returns the statuses of all answers until it is closed.
+/// Sends bytes on a connection of their own; returns the statuses of all answers until it is
+/// closed.
 fn statuses(server: &Server, bytes: &[u8]) -> Vec<u16> {
     let mut stream = connect(server);
     // If the server closes the connection before it has read everything, its answer may be lost.
@@ -44,7 +45,8 @@ fn statuses(server: &Server, bytes: &[u8]) -> Vec<u16> {
         .collect()
 }
 
-/// Sends a request that the server answers with one of the statuses, or not at all; then a valid request, which it answers.
+/// Sends a request that the server answers with one of the statuses, or not at all; then a valid
+/// request, which it answers.
 fn check(server: &Server, name: &str, bytes: &[u8], allowed: &[u16]) {
     let got = statuses(server, bytes);
     assert!(got.len() <= 1 && got.iter().all(|status| allowed.contains(status)), "{name}: {got:?}");
@@ -223,7 +225,8 @@ fn targets_outside_the_routes_are_refused() {
         let mut bytes = get("/status");
         bytes.splice(5..11, *b"\xff\xfe\x80abc");
         check(server, "a path that is no UTF-8", &bytes, &[400, 404]);
-        // The server is not a proxy: it ignores the host in the target and connects to no other server.
+        // The server is not a proxy: it ignores the host in the target and connects to no other
+        // server.
         check(server, "absolute form", &get("http://203.0.113.1/status"), &[200]);
         check(server, "asterisk", &head("OPTIONS * HTTP/1.1", "Connection: close\r\n"), &[404, 405]);
         check(server, "CONNECT", &head("CONNECT 203.0.113.1:443 HTTP/1.1", ""), &[400, 404, 405]);

@@ -1,5 +1,5 @@
-//! Below the floor of free space nothing is imported, handed out or witnessed, but proofs are still accepted. Once
-//! space is available, everything resumes by itself.
+//! Below the floor of free space nothing is imported, handed out or witnessed, but proofs are still
+//! accepted. Once space is available, everything resumes by itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,7 +159,8 @@ fn refused_at(answer: &Answer, free: u64) {
 fn maintainers_wait_for_space() {
     let server = Server::start();
     server.free(2 * FLOOR);
-    // The block is stored before the maintainers start, so that they cannot be faster than the test.
+    // The block is stored before the maintainers start, so that they cannot be faster than the
+    // test.
     server.node.stop();
     let store = server.node.store().clone();
     let node = Node::new(

@@ -1,7 +1,7 @@
 //! Every JSON type reads the reference's data and writes it back unchanged.
 //!
-//! Ignored by default, because not all of these vectors are part of the repository. `WITNESS_VECTORS` names their
-//! folder.
+//! Ignored by default, because not all of these vectors are part of the repository.
+//! `WITNESS_VECTORS` names their folder.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;

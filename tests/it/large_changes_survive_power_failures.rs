@@ -1,9 +1,9 @@
-//! Blocks that change a thousand accounts and as many nodes of the tree: far more than a transaction holds, and
-//! enough for sled to move its pages and overwrite its segments repeatedly. The power fails during that, and
-//! everything acknowledged is stored.
+//! Blocks that change a thousand accounts and as many nodes of the tree: far more than a
+//! transaction holds, and enough for sled to move its pages and overwrite its segments repeatedly.
+//! The power fails during that, and everything acknowledged is stored.
 //!
-//! Nothing is hashed: the writer is this test program, started again with `POWER_WRITER`, and works on a store alone.
-//! It continues with the folder that the power failure left.
+//! Nothing is hashed: the writer is this test program, started again with `POWER_WRITER`, and works
+//! on a store alone. It continues with the folder that the power failure left.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -155,7 +155,8 @@ fn the_writer() {
     }
 }
 
-/// Checks that everything up to the acknowledged block is stored and consistent; returns the last stored block.
+/// Checks that everything up to the acknowledged block is stored and consistent; returns the last
+/// stored block.
 fn look(folder: &Path, acknowledged: u32, when: &str) -> u32 {
     let store = open(folder);
     let (head, tree_head) = (store.chain().head().unwrap(), store.tree().head().unwrap());

@@ -1,12 +1,13 @@
-//! The modules of the library form layers, and dependencies between them point one way; no two files use each other,
-//! directly or through others.
+//! The modules of the library form layers, and dependencies between them point one way; no two
+//! files use each other, directly or through others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::support::sources::{Reference, Sources, references};
 
-/// Each layer and the others it may use. `app`, the root of the composition, and `testing` may use anything.
+/// Each layer and the others it may use. `app`, the root of the composition, and `testing` may use
+/// anything.
 const LAYERS: &[(&str, &[&str])] = &[
     ("backoff", &[]),
     ("crypto", &[]),
@@ -120,7 +121,8 @@ fn no_files_use_each_other_in_a_circle() {
 #[test]
 fn the_table_has_no_circle_and_keeps_witness_and_store_apart() {
     let rows: BTreeMap<&str, &[&str]> = LAYERS.iter().copied().collect();
-    // Each row may only use rows above it, once sorted: repeatedly remove those whose uses are all removed.
+    // Each row may only use rows above it, once sorted: repeatedly remove those whose uses are all
+    // removed.
     let mut left: BTreeSet<&str> = rows.keys().copied().collect();
     while let Some(free) =
         left.iter().copied().find(|layer| rows[layer].iter().all(|used| !left.contains(used)))

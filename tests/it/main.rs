@@ -1,7 +1,7 @@
 //! Tests of the whole system. The name of each module is the sentence that its tests show.
 //!
-//! They are one program so that it is linked once. Its tests run in parallel; those that need a process of their
-//! own are in `tests/alone`.
+//! They are one program so that it is linked once. Its tests run in parallel; those that need a
+//! process of their own are in `tests/alone`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(clippy::duplicate_mod, reason = "both benchmarks have the module of the server process")]

@@ -1,5 +1,5 @@
-//! `docs/metrics.md` lists exactly the metrics that `/metrics` exports, and the dashboard and the alert rules query
-//! no other.
+//! `docs/metrics.md` lists exactly the metrics that `/metrics` exports, and the dashboard and the
+//! alert rules query no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

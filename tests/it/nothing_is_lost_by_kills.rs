@@ -1,13 +1,13 @@
-//! A server under load is killed (SIGKILL) and restarted on the same folder, many times. Everything it had
-//! acknowledged is stored, byte for byte; no job is lost, no proof is stored twice; the tree is that of the last
-//! witnessed block; indexes and counters agree with a full scan.
+//! A server under load is killed (SIGKILL) and restarted on the same folder, many times. Everything
+//! it had acknowledged is stored, byte for byte; no job is lost, no proof is stored twice; the tree
+//! is that of the last witnessed block; indexes and counters agree with a full scan.
 //!
-//! One client imports blocks, four prove (some stop, some vanish, some continue after the kill, some publish wrong
-//! proofs), and one requeues jobs, posts aggregated operations and reads back. Between the kills, reverts and starts
-//! are killed as well.
+//! One client imports blocks, four prove (some stop, some vanish, some continue after the kill,
+//! some publish wrong proofs), and one requeues jobs, posts aggregated operations and reads back.
+//! Between the kills, reverts and starts are killed as well.
 //!
-//! `CRASH_SEED` repeats the random choices, but not the order in which threads run; `CRASH_ROUNDS` is the number of
-//! rounds of the long form.
+//! `CRASH_SEED` repeats the random choices, but not the order in which threads run; `CRASH_ROUNDS`
+//! is the number of rounds of the long form.
 
 use std::sync::Mutex;
 

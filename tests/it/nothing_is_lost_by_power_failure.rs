@@ -1,14 +1,15 @@
-//! The power fails while a server is under load. After the restart everything it had acknowledged is stored, as
-//! after a kill.
+//! The power fails while a server is under load. After the restart everything it had acknowledged
+//! is stored, as after a kill.
 //!
-//! A small library (`tests/power_loss/preload.c`), loaded into the server, records its changes of files;
-//! `support/disk.rs` models which of them are on the disk when the power fails: all that were synced, and some that
-//! were not. The record is verified: after each kill, it must reproduce the folder.
+//! A small library (`tests/power_loss/preload.c`), loaded into the server, records its changes of
+//! files; `support/disk.rs` models which of them are on the disk when the power fails: all that
+//! were synced, and some that were not. The record is verified: after each kill, it must reproduce
+//! the folder.
 //!
 //! `a_power_failure_loses_what_was_not_synced.rs` shows that the model finds missing syncs.
 //!
-//! `CRASH_SEED` repeats the random choices, but not the order in which threads run; `CRASH_ROUNDS` is the number of
-//! rounds of the long form.
+//! `CRASH_SEED` repeats the random choices, but not the order in which threads run; `CRASH_ROUNDS`
+//! is the number of rounds of the long form.
 
 use std::sync::Mutex;
 

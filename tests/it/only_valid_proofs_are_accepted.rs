@@ -1,4 +1,5 @@
-//! With `--verification-keys`, only proofs that verify are accepted. Circuits, keys and proofs are real but small.
+//! With `--verification-keys`, only proofs that verify are accepted. Circuits, keys and proofs are
+//! real but small.
 
 use std::path::Path;
 
@@ -14,7 +15,8 @@ use zksync_witness_server::testing::plonk::{AggregateProver, BlockProver, altere
 
 use crate::support::{self, Server, block, chain, input_of, run_badly, run_well};
 
-/// Returns a data folder with the only block of a chain, and a folder with the keys of the given block provers, by chunks.
+/// Returns a data folder with the only block of a chain, and a folder with the keys of the given
+/// block provers, by chunks.
 fn folders(keys: &[(u64, &BlockProver)]) -> (tempfile::TempDir, tempfile::TempDir) {
     let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     run_well(&["import", "--data-dir", data.path().to_str().unwrap(), chain("deposit").to_str().unwrap()]);
@@ -142,7 +144,8 @@ fn an_aggregate_is_verified_with_the_points_of_its_block_proofs() {
     server.get("/api/v1/aggregated_proofs/1/1").accepted();
 }
 
-/// Returns the proof as the reference's devnet prover sends it: it keeps the leading index of its sample.
+/// Returns the proof as the reference's devnet prover sends it: it keeps the leading index of its
+/// sample.
 fn of_the_devnet_prover(input: Fr) -> AggregatedProof {
     let mut proof = sample_aggregated_proof(&[input], 1);
     proof.individual_vk_idxs.insert(0, 0);

@@ -1,5 +1,5 @@
-//! The routes for operators on both listeners: with a prover's token on one, without a token or with the operator's
-//! on the other.
+//! The routes for operators on both listeners: with a prover's token on one, without a token or
+//! with the operator's on the other.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,4 +1,5 @@
-//! `jobs`, `provers`, `blocks`, `explain` and `top` against a running server, and on its folder once it is stopped.
+//! `jobs`, `provers`, `blocks`, `explain` and `top` against a running server, and on its folder
+//! once it is stopped.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

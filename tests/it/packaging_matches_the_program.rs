@@ -1,4 +1,5 @@
-//! Dockerfile and systemd unit: every path they copy exists, and the program has every command and setting they use.
+//! Dockerfile and systemd unit: every path they copy exists, and the program has every command and
+//! setting they use.
 //!
 //! No image is built here.
 

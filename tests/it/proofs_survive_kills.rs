@@ -1,5 +1,5 @@
-//! A prover in a process of its own proves the sample chain while the server is killed (SIGKILL) and restarted three
-//! times: in the end every proof and aggregated proof is stored once.
+//! A prover in a process of its own proves the sample chain while the server is killed (SIGKILL)
+//! and restarted three times: in the end every proof and aggregated proof is stored once.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -70,7 +70,8 @@ fn sample_prover() -> PathBuf {
     example
 }
 
-/// Returns how many blocks have a proof, and how many are part of an aggregated one. The server must be stopped.
+/// Returns how many blocks have a proof, and how many are part of an aggregated one. The server
+/// must be stopped.
 fn count(store: &Store) -> (u32, u32) {
     let proven = (1..=8).filter(|block| store.queue().has_single_proof(*block).unwrap()).count();
     let jobs = store.queue().jobs(None, 0, 1000).unwrap().0;

@@ -1,4 +1,5 @@
-//! With a certificate the server accepts only TLS, and clients connect only if they trust the certificate.
+//! With a certificate the server accepts only TLS, and clients connect only if they trust the
+//! certificate.
 
 use std::{
     fs,

@@ -1,4 +1,5 @@
-//! `run`: exit code, JUnit report and summary of a successful run, of a damaged chain, and of a timeout.
+//! `run`: exit code, JUnit report and summary of a successful run, of a damaged chain, and of a
+//! timeout.
 
 use std::fs;
 use std::path::Path;

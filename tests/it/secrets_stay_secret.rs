@@ -1,4 +1,5 @@
-//! The secret and tokens appear neither in the most verbose log, nor in an answer, nor in a message.
+//! The secret and tokens appear neither in the most verbose log, nor in an answer, nor in a
+//! message.
 
 use std::{fs, process::Command, time::Duration};
 

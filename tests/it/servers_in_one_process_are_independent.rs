@@ -1,4 +1,5 @@
-//! Several servers in one test: each has its own folder, addresses, clock and metrics, and stops when it is dropped.
+//! Several servers in one test: each has its own folder, addresses, clock and metrics, and stops
+//! when it is dropped.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Clients that send or read too slowly, or not at all, are disconnected and do not block others; excess requests
-//! get 503.
+//! Clients that send or read too slowly, or not at all, are disconnected and do not block others;
+//! excess requests get 503.
 
 #![cfg(target_os = "linux")]
 

@@ -25,7 +25,8 @@ fn a_copy_without_the_secret_serves_the_same_as_the_original() {
     run_well(&["doctor", "--data-dir", &path(&copy)]);
 }
 
-/// The answers of a server on the folder: blocks, witnesses, proofs, job data and what the status counts.
+/// The answers of a server on the folder: blocks, witnesses, proofs, job data and what the status
+/// counts.
 fn served(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let server = Server::start(folder, &[]);
     let jobs = server.get("/api/v1/jobs").accepted().json();

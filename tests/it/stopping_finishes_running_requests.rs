@@ -1,5 +1,5 @@
-//! On SIGTERM running requests are answered, everything acknowledged is stored, leases stay with their holders, and
-//! the process ends in time.
+//! On SIGTERM running requests are answered, everything acknowledged is stored, leases stay with
+//! their holders, and the process ends in time.
 
 use std::{
     io::{Read, Write},

@@ -1,4 +1,5 @@
-//! The dashboard in Chromium, driven through WebDriver: content, live updates, and actions of an operator.
+//! The dashboard in Chromium, driven through WebDriver: content, live updates, and actions of an
+//! operator.
 //!
 //! `DASHBOARD_SCREENSHOTS=FOLDER` saves a picture of each step.
 

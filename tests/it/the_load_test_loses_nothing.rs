@@ -1,4 +1,5 @@
-//! The load test with the real binary: a short load is handled, nothing is lost, and no connection stays open.
+//! The load test with the real binary: a short load is handled, nothing is lost, and no connection
+//! stays open.
 
 #[path = "../../benches/load/mod.rs"]
 #[allow(dead_code, reason = "the benchmark uses the rest")]

@@ -1,5 +1,5 @@
-//! Rounds of a crash test: a revert or a start that is killed, a load until a kill, and a last round in which everything
-//! is proven.
+//! Rounds of a crash test: a revert or a start that is killed, a load until a kill, and a last
+//! round in which everything is proven.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -105,8 +105,8 @@ pub fn revert(folder: &Path, world: &Mutex<World>, dice: &mut Dice, prepare: Pre
     Some(Revert { to, acknowledged })
 }
 
-/// Checks that a revert was completed or has changed nothing, and was completed if it succeeded. The chain continues
-/// from there, on the same branch or another one.
+/// Checks that a revert was completed or has changed nothing, and was completed if it succeeded.
+/// The chain continues from there, on the same branch or another one.
 pub fn settle(folder: &Path, world: &mut World, dice: &mut Dice, revert: Revert) {
     let before = world.ledger.head(Moment::MAX);
     let head = Store::open(folder, StoreOptions::default()).unwrap().chain().head().unwrap();

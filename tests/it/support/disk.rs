@@ -1,14 +1,15 @@
 //! A model of a disk that loses power.
 //!
-//! Every file and every folder has a durable state and the changes since its last sync. At a power failure some of
-//! these changes are durable as well and others are lost:
+//! Every file and every folder has a durable state and the changes since its last sync. At a power
+//! failure some of these changes are durable as well and others are lost:
 //!
 //! - each page of 4096 bytes of a file has its state at any moment since the sync, independently of the others, and so
 //!   has the length of the file; a missing page within the length reads as zeros;
 //! - each change of the entries of a folder is durable or lost; a rename within a folder is one change;
 //! - the proportion that survives varies: nothing, little, half, most, everything.
 //!
-//! Not modelled: damage within a page, loss of synced sectors, a disk that acknowledges a sync too early.
+//! Not modelled: damage within a page, loss of synced sectors, a disk that acknowledges a sync too
+//! early.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -278,8 +279,9 @@ impl Disk {
         }
     }
 
-    /// Adopts the real content of the folder after the recorded process was killed. Returns the paths that differed: at
-    /// most those of one call that was in flight; more of them mean that the journal is incomplete.
+    /// Adopts the real content of the folder after the recorded process was killed. Returns the
+    /// paths that differed: at most those of one call that was in flight; more of them mean that
+    /// the journal is incomplete.
     pub fn catch_up(&mut self) -> Vec<PathBuf> {
         let root = self.root.clone();
         let (expected, found) = (self.now(), image_of(&root));
@@ -333,7 +335,8 @@ impl Disk {
         self.with_luck(luck, dice)
     }
 
-    /// Returns the same as [`Self::after_power_failure`] with the given probability that a change without a sync survives.
+    /// Returns the same as [`Self::after_power_failure`] with the given probability that a change
+    /// without a sync survives.
     pub fn with_luck(&self, luck: f64, dice: &mut Dice) -> Image {
         let mut names = dice.fork();
         let mut image = Image::new();

@@ -39,8 +39,8 @@ struct Check<'a> {
     findings: Vec<String>,
 }
 
-/// Opens a folder, and checks that it is consistent and has everything acknowledged until a moment. With `naive`, the
-/// tree is also hashed one leaf after the other, which is slow.
+/// Opens a folder, and checks that it is consistent and has everything acknowledged until a moment.
+/// With `naive`, the tree is also hashed one leaf after the other, which is slow.
 pub fn look(folder: &std::path::Path, world: &World, until: Moment, naive: bool) -> Found {
     let begin = Instant::now();
     let store = match Store::open(folder, StoreOptions::default()) {
@@ -207,8 +207,8 @@ impl Check<'_> {
         }
     }
 
-    /// The plain accounts are those after the last block; the tree equals the one built from the accounts after the last
-    /// witnessed block, and has the root of that block.
+    /// The plain accounts are those after the last block; the tree equals the one built from the
+    /// accounts after the last witnessed block, and has the root of that block.
     fn tree(&mut self, naive: bool) {
         let Self { store, world, head, tree_head, .. } = *self;
         if store.chain().genesis().unwrap().is_none() {

@@ -1,4 +1,5 @@
-//! The changes that a process made to the files of a folder, as recorded by `tests/power_loss/preload.c`.
+//! The changes that a process made to the files of a folder, as recorded by
+//! `tests/power_loss/preload.c`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,7 +33,8 @@ static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
     library
 });
 
-/// A call that changed a file or a folder. Files are identified by their inode, everything else by its path.
+/// A call that changed a file or a folder. Files are identified by their inode, everything else by
+/// its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Create { inode: u64, path: PathBuf },
@@ -54,7 +56,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Returns the journal in the file `path` of what [prepared](Self::prepare) processes do below `root`.
+    /// Returns the journal in the file `path` of what [prepared](Self::prepare) processes do below
+    /// `root`.
     pub fn new(root: &Path, path: PathBuf) -> Self {
         Self { root: root.into(), path }
     }

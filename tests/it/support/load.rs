@@ -1,4 +1,5 @@
-//! Clients that keep a server busy: one imports, some prove, one operates. Each records what was acknowledged.
+//! Clients that keep a server busy: one imports, some prove, one operates. Each records what was
+//! acknowledged.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -139,7 +140,8 @@ impl<'a> Load<'a> {
         std::thread::sleep(Duration::from_millis(dice.between(from, to)));
     }
 
-    /// Waits for an answer; `None` if the server dies before it is complete. A server never answers 5xx.
+    /// Waits for an answer; `None` if the server dies before it is complete. A server never answers
+    /// 5xx.
     fn ask<T>(
         &self,
         request: impl Future<Output = Result<T, ClientError>>,
@@ -277,7 +279,8 @@ impl<'a> Load<'a> {
                 world.ledger.published(range(&job), &json_of_proof, at);
                 world.tally.publishes += 1;
             }
-            // Another prover was faster, or the job was reverted. Nothing else costs a prover its work.
+            // Another prover was faster, or the job was reverted. Nothing else costs a prover its
+            // work.
             Err(problem) => {
                 let expected =
                     ["duplicate_key", "unknown_job", "proof_refused"].contains(&problem.code.as_str());

@@ -78,7 +78,8 @@ pub fn run_well(args: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// Runs the binary, which must fail with the given exit code and one sentence; returns the sentence.
+/// Runs the binary, which must fail with the given exit code and one sentence; returns the
+/// sentence.
 pub fn run_badly(args: &[&str], code: i32) -> String {
     let output = run(args);
     let error = String::from_utf8(output.stderr).unwrap();
@@ -88,7 +89,8 @@ pub fn run_badly(args: &[&str], code: i32) -> String {
     sentence[0].to_owned()
 }
 
-/// Waits until no other heavy test runs: one that keeps several cores busy for seconds would starve those that measure time.
+/// Waits until no other heavy test runs: one that keeps several cores busy for seconds would starve
+/// those that measure time.
 pub fn heavy() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -206,7 +208,8 @@ impl Drop for Server {
     }
 }
 
-/// Returns a free port below the ephemeral ones: the system does not assign it to another socket before it is used.
+/// Returns a free port below the ephemeral ones: the system does not assign it to another socket
+/// before it is used.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 1_000) as u16 * 10;
@@ -277,8 +280,8 @@ pub fn http(url: &str, method: &str, path: &str, token: Option<&str>, body: &str
     http_with(url, method, path, token, "", body)
 }
 
-/// Sends a request like [`http`] with more header lines, each ending in CR LF; with `Transfer-Encoding` among them,
-/// the body is already framed.
+/// Sends a request like [`http`] with more header lines, each ending in CR LF; with
+/// `Transfer-Encoding` among them, the body is already framed.
 pub fn http_with(
     url: &str,
     method: &str,

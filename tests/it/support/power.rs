@@ -45,7 +45,8 @@ impl Power {
         self.journal.length()
     }
 
-    /// Applies the recorded events of an ended process to the disk, which then must have the content of the folder.
+    /// Applies the recorded events of an ended process to the disk, which then must have the
+    /// content of the folder.
     pub fn replay(&self, disk: &mut Disk) -> Vec<(Moment, Event)> {
         let events = self.journal.take();
         for (_, event) in &events {
@@ -62,7 +63,8 @@ impl Power {
         write_image(&self.root, &disk.after_power_failure(dice));
     }
 
-    /// Returns a copy of the folder after a power failure at a random moment of a run that started with this disk.
+    /// Returns a copy of the folder after a power failure at a random moment of a run that started
+    /// with this disk.
     pub fn fail_earlier(&self, begin: &Disk, run: &[(Moment, Event)], dice: &mut Dice) -> (TempDir, Moment) {
         let run = &run[..dice.below(run.len() + 1)];
         let mut disk = begin.clone();

@@ -1,5 +1,5 @@
-//! A data folder with blocks, witnesses, proofs, aggregated operations and proofs, a rejected proof, and jobs of every
-//! status.
+//! A data folder with blocks, witnesses, proofs, aggregated operations and proofs, a rejected
+//! proof, and jobs of every status.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,7 +36,8 @@ pub fn node(folder: &Path) -> Arc<Node> {
     Node::new(store, options)
 }
 
-/// Fills an empty folder. The proofs of the last two blocks and the last aggregated proof are missing.
+/// Fills an empty folder. The proofs of the last two blocks and the last aggregated proof are
+/// missing.
 pub fn grow(folder: &Path) {
     let mut chain = ChainBuilder::new(6, 3);
     let node = node(folder);
@@ -60,7 +61,8 @@ pub fn grow(folder: &Path) {
     node.store().sync().unwrap();
 }
 
-/// Proves until the blocks up to `single` have proofs, and those up to `aggregated` have aggregated proofs.
+/// Proves until the blocks up to `single` have proofs, and those up to `aggregated` have aggregated
+/// proofs.
 pub fn prove(node: &Node, single: u32, aggregated: u32) {
     let store = node.store();
     let start = Instant::now();

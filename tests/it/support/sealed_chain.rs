@@ -82,7 +82,8 @@ impl Chain {
         }
     }
 
-    /// Removes the blocks after the given one; their replacements have other numbers of transfers and chunks.
+    /// Removes the blocks after the given one; their replacements have other numbers of transfers
+    /// and chunks.
     pub fn branch_off(&mut self, last: u32) {
         let forgotten = self.blocks.len().saturating_sub(last as usize);
         self.blocks.truncate(last as usize);

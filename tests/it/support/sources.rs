@@ -1,8 +1,9 @@
 //! Which source file of the crate uses which.
 //!
-//! This reads tokens rather than the compiler's graph: every `use`, and every path that starts with `crate`, `self`,
-//! `super`, a child module or an imported name. A path through re-exports counts for the file that defines the item.
-//! Items under `#[cfg(test)]`, and the files of modules under it, are left out.
+//! This reads tokens rather than the compiler's graph: every `use`, and every path that starts with
+//! `crate`, `self`, `super`, a child module or an imported name. A path through re-exports counts
+//! for the file that defines the item. Items under `#[cfg(test)]`, and the files of modules under
+//! it, are left out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -79,7 +80,8 @@ impl Sources {
         self.0.values().map(|module| (module.file.as_str(), &module.paths[..]))
     }
 
-    /// The file that defines what an absolute path names; the nearest module if the name is not found.
+    /// The file that defines what an absolute path names; the nearest module if the name is not
+    /// found.
     fn definer(&self, path: &[String], depth: usize) -> Option<&str> {
         let known = (0..=path.len()).rev().find(|length| self.0.contains_key(&path[..*length]))?;
         let module = &self.0[&path[..known]];
@@ -122,7 +124,8 @@ impl Sources {
         uses
     }
 
-    /// Circles of files that use each other, such as `a.rs:3 -> b.rs:1 -> a.rs`: the shortest ones, without a file in common.
+    /// Circles of files that use each other, such as `a.rs:3 -> b.rs:1 -> a.rs`: the shortest ones,
+    /// without a file in common.
     pub fn circles(&self) -> Vec<String> {
         let mut uses = self.uses();
         let mut found = Vec::new();
@@ -160,7 +163,8 @@ fn circle<'a>(uses: &BTreeMap<&'a str, BTreeMap<&'a str, usize>>, start: &'a str
     None
 }
 
-/// Splits a source; a literal that holds a path of the crate, as in attributes of serde, counts as that path.
+/// Splits a source; a literal that holds a path of the crate, as in attributes of serde, counts as
+/// that path.
 fn tokens(source: &str) -> Vec<Token> {
     let (mut rest, mut line, mut found) = (source, 1, Vec::new());
     while let Some(first) = rest.chars().next() {
@@ -373,7 +377,8 @@ fn absolute(base: &[String], path: &[String], module: &Module) -> Option<Vec<Str
     }
 }
 
-/// Reads the tree behind `use` up to its end; collects line, path and name of each leaf. Returns the number of tokens.
+/// Reads the tree behind `use` up to its end; collects line, path and name of each leaf. Returns
+/// the number of tokens.
 fn use_tree(tokens: &[Token], prefix: &[String], leaves: &mut Vec<(usize, Vec<String>, String)>) -> usize {
     let mut path = prefix.to_vec();
     let mut at = 0;

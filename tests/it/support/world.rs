@@ -1,4 +1,5 @@
-//! The state of a crash test outside the server: the chain, what was acknowledged, and what provers hold.
+//! The state of a crash test outside the server: the chain, what was acknowledged, and what provers
+//! hold.
 
 use std::collections::BTreeMap;
 
