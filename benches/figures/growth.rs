@@ -16,7 +16,7 @@ use zksync_witness_server::testing::internals::workers::Node;
 const SIGNERS: u32 = 100;
 /// Chunks of the blocks whose cost is held against the number of accounts.
 const CHUNKS: usize = 78;
-/// Sizes of blocks in use (spec 05 §1).
+/// Sizes of blocks in use (docs/protocol/05-blocks.md §1).
 const SIZES: [usize; 4] = [26, 78, 182, 390];
 /// Blocks before the first one that counts.
 const WARM_UP: usize = 2;

@@ -79,7 +79,7 @@ fn verify_signatures(block: &Block) {
     }
 }
 
-/// Pays each fee by itself, and before them nothing, as the reference does (spec 04 §6).
+/// Pays each fee by itself, and before them nothing, as the reference does (docs/protocol/04-witness.md §6).
 fn pay_fees(
     block: &Block,
     of_fees: &[LeafUpdate],

@@ -41,6 +41,7 @@ mod packaging_matches_the_program;
 mod proofs_survive_kills;
 mod provers_hold_leases;
 mod provers_work_over_tls;
+mod references_to_the_protocol_exist;
 mod run_is_for_pipelines;
 mod secrets_stay_secret;
 mod servers_in_one_process_are_independent;
