@@ -1,8 +1,8 @@
 //! Every fsync of the program, and every rename that has to survive a power failure.
 //!
-//! A new or renamed file is durable once the file was synced and then the folder with its name. Nothing else
-//! in `src` syncs or renames. The module is below all layers because the secret file of the configuration,
-//! backups and the store all need it.
+//! A new or renamed file is durable once the file was synced and then the folder with its name.
+//! Nothing else in `src` syncs or renames. The module is below all layers because the secret file
+//! of the configuration, backups and the store all need it.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -44,7 +44,8 @@ pub(crate) fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
     if old == new { Ok(()) } else { sync_folder(old) }
 }
 
-/// Writes a file with its name and content durable on return. A power failure before that may leave a part.
+/// Writes a file with its name and content durable on return. A power failure before that may leave
+/// a part.
 pub(crate) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(content)?;
@@ -52,7 +53,8 @@ pub(crate) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
-/// Gives a temporary file of the same folder its name: the whole file is durable on return, or absent.
+/// Gives a temporary file of the same folder its name: the whole file is durable on return, or
+/// absent.
 ///
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`] if a file has this name.
@@ -62,8 +64,8 @@ pub(crate) fn persist_new(file: NamedTempFile, path: &Path) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
-/// Creates a folder and its missing parents, and makes their names durable. The name of an existing folder is
-/// synced as well: the process that created it may have been killed before its own sync.
+/// Creates a folder and its missing parents, and makes their names durable. The name of an existing
+/// folder is synced as well: the process that created it may have been killed before its own sync.
 pub(crate) fn create_folders(dir: &Path) -> io::Result<()> {
     let missing =
         dir.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).count();

@@ -1,7 +1,8 @@
 //! The 72 bytes before a frame, in a blob file and in a journal record.
 //!
-//! Integers are little-endian: magic (8) ‖ version (1) ‖ blob kind (1) ‖ record type (1) ‖ zero (1) ‖ first block (4) ‖
-//! last block (4) ‖ raw length (8) ‖ frame length (8) ‖ blake3 of the frame (32) ‖ crc32 of all before (4).
+//! Integers are little-endian: magic (8) ‖ version (1) ‖ blob kind (1) ‖ record type (1) ‖ zero (1)
+//! ‖ first block (4) ‖ last block (4) ‖ raw length (8) ‖ frame length (8) ‖ blake3 of the frame
+//! (32) ‖ crc32 of all before (4).
 
 use std::fs::File;
 use std::io::{self, Read};

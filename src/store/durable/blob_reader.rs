@@ -1,4 +1,5 @@
-//! Reading a blob in parts, so that little of it is in memory, whatever its size and the speed of the reader.
+//! Reading a blob in parts, so that little of it is in memory, whatever its size and the speed of
+//! the reader.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -10,10 +11,12 @@ const READ_BYTES: usize = 32 << 10;
 /// Largest allocation in advance, in bytes: lengths in headers may be damaged.
 const PREALLOCATE: u64 = 64 << 20;
 
-/// An open blob: one zstd frame that matched its hash when it was opened. It stays readable when its file is removed.
+/// An open blob: one zstd frame that matched its hash when it was opened. It stays readable when
+/// its file is removed.
 ///
-/// The frame is hashed again while it is read. If the file changed after the opening, the read fails before the
-/// last bytes, so that neither this process nor a client that receives the frame accepts wrong bytes.
+/// The frame is hashed again while it is read. If the file changed after the opening, the read
+/// fails before the last bytes, so that neither this process nor a client that receives the frame
+/// accepts wrong bytes.
 #[derive(Debug)]
 pub struct BlobReader {
     frame: Frame,
@@ -85,7 +88,8 @@ impl BlobReader {
         self.frame.take(self.frame_len)
     }
 
-    /// Returns the blob, decompressed while it is read. The last read fails if length or hash do not match.
+    /// Returns the blob, decompressed while it is read. The last read fails if length or hash do
+    /// not match.
     ///
     /// # Errors
     /// If zstd cannot be initialised.
@@ -131,8 +135,8 @@ impl BufRead for Frame {
     }
 }
 
-/// A decoder that must return exactly `left` bytes. The last of these are returned only after the frame was read
-/// to its end, so that all of it was hashed.
+/// A decoder that must return exactly `left` bytes. The last of these are returned only after the
+/// frame was read to its end, so that all of it was hashed.
 struct Exactly<R> {
     decoder: R,
     left: u64,

@@ -10,14 +10,14 @@ use crate::store::error::StoreError;
 /// Compression level of all blobs but witnesses. They are small, or a higher level saves little.
 const LEVEL: i32 = 3;
 
-/// Compression level of witnesses. It compresses 390 chunks of transfers (13.4 MB of JSON) in 14 ms to 1.4 % with a
-/// thousand accounts and to 1.9 % with a hundred thousand. The result of level 3 is a fifth larger, in 8 ms; that of
-/// level 9 is not smaller, in 33 ms.
+/// Compression level of witnesses. It compresses 390 chunks of transfers (13.4 MB of JSON) in 14 ms
+/// to 1.4 % with a thousand accounts and to 1.9 % with a hundred thousand. The result of level 3 is
+/// a fifth larger, in 8 ms; that of level 9 is not smaller, in 33 ms.
 const WITNESS_LEVEL: i32 = 5;
 
-/// Base-2 logarithm of the zstd window, in bytes: 256 KiB, about seven chunks of a witness. Each decompression needs
-/// that much memory, in the server once for each slow reader, and a larger window saves no space. (Clients support up
-/// to 8 MB: RFC 9659.)
+/// Base-2 logarithm of the zstd window, in bytes: 256 KiB, about seven chunks of a witness. Each
+/// decompression needs that much memory, in the server once for each slow reader, and a larger
+/// window saves no space. (Clients support up to 8 MB: RFC 9659.)
 const WINDOW_LOG: u32 = 18;
 
 /// One zstd frame.

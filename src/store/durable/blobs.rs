@@ -1,8 +1,9 @@
 //! Blobs: large values. A small blob is stored inside the record that owns it, any other in a file.
 //!
-//! A blob is one zstd frame. A blob file is a 72-byte header (see `blob_header`) and the frame. Its name is
-//! `id-hash`, with the hash of the frame, and a unique id, so that each file has exactly one owner. A file that is
-//! not listed in the table `bodies` was left by a crash, and the next start removes it.
+//! A blob is one zstd frame. A blob file is a 72-byte header (see `blob_header`) and the frame. Its
+//! name is `id-hash`, with the hash of the frame, and a unique id, so that each file has exactly
+//! one owner. A file that is not listed in the table `bodies` was left by a crash, and the next
+//! start removes it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,11 +18,12 @@ use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::blob_writer::Compressed;
 use crate::store::error::StoreError;
 
-/// Longest frame, in bytes, that is stored inside its record. Records should stay below 4 kB, and some own two
-/// blobs.
+/// Longest frame, in bytes, that is stored inside its record. Records should stay below 4 kB, and
+/// some own two blobs.
 const INLINE: usize = 1500;
-/// Longest frame of a proof, in bytes, that is stored inside its record, where it is the only blob. Most proofs are
-/// half as long (an aggregated proof of 50 blocks: 1.7 kB), so many proofs share one flush, and no file is synced.
+/// Longest frame of a proof, in bytes, that is stored inside its record, where it is the only blob.
+/// Most proofs are half as long (an aggregated proof of 50 blocks: 1.7 kB), so many proofs share
+/// one flush, and no file is synced.
 const INLINE_PROOF: usize = 3500;
 /// Size of the reads when a file is hashed, in bytes.
 const HASHED_BYTES: usize = 64 << 10;
@@ -66,7 +68,8 @@ pub(crate) struct Blobs {
 }
 
 impl Blobs {
-    /// Opens or creates the folder, and removes every file whose id is not `known`. Returns the number of these.
+    /// Opens or creates the folder, and removes every file whose id is not `known`. Returns the
+    /// number of these.
     pub(crate) fn open(
         dir: &Path,
         known: impl Fn(u64) -> Result<bool, StoreError>,
@@ -191,7 +194,8 @@ impl Blobs {
         BlobReader::inline(frame, *raw_len).bytes()
     }
 
-    /// Returns the label in the file of a blob; `None` for an inline blob and for an invalid header.
+    /// Returns the label in the file of a blob; `None` for an inline blob and for an invalid
+    /// header.
     pub(crate) fn label(&self, blob: &BlobRef) -> Option<BlobLabel> {
         let mut file = File::open(self.path(blob)?).ok()?;
         Some(read_header(&mut file).ok()??.label)

@@ -9,8 +9,8 @@ use crate::store::error::StoreError;
 
 const NAME: &str = "LOCK";
 
-/// The lock of a data folder, without an open store: no other process can open the folder. The system
-/// releases it when the value is dropped, or when the process ends in any way.
+/// The lock of a data folder, without an open store: no other process can open the folder. The
+/// system releases it when the value is dropped, or when the process ends in any way.
 #[derive(Debug)]
 pub(crate) struct FolderLock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
 

@@ -18,7 +18,8 @@ pub struct StoreBytes {
 }
 
 impl StoreBytes {
-    /// Adds up the sizes of all files of a data folder. Too slow for every request: it reads the metadata of each file.
+    /// Adds up the sizes of all files of a data folder. Too slow for every request: it reads the
+    /// metadata of each file.
     ///
     /// # Errors
     /// If a folder cannot be read.
@@ -33,7 +34,8 @@ impl StoreBytes {
     }
 }
 
-/// Returns the size of the files below a folder. Files that are removed meanwhile count as 0, as does a missing folder.
+/// Returns the size of the files below a folder. Files that are removed meanwhile count as 0, as
+/// does a missing folder.
 fn size(path: &Path) -> io::Result<u64> {
     let entries = match fs::read_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),

@@ -1,9 +1,11 @@
 //! The floor of free space: where 507 (insufficient storage) is decided.
 //!
-//! If less than the floor is free, everything that begins something fails with [`StoreError::InsufficientStorage`], which
-//! the server answers with 507: genesis, blocks, aggregated operations, claims of jobs, and witnesses. Proofs, heartbeats
-//! and releases are still accepted. The space below the floor is reserved for them, because a prover that is refused
-//! drops its proof. Normal operation resumes when a sixteenth more than the floor is free, so that it does not flap.
+//! If less than the floor is free, everything that begins something fails with
+//! [`StoreError::InsufficientStorage`], which the server answers with 507: genesis, blocks,
+//! aggregated operations, claims of jobs, and witnesses. Proofs, heartbeats and releases are still
+//! accepted. The space below the floor is reserved for them, because a prover that is refused drops
+//! its proof. Normal operation resumes when a sixteenth more than the floor is free, so that it
+//! does not flap.
 
 use std::fmt::Debug;
 use std::io;
@@ -64,7 +66,8 @@ impl SpaceProbe for ManualSpace {
 /// The free space at the last query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SpaceState {
-    /// Free bytes in the file system of the data folder; `None` if the system failed to report them.
+    /// Free bytes in the file system of the data folder; `None` if the system failed to report
+    /// them.
     pub free_bytes: Option<u64>,
     /// The floor, in bytes; 0 disables it.
     pub min_free_bytes: u64,

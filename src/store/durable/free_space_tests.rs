@@ -52,7 +52,8 @@ fn with_large_witness(store: &Store, number: u32) {
     store.tree().commit_witness(commit).unwrap();
 }
 
-/// Proves the next job, after heartbeats that are all recorded, an expired lease and a rejected proof.
+/// Proves the next job, after heartbeats that are all recorded, an expired lease and a rejected
+/// proof.
 fn prove(store: &Store, clock: &ManualClock) {
     for attempt in 0..2 {
         let job = store.queue().claim("prover", Preference::default()).unwrap().unwrap();
@@ -133,7 +134,8 @@ fn the_same_state_takes_the_same_space_however_often_it_is_written() {
     assert!(most(&indexes) <= 4 * live_in_kv(&store) + 8 * SEGMENT, "{indexes:?}");
 }
 
-/// A chain of ten times the retained length takes no more space than what is kept for ever and what is retained.
+/// A chain of ten times the retained length takes no more space than what is kept for ever and what
+/// is retained.
 #[test]
 fn a_long_chain_takes_the_space_of_what_is_kept() {
     let (dir, clock) = (folder(), clock());
@@ -146,7 +148,8 @@ fn a_long_chain_takes_the_space_of_what_is_kept() {
         let live = live_in_kv(&store);
         println!("tenth {tenth}: blobs {}, kv {}, {live} of these live", taken(&blobs), taken(&index));
         assert!(taken(&index) <= 4 * live + 8 * SEGMENT, "{} for {live}", taken(&index));
-        // One file of each block is kept for ever; witnesses, change sets and job data only of the last blocks.
+        // One file of each block is kept for ever; witnesses, change sets and job data only of the
+        // last blocks.
         let files = files(dir.path()) as u32;
         assert!(files <= (tenth + 1) * BLOCKS + 2 * KEPT + 2 * 20 + 8, "{files} files");
     }

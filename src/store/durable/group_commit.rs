@@ -44,8 +44,8 @@ impl Committer {
         self.lock().unlink.clear();
     }
 
-    /// Returns when everything that was applied before this call is durable in both kv and journal, that is, after a
-    /// flush that began later.
+    /// Returns when everything that was applied before this call is durable in both kv and journal,
+    /// that is, after a flush that began later.
     pub(crate) fn sync(
         &self,
         kv: &Kv,
@@ -81,7 +81,8 @@ impl Committer {
             self.finished.notify_all();
             match result {
                 Ok(()) => flushes.durable = number,
-                // The files stay. The next start knows which of them have no owner, and removes these.
+                // The files stay. The next start knows which of them have no owner, and removes
+                // these.
                 Err(error) => return Err(error),
             }
         }

@@ -1,26 +1,30 @@
-//! The journal: a second copy, independent of the kv, of everything that cannot be derived from other data.
+//! The journal: a second copy, independent of the kv, of everything that cannot be derived from
+//! other data.
 //!
-//! `journal/NNNNNN.log` has a record of each genesis, block, aggregated operation and proof, in the order of
-//! writing. A record is a header (see `blob_header`), then the frame if the blob is inline, or the id of the blob
-//! file. Reverts are records, too. So nothing that was acknowledged is lost with the kv. If the kv silently lost its
-//! end, as sled does when one of its bytes is damaged, the next start notices.
+//! `journal/NNNNNN.log` has a record of each genesis, block, aggregated operation and proof, in the
+//! order of writing. A record is a header (see `blob_header`), then the frame if the blob is
+//! inline, or the id of the blob file. Reverts are records, too. So nothing that was acknowledged
+//! is lost with the kv. If the kv silently lost its end, as sled does when one of its bytes is
+//! damaged, the next start notices.
 //!
 //! # Writing
 //!
-//! A record is written before the transaction it is about, and synced together with the kv, once for all waiting
-//! callers (see `group_commit`). `journal/acknowledged` has the place after the last record of which both are synced:
-//! segment (4 bytes) ‖ offset (8) ‖ crc32 (4), little-endian. It is written without a sync, so that after a power
-//! failure it may be older, but never ahead.
+//! A record is written before the transaction it is about, and synced together with the kv, once
+//! for all waiting callers (see `group_commit`). `journal/acknowledged` has the place after the
+//! last record of which both are synced: segment (4 bytes) ‖ offset (8) ‖ crc32 (4), little-endian.
+//! It is written without a sync, so that after a power failure it may be older, but never ahead.
 //!
-//! A record after this place whose item is not in the kv was never acknowledged. The next start marks it as withdrawn,
-//! and truncates torn bytes. Each transaction stores the end of the journal in the kv. If a power failure left less of
-//! the journal than that, the next start appends the missing records from the kv. Damage before the acknowledged
-//! place stays for `doctor`, and writing continues in a new segment.
+//! A record after this place whose item is not in the kv was never acknowledged. The next start
+//! marks it as withdrawn, and truncates torn bytes. Each transaction stores the end of the journal
+//! in the kv. If a power failure left less of the journal than that, the next start appends the
+//! missing records from the kv. Damage before the acknowledged place stays for `doctor`, and
+//! writing continues in a new segment.
 //!
 //! # Space
 //!
-//! An inline blob takes its space a second time: about 1.2 kB for a proof or a small block. A blob file takes 80 bytes.
-//! Records are never removed, as blocks and proofs are not. A folder without a journal gets one at its first start.
+//! An inline blob takes its space a second time: about 1.2 kB for a proof or a small block. A blob
+//! file takes 80 bytes. Records are never removed, as blocks and proofs are not. A folder without a
+//! journal gets one at its first start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -49,7 +53,8 @@ pub(crate) struct Journal {
     dir: PathBuf,
     acknowledged: File,
     state: Mutex<State>,
-    /// Held during a journalled transaction, so that the end of the journal in the kv never decreases.
+    /// Held during a journalled transaction, so that the end of the journal in the kv never
+    /// decreases.
     order: Mutex<()>,
     sync_thread: SyncThread,
 }
@@ -88,8 +93,8 @@ pub(crate) struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    /// Runs the transaction, which has to store the given end of the journal. If it fails, the record stays
-    /// unacknowledged until it is known whether the transaction was applied.
+    /// Runs the transaction, which has to store the given end of the journal. If it fails, the
+    /// record stays unacknowledged until it is known whether the transaction was applied.
     pub(crate) fn apply(
         self,
         transaction: impl FnOnce(Place) -> Result<(), StoreError>,
@@ -108,7 +113,8 @@ impl Pending<'_> {
 }
 
 impl Journal {
-    /// Opens the journal in `dir`; `None` if it is absent. Also returns the acknowledged items of the last segment.
+    /// Opens the journal in `dir`; `None` if it is absent. Also returns the acknowledged items of
+    /// the last segment.
     pub(crate) fn open(dir: &Path) -> Result<Option<(Self, Replay)>, StoreError> {
         let failed = || StoreError::io("opening the journal");
         let found = match segments(dir) {
@@ -119,8 +125,8 @@ impl Journal {
         let Some((&newest, _)) = found.last_key_value() else { return Ok(None) };
         let acknowledged = read_acknowledged(dir).map_err(failed())?;
         let from = acknowledged.map_or(newest, |place| place.segment.min(newest));
-        // Records that were never acknowledged may be torn. A sync covers everything written before it, so nothing
-        // after a tear was acknowledged.
+        // Records that were never acknowledged may be torn. A sync covers everything written before
+        // it, so nothing after a tear was acknowledged.
         let may_be_torn = |place: Place| acknowledged.is_some_and(|acknowledged| acknowledged <= place);
         let mut replay = Replay::default();
         let mut unacknowledged = BTreeMap::new();
@@ -164,7 +170,8 @@ impl Journal {
         Ok(Some((journal, replay)))
     }
 
-    /// Creates the journal of a folder that has none, with the records that `fill` appends: all of them or none.
+    /// Creates the journal of a folder that has none, with the records that `fill` appends: all of
+    /// them or none.
     pub(crate) fn create(
         dir: &Path,
         fill: impl FnOnce(&Self) -> Result<(), StoreError>,
@@ -301,8 +308,8 @@ impl Journal {
         state.unacknowledged = state.unacknowledged.split_off(&round.up_to);
     }
 
-    /// Withdraws unacknowledged records whose items are not in the kv. No transaction may be in progress. Returns true if
-    /// any record was unacknowledged.
+    /// Withdraws unacknowledged records whose items are not in the kv. No transaction may be in
+    /// progress. Returns true if any record was unacknowledged.
     pub(crate) fn settle(
         &self,
         is_stored: impl Fn(&Item) -> Result<bool, StoreError>,

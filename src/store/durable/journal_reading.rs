@@ -51,7 +51,8 @@ impl Reading {
             let segment = scan(number, path).map_err(failed())?;
             end = Place { segment: number, offset: segment.len };
             for gap in segment.gaps {
-                // Bytes after the acknowledged records were torn by a kill, and the next start removes them.
+                // Bytes after the acknowledged records were torn by a kill, and the next start
+                // removes them.
                 if reading.acknowledged.is_none_or(|place| gap.from < place) {
                     let what = format!("bytes {} to {} are not a record", gap.from.offset, gap.to);
                     reading.damage.push((segment_name(number), what));

@@ -22,8 +22,8 @@ impl Replay {
             RecordType::Withdrawn => self.forget(vec![record.item()]),
             RecordType::Revert => self.revert(record.header.label.first),
             RecordType::Inline | RecordType::File => {
-                // Of two records of genesis, or of one block number, the later one replaces the earlier one, which was
-                // never acknowledged.
+                // Of two records of genesis, or of one block number, the later one replaces the
+                // earlier one, which was never acknowledged.
                 let label = record.header.label;
                 if matches!(label.kind, BlobKind::Genesis | BlobKind::Block) {
                     let all = Item { label, hash: [0; 32] }..=Item { label, hash: [0xff; 32] };

@@ -1,4 +1,5 @@
-//! The journal: a kv that lost items is refused; journals that are torn, damaged, absent, or longer than a segment.
+//! The journal: a kv that lost items is refused; journals that are torn, damaged, absent, or longer
+//! than a segment.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -83,7 +84,8 @@ fn a_torn_end_is_cut_off() {
     }
 }
 
-/// Imports blocks 4 and 5 and restores the older `acknowledged`, which is never synced. Returns the offset of block 4.
+/// Imports blocks 4 and 5 and restores the older `acknowledged`, which is never synced. Returns the
+/// offset of block 4.
 fn two_more_blocks(dir: &Path) -> u64 {
     let acknowledged = journal(dir).join(ACKNOWLEDGED);
     let old = fs::read(&acknowledged).unwrap();

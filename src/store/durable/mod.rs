@@ -2,8 +2,10 @@
 //!
 //! | file | what it has |
 //! | --- | --- |
-//! | `blobs` | blob files: [`Blobs`](blobs::Blobs); `blob_header`, `blob_label`, `blob_ref`, `blob_reader`, `blob_writer` are their parts |
-//! | `journal` | [`Journal`](journal::Journal), the open journal; `journal_record`, `journal_segment`, `journal_replay`, `journal_reading` read it |
+//! | `blobs` | [`Blobs`](blobs::Blobs), the folder of blob files |
+//! | `blob_*` | a blob: label, reference, header of its file, reader, writer |
+//! | `journal` | [`Journal`](journal::Journal), the open journal |
+//! | `journal_*` | reading the journal: record, segment, replay, the whole |
 //! | `group_commit` | one flush of kv and journal for all waiting callers |
 //! | `sync_thread` | the thread that syncs the journal during a flush |
 //! | `folder_lock` | one process for each data folder |

@@ -9,7 +9,8 @@ use crate::store::kv::codec;
 use crate::store::kv::keys;
 use crate::store::kv::table::Table;
 
-/// Largest transaction, in bytes. In experiments with power failures, sled never lost a part of one of this size.
+/// Largest transaction, in bytes. In experiments with power failures, sled never lost a part of one
+/// of this size.
 pub(crate) const MAX_BATCH_BYTES: usize = 200_000;
 
 /// The write of one entry.
@@ -89,8 +90,8 @@ impl Batch {
         self.bytes
     }
 
-    /// Returns the writes, the blobs that have an owner once these are applied, and the blobs that have none once these
-    /// are durable.
+    /// Returns the writes, the blobs that have an owner once these are applied, and the blobs that
+    /// have none once these are durable.
     pub(crate) fn into_parts(self) -> (Vec<Write>, Vec<PreparedBlob>, Vec<BlobRef>) {
         (self.writes, self.adopted, self.released)
     }

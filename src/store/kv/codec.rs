@@ -1,7 +1,8 @@
 //! The bytes of a record in the kv: `format (1 byte) ‖ payload ‖ crc32 (4 bytes, little-endian)`.
 //!
-//! The payload is a frozen struct in bincode, or raw bytes with a meaning of their own, as in `account_tree`. The
-//! structs never change: a new layout is a new struct with a new format byte, and the old one stays readable.
+//! The payload is a frozen struct in bincode, or raw bytes with a meaning of their own, as in
+//! `account_tree`. The structs never change: a new layout is a new struct with a new format byte,
+//! and the old one stays readable.
 
 use bincode::Options;
 use serde::Serialize;
@@ -11,10 +12,11 @@ use crate::store::error::StoreError;
 
 /// The only format so far.
 const FORMAT: u8 = 1;
-/// Largest payload of a record, in bytes. All are far smaller; it bounds allocations for a damaged length.
+/// Largest payload of a record, in bytes. All are far smaller; it bounds allocations for a damaged
+/// length.
 const MAX_RECORD: u64 = 64 * 1024;
-/// Largest struct in a blob, in bytes. Blobs are checked against their hash before they are decoded, so this
-/// bounds bugs only.
+/// Largest struct in a blob, in bytes. Blobs are checked against their hash before they are
+/// decoded, so this bounds bugs only.
 const MAX_BLOB: u64 = 1 << 32;
 
 /// Encodes a record.

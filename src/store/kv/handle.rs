@@ -1,8 +1,8 @@
 //! [`Kv`]: the open database. Reads decode records, writes are atomic [`Batch`]es.
 //!
-//! After a failed write, sled refuses all others, and what it returns may include a part of the failed
-//! transaction. So a failed write closes the kv to writes. Once there is space again, [`Kv::reopen`] starts
-//! from the last state on disk, which is consistent.
+//! After a failed write, sled refuses all others, and what it returns may include a part of the
+//! failed transaction. So a failed write closes the kv to writes. Once there is space again,
+//! [`Kv::reopen`] starts from the last state on disk, which is consistent.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,12 +65,14 @@ impl Kv {
         self.broken.store(true, Ordering::SeqCst);
     }
 
-    /// Returns how often the kv was reopened. A reopen may lose what was applied before it and not synced.
+    /// Returns how often the kv was reopened. A reopen may lose what was applied before it and not
+    /// synced.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// Reopens the kv after a failed write. The caller holds all locks under which the store writes.
+    /// Reopens the kv after a failed write. The caller holds all locks under which the store
+    /// writes.
     pub(crate) fn reopen(&self) -> Result<(), StoreError> {
         self.probe()?;
         let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
@@ -190,7 +192,8 @@ impl Kv {
         Ok(self.get(Table::Meta, key)?.unwrap_or(0))
     }
 
-    /// Applies all writes of the batch or none; durable after the next sync. Returns the blobs to remove after that.
+    /// Applies all writes of the batch or none; durable after the next sync. Returns the blobs to
+    /// remove after that.
     pub(crate) fn apply(&self, batch: Batch) -> Result<Vec<BlobRef>, StoreError> {
         let bytes = batch.bytes();
         if bytes > MAX_BATCH_BYTES {
@@ -201,7 +204,8 @@ impl Kv {
         }
         let (writes, adopted, released) = batch.into_parts();
         let result = self.write(|sled| sled.write(&writes));
-        // Even a failed transaction may have reached the disk, so its files stay. The next start removes unused ones.
+        // Even a failed transaction may have reached the disk, so its files stay. The next start
+        // removes unused ones.
         for prepared in adopted {
             prepared.keep();
         }

@@ -24,7 +24,8 @@ pub(crate) mod meta {
     pub(crate) const NEXT_JOB: &[u8] = b"next_job";
     /// Number of jobs by status.
     pub(crate) const JOB_COUNTS: &[u8] = b"job_counts";
-    /// Segment and offset at which the journal ended when the last journalled transaction was applied.
+    /// Segment and offset at which the journal ended when the last journalled transaction was
+    /// applied.
     pub(crate) const JOURNAL_END: &[u8] = b"journal_end";
     /// The number of the next rejected proof.
     pub(crate) const NEXT_REJECTED: &[u8] = b"next_rejected";
@@ -111,12 +112,14 @@ pub(crate) fn blob(id: u64) -> [u8; 8] {
     id.to_be_bytes()
 }
 
-/// Returns the key of a balance: account id, then token id. It follows the key of the account itself.
+/// Returns the key of a balance: account id, then token id. It follows the key of the account
+/// itself.
 pub(crate) fn balance(account: u32, token: u32) -> [u8; 8] {
     pair(account, token)
 }
 
-/// Returns the key of an aggregated proof: its last block, then its first, so that a revert removes one range.
+/// Returns the key of an aggregated proof: its last block, then its first, so that a revert removes
+/// one range.
 pub(crate) fn range(first: u32, last: u32) -> [u8; 8] {
     pair(last, first)
 }

@@ -1,8 +1,9 @@
-//! The iterator over the entries of a table, for every walk that does not know how much it will read.
+//! The iterator over the entries of a table, for every walk that does not know how much it will
+//! read.
 //!
-//! It reads a page at a time and never holds a lock between two pages. An entry that cannot be read is an error
-//! of the iterator, which continues after it. So a caller that stops at the first error (`?`) is strict, and a
-//! caller that notes the errors and takes the next item is lenient.
+//! It reads a page at a time and never holds a lock between two pages. An entry that cannot be read
+//! is an error of the iterator, which continues after it. So a caller that stops at the first error
+//! (`?`) is strict, and a caller that notes the errors and takes the next item is lenient.
 
 use std::ops::Deref;
 
@@ -18,7 +19,8 @@ const PAGE: usize = 1_000;
 /// Greater than every key.
 const END: &[u8] = &[0xff; 64];
 
-/// The entries of a key range of a table, ascending, without their seals. `K` is `&Kv` or `Arc<Kv>`.
+/// The entries of a key range of a table, ascending, without their seals. `K` is `&Kv` or
+/// `Arc<Kv>`.
 #[derive(Debug)]
 pub(crate) struct Pager<K> {
     kv: K,
@@ -128,7 +130,8 @@ impl<K: Deref<Target = Kv>> Pager<K> {
         }
     }
 
-    /// Returns the entries that can be read from a key on, one at a time, and the key at which that ends.
+    /// Returns the entries that can be read from a key on, one at a time, and the key at which that
+    /// ends.
     fn readable_from(&self, mut from: Vec<u8>) -> (Vec<Entry>, Vec<u8>) {
         let mut entries = Vec::new();
         while let Ok(mut one) = self.kv.range_sealed(self.table, &from, &self.end, 1) {
@@ -139,8 +142,8 @@ impl<K: Deref<Target = Kv>> Pager<K> {
         (entries, from)
     }
 
-    /// Returns the first key after `stuck` from which on the table can be read again. The first eight bytes of
-    /// keys are compared as numbers: doubling steps, then a binary search.
+    /// Returns the first key after `stuck` from which on the table can be read again. The first
+    /// eight bytes of keys are compared as numbers: doubling steps, then a binary search.
     fn readable_after(&self, stuck: &[u8]) -> Option<Vec<u8>> {
         let mut head = [0; 8];
         head.iter_mut().zip(stuck).for_each(|(to, from)| *to = *from);

@@ -1,7 +1,8 @@
 //! One opening of sled, the only module that uses it.
 //!
-//! It hides three properties of sled: a flush is not durable before sled's file is fsynced, sled creates some
-//! files without syncing them or their names (see [`sled_snapshot`]), and it may panic on damaged files.
+//! It hides three properties of sled: a flush is not durable before sled's file is fsynced, sled
+//! creates some files without syncing them or their names (see [`sled_snapshot`]), and it may panic
+//! on damaged files.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -55,7 +56,8 @@ impl SledDb {
         guard(|| Ok(tree.get(key)?.map(|sealed| sealed.to_vec())))
     }
 
-    /// Returns up to `limit` entries of `from..to`: the first ones ascending or, if `back`, the last ones descending.
+    /// Returns up to `limit` entries of `from..to`: the first ones ascending or, if `back`, the
+    /// last ones descending.
     pub(crate) fn range(
         &self,
         table: Table,
@@ -126,19 +128,20 @@ impl SledDb {
     }
 }
 
-/// Waits until the kv of a data folder is closed. sled's threads may close it a moment after the store is dropped.
+/// Waits until the kv of a data folder is closed. sled's threads may close it a moment after the
+/// store is dropped.
 pub fn wait_until_closed(dir: &Path) -> Result<(), StoreError> {
     let db = dir.join("index").join("db");
     if db.exists() { wait_until_free(&db) } else { Ok(()) }
 }
 
-/// Makes sled's file durable and waits for its lock. Only threads of a kv that this process has just closed can
-/// hold it: the caller has the lock of the data folder.
+/// Makes sled's file durable and waits for its lock. Only threads of a kv that this process has
+/// just closed can hold it: the caller has the lock of the data folder.
 fn wait_until_free(db: &Path) -> Result<(), StoreError> {
     let failed = || StoreError::io("opening the kv");
     let file = File::open(db).map_err(failed())?;
-    // A process that was killed before its sync may have left writes. From now on they are read, and sled's next
-    // snapshot depends on them, so they have to be durable.
+    // A process that was killed before its sync may have left writes. From now on they are read,
+    // and sled's next snapshot depends on them, so they have to be durable.
     fsync::sync_file(&file).map_err(failed())?;
     for _ in 0..500 {
         match file.try_lock() {
@@ -158,8 +161,8 @@ fn open_tables(sled: &sled::Db) -> Result<Vec<sled::Tree>, StoreError> {
     Table::ALL.iter().map(|table| Ok(sled.open_tree(table.name())?)).collect()
 }
 
-/// Creates the database. sled does not sync what it creates, so this happens under another name, and the rename
-/// comes after the sync.
+/// Creates the database. sled does not sync what it creates, so this happens under another name,
+/// and the rename comes after the sync.
 fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
     let failed = || StoreError::io("creating the kv");
     let temporary = dir.with_extension("new");

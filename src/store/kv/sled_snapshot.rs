@@ -1,13 +1,14 @@
 //! Care for sled's snapshot, the file `snap.…` with its page table.
 //!
-//! sled replaces the snapshot at each opening: it writes `snap.….generating`, renames that, then removes the one
-//! before. It syncs the file but not the folder, which has two consequences:
+//! sled replaces the snapshot at each opening: it writes `snap.….generating`, renames that, then
+//! removes the one before. It syncs the file but not the folder, which has two consequences:
 //!
 //! - An unfinished file of a killed process looks like the newest snapshot, and sled refuses to open.
-//! - A power failure may lose the new name after the old one is gone. sled then finds the beginning of its log
-//!   overwritten, takes all of it for torn, and starts empty.
+//! - A power failure may lose the new name after the old one was removed. sled then finds the
+//!   beginning of its log overwritten, takes all of it for torn, and starts empty.
 //!
-//! So unfinished files are removed first, and the old snapshot has a second name until the new one is durable.
+//! So unfinished files are removed first, and the old snapshot has a second name until the new one
+//! is durable.
 
 use std::fs;
 use std::io;
@@ -55,7 +56,8 @@ pub(crate) fn keep(dir: &Path) -> io::Result<Kept> {
 }
 
 impl Kept {
-    /// Makes the new snapshot of the opened sled durable, and removes the second name of the old one.
+    /// Makes the new snapshot of the opened sled durable, and removes the second name of the old
+    /// one.
     pub(crate) fn release(self, dir: &Path) -> io::Result<()> {
         fsync::sync_folder(dir)?;
         self.0.map_or(Ok(()), fs::remove_file)

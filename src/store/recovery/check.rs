@@ -1,5 +1,5 @@
-//! The check of a data folder: decodes every record, compares indexes and counters with a full scan, reads every
-//! blob, and compares the journal with the kv.
+//! The check of a data folder: decodes every record, compares indexes and counters with a full
+//! scan, reads every blob, and compares the journal with the kv.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,16 +35,16 @@ pub(crate) struct StoreCheck<'a> {
 }
 
 impl Store {
-    /// Returns every contradiction between records, as a sentence; none in a sound folder. It reads all records, so it is
-    /// for tests and operators, and the store must not be written meanwhile.
+    /// Returns every contradiction between records, as a sentence; none in a sound folder. It reads
+    /// all records, so it is for tests and operators, and the store must not be written meanwhile.
     pub fn check_indexes(&self) -> Result<Vec<String>, StoreError> {
         let mut check = StoreCheck::begin(self);
         check.records();
         Ok(check.findings.iter().map(ToString::to_string).collect())
     }
 
-    /// As [`Store::check_indexes`]; also reads every blob, and the journal. Leftovers of a failed write are not
-    /// contradictions: the next start removes them.
+    /// As [`Store::check_indexes`]; also reads every blob, and the journal. Leftovers of a failed
+    /// write are not contradictions: the next start removes them.
     pub fn check_everything(&self) -> Result<Vec<String>, StoreError> {
         let mut check = StoreCheck::begin(self);
         check.everything(None)?;
@@ -58,8 +58,8 @@ impl<'a> StoreCheck<'a> {
         Self { store, findings: Vec::new(), owned: Vec::new() }
     }
 
-    /// Checks records, blobs, files and journal. `reverted`: a revert to this block is in progress, which the journal may
-    /// not have yet.
+    /// Checks records, blobs, files and journal. `reverted`: a revert to this block is in progress,
+    /// which the journal may not have yet.
     pub(crate) fn everything(&mut self, reverted: Option<u32>) -> Result<(), StoreError> {
         self.records();
         let blobs = &self.store.core().blobs;

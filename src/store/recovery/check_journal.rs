@@ -11,8 +11,8 @@ use crate::store::durable_kinds::DurableKind;
 use crate::store::error::StoreError;
 use crate::store::recovery::finding::{Finding, Severity};
 
-/// Checks the journal of a data folder against the blobs that records own. `reverted`: a revert to this block is in
-/// progress, which the journal may not have yet.
+/// Checks the journal of a data folder against the blobs that records own. `reverted`: a revert to
+/// this block is in progress, which the journal may not have yet.
 pub(crate) fn check(
     dir: &Path,
     owned: &[(BlobLabel, BlobRef)],

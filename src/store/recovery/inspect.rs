@@ -1,7 +1,8 @@
 //! Reading a data folder in any state without changing it.
 //!
-//! sled writes to the files that it opens, and truncates what it cannot read. So the kv is copied, the copy is opened,
-//! and what an interrupted run left to do is done there. Blob files and journal are read in place.
+//! sled writes to the files that it opens, and truncates what it cannot read. So the kv is copied,
+//! the copy is opened, and what an interrupted run left to do is done there. Blob files and journal
+//! are read in place.
 
 use std::fs;
 use std::io;
@@ -50,11 +51,13 @@ impl std::fmt::Debug for Inspection {
 }
 
 impl Inspection {
-    /// Locks the folder, copies its kv and opens the copy. The copy is in a temporary folder beside the data folder, or in
-    /// the data folder if that is not possible, and is removed when the value is dropped.
+    /// Locks the folder, copies its kv and opens the copy. The copy is in a temporary folder beside
+    /// the data folder, or in the data folder if that is not possible, and is removed when the
+    /// value is dropped.
     ///
     /// # Errors
-    /// [`StoreError::Locked`]; [`StoreError::NotFound`] if it is not a data folder; also if there is no space for the copy.
+    /// [`StoreError::Locked`]; [`StoreError::NotFound`] if it is not a data folder; also if there
+    /// is no space for the copy.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         if !replace::is_data_folder(dir) {
             return Err(StoreError::NotFound { what: format!("data folder {}", dir.display()) });
@@ -101,7 +104,8 @@ impl Inspection {
         Ok(Self { dir: dir.into(), blobs, store, reverted, findings, _lock: lock, _copy: copy })
     }
 
-    /// Returns the store over the copy of the kv, for reading only; `None` if that cannot be opened.
+    /// Returns the store over the copy of the kv, for reading only; `None` if that cannot be
+    /// opened.
     pub fn store(&self) -> Option<&Store> {
         self.store.as_ref()
     }
@@ -183,7 +187,8 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates a temporary folder on the same file system, where space for a copy of the kv is most likely.
+/// Creates a temporary folder on the same file system, where space for a copy of the kv is most
+/// likely.
 fn temporary_beside(dir: &Path) -> io::Result<TempDir> {
     let dir = fs::canonicalize(dir)?;
     let within = |dir: &Path| tempfile::Builder::new().prefix("doctor-").tempdir_in(dir);

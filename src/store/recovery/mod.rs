@@ -1,10 +1,12 @@
-//! Recovery: checking a data folder, salvaging the readable content of a damaged one, and replacing it.
+//! Recovery: checking a data folder, salvaging the readable content of a damaged one, and replacing
+//! it.
 //!
 //! | file | what it has |
 //! | --- | --- |
 //! | `open_journal` | the comparison of journal and kv at each start |
-//! | `inspect` | [`Inspection`](inspect::Inspection): a data folder that is read without changing it |
-//! | `check`, `check_blobs`, `check_journal` | the check of records, blobs and journal; `finding` is its result |
+//! | `inspect` | [`Inspection`](inspect::Inspection): reading without changing anything |
+//! | `check`, `check_blobs`, `check_journal` | the check of records, blobs and journal |
+//! | `finding` | one result of a check |
 //! | `salvage` | the readable copies of every durable record |
 //! | `replace` | the replacement of a damaged folder by a repaired one |
 

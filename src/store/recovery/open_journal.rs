@@ -14,9 +14,9 @@ use crate::store::kv::handle::Kv;
 use crate::store::kv::keys::meta;
 use crate::store::kv::table::Table;
 
-/// Opens the journal of a folder, and refuses a kv that lacks acknowledged items. If the folder has no journal, creates
-/// one with everything that the kv has. This has to happen before anything is removed: blob files may have the only
-/// copy of what the kv lost.
+/// Opens the journal of a folder, and refuses a kv that lacks acknowledged items. If the folder has
+/// no journal, creates one with everything that the kv has. This has to happen before anything is
+/// removed: blob files may have the only copy of what the kv lost.
 pub(crate) fn open_journal(dir: &Path, kv: &Kv) -> Result<Journal, StoreError> {
     if let Some((journal, mut acknowledged)) = Journal::open(dir)? {
         if let Some(to) = kv.get(Table::Meta, meta::REVERT_TO)? {
@@ -38,7 +38,8 @@ pub(crate) fn open_journal(dir: &Path, kv: &Kv) -> Result<Journal, StoreError> {
     })
 }
 
-/// Appends the items that the journal lacks. After a power failure, these are at most the ones that were being written.
+/// Appends the items that the journal lacks. After a power failure, these are at most the ones that
+/// were being written.
 fn append_missing(dir: &Path, kv: &Kv, journal: &Journal) -> Result<(), StoreError> {
     let known = Reading::of(dir)?.replay.items;
     for record in durable_kinds::walk_all(kv) {
@@ -63,7 +64,8 @@ fn check_nothing_lost(kv: &Kv, acknowledged: &Replay) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Withdraws the unacknowledged records of the journal whose items are not in the kv, and acknowledges the others.
+/// Withdraws the unacknowledged records of the journal whose items are not in the kv, and
+/// acknowledges the others.
 pub(crate) fn settle(core: &Core) -> Result<(), StoreError> {
     let Some(journal) = &core.journal else { return Ok(()) };
     if journal.settle(|item| durable_kinds::contains(&core.kv, item))? { core.sync() } else { Ok(()) }

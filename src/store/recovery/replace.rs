@@ -1,9 +1,9 @@
 //! Replacing a damaged data folder by a fresh one, in steps that survive a kill at any point.
 //!
-//! 1. The fresh folder is created in `DATA/repair.tmp`. A kill discards it, and the next repair begins again.
-//! 2. When it is complete and closed, it is renamed to `DATA/repaired`. From here on it counts.
-//! 3. Each of its parts replaces the old one, which moves to `DATA/damaged/TIME`. After a kill, the next start or repair
-//!    finishes this step first.
+//! 1. The fresh folder is created in `DATA/repair.tmp`. A kill discards it, and the next repair
+//! begins again. 2. When it is complete and closed, it is renamed to `DATA/repaired`. From here on
+//! it counts. 3. Each of its parts replaces the old one, which moves to `DATA/damaged/TIME`. After
+//! a kill, the next start or repair    finishes this step first.
 
 use std::fs;
 use std::io;
@@ -19,8 +19,9 @@ const DAMAGED: &str = "damaged";
 const FRESH: &str = "repair.tmp";
 const REPAIRED: &str = "repaired";
 
-/// A fresh folder that is being created. If it is dropped before [`Replacement::commit`], nothing has changed. Meanwhile
-/// an [`Inspection`](crate::store::Inspection) of the old folder has to be open, which holds the lock.
+/// A fresh folder that is being created. If it is dropped before [`Replacement::commit`], nothing
+/// has changed. Meanwhile an [`Inspection`](crate::store::Inspection) of the old folder has to be
+/// open, which holds the lock.
 #[derive(Debug)]
 pub(crate) struct Replacement {
     dir: PathBuf,
@@ -43,11 +44,12 @@ impl Replacement {
         self.dir.join(FRESH)
     }
 
-    /// Replaces the old folder by the fresh one, which has to be closed. Stores `report` with the old folder, and returns
-    /// its new path.
+    /// Replaces the old folder by the fresh one, which has to be closed. Stores `report` with the
+    /// old folder, and returns its new path.
     ///
     /// # Errors
-    /// If files cannot be written or renamed. Either nothing has changed, or the next start finishes the replacement.
+    /// If files cannot be written or renamed. Either nothing has changed, or the next start
+    /// finishes the replacement.
     pub(crate) fn commit(self, report: &str) -> Result<PathBuf, StoreError> {
         let failed = || StoreError::io("replacing the damaged folder");
         let fresh = self.fresh();

@@ -1,4 +1,5 @@
-//! The durable records that kv, journal and blob files of a data folder know of, and every place that may have a copy.
+//! The durable records that kv, journal and blob files of a data folder know of, and every place
+//! that may have a copy.
 
 use std::collections::BTreeMap;
 
@@ -81,7 +82,8 @@ impl Inspection {
         } else {
             stored.into_iter().for_each(|record| salvage.add_stored(record));
             records.for_each(|(item, record)| salvage.add(*item, of_journal(record), None));
-            // With a whole journal, a blob file that is in neither was never acknowledged, or reverted.
+            // With a whole journal, a blob file that is in neither was never acknowledged, or
+            // reverted.
             self.of_files(&mut salvage)?;
         }
         Ok(salvage)
@@ -125,7 +127,8 @@ impl Salvage<'_> {
         self.items.is_empty()
     }
 
-    /// Returns the records of a kind by their blocks, each with its versions, the most likely one first.
+    /// Returns the records of a kind by their blocks, each with its versions, the most likely one
+    /// first.
     pub fn of_kind(&self, kind: DurableKind) -> impl Iterator<Item = (BlobLabel, Vec<&Source>)> {
         let kind = kind.blob();
         let all = BlobLabel { kind, first: 0, last: 0 }..=BlobLabel { kind, first: u32::MAX, last: u32::MAX };
