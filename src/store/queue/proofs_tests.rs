@@ -4,6 +4,7 @@ use crate::crypto::fr;
 use crate::domain::AggregatedAction;
 use crate::domain::job::{JobStatus, JobType};
 use crate::domain::sample_aggregated_proof;
+use crate::store::queue::retention::DropReport;
 use crate::store::testing::*;
 use crate::store::*;
 

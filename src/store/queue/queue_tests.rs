@@ -6,7 +6,6 @@ use crate::clock::ManualClock;
 use crate::domain::AggregatedAction;
 use crate::domain::job::{JobStatus, JobType};
 use crate::store::kv::keys;
-use crate::store::queue::retention::DropReport;
 use crate::store::testing::*;
 use crate::store::*;
 
