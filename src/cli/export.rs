@@ -1,20 +1,19 @@
 //! `export`: writes one stored item with the same bytes as the server sends, or a bundle of a
 //! block.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::error::CliError;
+use super::flags;
 use super::output::write_output;
-use super::target::{Target, client, runtime};
-use super::view_source::now_ms;
-use super::{flags, folder};
+use super::view_source::{ViewSource, now_ms};
 use crate::{
     api::paths,
     bundle::{self, ExportError},
     config::Config,
-    store::{JobData, StoreError},
+    store::{JobData, Store, StoreError},
 };
 
 /// Arguments of `export`.
@@ -102,19 +101,14 @@ impl ExportItem {
 /// Fails if the target cannot be read, and with [`CliError::NotFound`] if the item does not exist
 /// (yet).
 pub(crate) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
-    let bytes = match Target::of(config)? {
-        Target::Folder(folder) => from_folder(args.item, &folder, config)?,
-        Target::Server(url) => {
-            let client = client(config, &url)?;
-            let answer = runtime()?.block_on(client.get(&args.item.route()))?;
-            answer.success()?.to_vec()
-        }
+    let bytes = match ViewSource::open(config)? {
+        ViewSource::Folder(store) => stored(args.item, &store)?,
+        ViewSource::Server(server) => server.bytes(&args.item.route())?.into(),
     };
     write_output(args.out.as_deref(), &bytes)
 }
 
-fn from_folder(item: ExportItem, folder: &Path, config: &Config) -> Result<Vec<u8>, CliError> {
-    let store = folder::open_existing(config, folder)?;
+fn stored(item: ExportItem, store: &Store) -> Result<Vec<u8>, CliError> {
     let found = match item {
         ExportItem::Witness { block } => {
             store.tree().witness(block)?.map(|witness| store.read_blob(&witness.blob)).transpose()?
@@ -131,7 +125,7 @@ fn from_folder(item: ExportItem, folder: &Path, config: &Config) -> Result<Vec<u
         ExportItem::AggregatedProof { first, last } => store.queue().aggregated_proof(first, last)?,
         ExportItem::Block { block } => store.chain().block_json(block)?,
         ExportItem::Bundle { block } => {
-            let bundle = bundle::export(&store, block, now_ms())?;
+            let bundle = bundle::export(store, block, now_ms())?;
             Some(bundle.to_file().map_err(ExportError::from)?)
         }
     };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::runtime::Runtime;
 
@@ -111,12 +112,20 @@ impl ServerSource {
         Self { client: self.client.with_timeout(timeout), ..self }
     }
 
+    /// Returns the answer of `route` verbatim.
+    ///
+    /// # Errors
+    /// Fails if the server cannot be reached or refuses.
+    pub(crate) fn bytes(&self, route: &str) -> Result<Bytes, CliError> {
+        Ok(self.runtime.block_on(self.client.get(route)).and_then(Answer::success)?)
+    }
+
     /// Returns the answer of `route`.
     ///
     /// # Errors
     /// Fails if the server cannot be reached, refuses, or answers something else.
     pub(crate) fn read<T: DeserializeOwned>(&self, route: &str) -> Result<T, CliError> {
-        let body = self.runtime.block_on(self.client.get(route)).and_then(Answer::success)?;
+        let body = self.bytes(route)?;
         serde_json::from_slice(&body).map_err(|error| {
             let url = self.client.base_url();
             CliError::Failed(format!(
