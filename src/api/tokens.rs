@@ -54,7 +54,7 @@ pub enum TokenError {
     /// More than one `Authorization` header is present, so it is ambiguous which one counts.
     #[error("the request has several Authorization headers; send one")]
     Repeated,
-    /// The token is longer than [`MAX_TOKEN_BYTES`].
+    /// The token is longer than `MAX_TOKEN_BYTES`.
     #[error("the token is longer than {MAX_TOKEN_BYTES} bytes")]
     TooLong,
     /// The header demands extensions, none of which are supported.
