@@ -1,9 +1,10 @@
 //! Replacing a damaged data folder by a fresh one, in steps that survive a kill at any point.
 //!
 //! 1. The fresh folder is created in `DATA/repair.tmp`. A kill discards it, and the next repair
-//! begins again. 2. When it is complete and closed, it is renamed to `DATA/repaired`. From here on
-//! it counts. 3. Each of its parts replaces the old one, which moves to `DATA/damaged/TIME`. After
-//! a kill, the next start or repair    finishes this step first.
+//!    begins again.
+//! 2. When it is complete and closed, it is renamed to `DATA/repaired`. From here on it counts.
+//! 3. Each of its parts replaces the old one, which moves to `DATA/damaged/TIME`. After a kill, the
+//!    next start or repair finishes this step first.
 
 use std::fs;
 use std::io;
