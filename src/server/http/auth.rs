@@ -28,18 +28,6 @@ static WARNINGS: Mutex<RateLimit> = Mutex::new(RateLimit { last: None, suppresse
 /// Passes on requests with a valid JWT. Layered outside the router and its fallbacks, it makes 401
 /// precede 404, 405 and 400.
 ///
-/// ```
-/// # use std::sync::Arc;
-/// # use axum::{Router, middleware::from_fn_with_state, routing::get};
-/// # use zksync_witness_server::{api::tokens::Authenticator, config::Secret, server::require_token};
-/// # let secret = Secret::new("s")?;
-/// let auth = Arc::new(Authenticator::new(&secret));
-/// let app: Router = Router::new().route("/status", get(|| async { "alive" }));
-/// let app = app.layer(from_fn_with_state(auth, require_token));
-/// # drop(app);
-/// # Ok::<_, Box<dyn std::error::Error>>(())
-/// ```
-///
 /// # Errors
 /// [`ApiError::Unauthorized`].
 pub async fn require_token(
