@@ -75,13 +75,13 @@ impl Sources {
         sources
     }
 
-    /// Every file, with the paths that it mentions.
+    /// Returns every file with the paths that it mentions.
     pub fn files(&self) -> impl Iterator<Item = (&str, &[Reference])> {
         self.0.values().map(|module| (module.file.as_str(), &module.paths[..]))
     }
 
-    /// The file that defines what an absolute path names; the nearest module if the name is not
-    /// found.
+    /// Returns the file that defines what an absolute path names; the nearest module if the name is
+    /// not found.
     fn definer(&self, path: &[String], depth: usize) -> Option<&str> {
         let known = (0..=path.len()).rev().find(|length| self.0.contains_key(&path[..*length]))?;
         let module = &self.0[&path[..known]];
@@ -112,7 +112,7 @@ impl Sources {
             || depth > 0 && globs.into_iter().any(|(_, (target, _))| self.defines(target, name, depth - 1))
     }
 
-    /// For each file those that it uses, each with the first line that does.
+    /// Returns for each file the files that it uses, each with the line of a use.
     fn uses(&self) -> BTreeMap<&str, BTreeMap<&str, usize>> {
         let mut uses: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
         for module in self.0.values() {
@@ -124,8 +124,8 @@ impl Sources {
         uses
     }
 
-    /// Circles of files that use each other, such as `a.rs:3 -> b.rs:1 -> a.rs`: the shortest ones,
-    /// without a file in common.
+    /// Returns circles of files that use each other, such as `a.rs:3 -> b.rs:1 -> a.rs`: the shortest
+    /// ones, without a file in common.
     pub fn circles(&self) -> Vec<String> {
         let mut uses = self.uses();
         let mut found = Vec::new();
@@ -140,7 +140,7 @@ impl Sources {
     }
 }
 
-/// The shortest way from a file back to itself.
+/// Returns the shortest way from a file back to itself.
 fn circle<'a>(uses: &BTreeMap<&'a str, BTreeMap<&'a str, usize>>, start: &'a str) -> Option<Vec<&'a str>> {
     let mut before: BTreeMap<&str, &str> = BTreeMap::new();
     let mut waiting = VecDeque::from([start]);
@@ -198,12 +198,12 @@ fn tokens(source: &str) -> Vec<Token> {
     found
 }
 
-/// Length of the word that the text starts with.
+/// Returns the length of the word that the text starts with.
 fn word(text: &str) -> usize {
     text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len())
 }
 
-/// Length of the string literal that the text starts with.
+/// Returns the length of the string literal that the text starts with.
 fn string(text: &str) -> Option<usize> {
     let plain = text.trim_start_matches(['b', 'c']);
     let raw = plain.strip_prefix('r');
@@ -222,7 +222,7 @@ fn string(text: &str) -> Option<usize> {
     }
 }
 
-/// Length of the character literal or lifetime that the text starts with.
+/// Returns the length of the character literal or lifetime that the text starts with.
 fn character(text: &str) -> usize {
     let mut inside = text[1..].char_indices();
     let first = inside.next().map_or(' ', |(_, first)| first);
@@ -237,7 +237,7 @@ fn starts_with(tokens: &[Token], words: &[&str]) -> bool {
     tokens.len() >= words.len() && words.iter().zip(tokens).all(|(word, token)| token.text == *word)
 }
 
-/// Leaves out each item, field or statement under `#[cfg(test)]`.
+/// Removes each item, field or statement under `#[cfg(test)]`.
 fn without_tests(tokens: Vec<Token>) -> Vec<Token> {
     let mut kept = Vec::new();
     let mut rest = &tokens[..];
@@ -253,7 +253,7 @@ fn without_tests(tokens: Vec<Token>) -> Vec<Token> {
     kept
 }
 
-/// Number of tokens of an item or a field with its attributes.
+/// Returns the number of tokens of an item or a field with its attributes.
 fn item(tokens: &[Token]) -> usize {
     const VALUES: [&str; 5] = ["const", "static", "let", "use", "type"];
     const ITEMS: [&str; 9] =
@@ -357,14 +357,14 @@ fn parse(file: String, path: &[String], tokens: &[Token]) -> Module {
     module
 }
 
-/// The paths into the crate that one file mentions, for a file alone.
+/// Returns the paths into the crate that a single file mentions.
 pub fn references(file: &str, source: &str) -> Vec<Reference> {
     let mut path: Vec<String> = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     path.pop_if(|last| last == "mod");
     parse(file.to_owned(), &path, &without_tests(tokens(source))).paths
 }
 
-/// The path from the root of the crate, if it leads into the crate.
+/// Returns the path from the root of the crate; `None` if it leads elsewhere.
 fn absolute(base: &[String], path: &[String], module: &Module) -> Option<Vec<String>> {
     let (first, rest) = path.split_first()?;
     let ups = |path: &[String]| path.iter().take_while(|segment| *segment == "super").count();
