@@ -64,7 +64,7 @@ pub struct DurableRecord {
 /// From a key to another, which is excluded.
 type KeyRange = (Vec<u8>, Vec<u8>);
 
-/// What is to know about a kind.
+/// The description of a kind.
 struct Description {
     blob: BlobKind,
     table: Table,

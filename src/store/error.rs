@@ -146,18 +146,9 @@ impl StoreError {
     }
 }
 
-fn is_full(error: &io::Error) -> bool {
+/// Returns true if the disk or a quota is full.
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
-impl From<sled::Error> for StoreError {
-    fn from(error: sled::Error) -> Self {
-        match error {
-            sled::Error::Io(error) if is_full(&error) => StoreError::DiskFull,
-            sled::Error::Corruption { .. } => StoreError::corrupt("the kv has a bad checksum"),
-            other => StoreError::Kv(other.to_string()),
-        }
-    }
 }
 
 impl From<StoreError> for SourceError {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use sled::Transactional;
 
 use crate::fsync;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, is_full};
 use crate::store::kv::batch::Write;
 use crate::store::kv::sled_snapshot;
 use crate::store::kv::table::Table;
@@ -151,6 +151,16 @@ fn wait_until_free(db: &Path) -> Result<(), StoreError> {
         }
     }
     Err(StoreError::Kv("its file stays locked: restart the process".into()))
+}
+
+impl From<sled::Error> for StoreError {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(error) if is_full(&error) => StoreError::DiskFull,
+            sled::Error::Corruption { .. } => StoreError::corrupt("the kv has a bad checksum"),
+            other => StoreError::Kv(other.to_string()),
+        }
+    }
 }
 
 fn config(dir: &Path, cache_bytes: u64) -> sled::Config {
