@@ -2,6 +2,7 @@
 //! files use each other, directly or through others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 
 use crate::support::sources::{Reference, Sources, references};
@@ -118,6 +119,23 @@ fn no_files_use_each_other_in_a_circle() {
         circles.len(),
         circles.join("\n")
     );
+}
+
+#[test]
+fn files_are_synced_and_renamed_by_one_module() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let calls = |file: &str| {
+        let text = fs::read_to_string(src.join(file)).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        [".sync_all(", ".sync_data(", "fs::rename("]
+            .iter()
+            .map(|call| code.matches(call).count())
+            .sum::<usize>()
+    };
+    assert_eq!(calls("fsync.rs"), 3);
+    for (file, _) in sources().files().filter(|(file, _)| *file != "fsync.rs") {
+        assert_eq!(calls(file), 0, "{file} calls fsync or rename itself; `fsync` has functions for that");
+    }
 }
 
 #[test]
