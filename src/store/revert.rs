@@ -121,7 +121,8 @@ impl Parts {
             self.core.apply(batch)?;
             report.blocks += 1;
         }
-        // The journal knows of it before the marker goes: nothing else would tell it what is gone.
+        // Sync the journal before the marker is removed: without either, the next start would report the
+        // removed records as lost.
         self.core.sync()?;
         let mut batch = Batch::new();
         batch.remove(Table::Meta, meta::REVERT_TO);
@@ -139,11 +140,8 @@ impl Parts {
             if page.is_empty() {
                 return Ok(removed);
             }
-            let mut rows: Vec<JobRow> = Vec::new();
-            for id in page.iter().filter_map(|(key, _)| keys::tail_number(key)) {
-                let missing = || StoreError::corrupt(format!("job {id} is indexed and missing"));
-                rows.push(self.queue.job_row(id)?.ok_or_else(missing)?);
-            }
+            let ids = page.iter().filter_map(|(key, _)| keys::tail_number(key));
+            let rows: Vec<JobRow> = ids.map(|id| self.queue.indexed_row(id)).collect::<Result<_, _>>()?;
             removed = removed.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
             self.queue.remove_jobs(leases, rows)?;
         }
