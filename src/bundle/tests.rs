@@ -122,7 +122,7 @@ fn a_later_format_is_an_error_and_lengths_are_bounded() {
     };
     assert!(matches!(check(&sealed(16, &[2, 0, 0, 0])), Err(FileError::LaterFormat { found: 2, known: 1 })));
     let long = check(&sealed(20, &(MAX_JSON + 1).to_le_bytes())).unwrap();
-    fails(&long, Check::File, "longer than");
+    fails(&long, Check::File, "more than the limit");
     let short = check(&sealed(20, &100u64.to_le_bytes())).unwrap();
     fails(&short, Check::File, "the length of its JSON");
 }

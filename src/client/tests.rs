@@ -9,12 +9,12 @@ use hyper::StatusCode;
 use super::*;
 use crate::api::tokens::{Authenticator, REQUEST_TTL};
 use crate::config::Secret;
-use crate::server::{ApiError, ListenLimits, bind, require_token, serve};
+use crate::server::{ApiError, ListenLimits, bind, parse_json, require_token, serve};
 
 /// Starts a server that returns the bodies it receives.
 async fn echo() -> String {
     let echo = |body: Bytes| async move {
-        let value: serde_json::Value = serde_json::from_slice(&body).expect("valid JSON");
+        let value: serde_json::Value = parse_json(&body)?;
         Ok::<_, ApiError>(value.to_string())
     };
     let auth = Arc::new(Authenticator::new(&Secret::new("right").unwrap()));

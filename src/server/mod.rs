@@ -21,6 +21,8 @@ mod openapi;
 mod routes;
 
 pub use error::ApiError;
+#[cfg(test)]
+pub(crate) use error::parse_json;
 pub(crate) use http::bind::BindError;
 #[cfg(any(test, feature = "testing"))]
 pub use http::listener::serve;
