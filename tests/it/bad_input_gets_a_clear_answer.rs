@@ -172,7 +172,7 @@ fn folders_and_ports_that_cannot_be_used_are_one_sentence() {
     let deposit = chain("deposit");
     let deposit = deposit.to_str().unwrap();
     for command in [&["status", "--data-dir", dir][..], &["revert", "--data-dir", dir, "--to", "0"]] {
-        assert!(run_badly(command, 4).contains("no data folder"));
+        assert!(run_badly(command, 4).contains(dir));
     }
     run_well(&["import", "--data-dir", dir, deposit]);
     let server = Server::start(Path::new(dir), &[]);

@@ -96,8 +96,8 @@ impl Drop for Server {
 }
 
 fn refused(answer: &Answer) {
-    answer.refused_about(507, "low_space", "999999 bytes");
-    answer.refused_about(507, "low_space", "1000000 ");
+    answer.refused_about(507, "low_space", "999999");
+    answer.refused_about(507, "low_space", "1000000");
     assert_eq!(answer.json()["code"], "low_space");
 }
 
@@ -152,7 +152,7 @@ fn imports_claims_and_witnesses_stop_proofs_are_accepted_and_all_resumes_by_itse
 }
 
 fn refused_at(answer: &Answer, free: u64) {
-    answer.refused_about(507, "low_space", &format!("{free} bytes"));
+    answer.refused_about(507, "low_space", &free.to_string());
 }
 
 #[test]
