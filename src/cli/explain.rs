@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     let source = ViewSource::open(config)?;
     let ExplainSubject::Block { number, json } = args.subject;
     let stopped = match source {
-        ViewSource::Folder(_) => " Nothing of this happens until a server runs on the folder.",
+        ViewSource::Folder(_) => " Nothing changes until a server runs on the folder.",
         ViewSource::Server(_) => "",
     };
     let paragraph = |explanation: &Explanation| format!("{}{stopped}", text(Some(&explanation.text)));
