@@ -1,4 +1,4 @@
-# A static binary in an image with nothing else: see docs/operation.md.
+# An image with only a static binary; docs/operation.md describes its use.
 FROM docker.io/library/rust:1.95-alpine AS build
 RUN apk add --no-cache build-base
 WORKDIR /src
@@ -6,9 +6,9 @@ COPY Cargo.toml Cargo.lock ./
 COPY src ./src
 COPY benches ./benches
 COPY data ./data
-# Without line tables, which are most of it.
+# `strip` removes the line tables, which are most of the binary.
 RUN cargo build --locked --release --bin witness-server && strip target/release/witness-server
-# What the image has beside it: a folder for temporary files of any user, and one for the data.
+# The other content of the image: a folder for temporary files of any user, and one for the data.
 RUN mkdir -p /root-fs/tmp /empty && chmod 1777 /root-fs/tmp
 
 FROM scratch
@@ -20,8 +20,9 @@ ENV WITNESS_SERVER_DATA_DIR=/data
 VOLUME /data
 EXPOSE 8088 3312
 STOPSIGNAL SIGTERM
-# Alive, not ready: what restarts unhealthy containers would cut provers off while the disk is short, and their proofs still land.
-# The start after a kill reads the index first; a large one takes its time.
+# The check uses `--alive`, not readiness: below the free-space floor the server is not ready, but
+# it still accepts proofs and must not be restarted. A start after a kill first reads the kv, which
+# takes a while if it is large.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/usr/local/bin/witness-server", "health", "--alive"]
 ENTRYPOINT ["/usr/local/bin/witness-server"]
 CMD ["serve", "--listen", "0.0.0.0:8088", "--log-format", "json"]

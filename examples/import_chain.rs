@@ -2,7 +2,7 @@
 //!
 //!     API_PROVER_SECRET_AUTH=… cargo run --example import_chain -- data/sample-chain http://127.0.0.1:8088
 //!
-//! Sending the same chain again is fine: what is there already is recognised.
+//! The same chain can be sent again: the server recognises what it has stored already.
 
 use std::time::Duration;
 

@@ -1,8 +1,10 @@
-//! A prover in a process of its own: asks a running server for jobs, proves them, publishes.
+//! Runs a prover in a separate process: it claims jobs of a running server, proves them, and
+//! publishes the proofs.
 //!
 //!     API_PROVER_SECRET_AUTH=… cargo run --example sample_prover -- http://127.0.0.1:8088 prover-1
 //!
-//! Its proofs are not cryptographic: right form, right public input, nothing proven. A real prover replaces one function, `prove`.
+//! Its proofs have the right form and public input, but prove nothing. A real prover replaces one
+//! function, `prove`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use zksync_witness_server::client::JobResultData;
 use zksync_witness_server::client::{Client, ProverJob, ProverOptions, SampleProver, sample_proof};
 use zksync_witness_server::config::{Config, Environment, Flags};
 
-/// Put the real prover here. Heartbeats go out while it runs.
+/// Returns the proof of a job; a real prover goes here. Heartbeats are sent while it runs.
 fn prove(job: &ProverJob, pretend: Duration) -> anyhow::Result<JobResultData> {
     std::thread::sleep(pretend);
     sample_proof(job)
@@ -29,10 +31,10 @@ async fn main() -> anyhow::Result<()> {
     let name = args.next().unwrap_or_else(|| "sample-prover".into());
     let milliseconds =
         |arg: Option<String>| arg.map(|text| text.parse().map(Duration::from_millis)).transpose();
-    let pretend =
-        milliseconds(args.next()).context("the third argument is the time a proof takes, in milliseconds")?;
+    let pretend = milliseconds(args.next())
+        .context("the third argument must be the time that a proof takes, in milliseconds")?;
     let max_idle = milliseconds(args.next())
-        .context("the fourth argument is how long to wait for a job, in milliseconds")?;
+        .context("the fourth argument must be the time to wait for a job, in milliseconds")?;
 
     let secret = config.client_secret()?;
     let ca = config.tls_ca.as_deref();
@@ -50,7 +52,7 @@ async fn main() -> anyhow::Result<()> {
 
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
-        // Without a signal handler the prover simply cannot be asked to stop.
+        // Without a signal handler the prover cannot be stopped gracefully.
         if tokio::signal::ctrl_c().await.is_ok() {
             stop.send_replace(true);
         }

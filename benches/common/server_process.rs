@@ -1,4 +1,5 @@
-//! The real binary as a process of its own: started on a data folder, looked at from outside, stopped.
+//! The real binary as a separate process: starts it on a data folder, reads its footprint from
+//! `/proc`, and stops it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -9,39 +10,40 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-/// The secret of a server that only this machine reaches.
+/// Secret of a server that listens on loopback only.
 pub const SECRET: &str = "only for this measurement";
 
-/// Longest wait for the end of a process that was told to stop.
+/// Longest wait for the process to end after SIGTERM.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
-/// Lines at the end of its log that an error shows.
+/// Number of lines of the log that an error shows, from its end.
 const LOG_LINES: usize = 20;
 
-/// A running server; killed when dropped.
+/// A running server, which is killed on drop.
 pub struct ServerProcess {
     child: Child,
     url: String,
     log: Option<PathBuf>,
 }
 
-/// What the system says about a process. All zero where it does not tell.
+/// Resources that a process uses, as Linux reports them; all zero on other systems.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Footprint {
     /// Resident memory, in bytes.
     pub resident_bytes: u64,
-    /// The most of it there ever was, in bytes.
+    /// Peak of the resident memory, in bytes.
     pub peak_bytes: u64,
-    /// Open files and sockets.
+    /// Number of open files and sockets.
     pub descriptors: u64,
-    /// Threads.
+    /// Number of threads.
     pub threads: u64,
 }
 
 impl ServerProcess {
-    /// Starts `server` on `folder`, on free ports of this machine, with these further arguments; its log goes to a file, or nowhere.
+    /// Starts `server` on `folder`, on free loopback ports, with the further arguments `more`. The
+    /// log is appended to the file `log`, or discarded.
     ///
     /// # Errors
-    /// When it does not start; with the end of its log.
+    /// Fails if the server does not start; the error has the end of its log.
     pub fn start(server: &Path, folder: &Path, log: Option<&Path>, more: &[String]) -> anyhow::Result<Self> {
         let stderr = match log {
             Some(path) => fs::File::options().create(true).append(true).open(path)?.into(),
@@ -58,27 +60,27 @@ impl ServerProcess {
             .with_context(|| format!("starting {}", server.display()))?;
         let mut process = Self { child, url: String::new(), log: log.map(Path::to_owned) };
         let mut line = String::new();
-        let output = process.child.stdout.take().context("the output of the server")?;
+        let output = process.child.stdout.take().context("the server has no standard output")?;
         BufReader::new(output).read_line(&mut line)?;
         let address = line.strip_prefix("serving on ").and_then(|rest| rest.split(',').next());
         match address {
             Some(url) => process.url = url.to_owned(),
-            None => bail!("the server said {line:?}{}", process.end_of_log()),
+            None => bail!("the server did not start; its first line was {line:?}{}", process.end_of_log()),
         }
         Ok(process)
     }
 
-    /// Its base URL.
+    /// Returns the base URL of the server.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Whether it has ended by itself.
+    /// Returns true if the process has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Memory, files and threads now.
+    /// Returns the resources that the process uses now.
     pub fn footprint(&self) -> Footprint {
         let folder = PathBuf::from(format!("/proc/{}", self.child.id()));
         let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
@@ -90,13 +92,16 @@ impl ServerProcess {
         }
     }
 
-    /// Tells it to stop, as an operator would, and waits for its end.
+    /// Sends SIGTERM, as an operator would, and waits until the process has ended.
     ///
     /// # Errors
-    /// When it does not stop in time, or says that something was wrong.
+    /// Fails if the process does not end in time, or ends with an exit code other than 0.
     pub fn stop(mut self) -> anyhow::Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(pid.context("the id of the server")?, rustix::process::Signal::TERM)?;
+        rustix::process::kill_process(
+            pid.context("the server has no process id")?,
+            rustix::process::Signal::TERM,
+        )?;
         let begin = Instant::now();
         while begin.elapsed() < STOP_TIMEOUT {
             if let Some(status) = self.child.try_wait()? {
@@ -107,10 +112,10 @@ impl ServerProcess {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        bail!("the server does not stop{}", self.end_of_log())
+        bail!("the server did not stop in time{}", self.end_of_log())
     }
 
-    /// The last lines of the log, for an error.
+    /// Returns the last lines of the log, for an error message.
     pub fn end_of_log(&self) -> String {
         let mut text = Vec::new();
         let read = self.log.as_ref().map(|path| fs::File::open(path)?.read_to_end(&mut text));
@@ -125,13 +130,13 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself, so errors are ignored.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A number in `/proc/…/status`.
+/// Returns the number of the line `name` in `/proc/…/status`, or 0 if there is no such line.
 fn field(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.split_whitespace().next()).and_then(|word| word.parse().ok()).unwrap_or(0)

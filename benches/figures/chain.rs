@@ -1,4 +1,4 @@
-//! A stored chain of small blocks from import until all jobs are queued.
+//! Time from the import of a stored chain of small blocks until all jobs are queued.
 
 use std::fs;
 use std::time::Instant;
@@ -12,10 +12,10 @@ use zksync_witness_server::testing::ChainBuilder;
 const CHUNKS: usize = 26;
 const TRANSFERS: u32 = 13;
 
-/// See the module.
+/// Measures the time from the import of the first block until all jobs are queued.
 ///
 /// # Errors
-/// When the data folder fails or a block is refused.
+/// Fails if the data folder fails or a block is refused.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let blocks = options.scale.blocks;
     let stored = tempfile::tempdir_in(&options.scratch)?;
@@ -38,7 +38,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
     rig::wait_until(&node, || Ok(node.store().queue().counts()?.idle == u64::from(blocks)))?;
     let took = begin.elapsed();
     node.stop();
-    // Two updates a transfer, and one version for all fees.
+    // Two leaf updates for each transfer, and one version for all fees of a block.
     let floor = witnesses::floor_of(blocks * (2 * TRANSFERS + 1), options.scale.repetitions)?;
     report(Figure {
         name: "chain",

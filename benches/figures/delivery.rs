@@ -1,4 +1,4 @@
-//! Job data over HTTP on loopback, and the way from a stored witness to its job.
+//! Delivery of job data over HTTP on loopback, and latency from a stored witness to its job.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,15 +15,15 @@ use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::testing::internals::workers::Node;
 
 const PROVER: &str = "bench";
-/// Requests in a measurement, for each repetition.
+/// Number of requests for each repetition.
 const REQUESTS: usize = 20;
-/// Blocks whose way to a job is timed, for each repetition.
+/// Number of blocks whose latency is measured, for each repetition.
 const BLOCKS: usize = 4;
 
-/// See the module.
+/// Measures `get_job` for each encoding, and the latency from a stored witness to its job.
 ///
 /// # Errors
-/// When the server or the data folder fails.
+/// Fails if the server or the data folder fails.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let mut chain = ChainBuilder::new(1_000, 100);
     let folder = tempfile::tempdir_in(&options.scratch)?;
@@ -52,7 +52,8 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
     Ok(())
 }
 
-/// Times of `get_job` and of the same number of bytes out of memory, in turns.
+/// Measures `get_job` and a response of the same length from memory, in turns. Returns the times of
+/// both and the length in bytes.
 async fn get_job(node: &Arc<Node>, encoding: &str, requests: usize) -> anyhow::Result<(Times, Times, usize)> {
     let server = Server::start(node.clone(), Router::new()).await?;
     let (_, length) = server.get_job(PROVER, encoding).await?;
@@ -75,7 +76,8 @@ async fn get_job(node: &Arc<Node>, encoding: &str, requests: usize) -> anyhow::R
     Ok((Times::new(ours), Times::new(plain), length))
 }
 
-/// From the moment a witness can be read to the moment its job is idle, on an otherwise idle system.
+/// Measures the time from the moment a witness can be read until its job is idle, on an otherwise
+/// idle system.
 fn latency(node: &Node, chain: &mut ChainBuilder, blocks: usize) -> anyhow::Result<Figure> {
     let mut times = Vec::new();
     for _ in 0..blocks {
@@ -90,7 +92,7 @@ fn latency(node: &Node, chain: &mut ChainBuilder, blocks: usize) -> anyhow::Resu
             Ok(node.store().queue().counts()?.idle > idle)
         })?;
         times.push(witnessed.map_or(Duration::ZERO, |at| at.elapsed()));
-        // The next one finds everybody asleep.
+        // Before the next block, all workers are waiting for work.
         std::thread::sleep(Duration::from_millis(100));
     }
     let times = Times::new(times);

@@ -14,20 +14,20 @@ use zksync_witness_server::testing::internals::crypto::signature;
 use zksync_witness_server::testing::internals::crypto::signature::Claim;
 use zksync_witness_server::testing::naive_signature;
 
-/// States of a batch.
+/// Number of states in a batch.
 pub const STATES: u64 = 1000;
-/// Signatures checked in one measurement.
+/// Number of signatures checked in one measurement.
 const SIGNATURES: u32 = 40;
 
-/// States that do not repeat.
+/// Returns [`STATES`] different states.
 pub fn states() -> Vec<State> {
     (0..STATES).map(|i| [3 * i, 3 * i + 1, 3 * i + 2].map(fr::from_u64)).collect()
 }
 
-/// The time of a batch of [`STATES`] permutations on one thread.
+/// Measures a batch of [`STATES`] permutations on one thread.
 ///
 /// # Errors
-/// When this processor lacks the engine.
+/// Fails if the processor does not support the engine.
 pub fn batch_time(engine: Engine, repetitions: usize) -> anyhow::Result<Times> {
     let states = states();
     (0..repetitions).map(|_| Ok(permute(engine, &states)?.0)).collect()
@@ -40,10 +40,10 @@ fn permute(engine: Engine, states: &[State]) -> anyhow::Result<(Duration, Vec<St
     Ok((took, permuted))
 }
 
-/// See the module.
+/// Measures the permutations of each available engine, and signature checks.
 ///
 /// # Errors
-/// When two engines, or two ways to check a signature, disagree.
+/// Fails if two engines, or the two signature checks, disagree.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     for (engine, name, least) in
         [(Engine::Ifma, "permutation_ifma", 8.0), (Engine::Portable, "permutation_portable", 1.8)]
@@ -58,7 +58,10 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
 
 fn permutations(options: &Options, engine: Engine, name: &'static str, least: f64) -> anyhow::Result<Figure> {
     let states = states();
-    ensure!(permute(engine, &states)?.1 == permute(Engine::Franklin, &states)?.1, "{engine:?} disagrees");
+    ensure!(
+        permute(engine, &states)?.1 == permute(Engine::Franklin, &states)?.1,
+        "{engine:?} and Franklin give different states"
+    );
     let (ours, franklin) = in_turns(
         options.scale.repetitions,
         || Ok(permute(engine, &states)?.0),
@@ -99,7 +102,7 @@ fn signatures(options: &Options) -> anyhow::Result<Figure> {
     )?;
     Ok(Figure {
         name: "signature",
-        what: format!("signature check, {SIGNATURES} of them, one thread"),
+        what: format!("signature check, batch of {SIGNATURES}, one thread"),
         baseline: "naive".into(),
         value: ours.faster_than(&naive),
         unit: "×",

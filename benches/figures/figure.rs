@@ -1,42 +1,42 @@
-//! A measured value with the bound it is held against.
+//! A measured value with its bound.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// What a value is held against.
+/// The bound of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// It should be at least so much.
+    /// The smallest value that keeps the bound.
     AtLeast(f64),
-    /// It should be at most so much.
+    /// The largest value that keeps the bound.
     AtMost(f64),
-    /// It is only told.
+    /// The value has no bound; it is only reported.
     None,
 }
 
 /// A measured value.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
-    /// Short name, stable for machines.
+    /// Short, stable name for programs that read the JSON.
     pub name: &'static str,
-    /// What was measured.
+    /// Description of the measurement.
     pub what: String,
-    /// What it is a ratio to; empty for a plain value.
+    /// The baseline of a ratio; empty for a plain value.
     pub baseline: String,
-    /// The value.
+    /// The measured value, in `unit`.
     pub value: f64,
-    /// Its unit: `×` for a ratio.
+    /// Unit of the value: `×` for a ratio.
     pub unit: &'static str,
-    /// The bound.
+    /// The bound that the value should keep.
     pub bound: Bound,
-    /// The times behind it, with their spread.
+    /// The measured times with their spread.
     pub detail: String,
 }
 
 impl Figure {
-    /// Whether the value keeps the bound.
+    /// Returns true if the value keeps the bound.
     pub fn reached(&self) -> bool {
         match self.bound {
             Bound::AtLeast(least) => self.value >= least,
@@ -45,12 +45,12 @@ impl Figure {
         }
     }
 
-    /// The heading of the lines of a table.
+    /// Returns the heading of the table.
     pub fn heading() -> String {
-        format!("{:<74} {:>12} {:>12}     {}", "figure", "measured", "asked", "median [least … most]")
+        format!("{:<74} {:>12} {:>12}     {}", "figure", "measured", "bound", "median [least … most]")
     }
 
-    /// The figure as JSON with `reached`.
+    /// Returns the figure as JSON, with the field `reached`.
     pub fn json(&self) -> serde_json::Value {
         let mut json = serde_json::json!(self);
         json["reached"] = self.reached().into();
@@ -59,7 +59,7 @@ impl Figure {
 }
 
 impl fmt::Display for Figure {
-    /// One line of the table.
+    /// Writes one line of the table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = self.unit;
         let number = |value: f64| match value {

@@ -1,4 +1,5 @@
-//! Trees from nothing: accounts with two balances each, all different and all equal, against the naive way.
+//! Trees built from an empty one, of accounts with two balances each, all different or all equal,
+//! against the naive baseline.
 
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use zksync_witness_server::testing::internals::crypto::Fr;
 use zksync_witness_server::testing::internals::tree::AccountHeader;
 use zksync_witness_server::testing::internals::tree::build::{InitialAccount, TreeBuilder};
 
-/// Accounts that are hashed together.
+/// Number of accounts that are hashed together.
 const TOGETHER: usize = 4096;
 
-/// Accounts with two balances each.
+/// Returns `count` accounts with two balances each, which are equal unless `different` is set.
 pub fn accounts(count: u32, different: bool) -> Vec<InitialAccount> {
     let account = |id: u32| {
         let mut address = [0xc3; 20];
@@ -27,15 +28,15 @@ pub fn accounts(count: u32, different: bool) -> Vec<InitialAccount> {
     (0..count).map(account).collect()
 }
 
-/// See the module.
+/// Measures how long an account takes in a tree that is built from an empty one.
 ///
 /// # Errors
-/// When the two ways disagree.
+/// Fails if the two roots differ.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let scale = &options.scale;
     let few = accounts(scale.naive_genesis, true);
     let (naive, root) = time(|| naive(&few));
-    ensure!(built(&few)?.1 == root, "the naive tree has another root");
+    ensure!(built(&few)?.1 == root, "the root differs from that of the naive tree");
     let naive = naive / scale.naive_genesis;
 
     let per_account = |different| -> anyhow::Result<Times> {
@@ -47,7 +48,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
     let all = Times::new(vec![different.median() * scale.genesis]);
     report(Figure {
         name: "genesis",
-        what: format!("an account of a tree from nothing, {} with two different balances", scale.genesis),
+        what: format!("an account of a new tree, {} with two different balances", scale.genesis),
         baseline: format!("naive, on {}", scale.naive_genesis),
         value: naive.as_secs_f64() / different.median().as_secs_f64(),
         unit: "×",
@@ -75,7 +76,8 @@ fn built(accounts: &[InitialAccount]) -> anyhow::Result<(Duration, Fr)> {
     Ok((took, root?))
 }
 
-/// One account after the other: each balance rehashes its path, then the account its own.
+/// Builds the tree account by account: each balance rehashes its path, then the account its own.
+/// Returns the root.
 fn naive(accounts: &[InitialAccount]) -> Fr {
     let mut tree = NaiveAccountTree::default();
     for account in accounts {

@@ -1,4 +1,5 @@
-//! Cost of a block against the number of accounts and of chunks, on real data folders; start and memory of a server on the largest.
+//! Cost of a block by the number of accounts and of chunks, on real data folders, and start time
+//! and memory of a server on the largest of them.
 
 use std::fs;
 use std::sync::Arc;
@@ -12,19 +13,19 @@ use super::{rig, start};
 use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::testing::internals::workers::Node;
 
-/// Accounts that can send; more would only cost time for keys.
+/// Number of accounts that can send; more would only cost time for keys.
 const SIGNERS: u32 = 100;
-/// Chunks of the blocks whose cost is held against the number of accounts.
+/// Chunks of the blocks whose cost is measured by the number of accounts.
 const CHUNKS: usize = 78;
-/// Sizes of blocks in use (docs/protocol/05-blocks.md §1).
+/// Block sizes in use, in chunks (`docs/protocol/05-blocks.md` §1).
 const SIZES: [usize; 4] = [26, 78, 182, 390];
-/// Blocks before the first one that counts.
+/// Number of blocks before the first measured one.
 const WARM_UP: usize = 2;
 
-/// See the module.
+/// Measures the cost of a block by accounts and by chunks, and the start of a server.
 ///
 /// # Errors
-/// When a data folder or the server fails.
+/// Fails if a data folder or the server fails.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let mut by_accounts: Vec<(u32, Times)> = Vec::new();
     let mut by_chunks: Vec<(usize, Times)> = Vec::new();
@@ -49,7 +50,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
         node.stop();
         drop(node);
         if accounts == largest {
-            // The chain's own tree is large, too.
+            // The tree of the chain builder is large as well.
             drop(chain);
             started(options, folder.path(), accounts, report)?;
         }
@@ -58,7 +59,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
     plots(options, &by_accounts, &by_chunks)
 }
 
-/// Import, witness and all, of single blocks one after the other.
+/// Measures import and witness of single blocks, one after the other.
 fn cost(
     options: &Options,
     node: &Arc<Node>,

@@ -1,6 +1,8 @@
 //! Measures and prints the figures, at full size unless `--quick` is given:
 //!
-//!     cargo bench -- [engines] [witnesses] [genesis] [delivery] [queue] [chain] [growth] [--quick] [--json] [--plots FOLDER]
+//!     cargo bench -- [PART]… [--quick] [--json] [--plots FOLDER]
+//!
+//! A `PART` is `engines`, `witnesses`, `genesis`, `delivery`, `queue`, `chain` or `growth`.
 
 #[path = "mod.rs"]
 mod figures;
@@ -12,25 +14,25 @@ use clap::{Parser, ValueEnum as _};
 use figures::figure::Figure;
 use figures::options::{Options, Part, Scale};
 
-/// Measures this program on this machine, as ratios against baselines measured in the same run.
+/// Measures this program on this machine, as ratios to baselines measured in the same run
 #[derive(Parser)]
 struct Arguments {
-    /// What to measure [default: everything]
+    /// Parts to measure [default: all]
     #[arg(value_enum, value_name = "PART")]
     parts: Vec<Part>,
-    /// Small sizes: two minutes instead of a quarter of an hour. The bounds are meant for full sizes
+    /// Use small sizes: two minutes instead of a quarter of an hour; the bounds are for full sizes
     #[arg(long)]
     quick: bool,
-    /// Accounts of the largest data folder
+    /// Number of accounts in the largest data folder
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     large: Option<u32>,
-    /// Accounts of the tree that is built from nothing
+    /// Number of accounts in the tree that the part `genesis` builds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     genesis: Option<u32>,
     /// Print one JSON document instead of a table
     #[arg(long)]
     json: bool,
-    /// Write plots of the cost of a block into this folder
+    /// Folder to write plots of the cost of a block into
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
     /// Folder for temporary data folders [default: the system's temporary folder]
@@ -76,7 +78,7 @@ fn main() -> anyhow::Result<()> {
         println!("{}", serde_json::json!({"machine": machine, "figures": figures}));
     } else {
         let missed = measured.iter().filter(|figure| !figure.reached()).count();
-        println!("\n{} figures, {missed} beyond their bound (✗)", measured.len());
+        println!("\n{} figures, {missed} of them miss their bound (✗)", measured.len());
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! A block with many kinds of operation, on a tree of any size: the first block of the sample chain, whose accounts lie among others.
+//! A block with many kinds of operation on a tree of any size: the first block of the sample chain,
+//! on a tree that holds further accounts.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +14,16 @@ use zksync_witness_server::testing::internals::workers::TreeState;
 /// The sample chain's genesis and first block.
 const GENESIS: &[u8] = include_bytes!("../../data/sample-chain/genesis.json");
 const FIRST_BLOCK: &[u8] = include_bytes!("../../data/sample-chain/blocks/000001.json");
-/// The first account id that the sample chain leaves alone.
+/// First account id that the sample chain does not use.
 const OTHERS: u32 = 1_000;
-/// What each other account has.
+/// Balance of each further account.
 const BALANCE: u128 = 1_000_000_000_000_000_000;
 
-/// The genesis of the sample chain and so many other accounts, with one balance each.
+/// Returns the genesis accounts of the sample chain and `others` further accounts with one balance
+/// each.
 ///
 /// # Errors
-/// When the sample chain cannot be read.
+/// Fails if the sample chain cannot be parsed.
 pub fn accounts(others: u32) -> anyhow::Result<Vec<InitialAccount>> {
     let map: AccountMap = serde_json::from_slice(GENESIS)?;
     let mut accounts = BTreeMap::new();
@@ -44,10 +46,10 @@ pub fn accounts(others: u32) -> anyhow::Result<Vec<InitialAccount>> {
     Ok(accounts.into_values().collect())
 }
 
-/// The block with `chunks` chunks, sealed on `tree`, which holds [`accounts`].
+/// Returns the block with `chunks` chunks, sealed on `tree`, which holds [`accounts`].
 ///
 /// # Errors
-/// When the block does not fit.
+/// Fails if the block does not fit the tree.
 pub fn block(tree: &AccountTree<'_>, chunks: usize) -> anyhow::Result<Block> {
     let imported: ImportedBlock = serde_json::from_slice(FIRST_BLOCK)?;
     let mut block = imported.block;
@@ -56,12 +58,13 @@ pub fn block(tree: &AccountTree<'_>, chunks: usize) -> anyhow::Result<Block> {
     Ok(block)
 }
 
-/// Gives a block the root and the commitment it has on `tree`.
+/// Sets root and commitment of a block to those that it has on `tree`.
 fn seal(block: &mut Block, tree: &AccountTree<'_>) -> anyhow::Result<()> {
     let plan = plan(block, &check_signatures(block), &TreeState(tree))?;
     let failed = |cause: Cause| WitnessError { block: plan.number, operation: None, cause };
     let versions = tree.apply(&plan.updates, &[]).map_err(|error| failed(error.into()))?;
     block.new_root_hash = versions.root(plan.last);
-    block.block_commitment = block.compute_commitment(&tree.root()).context("the mixed block")?;
+    block.block_commitment =
+        block.compute_commitment(&tree.root()).context("the mixed block has no commitment")?;
     Ok(())
 }

@@ -1,23 +1,24 @@
-//! The figures of this program on this machine, as ratios against named baselines measured in the same run.
+//! The figures of this program on this machine, as ratios to named baselines measured in the same
+//! run.
 //!
-//! - **franklin**: franklin-crypto's own Rescue permutation, one state after the other.
-//! - **naive**: the reference's method in a few lines: each leaf update and each fee rehashes its path
-//!   with franklin, paths are read from the tree of that moment, and signatures are checked one by one
-//!   over franklin-crypto. Both sides must give the same roots and paths.
-//! - **floor**: `leaf updates × 67 × time of a permutation in a batch ÷ cores`, the cost of the hashes
-//!   of a block alone.
+//! - **franklin**: the Rescue permutation of franklin-crypto, one state after the other.
+//! - **naive**: the reference's method in a few lines. Each leaf update and each fee rehashes its
+//!   path with franklin-crypto, paths are read from the tree of that version, and signatures are
+//!   checked one by one with franklin-crypto. Both sides must give the same roots and paths.
+//! - **floor**: `leaf updates × 67 × time of a permutation in a batch ÷ cores`, the cost of the
+//!   hashes of a block alone.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`options`] | what to measure, at which size |
+//! | [`options`] | parts to measure, and their sizes |
 //! | [`figure`] | a measured value with its bound; table and JSON |
 //! | [`timing`] | repeated measurements, their median and spread |
 //! | [`naive_witness`] | the naive baseline of a whole witness |
-//! | [`mixed`] | a block of every kind of operation on a tree of any size |
+//! | [`mixed`] | a block with many kinds of operation on a tree of any size |
 //! | [`engines`] | permutations, signature checks |
 //! | [`witnesses`] | witnesses of a full, a mixed and a nearly empty block |
-//! | [`genesis`] | trees built from nothing |
-//! | [`growth`], [`plot`] | cost of a block by accounts and by chunks |
+//! | [`genesis`] | trees built from an empty one |
+//! | [`growth`], [`plot`] | cost of a block by accounts and by chunks, with plots |
 //! | [`start`] | start time and memory of a server |
 //! | [`rig`] | data folders and a server to measure on |
 //! | [`delivery`] | job data over HTTP, latency from witness to job |
@@ -49,7 +50,7 @@ use options::{Options, Part};
 /// Measures the given parts and passes each figure to `report` as soon as it is measured.
 ///
 /// # Errors
-/// When a data folder cannot be used, or when two ways to one result disagree.
+/// Fails if a data folder cannot be used, or if a result differs from that of its baseline.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     for part in &options.parts {
         match part {

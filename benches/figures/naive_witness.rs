@@ -1,5 +1,6 @@
-//! The naive witness of a block: signatures one by one, each leaf update and each fee rehashed by itself, paths read from the tree
-//! as it stands. Plan and serialiser are those of the program.
+//! The naive witness of a block: signatures are checked one by one, each leaf update and each fee
+//! rehashes its path, and paths are read from the tree of that version. Plan and serialiser are
+//! those of the program.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -17,28 +18,29 @@ use zksync_witness_server::testing::internals::witness::{Plan, ProverData, check
 use zksync_witness_server::testing::internals::workers::TreeState;
 use zksync_witness_server::testing::naive_signature;
 
-/// What the naive side took for a block.
+/// Times of the naive witness of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Naive {
     /// Leaf updates, fees, and reading of paths.
     pub tree: Duration,
-    /// Checks of signatures.
+    /// Signature checks.
     pub signatures: Duration,
     /// Serialising.
     pub serialise: Duration,
 }
 
 impl Naive {
-    /// All of it.
+    /// Returns the sum.
     pub fn all(&self) -> Duration {
         self.tree + self.signatures + self.serialise
     }
 }
 
-/// Builds the witness of `block` on `state`, which is left as the block leaves it, and compares every root and path with `data`.
+/// Builds the witness of `block` on `state`, compares every root and path with `data`, and returns
+/// the times. Afterwards `state` is the state after the block.
 ///
 /// # Errors
-/// When a root or a path is another one.
+/// Fails if a root or a path differs.
 pub fn build(
     block: &Block,
     tree: &AccountTree<'_>,
@@ -62,7 +64,10 @@ pub fn build(
     let tree = begin.elapsed();
 
     found.compare(data)?;
-    ensure!(state.root() == block.new_root_hash, "the naive root after the block is another one");
+    ensure!(
+        state.root() == block.new_root_hash,
+        "the naive root after the block differs from that of the block"
+    );
     let (serialise, json) = time(|| serde_json::to_vec(data));
     json?;
     Ok(Naive { tree, signatures, serialise })
@@ -70,7 +75,7 @@ pub fn build(
 
 fn verify_signatures(block: &Block) {
     for forms in block.block_transactions.iter().filter_map(checked_forms) {
-        // The old form is tried first, as in the reference.
+        // The legacy form is tried first, as in the reference.
         let valid =
             |(_, claim): &(_, zksync_witness_server::testing::internals::crypto::signature::Claim<'_>)| {
                 naive_signature::verify(claim.pub_key, claim.signature, claim.message).is_some()
@@ -79,7 +84,8 @@ fn verify_signatures(block: &Block) {
     }
 }
 
-/// Pays each fee by itself, and before them nothing, as the reference does (docs/protocol/04-witness.md §6).
+/// Pays a fee of zero, then each fee separately, as the reference does
+/// (`docs/protocol/04-witness.md` §6).
 fn pay_fees(
     block: &Block,
     of_fees: &[LeafUpdate],
@@ -105,10 +111,10 @@ fn pay_fees(
     Ok(())
 }
 
-/// What the naive side read for one side of a chunk: siblings of the account leaf and of the balance leaf.
+/// Paths of one side of a chunk: siblings of the account leaf and of the balance leaf.
 type Paths = (Vec<Fr>, Vec<Fr>);
 
-/// Roots and paths by chunk; `true` for the right side.
+/// Roots and paths by chunk; `true` is the right side.
 #[derive(Default)]
 struct Found {
     paths: BTreeMap<(usize, bool), Paths>,
@@ -132,9 +138,9 @@ impl Found {
     }
 }
 
-/// Which branches and roots the chunks show, by the version they show them in.
+/// Branches and roots that the chunks contain, by version of the tree.
 struct Sides {
-    /// (chunk, whether right, account, token)
+    /// Chunk, `true` for the right side, account and token of each branch.
     branches: BTreeMap<u32, Vec<(usize, bool, u32, u32)>>,
     roots: BTreeMap<u32, Vec<usize>>,
 }

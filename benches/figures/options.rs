@@ -1,4 +1,4 @@
-//! What is measured, at which size, and where.
+//! Options of a benchmark: parts, sizes and folders.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,9 @@ use clap::ValueEnum;
 pub enum Part {
     /// Permutations and signature checks
     Engines,
-    /// Witnesses against the naive way and the floor
+    /// Witnesses against the naive baseline and the floor
     Witnesses,
-    /// Trees from nothing
+    /// Trees built from an empty one
     Genesis,
     /// Job data over HTTP, latency from witness to job
     Delivery,
@@ -19,31 +19,31 @@ pub enum Part {
     Queue,
     /// Import of a chain until all jobs are queued
     Chain,
-    /// Cost of a block against accounts and chunks, with plots; start and memory of a server with many accounts
+    /// Cost of a block by accounts and chunks, with plots; start and memory of a large server
     Growth,
 }
 
-/// How large everything is.
+/// Sizes of what is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
-    /// Accounts of the trees that witnesses are built on.
+    /// Number of accounts in the trees that witnesses are built on.
     pub accounts: u32,
-    /// Accounts of the large data folder.
+    /// Number of accounts in the largest data folder.
     pub large: u32,
-    /// Accounts of a tree that is built from nothing.
+    /// Number of accounts in the tree that the part `genesis` builds.
     pub genesis: u32,
-    /// Accounts of a tree that is built the naive way.
+    /// Number of accounts in the naive tree of the part `genesis`.
     pub naive_genesis: u32,
-    /// Blocks of the imported chain.
+    /// Number of blocks of the imported chain.
     pub blocks: u32,
-    /// Finished jobs of the queue with history.
+    /// Number of finished jobs of the queue with history.
     pub history: u32,
-    /// Repetitions of a measurement; half of them for the slow naive ones.
+    /// Number of repetitions of a measurement; half as many for slow naive baselines.
     pub repetitions: usize,
 }
 
 impl Scale {
-    /// The sizes that the bounds are meant for; about a quarter of an hour.
+    /// Full sizes, for which the bounds are chosen; a run takes about a quarter of an hour.
     pub const FULL: Self = Self {
         accounts: 100_000,
         large: 1_000_000,
@@ -53,7 +53,7 @@ impl Scale {
         history: 100_000,
         repetitions: 5,
     };
-    /// A tenth of them and less; two minutes.
+    /// A tenth of the full sizes or less; a run takes about two minutes.
     pub const QUICK: Self = Self {
         accounts: 10_000,
         large: 20_000,
@@ -65,17 +65,17 @@ impl Scale {
     };
 }
 
-/// What to measure, and where.
+/// Options of a benchmark.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The parts, in order.
+    /// Parts to measure, in this order.
     pub parts: Vec<Part>,
-    /// How large everything is.
+    /// Sizes of what is measured.
     pub scale: Scale,
-    /// Where data folders are made and removed again; the system's temporary folder by default.
+    /// Folder in which temporary data folders are created.
     pub scratch: PathBuf,
     /// The `witness-server` binary whose start is measured.
     pub server: PathBuf,
-    /// Where plots are written; none without it.
+    /// Folder that plots are written to. If unset, no plots are written.
     pub plots: Option<PathBuf>,
 }

@@ -1,29 +1,29 @@
-//! A plot of one series as SVG: logarithmic to the right, linear from zero upwards.
+//! A plot of one series as SVG, with a logarithmic x axis and a linear y axis from zero.
 
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 360.0;
-/// Left, right, top, bottom.
+/// Left, right, top and bottom margin, in pixels.
 const MARGINS: [f64; 4] = [64.0, 24.0, 44.0, 52.0];
 
-/// Points by ascending x, all positive.
+/// Points in ascending order of x; all coordinates are positive.
 pub struct Series(pub Vec<(f64, f64)>);
 
-/// A plot.
+/// A plot of one series.
 pub struct Plot {
-    /// Above it.
+    /// Title above the plot.
     pub title: String,
-    /// Below it.
+    /// Label of the x axis.
     pub x: &'static str,
-    /// Beside it.
+    /// Label of the y axis.
     pub y: &'static str,
-    /// What is drawn.
+    /// Points of the curve.
     pub series: Series,
 }
 
 impl Plot {
-    /// The plot as a document of its own, readable on light and dark ground.
+    /// Returns the plot as an SVG document, readable on light and dark backgrounds.
     pub fn svg(&self) -> String {
         let [left, right, top, bottom] = MARGINS;
         let points = &self.series.0;
@@ -95,7 +95,7 @@ impl Plot {
     }
 }
 
-/// The smallest of 1, 2, 5, 10, 20, … that is not below `least`.
+/// Returns the smallest of 1, 2, 5, 10, 20, … that is at least `least`.
 fn tick(least: f64) -> f64 {
     let mut tick = 1.0;
     while tick < least {

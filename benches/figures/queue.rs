@@ -1,4 +1,4 @@
-//! Leases and heartbeats a second over many connections, with an empty history and with a long one.
+//! Leases and heartbeats per second over many connections, with an empty and with a long history.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,21 +22,22 @@ use zksync_witness_server::testing::internals::store::{
 use zksync_witness_server::testing::internals::tree::ChangeSet;
 use zksync_witness_server::testing::internals::workers::{Node, NodeOptions};
 
-/// Connections at a time, each a prover.
+/// Number of connections, each of one prover.
 const CONNECTIONS: usize = 64;
-/// Heartbeats of a prover between taking a job and giving it back.
+/// Number of heartbeats between claim and release of a job.
 const HEARTBEATS: usize = 10;
-/// Jobs that wait, so that every prover finds one.
+/// Number of idle jobs, so that every prover finds one.
 const IDLE: u32 = 200;
-/// Time of one measurement.
+/// Duration of one measurement.
 const SPAN: Duration = Duration::from_secs(3);
-/// A folder in memory, where filling a history does not wait for a disk. Leases and heartbeats are not synced anyway.
+/// A folder in memory: filling a history does not wait for a disk, and leases and heartbeats are
+/// not synced.
 const IN_MEMORY: &str = "/dev/shm";
 
-/// See the module.
+/// Measures leases and heartbeats with an empty and with a long history.
 ///
 /// # Errors
-/// When a server or a data folder fails.
+/// Fails if a server or a data folder fails.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let in_memory = Path::new(IN_MEMORY);
     let scratch = if in_memory.is_dir() { in_memory.to_owned() } else { options.scratch.clone() };
@@ -68,12 +69,12 @@ fn middle(mut rates: Vec<f64>) -> (f64, f64, f64) {
     (rates[0], rates[rates.len() / 2], rates[rates.len() - 1])
 }
 
-/// A store with so many finished jobs and [`IDLE`] others. Blocks, witnesses and proofs are as short as can be: only their number
-/// matters here.
+/// Returns a node on a store with `history` finished jobs and [`IDLE`] idle ones. Blocks, witnesses
+/// and proofs are as short as possible, because only their number matters here.
 fn filled(scratch: &PathBuf, history: u32) -> anyhow::Result<(TempDir, Arc<Node>)> {
     let folder = tempfile::tempdir_in(scratch)?;
     let store = Store::open(folder.path(), StoreOptions { history: 1, ..StoreOptions::default() })?;
-    let genesis = store.load_genesis([0; 32], 1)?.context("there is no genesis yet")?;
+    let genesis = store.load_genesis([0; 32], 1)?.context("the new store already has a genesis")?;
     genesis.finish(GenesisEnd {
         blob: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}")?,
         root: [0; 32],
@@ -84,7 +85,10 @@ fn filled(scratch: &PathBuf, history: u32) -> anyhow::Result<(TempDir, Arc<Node>
     for number in 1..=history + IDLE {
         let id = add_job(&store, number)?;
         if number <= history {
-            store.queue().claim("history", Preference::default())?.context("the job that was just added")?;
+            store
+                .queue()
+                .claim("history", Preference::default())?
+                .context("the added job cannot be claimed")?;
             store.queue().publish(
                 JobType::Single,
                 NewProof { job_id: id, first: number, last: number, json: b"{}" },
@@ -114,7 +118,7 @@ fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
     }
 }
 
-/// Leases and heartbeats a second.
+/// Measures the rate of leases and heartbeats, per second.
 fn rate(node: &Arc<Node>) -> anyhow::Result<f64> {
     let rate = rig::runtime()?.block_on(async {
         let server = Arc::new(Server::start(node.clone(), Router::new()).await?);
@@ -131,7 +135,7 @@ fn rate(node: &Arc<Node>) -> anyhow::Result<f64> {
     })?;
     anyhow::ensure!(
         node.store().queue().last_block_in_queue(JobType::Single)? >= IDLE,
-        "jobs were lost on the way"
+        "jobs were lost during the measurement"
     );
     Ok(rate)
 }
@@ -144,7 +148,7 @@ async fn prove(
 ) -> anyhow::Result<()> {
     while Instant::now() < until {
         let (id, _) = server.get_job(&prover, "").await?;
-        let id = id.context("an answer without a job id")?;
+        let id = id.context("the response has no job id")?;
         for _ in 0..HEARTBEATS {
             server.working_on(&prover, id).await?;
         }

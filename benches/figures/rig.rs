@@ -1,4 +1,4 @@
-//! Data folders and a server to measure on.
+//! Nodes on new data folders, and a server with its client, to measure on.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,15 +21,15 @@ use zksync_witness_server::testing::internals::server::{Limits, ListenLimits, Mo
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 use zksync_witness_server::testing::internals::workers::{Node, NodeOptions};
 
-/// Far more than anything here takes.
+/// Longest wait for any step, far more than any takes.
 const PATIENCE: Duration = Duration::from_secs(3600);
-/// Life of a token.
+/// Lifetime of a token.
 const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
 
-/// A node on a new data folder with the genesis of `chain`, its workers running.
+/// Returns a node with running workers on a new data folder with the genesis of `chain`.
 ///
 /// # Errors
-/// When the folder cannot be made or the genesis is refused.
+/// Fails if the folder cannot be created or the genesis is refused.
 pub fn node(folder: &Path, chain: &ChainBuilder) -> anyhow::Result<Arc<Node>> {
     let node = Node::new(Arc::new(Store::open(folder, StoreOptions::default())?), NodeOptions::default());
     node.import_genesis(&serde_json::to_vec(&chain.genesis())?, &|_, _| {})?;
@@ -37,10 +37,10 @@ pub fn node(folder: &Path, chain: &ChainBuilder) -> anyhow::Result<Arc<Node>> {
     Ok(node)
 }
 
-/// Imports the next block of a chain and waits for its witness; gives the time of both.
+/// Imports the next block of a chain and waits for its witness. Returns the time of both.
 ///
 /// # Errors
-/// When the block is refused or gets no witness.
+/// Fails if the block is refused or gets no witness.
 pub fn witness_next(node: &Node, chain: &mut ChainBuilder, chunks: usize) -> anyhow::Result<Duration> {
     let block = serde_json::to_vec(&chain.next_block(chunks))?;
     let begin = Instant::now();
@@ -49,10 +49,10 @@ pub fn witness_next(node: &Node, chain: &mut ChainBuilder, chunks: usize) -> any
     Ok(begin.elapsed())
 }
 
-/// Waits in small steps until something holds.
+/// Polls `holds` until it returns true.
 ///
 /// # Errors
-/// When a worker dies, a block is quarantined, or it takes for ever.
+/// Fails if a worker fails, a block is quarantined, or the condition does not hold in time.
 pub fn wait_until(node: &Node, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let begin = Instant::now();
     while !holds()? {
@@ -60,14 +60,14 @@ pub fn wait_until(node: &Node, mut holds: impl FnMut() -> anyhow::Result<bool>) 
             bail!("block {number} is quarantined: {}", why.reason);
         }
         if node.has_failed() || begin.elapsed() > PATIENCE {
-            bail!("the workers do not get on");
+            bail!("a worker failed, or the wait timed out");
         }
         std::thread::sleep(Duration::from_micros(200));
     }
     Ok(())
 }
 
-/// A server on a free port of this machine, with further routes beside its own, and a client of it.
+/// A server on a free loopback port, which may have further routes, and a client for it.
 pub struct Server {
     base: String,
     token: String,
@@ -75,10 +75,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts to serve; ends with the runtime.
+    /// Starts a server that also has the routes `more` and ends with the runtime.
     ///
     /// # Errors
-    /// When there is no port.
+    /// Fails if no port can be bound.
     pub async fn start(node: Arc<Node>, more: Router) -> anyhow::Result<Self> {
         let secret = Secret::new(SECRET)?;
         let authenticator = Authenticator::new(&secret);
@@ -101,10 +101,11 @@ impl Server {
         Ok(Self { base, token, http })
     }
 
-    /// A request whose answer is read and thrown away; gives its length, and its first bytes.
+    /// Sends a request and discards the body of the response. Returns its length and its first
+    /// part.
     ///
     /// # Errors
-    /// When the answer is not 200 or does not arrive.
+    /// Fails if the status is not 200 or the response does not arrive.
     pub async fn ask(
         &self,
         method: &str,
@@ -133,10 +134,10 @@ impl Server {
         Ok((length, first))
     }
 
-    /// Takes a job; gives its id, and the length of the answer.
+    /// Claims a job. Returns its id and the length of the response in bytes.
     ///
     /// # Errors
-    /// When there is none.
+    /// Fails if no job is idle.
     pub async fn get_job(&self, prover: &str, encoding: &str) -> anyhow::Result<(Option<u32>, usize)> {
         let request = format!(r#"{{"prover_name":"{prover}","aux_data":{{}}}}"#);
         let (length, first) = self.ask("GET", "/get_job", encoding, &request).await?;
@@ -145,24 +146,24 @@ impl Server {
             digits.fold(0, |id, digit| 10 * id + u32::from(digit - b'0'))
         });
         if id == Some(0) {
-            bail!("there is no job");
+            bail!("no job is idle");
         }
         Ok((id, length))
     }
 
-    /// Gives back whatever a prover holds.
+    /// Releases all jobs of a prover.
     ///
     /// # Errors
-    /// When the request fails.
+    /// Fails if the request fails.
     pub async fn stopped(&self, prover: &str) -> anyhow::Result<()> {
         self.ask("POST", "/stopped", "", &format!(r#"{{"prover_name":"{prover}"}}"#)).await?;
         Ok(())
     }
 
-    /// Tells that a prover is still at a job.
+    /// Sends a heartbeat for a job.
     ///
     /// # Errors
-    /// When the request fails.
+    /// Fails if the request fails.
     pub async fn working_on(&self, prover: &str, job: u32) -> anyhow::Result<()> {
         let body = format!(r#"{{"prover_name":"{prover}","job_id":{job}}}"#);
         self.ask("POST", "/working_on", "", &body).await?;
@@ -170,10 +171,10 @@ impl Server {
     }
 }
 
-/// A runtime for a server and its client.
+/// Creates a runtime for a server and its client.
 ///
 /// # Errors
-/// When the system refuses threads.
+/// Fails if the system cannot create threads.
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting a runtime")
 }

@@ -1,4 +1,4 @@
-//! Start of the real binary on a data folder, and its memory.
+//! Start time and memory of the real binary on a data folder.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,21 +10,21 @@ use zksync_witness_server::client::Client;
 use zksync_witness_server::config::Secret;
 use zksync_witness_server::testing::internals::domain::{ProverInputRequest, ProverInputRequestAuxData};
 
-/// What a start came to.
+/// Time and memory of one start.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
-    /// From the start of the process to the first job in hand.
+    /// Time from the start of the process until a prover has its first job.
     pub first_job: Duration,
-    /// Resident memory then, in bytes; 0 where the system does not tell.
+    /// Resident memory at that time, in bytes; 0 if the system does not report it.
     pub resident: u64,
-    /// The most there ever was, likewise.
+    /// Peak of the resident memory, in bytes; 0 if the system does not report it.
     pub peak: u64,
 }
 
-/// Starts `server` on `folder`, takes a job, and ends it again.
+/// Starts `server` on `folder`, claims a job, and ends the process.
 ///
 /// # Errors
-/// When it does not start or has no job.
+/// Fails if the server does not start or has no idle job.
 pub fn measure(server: &Path, folder: &Path) -> anyhow::Result<Start> {
     let begin = Instant::now();
     let process = ServerProcess::start(server, folder, None, &[])?;
@@ -35,7 +35,7 @@ pub fn measure(server: &Path, folder: &Path) -> anyhow::Result<Start> {
     let answer = runtime.block_on(client.get_with_body("/get_job", &request))?.success()?;
     let first_job = begin.elapsed();
     if answer.starts_with(br#"{"job_id":0,"#) {
-        bail!("the server has no job");
+        bail!("the server has no idle job");
     }
     let Footprint { resident_bytes, peak_bytes, .. } = process.footprint();
     Ok(Start { first_job, resident: resident_bytes, peak: peak_bytes })

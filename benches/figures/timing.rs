@@ -1,39 +1,40 @@
-//! Repeated measurements. Machines are noisy: what is compared is measured in turns, and medians are compared.
+//! Repeated measurements. Because machines are noisy, two sides are measured in turns, and their
+//! medians are compared.
 
 use std::fmt;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Times of one thing, ascending.
+/// Times of repeated runs, in ascending order.
 #[derive(Clone, Debug)]
 pub struct Times(Vec<Duration>);
 
 impl Times {
-    /// From at least one measurement.
+    /// Returns the times of at least one measurement.
     pub fn new(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         Self(times)
     }
 
-    /// The time in the middle; zero without any.
+    /// Returns the median, or zero without any measurement.
     pub fn median(&self) -> Duration {
         self.0.get(self.0.len() / 2).copied().unwrap_or_default()
     }
 
-    /// The time that so many percent do not exceed.
+    /// Returns the time that `percent` percent of the measurements do not exceed.
     pub fn percentile(&self, percent: usize) -> Duration {
         let last = self.0.len().saturating_sub(1);
         self.0.get(last * percent / 100).copied().unwrap_or_default()
     }
 
-    /// How many times the median of these fits into that of others.
+    /// Returns the median of `others` divided by that of these times.
     pub fn faster_than(&self, others: &Self) -> f64 {
         others.median().as_secs_f64() / self.median().as_secs_f64()
     }
 }
 
 impl fmt::Display for Times {
-    /// Median, and the range in brackets, in milliseconds.
+    /// Writes the median, and the range in brackets, in milliseconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |time: Duration| match time.as_secs_f64() * 1e3 {
             long if long >= 100.0 => format!("{long:.0}"),
@@ -44,24 +45,24 @@ impl fmt::Display for Times {
     }
 }
 
-/// Times of several things.
+/// Collects measurements.
 impl FromIterator<Duration> for Times {
     fn from_iter<I: IntoIterator<Item = Duration>>(times: I) -> Self {
         Self::new(times.into_iter().collect())
     }
 }
 
-/// The time that something takes, and its result.
+/// Runs `run` and returns its duration and its result.
 pub fn time<R>(run: impl FnOnce() -> R) -> (Duration, R) {
     let begin = Instant::now();
     let result = black_box(run());
     (begin.elapsed(), result)
 }
 
-/// Measures two things in turns.
+/// Measures `ours` and `theirs` in turns.
 ///
 /// # Errors
-/// Those of either.
+/// Fails if one of them fails.
 pub fn in_turns(
     repetitions: usize,
     mut ours: impl FnMut() -> anyhow::Result<Duration>,

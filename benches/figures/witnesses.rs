@@ -1,4 +1,5 @@
-//! Witnesses of a full, a mixed and a nearly empty block on the same tree, against the naive way and the floor.
+//! Witnesses of a full, a mixed and a nearly empty block on trees of the same size, against the
+//! naive baseline and the floor.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -20,41 +21,42 @@ use zksync_witness_server::testing::internals::witness::{ProverData, check_signa
 use zksync_witness_server::testing::internals::workers::TreeState;
 use zksync_witness_server::testing::{ChainBuilder, Memory, NaiveAccountTree};
 
-/// Permutations of a leaf update without those of the balance leaf: 32 in the balance tree, 3 in the account leaf, 32 in the account
-/// tree. With it there are 68, so the floor is a little low.
+/// Permutations of a leaf update without that of the balance leaf: 32 in the balance tree, 3 in the
+/// account leaf, 32 in the account tree. With the balance leaf it is 68, so the floor is slightly
+/// low.
 pub const PERMUTATIONS: u32 = 67;
-/// Accounts that can send; more would only cost time for keys.
+/// Number of accounts that can send; more would only cost time for keys.
 const SIGNERS: u32 = 100;
 
-/// What our witness of a block took, by stage.
+/// Times of a witness of this program, by stage.
 #[derive(Clone, Copy, Debug)]
 pub struct Stages {
-    /// Checks of signatures, done at import.
+    /// Signature checks, which an import makes.
     pub signatures: Duration,
-    /// The plan.
+    /// Making of the plan.
     pub plan: Duration,
-    /// All versions of the tree.
+    /// Hashing of all versions of the tree.
     pub hash: Duration,
-    /// From plan and versions to JSON.
+    /// Writing of plan and versions as JSON.
     pub write: Duration,
 }
 
 impl Stages {
-    /// All of it.
+    /// Returns the sum.
     pub fn all(&self) -> Duration {
         self.signatures + self.built()
     }
 
-    /// What is done once the block's signatures are checked.
+    /// Returns the sum without the signature checks.
     pub fn built(&self) -> Duration {
         self.plan + self.hash + self.write
     }
 }
 
-/// Our witness of a block, as JSON.
+/// Builds the witness of a block with this program. Returns the times and the JSON.
 ///
 /// # Errors
-/// When the block does not fit the tree.
+/// Fails if the block does not fit the tree.
 pub fn ours(block: &Block, tree: &AccountTree<'_>) -> anyhow::Result<(Stages, Vec<u8>)> {
     let (signatures, checks) = time(|| check_signatures(block));
     let (plan, planned) = time(|| witness::plan(block, &checks, &TreeState(tree)));
@@ -67,18 +69,19 @@ pub fn ours(block: &Block, tree: &AccountTree<'_>) -> anyhow::Result<(Stages, Ve
     Ok((Stages { signatures, plan, hash, write }, json))
 }
 
-/// Leaf updates of a block that cost hashes of their own: the fees share one.
+/// Returns the number of leaf updates of a block that cost hashes of their own: all fees together
+/// count as one.
 ///
 /// # Errors
-/// When the block does not fit the tree.
+/// Fails if the block does not fit the tree.
 pub fn leaf_updates(block: &Block, tree: &AccountTree<'_>) -> anyhow::Result<u32> {
     Ok(witness::plan(block, &check_signatures(block), &TreeState(tree))?.last)
 }
 
-/// See the module.
+/// Measures witnesses of a full, a nearly empty and a mixed block.
 ///
 /// # Errors
-/// When the two ways disagree.
+/// Fails if a root or a path differs from the naive one.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let mut chain = ChainBuilder::new(options.scale.accounts, SIGNERS);
     let transfers = Case::new(chain.initial_accounts());
@@ -96,7 +99,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
     Ok(())
 }
 
-/// The same state for both sides.
+/// One state for both sides of a comparison.
 struct Case {
     source: Arc<Memory>,
     naive: NaiveAccountTree,
@@ -117,7 +120,8 @@ impl Case {
         run(&AccountTree::open(&view)?)
     }
 
-    /// Ours against naive in turns; the naive side is slow, so it has fewer of them.
+    /// Measures this program and the naive baseline in turns, the slow baseline half as often, and
+    /// reports their ratio.
     fn compare(
         &self,
         options: &Options,
@@ -183,10 +187,11 @@ fn floor(
     Ok(())
 }
 
-/// What the hashes of so many leaf updates would cost in full batches over all cores.
+/// Returns the floor of `updates` leaf updates: the time of their hashes in full batches on all
+/// cores.
 ///
 /// # Errors
-/// None in practice: the engine is the one in use.
+/// Fails if the processor does not support the engine, which cannot happen: it is the one in use.
 pub fn floor_of(updates: u32, repetitions: usize) -> anyhow::Result<Duration> {
     let batch = engines::batch_time(rescue::engine(), repetitions)?.median();
     let permutation = batch.as_secs_f64() / engines::STATES as f64;
@@ -194,7 +199,7 @@ pub fn floor_of(updates: u32, repetitions: usize) -> anyhow::Result<Duration> {
     Ok(Duration::from_secs_f64(f64::from(updates * PERMUTATIONS) * permutation / cores))
 }
 
-/// Bytes of the witness in a data folder.
+/// Reports the size of a stored witness relative to its JSON.
 fn stored(json: &[u8], report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let store = Store::open(folder.path(), StoreOptions::default())?;
@@ -202,7 +207,10 @@ fn stored(json: &[u8], report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let witness = store.tree().prepare_witness(1, 390, |out| out.write_all(json))?;
     let took = begin.elapsed();
     let bytes = witness.blob.blob_ref().stored_len();
-    ensure!(store.read_blob(witness.blob.blob_ref())? == json, "a stored witness came back as another one");
+    ensure!(
+        store.read_blob(witness.blob.blob_ref())? == json,
+        "the stored witness differs from the written one"
+    );
     report(Figure {
         name: "stored_witness",
         what: "bytes of a stored witness of 390 chunks".into(),

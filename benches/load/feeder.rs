@@ -1,5 +1,5 @@
-//! The rest of a node around the provers: it imports blocks, and executes proven ranges, so that
-//! retention has something to drop.
+//! The tasks that stand for the sequencer: they import blocks, and execute proven ranges, so that
+//! retention has blocks to drop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use zksync_witness_server::api::{
 use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::testing::internals::domain::{AggregatedOperation, Block};
 
-/// Size of a block in chunks, and its transfers: a job's data is some 300 kB of JSON.
+/// Size of a block in chunks, and its number of transfers: job data is about 300 kB of JSON.
 const CHUNKS: usize = 10;
 const TRANSFERS: usize = 1;
-/// Number of waiting jobs beyond one for each prover.
+/// Number of unproven blocks beyond one for each prover.
 const WAITING: usize = 50;
 /// Number of blocks that are built ahead.
 const AHEAD: usize = 16;
-/// Interval at which work is looked for.
+/// Interval at which the ledger is polled for work.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Imports blocks as fast as they are proven, until the load is over.

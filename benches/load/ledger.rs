@@ -1,4 +1,4 @@
-//! What the server acknowledged, and the check that all of it is stored.
+//! The blocks and proofs that the server acknowledged, and the check that all of them are stored.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -23,22 +23,22 @@ struct Entries {
     proven: usize,
     /// Last executed block.
     executed: u32,
-    /// Blocks that are not executed yet; operations carry them.
+    /// Blocks that are not executed yet; `ExecuteBlocks` operations contain them.
     open: BTreeMap<u32, Block>,
 }
 
 /// The outcome of the check.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Found {
-    /// Acknowledged blocks.
+    /// Number of acknowledged blocks.
     pub blocks: usize,
-    /// Acknowledged proofs of blocks.
+    /// Number of acknowledged proofs of blocks.
     pub proofs: usize,
-    /// Acknowledged proofs of ranges.
+    /// Number of acknowledged proofs of ranges.
     pub aggregated_proofs: usize,
     /// Number of these that are missing or differ.
     pub missing: usize,
-    /// Paths of the first of them.
+    /// Paths of the first missing ones, with the status of the response.
     pub first_missing: Vec<String>,
 }
 
@@ -108,7 +108,8 @@ impl Ledger {
     }
 }
 
-/// Returns the paths of those that are missing or differ.
+/// Returns the paths in `share` whose content is missing or differs, with the status of the
+/// response.
 async fn missing(client: Client, share: Vec<(String, blake3::Hash)>) -> anyhow::Result<Vec<String>> {
     let mut missing = Vec::new();
     for (path, hash) in share {

@@ -1,22 +1,24 @@
-//! A load: many provers at once against the real server as a process of its own, on a real disk, for a set time.
+//! The load test: many concurrent provers against the real server in a separate process, on a real
+//! disk, for a given time.
 //!
-//! Each prover is one connection that is kept alive. It asks for a job, sends heartbeats in a tight loop for a random while, and
-//! hands in a well-formed proof with the right public input. Some give their job back instead, some vanish so that their
-//! lease runs out, some read their job very slowly. Blocks are imported as fast as they are proven, ranges are
-//! aggregated, proven and executed, and retention drops what is executed: the work never ends, and what is kept beside blocks, proofs
-//! and operations does not grow.
+//! Each prover is one persistent connection. It claims a job, sends heartbeats in a tight loop for
+//! a random time, and publishes a well-formed proof with the right public input. Some provers
+//! release their job instead, some vanish so that their lease expires, and some read their job very
+//! slowly. Blocks are imported as fast as they are proven. Ranges are aggregated, proven and
+//! executed, and retention drops what is executed: work is always available, and nothing grows
+//! except blocks, proofs and operations.
 //!
-//! At the end the server is stopped and started again, and must have everything that it acknowledged.
+//! At the end the server is restarted, and must have everything that it acknowledged.
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | [`prover`] | a simulated prover |
-//! | [`feeder`] | blocks and executed operations |
-//! | [`world`] | what all tasks share, and how they send requests |
+//! | [`feeder`] | imports of blocks and operations |
+//! | [`world`] | state that all tasks share, and their requests |
 //! | [`templates`] | proofs to publish |
-//! | [`tally`] | what is counted |
-//! | [`ledger`] | what was acknowledged |
-//! | [`report`] | what it came to |
+//! | [`tally`] | counters |
+//! | [`ledger`] | acknowledged blocks and proofs |
+//! | [`report`] | the results |
 
 pub mod feeder;
 pub mod ledger;
@@ -49,35 +51,37 @@ use zksync_witness_server::config::Secret;
 use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::testing::internals::store::StoreBytes;
 
-/// Life of a token.
+/// Lifetime of a token.
 const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
-/// Accounts of the chain, and those of them that send.
+/// Number of accounts of the chain, and of those that send.
 const ACCOUNTS: u32 = 64;
 const SIGNERS: u32 = 16;
-/// Longest warm-up; a shorter load warms up for a quarter of its time.
+/// Longest warm-up; a short load warms up for a quarter of its duration.
 const WARM_UP: Duration = Duration::from_secs(60);
-/// How often the server is looked at, and how many looks are reported at most.
+/// Interval between two samples of the server, and the largest number of reported samples.
 const LOOK: Duration = Duration::from_secs(1);
 const SAMPLES: usize = 60;
-/// Longest lease without a heartbeat; a shorter load has a sixth of its time, so that leases do run out.
+/// Longest `gone_timeout` of the server; a short load uses a sixth of its duration, so that leases
+/// do expire.
 const GONE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Descriptors beyond one for each connection, of either side: listeners, files of the store, the feeder.
+/// Descriptors that client and server each need beyond one for each connection: listeners, files of
+/// the store, connections of the feeder.
 const OTHER_DESCRIPTORS: u64 = 128;
-/// Longest wait for the server to close what its clients have closed.
+/// Longest wait until the server has closed the connections that its clients have closed.
 const REST: Duration = Duration::from_secs(5);
 
-/// Runs a load.
+/// Runs a load test.
 ///
 /// # Errors
-/// When the server does not start, ends early, or the state of the chain cannot be brought into it. What the server does wrong under
-/// load is no error here but in the report: see [`Report::complaint`].
+/// Fails if the server does not start, ends early, or refuses the genesis. Faults of the server
+/// under load are not errors: [`Report::complaint`] returns them.
 pub fn run(options: LoadOptions) -> anyhow::Result<Report> {
     let connections = options.connections as u64;
     raise_descriptor_limit(connections + OTHER_DESCRIPTORS)?;
     let scratch = tempfile::Builder::new().prefix("witness-server-load-").tempdir_in(&options.scratch)?;
     let folder = options.data_dir.clone().unwrap_or_else(|| scratch.path().join("data"));
     if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
-        bail!("{} holds something already; name a folder that is empty or absent", folder.display());
+        bail!("{} is not empty; name a folder that is empty or absent", folder.display());
     }
     let log = scratch.path().join("server.log");
     let gone_timeout = (options.duration / 6).clamp(Duration::from_secs(1), GONE_TIMEOUT);
@@ -109,13 +113,13 @@ pub fn run(options: LoadOptions) -> anyhow::Result<Report> {
     let load = runtime.block_on(bear(bearing.clone(), &mut server, chain, &look))?;
     let counts = bearing.tally.take();
     let at_rest = look.at_rest(&server, first.footprint.descriptors);
-    server.stop().context("after the load")?;
+    server.stop().context("stopping the server after the load")?;
 
-    let server = start().context("after the load")?;
-    let ledger = Arc::into_inner(bearing).context("a task of the load goes on")?.ledger;
+    let server = start().context("restarting the server after the load")?;
+    let ledger = Arc::into_inner(bearing).context("a task of the load is still running")?.ledger;
     let world = world(&server, Instant::now(), options, ledger)?;
     let found = runtime.block_on(world.ledger.check(&world.client()))?;
-    server.stop().context("after the check")?;
+    server.stop().context("stopping the server after the check")?;
     Ok(Report {
         connections: world.options.connections,
         duration: world.options.duration,
@@ -130,7 +134,7 @@ pub fn run(options: LoadOptions) -> anyhow::Result<Report> {
     })
 }
 
-/// What was seen while the load lasted.
+/// Observations during the load.
 struct Seen {
     measured: Duration,
     warm: Sample,
@@ -138,7 +142,7 @@ struct Seen {
     samples: Vec<Sample>,
 }
 
-/// All provers and the feeder, until the end of the load.
+/// Runs all provers and the feeder until the end of the load.
 async fn bear(
     world: Arc<World>,
     server: &mut ServerProcess,
@@ -188,7 +192,7 @@ async fn bear(
     Ok(Seen { measured, warm, end, samples })
 }
 
-/// How the server is looked at.
+/// Takes samples of the server.
 struct Look<'a> {
     begin: Instant,
     folder: &'a Path,
@@ -204,7 +208,7 @@ impl Look<'_> {
         }
     }
 
-    /// Once it has as few descriptors as at first, or after a while.
+    /// Returns a sample once the server has at most `first` descriptors, or after [`REST`].
     fn at_rest(&self, server: &ServerProcess, first: u64) -> Sample {
         let begin = Instant::now();
         while server.footprint().descriptors > first && begin.elapsed() < REST {
@@ -214,7 +218,7 @@ impl Look<'_> {
     }
 }
 
-/// Lets this process, and the server it starts, have so many descriptors.
+/// Raises the limit of descriptors of this process, and so of the server, to at least `needed`.
 fn raise_descriptor_limit(needed: u64) -> anyhow::Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -223,7 +227,7 @@ fn raise_descriptor_limit(needed: u64) -> anyhow::Result<()> {
     }
     if maximum.is_some_and(|maximum| maximum < needed) {
         bail!(
-            "{needed} descriptors are needed, the system allows this user {}; raise the limit (ulimit -Hn) or take fewer --connections",
+            "{needed} descriptors are needed, but the system allows {}; raise the limit (ulimit -Hn) or use fewer --connections",
             maximum.unwrap_or_default()
         );
     }

@@ -18,7 +18,7 @@ const CYCLE_WAIT: Duration = Duration::from_millis(50);
 /// Delay of a slow reader after each part of a response, and the number of such delays.
 const SLOW_DELAY: Duration = Duration::from_millis(20);
 const SLOW_DELAYS: u32 = 40;
-/// Of a hundred jobs, the numbers of those that are released, abandoned, and read slowly.
+/// Of a hundred jobs, how many are released, abandoned, and read slowly.
 const STOP: usize = 5;
 const VANISH: usize = 5;
 const SLOW: usize = 3;
@@ -37,7 +37,7 @@ pub struct Prover {
 }
 
 impl Prover {
-    /// Returns the prover of that number.
+    /// Returns the prover with the given number.
     pub fn new(world: Arc<World>, number: usize) -> Self {
         let name = format!("load-{number}");
         let client = world.prover(&name);
@@ -56,7 +56,7 @@ impl Prover {
         }
     }
 
-    /// Continues under a name, with a new connection.
+    /// Continues under the given name, with a new connection.
     fn rename(&mut self, name: String) {
         self.client = self.world.prover(&name);
         self.name = name;
@@ -128,7 +128,7 @@ impl Prover {
             let json = serde_json::to_vec(&proof)?;
             (JobResultData::AggregatedBlockProof(proof), json)
         } else {
-            let input = inputs.first().copied().context("a job without public input")?;
+            let input = inputs.first().copied().context("the job has no public input")?;
             let proof = self.world.templates.single(input, serial);
             let json = serde_json::to_vec(&proof)?;
             (JobResultData::BlockProof(proof), json)
@@ -155,12 +155,13 @@ impl Prover {
         Ok(())
     }
 
-    /// Accepts a refusal if the lease may have ended: then another prover holds the job, or it is proven.
+    /// Accepts a refusal if the lease may have expired: then another prover holds the job, or it is
+    /// proven.
     fn lost(&self, request: &str, refusal: &Refusal) -> anyhow::Result<()> {
         let silent = self.renewed.elapsed();
         let timeout = self.world.gone_timeout;
         if !matches!(refusal.status, StatusCode::CONFLICT | StatusCode::NOT_FOUND) || silent < timeout {
-            bail!("{request}: {refusal} after {silent:?} of silence, with a timeout of {timeout:?}");
+            bail!("{request}: {refusal} {silent:?} after the last renewal; the lease lasts {timeout:?}");
         }
         self.world.tally.event(Event::LeaseLost);
         Ok(())

@@ -1,4 +1,4 @@
-//! What a load came to, for people and for machines.
+//! The results of a load test, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,52 +11,52 @@ use super::ledger::Found;
 use super::server_process::Footprint;
 use super::tally::{Counts, Event, Kind, Summary};
 
-/// A look at the server at some time.
+/// A sample of the server at one moment.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Sample {
-    /// Seconds since the load began.
+    /// Time since the load began, in seconds.
     pub at_s: f64,
-    /// The process.
+    /// Resources of the server process.
     #[serde(flatten)]
     pub footprint: Footprint,
     /// Size of the data folder, in bytes.
     pub disk_bytes: u64,
 }
 
-/// See the module.
+/// The results of a load test.
 pub struct Report {
-    /// Connections at a time.
+    /// Number of concurrent connections.
     pub connections: usize,
-    /// How long the load lasted.
+    /// Duration of the load.
     pub duration: Duration,
-    /// How much of it was measured: what came after the warm-up.
+    /// Duration of the measured part, which follows the warm-up.
     pub measured: Duration,
-    /// What was counted while it was measured.
+    /// Counts of the measured part.
     pub counts: Counts,
-    /// Before the first connection.
+    /// The sample before the first connection.
     pub start: Sample,
-    /// After the warm-up.
+    /// The sample after the warm-up.
     pub warm: Sample,
-    /// At the end of the load, all connections open.
+    /// The sample at the end of the load, with all connections open.
     pub end: Sample,
-    /// After all connections are closed.
+    /// The sample after all connections are closed.
     pub at_rest: Sample,
-    /// Some in between.
+    /// Samples during the measured part.
     pub samples: Vec<Sample>,
-    /// What was looked for, by the server started anew.
+    /// The outcome of the check after the restart.
     pub found: Found,
 }
 
 impl Report {
-    /// Why the load was not borne, if so.
+    /// Returns why the load test failed, or `None` if it passed.
     pub fn complaint(&self) -> Option<String> {
         let Counts { unexpected, sentences, .. } = &self.counts;
         let Found { missing, first_missing, .. } = &self.found;
         match (unexpected, missing) {
             (0, 0) => None,
-            (_, 0) => Some(format!("{unexpected} unexpected answers: {}", sentences.join("; "))),
+            (_, 0) => Some(format!("{unexpected} unexpected events: {}", sentences.join("; "))),
             _ => Some(format!(
-                "{missing} acknowledged items are missing ({}), {unexpected} unexpected answers",
+                "{missing} acknowledged items are missing ({}), {unexpected} unexpected events",
                 first_missing.join(", ")
             )),
         }
@@ -67,7 +67,7 @@ impl Report {
         self.counts.times.iter().map(of).collect()
     }
 
-    /// As one JSON document; bytes, seconds and milliseconds as the names say.
+    /// Returns the results as one JSON document; the names of its fields have the units.
     pub fn json(&self) -> Value {
         let mut statuses: BTreeMap<Kind, BTreeMap<String, u64>> = BTreeMap::new();
         for ((kind, status), count) in &self.counts.statuses {
@@ -102,7 +102,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "{:<14} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
-            "request", "number", "a second", "p50 ms", "p95 ms", "p99 ms", "max ms"
+            "request", "number", "per second", "p50 ms", "p95 ms", "p99 ms", "max ms"
         )?;
         for (kind, summary) in self.summaries() {
             let Summary { count, per_s, p50_ms, p95_ms, p99_ms, max_ms } = summary;
@@ -115,7 +115,7 @@ impl fmt::Display for Report {
         writeln!(f)?;
         let statuses = self.counts.statuses.iter();
         let statuses = statuses.map(|((kind, status), count)| format!("{} {status}: {count}", name(kind)));
-        writeln!(f, "answers      {}", statuses.collect::<Vec<_>>().join(", "))?;
+        writeln!(f, "responses    {}", statuses.collect::<Vec<_>>().join(", "))?;
         let events = self.counts.events.iter();
         let events = events.map(|(event, count): (&Event, _)| format!("{}: {count}", name(event)));
         writeln!(f, "events       {}", events.collect::<Vec<_>>().join(", "))?;
@@ -140,7 +140,7 @@ impl fmt::Display for Report {
                 megabytes(sample.disk_bytes)
             )?;
         }
-        writeln!(f, "most memory at any time    {:>12.1}", megabytes(self.end.footprint.peak_bytes))?;
+        writeln!(f, "peak memory                {:>12.1}", megabytes(self.end.footprint.peak_bytes))?;
         writeln!(f)?;
         let Found { blocks, proofs, aggregated_proofs, missing, .. } = &self.found;
         write!(
@@ -154,7 +154,7 @@ fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// The name of a kind or an event, as in JSON.
+/// Returns the name of a kind or an event, as in JSON.
 fn name(of: &impl Serialize) -> String {
     serde_json::to_value(of).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What is counted while a load runs: times by kind of request, statuses, and what was not to be expected.
+//! Counters of a load: times by kind of request, statuses, and unexpected events.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,46 +8,46 @@ use hdrhistogram::Histogram;
 use hyper::StatusCode;
 use serde::Serialize;
 
-/// Sentences about the unexpected that are kept; all are counted.
+/// Number of unexpected events whose description is kept; all are counted.
 const KEPT: usize = 20;
-/// Longest time that is told apart, in microseconds.
+/// Longest time that is recorded, in microseconds; longer ones count as this.
 const LONGEST_US: u64 = 600_000_000;
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A prover asks for a job and reads it at once.
+    /// A claim of a job whose response is read at once.
     GetJob,
-    /// A prover reads its job as slowly as if its line were bad; the time is mostly its own.
+    /// A claim of a job whose response is read slowly; most of the time is that of the reader.
     SlowGetJob,
     /// A heartbeat.
     WorkingOn,
-    /// A proof is handed in.
+    /// The publishing of a proof.
     Publish,
-    /// A prover gives its job back.
+    /// The release of a job.
     Stopped,
-    /// A block.
+    /// The import of a block.
     Import,
-    /// An aggregated operation.
+    /// The import of an aggregated operation.
     Operation,
 }
 
-/// Something that happened beside requests and statuses.
+/// An event other than a request and its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    /// A job was handed out.
+    /// A prover claimed a job.
     Job,
-    /// There was no job.
+    /// No job was idle.
     NoJob,
-    /// A prover gave its job back.
+    /// A prover released its job.
     Stopped,
-    /// A prover vanished without a word.
+    /// A prover vanished without releasing its job.
     Vanished,
-    /// A lease had ended before its prover was heard again, the timeout having passed.
+    /// A lease had expired before its prover renewed it.
     LeaseLost,
-    /// The server asked to try again later.
+    /// The server was overloaded, so the request is sent again.
     Busy,
 }
 
@@ -55,7 +55,7 @@ pub enum Event {
 #[derive(Default)]
 pub struct Tally(Mutex<Counts>);
 
-/// What was counted.
+/// The counts.
 #[derive(Default)]
 pub struct Counts {
     /// Times of answered requests.
@@ -64,9 +64,9 @@ pub struct Counts {
     pub statuses: BTreeMap<(Kind, u16), u64>,
     /// Other events.
     pub events: BTreeMap<Event, u64>,
-    /// How often something happened that was not to be expected.
+    /// Number of unexpected events.
     pub unexpected: u64,
-    /// The first of them, as sentences.
+    /// Descriptions of the first unexpected events.
     pub sentences: Vec<String>,
 }
 
@@ -75,8 +75,8 @@ pub struct Times(Histogram<u64>);
 
 impl Default for Times {
     fn default() -> Self {
-        // The bounds are good ones.
-        Self(Histogram::new_with_bounds(1, LONGEST_US, 3).expect("good bounds"))
+        // It fails only for invalid constants.
+        Self(Histogram::new_with_bounds(1, LONGEST_US, 3).expect("the bounds are valid"))
     }
 }
 
@@ -85,20 +85,20 @@ impl Default for Times {
 pub struct Summary {
     /// Number of requests.
     pub count: u64,
-    /// Requests a second.
+    /// Requests per second.
     pub per_s: f64,
-    /// What half of them do not exceed.
+    /// Time that half of the requests do not exceed.
     pub p50_ms: f64,
-    /// What 95 of 100 do not exceed.
+    /// Time that 95 percent of the requests do not exceed.
     pub p95_ms: f64,
-    /// What 99 of 100 do not exceed.
+    /// Time that 99 percent of the requests do not exceed.
     pub p99_ms: f64,
-    /// The longest.
+    /// Longest time.
     pub max_ms: f64,
 }
 
 impl Times {
-    /// Within a span of time.
+    /// Returns a summary of the requests that were answered during `span`.
     pub fn summary(&self, span: Duration) -> Summary {
         let ms = |us: u64| us as f64 / 1e3;
         let percentile = |percent| ms(self.0.value_at_percentile(percent));
@@ -114,7 +114,7 @@ impl Times {
 }
 
 impl Tally {
-    /// A request was answered.
+    /// Counts a response.
     pub fn answered(&self, kind: Kind, status: StatusCode, took: Duration) {
         self.with(|counts| {
             let us = u64::try_from(took.as_micros()).unwrap_or(LONGEST_US);
@@ -123,12 +123,12 @@ impl Tally {
         });
     }
 
-    /// Something happened.
+    /// Counts an event.
     pub fn event(&self, event: Event) {
         self.with(|counts| *counts.events.entry(event).or_default() += 1);
     }
 
-    /// Something happened that a load must not lead to.
+    /// Counts an event that must not happen under load, and keeps the first descriptions.
     pub fn unexpected(&self, what: impl FnOnce() -> String) {
         self.with(|counts| {
             counts.unexpected += 1;
@@ -138,7 +138,7 @@ impl Tally {
         });
     }
 
-    /// Begins to measure: forgets all but the unexpected.
+    /// Begins the measured part: resets all counts except those of unexpected events.
     pub fn begin(&self) {
         self.with(|counts| {
             counts.times.clear();
@@ -147,7 +147,7 @@ impl Tally {
         });
     }
 
-    /// Ends the count.
+    /// Returns the counts and resets them.
     pub fn take(&self) -> Counts {
         self.with(std::mem::take)
     }

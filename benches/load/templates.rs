@@ -5,15 +5,15 @@ use zksync_witness_server::testing::internals::domain::{
     AggregatedProof, SingleProof, SingleProofParts, sample_aggregated_proof, sample_single_proof,
 };
 
-/// Sample proofs whose inputs are replaced: making one from nothing takes longer than everything
-/// that the server does with it.
+/// Sample proofs whose inputs are replaced. Making a sample proof takes longer than everything that
+/// the server does with it.
 pub struct Templates {
     single: SingleProofParts,
     aggregated: AggregatedProof,
 }
 
 impl Templates {
-    /// Creates one of each kind.
+    /// Creates a sample proof of each kind.
     ///
     /// # Errors
     /// Fails if a sample proof cannot be parsed.

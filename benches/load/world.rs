@@ -1,4 +1,4 @@
-//! What all tasks of a load share, and how they send requests.
+//! State that all tasks of a load share, and their requests.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::templates::Templates;
 
 /// Longest wait for a response, far longer than any takes.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Delay before a busy server is asked again, and after an error.
+/// Delay before a request is sent again to an overloaded server, and after an error.
 pub const RETRY: Duration = Duration::from_millis(50);
 /// Receive buffer of a slow reader, in bytes; the rest of a response waits at the server.
 const SLOW_BUFFER: usize = 16 << 10;
@@ -27,22 +27,22 @@ pub struct LoadOptions {
     pub duration: Duration,
     /// Delay between two heartbeats of a prover; zero for a tight loop.
     pub heartbeat_interval: Duration,
-    /// The data folder, which must be empty or absent, and is kept. If unset, a folder is created in
-    /// `scratch` and removed.
+    /// The data folder, which must be empty or absent and is kept. If unset, a folder is created in
+    /// `scratch` and removed at the end.
     pub data_dir: Option<PathBuf>,
-    /// Folder in which the log of the server, and a temporary data folder, are created.
+    /// Folder in which the server's log and a temporary data folder are created.
     pub scratch: PathBuf,
     /// The `witness-server` binary.
     pub server: PathBuf,
 }
 
-/// What all tasks of a load share.
+/// State that all tasks of a load share.
 pub struct World {
     /// The options of the load.
     pub options: LoadOptions,
-    /// Counters.
+    /// Counters of responses and events.
     pub tally: Tally,
-    /// What the server acknowledged.
+    /// Blocks and proofs that the server acknowledged.
     pub ledger: Ledger,
     /// Proofs to publish.
     pub templates: Templates,
@@ -108,16 +108,16 @@ impl World {
         ProverClient::new(self.client.with_receive_buffer(SLOW_BUFFER), name)
     }
 
-    /// Returns true once the load has lasted long enough.
+    /// Returns true once the duration of the load has passed.
     pub fn is_over(&self) -> bool {
         Instant::now() >= self.end
     }
 
-    /// Sends a request, again while the server is busy and the load is not over, and counts each
-    /// response.
+    /// Sends a request, and sends it again while the server is overloaded and the load is not over.
+    /// Counts each response.
     ///
     /// # Errors
-    /// Fails without a response.
+    /// Fails if no response arrives.
     pub async fn request<T, F>(&self, kind: Kind, send: impl Fn() -> F) -> anyhow::Result<Result<T, Refusal>>
     where
         F: Future<Output = Result<T, ClientError>>,

@@ -1,24 +1,27 @@
-/* Records what a process does to the files of one folder, for tests that lose power.
+/* Records the changes that a process makes to the files of one folder, for tests of power failures.
  *
- * Preloaded (LD_PRELOAD) into a process, it stands between the process and the kernel: every call that changes a file or
- * a folder below POWER_ROOT is appended to the file POWER_JOURNAL, in the order in which the calls happened, then
- * made. tests/support/disk.rs reads the journal and says what a disk would hold if the power failed.
+ * The library is preloaded (LD_PRELOAD) into a process and intercepts its calls: every call that
+ * changes a file or a folder below POWER_ROOT is appended to the file POWER_JOURNAL, in the order
+ * in which the calls happen, and is then made. tests/it/support/journal.rs reads the journal, and
+ * tests/it/support/disk.rs derives what a disk would hold after a power failure.
  *
- * The two rules of the model are in the records, not here:
+ * The reader of the records applies the two rules of the model:
  *
- *  - what was written is on the disk once fsync or fdatasync of that file was called, not before; sync_file_range and
- *    O_SYNC make nothing durable;
- *  - an entry of a folder (of open with O_CREAT, rename, link, unlink, mkdir, rmdir) is on the disk once fsync of that folder was called.
+ *  - written bytes are on the disk once fsync or fdatasync of that file was called, not before;
+ *    sync_file_range and O_SYNC make nothing durable;
+ *  - an entry of a folder (made by open with O_CREAT, rename, link, unlink, mkdir or rmdir) is on
+ *    the disk once fsync of that folder was called.
  *
- * fsync and fdatasync reach no disk: they are recorded and return a little later (0 to 2 ms, as a disk would take), so that other
- * threads write meanwhile. A process that is killed (SIGKILL) between the record of a call and the call leaves one record too many; a
- * new file may be there without its record. A record is `struct record`, then `length` bytes; integers have the byte order of the
- * machine.
+ * fsync and fdatasync do not reach the disk: they are recorded and return after 0 to 2 ms, as a
+ * disk would take, so that other threads write in the meantime. If a process is killed (SIGKILL)
+ * between the record of a call and the call, the journal has one record too many; a new file may
+ * exist without its record. A record is `struct record`, followed by `length` bytes; integers have
+ * the byte order of the machine.
  *
- * Not modelled, and refused with a record of its own (UNSUPPORTED) so that a test cannot pass by oversight: symbolic links,
- * copies inside of the kernel, files that are grown by fallocate, exchange of names. Not seen at all: shared writable mappings, io_uring,
- * system calls that do not go through the C library. The test compares the journal with the folder that the process
- * left behind, and so finds what was not seen.
+ * Some calls are not modelled: symbolic links, copies inside the kernel, files that are grown by
+ * fallocate, and exchange of names. They write a record UNSUPPORTED, at which the test fails.
+ * Shared writable mappings, io_uring, and system calls that bypass the C library are not recorded.
+ * The test finds them because it compares the journal with the folder that the process left behind.
  */
 
 #define _GNU_SOURCE
@@ -38,18 +41,18 @@
 #include <unistd.h>
 
 enum kind {
-  CREATE = 1,      /* file `inode` is new; path */
-  WRITE = 2,       /* the bytes at `offset` of file `inode` */
-  TRUNCATE = 3,    /* file `inode` has the length `offset` */
-  SYNC = 4,        /* file or folder `inode`; path of a folder, nothing for a file */
+  CREATE = 1,      /* file `inode` was created; path */
+  WRITE = 2,       /* bytes written at `offset` of file `inode` */
+  TRUNCATE = 3,    /* file `inode` was set to the length `offset` */
+  SYNC = 4,        /* file or folder `inode`; path of a folder, empty for a file */
   RENAME = 5,      /* path, zero, path */
   UNLINK = 6,      /* path of a file */
   MKDIR = 7,       /* path */
   RMDIR = 8,       /* path */
-  FAILED = 9,      /* the call of the record before did nothing */
-  SHORT = 10,      /* the write of the record before wrote `offset` bytes only */
+  FAILED = 9,      /* the call of the previous record had no effect */
+  SHORT = 10,      /* the write of the previous record wrote only `offset` bytes */
   UNSUPPORTED = 11, /* name of the call */
-  LINK = 12        /* path of a file, zero, its further path */
+  LINK = 12        /* path of a file, zero, its new path */
 };
 
 struct record {
@@ -85,11 +88,11 @@ static int below_root(const char *path) {
   return strncmp(path, root, root_length) == 0 && (path[root_length] == '/' || path[root_length] == 0);
 }
 
-/* The path of an open descriptor, if it is below the root. */
+/* Stores the path of an open descriptor in `path`. Returns true if it is below the root. */
 static int path_of(int fd, char *path) {
   char link[64];
   int before = errno;
-  /* No printf: this may run while a signal is handled. */
+  /* printf is not used because this may run in a signal handler. */
   char digits[16];
   size_t count = 0;
   unsigned number = (unsigned)fd;
@@ -106,7 +109,7 @@ static int path_of(int fd, char *path) {
   return below_root(path);
 }
 
-/* Whether a descriptor is a file or folder below the root, also one without a name any more. */
+/* Returns true if a descriptor is a file or folder below the root, even if it was unlinked. */
 static int tracked(int fd, struct stat *about, char *path) {
   if (journal < 0 || fd < 0) return 0;
   int before = errno;
@@ -115,7 +118,8 @@ static int tracked(int fd, struct stat *about, char *path) {
   return there && path_of(fd, path);
 }
 
-/* The absolute path of a name, without following a link in its last part; whether it is below the root. */
+/* Stores the absolute path of a name in `path`, without following a link in its last component.
+ * Returns true if it is below the root. */
 static int resolve(int folder, const char *name, char *path) {
   if (journal < 0 || name == NULL || *name == 0) return 0;
   char whole[PATH_MAX];
@@ -342,13 +346,13 @@ static int synced(int fd, long call) {
 int fsync(int fd) { return synced(fd, SYS_fsync); }
 int fdatasync(int fd) { return synced(fd, SYS_fdatasync); }
 
-/* Starts to write and waits for it, but does not empty the cache of the disk: nothing for the journal. */
+/* Starts and awaits a write, but does not flush the cache of the disk, so it is not recorded. */
 int sync_file_range(int fd, off64_t offset, off64_t length, unsigned flags) {
   (void)fd, (void)offset, (void)length, (void)flags;
   return 0;
 }
 
-/* ---- what is not modelled ---- */
+/* ---- calls that are not modelled ---- */
 
 static void unsupported(int fd, const char *call) {
   struct stat about;
