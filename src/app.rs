@@ -16,7 +16,8 @@ use crate::{
     logging,
 };
 
-/// Parses the command line, runs the command, and reports an error by message and exit code: all of `main`.
+/// Parses the command line, runs the command, and reports an error by message and exit code: all of
+/// `main`.
 pub fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

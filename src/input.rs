@@ -1,4 +1,5 @@
-//! What text editors and Git put in front or in place of an input file.
+//! Byte order marks, which text editors put before the content of an input file, and Git LFS
+//! pointers, which replace it.
 
 /// Returns the bytes without a leading UTF-8 byte order mark, which some editors write.
 pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {

@@ -1,12 +1,14 @@
-//! zkSync Lite prover witness server: sealed blocks in, witnesses and proving jobs out, everything on local disk.
+//! zkSync Lite prover witness server: sealed blocks in, witnesses and proving jobs out, everything
+//! on local disk.
 //!
 //! # Public interface
 //!
-//! [`service`] runs the server, [`client`] talks to one, [`config`] holds the settings, [`chain_folder`] reads chains from
-//! files, [`api`] has what server, client and command line share. With the feature `testing`, the module `testing` has
-//! a whole server for a test, on a temporary folder, free ports and a manual clock; `examples/embed.rs` embeds one.
-//! Everything else is private; `cargo doc --document-private-items` shows it. Terms are in `docs/glossary.md`, the protocol is
-//! in `docs/protocol`.
+//! [`service`] runs the server, [`client`] talks to one, [`config`] holds the settings,
+//! [`chain_folder`] reads chains from files, [`api`] has the types that server, client and command
+//! line share. With the feature `testing`, the module `testing` has a whole server for a test, with
+//! a temporary folder, free ports and a manual clock; `examples/embed.rs` embeds one. Everything
+//! else is private; `cargo doc --document-private-items` shows it. Terms are in `docs/glossary.md`,
+//! the protocol is in `docs/protocol`.
 //!
 //! # From a block to its proof
 //!
@@ -16,22 +18,27 @@
 //!                      aggregated operations ────────┴────── proofs ◀────────┘
 //! ```
 //!
-//! 1. `workers::import` checks a sealed block against the state after its predecessor and stores it.
-//! 2. A maintainer (`workers::maintainer`) builds its witness: plan what each chunk shows (`witness::plan`), hash every version
-//!    of the account tree at once (`tree`), assemble the `ProverData` (`witness::assemble`).
-//! 3. The updater (`workers::updater`) adds a job for each witness. If the blocks of a `CreateProofBlocks` operation are all
-//!    proven, it adds an aggregated job.
+//! 1. `workers::import` checks a sealed block against the state after its predecessor and stores
+//!    it.
+//! 2. A maintainer (`workers::maintainer`) builds its witness: plan what each chunk shows
+//!    (`witness::plan`), hash every version of the account tree at once (`tree`), assemble the
+//!    `ProverData` (`witness::assemble`).
+//! 3. The updater (`workers::updater`) adds a job for each witness. If the blocks of a
+//!    `CreateProofBlocks` operation are all proven, it adds an aggregated job.
 //! 4. `server` lets provers claim jobs and publish proofs; `workers::proofs` checks each proof.
-//! 5. `store` keeps everything: small records in sled, large values in checksummed files, and a journal.
-//! 6. `backup` writes everything that cannot be derived into one file; `workers::rebuild` makes a store from it.
-//! 7. `bundle` writes one block with everything its witness follows from, and replays it elsewhere.
-//! 8. `report` builds the views of `api` from a store: for HTTP and the dashboard (`server`), and for the command line (`cli`),
-//!    which also works without a server. `metrics` counts and times.
+//! 5. `store` keeps everything: small records in sled, large values in checksummed files, and a
+//!    journal.
+//! 6. `backup` writes everything that cannot be derived into one file; `workers::rebuild` fills a
+//!    store from it.
+//! 7. `bundle` writes one block with everything that determines its witness, and replays it
+//!    elsewhere.
+//! 8. `report` builds the views of `api` from a store: for HTTP and the dashboard (`server`), and
+//!    for the command line (`cli`), which also works without a server. `metrics` counts and times.
 //!
 //! # Layers
 //!
-//! Dependencies point one way, between modules and between files; `tests/it/layers_point_one_way.rs` has the table and
-//! enforces it.
+//! Dependencies point one way, between modules and between files;
+//! `tests/it/layers_point_one_way.rs` has the table and enforces it.
 //!
 //! ```text
 //! crypto ← domain ← tree ← witness ┐
@@ -39,7 +46,8 @@
 //!   api ← client ──────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! `witness` knows the protocol and no hashes, `tree` knows hashes and no protocol, `store` knows neither.
+//! `witness` knows the protocol but no hashes, `tree` knows hashes but no protocol, and `store`
+//! knows neither.
 
 #![cfg_attr(feature = "testing", deny(unreachable_pub))]
 // The re-exports that only `testing::internals` uses.

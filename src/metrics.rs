@@ -1,5 +1,5 @@
 //! Counters, histograms and gauges of a node. `docs/metrics.md` lists every exported metric; the
-//! gauges that are read at each scrape are in `server::metrics`.
+//! gauges that are read at each scrape are in `server::metrics_exporter`.
 //!
 //! Each node has its own registry, so that several nodes can run in one process. Every label has a
 //! small, fixed set of values, and all of them are exported as 0 from the start: `rate()` needs a

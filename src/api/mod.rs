@@ -1,4 +1,4 @@
-//! The HTTP interface as data: what the server, the client and the command line share.
+//! The HTTP interface as data, shared by the server, the client and the command line.
 //!
 //! | module | contents |
 //! | --- | --- |

@@ -40,7 +40,7 @@ pub const WITNESS: &str = "/api/v1/blocks/{number}/witness";
 pub const PROOF: &str = "/api/v1/blocks/{number}/proof";
 /// The bundle of a block.
 pub const BUNDLE: &str = "/api/v1/blocks/{number}/bundle";
-/// What a block waits for.
+/// The explanation of what a block waits for.
 pub const EXPLAIN: &str = "/api/v1/blocks/{number}/explain";
 /// Retries a quarantined block, or one whose job was dropped.
 pub const RETRY: &str = "/api/v1/blocks/{number}/retry";

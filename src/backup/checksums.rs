@@ -3,7 +3,7 @@
 
 use super::entry::{ENTRY_HEAD, FILE_HEAD, HASH, Head, Kind};
 
-/// Returns the same bytes with every checksum recomputed, as far as the entries can be followed.
+/// Returns the same bytes with every checksum recomputed, as far as the entries can be parsed.
 pub(crate) fn with_right_checksums(file: &[u8]) -> Vec<u8> {
     let mut file = file.to_vec();
     let mut at = 0;

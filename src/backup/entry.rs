@@ -135,7 +135,7 @@ impl Head {
         bounded.then_some(head)
     }
 
-    /// Returns what a reader does with the entry.
+    /// Returns how a reader treats the entry.
     pub(crate) fn known(&self) -> Known {
         match Kind::of(self.kind) {
             Some(kind) if self.flags == 0 => Known::Kind(kind),
@@ -145,7 +145,7 @@ impl Head {
     }
 }
 
-/// What a reader does with an entry.
+/// The treatment of an entry by a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     /// Reads it as an entry of this kind.

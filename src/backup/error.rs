@@ -1,4 +1,4 @@
-//! Why a backup cannot be read.
+//! Errors of reading a backup.
 
 use std::io;
 

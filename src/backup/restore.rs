@@ -26,7 +26,7 @@ const INDEX: &str = "index";
 const BLOBS: &str = "blobs";
 const JOURNAL: &str = "journal";
 
-/// Why a restore failed. Each message says what to do about it.
+/// The reason why a restore failed. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RestoreError {
     /// The backup cannot be used.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::entry::{About, Counts, FORMAT, Head, Kind, NoMeta, OperationMeta, ProofMeta, file_head};
 use crate::store::{BlobReader, DurableKind, DurableRecord, ReadView, StoreError};
 
-/// The bytes of a backup of a read view. Frames are copied verbatim, so that the cost is hardly
+/// The bytes of a backup of a read view. Frames are copied verbatim, so that a backup costs hardly
 /// more than reading them.
 ///
 /// An error of the store is the inner error of the `io::Error`. After an error, all further reads

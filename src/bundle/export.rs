@@ -14,7 +14,7 @@ use crate::tree::{AccountTree, Multiproof, TreeError, TreeView};
 use crate::witness::{SignatureCheck, WitnessError, plan};
 use crate::workers::TreeState;
 
-/// Why a block cannot be exported.
+/// The reason why a block cannot be exported.
 #[derive(Debug, Error)]
 pub enum ExportError {
     /// The block or the tree before it is missing, or the store failed.

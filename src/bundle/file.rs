@@ -18,7 +18,7 @@ pub(crate) const MAX_JSON: u64 = 512 << 20;
 const PREALLOCATE: u64 = 1 << 20;
 const LEVEL: i32 = 6;
 
-/// Why a bundle cannot be read or written.
+/// The reason why a bundle cannot be read or written.
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The header is not that of a bundle.

@@ -1,4 +1,4 @@
-//! Why a chain folder cannot be used.
+//! Errors of chain folders.
 
 use std::io;
 use std::path::PathBuf;

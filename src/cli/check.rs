@@ -36,7 +36,7 @@ pub(crate) struct BundleArgs {
     pub json: bool,
 }
 
-/// Checks.
+/// Runs the check and prints its results.
 ///
 /// # Errors
 /// Fails if the file cannot be read, and with [`CliError::Findings`] if a check does not hold.

@@ -29,8 +29,8 @@ pub(crate) struct DoctorArgs {
     pub json: bool,
 }
 
-/// Checks, and repairs with `--repair`. Without it nothing in the folder changes: the check works
-/// on a copy of the sled database beside it.
+/// Checks the folder, and repairs it with `--repair`. Without `--repair`, nothing in the folder
+/// changes: the check works on a copy of the sled database beside it.
 ///
 /// # Errors
 /// Fails if the folder cannot be read, and with [`CliError::Findings`] if it is not sound in the

@@ -30,7 +30,7 @@ pub(crate) enum ExplainSubject {
     },
 }
 
-/// Explains.
+/// Prints the explanation.
 ///
 /// # Errors
 /// Fails if the target cannot be read.

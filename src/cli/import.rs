@@ -35,8 +35,8 @@ pub(crate) struct ImportArgs {
     pub chain: PathBuf,
 }
 
-/// Imports everything in order, and skips what is stored already. An interrupted import, even of a
-/// large genesis, resumes where it was when it is run again.
+/// Imports everything in order, and skips items that are stored already. An interrupted import,
+/// even of a large genesis, resumes when it is run again.
 ///
 /// # Errors
 /// Fails at the first file that cannot be imported; the files before it stay imported.

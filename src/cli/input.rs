@@ -28,7 +28,7 @@ pub(crate) fn open(path: &Path) -> Result<File, CliError> {
 /// Opens a file, or standard input if its name is `-`.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub(crate) fn open_or_stdin(path: &Path) -> Result<Box<dyn Read>, CliError> {
     Ok(if path == Path::new(STDIO) { Box::new(io::stdin().lock()) } else { Box::new(open(path)?) })
 }

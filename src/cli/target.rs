@@ -1,4 +1,4 @@
-//! What a command works on: a stopped data folder or a running server.
+//! The target of a command: a stopped data folder or a running server.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
 /// Longest wait for one answer of a server, except for the import of a genesis.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// What a command works on.
+/// The target of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     /// A data folder.
@@ -23,8 +23,8 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// Returns the target: the one of the flag `--url`, else a data folder that is configured, else
-    /// a URL that is.
+    /// Returns the target: the one of the flag `--url`, else a configured data folder, else a
+    /// configured URL.
     ///
     /// # Errors
     /// [`CliError::Usage`] if neither is configured.

@@ -1,4 +1,4 @@
-//! Where views come from: the answers of a running server, or the same views built from a stopped
+//! The source of views: the answers of a running server, or the same views built from a stopped
 //! data folder.
 
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl ViewSource {
     /// Returns the answer of `route`, or the view that `report` builds from the folder.
     ///
     /// # Errors
-    /// Fails if the server or the folder does not give the view.
+    /// Fails if the view cannot be read from the server or the folder.
     pub(crate) fn read<T: DeserializeOwned>(
         &self,
         route: &str,
@@ -60,10 +60,10 @@ impl ViewSource {
         }
     }
 
-    /// Prints a view: as the JSON of the API, or as the text that `text` makes of it.
+    /// Prints a view: as the JSON of the API, or as the text that `text` returns for it.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and [`CliError::Output`].
+    /// Those of [`read`](Self::read), and [`CliError::Output`].
     pub(crate) fn print<T: Serialize + DeserializeOwned>(
         &self,
         route: &str,

@@ -1,4 +1,4 @@
-//! Requests over HTTP/1, plain or in TLS as the URL says, with a token for each.
+//! Requests over HTTP/1, plain or in TLS depending on the URL, with a token for each.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -316,7 +316,7 @@ fn encode<T: Serialize>(message: &T) -> Result<Bytes, ClientError> {
     Ok(serde_json::to_vec(message)?.into())
 }
 
-/// Returns the problem of the server's certificate if that is why a request failed.
+/// Returns the problem of the server's certificate if it made a request fail.
 fn certificate_error(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// What is to be proven.
+/// The block, or the proofs of a range, to be proven.
 pub enum Work {
     /// A block: its `ProverData` as JSON, and its size in chunks.
     Block(Box<RawValue>, usize),
@@ -33,7 +33,7 @@ pub struct ProverJob {
     pub first: u32,
     /// Last block of the range.
     pub last: u32,
-    /// What is to be proven.
+    /// The block, or the proofs of a range, to be proven.
     pub work: Work,
 }
 

@@ -177,7 +177,7 @@ impl SampleProver {
     }
 }
 
-/// Returns true if the server may accept later what it refuses now.
+/// Returns true if the server may later accept a request that it refused with this status.
 fn is_temporary(status: StatusCode) -> bool {
     matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE)
 }

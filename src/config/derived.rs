@@ -1,4 +1,4 @@
-//! What follows from several settings, and where they were written.
+//! Values that follow from several settings, and the origin of each setting.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -74,7 +74,7 @@ impl Config {
         }
     }
 
-    /// Returns where the value of a setting was written.
+    /// Returns the origin of the value of a setting.
     pub fn origin(&self, setting: &str) -> &Origin {
         let shown = self.shown.iter().find(|shown| shown.name() == setting);
         shown.map_or(&Origin::Default, |shown| &shown.origin)

@@ -14,7 +14,7 @@ pub enum ConfigError {
     UnknownKey {
         /// The key or variable name.
         key: String,
-        /// Where it was written.
+        /// The place where it was written.
         origin: Origin,
         /// The name of a setting that is closest to it.
         nearest: String,
@@ -26,7 +26,7 @@ pub enum ConfigError {
         key: &'static str,
         /// The text given, quoted.
         value: String,
-        /// Where it was written.
+        /// The place where it was written.
         origin: Origin,
         /// A description of accepted values.
         expected: String,

@@ -1,4 +1,4 @@
-//! How a configuration is loaded and checked.
+//! Loading and checking of a configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ impl Config {
     /// Reads the text of a file over the defaults; for tests of the decoders.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// Those of [`load`](Self::load).
     #[cfg(any(test, feature = "testing"))]
     #[doc(hidden)]
     pub fn of_toml(text: &str) -> Result<Self, ConfigError> {

@@ -18,7 +18,7 @@ impl Secret {
     /// Wraps a secret.
     ///
     /// # Errors
-    /// [`EmptySecret`], because anybody could sign with it.
+    /// [`EmptySecret`] if the text is empty: anyone could sign with it.
     pub fn new(text: impl Into<String>) -> Result<Self, EmptySecret> {
         let text = text.into();
         if text.is_empty() { Err(EmptySecret) } else { Ok(Self(text)) }

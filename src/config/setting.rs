@@ -3,7 +3,7 @@
 /// Prefix of this program's own environment variables.
 pub(crate) const ENV_PREFIX: &str = "WITNESS_SERVER_";
 
-/// How the text of a reference variable becomes the text of the setting.
+/// The conversion of the text of a reference variable to the text of the setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     /// The same text.
@@ -16,7 +16,7 @@ pub(super) enum Unit {
     Port,
 }
 
-/// How the value is written in TOML.
+/// The form of the value in TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// A quoted string.

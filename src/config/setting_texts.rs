@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{error::ConfigError, origin::Origin};
 
-/// The text of a setting and where it was written.
+/// The text of a setting and its origin.
 pub(super) struct Sourced {
     pub text: String,
     pub origin: Origin,

@@ -39,7 +39,7 @@ pub struct Block {
     pub timestamp: u64,
 }
 
-/// A block with its account updates, as it is imported.
+/// A block with its account updates: the content of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportedBlock {
     /// The block.

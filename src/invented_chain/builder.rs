@@ -1,4 +1,5 @@
-//! An invented chain: a genesis of any number of accounts, then valid blocks of signed transfers of any size.
+//! An invented chain: a genesis of any number of accounts, then valid blocks of any size with
+//! signed transfers.
 
 use std::sync::Arc;
 
@@ -17,19 +18,19 @@ use crate::domain::{
 use crate::tree::build::InitialAccount;
 use crate::tree::{AccountHeader, AccountTree, LeafUpdate, TreeView};
 
-/// Receives the fees; it neither sends nor receives anything else.
+/// The account that receives the fees; it neither sends nor receives anything else.
 const FEE_ACCOUNT: u32 = 0;
 /// Token of every balance, amount and fee.
 const TOKEN: u32 = 0;
-/// What each account has at first: 10^18, enough for a billion transfers.
+/// Initial balance of each account: 10^18, enough for a billion transfers.
 const BALANCE: u128 = 1_000_000_000_000_000_000;
-/// Time of the genesis, Unix seconds; a block a minute.
+/// Time of the genesis, in Unix seconds. Blocks follow at intervals of one minute.
 const GENESIS_TIME: u64 = 1_600_000_000;
 
 /// Builds a chain block by block. The same arguments and calls give the same chain.
 ///
-/// Balances and roots are kept in a few lines of plain arithmetic here, not by the plan of a witness, so that each can be
-/// tested against the other.
+/// The builder keeps balances by plain arithmetic, not by the plan of a witness, so that each can
+/// be tested against the other.
 pub struct ChainBuilder {
     genesis: Vec<InitialAccount>,
     accounts: Vec<(AccountHeader, u128)>,
@@ -41,11 +42,12 @@ pub struct ChainBuilder {
 }
 
 impl ChainBuilder {
-    /// A chain of `accounts` accounts with ids `0..accounts`: 0 receives the fees, the next `signers` have keys and send, all
-    /// others are locked and only receive. A key costs a few milliseconds.
+    /// Creates a chain of `accounts` accounts with ids `0..accounts`: 0 receives the fees, the next
+    /// `signers` have keys and send, all others are locked and only receive. Each key takes a few
+    /// milliseconds.
     ///
     /// # Panics
-    /// Without at least one signer and one more account beside the fee account.
+    /// If there is no signer, or no account besides the signers and the fee account.
     pub fn new(accounts: u32, signers: u32) -> Self {
         assert!(signers >= 1 && accounts > signers + 1, "{signers} signers among {accounts} accounts");
         let signers: Vec<(PrivateKey, PackedPublicKey)> = (1..=signers)
@@ -74,7 +76,7 @@ impl ChainBuilder {
     }
 
     #[cfg(any(test, feature = "testing"))]
-    /// A builder that stands where this one does and goes its own way from here: for a chain with branches.
+    /// Returns an independent builder with the same state, for a chain with branches.
     pub fn fork(&self) -> Self {
         Self {
             genesis: self.genesis.clone(),
@@ -87,7 +89,7 @@ impl ChainBuilder {
         }
     }
 
-    /// The accounts of the genesis, as they are imported.
+    /// Returns the accounts of the genesis, as they are imported.
     pub fn genesis(&self) -> AccountMap {
         let account = |account: &InitialAccount| Account {
             pub_key_hash: PubKeyHash(account.header.pub_key_hash),
@@ -100,23 +102,24 @@ impl ChainBuilder {
     }
 
     #[cfg(any(test, feature = "testing"))]
-    /// The accounts of the genesis, as a tree is built from them.
+    /// Returns the accounts of the genesis, as a tree is built from them.
     pub fn initial_accounts(&self) -> &[InitialAccount] {
         &self.genesis
     }
 
     #[cfg(any(test, feature = "testing"))]
-    /// Root after the last block.
+    /// Returns the root after the last block.
     pub fn root(&self) -> Fr {
         self.root
     }
 
-    /// The next block: as many transfers as `chunks` chunks hold, two chunks each.
+    /// Returns the next block, with as many transfers as fit into `chunks` chunks, two chunks each.
     pub fn next_block(&mut self, chunks: usize) -> ImportedBlock {
         self.next_block_of(chunks, chunks / TransferOp::CHUNKS)
     }
 
-    /// The next block: so many transfers in so many chunks, the rest of which is padding.
+    /// Returns the next block, with the given number of transfers; the rest of its chunks is
+    /// padding.
     pub fn next_block_of(&mut self, chunks: usize, transfers: usize) -> ImportedBlock {
         self.blocks += 1;
         let timestamp = GENESIS_TIME + 60 * u64::from(self.blocks);
@@ -155,12 +158,14 @@ impl ChainBuilder {
         ImportedBlock { block, accounts_updated: updates }
     }
 
-    /// An unsigned transfer from the next signer to some other account, and the updates it makes.
+    /// Returns an unsigned transfer from the next signer to another account, and appends its
+    /// updates.
     fn transfer(&mut self, updates: &mut AccountUpdates) -> Transfer {
         let turn = self.transfers;
         self.transfers += 1;
         let from = 1 + (turn % self.signers.len() as u64) as u32;
-        // Any account but the fee account and the sender; the factor spreads recipients over all of them.
+        // The recipient is any account except the fee account and the sender; the factor spreads
+        // recipients over all of them.
         let others = self.accounts.len() as u64 - 2;
         let step = 1 + (turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % others;
         let to = 1 + ((u64::from(from) - 1 + step) % (others + 1)) as u32;
@@ -198,7 +203,7 @@ impl ChainBuilder {
         )
     }
 
-    /// Applies the accounts' present values to the tree.
+    /// Applies the current values of the updated accounts to the tree; returns its root.
     fn root_after(&self, updates: &AccountUpdates) -> Fr {
         let leaf = |id: u32| {
             let (header, balance) = self.accounts[id as usize];
@@ -212,7 +217,7 @@ impl ChainBuilder {
     }
 }
 
-/// Address of an account: its id behind a fixed prefix.
+/// Returns the address of an account: its id behind a fixed prefix.
 fn address(id: u32) -> Address {
     let mut address = [0xa5; 20];
     address[16..].copy_from_slice(&id.to_be_bytes());

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use crate::tree::build::{InitialAccount, TreeBuilder};
 use crate::tree::{ChangeSet, SourceError, TreeSource};
 
-/// Accounts that are hashed together when a tree is built.
+/// Number of accounts that are hashed together when a tree is built.
 const TOGETHER: usize = 4096;
 
 /// A stored tree in memory.
@@ -16,12 +16,12 @@ pub struct Memory(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
 type Entry = (Vec<u8>, Vec<u8>);
 
 impl Memory {
-    /// A tree of these records.
+    /// Creates a tree from its records.
     pub fn new(records: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
         Self(Mutex::new(records))
     }
 
-    /// The tree of these accounts, which come by ascending id.
+    /// Builds the tree of these accounts, which are sorted by ascending id.
     pub fn build(accounts: &[InitialAccount]) -> Self {
         let mut builder = TreeBuilder::default();
         let mut records = BTreeMap::new();
@@ -33,15 +33,15 @@ impl Memory {
     }
 
     #[cfg(any(test, feature = "testing"))]
-    /// Another tree that holds the same.
+    /// Returns a copy of the tree.
     pub fn copy(&self) -> Self {
         Self::new(self.0.lock().unwrap().clone())
     }
 
-    /// Makes the changes of a block.
+    /// Applies the changes of a block.
     ///
     /// # Panics
-    /// When a change does not start from what is there.
+    /// If the old value of a change differs from the value in the tree.
     pub fn apply(&self, change_set: &ChangeSet) {
         let mut map = self.0.lock().unwrap();
         for change in &change_set.changes {

@@ -1,4 +1,5 @@
-//! Chains of invented blocks for `demo --live`, tests and benchmarks: signed transfers between accounts of one token.
+//! Chains of invented blocks for `demo --live`, tests and benchmarks: signed transfers between
+//! accounts of one token.
 
 mod builder;
 mod memory;

@@ -1,4 +1,4 @@
-//! Why a block is not proven yet, in one paragraph.
+//! Explains in one paragraph why a block is not proven yet.
 
 use super::{block::block, rejected::last_rejections};
 use crate::{
@@ -52,7 +52,7 @@ fn waits(store: &Store, block: &BlockView, now_ms: u64) -> Result<String, StoreE
             let subject = format!("The job of block {number}");
             match store.queue().job_about(JobType::Single, number, number)? {
                 Some(job) => waits_for_proof(store, &subject, &job, now_ms),
-                // It was dropped since.
+                // The job was dropped meanwhile.
                 None => waits_for_job(store, number),
             }
         }

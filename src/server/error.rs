@@ -98,7 +98,7 @@ pub enum ApiError {
         /// The reason.
         reason: String,
     },
-    /// The proof is well-formed and false.
+    /// The proof is well-formed, but false.
     #[error("{reason}")]
     ProofInvalid {
         /// The reason.

@@ -27,7 +27,7 @@ use crate::{
 const MAX_QUARANTINED: usize = 100;
 
 type Label = [(&'static str, &'static str); 1];
-/// Bytes and numbers of blocks, exact up to 2⁵³.
+/// A gauge of bytes or of blocks, exact up to 2⁵³.
 type Number = Gauge<f64, AtomicU64>;
 
 /// Renders the metrics of a node.
@@ -49,7 +49,7 @@ impl Exporter {
         Ok(text)
     }
 
-    /// Returns the gauges, read now.
+    /// Returns the gauges with their current values.
     fn now(&self) -> Result<Registry, ExportError> {
         let mut now = Registry::default();
         let store = self.node.store();
@@ -148,7 +148,7 @@ fn chain(now: &mut Registry, store: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Registers what the system reports about this process, as far as it does.
+/// Registers the values that the system reports about this process, if any.
 fn process(now: &mut Registry) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let field = |name: &str| {

@@ -1,5 +1,5 @@
-//! The HTTP server: two listeners, their routes, and what each request has to pass before it
-//! reaches one.
+//! The HTTP server: two listeners, their routes, and the layers that each request passes before it
+//! reaches a route.
 //!
 //! | module | contents |
 //! | --- | --- |

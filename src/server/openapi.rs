@@ -45,7 +45,7 @@ pub(super) fn served<S: Clone + Send + Sync + 'static>(
     router.route(paths::OPENAPI, get(answer))
 }
 
-/// Adds what the routes do not declare themselves.
+/// Adds the parts that the routes do not declare themselves.
 fn complete(document: &mut OpenApi, listener: Listener) {
     let (name, token) = match listener {
         Listener::Main => (

@@ -5,7 +5,7 @@
 //! | `options` | options of store and workers from the configuration |
 //! | `start` | opens the folder, binds both addresses, starts the workers |
 //! | `running` | the running server: its addresses, its secret, its failure |
-//! | `shutdown` | what SIGTERM and SIGINT lead to: `serve` receives the signal and calls [`Service::stop`] |
+//! | `shutdown` | the end after SIGTERM or SIGINT: `serve` receives the signal and calls [`Service::stop`] |
 
 mod options;
 mod running;

@@ -1,6 +1,7 @@
-//! End of the server: what SIGTERM and SIGINT lead to.
+//! The end of the server, after SIGTERM or SIGINT.
 //!
-//! `serve` receives the signal (`cli/serve.rs`, `cli/signals.rs`) and calls [`Service::stop`], which
+//! `serve` receives the signal (`cli/serve.rs`, `cli/signals.rs`) and calls [`Service::stop`],
+//! which, in this order,
 //!
 //! 1. stops accepting connections, and ends the event streams,
 //! 2. waits for the requests in flight, up to `shutdown_timeout`, then closes their connections,

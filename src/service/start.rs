@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError, StoreOptions};
 use crate::tls::{TlsError, TlsFiles};
 use crate::workers::{KeysError, Node, NodeOptions, Verifier};
 
-/// Why the server cannot start. Each message says what to do about it.
+/// The reason why the server cannot start. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The data folder cannot be opened.

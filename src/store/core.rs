@@ -1,5 +1,5 @@
-//! What the three parts of the store share: kv, blobs, journal, group commit, free space, and the
-//! open read views.
+//! The resources that the three parts of the store share: kv, blobs, journal, group commit, free
+//! space, and the open read views.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use crate::store::view_registry::ViewRegistry;
 /// Reopens the kv after a failed write and recovers all three parts.
 type Reopen = Box<dyn Fn() -> Result<(), StoreError> + Send + Sync>;
 
-/// The common ground of the three parts. It knows none of them.
+/// The resources that the three parts share. It does not depend on the parts.
 pub(crate) struct Core {
     pub dir: PathBuf,
     pub kv: Arc<Kv>,
@@ -51,7 +51,7 @@ impl std::fmt::Debug for Core {
 }
 
 impl Core {
-    /// Joins the pieces of an open folder; reads and writes nothing.
+    /// Assembles the pieces of an open folder; reads and writes nothing.
     pub(crate) fn new(
         dir: &Path,
         kv: Kv,
@@ -81,8 +81,8 @@ impl Core {
         let _ = self.reopen.set(Box::new(reopen));
     }
 
-    /// Makes the store writable again if a write has failed: restarts from what is on disk,
-    /// provided that there is space.
+    /// Makes the store writable again if a write has failed: restarts from the state on disk,
+    /// provided that enough space is free.
     ///
     /// Every operation that writes calls this before it takes its lock, because reopening takes all
     /// three locks.
@@ -114,8 +114,9 @@ impl Core {
         self.committer.sync(&self.kv, &self.blobs, self.journal.as_ref(), &self.metrics)
     }
 
-    /// Syncs what was applied at a generation of the kv, after the lock was released. If the kv was
-    /// reopened meanwhile, the write may be lost, and the result is [`StoreError::Interrupted`].
+    /// Syncs the writes that were applied at a generation of the kv, after the lock was released.
+    /// If the kv was reopened meanwhile, the write may be lost, and the result is
+    /// [`StoreError::Interrupted`].
     pub(crate) fn sync_generation(&self, generation: u64) -> Result<(), StoreError> {
         self.sync()?;
         if self.kv.generation() == generation { Ok(()) } else { Err(StoreError::Interrupted) }

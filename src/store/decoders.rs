@@ -53,19 +53,19 @@ const RECORDS: &[fn(&[u8])] = &[
     record::<bool>,
 ];
 
-/// Decodes a record. The first byte selects its kind, the rest is its payload; it is decoded as a
-/// sealed record, and sealed before.
+/// Decodes a record. The first byte selects the kind of the record. The rest is decoded twice: as a
+/// sealed record, and as a payload that is sealed first.
 pub(crate) fn records(bytes: &[u8]) {
     let Some((kind, payload)) = bytes.split_first() else { return };
     let record = RECORDS[usize::from(*kind) % RECORDS.len()];
     record(payload);
     record(&codec::seal_raw(payload));
-    // Keys are read back as well.
+    // The parsers of keys run on the same bytes.
     let _ = (keys::head_number(payload), keys::tail_number(payload), keys::index::range_last(payload));
 }
 
 /// Asserts that a decoded record is equal after encoding and decoding it. Its bytes may differ,
-/// since integers have longer encodings as well.
+/// since an integer also has longer encodings.
 fn record<T: Serialize + DeserializeOwned + PartialEq + Debug>(sealed: &[u8]) {
     let Ok(read) = codec::open::<T>("test", sealed) else { return };
     let written = codec::seal(&read).expect("what was read is not too large");
@@ -104,8 +104,8 @@ fn file_header(bytes: &[u8]) {
 }
 
 /// Scans a segment of the journal. If the first byte is odd, the checksum of every header is
-/// corrected before. Asserts that entries are in order, that each gap ends at an entry or the end
-/// of the segment, and that each item is either stored or removed.
+/// corrected first. Asserts that entries are in order, that each gap ends at an entry or the end of
+/// the segment, and that each item is either stored or removed.
 pub(crate) fn journal(bytes: &[u8]) {
     let Some((kind, segment)) = bytes.split_first() else { return };
     let mut segment = segment.to_vec();

@@ -1,9 +1,9 @@
 //! The kinds of durable records: everything in a data folder that cannot be derived from other
 //! data. Each record has a second copy in the journal, and is in every backup.
 //!
-//! One table, [`DurableKind::description`], says what they are, and one iterator walks their
-//! records. It is strict if the caller stops at the first error, as a backup does, and lenient if
-//! the caller continues, as a check does.
+//! One table, [`DurableKind::description`], describes them, and one iterator walks their records.
+//! It is strict if the caller stops at the first error, as a backup does, and lenient if the caller
+//! continues, as a check does.
 
 use std::ops::Deref;
 
@@ -53,7 +53,7 @@ pub struct DurableRecord {
     pub blob: BlobRef,
     /// The prover of a proof, if known.
     pub prover: Option<String>,
-    /// When it was stored, in milliseconds since 1970; 0 for genesis.
+    /// Time of its storage, in milliseconds since 1970; 0 for genesis.
     pub stored_at_ms: u64,
     /// The results of the import that belong to a block. They can be derived.
     pub(crate) extra: Option<BlobRef>,
@@ -61,7 +61,7 @@ pub struct DurableRecord {
     pub(crate) key: Vec<u8>,
 }
 
-/// From a key to another, which is excluded.
+/// A half-open range of keys.
 type KeyRange = (Vec<u8>, Vec<u8>);
 
 /// The description of a kind.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::tree::source::SourceError;
 
-/// Why an operation of the store failed. No error loses what was acknowledged before.
+/// The reason why an operation of the store failed. No error loses acknowledged data.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has the folder open.
@@ -45,7 +45,7 @@ pub enum StoreError {
     /// The disk is full. Nothing was written; the operation can be repeated once space is free.
     #[error("the disk of the data folder is full: free some space, then repeat")]
     DiskFull,
-    /// Less space is free than the floor. Nothing new begins; proofs and heartbeats are still
+    /// Less space is free than the floor. No new work begins; proofs and heartbeats are still
     /// accepted.
     #[error(
         "insufficient storage: {free} bytes are free for the data folder, less than min_free_bytes = {floor}; free some space, then repeat"
@@ -111,7 +111,7 @@ pub enum StoreError {
         /// The oldest block that a revert can go to.
         oldest: u32,
     },
-    /// A read view ended: the records of its moment can no longer be read.
+    /// The read view ended, so the records of its moment can no longer be read.
     #[error(
         "the data folder was reverted, or recovered from a failed write, while it was read: read it again"
     )]

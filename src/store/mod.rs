@@ -9,7 +9,7 @@
 //! DATA/restoring/  only during the restore of a backup: the future kv, blobs and journal
 //! ```
 //!
-//! [`Store`] opens the folder and hands out its three parts, each with a lock of its own:
+//! [`Store`] opens the folder and gives access to its three parts, each with a lock of its own:
 //! [`ChainStore`], [`TreeStore`] and [`JobQueue`].
 //!
 //! | file or folder | content |
@@ -19,7 +19,7 @@
 //! | `core` | what the parts share |
 //! | `chain` | genesis, blocks, accounts, aggregated operations; account tree and witnesses |
 //! | `queue` | jobs, leases, proofs, retention |
-//! | `revert`, `read_view` | what spans the parts |
+//! | `revert`, `read_view` | operations across the parts |
 //! | `durable_kinds` | the table of the records that cannot be derived |
 //! | `kv`, `durable`, `recovery` | sled; files and syncs; check, salvage and replacement |
 //!
@@ -67,21 +67,22 @@
 //!
 //! # Space
 //!
-//! Genesis, blocks, proofs and aggregated operations are stored forever. Bounded are change sets
-//! (`history` blocks), rejected proofs (100), and, if [`JobQueue::drop_verified`] is called,
-//! witnesses and finished jobs. The space of an unlinked file is free at once; sled reuses its own
-//! space in segments of 512 KiB. With 164 kB of live records its file was between 0.7 and 2.6 MB,
-//! however often everything was written, dropped and reverted (`durable/free_space_tests.rs`).
+//! Genesis, blocks, proofs and aggregated operations are stored forever. Change sets (`history`
+//! blocks) and rejected proofs (100) are bounded, and so are witnesses and finished jobs if
+//! [`JobQueue::drop_verified`] is called. The space of an unlinked file is free at once; sled
+//! reuses its own space in segments of 512 KiB. With 164 kB of live records its file was between
+//! 0.7 and 2.6 MB, however often everything was written, dropped and reverted
+//! (`durable/free_space_tests.rs`).
 //!
-//! Below a floor of free space nothing new begins (`durable/free_space.rs`): imports and claims
+//! Below a floor of free space no new work begins (`durable/free_space.rs`): imports and claims
 //! fail, proofs are still stored.
 //!
 //! # Failures
 //!
 //! After a failed write, for instance on a full disk, nothing more is written until space is free.
-//! The next operation that writes reopens the kv and starts from what is on disk: everything
-//! acknowledged is stored, the rest can be repeated. Reads continue meanwhile, and may show
-//! unacknowledged records.
+//! The next operation that writes reopens the kv and starts from the state on disk, which has
+//! everything that was acknowledged; other operations can be repeated. Reads continue meanwhile,
+//! and may show unacknowledged records.
 //!
 //! # Damage
 //!
@@ -89,7 +90,7 @@
 //! opens a damaged file, it may panic, which becomes an error, or silently discard everything
 //! behind the damage. Therefore a start compares the newest part of the journal with the kv, before
 //! anything is removed, and fails if records are missing. [`Inspection`] finds all damage in a copy
-//! of the kv, [`Salvage`] reads what is readable, and [`Replacement`] replaces the folder by a
+//! of the kv, [`Salvage`] reads the readable parts, and [`Replacement`] replaces the folder by a
 //! repaired one.
 //!
 //! # Locks

@@ -14,8 +14,8 @@ use crate::store::recovery::{open_journal, replace};
 use crate::store::store::Store;
 
 impl Store {
-    /// Opens a data folder; creates it if it is absent. Finishes what a crash interrupted and
-    /// removes what it left behind.
+    /// Opens a data folder; creates it if it is absent. Finishes operations that a crash
+    /// interrupted, and removes their leftovers.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let lock = FolderLock::take(dir)?;
         replace::finish(dir)?;

@@ -11,10 +11,10 @@ use crate::store::durable::free_space::{SpaceProbe, SystemSpace};
 /// Options of a [`Store`](crate::store::Store).
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// Size of the cache of the kv, in bytes on disk; it uses more memory.
+    /// Size of the cache of the kv, in bytes on disk; the cache uses more memory.
     pub cache_bytes: u64,
-    /// Interval of background flushes in milliseconds; what is not synced may be lost for this
-    /// time.
+    /// Interval of background flushes in milliseconds. A power failure may lose the unsynced writes
+    /// of this time.
     pub flush_every_ms: u64,
     /// Number of blocks that a revert can go back.
     pub history: u32,
@@ -25,7 +25,7 @@ pub struct StoreOptions {
     /// Backoff of a job whose lease ended, doubled with each attempt up to `gone_timeout`; zero for
     /// none.
     pub retry_backoff: Duration,
-    /// Floor of the free space in bytes, below which nothing new begins; 0 for none.
+    /// Floor of the free space in bytes, below which no new work begins; 0 for none.
     pub min_free_bytes: u64,
     /// Source of the free space.
     pub space: Arc<dyn SpaceProbe>,

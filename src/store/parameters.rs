@@ -13,7 +13,7 @@ use crate::store::kv::handle::Kv;
 use crate::store::kv::keys::meta;
 use crate::store::kv::table::Table;
 
-/// The parameters of a folder. Stored: frozen.
+/// The parameters of a folder. Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Parameters {
     format: u32,
@@ -59,7 +59,7 @@ pub(crate) fn check_parameters(dir: &Path, kv: &Kv) -> Result<(), StoreError> {
             found: found.describe(),
             expected: PARAMETERS.describe(),
         }),
-        // sled takes a file that it cannot make sense of for a new one.
+        // sled treats a file that it cannot interpret as a new one.
         None if !is_new(dir)? => Err(StoreError::corrupt("its kv is empty, but blobs or journal are not")),
         None => {
             let mut batch = Batch::new();

@@ -1,5 +1,5 @@
-//! The three parts together, and what needs all three locks: starting again after a crash or a
-//! failed write.
+//! The three parts together, and their recovery after a crash or a failed write, which needs all
+//! three locks.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Makes the parts over a core; reads and writes nothing.
+    /// Creates the parts over a core; reads and writes nothing.
     pub(crate) fn new(core: Core, options: &StoreOptions) -> Arc<Self> {
         let core = Arc::new(core);
         let chain = Arc::new(ChainStore::new(core.clone()));
@@ -37,7 +37,7 @@ impl Parts {
         parts
     }
 
-    /// Finishes what was interrupted, and loads the stored leases. The caller holds all three
+    /// Finishes interrupted operations, and loads the stored leases. The caller holds all three
     /// locks, or is the only user.
     pub(crate) fn recover(&self, leases: &mut Leases) -> Result<(), StoreError> {
         let core = &self.core;

@@ -2,7 +2,7 @@
 //!
 //! Durable records are only added, except by a revert. So a view consists of the head at its moment
 //! and the keys that were added since: these are noted before they become readable, and skipped.
-//! All views end with a revert, and when the kv is reopened, which may lose what was not synced.
+//! All views end with a revert, and when the kv is reopened, which may lose unsynced writes.
 
 use std::sync::Arc;
 
@@ -33,7 +33,8 @@ impl Store {
     pub fn read_view(&self) -> Result<ReadView, StoreError> {
         let parts = self.parts.clone();
         parts.core.ready()?;
-        // Before the locks: a genesis that is being loaded holds them for minutes.
+        // Checked before the locks are taken: a genesis that is being loaded holds them for
+        // minutes.
         if parts.chain.genesis()?.is_none() {
             return Err(StoreError::NotFound { what: "the genesis".into() });
         }
@@ -113,8 +114,8 @@ impl ReadView {
         self.checked(self.parts.core.open_blob(blob))
     }
 
-    /// Checks the view after a read. What was read before the end is valid, and an error after the
-    /// end is a consequence of it.
+    /// Checks the view after a read. Data that was read before the view ended is valid, and an
+    /// error after that is a consequence of the end.
     fn checked<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
         self.check()?;
         read

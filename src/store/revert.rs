@@ -1,8 +1,8 @@
 //! Revert to an earlier block: everything about later blocks is removed, and accounts and account
 //! tree return to their values after that block.
 //!
-//! It is larger than a transaction. First a marker is made durable, then every step can be
-//! repeated: the next start resumes an interrupted revert before anything else.
+//! A revert is larger than a transaction. First a marker is made durable; from then on every step
+//! can be repeated: the next start resumes an interrupted revert before anything else.
 
 use crate::domain::job::JobType;
 use crate::store::chain::change_log::{ACCOUNTS, TREE};
@@ -20,7 +20,7 @@ use crate::store::store::Store;
 /// Number of records that are removed in one transaction: each has a few entries only.
 const PAGE: usize = 100;
 
-/// What a revert removed.
+/// The numbers of items that a revert removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RevertReport {
     /// Number of blocks, with their account updates.
@@ -121,8 +121,8 @@ impl Parts {
             self.core.apply(batch)?;
             report.blocks += 1;
         }
-        // Sync the journal before the marker is removed: without either, the next start would report the
-        // removed records as lost.
+        // Sync the journal before the marker is removed: without either, the next start would
+        // report the removed records as lost.
         self.core.sync()?;
         let mut batch = Batch::new();
         batch.remove(Table::Meta, meta::REVERT_TO);

@@ -1,4 +1,4 @@
-//! An open data folder: its three parts, and what spans them.
+//! An open data folder: its three parts, and the operations across them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Joins the pieces of an open folder; reads and writes nothing.
+    /// Assembles the pieces of an open folder; reads and writes nothing.
     pub(crate) fn assemble(
         dir: &Path,
         kv: Kv,

@@ -1,4 +1,4 @@
-//! The open read views, and what was added to the store since each was opened.
+//! The open read views, and the entries that were added to the store since each was opened.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use crate::store::kv::table::Table;
 /// block, is a revert.
 const ADDED_TO: [Table; 3] = [Table::Proofs, Table::AggregatedProofs, Table::AggregatedOperations];
 
-/// What happened since a read view was opened.
+/// The entries that were added since a read view was opened, and whether the view has ended.
 #[derive(Debug, Default)]
 pub(crate) struct Since {
     added: Mutex<BTreeSet<(Table, Vec<u8>)>>,

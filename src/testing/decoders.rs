@@ -2,9 +2,9 @@
 //! is wrong.
 //!
 //! The same functions run under the fuzzer (`fuzz/`) and under proptest
-//! (`tests/it/decoders_do_not_panic.rs`). Each also checks a property of what it read: written and
-//! read again it is the same, and if only one encoding is allowed, writing returns the bytes that
-//! were read.
+//! (`tests/it/decoders_do_not_panic.rs`). Each also checks a round trip: a value that is written
+//! and read again is the same, and if only one encoding is allowed, writing it returns the bytes
+//! that were read.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -1,4 +1,4 @@
-//! What the tests, benchmarks and fuzz targets of this repository use beyond the facade. Not stable.
+//! The private items that tests, benchmarks and fuzz targets of this repository use. Not stable.
 
 #![allow(missing_docs)]
 

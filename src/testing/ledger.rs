@@ -1,4 +1,4 @@
-//! What a server has acknowledged, as its clients know it.
+//! The writes that a server has acknowledged, as its clients record them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::domain::AggregatedAction;
 
 /// Position in the recorded history of a folder, in bytes; 0 if no history is recorded.
 ///
-/// What a folder held at a position is judged by what was acknowledged up to it.
+/// The content of a folder at a position is compared with the writes acknowledged up to it.
 pub type Moment = u64;
 
 /// First and last block of a proof; true for an aggregated one.
@@ -19,7 +19,7 @@ pub type Range = (u32, u32, bool);
 pub struct Acknowledged {
     /// Hash of its JSON.
     pub hash: Hash,
-    /// When the answer arrived.
+    /// The moment at which the answer arrived.
     pub at: Moment,
 }
 
@@ -40,7 +40,7 @@ pub struct Proofs {
 }
 
 impl Proofs {
-    /// Returns what is wrong with the stored proof, if anything.
+    /// Returns the fault of the stored proof, if it has one.
     pub fn contradiction(&self, stored: Option<&[u8]>, until: Moment) -> Option<&'static str> {
         let stored = stored.map(blake3::hash);
         match (&self.acknowledged, stored) {
@@ -64,14 +64,14 @@ pub struct Operation {
     pub last: u32,
     /// The operation as it was sent.
     pub json: Vec<u8>,
-    /// When it was acknowledged; `None` while that is not known.
+    /// The moment of the acknowledgement; `None` while it is unknown.
     pub acknowledged: Option<Moment>,
 }
 
-/// What a server has acknowledged.
+/// The writes that a server has acknowledged.
 #[derive(Default)]
 pub struct Ledger {
-    /// When the genesis was acknowledged.
+    /// The moment at which the genesis was acknowledged.
     pub genesis: Option<Moment>,
     /// The blocks, the first at index 0.
     pub blocks: Vec<Acknowledged>,
@@ -88,7 +88,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Returns the last block whose import was acknowledged until then.
+    /// Returns the last block whose import was acknowledged until the given moment.
     pub fn head(&self, until: Moment) -> u32 {
         self.blocks.iter().take_while(|block| block.at <= until).count() as u32
     }
@@ -96,7 +96,7 @@ impl Ledger {
     /// Records that a block is stored.
     ///
     /// # Panics
-    /// If a block before it is not.
+    /// If a block before it is not stored.
     pub fn imported(&mut self, number: u32, json: &[u8], at: Moment) {
         if number as usize == self.blocks.len() + 1 {
             self.blocks.push(Acknowledged::new(json, at));

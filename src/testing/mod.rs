@@ -1,5 +1,5 @@
-//! The whole server inside a test of yours; with the feature `testing`. Everything here panics
-//! where it cannot go on.
+//! A whole server inside a test; only with the feature `testing`. Everything here panics on
+//! failure.
 //!
 //! ```
 //! use std::time::Duration;
@@ -7,20 +7,21 @@
 //!
 //! # #[tokio::main]
 //! # async fn main() {
-//! // A chain of 16 accounts, two of which send; a server in a temporary folder, whose time stands still.
+//! // A chain of 16 accounts, two of which send, and a server in a temporary folder with a stopped
+//! // clock.
 //! let mut chain = ChainBuilder::new(16, 2);
 //! let mut server = TestServer::builder().manual_clock().start().await;
 //! server.import_genesis(&chain.genesis()).await;
 //! server.import_block(&chain.next_block(8)).await;
 //! server.wait_until(|status| status.jobs.idle == 1).await;
 //!
-//! // A prover takes the job and falls silent: its lease ends, however fast this test runs.
+//! // A prover claims the job and sends no heartbeat: its lease ends, however fast this test runs.
 //! let job = server.claim("silent").await.expect("there is a job");
 //! server.advance(Duration::from_secs(3600));
 //! server.wait_until(|status| status.jobs.idle == 1).await;
 //! assert!(!server.heartbeat("silent", job).await);
 //!
-//! // It waits before its next attempt. What was acknowledged is there after a restart.
+//! // The job waits for the end of its backoff. Acknowledged data survives the restart.
 //! server.advance(Duration::from_secs(3600));
 //! server.restart().await;
 //! server.start_prover("diligent");
@@ -30,8 +31,8 @@
 //! # }
 //! ```
 //!
-//! [`TestServer::client`] is for everything else the API has. The builder takes the rest: the
-//! configuration ([`TestServerBuilder::configure`]), a folder that stays, provers from the start.
+//! [`TestServer::client`] gives access to the rest of the API. The builder has further options: the
+//! configuration ([`TestServerBuilder::configure`]), a folder that is kept, provers from the start.
 
 #[doc(hidden)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

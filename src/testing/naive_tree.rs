@@ -49,8 +49,8 @@ impl NaiveTree {
         }
     }
 
-    /// Sets the hashes of several leaves and rehashes each node once, in batches. Large initial states
-    /// are made this way.
+    /// Sets the hashes of several leaves and rehashes each node once, in batches. Used for large
+    /// initial states.
     pub(crate) fn fill(&mut self, leaves: impl IntoIterator<Item = (u32, Fr)>) {
         let mut touched: Vec<u32> = Vec::new();
         for (leaf, hash) in leaves {

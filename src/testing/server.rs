@@ -21,9 +21,9 @@ use crate::store::{StoreOptions, wait_until_closed};
 
 /// Longest wait in real time, independently of the clock of the server.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Life of [`TestServer::token`].
+/// Lifetime of [`TestServer::token`].
 const TOKEN_LIFE: Duration = Duration::from_secs(3600);
-/// Pause between two checks of the status.
+/// Interval of checks of the status.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Options of a [`TestServer`]; see [`TestServer::builder`].
@@ -187,8 +187,7 @@ impl TestServer {
         self.client.post(paths::BLOCKS, block).await.unwrap().success().unwrap();
     }
 
-    /// Claims a job under the name of a prover; returns its id, or `None` if there is no job for
-    /// it.
+    /// Claims a job under the name of a prover; returns its id, or `None` if no job is available.
     pub async fn claim(&self, prover: &str) -> Option<i32> {
         self.prover(prover).get_job().await.unwrap().map(|job| job.id)
     }

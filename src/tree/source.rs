@@ -1,5 +1,5 @@
-//! What the account tree needs of its storage: an ordered map of bytes, and the set of changes that
-//! one block makes to it.
+//! The interface of the account tree to its storage: an ordered map of bytes, and the set of
+//! changes that one block makes to it.
 
 use serde::{Deserialize, Serialize};
 

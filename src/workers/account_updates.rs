@@ -11,7 +11,7 @@ use crate::store::{AccountChange, AccountState, Store, StoreError};
 use crate::tree::AccountHeader;
 use crate::witness::Plan;
 
-/// Why the account updates of a block are wrong.
+/// The reason why the account updates of a block are wrong.
 #[derive(Debug, Error)]
 pub enum UpdateError {
     /// The old value of an update differs from the state.

@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub last_verified: u32,
 }
 
-/// Why an attempt at a block failed.
+/// The reason why an attempt at a block failed.
 #[derive(Debug)]
 enum AttemptError {
     /// The block cannot have a witness.
@@ -80,7 +80,8 @@ pub(crate) fn run(shared: &Shared, offset: u32, step: u32) {
             return;
         }
         if shared.store.check_space().is_err() {
-            // Logged where it is detected. Nothing wakes this thread when space returns.
+            // The function that detects this logs it. Nothing wakes this thread when space is free
+            // again.
             shared.wakeup.wait(before, shared.interval);
             continue;
         }
@@ -96,7 +97,7 @@ pub(crate) fn run(shared: &Shared, offset: u32, step: u32) {
                 let delay = delayed_until.saturating_duration_since(Instant::now());
                 shared.wakeup.wait(before, shared.interval.max(delay));
             }
-            // Logged where it occurred.
+            // The error was logged where it occurred.
             Err(()) => shared.wakeup.sleep(MAX_DELAY.min(shared.interval.max(Duration::from_millis(200)))),
         }
     }

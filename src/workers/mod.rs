@@ -8,7 +8,7 @@
 //! | `import` | checks and stores genesis, blocks and aggregated operations |
 //! | `account_state` | the account state that the plan of a block reads |
 //! | `account_updates` | the account updates of a block, checked against state and operations |
-//! | `quarantine` | what a wrong root or commitment leads to |
+//! | `quarantine` | the consequences of a wrong root or commitment |
 //! | `maintainer` | threads that build witnesses |
 //! | `tree_versions` | the versions of the account tree that all maintainers share |
 //! | `updater` | thread that turns witnesses and proofs into jobs and ends expired leases |

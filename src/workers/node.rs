@@ -190,7 +190,7 @@ impl Node {
     }
 
     /// Runs an import, records its duration and outcome, and wakes the workers if it succeeded.
-    /// `outcome` finds the outcome in its result.
+    /// `outcome` extracts the outcome from its result.
     fn measured<T>(
         &self,
         kind: &'static str,

@@ -16,7 +16,7 @@ use crate::domain::{
 use crate::metrics::Metrics;
 use crate::store::{BlockRecord, JobRecord, NewProof, PublishError, RejectedProof, Store, StoreError};
 
-/// Why a published proof was not stored.
+/// The reason why a published proof was not stored.
 #[derive(Debug, Error)]
 pub enum PublishRefused {
     /// The queue refuses it: the job is unknown or has another range or type, or the proof is a
@@ -84,7 +84,7 @@ pub struct CheckedProof {
 }
 
 impl CheckedProof {
-    /// Makes the cheap checks: the job, the form, the public inputs. The store keeps a bounded
+    /// Runs the cheap checks: the job, the form, the public inputs. The store keeps a bounded
     /// number of invalid proofs for inspection.
     pub fn new(
         store: &Store,

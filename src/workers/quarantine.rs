@@ -1,4 +1,4 @@
-//! Quarantine: what a wrong root or a wrong commitment of a block leads to.
+//! Quarantine: the consequences of a wrong root or a wrong commitment of a block.
 //!
 //! | fault | found by | consequence |
 //! | --- | --- | --- |

@@ -254,7 +254,7 @@ const GENESIS: BlobLabel = BlobLabel { kind: BlobKind::Genesis, first: 0, last: 
 const NOT_CANONICAL: &str = "its JSON is not the form that this program stores";
 
 fn is_canonical<T: DeserializeOwned + Serialize>(body: &[u8]) -> bool {
-    // Invalid JSON passes here: the error of the import says what it expected.
+    // Invalid JSON passes this check: the error of the import names the expected shape.
     serde_json::from_slice::<T>(body)
         .map_or(true, |item| serde_json::to_vec(&item).is_ok_and(|canonical| canonical == body))
 }

@@ -12,8 +12,8 @@ use crate::crypto::fr;
 use crate::domain::proof::verification::{AggregationKey, BlockKey, KeyError, KeyTree, NotVerified};
 use crate::domain::{AggregatedProof, SingleProof};
 
-/// Longest key file that is read, in bytes: more than keys of either kind have, so that a longer
-/// file is recognised as one.
+/// Longest key file that is read, in bytes. It exceeds the length of both kinds of keys, so that a
+/// file that is too long is recognised.
 const MAX_KEY_BYTES: u64 = 4_096;
 
 /// A folder of verification keys that cannot be used. Each message says what to do about it.

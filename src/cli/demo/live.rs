@@ -74,7 +74,7 @@ async fn blocks(client: Client, mut stopped: watch::Receiver<bool>) -> Result<()
         client.post(paths::BLOCKS, &block).await?.success()?;
         tokio::select! {
             () = tokio::time::sleep(BLOCK_INTERVAL) => {}
-            // Also if the sender is gone.
+            // This also ends if the sender is dropped.
             _ = stopped.wait_for(|stopped| *stopped) => break,
         }
     }

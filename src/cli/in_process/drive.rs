@@ -17,10 +17,10 @@ use crate::service::Service;
 
 /// Bound of each request of importer and provers.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time between two looks at the progress.
+/// Interval of checks of the progress.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How a run ended.
+/// The reason why a run ended.
 #[derive(Debug)]
 pub(crate) enum Ending {
     /// Every block has reached the milestone.
@@ -42,7 +42,7 @@ pub(crate) enum Ending {
     Failed(String),
 }
 
-/// What takes part in a run beside the server.
+/// Options of a run: provers, layer 1 and the time limit.
 #[derive(Debug, Clone)]
 pub(crate) struct DriveOptions {
     /// Prefix of the names of the provers, before a number.

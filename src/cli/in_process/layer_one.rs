@@ -13,7 +13,7 @@ use crate::domain::AggregatedAction;
 use crate::domain::{AggregatedOperation, AggregatedProof};
 use crate::store::{Store, StoreError};
 
-/// Time between two looks for new aggregated proofs.
+/// Interval of checks for new aggregated proofs.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Imports the operations that publish and execute every range with an aggregated proof, in order,

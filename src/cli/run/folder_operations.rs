@@ -1,4 +1,4 @@
-//! The aggregated operations of a chain folder, and what is left to the run.
+//! The aggregated operations of a chain folder, and the blocks that they leave to the run.
 
 use crate::chain_folder::ChainFolder;
 use crate::domain::{AggregatedAction, AggregatedOperation};

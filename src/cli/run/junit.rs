@@ -44,8 +44,8 @@ pub(crate) fn report(outcome: &RunOutcome) -> Result<String, CliError> {
     report.to_string().map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))
 }
 
-/// Returns the reason of a failure that no case shows: it is not in a block, or not in one of the
-/// report, or at a milestone that the block has reached.
+/// Returns the reason of a failure that no test case shows, because it concerns no block of the
+/// report, or a milestone that the block has reached.
 fn without_case(outcome: &RunOutcome) -> Option<&str> {
     let RunFailure { at, reason } = outcome.failure.as_ref()?;
     let shown = |(block, milestone): (u32, Milestone)| {

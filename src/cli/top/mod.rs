@@ -1,4 +1,4 @@
-//! `top`: shows a running server, again and again.
+//! `top`: a live view of a running server.
 //!
 //! A terminal is redrawn once a second until `q`; elsewhere the lines are printed once.
 

@@ -49,7 +49,7 @@ impl Screen {
             before(panic);
         }));
         terminal::enable_raw_mode().map_err(unwritable)?;
-        // From here on every exit drops it.
+        // From here on, every return drops the screen.
         let screen = Self { signalled, _runtime: runtime };
         execute!(io::stdout(), EnterAlternateScreen, Hide).map_err(unwritable)?;
         Ok(screen)

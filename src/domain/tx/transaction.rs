@@ -20,7 +20,8 @@ pub enum ZkSyncTx {
     WithdrawNFT(Box<WithdrawNft>),
 }
 
-/// A transaction with the Ethereum signature it came with (docs/protocol/02-types-json.md §2.1).
+/// A transaction with the Ethereum signature that accompanies it (docs/protocol/02-types-json.md
+/// §2.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedZkSyncTx {
     /// The transaction.

@@ -1,7 +1,7 @@
 //! Binding of listeners.
 //!
-//! A listener is bound first and served later: the caller knows its port, also of port 0, and that
-//! it is free before anything else starts.
+//! A listener is bound first and served later, so that before anything else starts the caller knows
+//! that the address is free, and the port that the system chose for port 0.
 
 use std::{io, net::SocketAddr};
 
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 /// Length of the system's queue of connections that are not accepted yet. If it is full, clients
 /// retry after a second: with the usual 128, most of a few hundred provers that reconnect after a
-/// restart would wait for that.
+/// restart would have to retry.
 const BACKLOG: u32 = 1024;
 
 /// Reason why an address cannot be bound.

@@ -1,4 +1,4 @@
-//! A limit of the requests of one kind that are processed at the same time. Further requests wait
+//! A limit on the requests of one kind that are processed at the same time. Further requests wait
 //! for their turn, in order, up to a bound.
 
 use std::{sync::Arc, time::Duration};
@@ -19,7 +19,7 @@ tokio::task_local! {
     static CURRENT: Permit;
 }
 
-/// The right of a request to be processed. Dropping the last clone gives it back.
+/// The right of a request to be processed. Dropping the last clone releases it.
 pub(crate) type Permit = Arc<OwnedSemaphorePermit>;
 
 /// Limits the number of requests that are processed at the same time. Clones share the limit.
@@ -30,7 +30,7 @@ pub(crate) struct ConcurrencyLimit {
 }
 
 impl ConcurrencyLimit {
-    /// Returns a limit of `requests` at the same time; others wait up to `wait`.
+    /// Returns a limit of `requests` concurrent requests; further ones wait up to `wait`.
     pub(crate) fn new(requests: usize, wait: Duration) -> Self {
         Self { permits: Arc::new(Semaphore::new(requests)), wait }
     }
@@ -39,7 +39,7 @@ impl ConcurrencyLimit {
 /// Middleware: processes a request once it has a [`Permit`]. Until then its body is not read.
 ///
 /// # Errors
-/// [`ApiError::Unavailable`] if there is no permit within the wait.
+/// [`ApiError::Unavailable`] if no permit becomes free within the wait.
 pub(crate) async fn limit_concurrency(
     State(limit): State<ConcurrencyLimit>,
     request: Request,

@@ -159,7 +159,7 @@ struct Connection {
     router: Router,
     limits: ListenLimits,
     watcher: Watcher,
-    /// Changes (by closing) when the server stops.
+    /// Closed when the server stops.
     stopped: watch::Receiver<()>,
 }
 
@@ -169,7 +169,7 @@ impl Connection {
         let Some(tls) = tls else { return self.http(stream).await };
         let stream = tokio::select! {
             accepted = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => accepted.map_err(io::Error::other).flatten(),
-            // There is no request to finish.
+            // No request is in progress.
             _ = self.stopped.changed() => return Ok(()),
         };
         self.http(stream.map_err(ConnectionError::Handshake)?).await

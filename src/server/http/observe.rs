@@ -1,7 +1,7 @@
 //! Middleware around every request: span, log line and metrics, and a response even if the code
 //! panics.
 //!
-//! No body is logged, and of the headers only the request id.
+//! Bodies are not logged, and the request id is the only header that is.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 

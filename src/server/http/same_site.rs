@@ -1,8 +1,8 @@
 //! Keeps pages of other sites away from the admin listener, where reading needs no token: a browser
 //! on this machine could otherwise read it on their behalf.
 //!
-//! Two ways are closed: a host name that is made to resolve to this machine (DNS rebinding), which
-//! shows in `Host`; and requests from a page of another site, which browsers mark with
+//! Two attacks are prevented: a host name that is made to resolve to this machine (DNS rebinding),
+//! which shows in `Host`; and requests from a page of another site, which browsers mark with
 //! `Sec-Fetch-Site`. Clients other than browsers are not restricted: they do not send ambient
 //! credentials.
 
@@ -19,8 +19,8 @@ use crate::server::error::ApiError;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Middleware: refuses requests of other sites. `loopback` tells that the listener is bound to the
-/// loopback interface; then `Host` must be a name of that interface.
+/// Middleware: refuses requests of other sites. If `loopback` is true, the listener is bound to the
+/// loopback interface, and `Host` must be a name of that interface.
 ///
 /// # Errors
 /// [`ApiError::ForeignSite`].

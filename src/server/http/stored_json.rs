@@ -24,7 +24,7 @@ use crate::{
     store::{BlobReader, BlobRef, Store},
 };
 
-/// Bytes of a part. With a quarter of it, passing parts between threads costs more than
+/// Size of a part, in bytes. With a quarter of it, passing parts between threads costs more than
 /// decompression.
 const PART_BYTES: usize = 512 << 10;
 

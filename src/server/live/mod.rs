@@ -1,4 +1,4 @@
-//! What happens on a node, as it happens.
+//! Live views of a node: the monitor and the event streams.
 
 pub(super) mod events;
 pub(super) mod monitor;

@@ -1,5 +1,5 @@
-//! Watches a node in the background, so that no request has to: the history of the last hour, the
-//! sizes of the data folder, and the changes for the event streams.
+//! Watches a node in the background, so that requests need not: collects the history of the last
+//! hour, the sizes of the data folder, and the changes for the event streams.
 
 use std::{
     collections::VecDeque,
@@ -24,7 +24,7 @@ use crate::{
     workers::Node,
 };
 
-/// Interval at which changes are looked for: streams get at most four a second.
+/// Interval of checks for changes: streams receive at most four events a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Interval of the points of the history.
 const POINT_INTERVAL: Duration = Duration::from_secs(5);
@@ -189,7 +189,7 @@ impl Monitor {
     }
 }
 
-/// Returns true if two statuses only differ in what changes all the time: free space and sizes.
+/// Returns true if two statuses only differ in free space and sizes, which change all the time.
 fn same(one: &Status, other: &Status) -> bool {
     let steady = |status: &Status| {
         let mut status = status.clone();

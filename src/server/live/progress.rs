@@ -1,5 +1,6 @@
-//! Up to which block all are proven, and aggregated. The store has no counter of these: each call
-//! continues from the previous result, by a bounded number of steps.
+//! The last block up to which all are proven, and the last one up to which all are aggregated. The
+//! store has no counter of these: each call continues from the previous result, by a bounded number
+//! of steps.
 
 use crate::{
     api::views::Status,

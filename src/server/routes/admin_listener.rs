@@ -40,8 +40,8 @@ use crate::{
     workers::Node,
 };
 
-/// Returns the routes of the admin listener. `loopback` tells that it is bound to the loopback
-/// interface: then requests must name that interface.
+/// Returns the routes of the admin listener. If `loopback` is true, it is bound to the loopback
+/// interface, and requests must name that interface.
 pub fn router(
     node: Arc<Node>,
     monitor: Monitor,

@@ -1,4 +1,4 @@
-//! Blocks, and what belongs to one, byte for byte as stored.
+//! Blocks, and the items of each, byte for byte as stored.
 
 use axum::{
     Json,

@@ -1,4 +1,5 @@
-//! What all routes share: the node, limits, and helpers that read requests and run blocking work.
+//! The state that all routes share: the node, limits, and helpers that read requests and run
+//! blocking work.
 
 use std::{sync::Arc, time::Duration};
 
@@ -108,7 +109,7 @@ pub(super) fn query_of<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, 
     query.map(|Query(value)| value).map_err(|error| ApiError::BadParameter(error.body_text()))
 }
 
-/// Returns stored JSON unmodified, or [`ApiError::NotFound`] if there is none.
+/// Returns stored JSON unmodified, or [`ApiError::NotFound`] if it is not stored.
 pub(super) fn stored_json(
     bytes: Option<Vec<u8>>,
     what: impl FnOnce() -> String,

@@ -13,7 +13,7 @@ use crate::store::kv::table::Table;
 use crate::tree::AccountHeader;
 use crate::tree::source::{Change, ChangeSet, Entry};
 
-/// An account without its balances. Stored: frozen.
+/// An account without its balances. Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountState {
     /// The next nonce.

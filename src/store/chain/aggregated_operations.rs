@@ -12,7 +12,7 @@ use crate::store::kv::batch::Batch;
 use crate::store::kv::table::Table;
 use crate::store::kv::{codec, keys};
 
-/// A stored operation without its JSON. Stored: frozen.
+/// A stored operation without its JSON. Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AggregatedOperationRecord {
     /// Action.

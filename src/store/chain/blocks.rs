@@ -64,7 +64,7 @@ pub struct BlockRecord {
     pub extra_len: u64,
 }
 
-/// Stored: frozen.
+/// Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BlockRow {
     pub number: u32,
@@ -92,7 +92,7 @@ impl ChainStore {
         self.core.ready()?;
         let _chain = self.lock();
         let number = block.number;
-        // The last block may be recorded and not applied, after a failure.
+        // After a failure, the last block may be recorded but not applied.
         ACCOUNTS.apply_pending(&self.core.kv, &self.core.blobs)?;
         if let Some(present) = self.block_row(number)? {
             if present.content_hash != block.content_hash {

@@ -1,10 +1,10 @@
 //! Change logs: a table moves from block to block as a whole, although the changes of a block are
 //! larger than a transaction.
 //!
-//! The change set of a block is first recorded, in one transaction with all that belongs to the
+//! The change set of a block is first recorded, in one transaction with the other records of the
 //! block, and synced. Then it is applied to the table in batches. Its entries are absolute values,
-//! so it may be applied twice: the next start applies what is recorded and not marked as applied.
-//! The old values stay in the log for as long as a revert may need them.
+//! so it may be applied twice: the next start applies every set that is recorded but not marked as
+//! applied. The old values stay in the log for as long as a revert may need them.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ pub(crate) const TREE: ChangeLog = ChangeLog {
     applied_key: meta::TREE_APPLIED,
 };
 
-/// One entry of a log. Stored: frozen.
+/// One entry of a log. Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ChangeRow {
     pub number: u32,
@@ -84,7 +84,7 @@ impl ChangeLog {
         batch.put(Table::Meta, self.head_key, &number)
     }
 
-    /// Applies all that is recorded and not applied.
+    /// Applies every recorded change set that is not applied yet.
     pub(crate) fn apply_pending(&self, kv: &Kv, blobs: &Blobs) -> Result<(), StoreError> {
         for number in kv.meta_number(self.applied_key)?.saturating_add(1)..=self.head(kv)? {
             let change_set = self.read(kv, blobs, number)?;

@@ -20,7 +20,7 @@ pub struct GenesisRecord {
     pub accounts: u64,
 }
 
-/// Stored: frozen.
+/// Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GenesisRow {
     pub root: [u8; 32],

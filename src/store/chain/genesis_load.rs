@@ -23,7 +23,7 @@ use crate::tree::source::Entry;
 /// An account of the genesis: id, account, non-zero balances by token.
 pub(crate) type GenesisAccount = (u32, AccountState, Vec<(u32, u128)>);
 
-/// The end of a load.
+/// The data that completes a load.
 pub struct GenesisEnd {
     /// The genesis as canonical JSON.
     pub blob: PreparedBlob,
@@ -101,9 +101,10 @@ impl GenesisLoad<'_> {
     /// return.
     ///
     /// # Errors
-    /// [`StoreError::InsufficientStorage`] if it is marked and space is short for what follows.
+    /// [`StoreError::InsufficientStorage`] if less than the floor is free for the rest of the load.
+    /// The mark is stored in this case, too.
     pub fn mark(&mut self, done: u32) -> Result<(), StoreError> {
-        // The entries before the marker: it must not cover what is not on disk.
+        // Sync the entries first: the marker must not cover entries that are not on disk.
         self.core.sync()?;
         let progress = ProgressRow { done, ..self.progress.clone() };
         let mut batch = Batch::new();

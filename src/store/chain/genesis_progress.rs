@@ -2,8 +2,8 @@
 //!
 //! From the first entry on, `meta` has two markers: one says that a load is in progress, the other
 //! which genesis it loads and the account id below which everything is on disk. An interrupted load
-//! leaves both; the next load of the same genesis resumes at that id and writes again what was
-//! written beyond it. A load of another genesis removes all of it first.
+//! leaves both; the next load of the same genesis resumes at that id and overwrites the entries
+//! beyond it. A load of another genesis removes all of it first.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +13,11 @@ use crate::store::kv::batch::Batch;
 use crate::store::kv::keys::meta;
 use crate::store::kv::table::Table;
 
-/// Progress of a load. Stored: frozen.
+/// Progress of a load. Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ProgressRow {
     pub content_hash: [u8; 32],
-    /// Number of account ids of a part.
+    /// Number of account ids in a part.
     pub part_size: u32,
     /// All accounts below this id are on disk.
     pub done: u32,
@@ -51,7 +51,7 @@ pub(crate) fn wipe_unmarked(core: &Core) -> Result<(), StoreError> {
     if core.kv.contains(Table::Meta, meta::GENESIS_PROGRESS)? { Ok(()) } else { wipe(core) }
 }
 
-/// Removes what an interrupted load left behind.
+/// Removes the leftovers of an interrupted load.
 fn wipe(core: &Core) -> Result<(), StoreError> {
     if !core.kv.contains(Table::Meta, meta::GENESIS_LOADING)? {
         return Ok(());

@@ -9,7 +9,7 @@ use crate::store::testing::*;
 use crate::store::*;
 use crate::tree::source::Entry;
 
-/// Number of account ids of a part.
+/// Number of account ids in a part.
 const PART: u32 = 4;
 
 fn tree_entry(id: u32) -> Entry {
@@ -127,7 +127,8 @@ fn an_interrupted_wipe_and_the_load_of_an_older_program_are_wiped_at_the_start()
     assert_eq!(store.load_genesis(GENESIS_HASH, PART).unwrap().unwrap().done(), 0);
 }
 
-/// Whichever write fails, the load can be resumed, and what is marked is not written again.
+/// Whichever write fails, the load can be resumed, and accounts below the mark are not written
+/// again.
 #[test]
 fn any_write_of_a_load_can_fail_once() {
     let mut resumed = 0;

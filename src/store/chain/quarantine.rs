@@ -1,4 +1,4 @@
-//! Blocks that no witness can be built for.
+//! Blocks for which no witness can be built.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::tree::source::Entry;
 /// The longest stored reason in bytes: records are small.
 const MAX_REASON: usize = 1_000;
 
-/// A [`Quarantine`] as it is stored. Frozen.
+/// The stored form of a [`Quarantine`]; its layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct QuarantineRow {
     pub operation: Option<u32>,
@@ -52,7 +52,8 @@ impl ChainStore {
         entries.into_iter().map(parse).collect()
     }
 
-    /// Quarantines a stored block; sets the time. Not synced: the reason can be found again.
+    /// Quarantines a stored block; sets the time. Not synced: if the record is lost, the fault is
+    /// found again.
     pub fn set_quarantine(&self, number: u32, quarantine: Quarantine) -> Result<(), StoreError> {
         self.core.ready()?;
         let _chain = self.lock();

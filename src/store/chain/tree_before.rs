@@ -6,8 +6,8 @@ use crate::store::error::StoreError;
 use crate::tree::TreeView;
 use crate::tree::view::Overlay;
 
-/// The largest change sets, in bytes, that are undone for a view: they are in memory, and meanwhile
-/// no witness is committed.
+/// Largest total size, in bytes, of the change sets that are undone for a view. They are held in
+/// memory, and no witness is committed meanwhile.
 const MAX_UNDONE: u64 = 64 << 20;
 
 impl TreeStore {

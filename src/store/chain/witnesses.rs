@@ -49,7 +49,7 @@ pub struct WitnessRecord {
     pub stored_at_ms: u64,
 }
 
-/// Stored: frozen.
+/// Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WitnessRow {
     pub blob: BlobRef,
@@ -78,7 +78,7 @@ impl TreeStore {
     /// Stores the witness of the next block and moves the account tree over the block; durable on
     /// return. Change sets beyond the history are removed.
     ///
-    /// The last block may be committed again with the same root: that is how a failed call is
+    /// The last block may be committed again with the same root, so that a failed call can be
     /// repeated.
     pub fn commit_witness(&self, commit: WitnessCommit<'_>) -> Result<(), StoreError> {
         self.core.ready()?;
@@ -88,7 +88,7 @@ impl TreeStore {
         TREE.apply_pending(kv, &self.core.blobs)?;
         let head = self.head()?;
         if number == head && TREE.root(kv, number)? == Some(commit.root) {
-            // Recorded before a failure; now it is applied as well.
+            // An earlier call recorded the block and then failed; the block is applied now.
             return self.core.sync();
         }
         let expected = head.saturating_add(1);

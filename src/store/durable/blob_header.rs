@@ -2,7 +2,7 @@
 //!
 //! Integers are little-endian: magic (8) ‖ version (1) ‖ blob kind (1) ‖ record type (1) ‖ zero (1)
 //! ‖ first block (4) ‖ last block (4) ‖ raw length (8) ‖ frame length (8) ‖ blake3 of the frame
-//! (32) ‖ crc32 of all before (4).
+//! (32) ‖ crc32 of all these bytes (4).
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,7 +14,8 @@ const VERSION: u8 = 1;
 /// Length of a header, in bytes.
 pub(crate) const HEADER: usize = 72;
 
-/// What follows a header. Stored by number: frozen.
+/// The type of a record: the content that follows its header. Stored by number, so the numbers are
+/// frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum RecordType {

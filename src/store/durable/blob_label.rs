@@ -1,6 +1,6 @@
 //! The label of a blob: its kind and blocks, as in the header of its file and in the journal.
 
-/// The kind of a blob. Stored by number: frozen.
+/// The kind of a blob. Stored by number, so the numbers are frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum BlobKind {

@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Where a blob is. Part of stored records: frozen.
+/// The location of a blob. Part of stored records; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BlobRef {
-    /// In the record itself.
+    /// The blob is stored in the record itself.
     Inline {
         /// The zstd frame.
         frame: Vec<u8>,
         /// Length of the blob, uncompressed, in bytes.
         raw_len: u64,
     },
-    /// In a file of its own.
+    /// The blob is stored in a file of its own.
     File {
         /// The number in the name of the file.
         id: u64,

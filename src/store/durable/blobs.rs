@@ -22,8 +22,8 @@ use crate::store::error::StoreError;
 /// some own two blobs.
 const INLINE: usize = 1500;
 /// Longest frame of a proof, in bytes, that is stored inside its record, where it is the only blob.
-/// Most proofs are half as long (an aggregated proof of 50 blocks: 1.7 kB), so many proofs share
-/// one flush, and no file is synced.
+/// Most proofs are half as long (an aggregated proof of 50 blocks: 1.7 kB). Inline proofs need no
+/// file to be synced, and many of them share one flush.
 const INLINE_PROOF: usize = 3500;
 /// Size of the reads when a file is hashed, in bytes.
 const HASHED_BYTES: usize = 64 << 10;

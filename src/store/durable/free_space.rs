@@ -1,6 +1,6 @@
 //! The floor of free space: where 507 (insufficient storage) is decided.
 //!
-//! If less than the floor is free, everything that begins something fails with
+//! If less than the floor is free, every operation that begins new work fails with
 //! [`StoreError::InsufficientStorage`], which the server answers with 507: genesis, blocks,
 //! aggregated operations, claims of jobs, and witnesses. Proofs, heartbeats and releases are still
 //! accepted. The space below the floor is reserved for them, because a prover that is refused drops
@@ -27,7 +27,7 @@ pub trait SpaceProbe: Debug + Send + Sync {
     fn free_bytes(&self, folder: &Path) -> io::Result<u64>;
 }
 
-/// The free space by the system (`statvfs`), without regard to quotas.
+/// The free space that the system reports (`statvfs`), which ignores quotas.
 #[derive(Debug)]
 pub(crate) struct SystemSpace;
 
@@ -45,7 +45,7 @@ pub struct ManualSpace(AtomicU64);
 
 #[cfg(any(test, feature = "testing"))]
 impl ManualSpace {
-    /// Begins with the given number of free bytes.
+    /// Creates a probe that reports the given number of free bytes.
     pub fn new(free_bytes: u64) -> Self {
         Self(AtomicU64::new(free_bytes))
     }
@@ -71,12 +71,12 @@ pub struct SpaceState {
     pub free_bytes: Option<u64>,
     /// The floor, in bytes; 0 disables it.
     pub min_free_bytes: u64,
-    /// Set if less than the floor is free: nothing new begins.
+    /// True if less than the floor is free: no new work begins.
     pub low: bool,
 }
 
 impl SpaceState {
-    /// Checks that something new may begin.
+    /// Checks that new work may begin.
     ///
     /// # Errors
     /// [`StoreError::InsufficientStorage`] if less than the floor is free.
@@ -112,7 +112,7 @@ impl Space {
         Self { folder: folder.into(), probe, seen: Mutex::new(Seen { state, at_ms: None }) }
     }
 
-    /// Returns the state. It is queried again if the last query is at least a second old.
+    /// Returns the state. Queries the system again if the last query is at least a second old.
     pub(crate) fn state(&self, now_ms: u64) -> SpaceState {
         let mut seen = self.lock();
         if seen.at_ms.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= QUERY_INTERVAL_MS) {

@@ -1,4 +1,4 @@
-//! Space: dropped data is given back, and below the floor nothing new begins.
+//! Space: the space of dropped data is released, and below the floor no new work begins.
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -134,8 +134,8 @@ fn the_same_state_takes_the_same_space_however_often_it_is_written() {
     assert!(most(&indexes) <= 4 * live_in_kv(&store) + 8 * SEGMENT, "{indexes:?}");
 }
 
-/// A chain of ten times the retained length takes no more space than what is kept for ever and what
-/// is retained.
+/// A chain of ten times the retained length takes no more space than the permanent data of all
+/// blocks and the retained data of the last ones.
 #[test]
 fn a_long_chain_takes_the_space_of_what_is_kept() {
     let (dir, clock) = (folder(), clock());
@@ -148,7 +148,7 @@ fn a_long_chain_takes_the_space_of_what_is_kept() {
         let live = live_in_kv(&store);
         println!("tenth {tenth}: blobs {}, kv {}, {live} of these live", taken(&blobs), taken(&index));
         assert!(taken(&index) <= 4 * live + 8 * SEGMENT, "{} for {live}", taken(&index));
-        // One file of each block is kept for ever; witnesses, change sets and job data only of the
+        // One file of each block is kept forever; witnesses, change sets and job data only of the
         // last blocks.
         let files = files(dir.path()) as u32;
         assert!(files <= (tenth + 1) * BLOCKS + 2 * KEPT + 2 * 20 + 8, "{files} files");
@@ -191,7 +191,7 @@ fn below_the_floor_nothing_begins_and_everything_ends() {
     free(99);
     assert_eq!(store.space(), SpaceState { free_bytes: Some(99), min_free_bytes: 100, low: true });
     assert!(low(&put_block(&store, 3).unwrap_err()));
-    // Repetitions of what is stored succeed.
+    // Storing the same items again succeeds.
     assert_eq!(put_block(&store, 2).unwrap(), Imported::AlreadyThere);
     assert!(store.load_genesis(GENESIS_HASH, 1).unwrap().is_none());
     let action = AggregatedAction::CommitBlocks;

@@ -141,7 +141,7 @@ impl Journal {
             let tear = torn.iter().map(|place| place.offset).min();
             end = Place { segment: number, offset: tear.unwrap_or(len) };
             for record in records.into_iter().filter(|record| record.place < end) {
-                // A removal always counts: it was written when it was certain.
+                // A removal always counts: it is only written once it is certain.
                 let removal = matches!(record.header.record_type, RecordType::Withdrawn | RecordType::Revert);
                 if removal || acknowledged.is_some_and(|place| record.place < place) {
                     replay.add(record);
@@ -225,7 +225,7 @@ impl Journal {
         Ok(Pending { journal: self, place })
     }
 
-    /// Writes that everything about blocks after block `to` is about to be removed.
+    /// Writes a record of the revert to block `to`, before the records of later blocks are removed.
     pub(crate) fn append_revert(&self, to: u32) -> Result<(), StoreError> {
         let label = BlobLabel::block(BlobKind::Block, to);
         let place = self.write(&removal(RecordType::Revert, Item { label, hash: [0; 32] }), &[])?;

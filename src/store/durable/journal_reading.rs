@@ -16,7 +16,7 @@ pub(crate) const ACKNOWLEDGED: &str = "acknowledged";
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
     pub replay: Replay,
-    /// Name of a file, and what is wrong with it.
+    /// The damaged files, each by its name, with a description of the damage.
     pub damage: Vec<(String, String)>,
     /// The end of the acknowledged records, if it can be read.
     pub acknowledged: Option<Place>,

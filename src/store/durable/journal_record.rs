@@ -5,7 +5,8 @@ use crate::store::durable::blob_label::BlobLabel;
 use crate::store::durable::blob_ref::BlobRef;
 use serde::{Deserialize, Serialize};
 
-/// Where a record begins. Places are ordered as the records were written. Stored: frozen.
+/// The start of a record. Places are ordered as the records were written. Stored; the layout is
+/// frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Place {
     /// Number of the segment, from 1.
@@ -14,7 +15,7 @@ pub(crate) struct Place {
     pub offset: u64,
 }
 
-/// What a record is about.
+/// The item that a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Item {
     pub label: BlobLabel,

@@ -1,6 +1,6 @@
 //! Durable writes: everything that decides what survives a crash or a power failure.
 //!
-//! | file | what it has |
+//! | file | content |
 //! | --- | --- |
 //! | `blobs` | [`Blobs`](blobs::Blobs), the folder of blob files |
 //! | `blob_*` | a blob: label, reference, header of its file, reader, writer |

@@ -1,5 +1,5 @@
-//! The thread that syncs the journal while another thread flushes the kv: one after the other takes
-//! twice as long.
+//! The thread that syncs the journal while another thread flushes the kv: one sync after the other
+//! would take twice as long.
 
 use std::io;
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};

@@ -82,7 +82,7 @@ pub(crate) fn encode<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>, Sto
         .map_err(|_| StoreError::TooLarge { what: what.into() })
 }
 
-/// Decodes what [`encode`] encoded.
+/// Decodes the output of [`encode`].
 pub(crate) fn decode<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
     bincode::DefaultOptions::new()
         .with_limit(MAX_BLOB)

@@ -1,7 +1,7 @@
 //! [`Kv`]: the open database. Reads decode records, writes are atomic [`Batch`]es.
 //!
-//! After a failed write, sled refuses all others, and what it returns may include a part of the
-//! failed transaction. So a failed write closes the kv to writes. Once there is space again,
+//! After a failed write, sled refuses all others, and its reads may include a part of the failed
+//! transaction. So a failed write closes the kv to writes. Once there is space again,
 //! [`Kv::reopen`] starts from the last state on disk, which is consistent.
 
 use std::fs;
@@ -23,7 +23,7 @@ use crate::tree::source::Entry;
 
 /// Bytes that must be writable before the kv is reopened. sled grows in steps of half a megabyte.
 const PROBE_BYTES: usize = 2 << 20;
-/// How long a reopen waits for a failed sled to close, which may hang.
+/// Longest time that a reopen waits for a failed sled to close, which may hang.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An open kv.
@@ -35,7 +35,7 @@ pub(crate) struct Kv {
     sled: RwLock<Option<SledDb>>,
     broken: AtomicBool,
     generation: AtomicU64,
-    /// Number of the write that fails, counted from 1 for the next one; 0 if none is to fail.
+    /// Number of the write that fails, counted from 1 for the next one; 0 for none.
     #[cfg(test)]
     pub fault: AtomicU64,
 }
@@ -65,7 +65,7 @@ impl Kv {
         self.broken.store(true, Ordering::SeqCst);
     }
 
-    /// Returns how often the kv was reopened. A reopen may lose what was applied before it and not
+    /// Returns how often the kv was reopened. A reopen may lose writes that were applied but not
     /// synced.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)
@@ -80,7 +80,7 @@ impl Kv {
             let (closed, wait) = mpsc::channel();
             std::thread::spawn(move || {
                 drop(failed);
-                // Fails if the timeout is over.
+                // Fails if the receiver timed out.
                 let _ = closed.send(());
             });
             if wait.recv_timeout(CLOSE_TIMEOUT).is_err() {
@@ -98,7 +98,7 @@ impl Kv {
     fn probe(&self) -> Result<(), StoreError> {
         let path = self.dir.with_extension("probe");
         let written = fsync::write_file(&path, &vec![0xa5; PROBE_BYTES]);
-        // The file has to go even if it could not be written completely.
+        // Remove the file even if it was written only in part.
         let removed = fs::remove_file(&path);
         written.and(removed).map_err(StoreError::io("probing the data folder for space"))
     }

@@ -31,7 +31,7 @@ pub(crate) mod meta {
     pub(crate) const NEXT_REJECTED: &[u8] = b"next_rejected";
 }
 
-/// Keys of `job_index`: the letter of an index, then what it is ordered by, then the job's id.
+/// Keys of `job_index`: the letter of an index, then the fields that order it, then the job's id.
 pub(crate) mod index {
     use crate::domain::job::{JobStatus, JobType};
 

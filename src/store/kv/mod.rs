@@ -1,6 +1,6 @@
 //! The kv: small records in a sled database. No other module uses sled.
 //!
-//! | file | what it has |
+//! | file | content |
 //! | --- | --- |
 //! | `table` | the tables |
 //! | `keys` | the key of each record |
@@ -8,7 +8,7 @@
 //! | `batch` | writes that are applied together |
 //! | `handle` | [`Kv`](handle::Kv), the open database, which is reopened after a failed write |
 //! | `pager` | the iterator over the entries of a table |
-//! | `sled_db`, `sled_snapshot` | sled, and what it needs to survive power failures and damage |
+//! | `sled_db`, `sled_snapshot` | sled, and the precautions against power failures and damage |
 
 pub(crate) mod batch;
 pub(crate) mod codec;

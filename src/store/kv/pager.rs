@@ -1,5 +1,4 @@
-//! The iterator over the entries of a table, for every walk that does not know how much it will
-//! read.
+//! The iterator over the entries of a table, for every walk of unknown length.
 //!
 //! It reads a page at a time and never holds a lock between two pages. An entry that cannot be read
 //! is an error of the iterator, which continues after it. So a caller that stops at the first error
@@ -34,12 +33,12 @@ pub(crate) struct Pager<K> {
     error: Option<Unreadable>,
 }
 
-/// Where the next page begins.
+/// The start of the next page.
 #[derive(Debug)]
 enum Position {
     /// At this key.
     At(Vec<u8>),
-    /// At the first key after this one from which on the table can be read.
+    /// At the first key after this one from which the table can be read.
     After(Vec<u8>),
     End,
 }
@@ -101,7 +100,8 @@ impl<K: Deref<Target = Kv>> Pager<K> {
         Ok(self.by_ref().take(page_size).collect::<Result<_, _>>()?)
     }
 
-    /// Decodes each value. A value that does not decode is an error of its own.
+    /// Decodes each value. A value that cannot be decoded is an error of the iterator, which
+    /// continues after it.
     pub(crate) fn rows<T: DeserializeOwned>(self) -> impl Iterator<Item = Result<(Vec<u8>, T), Unreadable>> {
         let table = self.table;
         self.map(move |entry| {
@@ -130,8 +130,8 @@ impl<K: Deref<Target = Kv>> Pager<K> {
         }
     }
 
-    /// Returns the entries that can be read from a key on, one at a time, and the key at which that
-    /// ends.
+    /// Reads entries one at a time, starting at a key, until a read fails. Returns them and the key
+    /// at which the read failed.
     fn readable_from(&self, mut from: Vec<u8>) -> (Vec<Entry>, Vec<u8>) {
         let mut entries = Vec::new();
         while let Ok(mut one) = self.kv.range_sealed(self.table, &from, &self.end, 1) {
@@ -142,8 +142,8 @@ impl<K: Deref<Target = Kv>> Pager<K> {
         (entries, from)
     }
 
-    /// Returns the first key after `stuck` from which on the table can be read again. The first
-    /// eight bytes of keys are compared as numbers: doubling steps, then a binary search.
+    /// Returns the first key after `stuck` from which the table can be read again. The first eight
+    /// bytes of keys are compared as numbers: doubling steps, then a binary search.
     fn readable_after(&self, stuck: &[u8]) -> Option<Vec<u8>> {
         let mut head = [0; 8];
         head.iter_mut().zip(stuck).for_each(|(to, from)| *to = *from);

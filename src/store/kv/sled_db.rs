@@ -1,4 +1,4 @@
-//! One opening of sled, the only module that uses it.
+//! An open sled database. No other module uses sled.
 //!
 //! It hides three properties of sled: a flush is not durable before sled's file is fsynced, sled
 //! creates some files without syncing them or their names (see [`sled_snapshot`]), and it may panic
@@ -171,8 +171,8 @@ fn open_tables(sled: &sled::Db) -> Result<Vec<sled::Tree>, StoreError> {
     Table::ALL.iter().map(|table| Ok(sled.open_tree(table.name())?)).collect()
 }
 
-/// Creates the database. sled does not sync what it creates, so this happens under another name,
-/// and the rename comes after the sync.
+/// Creates the database. sled does not sync the files that it creates, so the database is created
+/// under another name, synced, and then renamed.
 fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
     let failed = || StoreError::io("creating the kv");
     let temporary = dir.with_extension("new");
@@ -214,7 +214,7 @@ fn quiet_panics() {
     });
 }
 
-/// Turns a panic of sled, as on damaged files, into an error.
+/// Turns a panic of sled, such as one on damaged files, into an error.
 fn guard<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     quiet_panics();
     let outer = GUARDED.replace(true);

@@ -1,11 +1,12 @@
-//! Care for sled's snapshot, the file `snap.…` with its page table.
+//! Protection of sled's snapshot, the file `snap.…` with its page table.
 //!
 //! sled replaces the snapshot at each opening: it writes `snap.….generating`, renames that, then
 //! removes the one before. It syncs the file but not the folder, which has two consequences:
 //!
-//! - An unfinished file of a killed process looks like the newest snapshot, and sled refuses to open.
+//! - An unfinished file of a killed process looks like the newest snapshot, and sled refuses to
+//!   open it.
 //! - A power failure may lose the new name after the old one was removed. sled then finds the
-//!   beginning of its log overwritten, takes all of it for torn, and starts empty.
+//!   beginning of its log overwritten, treats all of it as torn, and starts empty.
 //!
 //! So unfinished files are removed first, and the old snapshot has a second name until the new one
 //! is durable.

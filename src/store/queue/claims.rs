@@ -1,8 +1,8 @@
-//! Claims, heartbeats and releases: what provers do to jobs but for publishing.
+//! Claims, heartbeats and releases: the operations of provers on jobs, except publishing.
 //!
 //! - One prover at a time holds a job. A claim takes the idle job with the smallest (priority, id),
-//!   unless the prover prefers a type or, among jobs of one type, a block size. The holder is recorded
-//!   with the claim.
+//!   unless the prover prefers a type or, among jobs of one type, a block size. The holder is
+//!   recorded with the claim.
 //! - Only heartbeats of the holder renew its lease; [`expiry`](super::expiry) ends it otherwise.
 //!
 //! All of it is serialised by the lock of the queue, which is held for some index look-ups and one
@@ -68,8 +68,8 @@ pub enum HeartbeatOutcome {
 impl JobQueue {
     /// Gives a prover the lease on the best idle job; returns `None` if no job can be claimed.
     ///
-    /// Fails with [`StoreError::InsufficientStorage`] if space is short: the proof has to be stored
-    /// in the end.
+    /// Fails with [`StoreError::InsufficientStorage`] if less than the floor is free, because the
+    /// proof will need space.
     pub fn claim(&self, prover: &str, preference: Preference) -> Result<Option<ClaimedJob>, StoreError> {
         if prover.len() > MAX_PROVER_NAME {
             return Err(StoreError::TooLarge { what: "the name of the prover".into() });
@@ -88,7 +88,7 @@ impl JobQueue {
                 claimed.map_err(|_| StoreError::corrupt(format!("job {id} is indexed as idle")))?;
                 new.holder = Some(prover.into());
             } else {
-                // Without its witness it would block the queue.
+                // A job without its witness would block the queue.
                 tracing::error!(job = id, "the data of the job is missing; the job has failed");
                 job.state = JobState::Failed;
             }

@@ -2,8 +2,8 @@
 //!
 //! A lease that is not renewed for the timeout ends at the next [`JobQueue::expire`]. Its job waits
 //! for its backoff before it can be claimed again, twice as long after each attempt; other jobs are
-//! claimed meanwhile, and afterwards the job has its old place. When its attempts are used up, it
-//! has failed until an operator requeues it.
+//! claimed meanwhile, and then the job has its old place in the queue again. When its attempts are
+//! used up, it has failed until an operator requeues it.
 //!
 //! Jobs in backoff have an index of their own, so a claim does not step over them. The end of a
 //! backoff costs one write, done by the next claim.
@@ -59,7 +59,7 @@ impl JobQueue {
         self.policy.gone_timeout_ms
     }
 
-    /// Makes jobs claimable whose backoff has ended.
+    /// Makes the jobs whose backoff has ended claimable.
     pub(crate) fn end_backoffs(&self, leases: &mut Leases) -> Result<(), StoreError> {
         let now = self.lease_now();
         let ids = leases.due(now);

@@ -1,4 +1,4 @@
-//! The data of jobs. A witness is written once and served as it is stored.
+//! The data of jobs. A witness is written once and served verbatim.
 
 use crate::store::durable::blob_ref::BlobRef;
 use crate::store::error::StoreError;

@@ -16,7 +16,7 @@ use crate::store::kv::keys::{index, meta};
 use crate::store::kv::table::Table;
 use crate::store::queue::job_record::JobRow;
 
-/// Number of jobs by status. Stored: frozen.
+/// Number of jobs by status. Stored; the layout is frozen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobCounts {
     /// Jobs that no prover holds.

@@ -48,7 +48,7 @@ impl JobRecord {
     }
 }
 
-/// Location of the data of a job. Stored: frozen.
+/// Location of the data of a job. Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum JobDataRef {
     /// The witness of the block.
@@ -57,7 +57,7 @@ pub(crate) enum JobDataRef {
     Blob(BlobRef),
 }
 
-/// Stored: frozen, including the order of the variants of type and status.
+/// Stored; the layout is frozen, including the order of the variants of type and status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct JobRow {
     pub id: u32,
@@ -75,7 +75,7 @@ pub(crate) struct JobRow {
 }
 
 impl JobRow {
-    /// Returns the record without what only the leases in memory know.
+    /// Returns the record without the fields that only the leases in memory have.
     pub(crate) fn record(self) -> JobRecord {
         JobRecord {
             id: self.id,

@@ -2,12 +2,12 @@
 //!
 //! Lease times are those of the monotonic clock, so that setting the wall clock neither ends nor
 //! extends a lease. Records hold the wall time of the last renewal, written at most eight times a
-//! timeout. The next run takes the age of its leases from that and leaves each at least an eighth
+//! timeout. The next run derives the age of its leases from that and leaves each at least an eighth
 //! of the timeout: whatever the wall clock did meanwhile, and however long the server was
 //! unreachable, a holder that is still working has the time for a heartbeat.
 //!
 //! Jobs in backoff after a lease of theirs ended are listed here as well. In the kv they have an
-//! index apart from that of idle jobs (`keys::index::waiting`). The next run takes them for idle
+//! index apart from that of idle jobs (`keys::index::waiting`). The next run treats them as idle
 //! jobs, so a restart shortens a backoff and does nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};

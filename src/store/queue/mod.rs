@@ -13,7 +13,7 @@
 //! | `publish`, `proofs`, `rejected` | accepted and rejected proofs |
 //! | `operators` | requeue, drop, retry |
 //! | `job_queries` | queries about jobs and leases |
-//! | `retention` | witnesses and jobs of verified blocks are dropped |
+//! | `retention` | removal of witnesses and jobs of verified blocks |
 
 pub(crate) mod claims;
 pub(crate) mod expiry;

@@ -1,4 +1,4 @@
-//! What operators do to jobs and blocks: requeue, drop, retry.
+//! Interventions of operators in jobs and blocks: requeue, drop, retry.
 
 use crate::domain::AggregatedAction;
 use crate::domain::job::{JobStatus, JobType};
@@ -44,8 +44,8 @@ impl JobQueue {
     }
 
     /// Retries a block that does not proceed without an operator: one that is quarantined, or whose
-    /// job, or the aggregated job that covers it, was dropped. Returns true if it was one; durable
-    /// on return.
+    /// job, or the aggregated job that covers it, was dropped. Returns true if the block was one of
+    /// these; durable on return.
     pub fn retry(&self, number: u32) -> Result<bool, StoreError> {
         if self.chain.end_quarantine(number)? {
             return Ok(true);

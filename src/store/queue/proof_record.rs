@@ -51,7 +51,7 @@ pub struct ProofRecord {
     pub blob: BlobRef,
 }
 
-/// Stored: frozen.
+/// Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ProofRow {
     pub first: u32,

@@ -8,7 +8,7 @@ use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::{JobRecord, JobRow};
 use crate::store::queue::proof_record::{NewProof, ProofRow, blob_kind, key, table};
 
-/// Why a proof is not stored.
+/// The reason why a proof is not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// The job does not exist.
@@ -48,7 +48,7 @@ pub enum PublishError {
 impl JobQueue {
     /// Stores a proof and ends its job; durable on return. Returns the finished job.
     ///
-    /// The first proof wins, also if the lease of its prover has ended or is unknown: leases are
+    /// The first proof wins, even if the lease of its prover has ended or is unknown: leases are
     /// not synced, and a proof is too expensive to be lost with its lease.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl JobQueue {
         let NewProof { job_id, first, last, json } = proof;
         self.core.ready()?;
         self.job_for_proof(job_type, job_id, first, last)?;
-        // Slow, so before the lock; the job is checked again once it is held.
+        // This is slow, so it precedes the lock; the job is checked again under the lock.
         let label = BlobLabel::range(blob_kind(job_type), first, last);
         let blob = self.core.prepare_blob(label, json)?;
         self.core.ready()?;

@@ -47,7 +47,7 @@ pub struct RejectedRecord {
     pub length: u64,
 }
 
-/// Stored: frozen.
+/// Stored; the layout is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RejectedRow {
     pub job_id: u32,
@@ -100,7 +100,7 @@ impl JobQueue {
         rows.into_iter().map(read).collect()
     }
 
-    /// Returns the bytes of a rejected proof; `None` if it is not stored, or not any more.
+    /// Returns the bytes of a rejected proof; `None` if it is not stored or was removed.
     pub fn rejected_bytes(&self, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
         let row: Option<RejectedRow> = self.core.kv.get(Table::Rejected, &keys::number(number))?;
         row.map(|row| self.core.read_blob(&row.blob)).transpose()

@@ -1,4 +1,4 @@
-//! Retention: witnesses and finished jobs of verified blocks are dropped. Proofs and blocks stay.
+//! Retention: drops witnesses and finished jobs of verified blocks. Proofs and blocks stay.
 
 use crate::domain::job::{JobStatus, JobType};
 use crate::store::chain::witnesses::WitnessRow;
@@ -14,7 +14,7 @@ use crate::store::queue::job_record::JobRow;
 /// Number of records that are read in one step and removed in one transaction.
 const PAGE: usize = 100;
 
-/// What retention dropped.
+/// The numbers of items that retention dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DropReport {
     /// Number of witnesses.

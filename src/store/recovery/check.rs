@@ -43,8 +43,8 @@ impl Store {
         Ok(check.findings.iter().map(ToString::to_string).collect())
     }
 
-    /// As [`Store::check_indexes`]; also reads every blob, and the journal. Leftovers of a failed
-    /// write are not contradictions: the next start removes them.
+    /// Checks like [`Store::check_indexes`], and also reads every blob and the journal. Leftovers
+    /// of a failed write are not contradictions: the next start removes them.
     pub fn check_everything(&self) -> Result<Vec<String>, StoreError> {
         let mut check = StoreCheck::begin(self);
         check.everything(None)?;

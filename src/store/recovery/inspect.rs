@@ -1,8 +1,8 @@
 //! Reading a data folder in any state without changing it.
 //!
-//! sled writes to the files that it opens, and truncates what it cannot read. So the kv is copied,
-//! the copy is opened, and what an interrupted run left to do is done there. Blob files and journal
-//! are read in place.
+//! sled writes to the files that it opens, and truncates bytes that it cannot read. So the kv is
+//! copied, the copy is opened, and the work of an interrupted run is finished in the copy. Blob
+//! files and journal are read in place.
 
 use std::fs;
 use std::io;
@@ -90,7 +90,7 @@ impl Inspection {
         let mut reverted = None;
         let store = match (kv, Blobs::look(&dir.join("blobs"))) {
             (Some(kv), Ok(blobs)) => {
-                // If the marker cannot be read, the check finds that.
+                // If the marker cannot be read, the check reports it.
                 reverted = kv.get(Table::Meta, meta::REVERT_TO).unwrap_or(None);
                 let store = Store::assemble(dir, kv, blobs, None, &options, None);
                 if let Err(error) = store.parts.recover(&mut store.parts.queue.lock()) {

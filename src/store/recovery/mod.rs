@@ -1,7 +1,7 @@
 //! Recovery: checking a data folder, salvaging the readable content of a damaged one, and replacing
 //! it.
 //!
-//! | file | what it has |
+//! | file | content |
 //! | --- | --- |
 //! | `open_journal` | the comparison of journal and kv at each start |
 //! | `inspect` | [`Inspection`](inspect::Inspection): reading without changing anything |

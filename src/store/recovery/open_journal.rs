@@ -16,7 +16,7 @@ use crate::store::kv::table::Table;
 
 /// Opens the journal of a folder, and refuses a kv that lacks acknowledged items. If the folder has
 /// no journal, creates one with everything that the kv has. This has to happen before anything is
-/// removed: blob files may have the only copy of what the kv lost.
+/// removed: blob files may have the only copy of items that the kv lost.
 pub(crate) fn open_journal(dir: &Path, kv: &Kv) -> Result<Journal, StoreError> {
     if let Some((journal, mut acknowledged)) = Journal::open(dir)? {
         if let Some(to) = kv.get(Table::Meta, meta::REVERT_TO)? {

@@ -2,7 +2,8 @@
 //!
 //! 1. The fresh folder is created in `DATA/repair.tmp`. A kill discards it, and the next repair
 //!    begins again.
-//! 2. When it is complete and closed, it is renamed to `DATA/repaired`. From here on it counts.
+//! 2. When it is complete and closed, it is renamed to `DATA/repaired`. From then on the
+//!    replacement is certain.
 //! 3. Each of its parts replaces the old one, which moves to `DATA/damaged/TIME`. After a kill, the
 //!    next start or repair finishes this step first.
 
@@ -29,7 +30,7 @@ pub(crate) struct Replacement {
 }
 
 impl Replacement {
-    /// Finishes an earlier replacement, and removes what a killed repair left.
+    /// Finishes an earlier replacement, and removes the leftovers of a killed repair.
     ///
     /// # Errors
     /// [`StoreError::Locked`]; also if files cannot be removed.

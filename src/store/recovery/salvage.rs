@@ -1,4 +1,4 @@
-//! The durable records that kv, journal and blob files of a data folder know of, and every place
+//! The durable records that appear in kv, journal or blob files of a data folder, and every place
 //! that may have a copy.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::store::store::Store;
 enum Copy {
     Blob(BlobRef),
     Journal(Place, Header),
-    /// None: a record of the journal whose content is damaged.
+    /// No place: the record of the journal has damaged content.
     Lost,
 }
 
@@ -42,7 +42,7 @@ impl Source {
         self.label
     }
 
-    /// Returns who published a proof, and when. Only the kv has this.
+    /// Returns the prover and the time of a proof, which only the kv has.
     pub fn published(&self) -> Published {
         self.published.clone()
     }
@@ -73,7 +73,7 @@ impl Inspection {
             stored = durable_kinds::walk_all(kv).filter_map(Result::ok).collect();
             salvage.rejected = rejected(store);
         }
-        // A whole journal knows what was reverted, even if the kv has lost it.
+        // A sound journal has every revert, even if the kv has lost it.
         stored.retain(|record| !sound || !journal.replay.gone.contains(&record.item()));
         let records = journal.replay.items.iter();
         if sound {
@@ -82,8 +82,8 @@ impl Inspection {
         } else {
             stored.into_iter().for_each(|record| salvage.add_stored(record));
             records.for_each(|(item, record)| salvage.add(*item, of_journal(record), None));
-            // With a whole journal, a blob file that is in neither was never acknowledged, or
-            // reverted.
+            // If the journal is sound, a blob file in neither kv nor journal was never
+            // acknowledged, or it was reverted.
             self.of_files(&mut salvage)?;
         }
         Ok(salvage)

@@ -13,7 +13,7 @@ pub(super) struct Fees {
 }
 
 impl Fees {
-    /// Starts a block without fees. `account` is the fee account.
+    /// Starts a block with no fees. `account` is the fee account.
     pub(super) fn new(account: u32) -> Self {
         Self { account, by_token: BTreeMap::new() }
     }

@@ -1,9 +1,9 @@
 //! Repair of a data folder: every readable durable record passes its checks again and is stored in
 //! a fresh folder, which then replaces the old one. The old folder is kept.
 //!
-//! The server derives witnesses, jobs and everything else at its next start. Lost are the leases
-//! and attempts of jobs, times of import, and, if the kv is lost, prover and time of each proof.
-//! Job ids start from 1 again.
+//! The server derives witnesses, jobs and everything else at its next start. Leases and attempts of
+//! jobs and the times of imports are lost and, if the kv is lost, so are prover and time of each
+//! proof. Job ids start from 1 again.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Why an import fails.
+//! Errors of imports.
 
 use thiserror::Error;
 
@@ -8,7 +8,7 @@ use crate::tree::TreeError;
 use crate::witness::WitnessError;
 use crate::workers::account_updates::UpdateError;
 
-/// Why an import failed. Nothing was stored.
+/// The reason why an import failed. Nothing was stored.
 #[derive(Debug, Error)]
 pub enum ImportError {
     /// The body is not valid JSON of the expected shape.

@@ -6,8 +6,8 @@
 //! to time marks its progress in the store. If the process is killed, an import of the same genesis
 //! continues after the last mark.
 //!
-//! In memory are the body, the position of each account in it, two chunks, and the compressed
-//! canonical form until it is in its file.
+//! It keeps in memory: the body, the position of each account in it, two chunks, and the
+//! compressed canonical form until it is in its file.
 
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
