@@ -87,7 +87,6 @@ pub(super) fn parse_file_head(bytes: &[u8; FILE_HEAD]) -> Option<u32> {
     rest.first_chunk::<4>().map(|format| u32::from_le_bytes(*format))
 }
 
-/// The header of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// Number of the kind, which may be unknown to this program.

@@ -304,7 +304,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_are_an_error_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), at in 0usize..200) {
         prop_assert!(entries(&bytes).is_err());
-        // After a valid start, and after valid headers.
+        // The bytes also follow a valid start, or valid headers.
         let good = by_hand(FORMAT, &[ABOUT]);
         let start = &good[..at.min(good.len() - 1)];
         prop_assert!(entries(&[start, &bytes].concat()).is_err());

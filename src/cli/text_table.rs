@@ -19,7 +19,6 @@ impl TextTable {
         Self { heads: heads.to_vec(), rows: Vec::new() }
     }
 
-    /// Adds a row.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }

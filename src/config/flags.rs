@@ -20,7 +20,6 @@ impl Flags {
         self.given.push((setting, value.to_owned(), flag.to_owned()));
     }
 
-    /// Adds all of `others`.
     pub(crate) fn extend(&mut self, others: &Self) {
         self.given.extend_from_slice(&others.given);
     }

@@ -29,7 +29,6 @@ pub(super) enum Form {
     Secret,
 }
 
-/// One setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
     /// Its name in the TOML file and in `--set`.

@@ -15,7 +15,6 @@ use std::{array, sync::LazyLock};
 /// Number of 4-bit digits of a scalar below s, which has 251 bits.
 const DIGITS: usize = 63;
 
-/// Constants of the curve.
 struct Curve {
     d: Fr,
     twice_d: Element,

@@ -25,7 +25,7 @@ impl PackedEthSignature {
     /// Returns 65 bytes with `v` as 27 or 28.
     fn to_bytes(self) -> [u8; 65] {
         let mut bytes = self.0;
-        // At most 255 - 27 by construction.
+        // `v` is at most 255 - 27 by construction.
         bytes[64] += ELECTRUM_V;
         bytes
     }

@@ -139,7 +139,6 @@ pub(crate) enum JobState {
 /// The mutable part of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Job {
-    /// State and lease.
     pub(crate) state: JobState,
     /// Number of claims since the job was created or requeued.
     pub(crate) attempts: u32,
@@ -163,7 +162,6 @@ pub(crate) enum JobError {
 }
 
 impl Job {
-    /// Returns the status.
     pub(crate) fn status(&self) -> JobStatus {
         match self.state {
             JobState::Idle | JobState::Waiting { .. } => JobStatus::Idle,

@@ -163,7 +163,7 @@ pub enum ApiError {
     InsufficientStorage {
         /// Free bytes.
         free: u64,
-        /// Bytes that are to stay free.
+        /// Bytes that must stay free.
         floor: u64,
     },
     /// The store failed. The message is the reference's; the cause is only logged.

@@ -59,7 +59,7 @@ impl Service {
         let clock = options.clock.clone();
         let metrics = options.metrics.clone();
         let store = Arc::new(Store::open(folder, options)?);
-        // After the folder exists and is locked: a generated secret is stored in it.
+        // This requires that the folder exists and is locked: a generated secret is stored in it.
         let ServerSecret { secret, generated } = config.server_secret(folder)?;
         let operator = config.operator_secret()?.as_ref().map(OperatorToken::new);
         let listener = server::bind(config.listen).await?;

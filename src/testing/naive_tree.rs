@@ -68,7 +68,6 @@ impl NaiveTree {
         }
     }
 
-    /// Returns the root.
     pub(crate) fn root(&self) -> Fr {
         self.node(32, 0)
     }

@@ -68,7 +68,6 @@ pub struct TreeBuilder {
 /// Balances other than zero by token, ascending.
 type Balances = Vec<(u32, u128)>;
 
-/// A balance tree.
 struct BalanceTree {
     root: Fr,
     /// Level, index and record of each junction.

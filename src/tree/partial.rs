@@ -31,7 +31,6 @@ pub(crate) enum MultiproofError {
     /// The balance root of an account differs from the root of its balances.
     #[error("the balances of account {account} lead to the root {computed}, but the account has {claimed}")]
     BalanceRoot {
-        /// Account id.
         account: u32,
         /// Root of the balances, 64 hex digits.
         computed: String,
@@ -41,7 +40,6 @@ pub(crate) enum MultiproofError {
     /// A node is not next to a path.
     #[error("the node at level {level} and index {index} of {tree:?} is not next to a path")]
     Stray {
-        /// The tree.
         tree: TreeId,
         /// Level counted from the leaves.
         level: usize,

@@ -26,7 +26,6 @@ use crate::store::{
     BlobKind, BlobLabel, DurableKind, Imported, ImportedProof, PublishError, Store, StoreError,
 };
 
-/// An item of a rebuild.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RebuildItem {
     /// The kind.
@@ -111,7 +110,6 @@ impl<'a> Rebuild<'a> {
         Ok(true)
     }
 
-    /// Stores a block.
     pub(crate) fn block(&mut self, number: u32, body: &[u8]) -> Result<bool, StoreError> {
         let item = BlobLabel::block(BlobKind::Block, number);
         let next = self.store.chain().head()?.saturating_add(1);

@@ -76,7 +76,7 @@ fn all_items_are_stored_and_only_unproven_blocks_get_a_job() {
     assert_eq!(kept.len(), 1);
     assert_eq!((kept[0].prover.as_deref(), kept[0].stored_at_ms), (Some("ada"), 7));
 
-    // Not beyond block 6: the updater would pass it over.
+    // No job is added beyond block 6, because the updater would then skip that block.
     let done = |first| (Single, first, first, Done);
     let mut expected = vec![(Aggregated, 1, 2, Done)];
     expected.extend((1..=5).map(done));

@@ -15,7 +15,7 @@ use crate::store::{ImportedProof, Store, StoreOptions};
 /// The sample chain in its stored form.
 pub(crate) struct Sample {
     pub genesis: Vec<u8>,
-    /// From block 1 on.
+    /// The blocks, from block 1 on.
     pub blocks: Vec<Vec<u8>>,
 }
 

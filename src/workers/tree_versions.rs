@@ -40,7 +40,6 @@ struct State {
     ready: BTreeMap<u32, HashedBlock>,
 }
 
-/// A hashed block.
 pub(crate) struct HashedBlock {
     /// The block with its account updates.
     pub imported: ImportedBlock,

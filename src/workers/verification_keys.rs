@@ -98,7 +98,7 @@ impl CircuitId {
     fn from_file_name(name: &str) -> Option<Result<Self, ()>> {
         let number = |text: &str| {
             let number = text.parse::<u32>().ok().filter(|number| *number > 0);
-            // Only the canonical spelling, so that no circuit has two files.
+            // Only the canonical spelling is accepted, so that no circuit has two files.
             number.filter(|number| number.to_string() == text).ok_or(())
         };
         let stem = name.strip_suffix(".key")?;

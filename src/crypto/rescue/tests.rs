@@ -126,7 +126,6 @@ fn hash_of_more_than_255_elements_panics() {
     hash_batch(&[vec![Fr::one(); 256]]);
 }
 
-/// Random states.
 struct Random(Dice);
 
 impl Random {

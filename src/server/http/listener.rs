@@ -128,7 +128,7 @@ fn count(open: &Gauge, connections: &JoinSet<()>) {
     open.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
 }
 
-/// Waits until there is room for a connection, then accepts one; `None` if the client is gone or
+/// Waits until another connection is permitted, then accepts one; `None` if the client is gone or
 /// the system failed.
 async fn accept(
     listener: &TcpListener,
@@ -153,7 +153,6 @@ async fn accept(
     }
 }
 
-/// One connection.
 struct Connection {
     peer: SocketAddr,
     router: Router,

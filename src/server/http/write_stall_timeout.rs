@@ -1,5 +1,5 @@
 //! A timeout for peers that do not read their responses, so that these do not hold memory and files
-//! for ever.
+//! forever.
 
 use std::{
     io::{self, IoSlice},
@@ -43,7 +43,6 @@ impl Blocked {
 }
 
 impl WriteStallTimeout {
-    /// Wraps a stream.
     pub(crate) fn new(stream: TcpStream, timeout: Duration) -> Self {
         Self { stream, timeout, left: timeout, accepted: 0, blocked: None }
     }

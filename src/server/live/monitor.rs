@@ -46,7 +46,6 @@ pub struct Monitor {
     changes: Arc<watch::Receiver<Option<Arc<Status>>>>,
 }
 
-/// The latest results.
 #[derive(Default)]
 struct Latest {
     points: VecDeque<HistoryPoint>,

@@ -27,7 +27,7 @@ pub struct BlobReader {
 #[derive(Debug)]
 enum Frame {
     Inline(Cursor<Vec<u8>>),
-    /// At the beginning of the frame.
+    /// A file that is positioned at the beginning of the frame.
     File(Box<BufReader<Hashed>>),
 }
 

@@ -47,7 +47,6 @@ use crate::store::error::StoreError;
 /// Length after which a segment is followed by the next one, in bytes. A start reads one segment.
 const SEGMENT_BYTES: u64 = if cfg!(test) { 16 << 10 } else { 16 << 20 };
 
-/// An open journal.
 #[derive(Debug)]
 pub(crate) struct Journal {
     dir: PathBuf,

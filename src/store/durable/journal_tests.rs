@@ -168,7 +168,7 @@ fn what_was_never_acknowledged_is_withdrawn() {
     let label = BlobLabel::block(BlobKind::Block, 4);
     let blob = BlobRef::Inline { frame: vec![7; 50], raw_len: 60 };
     let (lone, _) = Journal::open(&journal(dir.path())).unwrap().unwrap();
-    // A kill before the transaction.
+    // The process is killed before the transaction.
     let _ = lone.append(label, &blob).unwrap();
     drop(lone);
     let inspection = Inspection::open(dir.path(), options(&clock())).unwrap();

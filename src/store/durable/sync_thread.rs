@@ -17,7 +17,6 @@ pub(crate) struct SyncThread {
 }
 
 impl SyncThread {
-    /// Starts the thread.
     pub(crate) fn start() -> io::Result<Self> {
         let (requests, received) = channel::<Request>();
         let run = move || {

@@ -13,7 +13,6 @@ use crate::store::kv::table::Table;
 /// of this size.
 pub(crate) const MAX_BATCH_BYTES: usize = 200_000;
 
-/// The write of one entry.
 #[derive(Debug)]
 pub(crate) struct Write {
     pub table: Table,
@@ -80,7 +79,6 @@ impl Batch {
         }
     }
 
-    /// Returns the writes.
     pub(crate) fn writes(&self) -> &[Write] {
         &self.writes
     }

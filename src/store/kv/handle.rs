@@ -26,7 +26,6 @@ const PROBE_BYTES: usize = 2 << 20;
 /// Longest time that a reopen waits for a failed sled to close, which may hang.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An open kv.
 pub(crate) struct Kv {
     dir: PathBuf,
     cache_bytes: u64,

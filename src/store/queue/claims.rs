@@ -116,7 +116,7 @@ impl JobQueue {
             HeartbeatOutcome::NotHolder { .. } => "not_holder",
             HeartbeatOutcome::NotInProgress { .. } => "not_in_progress",
         };
-        // After the lock of the queue is released.
+        // The lock of the queue is released by now.
         self.core.metrics.heartbeats.add(label, 1);
         Ok(outcome)
     }

@@ -81,7 +81,6 @@ impl JobChanges {
         self.put(new, waits)
     }
 
-    /// Removes a job.
     pub(crate) fn remove(&mut self, old: &JobRow) {
         self.take_out(old);
         self.batch.remove(Table::Jobs, &keys::number(old.id));

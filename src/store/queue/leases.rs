@@ -6,7 +6,7 @@
 //! of the timeout: whatever the wall clock did meanwhile, and however long the server was
 //! unreachable, a holder that is still working has the time for a heartbeat.
 //!
-//! Jobs in backoff after a lease of theirs ended are listed here as well. In the kv they have an
+//! Jobs whose lease ended and whose backoff has not are listed here as well. In the kv they have an
 //! index apart from that of idle jobs (`keys::index::waiting`). The next run treats them as idle
 //! jobs, so a restart shortens a backoff and does nothing else.
 

@@ -58,7 +58,7 @@ impl JobQueue {
         Ok(added)
     }
 
-    // Blocks behind the last one of the queue get their jobs from the updater: with a job added
+    // Blocks after the last one of the queue get their jobs from the updater: with a job added
     // here, the updater would skip the blocks before it.
 
     fn add_dropped_single_job(&self, number: u32) -> Result<bool, StoreError> {

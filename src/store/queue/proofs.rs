@@ -22,7 +22,7 @@ impl JobQueue {
         limit: usize,
     ) -> Result<Vec<ProofRecord>, StoreError> {
         let mut from = after.map_or_else(Vec::new, |(first, last)| key(job_type, first, last));
-        // The first key behind that one.
+        // The smallest key above that one.
         from.push(0);
         let rows = self.core.kv.range(table(job_type), &from, &[0xff; 9], limit)?;
         let read = |(_, row): Entry| {

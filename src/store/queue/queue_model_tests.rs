@@ -49,7 +49,6 @@ const BLOCKS: u32 = 5;
 const BACKOFF: u64 = 10_000;
 const PROVERS: [&str; 3] = ["a", "b", "c"];
 
-/// A job of the naive model.
 #[derive(Clone, Debug)]
 struct Modelled {
     aggregated: bool,

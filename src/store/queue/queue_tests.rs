@@ -60,7 +60,7 @@ fn dropped_jobs_come_back_where_the_queue_is_past_them() {
     let store = witnessed(dir.path(), &clock(), 6);
     (1..=5).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
     store.queue().drop_job(2).unwrap();
-    // Block 1 has its job, and block 6 is behind the queue.
+    // Block 1 has its job, and block 6 is after the last block of the queue.
     for (number, retried) in [(1, false), (2, true), (2, false), (6, false)] {
         assert_eq!(store.queue().retry(number).unwrap(), retried, "{number}");
     }

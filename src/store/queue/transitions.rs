@@ -12,11 +12,10 @@ use crate::store::queue::leases::{Leases, lease_now, renewal_of_earlier_run};
 /// Number of jobs that change in one transaction.
 const JOBS_PER_BATCH: usize = 100;
 
-/// A transition of one job.
 pub(crate) struct Transition {
     /// The stored record.
     pub old: JobRow,
-    /// The new record, but for status, attempts and time, which follow from `job`.
+    /// The new record. Its status, attempts and time are replaced by those that follow from `job`.
     pub new: JobRow,
     /// The new state.
     pub job: Job,

@@ -26,7 +26,6 @@ use crate::store::recovery::finding::{Finding, Severity};
 use crate::store::recovery::{check_blobs, check_journal};
 use crate::store::store::Store;
 
-/// A check in progress.
 pub(crate) struct StoreCheck<'a> {
     store: &'a Store,
     pub findings: Vec<Finding>,

@@ -156,7 +156,6 @@ pub(crate) struct Balance {
 }
 
 impl Balance {
-    /// Adds an amount.
     pub(super) fn add(&mut self, amount: u128) -> Result<(), Cause> {
         let account = self.account;
         let token = self.token;
@@ -164,7 +163,6 @@ impl Balance {
         Ok(())
     }
 
-    /// Subtracts an amount.
     pub(super) fn take(&mut self, needed: u128) -> Result<(), Cause> {
         let account = self.account;
         let token = self.token;

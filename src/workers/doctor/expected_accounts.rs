@@ -64,7 +64,6 @@ impl<'a> ExpectedAccounts<'a> {
         Ok(())
     }
 
-    /// Returns an account.
     pub(crate) fn account(&self, id: u32) -> Result<AccountWithBalances, ImportError> {
         if let Some(account) = self.changed.get(&id) {
             return Ok(account.clone());
