@@ -1,4 +1,4 @@
-//! A block: its stage, and what is stored of it.
+//! A block: its stage and its stored parts.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -65,7 +65,7 @@ pub struct BlockView {
     pub job: Option<BlockJob>,
     /// Its own proof.
     pub proof: Option<BlockProof>,
-    /// The range in which its proof is to be aggregated.
+    /// Range of the aggregated operation that covers it.
     pub aggregate: Option<Aggregate>,
     /// Reason why no witness can be built for it.
     pub quarantine: Option<Quarantine>,

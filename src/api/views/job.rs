@@ -10,7 +10,7 @@ use crate::domain::job::{JobStatus, JobType};
 pub struct JobView {
     /// Its id, from 1.
     pub id: i32,
-    /// What is to be proven.
+    /// Kind of proof: of one block, or of a range.
     pub r#type: JobType,
     /// Its status.
     pub status: JobStatus,

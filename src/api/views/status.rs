@@ -43,7 +43,7 @@ pub struct StorageStatus {
 pub struct SpaceStatus {
     /// Free bytes; null if the system does not report them.
     pub free_bytes: Option<u64>,
-    /// Bytes that are to stay free; 0 if there is no floor.
+    /// Floor of free space, in bytes; 0 if there is none.
     pub min_free_bytes: u64,
     /// True if imports, claims and witnesses are stopped because `free_bytes` is below the floor.
     pub low: bool,
