@@ -1,7 +1,7 @@
 //! The power fails while a server is under load. After the restart everything it had acknowledged
 //! is stored, as after a kill.
 //!
-//! A small library (`tests/power_loss/preload.c`), loaded into the server, records its changes of
+//! A small library (`tests/preload/power_loss.c`), loaded into the server, records its changes of
 //! files; `support/disk.rs` models which of them are on the disk when the power fails: all that
 //! were synced, and some that were not. The record is verified: after each kill, it must reproduce
 //! the folder.

@@ -1,37 +1,13 @@
 //! The changes that a process made to the files of a folder, as recorded by
-//! `tests/power_loss/preload.c`.
+//! `tests/preload/power_loss.c`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// The preload library, compiled once.
-static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (new, library) =
-        (folder.join(format!("preload-{}.so", std::process::id())), folder.join("preload.so"));
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/power_loss/preload.c");
-    let compiler = Command::new("cc")
-        .args([
-            "-std=gnu11",
-            "-shared",
-            "-fPIC",
-            "-O1",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-U_FORTIFY_SOURCE",
-            "-o",
-        ])
-        .args([&new, &source])
-        .args(["-lpthread"])
-        .output()
-        .expect("this test needs a C compiler that is called `cc`, see CONTRIBUTING.md");
-    assert!(compiler.status.success(), "{}", String::from_utf8_lossy(&compiler.stderr));
-    // Other test programs may replace it with the same library at the same time.
-    std::fs::rename(new, &library).unwrap();
-    library
-});
+use crate::support::preload;
+
+static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| preload::compile("power_loss"));
 
 /// A call that changed a file or a folder. Files are identified by their inode, everything else by
 /// its path.

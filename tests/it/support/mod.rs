@@ -2,10 +2,12 @@
 
 pub mod crash;
 pub mod disk;
+pub mod faults;
 pub mod invariants;
 pub mod journal;
 pub mod load;
 pub mod power;
+pub mod preload;
 pub mod real_folder;
 pub mod sealed_chain;
 pub mod sources;

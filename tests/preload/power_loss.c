@@ -25,20 +25,16 @@
  */
 
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "root.h"
 
 enum kind {
   CREATE = 1,      /* file `inode` was created; path */
@@ -63,15 +59,12 @@ struct record {
 };
 
 static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
-static char root[PATH_MAX];
-static size_t root_length;
 static int journal = -1;
 static uint64_t dice = 88172645463325252u;
 
 __attribute__((constructor)) static void begin(void) {
   const char *folder = getenv("POWER_ROOT"), *path = getenv("POWER_JOURNAL");
   if (folder == NULL || path == NULL || realpath(folder, root) == NULL) return;
-  root_length = strlen(root);
   journal = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   dice ^= (uint64_t)getpid() << 32;
 }
@@ -84,31 +77,6 @@ static void record(enum kind kind, uint64_t inode, uint64_t offset, const void *
   errno = before;
 }
 
-static int below_root(const char *path) {
-  return strncmp(path, root, root_length) == 0 && (path[root_length] == '/' || path[root_length] == 0);
-}
-
-/* Stores the path of an open descriptor in `path`. Returns true if it is below the root. */
-static int path_of(int fd, char *path) {
-  char link[64];
-  int before = errno;
-  /* printf is not used because this may run in a signal handler. */
-  char digits[16];
-  size_t count = 0;
-  unsigned number = (unsigned)fd;
-  do digits[count++] = (char)('0' + number % 10);
-  while (number /= 10);
-  strcpy(link, "/proc/self/fd/");
-  size_t at = strlen(link);
-  while (count) link[at++] = digits[--count];
-  link[at] = 0;
-  ssize_t length = readlink(link, path, PATH_MAX - 1);
-  errno = before;
-  if (length < 0) return 0;
-  path[length] = 0;
-  return below_root(path);
-}
-
 /* Returns true if a descriptor is a file or folder below the root, even if it was unlinked. */
 static int tracked(int fd, struct stat *about, char *path) {
   if (journal < 0 || fd < 0) return 0;
@@ -118,34 +86,9 @@ static int tracked(int fd, struct stat *about, char *path) {
   return there && path_of(fd, path);
 }
 
-/* Stores the absolute path of a name in `path`, without following a link in its last component.
- * Returns true if it is below the root. */
+/* Stores the absolute path of a name in `path`. Returns true if it is below the root. */
 static int resolve(int folder, const char *name, char *path) {
-  if (journal < 0 || name == NULL || *name == 0) return 0;
-  char whole[PATH_MAX];
-  size_t length = 0;
-  if (*name != '/') {
-    if (folder == AT_FDCWD) {
-      if (getcwd(whole, sizeof whole) == NULL) return 0;
-    } else {
-      if (!path_of(folder, whole)) return 0;
-    }
-    length = strlen(whole);
-    whole[length++] = '/';
-  }
-  if (length + strlen(name) >= sizeof whole) return 0;
-  strcpy(whole + length, name);
-  for (length = strlen(whole); length > 1 && whole[length - 1] == '/'; length--) whole[length - 1] = 0;
-  char *slash = strrchr(whole, '/');
-  if (slash == NULL) return 0;
-  *slash = 0;
-  int before = errno;
-  const char *parent = realpath(*whole ? whole : "/", path);
-  errno = before;
-  if (parent == NULL || strlen(path) + strlen(slash + 1) + 2 > PATH_MAX) return 0;
-  strcat(path, "/");
-  strcat(path, slash + 1);
-  return below_root(path);
+  return journal >= 0 && resolve_below_root(folder, name, path);
 }
 
 static void lock(void) { pthread_mutex_lock(&one); }
