@@ -33,6 +33,7 @@ mod large_changes_survive_power_failures;
 mod layers_point_one_way;
 mod maintainers_agree;
 mod metrics_are_documented;
+mod node_databases_of_the_tests_are_real;
 mod nothing_is_lost_by_kills;
 mod nothing_is_lost_by_power_failure;
 mod only_valid_proofs_are_accepted;

@@ -6,11 +6,15 @@ pub mod faults;
 pub mod invariants;
 pub mod journal;
 pub mod load;
+pub mod node_database;
+pub mod node_writer;
+pub mod postgres;
 pub mod power;
 pub mod preload;
 pub mod real_folder;
 pub mod sealed_chain;
 pub mod sources;
+pub mod tcp_proxy;
 pub mod vectors;
 pub mod world;
 
