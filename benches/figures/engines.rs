@@ -45,9 +45,11 @@ fn permute(engine: Engine, states: &[State]) -> anyhow::Result<(Duration, Vec<St
 /// # Errors
 /// Fails if two engines, or the two signature checks, disagree.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
-    for (engine, name, least) in
-        [(Engine::Ifma, "permutation_ifma", 8.0), (Engine::Portable, "permutation_portable", 1.8)]
-    {
+    for (engine, name, least) in [
+        (Engine::Ifma, "permutation_ifma", 8.0),
+        (Engine::Fma, "permutation_fma", 2.5),
+        (Engine::Portable, "permutation_portable", 1.8),
+    ] {
         if rescue::is_available(engine) {
             report(permutations(options, engine, name, least)?);
         }

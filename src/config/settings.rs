@@ -182,8 +182,8 @@ settings! {
     log: String = "info", Text, log_filter, flag "--log" "FILTER", reference "RUST_LOG" Plain;
     /// Log format, `human` or `json`
     log_format: LogFormat = "human", Text, log_format, flag "--log-format" "FORMAT";
-    /// Arithmetic of the hashes: `auto` (the best one for the processor), `portable`, `avx512ifma`
-    /// or `franklin`
+    /// Arithmetic of the hashes: `auto` (the best one for the processor), `portable`, `fma`,
+    /// `avx512ifma` or `franklin`
     cpu_features: Option<Engine> = "auto", Text, cpu_features, flag "--cpu-features" "NAME";
     /// Sample prover: time between two heartbeats
     prover_heartbeat_interval: Duration = "100ms", Text, duration,

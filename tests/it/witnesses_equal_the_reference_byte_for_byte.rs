@@ -52,7 +52,7 @@ fn check_with(chain: &Chain, engine: Engine) {
 
 /// Returns the engines of this processor, except for franklin-crypto itself.
 fn engines() -> impl Iterator<Item = Engine> {
-    [Engine::Portable, Engine::Ifma].into_iter().filter(|engine| rescue::is_available(*engine))
+    [Engine::Portable, Engine::Fma, Engine::Ifma].into_iter().filter(|engine| rescue::is_available(*engine))
 }
 
 #[test]

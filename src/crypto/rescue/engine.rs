@@ -1,7 +1,7 @@
 //! The engine in use: the best implementation of the permutation that this processor can run,
 //! unless another one is forced.
 
-use super::ifma;
+use super::{Fma, Ifma};
 use std::{
     fmt,
     str::FromStr,
@@ -16,6 +16,8 @@ pub enum Engine {
     Franklin,
     /// Plain Rust for any processor.
     Portable,
+    /// Up to sixteen states at a time in floating point (AVX2 and FMA of x86-64).
+    Fma,
     /// Eight states at a time with the 52-bit multiply-add instructions of x86-64 (AVX-512 IFMA).
     Ifma,
 }
@@ -29,18 +31,19 @@ pub struct EngineUnavailable(pub Engine);
 
 /// Returned when a text is not the name of an engine.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is not an engine; the engines are franklin, portable and avx512ifma")]
+#[error("{0:?} is not an engine; the engines are franklin, portable, fma and avx512ifma")]
 pub struct UnknownEngine(pub String);
 
 impl Engine {
     /// All engines, in ascending order of speed.
-    pub const ALL: [Self; 3] = [Self::Franklin, Self::Portable, Self::Ifma];
+    pub const ALL: [Self; 4] = [Self::Franklin, Self::Portable, Self::Fma, Self::Ifma];
 
     /// Returns the name in configuration, logs and tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Franklin => "franklin",
             Self::Portable => "portable",
+            Self::Fma => "fma",
             Self::Ifma => "avx512ifma",
         }
     }
@@ -69,8 +72,9 @@ static FORCED: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 /// Returns the engine in use: the forced one, else the best one that this processor can run.
 pub fn engine() -> Engine {
-    let best = if is_available(Engine::Ifma) { Engine::Ifma } else { Engine::Portable };
-    Engine::ALL.get(FORCED.load(Ordering::Relaxed)).copied().unwrap_or(best)
+    let forced = Engine::ALL.get(FORCED.load(Ordering::Relaxed)).copied();
+    let best = || Engine::ALL.into_iter().rfind(|engine| is_available(*engine));
+    forced.or_else(best).unwrap_or(Engine::Portable)
 }
 
 /// Makes the whole process use the given engine. Results do not depend on the engine.
@@ -87,7 +91,11 @@ pub(crate) fn force_engine(engine: Engine) -> Result<(), EngineUnavailable> {
 
 /// Returns true if this processor can run the engine.
 pub fn is_available(engine: Engine) -> bool {
-    engine != Engine::Ifma || ifma::Ifma::detect().is_some()
+    match engine {
+        Engine::Franklin | Engine::Portable => true,
+        Engine::Fma => Fma::detect().is_some(),
+        Engine::Ifma => Ifma::detect().is_some(),
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +120,7 @@ mod tests {
         for engine in Engine::ALL {
             match force_engine(engine) {
                 Ok(()) => assert_eq!(super::engine(), engine),
-                Err(error) => assert_eq!(error, EngineUnavailable(Engine::Ifma)),
+                Err(error) => assert_eq!(error, EngineUnavailable(engine)),
             }
         }
     }

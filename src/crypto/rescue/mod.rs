@@ -11,16 +11,17 @@
 //! | `parameters` | state and constants of the permutation |
 //! | `permutation` | the permutation, by the engine in use |
 //! | `sponge` | the hash, alone and in batches |
-//! | `franklin`, `portable`, `mulx`, `ifma` | the engines |
+//! | `franklin`, `portable`, `mulx`, `fma`, `ifma` | the engines |
 //! | `chain` | the addition chain of the inverse S-box |
 
+#[cfg(not(target_arch = "x86_64"))]
+mod absent;
 mod chain;
 mod engine;
+#[cfg(target_arch = "x86_64")]
+mod fma;
 mod franklin;
 #[cfg(target_arch = "x86_64")]
-mod ifma;
-#[cfg(not(target_arch = "x86_64"))]
-#[path = "no_ifma.rs"]
 mod ifma;
 #[cfg(target_arch = "x86_64")]
 mod mulx;
@@ -30,6 +31,11 @@ mod portable;
 mod sponge;
 #[cfg(test)]
 mod tests;
+
+#[cfg(not(target_arch = "x86_64"))]
+use absent::{Fma, Ifma};
+#[cfg(target_arch = "x86_64")]
+use {fma::Fma, ifma::Ifma};
 
 pub use engine::{Engine, engine, is_available};
 pub(crate) use engine::{EngineUnavailable, force_engine};

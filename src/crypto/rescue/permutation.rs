@@ -1,9 +1,9 @@
 //! The permutation, computed by the engine in use.
 
 use super::{
+    Fma, Ifma,
     engine::{Engine, EngineUnavailable, engine, is_available},
     franklin,
-    ifma::Ifma,
     parameters::State,
     portable,
 };
@@ -41,9 +41,13 @@ pub fn permute_batch_by(engine: Engine, states: &mut [State]) -> Result<(), Engi
 fn run(engine: Engine, states: &mut [State]) {
     #[cfg(any(test, feature = "testing"))]
     PERMUTATIONS.fetch_add(states.len() as u64, Ordering::Relaxed);
-    match (engine, Ifma::detect()) {
-        (Engine::Franklin, _) => states.iter_mut().for_each(franklin::permute),
-        (Engine::Ifma, Some(ifma)) => ifma.permute_batch(states),
+    match (engine, Fma::detect(), Ifma::detect()) {
+        (Engine::Franklin, ..) => states.iter_mut().for_each(franklin::permute),
+        (Engine::Ifma, _, Some(ifma)) => ifma.permute_batch(states),
+        (Engine::Fma, Some(fma), _) => {
+            let done = fma.permute_batch(states);
+            run_portable(&mut states[done..]);
+        }
         _ => run_portable(states),
     }
 }

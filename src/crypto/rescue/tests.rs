@@ -171,12 +171,12 @@ fn assert_engines_agree(states: &[State]) {
     let mut permuted = states.to_vec();
     portable::permute_batch(&mut permuted);
     assert!(permuted == expected, "portable without BMI2");
-    for engine in [Engine::Portable, Engine::Ifma] {
+    for engine in [Engine::Portable, Engine::Fma, Engine::Ifma] {
         let mut permuted = states.to_vec();
         match permute_batch_by(engine, &mut permuted) {
             Ok(()) => assert!(permuted == expected, "{engine}"),
             Err(error) => {
-                assert_eq!(error, EngineUnavailable(Engine::Ifma));
+                assert_eq!(error, EngineUnavailable(engine));
                 assert!(permuted == states);
             }
         }
