@@ -2,7 +2,11 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,24 +28,24 @@ pub(crate) enum LogError {
     Twice,
 }
 
-/// Starts logging for the whole process. `filter` is a `tracing` filter such as `info` or
-/// `zksync_witness_server=debug,info`.
+/// Starts logging for the whole process. `filter` names levels, of all modules or of
+/// single ones, such as `info` or `zksync_witness_server=debug,info`.
 ///
 /// # Errors
 /// Fails if the filter does not parse, or at a second call.
 pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), LogError> {
-    let filter: EnvFilter = filter.parse().map_err(|_| LogError::Filter(filter.to_owned()))?;
+    let filter: Targets = filter.parse().map_err(|_| LogError::Filter(filter.to_owned()))?;
     // Failed writes would be reported by a panic, also when standard error is closed.
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
     let started = match format {
         LogFormat::Human => {
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            builder.with_ansi(colour).with_target(false).finish().try_init()
+            builder.with_ansi(colour).with_target(false).finish().with(filter).try_init()
         }
-        LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().with(filter).try_init(),
     };
     started.map_err(|_| LogError::Twice)
 }

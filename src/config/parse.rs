@@ -104,7 +104,7 @@ pub(super) fn sizes(text: &str) -> ParseResult<Vec<usize>> {
 }
 
 pub(super) fn log_filter(text: &str) -> ParseResult<String> {
-    match text.parse::<tracing_subscriber::EnvFilter>() {
+    match text.parse::<tracing_subscriber::filter::Targets>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("a log filter such as info or zksync_witness_server=debug,info".to_owned()),
     }
