@@ -4,7 +4,7 @@
 //! Files are read once, at the start. Restart the server after a certificate was renewed.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,6 +17,11 @@ use tokio_rustls::{
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     },
 };
+
+use crate::input;
+
+/// Longest file of certificates or of a key, in bytes.
+const MAX_PEM_BYTES: u64 = 16 << 20;
 
 /// The ALPN name of the protocol inside TLS.
 const HTTP_1_1: &[u8] = b"http/1.1";
@@ -133,12 +138,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|cause| TlsError::Unreadable { path: path.to_owned(), cause })
+    input::read(path, MAX_PEM_BYTES).map_err(|cause| TlsError::Unreadable { path: path.to_owned(), cause })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use std::fs;
+
     use rcgen::{CertifiedKey, generate_simple_self_signed};
 
     use super::*;

@@ -1,6 +1,5 @@
 //! One file of a chain folder: unpacked up to a limit, and checked to be complete JSON.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -43,7 +42,7 @@ impl ChainFile {
     /// [`Damaged`](ChainFolderError::Damaged), [`TooLong`](ChainFolderError::TooLong),
     /// [`GitLfsPointer`](ChainFolderError::GitLfsPointer).
     pub fn read(&self) -> Result<Vec<u8>, ChainFolderError> {
-        let file = File::open(&self.path).map_err(|cause| self.unreadable(cause))?;
+        let file = input::open(&self.path).map_err(|cause| self.unreadable(cause))?;
         self.read_from(BufReader::new(file))
     }
 

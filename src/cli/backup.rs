@@ -102,7 +102,9 @@ impl BackupOutput {
         // A file that a killed backup left under this name is overwritten; one that is being
         // written is locked.
         let mut open = File::options();
-        let file = open.write(true).create(true).truncate(false).open(&part).map_err(unwritable(&part))?;
+        // Reading as well, since the opening of a named pipe for writing waits for its reader.
+        open.read(true).write(true).create(true).truncate(false);
+        let file = open.open(&part).map_err(unwritable(&part))?;
         if file.try_lock().is_err() {
             return Err(CliError::Failed(format!(
                 "another backup is being written to {}; wait for it, or choose another --out",

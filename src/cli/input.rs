@@ -8,21 +8,23 @@ use std::{
 
 use super::error::CliError;
 use super::output::STDIO;
+use crate::input;
 
-/// Opens a file.
+/// Opens a regular file.
 ///
 /// # Errors
-/// [`CliError::NotFound`]; [`CliError::Failed`] if it is a folder or cannot be read.
+/// [`CliError::NotFound`]; [`CliError::Failed`] if it is not a regular file or cannot be read.
 pub(crate) fn open(path: &Path) -> Result<File, CliError> {
-    let unreadable = |error: io::Error| match error.kind() {
+    input::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => CliError::NotFound(format!("{} does not exist", path.display())),
+        io::ErrorKind::IsADirectory => {
+            CliError::Failed(format!("{} is a folder; name a file", path.display()))
+        }
+        io::ErrorKind::InvalidInput => {
+            CliError::Failed(format!("{} is not a regular file; copy it to one", path.display()))
+        }
         _ => CliError::Failed(format!("cannot read {}: {error}; check its permissions", path.display())),
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.is_dir() {
-        return Err(CliError::Failed(format!("{} is a folder; name a file", path.display())));
-    }
-    Ok(file)
+    })
 }
 
 /// Opens a file, or standard input if its name is `-`.

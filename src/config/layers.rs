@@ -16,13 +16,17 @@ use super::{
     setting_texts::SettingTexts,
     settings::SETTINGS,
 };
+use crate::input;
 
 /// The host of a listener whose address has none.
 const LOOPBACK: &str = "127.0.0.1";
 
+/// Longest configuration file, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
 /// Merges a configuration file.
 pub(super) fn add_file(texts: &mut SettingTexts, path: &Path) -> Result<(), ConfigError> {
-    let text = std::fs::read_to_string(path)
+    let text = input::read_text(path, MAX_FILE_BYTES)
         .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
     add_text(texts, path, &text)
 }

@@ -1,5 +1,6 @@
 //! Loading and checking of a configuration.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{
@@ -93,6 +94,12 @@ fn find_file(
     let mut outer = SettingTexts::default();
     layers::add_environment(&mut outer, environment)?;
     layers::add_flags(&mut outer, flags);
-    let path = outer.get("data_dir").map(|sourced| Path::new(&sourced.text).join(FILE_NAME));
-    Ok(path.filter(|path| path.exists()))
+    let Some(folder) = outer.get("data_dir") else { return Ok(None) };
+    let path = Path::new(&folder.text).join(FILE_NAME);
+    match path.try_exists() {
+        Ok(exists) => Ok(exists.then_some(path)),
+        // The data folder is a file, which the command reports.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
+        Err(cause) => Err(ConfigError::Unreadable { path, cause }),
+    }
 }

@@ -1,10 +1,15 @@
 //! A secret: the key of the bearer tokens, or the token of operators.
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
+
+use crate::input;
+
+/// Longest secret file, in bytes.
+const MAX_FILE_BYTES: u64 = 64 << 10;
 
 /// Shortest secret that is accepted on an address beyond loopback, in bytes: the length of the
 /// signatures that it makes (RFC 7518 §3.2).
@@ -107,7 +112,7 @@ pub enum SecretError {
 /// it.
 pub(super) fn read(path: &Path) -> Result<Secret, SecretError> {
     let text =
-        fs::read_to_string(path).map_err(|cause| SecretError::Unreadable { path: path.to_owned(), cause })?;
+        input::read_text(path, MAX_FILE_BYTES).map_err(|cause| SecretError::Unreadable { path: path.to_owned(), cause })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Secret::new(text.trim()).map_err(|EmptySecret| SecretError::Empty(path.to_owned()))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use tracing::info;
 use crate::crypto::fr;
 use crate::domain::proof::verification::{AggregationKey, BlockKey, KeyError, KeyTree, NotVerified};
 use crate::domain::{AggregatedProof, SingleProof};
+use crate::input;
 
 /// Longest key file that is read, in bytes. It exceeds the length of both kinds of keys, so that a
 /// file that is too long is recognised.
@@ -190,12 +190,8 @@ impl VerificationKeys {
 
 fn read_file(path: &Path) -> Result<Vec<u8>, KeysError> {
     let read = || {
-        // Opening a named pipe would block until it has a writer.
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-        }
         let mut bytes = Vec::new();
-        File::open(path)?.take(MAX_KEY_BYTES + 1).read_to_end(&mut bytes)?;
+        input::open(path)?.take(MAX_KEY_BYTES + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     let bytes = read().map_err(|cause| KeysError::Unreadable { path: path.to_owned(), cause })?;

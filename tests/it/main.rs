@@ -36,6 +36,7 @@ mod metrics_are_documented;
 mod node_databases_of_the_tests_are_real;
 mod nothing_is_lost_by_kills;
 mod nothing_is_lost_by_power_failure;
+mod only_regular_files_are_read;
 mod only_valid_proofs_are_accepted;
 mod operators_use_the_api;
 mod operators_use_the_command_line;
