@@ -51,7 +51,7 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> io::Result<String> {
 
 fn check_regular(found: &fs::Metadata) -> io::Result<()> {
     if found.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, not a regular file"));
     }
     if !found.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));

@@ -5,8 +5,9 @@
 //! DATA/restoring/   the new store; once it is durable, its blobs, journal and index move to DATA, in this order
 //! ```
 //!
-//! A folder becomes a data folder when its index moves in. The next restore removes the remains of
-//! a killed one. Everything is below the folder itself, which may be a mounted volume.
+//! A folder becomes a data folder when its index moves in. Every other command refuses the remains
+//! of a killed restore, and the next restore removes them. Everything is below the folder itself,
+//! which may be a mounted volume.
 
 use std::fs;
 use std::io::{self, Read};
@@ -17,10 +18,10 @@ use super::entry::{About, Counts, ProofMeta};
 use super::error::BackupError;
 use super::reader::{BackupReader, Entry};
 use crate::fsync;
+use crate::store::leftovers::{self, RESTORING};
 use crate::store::{DurableKind, FolderLock, Store, StoreError, wait_until_closed};
 use crate::workers::{OmittedItem, Progress, Rebuild, RebuildItem, RebuildReport};
 
-const RESTORING: &str = "restoring";
 const LOCK: &str = "LOCK";
 const INDEX: &str = "index";
 const BLOBS: &str = "blobs";
@@ -78,22 +79,14 @@ pub(crate) fn restore(
     progress: Progress<'_>,
 ) -> Result<Restored, RestoreError> {
     let place = Place::claim(dir)?;
-    let store = open(&place.building())?;
-    let filled = fill(backup, &store, keep_going, progress);
-    drop(store);
-    match filled {
-        Ok(restored) => {
-            place.commit()?;
-            Ok(restored)
-        }
-        Err(error) => {
-            // If removing fails, the remains do not count as a data folder, and the next restore
-            // removes them.
-            let _ = wait_until_closed(&place.building());
-            let _ = fs::remove_dir_all(place.building());
-            Err(error)
-        }
+    let filled = open(&place.building())
+        .map_err(RestoreError::from)
+        .and_then(|store| fill(backup, &store, keep_going, progress));
+    let restored = filled.and_then(|restored| place.commit().map(|()| restored));
+    if restored.is_err() {
+        place.undo();
     }
+    restored
 }
 
 fn fill(
@@ -151,14 +144,37 @@ impl Place {
         // Checked before the lock, which creates the folder and a file in it; and again with the
         // lock, since another process may have written until then.
         check()?;
-        let place = Self { _lock: FolderLock::take(dir)?, dir: dir.into() };
-        check()?;
-        for left in [dir.join(BLOBS), dir.join(JOURNAL), place.building()] {
-            if left.exists() {
-                fs::remove_dir_all(left).map_err(failed(dir))?;
+        let building = dir.join(RESTORING);
+        // Before the lock file: a folder that has only that one looks like a new data folder.
+        fsync::create_folders(&building).map_err(failed(dir))?;
+        let place = match FolderLock::take(dir) {
+            Ok(lock) => Self { _lock: lock, dir: dir.into() },
+            Err(error) => {
+                // Fails if another restore is using it.
+                let _ = fs::remove_dir(&building);
+                return Err(error.into());
             }
+        };
+        check()?;
+        for left in [dir.join(BLOBS), dir.join(JOURNAL)] {
+            leftovers::remove(&left)?;
+        }
+        // Its content, since the folder itself marks the restore.
+        for entry in fs::read_dir(&building).map_err(failed(dir))? {
+            leftovers::remove(&entry.map_err(failed(dir))?.path())?;
         }
         Ok(place)
+    }
+
+    /// Empties the folder after a failure, unless it is a data folder already. If that fails as
+    /// well, the remains are refused, and the next restore removes them.
+    fn undo(&self) {
+        if !self.dir.join(INDEX).try_exists().unwrap_or(true) {
+            let _ = wait_until_closed(&self.building());
+            for name in [BLOBS, JOURNAL, RESTORING] {
+                let _ = leftovers::remove(&self.dir.join(name));
+            }
+        }
     }
 
     /// Returns the path of the new store until it is complete.
@@ -172,9 +188,9 @@ impl Place {
         wait_until_closed(&building)?;
         let publish = || -> io::Result<()> {
             for entry in fs::read_dir(building.join(INDEX))? {
-                let path = entry?.path();
-                if path.is_file() {
-                    fsync::sync_path(&path)?;
+                let entry = entry?;
+                if entry.file_type()?.is_file() {
+                    fsync::sync_path(&entry.path())?;
                 }
             }
             fsync::sync_folder(&building.join(INDEX))?;
@@ -207,7 +223,7 @@ fn occupied(dir: &Path) -> io::Result<Option<String>> {
     // Blobs and journal move before the index.
     let half_moved = names.iter().any(|name| name == RESTORING);
     let moved = |name: &str| half_moved && (name == BLOBS || name == JOURNAL);
-    names.retain(|name| name != LOCK && name != RESTORING && !moved(name));
+    names.retain(|name| name != LOCK && name != RESTORING && !moved(name) && !leftovers::is_temporary(name));
     names.sort();
     Ok(names.into_iter().next())
 }

@@ -168,7 +168,7 @@ mod tests {
             "completions bash",
             "man --out D",
             "doctor --data-dir D",
-            "doctor --data-dir D --repair --json",
+            "doctor --data-dir D --repair --accept-loss --json",
             "health",
             "health --alive --set admin_listen=127.0.0.1:3312",
             "token --ttl 1h",

@@ -12,8 +12,8 @@ use super::progress::Phases;
 use crate::{
     config::Config,
     service::store_options,
-    store::{Finding, Inspection, Severity, StoreError},
-    workers::doctor::{self, RepairError, Replaced},
+    store::{Finding, StoreError},
+    workers::doctor::{self, Lost, RepairError, Replaced, is_sound},
 };
 
 /// Arguments of `doctor`.
@@ -24,30 +24,42 @@ pub(crate) struct DoctorArgs {
     /// `damaged` within it
     #[arg(long)]
     pub repair: bool,
+    /// Repair even if known blocks, operations or proofs cannot be read any more
+    #[arg(long, requires = "repair")]
+    pub accept_loss: bool,
     /// Print one JSON object instead of a line for each finding
     #[arg(long)]
     pub json: bool,
 }
 
 /// Checks the folder, and repairs it with `--repair`. Without `--repair`, nothing in the folder
-/// changes: the check works on a copy of the sled database beside it.
+/// changes: the check works on a copy of the sled database.
 ///
 /// # Errors
-/// Fails if the folder cannot be read, and with [`CliError::Findings`] if it is not sound in the
-/// end.
+/// Fails with [`CliError::DataFolder`] if the system fails to read something, which changes
+/// nothing, and with [`CliError::Findings`] if the folder is not sound in the end.
 pub(crate) fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
     let folder = config.require_data_dir()?;
     let phases = Phases::default();
     let progress = |what: &'static str, done: u64, total: u64| phases.set(what, done, total);
+    let options = store_options(config);
     let (findings, replaced) = if args.repair {
-        let repaired = doctor::repair(folder, &store_options(config), &progress).map_err(unrepaired)?;
-        (repaired.findings, repaired.replaced)
+        match doctor::repair(folder, &options, args.accept_loss, &progress) {
+            Ok(repaired) => (repaired.findings, repaired.replaced),
+            Err(error) => {
+                drop(phases);
+                if let RepairError::WouldLose { findings, lost } = &error {
+                    print(args, folder, findings, None, lost)?;
+                }
+                return Err(unrepaired(error));
+            }
+        }
     } else {
-        let inspection = Inspection::open(folder, store_options(config)).map_err(unopened)?;
-        (doctor::check(&inspection, &progress)?, None)
+        let (_, findings) = doctor::examine(folder, &options, &progress).map_err(unopened)?;
+        (findings, None)
     };
     drop(phases);
-    print(args, folder, &findings, replaced.as_ref())?;
+    print(args, folder, &findings, replaced.as_ref(), &[])?;
     verdict(&findings, replaced.as_ref())
 }
 
@@ -56,25 +68,33 @@ fn print(
     folder: &Path,
     findings: &[Finding],
     replaced: Option<&Replaced>,
+    would_lose: &[Lost],
 ) -> Result<(), CliError> {
+    let sentences = |lost: &[Lost]| lost.iter().map(ToString::to_string).collect::<Vec<_>>();
     if args.json {
         let replaced = replaced.map(|replaced| {
             let report = &replaced.report;
             json!({
                 "put_aside": replaced.aside,
-                "lost": replaced.lost,
+                "lost": sentences(&replaced.lost),
                 "blocks": report.blocks,
                 "aggregated_operations": report.aggregated_operations,
                 "proofs": report.proofs,
                 "aggregated_proofs": report.aggregated_proofs,
             })
         });
-        let object = json!({ "sound": is_sound(findings), "findings": findings, "repaired": replaced });
+        let object = json!({
+            "sound": is_sound(findings),
+            "findings": findings,
+            "repaired": replaced,
+            "would_lose": sentences(would_lose),
+        });
         return show(&object.to_string());
     }
     let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    lines.extend(sentences(would_lose));
     if let Some(Replaced { aside, report, lost }) = replaced {
-        lines.extend(lost.iter().cloned());
+        lines.extend(sentences(lost));
         lines.push(format!(
             "repaired: {} blocks, {} aggregated operations, {} proofs and {} aggregated proofs are in the new folder; witnesses and jobs \
              are rebuilt when the server starts; the old folder is in {}",
@@ -94,8 +114,8 @@ fn verdict(findings: &[Finding], replaced: Option<&Replaced>) -> Result<(), CliE
     match replaced {
         Some(replaced) if replaced.lost.is_empty() => Ok(()),
         Some(replaced) => Err(CliError::Findings(format!(
-            "{} items are lost; import the chain again, stored items are skipped",
-            replaced.lost.len()
+            "{} are lost; import the chain again, stored items are skipped",
+            doctor::count(&replaced.lost)
         ))),
         None if is_sound(findings) => Ok(()),
         None => Err(CliError::Findings(
@@ -103,11 +123,6 @@ fn verdict(findings: &[Finding], replaced: Option<&Replaced>) -> Result<(), CliE
                 .to_owned(),
         )),
     }
-}
-
-/// Returns true if the findings are only left-over files, which do no harm.
-fn is_sound(findings: &[Finding]) -> bool {
-    findings.iter().all(|finding| finding.severity == Severity::LeftOver)
 }
 
 fn unopened(error: StoreError) -> CliError {
@@ -121,7 +136,7 @@ fn unopened(error: StoreError) -> CliError {
 
 fn unrepaired(error: RepairError) -> CliError {
     match error {
-        RepairError::NoGenesis => CliError::Findings(error.to_string()),
+        RepairError::NoGenesis | RepairError::WouldLose { .. } => CliError::Findings(error.to_string()),
         RepairError::Store(error) => unopened(error),
     }
 }

@@ -6,7 +6,7 @@ use super::error::CliError;
 use crate::{
     config::Config,
     service::{self, StartError, node_options},
-    store::{Store, StoreError},
+    store::{Store, StoreError, leftovers},
     workers::Node,
 };
 
@@ -15,7 +15,10 @@ use crate::{
 /// # Errors
 /// [`CliError::DataFolder`].
 pub(crate) fn open_existing(config: &Config, folder: &Path) -> Result<Arc<Store>, CliError> {
-    if !folder.join("index").is_dir() {
+    leftovers::check_restored(folder).map_err(unopened)?;
+    let index = folder.join("index");
+    let failed = |source| unopened(StoreError::Folder { dir: folder.into(), source });
+    if !index.try_exists().map_err(failed)? {
         return Err(CliError::DataFolder(format!(
             "{} is not a data folder; check --data-dir, or create one with `import` or `serve`",
             folder.display()

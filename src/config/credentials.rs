@@ -118,7 +118,8 @@ fn generate() -> Result<Secret, SecretError> {
 /// are `0600` from the start.
 fn write_new(path: &Path, secret: &Secret) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    // The next start removes a file of this name that a killed process left.
+    let mut file = tempfile::Builder::new().prefix("secret-").suffix(".tmp").tempfile_in(folder)?;
     file.write_all(secret.expose())?;
     file.write_all(b"\n")?;
     fsync::persist_new(file, path)

@@ -98,8 +98,10 @@ fn find_file(
     let path = Path::new(&folder.text).join(FILE_NAME);
     match path.try_exists() {
         Ok(exists) => Ok(exists.then_some(path)),
-        // The data folder is a file, which the command reports.
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
+        // The data folder is a file, or it is no path at all, which the command reports.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory || error.raw_os_error().is_none() => {
+            Ok(None)
+        }
         Err(cause) => Err(ConfigError::Unreadable { path, cause }),
     }
 }

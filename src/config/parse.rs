@@ -79,6 +79,13 @@ pub(super) fn bytes(text: &str) -> ParseResult<usize> {
     number.filter(|bytes| *bytes > 0).ok_or_else(expected)
 }
 
+/// A number of mebibytes of `LOW..=HIGH`, with or without a binary unit.
+pub(super) fn mebibytes<const LOW: usize, const HIGH: usize>(text: &str) -> ParseResult<usize> {
+    let in_range = |bytes: &usize| (LOW << 20..=HIGH << 20).contains(bytes);
+    let expected = || format!("a number of bytes from {LOW}MiB to {}GiB, such as 64MiB", HIGH >> 10);
+    bytes(text).ok().filter(in_range).ok_or_else(expected)
+}
+
 /// A number of bytes, with or without a binary unit.
 pub(super) fn bytes_or_zero(text: &str) -> ParseResult<u64> {
     if text.trim() == "0" {

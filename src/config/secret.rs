@@ -111,8 +111,8 @@ pub enum SecretError {
 /// Reads the secret that a file contains, without a byte order mark and without white space around
 /// it.
 pub(super) fn read(path: &Path) -> Result<Secret, SecretError> {
-    let text =
-        input::read_text(path, MAX_FILE_BYTES).map_err(|cause| SecretError::Unreadable { path: path.to_owned(), cause })?;
+    let text = input::read_text(path, MAX_FILE_BYTES)
+        .map_err(|cause| SecretError::Unreadable { path: path.to_owned(), cause })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Secret::new(text.trim()).map_err(|EmptySecret| SecretError::Empty(path.to_owned()))
 }

@@ -16,7 +16,7 @@ use super::{
     error::ConfigError,
     parse::{
         address, boolean, bytes, bytes_or_zero, cpu_features, duration, duration_or_zero, log_filter,
-        log_format, number, path, secret, sizes, url,
+        log_format, mebibytes, number, path, secret, sizes, url,
     },
     secret::Secret,
     setting::{Form, Setting, Unit},
@@ -142,8 +142,8 @@ settings! {
     /// Free disk space below which imports, claims and witnesses stop and only proofs are accepted;
     /// `0`: no limit
     min_free_bytes: u64 = "256MiB", Text, bytes_or_zero;
-    /// Page cache of the store
-    cache_bytes: usize = "64MiB", Text, bytes;
+    /// Page cache of the store, from `1MiB` to `1024GiB`
+    cache_bytes: usize = "64MiB", Text, mebibytes::<1, { 1 << 20 }>;
     /// Open connections of a listener; further ones wait
     max_connections: usize = "1024", Bare, number::<1, 65_536, _>;
     /// Concurrent small prover messages; further ones wait

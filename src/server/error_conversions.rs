@@ -18,13 +18,15 @@ impl From<StoreError> for ApiError {
             StoreError::TooLarge { .. } => Self::BadParameter(error.to_string()),
             StoreError::DiskFull => Self::DiskFull,
             StoreError::InsufficientStorage { free, floor } => Self::InsufficientStorage { free, floor },
-            StoreError::Interrupted | StoreError::ReadViewEnded => {
+            StoreError::Interrupted | StoreError::ReadViewEnded | StoreError::Moved { .. } => {
                 Self::Unavailable { reason: error.to_string() }
             }
             StoreError::Locked { .. }
             | StoreError::Format { .. }
             | StoreError::Folder { .. }
             | StoreError::Corrupt { .. }
+            | StoreError::UnfinishedRestore { .. }
+            | StoreError::Unsteady { .. }
             | StoreError::Io { .. }
             | StoreError::Kv(_)
             | StoreError::MissingProof { .. }

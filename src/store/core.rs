@@ -1,9 +1,10 @@
 //! The resources that the three parts of the store share: kv, blobs, journal, group commit, free
 //! space, and the open read views.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -24,6 +25,9 @@ use crate::store::kv::table::Table;
 use crate::store::options::StoreOptions;
 use crate::store::view_registry::ViewRegistry;
 
+/// Longest time between two looks at the place of the folder, in milliseconds.
+const LOOK_INTERVAL_MS: u64 = 1_000;
+
 /// Reopens the kv after a failed write and recovers all three parts.
 type Reopen = Box<dyn Fn() -> Result<(), StoreError> + Send + Sync>;
 
@@ -40,8 +44,10 @@ pub(crate) struct Core {
     pub read_views: ViewRegistry,
     space: Space,
     reopen: OnceLock<Reopen>,
+    /// Monotonic time in milliseconds of the last look at the folder, if it was in its place.
+    in_place: Mutex<Option<u64>>,
     /// `None` in a folder that is only inspected and has no such file.
-    _lock: Option<FolderLock>,
+    lock: Option<FolderLock>,
 }
 
 impl std::fmt::Debug for Core {
@@ -69,9 +75,14 @@ impl Core {
             metrics: options.metrics.clone(),
             clock: options.clock.clone(),
             read_views: ViewRegistry::default(),
-            space: Space::new(dir, options.space.clone(), options.min_free_bytes),
+            space: Space::new(
+                lock.as_ref().map_or(dir, FolderLock::path),
+                options.space.clone(),
+                options.min_free_bytes,
+            ),
             reopen: OnceLock::new(),
-            _lock: lock,
+            in_place: Mutex::new(None),
+            lock,
         }
     }
 
@@ -87,10 +98,46 @@ impl Core {
     /// Every operation that writes calls this before it takes its lock, because reopening takes all
     /// three locks.
     pub(crate) fn ready(&self) -> Result<(), StoreError> {
+        self.check_folder()?;
         if !self.kv.is_broken() {
             return Ok(());
         }
         self.reopen.get().map_or(Err(StoreError::Interrupted), |reopen| reopen())
+    }
+
+    /// Checks that the folder is where it was opened, as of at most a second ago.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`].
+    pub(crate) fn check_folder(&self) -> Result<(), StoreError> {
+        let seen = *self.in_place.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.monotonic_ms();
+        if seen.is_some_and(|at| now.saturating_sub(at) < LOOK_INTERVAL_MS) {
+            return Ok(());
+        }
+        self.look_at_folder()
+    }
+
+    /// Checks that the folder is where it was opened, with the files that are written to.
+    fn look_at_folder(&self) -> Result<(), StoreError> {
+        // An inspection writes nothing.
+        let (Some(lock), Some(journal)) = (&self.lock, &self.journal) else { return Ok(()) };
+        let part = |path: &Path, file: &File| lock.check_part(path, file);
+        let found = lock
+            .check()
+            .and_then(|()| self.kv.with_file(part).unwrap_or(Ok(())))
+            .and_then(|()| self.blobs.with_folder(part))
+            .and_then(|()| journal.with_file(part));
+        let mut in_place = self.in_place.lock().unwrap_or_else(PoisonError::into_inner);
+        match &found {
+            Ok(()) => *in_place = Some(self.clock.monotonic_ms()),
+            Err(error) => {
+                if in_place.take().is_some() {
+                    tracing::error!(%error, "nothing is stored until the data folder is back");
+                }
+            }
+        }
+        found
     }
 
     /// Returns the time in milliseconds since 1970.
@@ -108,10 +155,11 @@ impl Core {
         self.space().check()
     }
 
-    /// Returns once everything that was written before this call is durable. Concurrent callers
-    /// share one flush.
+    /// Returns once everything that was written before this call is durable, in the folder where it
+    /// will be looked for. Concurrent callers share one flush.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        self.committer.sync(&self.kv, &self.blobs, self.journal.as_ref(), &self.metrics)
+        self.committer.sync(&self.kv, &self.blobs, self.journal.as_ref(), &self.metrics)?;
+        self.look_at_folder()
     }
 
     /// Syncs the writes that were applied at a generation of the kv, after the lock was released.
@@ -161,7 +209,12 @@ impl Core {
     /// Opens a blob, to be passed on compressed or decompressed while it is read. Its file is
     /// checked against its hash first.
     pub(crate) fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
-        self.blobs.open_blob(blob)
+        let opened = self.blobs.open_blob(blob);
+        if opened.is_err() {
+            // The files of a removed folder are not damaged.
+            self.look_at_folder()?;
+        }
+        opened
     }
 
     /// Appends a blob to the journal, before the transaction that refers to it.

@@ -42,6 +42,32 @@ pub enum StoreError {
         /// The record or file, and the damage.
         what: String,
     },
+    /// The folder was moved or removed while it is open. Nothing is acknowledged until it is back.
+    #[error(
+        "the data folder {} was moved or removed while the server runs ({what}): move it back, or stop the server; nothing is stored meanwhile", dir.display()
+    )]
+    Moved {
+        /// The path by which the folder was opened.
+        dir: PathBuf,
+        /// The missing part, as a clause.
+        what: String,
+    },
+    /// A killed restore left a part of a folder. Nothing can be served from it.
+    #[error(
+        "a restore into the data folder {} was interrupted: run the same `restore` again, which begins from the start, or remove the folder", dir.display()
+    )]
+    UnfinishedRestore {
+        /// The data folder.
+        dir: PathBuf,
+    },
+    /// Two checks of the same files found different faults, so that the faults are not in the files.
+    #[error(
+        "two checks of the data folder {} found different faults, so the disk or the system fails and not the folder; nothing was changed: look into the system's log, then repeat", dir.display()
+    )]
+    Unsteady {
+        /// The data folder.
+        dir: PathBuf,
+    },
     /// The disk is full. Nothing was written; the operation can be repeated once space is free.
     #[error("the disk of the data folder is full: free some space, then repeat")]
     DiskFull,
@@ -133,6 +159,50 @@ impl StoreError {
         }
     }
 
+    /// Returns a function that converts the error of reading stored data, for `map_err`: missing or
+    /// wrong content is damage, everything else an error of the system.
+    pub(crate) fn read(what: impl Into<String>) -> impl FnOnce(io::Error) -> StoreError {
+        let what = what.into();
+        move |source| {
+            if is_of_content(&source) {
+                StoreError::corrupt(format!("{what} cannot be read ({source})"))
+            } else {
+                StoreError::io(format!("reading {what}"))(source)
+            }
+        }
+    }
+
+    /// Returns true if stored content fails its own checks. Any other error says nothing about what
+    /// is stored.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, StoreError::Corrupt { .. })
+    }
+
+    /// Returns a copy of an error of the system.
+    pub(crate) fn of_system(&self) -> StoreError {
+        match self {
+            StoreError::DiskFull => StoreError::DiskFull,
+            StoreError::Io { what, source } => {
+                let copy = source.raw_os_error().map(io::Error::from_raw_os_error);
+                let copy = copy.unwrap_or_else(|| io::Error::new(source.kind(), source.to_string()));
+                StoreError::Io { what: what.clone(), source: copy }
+            }
+            StoreError::Kv(what) => StoreError::Kv(what.clone()),
+            error => StoreError::Kv(error.to_string()),
+        }
+    }
+
+    /// Returns the description of damage.
+    ///
+    /// # Errors
+    /// Errors that are not damage.
+    pub(crate) fn damage(self) -> Result<String, StoreError> {
+        match self {
+            StoreError::Corrupt { what } => Ok(what),
+            error => Err(error),
+        }
+    }
+
     /// Returns the message without advice.
     pub(crate) fn fault(&self) -> String {
         match self {
@@ -149,6 +219,30 @@ impl StoreError {
 /// Returns true if the disk or a quota is full.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Returns true if an error of reading is about the content: a name or bytes that are missing, or
+/// something else than a file in its place.
+pub(crate) fn is_of_content(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory => true,
+        // The system has these for other reasons as well.
+        Kind::UnexpectedEof | Kind::InvalidData | Kind::InvalidInput => error.raw_os_error().is_none(),
+        _ => false,
+    }
+}
+
+/// Returns the value, or `None` if it is damaged.
+///
+/// # Errors
+/// Errors that are not damage.
+pub(crate) fn unless_damaged<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_damage() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 impl From<StoreError> for SourceError {

@@ -7,6 +7,7 @@
 //! DATA/journal/    a second copy of everything that cannot be derived
 //! DATA/damaged/    the parts that a repair replaced
 //! DATA/restoring/  only during the restore of a backup: the future kv, blobs and journal
+//! DATA/*.tmp       only while a command runs: the kv that `doctor` looks at, the result of a repair
 //! ```
 //!
 //! [`Store`] opens the folder and gives access to its three parts, each with a lock of its own:
@@ -149,6 +150,7 @@ pub use durable::free_space::ManualSpace;
 pub(crate) use durable::free_space::SpaceState;
 pub(crate) use durable_kinds::{DurableKind, DurableRecord};
 pub use error::StoreError;
+pub(crate) use error::unless_damaged;
 pub use imported::Imported;
 pub use kv::sled_db::wait_until_closed;
 pub use options::StoreOptions;
@@ -166,7 +168,8 @@ pub(crate) use queue::rejected::{RejectedProof, RejectedRecord};
 pub(crate) use read_view::ReadView;
 pub use recovery::finding::{Finding, Severity};
 pub use recovery::inspect::Inspection;
-pub(crate) use recovery::replace::{Replacement, is_data_folder};
+pub(crate) use recovery::leftovers;
+pub(crate) use recovery::replace::{Replacement, check_data_folder};
 pub(crate) use recovery::salvage::{Salvage, Source};
 pub(crate) use revert::RevertReport;
 pub use store::Store;

@@ -10,7 +10,7 @@ use crate::store::kv::keys;
 use crate::store::kv::table::Table;
 use crate::store::options::StoreOptions;
 use crate::store::parameters::{check_parameters, is_new};
-use crate::store::recovery::{open_journal, replace};
+use crate::store::recovery::{leftovers, open_journal, replace};
 use crate::store::store::Store;
 
 impl Store {
@@ -18,19 +18,24 @@ impl Store {
     /// interrupted, and removes their leftovers.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let lock = FolderLock::take(dir)?;
+        // From here on the folder is the same one, even if it is moved.
+        let (named, dir) = (dir, lock.path());
         replace::finish(dir)?;
-        if !dir.join("index").exists() && !is_new(dir)? {
+        leftovers::check_restored(named)?;
+        leftovers::sweep(dir)?;
+        let indexed = dir.join("index").try_exists().map_err(StoreError::io("opening the data folder"))?;
+        if !indexed && !is_new(dir)? {
             return Err(StoreError::corrupt("its kv is missing"));
         }
-        let kv = Kv::open(&dir.join("index"), options.cache_bytes, options.flush_every_ms)?;
-        check_parameters(dir, &kv)?;
+        let kv = Kv::open_in(lock.folder(), "index", options.cache_bytes, options.flush_every_ms)?;
+        check_parameters(named, dir, &kv)?;
         let journal = open_journal::open_journal(&dir.join("journal"), &kv)?;
         let known = |id| kv.contains(Table::Blobs, &keys::blob(id));
         let (blobs, swept) = Blobs::open(&dir.join("blobs"), known)?;
         if swept > 0 {
             tracing::info!(swept, "removed blob files that a crash left behind");
         }
-        let store = Self::assemble(dir, kv, blobs, Some(journal), &options, Some(lock));
+        let store = Self::assemble(named, kv, blobs, Some(journal), &options, Some(lock));
         store.parts.recover(&mut store.parts.queue.lock())?;
         open_journal::settle(store.core())?;
         Ok(store)

@@ -42,8 +42,8 @@ pub(crate) fn is_new(dir: &Path) -> Result<bool, StoreError> {
         for entry in entries {
             let entry = entry.map_err(StoreError::io("opening the data folder"))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let written = entry.metadata().is_ok_and(|found| found.len() > 0);
-            if file_id(&name).is_some() || (name.ends_with(".log") && written) {
+            let found = entry.metadata().map_err(StoreError::io("opening the data folder"))?;
+            if file_id(&name).is_some() || (name.ends_with(".log") && found.len() > 0) {
                 return Ok(false);
             }
         }
@@ -51,11 +51,12 @@ pub(crate) fn is_new(dir: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-pub(crate) fn check_parameters(dir: &Path, kv: &Kv) -> Result<(), StoreError> {
+/// Checks the parameters of the folder at `dir`, or stores them in a new one. Errors call it `named`.
+pub(crate) fn check_parameters(named: &Path, dir: &Path, kv: &Kv) -> Result<(), StoreError> {
     match kv.get::<Parameters>(Table::Meta, meta::PARAMETERS)? {
         Some(found) if found == PARAMETERS => Ok(()),
         Some(found) => Err(StoreError::Format {
-            dir: dir.into(),
+            dir: named.into(),
             found: found.describe(),
             expected: PARAMETERS.describe(),
         }),

@@ -74,6 +74,14 @@ impl Store {
         self.core().space()
     }
 
+    /// Checks that the folder is where it was opened, as of at most a second ago.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] if it was moved or removed.
+    pub fn check_folder(&self) -> Result<(), StoreError> {
+        self.core().check_folder()
+    }
+
     /// Checks that there is space to begin something new, before the work for it is done.
     ///
     /// # Errors

@@ -133,7 +133,7 @@ fn binary(what: &str, args: &[&str], folder: &Path, until_killed: bool) -> Outpu
 
 /// Returns true if damage to the file may lose these items: it holds the only copy of one that the
 /// others depend on.
-fn may_be_lost(name: &str, lost: &[String]) -> bool {
+fn may_be_lost<T>(name: &str, lost: &[T]) -> bool {
     lost.is_empty() || name.starts_with("blobs/")
 }
 
@@ -221,7 +221,8 @@ fn run(Rounds { rounds, binary: binaries, repair: repairs }: Rounds) {
 /// what was hit.
 fn repaired(folder: &Path, name: &str, finished: &Contents, what: &str) {
     let path = folder.to_owned();
-    let repaired = bounded("repair", move || doctor::repair(&path, &StoreOptions::default(), &|_, _, _| {}));
+    let repaired =
+        bounded("repair", move || doctor::repair(&path, &StoreOptions::default(), true, &|_, _, _| {}));
     let replaced = match repaired {
         Ok(repaired) => repaired.replaced.unwrap(),
         Err(doctor::RepairError::NoGenesis) => {

@@ -167,3 +167,38 @@ fn a_killed_repair_leaves_the_old_folder_or_the_new_one_and_the_next_repair_comp
         fs::remove_dir_all(&copied).unwrap();
     }
 }
+
+#[test]
+fn a_repair_asks_before_it_loses_anything() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    grow(&folder);
+    // The kv is lost, and a block in the journal has damaged content behind a sound header.
+    fs::write(folder.join("index/db"), [0x5a; 1 << 20]).unwrap();
+    let journal = folder.join("journal/000001.log");
+    let mut bytes = fs::read(&journal).unwrap();
+    let is_block_5 = |at: &usize| {
+        let header = &bytes[*at..];
+        // The kind and the first block.
+        header.starts_with(b"zkwsbody") && (header[9], header[12]) == (2, 5)
+    };
+    let header = (0..bytes.len() - 72).find(is_block_5).unwrap();
+    bytes[header + 72 + 10] ^= 1;
+    fs::write(&journal, bytes).unwrap();
+    let before = files(&folder);
+    let (code, out, err) = doctor(&folder, &["--repair", "--json"]);
+    let object: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &object["repaired"]), (6, &Value::Null), "{out}{err}");
+    let lost = object["would_lose"].as_array().unwrap();
+    assert!(lost.iter().any(|line| line.as_str().unwrap().starts_with("lost: block 5: ")), "{out}");
+    // The block after it follows from it.
+    assert!(err.contains("2 blocks") && err.contains("--accept-loss"), "{err}");
+    assert_eq!(files(&folder), before);
+    assert_eq!(doctor(&folder, &["--accept-loss"]).0, 2);
+
+    let (code, out, err) = doctor(&folder, &["--repair", "--accept-loss", "--json"]);
+    let object: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &object["repaired"]["blocks"]), (6, &(BLOCKS - 2).into()), "{out}{err}");
+    assert!(!object["repaired"]["lost"].as_array().unwrap().is_empty());
+    assert_eq!(doctor(&folder, &[]).0, 0);
+}

@@ -8,8 +8,10 @@
 
 mod support;
 
+mod a_failing_system_is_not_damage;
 mod a_full_disk_loses_nothing;
 mod a_killed_genesis_import_resumes;
+mod a_moved_folder_stores_nothing;
 mod a_power_failure_loses_what_was_not_synced;
 mod backups_restore_everything;
 mod bad_input_gets_a_clear_answer;
@@ -28,6 +30,7 @@ mod every_route_is_behind_a_token;
 mod exports_equal_the_vectors;
 mod hostile_requests_get_an_answer;
 mod insufficient_storage_stops_new_work;
+mod interrupted_commands_leave_nothing;
 mod json_round_trips;
 mod large_changes_survive_power_failures;
 mod layers_point_one_way;

@@ -48,9 +48,9 @@ fn a_pipe_in_a_chain_folder_stops_the_import() {
         for folder in ["blocks", "aggregated_operations"] {
             fs::create_dir_all(source.join(folder)).unwrap();
         }
-        fs::copy(chain("transfers").join("genesis.json.zst"), source.join("genesis.json.zst")).unwrap();
+        fs::copy(chain("deposit").join("genesis.json.zst"), source.join("genesis.json.zst")).unwrap();
         let block = "blocks/000001.json.zst";
-        fs::copy(chain("transfers").join(block), source.join(block)).unwrap();
+        fs::copy(chain("deposit").join(block), source.join(block)).unwrap();
         let regular = source.join(place).with_extension("json.zst");
         let _ = fs::remove_file(regular);
         pipe(&source.join(place));
@@ -100,16 +100,20 @@ fn a_pipe_in_a_data_folder_blocks_no_command() {
     let args = |command: &'static str| [command, "--data-dir", data.to_str().unwrap()];
     let secret = ("API_PROVER_SECRET_AUTH", SECRET);
     let part_of = |folder: &str| fs::read_dir(data.join(folder)).unwrap().next().unwrap().unwrap().path();
-    for place in [data.join("LOCK"), data.join("index/db"), data.join("journal/000001.log"), part_of("blobs")] {
+    let db = data.join("index/db");
+    let places =
+        [(data.join("LOCK"), 4), (db, 6), (data.join("journal/000001.log"), 6), (part_of("blobs"), 6)];
+    for (place, code) in places {
         let aside = parent.path().join("aside");
         fs::rename(&place, &aside).unwrap();
         pipe(&place);
-        refused(&args("doctor"), secret, 4, &place);
+        refused(&args("doctor"), secret, code, if code == 4 { &data } else { &place });
         fs::rename(&aside, &place).unwrap();
     }
     for (name, code) in [("witness-server.toml", 2), ("secret", 2)] {
         pipe(&data.join(name));
-        let serve = [&args("serve")[..], &["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]].concat();
+        let serve =
+            [&args("serve")[..], &["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]].concat();
         refused(&serve, ("HOME", "/"), code, Path::new(name));
         fs::remove_file(data.join(name)).unwrap();
     }

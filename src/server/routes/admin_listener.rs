@@ -85,6 +85,7 @@ fn reasons(node: &Node) -> Vec<String> {
     if let Err(error) = node.store().chain().head() {
         reasons.push(format!("the store cannot be read: {error}"));
     }
+    reasons.extend(node.store().check_folder().err().map(|error| error.to_string()));
     reasons.extend(node.store().check_space().err().map(|error| error.to_string()));
     reasons
 }

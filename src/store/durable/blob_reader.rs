@@ -101,12 +101,19 @@ impl BlobReader {
     /// Returns the whole blob.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`].
+    /// [`StoreError::Corrupt`]; [`StoreError::Io`] if the system fails to read.
     pub fn bytes(self) -> Result<Vec<u8>, StoreError> {
         let mut bytes = Vec::with_capacity(usize::try_from(self.raw_len.min(PREALLOCATE)).unwrap_or(0));
         let read = self.into_decoder().and_then(|mut decoder| decoder.read_to_end(&mut bytes));
-        read.map_err(|error| StoreError::corrupt(format!("a blob does not decompress ({error})")))?;
-        Ok(bytes)
+        match read {
+            Ok(_) => Ok(bytes),
+            // The errors of zstd have no number of the system. The one without memory has no kind
+            // of its own either.
+            Err(error) if error.raw_os_error().is_some() || error.to_string().contains("memory") => {
+                Err(StoreError::io("reading a blob")(error))
+            }
+            Err(error) => Err(StoreError::corrupt(format!("a blob does not decompress ({error})"))),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fsync;
+use crate::input;
 use crate::store::durable::blob_header::{HEADER, Header, RecordType, read_header};
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_reader::BlobReader;
@@ -74,7 +75,7 @@ impl Blobs {
         dir: &Path,
         known: impl Fn(u64) -> Result<bool, StoreError>,
     ) -> Result<(Self, usize), StoreError> {
-        let failed = || StoreError::io(format!("opening the folder {}", dir.display()));
+        let failed = || StoreError::io("opening the folder of the blob files");
         fsync::create_folders(dir).map_err(failed())?;
         let folder = File::open(dir).map_err(failed())?;
         let (mut swept, mut largest) = (0, 0);
@@ -97,8 +98,10 @@ impl Blobs {
 
     /// Opens the folder for reading only.
     pub(crate) fn look(dir: &Path) -> Result<Self, StoreError> {
-        let folder =
-            File::open(dir).map_err(StoreError::io(format!("opening the folder {}", dir.display())))?;
+        let folder = fs::metadata(dir).and_then(|found| {
+            if found.is_dir() { File::open(dir) } else { Err(io::ErrorKind::NotADirectory.into()) }
+        });
+        let folder = folder.map_err(StoreError::read(format!("the folder {}", dir.display())))?;
         Ok(Self { dir: dir.into(), folder, next_id: AtomicU64::new(u64::MAX), read_only: true })
     }
 
@@ -159,10 +162,10 @@ impl Blobs {
         let name = file_name(id, hash);
         let failed = || StoreError::io(format!("reading the blob file {name}"));
         let bad = |why: &str| StoreError::corrupt(format!("the blob file {name} {why}"));
-        let mut file = match File::open(self.dir.join(&name)) {
+        let mut file = match input::open(&self.dir.join(&name)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(bad("is missing")),
-            Err(error) => return Err(failed()(error)),
+            Err(error) => return Err(StoreError::read(format!("the blob file {name}"))(error)),
         };
         let header = read_header(&mut file).map_err(failed())?.ok_or_else(|| bad("has a bad header"))?;
         let file_len = file.metadata().map_err(failed())?.len();
@@ -181,13 +184,13 @@ impl Blobs {
         let BlobRef::File { hash, len, raw_len, .. } = blob else { return self.open_blob(blob)?.bytes() };
         let lost = |why: &str| StoreError::corrupt(format!("its file {why}"));
         let path = self.path(blob).unwrap_or_default();
-        let mut file = File::open(path).map_err(|_| lost("cannot be opened"))?;
         let mut frame = Vec::new();
         let mut read = || -> io::Result<()> {
+            let mut file = input::open(&path)?;
             file.seek(SeekFrom::Start(HEADER as u64))?;
             (&mut file).take(*len).read_to_end(&mut frame).map(drop)
         };
-        read().map_err(|_| lost("cannot be read"))?;
+        read().map_err(StoreError::read(format!("the blob file {}", path.display())))?;
         if *blake3::hash(&frame).as_bytes() != *hash {
             return Err(lost("fails its checksum"));
         }
@@ -196,16 +199,28 @@ impl Blobs {
 
     /// Returns the label in the file of a blob; `None` for an inline blob and for an invalid
     /// header.
-    pub(crate) fn label(&self, blob: &BlobRef) -> Option<BlobLabel> {
-        let mut file = File::open(self.path(blob)?).ok()?;
-        Some(read_header(&mut file).ok()??.label)
+    pub(crate) fn label(&self, blob: &BlobRef) -> Result<Option<BlobLabel>, StoreError> {
+        let Some(path) = self.path(blob) else { return Ok(None) };
+        let header = input::open(&path).and_then(|mut file| read_header(&mut file));
+        let header = header.map_err(StoreError::read(format!("the blob file {}", path.display())))?;
+        Ok(header.map(|header| header.label))
+    }
+
+    /// Returns true if the file of a blob is missing.
+    pub(crate) fn is_missing(&self, blob: &BlobRef) -> Result<bool, StoreError> {
+        let Some(path) = self.path(blob) else { return Ok(false) };
+        match path.try_exists() {
+            Ok(exists) => Ok(!exists),
+            Err(error) => Err(StoreError::read(format!("the blob file {}", path.display()))(error)),
+        }
     }
 
     /// Returns label and reference of a blob file, from its name and header.
     pub(crate) fn file_ref(&self, name: &str, path: &Path) -> Result<(BlobLabel, BlobRef), StoreError> {
         let bad = |why: &str| StoreError::corrupt(format!("the blob file {name} {why}"));
-        let header = File::open(path).and_then(|mut file| read_header(&mut file));
-        let header = header.map_err(|_| bad("cannot be read"))?.ok_or_else(|| bad("has a bad header"))?;
+        let header = input::open(path).and_then(|mut file| read_header(&mut file));
+        let header = header.map_err(StoreError::read(format!("the blob file {name}")))?;
+        let header = header.ok_or_else(|| bad("has a bad header"))?;
         let id = file_id(name).ok_or_else(|| bad("has an unknown name"))?;
         if !name.ends_with(&hex::encode(header.hash)) {
             return Err(bad("has the name of another one"));
@@ -220,6 +235,11 @@ impl Blobs {
             BlobRef::Inline { .. } => None,
             BlobRef::File { id, hash, .. } => Some(self.dir.join(file_name(*id, hash))),
         }
+    }
+
+    /// Calls a function with path and descriptor of the folder.
+    pub(crate) fn with_folder<T>(&self, look: impl FnOnce(&Path, &File) -> T) -> T {
+        look(&self.dir, &self.folder)
     }
 
     /// Makes removals in the folder durable.

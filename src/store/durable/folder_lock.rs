@@ -1,10 +1,14 @@
-//! The lock of a data folder: one process for each folder.
+//! The lock of a data folder: one process for each folder. It also notices when the folder is moved
+//! or removed while it is open.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::fsync;
+use crate::input;
+use crate::store::durable::open_folder::{OpenFolder, is_at};
 use crate::store::error::StoreError;
 
 const NAME: &str = "LOCK";
@@ -12,7 +16,11 @@ const NAME: &str = "LOCK";
 /// The lock of a data folder, without an open store: no other process can open the folder. The
 /// system releases it when the value is dropped, or when the process ends in any way.
 #[derive(Debug)]
-pub(crate) struct FolderLock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+pub(crate) struct FolderLock {
+    dir: PathBuf,
+    folder: Arc<OpenFolder>,
+    file: File,
+}
 
 impl FolderLock {
     /// Takes the lock, and creates the folder if it is absent.
@@ -21,25 +29,64 @@ impl FolderLock {
     /// [`StoreError::Locked`] if another process has it.
     pub(crate) fn take(dir: &Path) -> Result<Self, StoreError> {
         fsync::create_folders(dir).map_err(unusable(dir))?;
+        let folder = OpenFolder::open(dir).map_err(unusable(dir))?;
         let mut open = OpenOptions::new();
         open.create(true).truncate(false).read(true).write(true);
-        let file = open.open(dir.join(NAME)).map_err(unusable(dir))?;
-        locked(dir, file)
+        let file = open.open(folder.path().join(NAME)).map_err(unusable(dir))?;
+        locked(dir, folder, file)
     }
 
     /// Takes the lock if the folder has a lock file, and creates nothing otherwise.
     pub(crate) fn take_existing(dir: &Path) -> Result<Option<Self>, StoreError> {
-        match OpenOptions::new().read(true).open(dir.join(NAME)) {
-            Ok(file) => locked(dir, file).map(Some),
+        let folder = OpenFolder::open(dir).map_err(unusable(dir))?;
+        match input::open(&folder.path().join(NAME)) {
+            Ok(file) => locked(dir, folder, file).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unusable(dir)(error)),
         }
     }
+
+    /// Returns the folder.
+    pub(crate) fn folder(&self) -> &Arc<OpenFolder> {
+        &self.folder
+    }
+
+    /// Returns the path by which the folder is reached, wherever it is moved.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Checks that the folder is still where it was opened, with this lock.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`].
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let moved = |what: String| StoreError::Moved { dir: self.dir.clone(), what };
+        let unknown = |error: io::Error| moved(format!("it cannot be looked at: {error}"));
+        if !self.folder.is_at(&self.dir).map_err(unknown)? {
+            return Err(moved("its path leads to another folder or to none".into()));
+        }
+        self.check_part(&self.path().join(NAME), &self.file)
+    }
+
+    /// Checks that a name in the folder still leads to an open file.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`].
+    pub(crate) fn check_part(&self, path: &Path, file: &File) -> Result<(), StoreError> {
+        let moved = |what: String| StoreError::Moved { dir: self.dir.clone(), what };
+        let name = path.strip_prefix(self.path()).unwrap_or(path).display();
+        match is_at(path, file) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(moved(format!("{name} was removed or replaced"))),
+            Err(error) => Err(moved(format!("{name} cannot be looked at: {error}"))),
+        }
+    }
 }
 
-fn locked(dir: &Path, file: File) -> Result<FolderLock, StoreError> {
+fn locked(dir: &Path, folder: OpenFolder, file: File) -> Result<FolderLock, StoreError> {
     match file.try_lock() {
-        Ok(()) => Ok(FolderLock(file)),
+        Ok(()) => Ok(FolderLock { dir: dir.into(), folder: Arc::new(folder), file }),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { dir: dir.into() }),
         Err(TryLockError::Error(source)) => Err(unusable(dir)(source)),
     }

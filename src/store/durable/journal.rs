@@ -154,7 +154,7 @@ impl Journal {
         }
         damaged |= acknowledged.is_some_and(|place| place > end);
         if damaged {
-            tracing::warn!(folder = %dir.display(), "the journal is damaged: run `doctor`; it continues in a new file");
+            tracing::warn!("the journal is damaged: run `doctor`; it continues in a new file");
             unacknowledged = BTreeMap::new();
             end = Place { segment: newest.saturating_add(1), offset: 0 };
         } else {
@@ -178,7 +178,7 @@ impl Journal {
         let failed = || StoreError::io("creating the journal");
         let temporary = dir.with_extension("new");
         for old in [dir, &temporary] {
-            if old.exists() {
+            if old.try_exists().map_err(failed())? {
                 fs::remove_dir_all(old).map_err(failed())?;
             }
         }
@@ -255,6 +255,12 @@ impl Journal {
         }
         state.pending.insert(place);
         Ok(place)
+    }
+
+    /// Calls a function with path and descriptor of the current segment.
+    pub(crate) fn with_file<T>(&self, look: impl FnOnce(&Path, &File) -> T) -> T {
+        let state = self.lock();
+        look(&self.dir.join(segment_name(state.end.segment)), &state.file)
     }
 
     /// Returns the place of the next record.

@@ -1,16 +1,19 @@
 //! Reading the whole journal, for checks and repairs.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::input;
 use crate::store::durable::journal_record::Place;
 use crate::store::durable::journal_replay::Replay;
 use crate::store::durable::journal_segment::{scan, segment_name, segments};
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, is_of_content};
 
 /// Name of the file with the end of the acknowledged records.
 pub(crate) const ACKNOWLEDGED: &str = "acknowledged";
+
+/// Bound of its length, in bytes; it has 16.
+const MAX_ACKNOWLEDGED: u64 = 1 << 10;
 
 /// The content of a journal, and its damage.
 #[derive(Debug, Default)]
@@ -32,6 +35,11 @@ impl Reading {
         let found = match segments(dir) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(reading),
+            Err(error) if is_of_content(&error) => {
+                reading.present = true;
+                reading.damage.push((".".into(), error.to_string()));
+                return Ok(reading);
+            }
             Err(error) => return Err(failed()(error)),
         };
         reading.present = true;
@@ -48,7 +56,16 @@ impl Reading {
                 reading.damage.push((segment_name(expected), what));
             }
             expected = number.saturating_add(1);
-            let segment = scan(number, path).map_err(failed())?;
+            let segment = match scan(number, path) {
+                Ok(segment) => segment,
+                Err(error) if is_of_content(&error) => {
+                    reading.damage.push((segment_name(number), error.to_string()));
+                    continue;
+                }
+                Err(error) => {
+                    return Err(StoreError::io(format!("reading journal/{}", segment_name(number)))(error));
+                }
+            };
             end = Place { segment: number, offset: segment.len };
             for gap in segment.gaps {
                 // Bytes after the acknowledged records were torn by a kill, and the next start
@@ -77,9 +94,11 @@ impl Reading {
 
 /// Reads the end of the acknowledged records; `None` if the file is missing or damaged.
 pub(crate) fn read_acknowledged(dir: &Path) -> io::Result<Option<Place>> {
-    let bytes = match fs::read(dir.join(ACKNOWLEDGED)) {
+    let bytes = match input::read(&dir.join(ACKNOWLEDGED), MAX_ACKNOWLEDGED) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_of_content(&error) || error.kind() == io::ErrorKind::FileTooLarge => {
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     let Some((rest, crc)) = bytes.split_last_chunk::<4>() else { return Ok(None) };

@@ -1,11 +1,12 @@
 //! The segments of the journal: files of records, readable past damage.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::input;
 use crate::store::durable::blob_header::{HEADER, Header};
 use crate::store::durable::journal_record::{Place, Record, parse};
 
@@ -47,7 +48,9 @@ pub(crate) fn segments(dir: &Path) -> io::Result<BTreeMap<u32, PathBuf>> {
 
 /// Reads a segment. After damaged bytes it continues at the next valid header.
 pub(crate) fn scan(number: u32, path: &Path) -> io::Result<Segment> {
-    Ok(of_bytes(number, &fs::read(path)?))
+    let mut bytes = Vec::new();
+    input::open(path)?.read_to_end(&mut bytes)?;
+    Ok(of_bytes(number, &bytes))
 }
 
 /// Parses the bytes of a segment as [`scan`] does.
@@ -73,7 +76,7 @@ pub(crate) fn of_bytes(number: u32, bytes: &[u8]) -> Segment {
 
 /// Reads the frame of an inline record again, and checks its hash.
 pub(crate) fn read_frame(dir: &Path, place: Place, header: &Header) -> io::Result<Vec<u8>> {
-    let file = File::open(dir.join(segment_name(place.segment)))?;
+    let file = input::open(&dir.join(segment_name(place.segment)))?;
     let len = usize::try_from(header.len).unwrap_or(usize::MAX);
     let held = file.metadata()?.len().saturating_sub(place.offset);
     if header.len > held {

@@ -8,7 +8,8 @@
 //! | `journal_*` | reading the journal: record, segment, replay, the whole |
 //! | `group_commit` | one flush of kv and journal for all waiting callers |
 //! | `sync_thread` | the thread that syncs the journal during a flush |
-//! | `folder_lock` | one process for each data folder |
+//! | `folder_lock` | one process for each data folder, which notices when the folder is moved |
+//! | `open_folder` | a folder that stays the same one wherever it is moved |
 //! | `folder_size` | the size of the data folder |
 //! | `free_space` | the floor of free space, below which requests fail with 507 |
 //!
@@ -35,4 +36,5 @@ pub(crate) mod journal_replay;
 pub(crate) mod journal_segment;
 #[cfg(test)]
 mod journal_tests;
+pub(crate) mod open_folder;
 pub(crate) mod sync_thread;

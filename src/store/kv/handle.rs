@@ -4,20 +4,21 @@
 //! transaction. So a failed write closes the kv to writes. Once there is space again,
 //! [`Kv::reopen`] starts from the last state on disk, which is consistent.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use crate::fsync;
 use crate::store::durable::blob_ref::BlobRef;
+use crate::store::durable::open_folder::OpenFolder;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, MAX_BATCH_BYTES};
 use crate::store::kv::codec;
-use crate::store::kv::sled_db::SledDb;
+use crate::store::kv::sled_db::{self, SledDb};
 use crate::store::kv::table::Table;
 use crate::tree::source::Entry;
 
@@ -30,28 +31,62 @@ pub(crate) struct Kv {
     dir: PathBuf,
     cache_bytes: u64,
     flush_every_ms: u64,
+    /// The folder through whose descriptor `dir` leads, if any.
+    folder: Option<Arc<OpenFolder>>,
     /// `None` if it was closed after a failure and could not be reopened.
     sled: RwLock<Option<SledDb>>,
     broken: AtomicBool,
     generation: AtomicU64,
+    /// The first error since the last opening that was not about stored content.
+    system_error: Mutex<Option<StoreError>>,
     /// Number of the write that fails, counted from 1 for the next one; 0 for none.
     #[cfg(test)]
     pub fault: AtomicU64,
 }
 
 impl Kv {
+    /// Opens the kv with a name in a folder, as [`open`](Self::open) does, so that sled stays in the
+    /// folder wherever that is moved.
+    pub(crate) fn open_in(
+        folder: &Arc<OpenFolder>,
+        name: &str,
+        cache_bytes: u64,
+        flush_every_ms: u64,
+    ) -> Result<Self, StoreError> {
+        let dir = folder.path().join(name);
+        match Self::open(&dir, cache_bytes, flush_every_ms) {
+            Ok(mut kv) => {
+                kv.folder = Some(folder.clone());
+                Ok(kv)
+            }
+            Err(error) => {
+                keep_until_closed(&dir, folder.clone());
+                Err(error)
+            }
+        }
+    }
+
     /// Opens the kv in `dir`, and creates it if it is absent.
     pub(crate) fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
         Ok(Self {
             dir: dir.into(),
             cache_bytes,
             flush_every_ms,
+            folder: None,
             sled: RwLock::new(Some(SledDb::open(dir, cache_bytes, flush_every_ms)?)),
             broken: AtomicBool::new(false),
             generation: AtomicU64::new(0),
+            system_error: Mutex::new(None),
             #[cfg(test)]
             fault: AtomicU64::new(0),
         })
+    }
+
+    /// Calls a function with path and descriptor of sled's file, unless the kv is closed or being
+    /// reopened.
+    pub(crate) fn with_file<T>(&self, look: impl FnOnce(&Path, &File) -> T) -> Option<T> {
+        let sled = self.sled.try_read().ok()?;
+        sled.as_ref().map(|sled| look(&self.dir.join("db"), sled.file()))
     }
 
     /// Returns true if a write failed: all writes are refused until the kv is reopened.
@@ -78,7 +113,7 @@ impl Kv {
         if let Some(failed) = sled.take() {
             let (closed, wait) = mpsc::channel();
             std::thread::spawn(move || {
-                drop(failed);
+                sled_db::close(failed);
                 // Fails if the receiver timed out.
                 let _ = closed.send(());
             });
@@ -87,6 +122,7 @@ impl Kv {
             }
         }
         *sled = Some(SledDb::open(&self.dir, self.cache_bytes, self.flush_every_ms)?);
+        *self.system_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.broken.store(false, Ordering::SeqCst);
         tracing::info!("the kv was reopened after a failed write");
@@ -104,7 +140,27 @@ impl Kv {
 
     fn with<T>(&self, run: impl FnOnce(&SledDb) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let sled = self.sled.read().unwrap_or_else(PoisonError::into_inner);
-        run(sled.as_ref().ok_or_else(|| StoreError::Kv("it is closed after a failure".into()))?)
+        let result = match sled.as_ref() {
+            Some(sled) => run(sled),
+            None => Err(StoreError::Kv("it is closed after a failure".into())),
+        };
+        if let Err(error) = &result
+            && !error.is_damage()
+        {
+            let mut first = self.system_error.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| error.of_system());
+        }
+        result
+    }
+
+    /// Fails if any read or write since the last opening failed for another reason than damaged
+    /// content. A check or a salvage that stepped over it would take what is stored for lost.
+    ///
+    /// # Errors
+    /// The first such error.
+    pub(crate) fn system_error(&self) -> Result<(), StoreError> {
+        let first = self.system_error.lock().unwrap_or_else(PoisonError::into_inner);
+        first.as_ref().map_or(Ok(()), |error| Err(error.of_system()))
     }
 
     /// Runs a write. If it fails, the kv is closed to writes.
@@ -219,5 +275,24 @@ impl Kv {
     /// Makes everything that was applied before this call durable.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
         self.write(SledDb::flush)
+    }
+}
+
+impl Drop for Kv {
+    fn drop(&mut self) {
+        if let Some(sled) = self.sled.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            sled_db::close(sled);
+        }
+        if let Some(folder) = self.folder.take() {
+            keep_until_closed(&self.dir, folder);
+        }
+    }
+}
+
+/// Closes a folder once sled's threads no longer use a path through its descriptor: another folder
+/// must not get the number of the descriptor before.
+fn keep_until_closed(dir: &Path, folder: Arc<OpenFolder>) {
+    if !sled_db::closes(&dir.join("db")) {
+        std::mem::forget(folder);
     }
 }

@@ -15,7 +15,8 @@ use std::time::Duration;
 use sled::Transactional;
 
 use crate::fsync;
-use crate::store::error::{StoreError, is_full};
+use crate::input;
+use crate::store::error::{StoreError, is_of_content};
 use crate::store::kv::batch::Write;
 use crate::store::kv::sled_snapshot;
 use crate::store::kv::table::Table;
@@ -32,7 +33,7 @@ pub(crate) struct SledDb {
 impl SledDb {
     /// Opens the database in `dir`, and creates it if it is absent.
     pub(crate) fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
-        if !dir.exists() {
+        if !dir.try_exists().map_err(StoreError::io("opening the kv"))? {
             create(dir, cache_bytes)?;
         }
         wait_until_free(&dir.join("db"))?;
@@ -44,6 +45,11 @@ impl SledDb {
             kept.release(dir).map_err(StoreError::io("syncing the folder of the kv"))?;
             Ok(Self { sled, tables, file })
         })
+    }
+
+    /// Returns sled's file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     fn table(&self, table: Table) -> Result<&sled::Tree, StoreError> {
@@ -132,14 +138,39 @@ impl SledDb {
 /// store is dropped.
 pub fn wait_until_closed(dir: &Path) -> Result<(), StoreError> {
     let db = dir.join("index").join("db");
-    if db.exists() { wait_until_free(&db) } else { Ok(()) }
+    if db.try_exists().map_err(StoreError::io("opening the kv"))? { wait_until_free(&db) } else { Ok(()) }
+}
+
+/// Drops a kv. sled panics if its last flush fails, of which no acknowledged write is a part.
+pub(crate) fn close(sled: SledDb) {
+    let closed = guard(|| {
+        drop(sled);
+        Ok(())
+    });
+    if let Err(error) = closed {
+        tracing::warn!(%error, "the kv did not close cleanly");
+    }
+}
+
+/// Waits a moment until the threads of a dropped kv have released its file. Returns false if they
+/// do not, or if that is unknown.
+pub(crate) fn closes(db: &Path) -> bool {
+    let Ok(file) = input::open(db) else { return false };
+    for _ in 0..500 {
+        match file.try_lock() {
+            Ok(()) => return true,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
+            Err(TryLockError::Error(_)) => return false,
+        }
+    }
+    false
 }
 
 /// Makes sled's file durable and waits for its lock. Only threads of a kv that this process has
 /// just closed can hold it: the caller has the lock of the data folder.
 fn wait_until_free(db: &Path) -> Result<(), StoreError> {
     let failed = || StoreError::io("opening the kv");
-    let file = File::open(db).map_err(failed())?;
+    let file = input::open(db).map_err(StoreError::read("the kv"))?;
     // A process that was killed before its sync may have left writes. From now on they are read,
     // and sled's next snapshot depends on them, so they have to be durable.
     fsync::sync_file(&file).map_err(failed())?;
@@ -156,9 +187,14 @@ fn wait_until_free(db: &Path) -> Result<(), StoreError> {
 impl From<sled::Error> for StoreError {
     fn from(error: sled::Error) -> Self {
         match error {
-            sled::Error::Io(error) if is_full(&error) => StoreError::DiskFull,
+            // A file that ends too early is damaged. The lock is no matter of the content either.
+            sled::Error::Io(error) if is_of_content(&error) => {
+                StoreError::corrupt(format!("the kv cannot be read ({error})"))
+            }
+            sled::Error::Io(error) => StoreError::io("reading or writing the kv")(error),
             sled::Error::Corruption { .. } => StoreError::corrupt("the kv has a bad checksum"),
-            other => StoreError::Kv(other.to_string()),
+            // The configuration is the same for every folder, so a difference is one of the files.
+            other => StoreError::corrupt(format!("the kv cannot be read ({other})")),
         }
     }
 }
@@ -176,7 +212,7 @@ fn open_tables(sled: &sled::Db) -> Result<Vec<sled::Tree>, StoreError> {
 fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
     let failed = || StoreError::io("creating the kv");
     let temporary = dir.with_extension("new");
-    if temporary.exists() {
+    if temporary.try_exists().map_err(failed())? {
         fs::remove_dir_all(&temporary).map_err(failed())?;
     }
     guard(|| {
@@ -226,6 +262,38 @@ fn guard<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("no message");
+        // sled unwraps some errors of the system.
+        if OF_SYSTEM.iter().any(|sign| text.contains(sign)) {
+            return Err(StoreError::Kv(text.into()));
+        }
         Err(StoreError::corrupt(format!("the kv cannot be read ({text})")))
     })
+}
+
+/// What the message of a panic has if an error of the system is the cause.
+const OF_SYSTEM: [&str; 5] = ["Os {", "os error", "kind: Other", "spawn", "lru was constructed"];
+
+/// Checks that a new kv with these options can be written and read in a folder: if it cannot, the
+/// system is at fault and not the content of another kv.
+///
+/// # Errors
+/// [`StoreError::Kv`].
+pub(crate) fn check_system(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
+    let failed = |what: String| StoreError::Kv(format!("the system runs no kv at all: {what}"));
+    let write = Write { table: Table::Meta, key: b"key".to_vec(), sealed: Some(b"value".to_vec()) };
+    let run = || {
+        let sled = SledDb::open(dir, cache_bytes, 100)?;
+        sled.write(&[write])?;
+        sled.flush()?;
+        close(sled);
+        let sled = SledDb::open(dir, cache_bytes, 100)?;
+        let value = sled.get(Table::Meta, b"key");
+        close(sled);
+        value
+    };
+    match run() {
+        Ok(Some(value)) if value == b"value" => Ok(()),
+        Ok(_) => Err(failed("it lost an entry".into())),
+        Err(error) => Err(failed(error.fault())),
+    }
 }

@@ -38,7 +38,7 @@ impl Store {
     /// all records, so it is for tests and operators, and the store must not be written meanwhile.
     pub fn check_indexes(&self) -> Result<Vec<String>, StoreError> {
         let mut check = StoreCheck::begin(self);
-        check.records();
+        check.records()?;
         Ok(check.findings.iter().map(ToString::to_string).collect())
     }
 
@@ -60,19 +60,21 @@ impl<'a> StoreCheck<'a> {
     /// Checks records, blobs, files and journal. `reverted`: a revert to this block is in progress,
     /// which the journal may not have yet.
     pub(crate) fn everything(&mut self, reverted: Option<u32>) -> Result<(), StoreError> {
-        self.records();
+        self.records()?;
         let blobs = &self.store.core().blobs;
-        self.findings.extend(check_blobs::contents(blobs, &self.owned));
+        self.findings.extend(check_blobs::contents(blobs, &self.owned)?);
         self.findings.extend(check_blobs::names(blobs, &self.owned)?);
         self.findings.extend(check_journal::check(self.store.dir(), &self.owned, reverted)?);
         Ok(())
     }
 
-    fn records(&mut self) {
+    fn records(&mut self) -> Result<(), StoreError> {
         self.chain();
         self.queue();
         self.proofs_and_operations();
-        self.blobs();
+        self.blobs()?;
+        // Entries that the system failed to read are not damaged.
+        self.kv().system_error()
     }
 
     fn chain(&mut self) {
@@ -183,12 +185,13 @@ impl<'a> StoreCheck<'a> {
         }
     }
 
-    fn blobs(&mut self) {
-        let (ids, findings) = check_blobs::files(&self.store.core().blobs, &self.owned);
+    fn blobs(&mut self) -> Result<(), StoreError> {
+        let (ids, findings) = check_blobs::files(&self.store.core().blobs, &self.owned)?;
         self.findings.extend(findings);
         let listed = self.keys_of(Table::Blobs);
         let owned: BTreeSet<Vec<u8>> = ids.into_iter().map(|id| keys::blob(id).to_vec()).collect();
         self.expect(listed == owned, || "`bodies` does not agree with the records".into());
+        Ok(())
     }
 
     fn expect(&mut self, holds: bool, finding: impl FnOnce() -> String) {

@@ -9,7 +9,10 @@ use crate::store::error::StoreError;
 use crate::store::recovery::finding::Finding;
 
 /// Checks that every blob has its own file. Returns the ids of the files as well.
-pub(crate) fn files(blobs: &Blobs, owned: &[(BlobLabel, BlobRef)]) -> (BTreeSet<u64>, Vec<Finding>) {
+pub(crate) fn files(
+    blobs: &Blobs,
+    owned: &[(BlobLabel, BlobRef)],
+) -> Result<(BTreeSet<u64>, Vec<Finding>), StoreError> {
     let mut ids = BTreeSet::new();
     let mut findings = Vec::new();
     for (label, blob) in owned {
@@ -17,25 +20,34 @@ pub(crate) fn files(blobs: &Blobs, owned: &[(BlobLabel, BlobRef)]) -> (BTreeSet<
             let what = "its file belongs to another record as well";
             findings.push(Finding::inconsistency(label.to_string(), what));
         }
-        if is_missing(blobs, blob) {
+        if blobs.is_missing(blob)? {
             findings.push(Finding::blob(*label, "its file is missing"));
         }
     }
-    (ids, findings)
+    Ok((ids, findings))
 }
 
 /// Reads every blob, and compares the label of its file.
-pub(crate) fn contents(blobs: &Blobs, owned: &[(BlobLabel, BlobRef)]) -> Vec<Finding> {
+///
+/// # Errors
+/// If the system fails to read a file.
+pub(crate) fn contents(blobs: &Blobs, owned: &[(BlobLabel, BlobRef)]) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
-    for (label, blob) in owned.iter().filter(|(_, blob)| !is_missing(blobs, blob)) {
-        if let Err(error) = blobs.open_blob(blob).and_then(|reader| reader.bytes()) {
-            findings.push(Finding::blob(*label, error.fault()));
-        } else if let Some(found) = blobs.label(blob).filter(|found| found != label) {
-            let what = format!("the label of its file is \"{found}\"");
-            findings.push(Finding::inconsistency(label.to_string(), what));
+    for (label, blob) in owned {
+        if blobs.is_missing(blob)? {
+            continue;
+        }
+        match blobs.open_blob(blob).and_then(|reader| reader.bytes()) {
+            Ok(_) => {
+                if let Some(found) = blobs.label(blob)?.filter(|found| found != label) {
+                    let what = format!("the label of its file is \"{found}\"");
+                    findings.push(Finding::inconsistency(label.to_string(), what));
+                }
+            }
+            Err(error) => findings.push(Finding::blob(*label, error.damage()?)),
         }
     }
-    findings
+    Ok(findings)
 }
 
 /// Finds files that no record owns.
@@ -64,12 +76,8 @@ pub(crate) fn without_owners(blobs: &Blobs) -> Result<Vec<Finding>, StoreError> 
         if file_id(&name).is_none() {
             findings.push(Finding::foreign(place));
         } else if let Err(error) = blobs.file_ref(&name, &path).and_then(|(_, blob)| blobs.salvage(&blob)) {
-            findings.push(Finding::damage(place, error.fault()));
+            findings.push(Finding::damage(place, error.damage()?));
         }
     }
     Ok(findings)
-}
-
-fn is_missing(blobs: &Blobs, blob: &BlobRef) -> bool {
-    blobs.path(blob).is_some_and(|path| !path.exists())
 }

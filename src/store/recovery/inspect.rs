@@ -4,31 +4,33 @@
 //! copied, the copy is opened, and the work of an interrupted run is finished in the copy. Blob
 //! files and journal are read in place.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::input;
 use crate::store::durable::blobs::Blobs;
 use crate::store::durable::folder_lock::FolderLock;
 use crate::store::durable::journal_reading::Reading;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, unless_damaged};
 use crate::store::kv::handle::Kv;
 use crate::store::kv::keys::meta;
+use crate::store::kv::sled_db::check_system;
 use crate::store::kv::table::Table;
 use crate::store::options::StoreOptions;
 use crate::store::parameters::check_parameters;
 use crate::store::recovery::check::StoreCheck;
 use crate::store::recovery::finding::Finding;
-use crate::store::recovery::{check_blobs, check_journal, replace};
+use crate::store::recovery::{check_blobs, check_journal, leftovers, replace};
 use crate::store::store::Store;
 
 /// Names that a sound data folder may have.
 const OWN_NAMES: [&str; 6] = ["LOCK", "index", "blobs", "journal", "secret", "witness-server.toml"];
 
-/// Names of parts whose creation was interrupted.
-const UNFINISHED_NAMES: [&str; 4] = ["index.new", "index.probe", "journal.new", "restoring"];
+/// Size of the reads when the kv is copied, in bytes.
+const COPIED_BYTES: usize = 1 << 20;
 
 /// A data folder that is inspected. No other process can open it meanwhile.
 pub struct Inspection {
@@ -51,50 +53,49 @@ impl std::fmt::Debug for Inspection {
 }
 
 impl Inspection {
-    /// Locks the folder, copies its kv and opens the copy. The copy is in a temporary folder beside
-    /// the data folder, or in the data folder if that is not possible, and is removed when the
-    /// value is dropped.
+    /// Locks the folder, copies its kv and opens the copy. The copy is in a temporary folder in the
+    /// data folder, or in the system's one if the data folder is not writable, and is removed when
+    /// the value is dropped.
     ///
     /// # Errors
-    /// [`StoreError::Locked`]; [`StoreError::NotFound`] if it is not a data folder; also if there
-    /// is no space for the copy.
+    /// [`StoreError::Locked`]; [`StoreError::NotFound`] if it is not a data folder;
+    /// [`StoreError::UnfinishedRestore`]; every error that is not damage, such as a file that the
+    /// system fails to read, or no space for the copy.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        if !replace::is_data_folder(dir) {
-            return Err(StoreError::NotFound { what: format!("data folder {}", dir.display()) });
-        }
+        replace::check_data_folder(dir)?;
         let lock = FolderLock::take_existing(dir)?;
         let mut findings = Vec::new();
-        if replace::is_unfinished(dir) {
+        if replace::is_unfinished(dir)? {
             let finding = Finding::left_over("repaired", "a repair was interrupted in its last step");
             let means = "the folder has parts of both the old and the new one";
             findings.push(finding.meaning(means, "a repair or the next start finishes it"));
         }
-        let copy = temporary_beside(dir).map_err(StoreError::io("creating a temporary folder"))?;
+        let copy = leftovers::copy_folder(dir).map_err(StoreError::io("creating a temporary folder"))?;
         let blobs = match Blobs::look(&dir.join("blobs")) {
             Ok(blobs) => Some(blobs),
             Err(error) => {
-                findings.push(Finding::damage("blobs", error.fault()));
+                findings.push(Finding::damage("blobs", error.damage()?));
                 None
             }
         };
         let kv = match open_copy(dir, copy.path(), &options) {
             Ok(kv) => Some(kv),
-            Err(StoreError::DiskFull) => return Err(StoreError::DiskFull),
             Err(error) => {
-                let finding = Finding::damage("index", error.fault());
+                let finding = Finding::damage("index", error.damage()?);
+                check_system(&copy.path().join("other"), options.cache_bytes)?;
                 let repair = "a repair creates it again from the journal and the blob files";
                 findings.push(finding.meaning("it has all records", repair));
                 None
             }
         };
         let mut reverted = None;
-        let store = match (kv, Blobs::look(&dir.join("blobs"))) {
-            (Some(kv), Ok(blobs)) => {
+        let store = match (kv, unless_damaged(Blobs::look(&dir.join("blobs")))?) {
+            (Some(kv), Some(blobs)) => {
                 // If the marker cannot be read, the check reports it.
                 reverted = kv.get(Table::Meta, meta::REVERT_TO).unwrap_or(None);
                 let store = Store::assemble(dir, kv, blobs, None, &options, None);
                 if let Err(error) = store.parts.recover(&mut store.parts.queue.lock()) {
-                    let what = format!("recovering from the last run fails: {}", error.fault());
+                    let what = format!("recovering from the last run fails: {}", error.damage()?);
                     findings.push(Finding::damage("index", what).derived());
                 }
                 Some(store)
@@ -113,7 +114,7 @@ impl Inspection {
     /// Checks everything that can be checked without interpreting blocks.
     ///
     /// # Errors
-    /// If a folder cannot be listed or the journal cannot be read.
+    /// If the system fails to read something, which is not damage.
     pub fn check(&self) -> Result<Vec<Finding>, StoreError> {
         let mut findings = self.findings.clone();
         self.names(&mut findings)?;
@@ -130,7 +131,17 @@ impl Inspection {
                 findings.extend(check_journal::damage(&Reading::of(&self.journal_dir())?));
             }
         }
+        self.system_error()?;
         Ok(findings)
+    }
+
+    /// Fails if the system failed to read an entry of the kv, which a check or a salvage took for
+    /// damage.
+    ///
+    /// # Errors
+    /// The first such error.
+    pub fn system_error(&self) -> Result<(), StoreError> {
+        self.store.as_ref().map_or(Ok(()), |store| store.core().kv.system_error())
     }
 
     /// Reads the whole journal.
@@ -152,9 +163,12 @@ impl Inspection {
             let name = entry.map_err(StoreError::io("listing the data folder"))?.file_name();
             let text = name.to_string_lossy();
             let known = OWN_NAMES.contains(&text.as_ref()) || replace::is_own_name(&text);
-            if UNFINISHED_NAMES.contains(&text.as_ref()) {
+            if Some(name.as_os_str()) == copy {
+                continue;
+            }
+            if text == leftovers::RESTORING || leftovers::is_temporary(&text) {
                 findings.push(Finding::left_over(text, "it was not finished"));
-            } else if !known && Some(name.as_os_str()) != copy {
+            } else if !known {
                 findings.push(Finding::foreign(text.into_owned()));
             }
         }
@@ -164,33 +178,39 @@ impl Inspection {
 
 fn open_copy(dir: &Path, copy: &Path, options: &StoreOptions) -> Result<Kv, StoreError> {
     let from = dir.join("index");
-    if !from.is_dir() || !from.join("db").is_file() {
+    if !from.join("db").try_exists().map_err(StoreError::read("index/db"))? {
         return Err(StoreError::corrupt("it is missing"));
     }
     let to = copy.join("index");
-    copy_folder(&from, &to).map_err(StoreError::io("copying the kv"))?;
+    copy_folder(&from, &to)?;
     let kv = Kv::open(&to, options.cache_bytes, options.flush_every_ms)?;
-    check_parameters(dir, &kv)?;
+    check_parameters(dir, dir, &kv)?;
     Ok(kv)
 }
 
-fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        match entry.file_type()?.is_dir() {
-            true => copy_folder(&entry.path(), &target)?,
-            false => drop(fs::copy(entry.path(), target)?),
+/// Copies the files of a folder. Only errors of reading can be damage.
+fn copy_folder(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let read = |path: &Path| StoreError::read(path.display().to_string());
+    let write = |path: &Path| StoreError::io(format!("copying the kv to {}", path.display()));
+    fs::create_dir_all(to).map_err(write(to))?;
+    for entry in fs::read_dir(from).map_err(read(from))? {
+        let entry = entry.map_err(read(from))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().map_err(read(&source))?.is_dir() {
+            copy_folder(&source, &target)?;
+            continue;
+        }
+        let mut file = input::open(&source).map_err(read(&source))?;
+        let mut copy = File::create(&target).map_err(write(&target))?;
+        let mut part = vec![0; COPIED_BYTES];
+        loop {
+            match file.read(&mut part) {
+                Ok(0) => break,
+                Ok(read) => copy.write_all(&part[..read]).map_err(write(&target))?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(read(&source)(error)),
+            }
         }
     }
     Ok(())
-}
-
-/// Creates a temporary folder on the same file system, where space for a copy of the kv is most
-/// likely.
-fn temporary_beside(dir: &Path) -> io::Result<TempDir> {
-    let dir = fs::canonicalize(dir)?;
-    let within = |dir: &Path| tempfile::Builder::new().prefix("doctor-").tempdir_in(dir);
-    dir.parent().map_or_else(|| within(&dir), within).or_else(|_| within(&dir))
 }

@@ -12,14 +12,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::fsync;
+use crate::input;
 use crate::store::durable::folder_lock::FolderLock;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, is_of_content};
+use crate::store::recovery::leftovers::{self, remove};
 
 /// The parts of a data folder, which a repair replaces.
 pub(crate) const PARTS: [&str; 3] = ["index", "blobs", "journal"];
 const DAMAGED: &str = "damaged";
+/// Swept by the next start, see `leftovers`.
 const FRESH: &str = "repair.tmp";
 const REPAIRED: &str = "repaired";
+/// Bound of the length of the file with the time of the repair, in bytes.
+const MAX_TIME: u64 = 1 << 10;
 
 /// A fresh folder that is being created. If it is dropped before [`Replacement::commit`], nothing
 /// has changed. Meanwhile an [`Inspection`](crate::store::Inspection) of the old folder has to be
@@ -30,14 +35,14 @@ pub(crate) struct Replacement {
 }
 
 impl Replacement {
-    /// Finishes an earlier replacement, and removes the leftovers of a killed repair.
+    /// Finishes an earlier replacement, and removes the leftovers of killed processes.
     ///
     /// # Errors
     /// [`StoreError::Locked`]; also if files cannot be removed.
     pub(crate) fn begin(dir: &Path) -> Result<Self, StoreError> {
         let _lock = FolderLock::take(dir)?;
         finish(dir)?;
-        remove(&dir.join(FRESH))?;
+        leftovers::sweep(dir)?;
         Ok(Self { dir: dir.into() })
     }
 
@@ -73,8 +78,8 @@ impl Drop for Replacement {
 }
 
 /// Returns true if a replacement was interrupted in its last step.
-pub(crate) fn is_unfinished(dir: &Path) -> bool {
-    dir.join(REPAIRED).exists()
+pub(crate) fn is_unfinished(dir: &Path) -> Result<bool, StoreError> {
+    dir.join(REPAIRED).try_exists().map_err(StoreError::io("opening the data folder"))
 }
 
 /// Returns true for names in a data folder that repairs use.
@@ -85,11 +90,16 @@ pub(crate) fn is_own_name(name: &str) -> bool {
 /// Finishes an interrupted replacement. The caller holds the lock of the folder.
 pub(crate) fn finish(dir: &Path) -> Result<(), StoreError> {
     let repaired = dir.join(REPAIRED);
-    if !repaired.exists() {
+    if !is_unfinished(dir)? {
         return Ok(());
     }
     let run = || -> io::Result<()> {
-        let time = fs::read_to_string(repaired.join("time")).unwrap_or_default();
+        let time = match input::read_text(&repaired.join("time"), MAX_TIME) {
+            Err(error) if is_of_content(&error) || error.kind() == io::ErrorKind::FileTooLarge => {
+                String::new()
+            }
+            read => read?,
+        };
         // The file may be damaged, but its content becomes a file name.
         let valid =
             !time.is_empty() && time.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
@@ -97,16 +107,16 @@ pub(crate) fn finish(dir: &Path) -> Result<(), StoreError> {
         fs::create_dir_all(&aside)?;
         for part in PARTS {
             let (new, old) = (repaired.join(part), dir.join(part));
-            if !new.exists() {
+            if !new.try_exists()? {
                 continue;
             }
             // Missing if this rename was the last step before the kill.
-            if old.exists() {
+            if old.try_exists()? {
                 fsync::rename_durably(&old, &aside.join(part))?;
             }
             fsync::rename_durably(&new, &old)?;
         }
-        if repaired.join("report.txt").exists() {
+        if repaired.join("report.txt").try_exists()? {
             fsync::rename_durably(&repaired.join("report.txt"), &aside.join("report.txt"))?;
         }
         fsync::sync_folder(&aside)?;
@@ -117,18 +127,18 @@ pub(crate) fn finish(dir: &Path) -> Result<(), StoreError> {
     run().map_err(StoreError::io("replacing the damaged folder"))
 }
 
-fn remove(path: &Path) -> Result<(), StoreError> {
-    let removed = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        _ => fs::remove_file(path),
-    };
-    removed.map_err(StoreError::io(format!("removing {}", path.display())))
-}
-
-/// Returns true if this directory contains a data folder, sound or damaged.
-pub(crate) fn is_data_folder(dir: &Path) -> bool {
-    PARTS.iter().any(|part| dir.join(part).is_dir()) || is_unfinished(dir)
+/// Checks that this directory contains a data folder, sound or damaged.
+///
+/// # Errors
+/// [`StoreError::NotFound`]; [`StoreError::UnfinishedRestore`]; also if the directory cannot be
+/// read.
+pub(crate) fn check_data_folder(dir: &Path) -> Result<(), StoreError> {
+    leftovers::check_restored(dir)?;
+    let mut found = is_unfinished(dir)?;
+    for part in PARTS {
+        found |= dir.join(part).try_exists().map_err(StoreError::io("opening the data folder"))?;
+    }
+    if found { Ok(()) } else { Err(StoreError::NotFound { what: format!("data folder {}", dir.display()) }) }
 }
 
 #[cfg(test)]
@@ -165,7 +175,7 @@ mod tests {
                 assert!(dir.join("damaged/T").join(part).join("old").exists(), "{done} steps, {part}");
             }
             assert_eq!(fs::read_to_string(dir.join("damaged/T/report.txt")).unwrap(), "why");
-            assert!(!is_unfinished(dir));
+            assert!(!is_unfinished(dir).unwrap());
         }
     }
 

@@ -10,7 +10,7 @@ use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::journal_record::{Item, Place, Record};
 use crate::store::durable::journal_segment::read_frame;
 use crate::store::durable_kinds::{self, DurableKind, DurableRecord};
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, unless_damaged};
 use crate::store::kv::table::Table;
 use crate::store::queue::rejected::{RejectedProof, RejectedRow};
 use crate::store::recovery::inspect::Inspection;
@@ -71,7 +71,8 @@ impl Inspection {
         if let Some(store) = self.store() {
             let kv = &*store.core().kv;
             stored = durable_kinds::walk_all(kv).filter_map(Result::ok).collect();
-            salvage.rejected = rejected(store);
+            salvage.rejected = rejected(store)?;
+            self.system_error()?;
         }
         // A sound journal has every revert, even if the kv has lost it.
         stored.retain(|record| !sound || !journal.replay.gone.contains(&record.item()));
@@ -95,7 +96,7 @@ impl Inspection {
         // Of two files for one block, the later one counts.
         names.reverse();
         for (name, path) in names {
-            if let Ok((label, blob)) = blobs.file_ref(&name, &path)
+            if let Some((label, blob)) = unless_damaged(blobs.file_ref(&name, &path))?
                 && DurableKind::of_blob(label.kind).is_some()
             {
                 salvage.add(Item { label, hash: blob.frame_hash() }, Copy::Blob(blob), None);
@@ -135,19 +136,19 @@ impl Salvage<'_> {
         self.items.range(all).map(|(label, versions)| (*label, versions.iter().map(|(_, s)| s).collect()))
     }
 
-    /// Returns the content, from the first copy that can be read.
+    /// Returns the content, from the first copy that is not damaged.
     ///
     /// # Errors
-    /// The error of the last copy.
+    /// The damage of the last copy, or the first error that is not damage.
     pub fn read(&self, source: &Source) -> Result<Vec<u8>, StoreError> {
-        let mut outcome = Err(StoreError::corrupt("no copy is left"));
+        let mut damage = StoreError::corrupt("no copy is left");
         for copy in &source.copies {
-            outcome = self.read_copy(copy);
-            if outcome.is_ok() {
-                break;
+            match self.read_copy(copy) {
+                Err(error) if error.is_damage() => damage = error,
+                outcome => return outcome,
             }
         }
-        outcome
+        Err(damage)
     }
 
     fn read_copy(&self, copy: &Copy) -> Result<Vec<u8>, StoreError> {
@@ -161,8 +162,8 @@ impl Salvage<'_> {
             },
             Copy::Journal(place, header) => {
                 let frame = read_frame(&self.inspection.journal_dir(), *place, header);
-                let lost = |_| StoreError::corrupt("its record in the journal cannot be read");
-                BlobReader::inline(frame.map_err(lost)?, header.raw_len).bytes()
+                let frame = frame.map_err(StoreError::read("its record in the journal"))?;
+                BlobReader::inline(frame, header.raw_len).bytes()
             }
             Copy::Lost => Err(StoreError::corrupt("no copy is left")),
         }
@@ -177,11 +178,13 @@ fn of_journal(record: &Record) -> Copy {
     }
 }
 
-fn rejected(store: &Store) -> Vec<RejectedProof> {
-    let rows = store.core().kv.walk(Table::Rejected).rows::<RejectedRow>().filter_map(Result::ok);
-    let read = |(_, row): (_, RejectedRow)| {
+fn rejected(store: &Store) -> Result<Vec<RejectedProof>, StoreError> {
+    let mut readable = Vec::new();
+    for (_, row) in store.core().kv.walk(Table::Rejected).rows::<RejectedRow>().filter_map(Result::ok) {
         let RejectedRow { job_id, prover, reason, at_ms, blob } = row;
-        Some(RejectedProof { job_id, prover, reason, at_ms, bytes: store.read_blob(&blob).ok()? })
-    };
-    rows.filter_map(read).collect()
+        if let Some(bytes) = unless_damaged(store.read_blob(&blob))? {
+            readable.push(RejectedProof { job_id, prover, reason, at_ms, bytes });
+        }
+    }
+    Ok(readable)
 }

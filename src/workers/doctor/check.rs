@@ -5,21 +5,28 @@ use super::expected_accounts::{AccountWithBalances, ExpectedAccounts};
 use super::tree_check;
 use crate::crypto::fr;
 use crate::domain::{AggregatedProof, ImportedBlock, SingleProof};
-use crate::store::{BlobKind, BlobLabel, DurableKind, DurableRecord, Finding, Inspection, Store, StoreError};
+use crate::store::{
+    BlobKind, BlobLabel, DurableKind, DurableRecord, Finding, Inspection, PublishError, Store, StoreError,
+    unless_damaged,
+};
 use crate::workers::progress::Progress;
-use crate::workers::proofs;
+use crate::workers::proofs::{self, PublishRefused};
 
 /// Number of findings of one kind that are listed; the rest is only counted.
 const SHOWN: usize = 20;
 
-/// Checks a data folder without changing it. Fails only if files cannot be read at all.
+/// Checks a data folder without changing it.
+///
+/// # Errors
+/// Every error that is not damage: what the system fails to read may be sound.
 pub fn check(inspection: &Inspection, progress: Progress<'_>) -> Result<Vec<Finding>, StoreError> {
     let mut findings = inspection.check()?;
     if let Some(store) = inspection.store() {
         // An unreadable genesis is among the findings already, and leaves nothing to compare with.
-        if let Ok(Some(genesis)) = store.chain().genesis_json() {
-            Comparison { store, findings: &mut findings, progress }.run(&genesis);
+        if let Some(Some(genesis)) = unless_damaged(store.chain().genesis_json())? {
+            Comparison { store, findings: &mut findings, progress }.run(&genesis)?;
         }
+        inspection.system_error()?;
     }
     Ok(findings)
 }
@@ -32,25 +39,25 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    fn run(&mut self, genesis: &[u8]) {
-        let Ok(Some(record)) = self.store.chain().genesis() else { return };
+    fn run(&mut self, genesis: &[u8]) -> Result<(), StoreError> {
+        let Some(Some(record)) = unless_damaged(self.store.chain().genesis())? else { return Ok(()) };
         self.expect("genesis", *blake3::hash(genesis).as_bytes() == record.content_hash, || {
             "it is not the imported one".into()
         });
         let Ok(mut expected) = ExpectedAccounts::new(genesis) else {
             self.expect("genesis", false, || "it is not a genesis".into());
-            return;
+            return Ok(());
         };
-        let Ok(head) = self.store.chain().head() else { return };
-        let Ok(tree_head) = self.store.tree().head() else { return };
+        let Some(head) = unless_damaged(self.store.chain().head())? else { return Ok(()) };
+        let Some(tree_head) = unless_damaged(self.store.tree().head())? else { return Ok(()) };
         let mut root = record.root;
         for number in 0..=head {
             if number > 0 {
                 (self.progress)("blocks", number.into(), head.into());
-                match self.block(number, &mut expected) {
+                match self.block(number, &mut expected)? {
                     Some(after) => root = after,
                     // The state after this block is unknown.
-                    None => return,
+                    None => return Ok(()),
                 }
             }
             if number == tree_head {
@@ -58,19 +65,24 @@ impl Comparison<'_> {
                 self.findings.extend(shorten(tree_check::check(self.store, &expected, root, &progress)));
             }
         }
-        self.accounts(&expected);
-        self.proofs();
+        self.accounts(&expected)?;
+        self.proofs()
     }
 
     /// Checks a block and applies it to the expected accounts; returns the root after it, or `None`
-    /// if it cannot be read.
-    fn block(&mut self, number: u32, expected: &mut ExpectedAccounts<'_>) -> Option<[u8; 32]> {
-        let record = self.store.chain().block(number).ok()??;
-        let body = self.store.chain().block_json(number).ok()??;
+    /// if it is damaged.
+    fn block(
+        &mut self,
+        number: u32,
+        expected: &mut ExpectedAccounts<'_>,
+    ) -> Result<Option<[u8; 32]>, StoreError> {
+        let record = unless_damaged(self.store.chain().block(number))?.flatten();
+        let body = unless_damaged(self.store.chain().block_json(number))?.flatten();
+        let (Some(record), Some(body)) = (record, body) else { return Ok(None) };
         let place = BlobLabel::block(BlobKind::Block, number).to_string();
         let Ok(imported) = serde_json::from_slice::<ImportedBlock>(&body) else {
             self.expect(&place, false, || "its body is not a block".into());
-            return None;
+            return Ok(None);
         };
         let block = &imported.block;
         let same = *blake3::hash(&body).as_bytes() == record.content_hash
@@ -80,13 +92,13 @@ impl Comparison<'_> {
         self.expect(&place, same, || "its record does not match its body".into());
         if expected.apply(&imported.accounts_updated).is_err() {
             self.expect(&place, false, || "its account updates cannot be applied".into());
-            return None;
+            return Ok(None);
         }
-        Some(record.root)
+        Ok(Some(record.root))
     }
 
     /// Compares the table of accounts with the expected state after the last block.
-    fn accounts(&mut self, accounts: &ExpectedAccounts<'_>) {
+    fn accounts(&mut self, accounts: &ExpectedAccounts<'_>) -> Result<(), StoreError> {
         let ids = accounts.ids();
         let mut findings = Vec::new();
         let mut entries = 0;
@@ -101,7 +113,7 @@ impl Comparison<'_> {
             })();
             entries += u64::from(expected.state.is_some()) + expected.balances.len() as u64;
             // An unreadable account is among the findings already.
-            if found.is_ok_and(|found| found != expected) {
+            if unless_damaged(found)?.is_some_and(|found| found != expected) {
                 let place = format!("account {id}");
                 findings.push(Finding::inconsistency(
                     place,
@@ -109,40 +121,49 @@ impl Comparison<'_> {
                 ));
             }
         }
-        if self.store.chain().count_accounts().is_ok_and(|stored| stored > entries) {
+        if unless_damaged(self.store.chain().count_accounts())?.is_some_and(|stored| stored > entries) {
             let what = "it holds accounts or balances that neither genesis nor a block created";
             findings.push(Finding::inconsistency("table `accounts`", what));
         }
         self.findings.extend(shorten(findings));
+        Ok(())
     }
 
     /// Compares each stored proof with the commitments of its blocks.
-    fn proofs(&mut self) {
+    fn proofs(&mut self) -> Result<(), StoreError> {
         let mut findings = Vec::new();
         for kind in [DurableKind::SingleProof, DurableKind::AggregatedProof] {
-            // Unreadable records are among the findings already.
-            let records = self.store.records(kind).filter_map(Result::ok);
-            findings.extend(records.filter_map(|record| self.proof(&record)));
+            for record in self.store.records(kind) {
+                // Damaged records are among the findings already.
+                if let Some(record) = unless_damaged(record)? {
+                    findings.extend(self.proof(&record)?);
+                }
+            }
         }
         self.findings.extend(shorten(findings));
+        Ok(())
     }
 
-    fn proof(&self, record: &DurableRecord) -> Option<Finding> {
+    fn proof(&self, record: &DurableRecord) -> Result<Option<Finding>, StoreError> {
         let BlobLabel { first, last, .. } = record.label;
-        // An unreadable proof is among the findings already.
-        let json = self.store.read_blob(&record.blob).ok()?;
+        // A damaged proof is among the findings already.
+        let Some(json) = unless_damaged(self.store.read_blob(&record.blob))? else { return Ok(None) };
         let good = match record.kind {
-            DurableKind::SingleProof => serde_json::from_slice::<SingleProof>(&json)
-                .is_ok_and(|proof| proofs::check_single(self.store, first, &proof).is_ok()),
-            _ => serde_json::from_slice::<AggregatedProof>(&json)
-                .is_ok_and(|proof| proofs::check_aggregated(self.store, first, last, &proof).is_ok()),
+            DurableKind::SingleProof => match serde_json::from_slice::<SingleProof>(&json) {
+                Ok(proof) => is_proof(proofs::check_single(self.store, first, &proof))?,
+                Err(_) => false,
+            },
+            _ => match serde_json::from_slice::<AggregatedProof>(&json) {
+                Ok(proof) => is_proof(proofs::check_aggregated(self.store, first, last, &proof))?,
+                Err(_) => false,
+            },
         };
         let finding = Finding::inconsistency(
             format!("proof of the blocks {first} to {last}"),
             "it is not a proof of these blocks",
         );
         let repair = "a repair moves it aside, and its job is created again";
-        (!good).then(|| finding.meaning("the blocks are not proven", repair))
+        Ok((!good).then(|| finding.meaning("the blocks are not proven", repair)))
     }
 
     fn expect(&mut self, place: &str, holds: bool, what: impl FnOnce() -> String) {
@@ -151,6 +172,22 @@ impl Comparison<'_> {
             self.findings
                 .push(finding.meaning("the record or the body is wrong", "a repair imports the body again"));
         }
+    }
+}
+
+/// Returns true if a proof fits its blocks.
+///
+/// # Errors
+/// Errors of the store that are not damage.
+fn is_proof<T>(checked: Result<T, PublishRefused>) -> Result<bool, StoreError> {
+    match checked {
+        Ok(_) => Ok(true),
+        Err(PublishRefused::Store(error) | PublishRefused::Queue(PublishError::Store(error)))
+            if !error.is_damage() =>
+        {
+            Err(error)
+        }
+        Err(_) => Ok(false),
     }
 }
 

@@ -5,10 +5,12 @@
 //! | `check` | the complete check: files and records, accounts, tree, proofs |
 //! | `expected_accounts` | the accounts that follow from genesis and blocks |
 //! | `tree_check` | the stored account tree against a tree built from its leaves |
+//! | `lost` | what a repair would lose, and the proof that it loses nothing else |
 //! | `repair` | a new folder from the readable parts of a damaged one |
 
 mod check;
 mod expected_accounts;
+mod lost;
 mod repair;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -16,5 +18,6 @@ mod tests;
 mod tree_check;
 
 pub use check::check;
-pub(crate) use repair::Replaced;
+pub(crate) use lost::{Lost, count};
 pub use repair::{RepairError, repair};
+pub(crate) use repair::{Replaced, examine, is_sound};

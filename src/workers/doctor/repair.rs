@@ -9,9 +9,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::check;
+use super::lost::{self, Lost};
 use crate::store::{
     BlobLabel, DurableKind, Finding, Inspection, Replacement, Salvage, Severity, Source, Store, StoreError,
-    StoreOptions, is_data_folder,
+    StoreOptions, check_data_folder, wait_until_closed,
 };
 use crate::workers::progress::Progress;
 use crate::workers::rebuild::{Rebuild, RebuildItem};
@@ -25,6 +26,17 @@ pub enum RepairError {
         "no copy of the genesis can be read, so nothing can be rebuilt; the folder is unchanged: restore a copy of it, or import the chain into a new one"
     )]
     NoGenesis,
+    /// The fresh folder would lack records that are known to have been stored.
+    #[error(
+        "the repair would lose {}; nothing was changed: restore a backup, or give them up with `doctor --repair --accept-loss`",
+        lost::count(lost)
+    )]
+    WouldLose {
+        /// The findings of the check.
+        findings: Vec<Finding>,
+        /// What would be lost.
+        lost: Vec<Lost>,
+    },
     /// The folder cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,19 +58,61 @@ pub struct Replaced {
     pub aside: PathBuf,
     /// The content of the fresh folder.
     pub report: RebuildReport,
-    /// Known records that the fresh folder lacks, with the reason, one sentence each.
-    pub lost: Vec<String>,
+    /// Known records that the fresh folder lacks.
+    pub lost: Vec<Lost>,
 }
 
-/// Checks a folder, and replaces it if the check finds damage.
-pub fn repair(dir: &Path, options: &StoreOptions, progress: Progress<'_>) -> Result<Repaired, RepairError> {
-    if !is_data_folder(dir) {
-        return Err(StoreError::NotFound { what: format!("data folder {}", dir.display()) }.into());
+/// Opens a data folder and checks it. If the check finds faults, it is made a second time on a new
+/// copy: what the system fails to read now and then is not damaged, and such an error may be hidden
+/// in sled, which takes it for the end of its log.
+///
+/// # Errors
+/// [`StoreError::Unsteady`] if the two checks differ; also every other error that is not damage.
+pub(crate) fn examine(
+    dir: &Path,
+    options: &StoreOptions,
+    progress: Progress<'_>,
+) -> Result<(Inspection, Vec<Finding>), StoreError> {
+    let once = || -> Result<_, StoreError> {
+        let inspection = Inspection::open(dir, options.clone())?;
+        let findings = check::check(&inspection, progress)?;
+        Ok((inspection, findings))
+    };
+    let (inspection, findings) = once()?;
+    if is_sound(&findings) {
+        return Ok((inspection, findings));
     }
+    drop(inspection);
+    let (inspection, second) = once()?;
+    // The texts may name the folder of the copy.
+    let same = |(a, b): (&Finding, &Finding)| (a.severity, &a.place) == (b.severity, &b.place);
+    if findings.len() != second.len() || !findings.iter().zip(&second).all(same) {
+        return Err(StoreError::Unsteady { dir: dir.into() });
+    }
+    Ok((inspection, second))
+}
+
+/// Returns true if the findings are only left-over files, which do no harm.
+pub(crate) fn is_sound(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.severity == Severity::LeftOver)
+}
+
+/// Checks a folder, and replaces it if the check finds damage. Before that, the fresh folder is
+/// read back and compared with everything that could be read of the old one.
+///
+/// # Errors
+/// [`RepairError::WouldLose`] if a known record would be missing, unless `accept_loss` is set. With
+/// any error, the folder is unchanged, or the next start completes the replacement.
+pub fn repair(
+    dir: &Path,
+    options: &StoreOptions,
+    accept_loss: bool,
+    progress: Progress<'_>,
+) -> Result<Repaired, RepairError> {
+    check_data_folder(dir)?;
     let replacement = Replacement::begin(dir)?;
-    let inspection = Inspection::open(dir, options.clone())?;
-    let findings = check::check(&inspection, progress)?;
-    if findings.iter().all(|finding| finding.severity == Severity::LeftOver) {
+    let (inspection, findings) = examine(dir, options, progress)?;
+    if is_sound(&findings) {
         return Ok(Repaired { findings, replaced: None });
     }
     let salvage = inspection.salvage()?;
@@ -68,13 +122,22 @@ pub fn repair(dir: &Path, options: &StoreOptions, progress: Progress<'_>) -> Res
     if !report.genesis && (!salvage.is_empty() || inspection.store().is_none()) {
         return Err(RepairError::NoGenesis);
     }
+    drop(fresh);
+    wait_until_closed(&replacement.fresh())?;
+    // Opened again, so that the files are read and not what is in memory.
+    let fresh = Store::open(&replacement.fresh(), options.clone())?;
     let unsound = fresh.check_everything()?;
     if let Some(finding) = unsound.first() {
         return Err(StoreError::Corrupt { what: format!("the new folder is not sound ({finding})") }.into());
     }
+    lost::prove(&fresh, &salvage, &lost)?;
     drop(fresh);
+    wait_until_closed(&replacement.fresh())?;
+    if !lost.is_empty() && !accept_loss {
+        return Err(RepairError::WouldLose { findings, lost });
+    }
     let mut text = String::new();
-    let lines = findings.iter().map(ToString::to_string).chain(lost.iter().cloned());
+    let lines = findings.iter().map(ToString::to_string).chain(lost.iter().map(ToString::to_string));
     for line in lines {
         let _ = writeln!(text, "{line}");
     }
@@ -88,7 +151,7 @@ fn fill(
     salvage: &Salvage<'_>,
     now_ms: u64,
     progress: Progress<'_>,
-) -> Result<(RebuildReport, Vec<String>), StoreError> {
+) -> Result<(RebuildReport, Vec<Lost>), StoreError> {
     let blocks = salvage.of_kind(DurableKind::Block).last().map_or(0, |(label, _)| label.last);
     let mut filling = Filling { rebuild: Rebuild::new(fresh)?, salvage, blocks, progress, lost: Vec::new() };
     for kind in DurableKind::ALL {
@@ -109,7 +172,7 @@ struct Filling<'a> {
     /// The last block, for the progress.
     blocks: u32,
     progress: Progress<'a>,
-    lost: Vec<String>,
+    lost: Vec<Lost>,
 }
 
 impl Filling<'_> {
@@ -126,7 +189,7 @@ impl Filling<'_> {
             let mut lost = Vec::new();
             for version in versions {
                 match self.store(kind, version, now_ms)? {
-                    Some(reason) => lost.push(format!("lost: {label}: {reason}")),
+                    Some(reason) => lost.push(Lost { label, reason }),
                     None if all => {}
                     None => {
                         lost.clear();
@@ -149,8 +212,7 @@ impl Filling<'_> {
     ) -> Result<Option<String>, StoreError> {
         let content = match self.salvage.read(version) {
             Ok(content) => content,
-            Err(StoreError::Corrupt { what }) => return Ok(Some(what)),
-            Err(error) => return Ok(Some(error.to_string())),
+            Err(error) => return error.damage().map(Some),
         };
         let BlobLabel { first, last, .. } = version.label();
         // Only the kv has prover and time of a proof.
