@@ -11,7 +11,7 @@ use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
 use crate::store::chain::aggregated_operations::{AggregatedOperationRecord, end};
 use crate::store::chain::blocks::BlockRow;
-use crate::store::chain::genesis::GenesisRow;
+use crate::store::chain::genesis::NumberedGenesis;
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::journal_record::Item;
@@ -88,8 +88,8 @@ impl DurableKind {
                 keys: |_| vec![meta::GENESIS.to_vec()],
                 from: |_| vec![(meta::GENESIS.to_vec(), [meta::GENESIS, &[0]].concat())],
                 decode: |payload| {
-                    let row: GenesisRow = codec::open_payload("meta", payload)?;
-                    let label = BlobLabel::block(BlobKind::Genesis, 0);
+                    let NumberedGenesis { row, number } = NumberedGenesis::decode(payload)?;
+                    let label = BlobLabel::block(BlobKind::Genesis, number);
                     Ok(DurableRecord::new(Self::Genesis, label, meta::GENESIS.to_vec(), row.blob, 0))
                 },
             },

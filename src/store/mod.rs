@@ -134,6 +134,7 @@ pub use chain::accounts::{AccountChange, AccountState};
 pub(crate) use chain::aggregated_operations::AggregatedOperationRecord;
 pub(crate) use chain::blocks::BlockRecord;
 pub use chain::blocks::NewBlock;
+pub(crate) use chain::chain_store::ChainStore;
 pub use chain::genesis_load::GenesisEnd;
 pub(crate) use chain::genesis_load::GenesisLoad;
 pub use chain::witnesses::WitnessCommit;

@@ -81,7 +81,8 @@ impl ReadView {
         })
     }
 
-    /// Returns the next record of a walk that belongs to the view. `blocks` counts the blocks.
+    /// Returns the next record of a walk that belongs to the view. `blocks` is the
+    /// last block so far.
     fn next_record(
         &self,
         walk: &mut impl Iterator<Item = Result<DurableRecord, Unreadable>>,
@@ -94,7 +95,8 @@ impl ReadView {
                 return if *blocks == self.head { Ok(None) } else { Err(missing(*blocks + 1)) };
             };
             match record.kind {
-                DurableKind::Genesis => {}
+                // The walk begins with it.
+                DurableKind::Genesis => *blocks = record.label.last,
                 DurableKind::Block if record.label.first > self.head => continue,
                 DurableKind::Block => {
                     *blocks += 1;

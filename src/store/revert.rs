@@ -47,6 +47,14 @@ impl Store {
     pub fn revert(&self, to: u32) -> Result<RevertReport, StoreError> {
         self.parts.revert(to)
     }
+
+    /// Checks that the history reaches back to a block.
+    ///
+    /// # Errors
+    /// Those of [`Store::revert`], which would change nothing.
+    pub(crate) fn check_revert(&self, to: u32) -> Result<(), StoreError> {
+        self.parts.check_revert(to)
+    }
 }
 
 impl Parts {
@@ -56,17 +64,7 @@ impl Parts {
         let _chain = self.chain.lock();
         let _tree = self.tree.lock();
         let mut leases = self.queue.lock();
-        let head = self.chain.head()?;
-        if to > head {
-            return Err(StoreError::NotFound { what: format!("block {to}") });
-        }
-        let mut oldest = ACCOUNTS.oldest_target(&core.kv)?;
-        if to < self.tree.head()? {
-            oldest = oldest.max(TREE.oldest_target(&core.kv)?);
-        }
-        if to < oldest {
-            return Err(StoreError::History { oldest });
-        }
+        self.check_revert(to)?;
         ACCOUNTS.apply_pending(&core.kv, &core.blobs)?;
         TREE.apply_pending(&core.kv, &core.blobs)?;
         let mut marker = Batch::new();
@@ -74,6 +72,18 @@ impl Parts {
         core.apply(marker)?;
         core.sync()?;
         self.revert_marked(to, &mut leases)
+    }
+
+    fn check_revert(&self, to: u32) -> Result<(), StoreError> {
+        let kv = &self.core.kv;
+        if to > self.chain.head()? {
+            return Err(StoreError::NotFound { what: format!("block {to}") });
+        }
+        let mut oldest = ACCOUNTS.oldest_target(kv)?;
+        if to < self.tree.head()? {
+            oldest = oldest.max(TREE.oldest_target(kv)?);
+        }
+        if to < oldest { Err(StoreError::History { oldest }) } else { Ok(()) }
     }
 
     /// Resumes an interrupted revert.

@@ -103,6 +103,16 @@ impl Store {
         records.map(|record| Ok(record?.1))
     }
 
+    /// Returns the records of a kind that reach to a block or beyond, by their keys.
+    pub(crate) fn records_from(
+        &self,
+        kind: DurableKind,
+        block: u32,
+    ) -> impl Iterator<Item = Result<DurableRecord, StoreError>> {
+        let records = kind.walk_from(&*self.core().kv, block);
+        records.map(|record| Ok(record?.1))
+    }
+
     /// Compresses a blob and makes it durable. A blob that no record adopts is removed when it is
     /// dropped.
     pub fn prepare_blob(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {

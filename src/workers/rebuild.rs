@@ -30,9 +30,9 @@ use crate::store::{
 pub(crate) struct RebuildItem {
     /// The kind.
     pub kind: DurableKind,
-    /// The first block of its range; 0 for genesis.
+    /// The first block of its range; the block before the first one for genesis.
     pub first: u32,
-    /// The last block of its range; 0 for genesis.
+    /// The last block of its range; the block before the first one for genesis.
     pub last: u32,
     /// The prover of a proof, if known.
     pub prover: Option<String>,
@@ -81,7 +81,7 @@ impl<'a> Rebuild<'a> {
     /// Stores an item. `progress` receives the progress of genesis.
     pub(crate) fn put(&mut self, item: RebuildItem, progress: Progress<'_>) -> Result<bool, StoreError> {
         match item.kind {
-            DurableKind::Genesis => self.genesis(&item.content, &|done, of| {
+            DurableKind::Genesis => self.genesis(item.first, &item.content, &|done, of| {
                 progress("accounts", done as u64, of as u64);
             }),
             DurableKind::Block => self.block(item.first, &item.content),
@@ -93,19 +93,21 @@ impl<'a> Rebuild<'a> {
         }
     }
 
-    /// Stores genesis. `progress` receives the number of stored accounts, and of all.
+    /// Stores the genesis, the state after block `number`. `progress` receives the number of stored
+    /// accounts, and of all.
     pub(crate) fn genesis(
         &mut self,
+        number: u32,
         body: &[u8],
         progress: &dyn Fn(usize, usize),
     ) -> Result<bool, StoreError> {
-        if let Err(error) = import::genesis(self.store, body, progress) {
-            return self.omit(GENESIS, of_item(error)?);
+        if let Err(error) = import::genesis_at(self.store, number, body, progress) {
+            return self.omit(BlobLabel::block(BlobKind::Genesis, number), of_item(error)?);
         }
         self.report.genesis = true;
         let stored = self.store.chain().genesis()?.map(|genesis| genesis.content_hash);
         if stored != Some(*blake3::hash(body).as_bytes()) {
-            return self.omit(GENESIS, NOT_CANONICAL);
+            return self.omit(BlobLabel::block(BlobKind::Genesis, number), NOT_CANONICAL);
         }
         Ok(true)
     }
@@ -245,8 +247,6 @@ impl<'a> Rebuild<'a> {
         Ok(false)
     }
 }
-
-const GENESIS: BlobLabel = BlobLabel { kind: BlobKind::Genesis, first: 0, last: 0 };
 
 /// Stored JSON is canonical. Other JSON would be stored with other bytes.
 const NOT_CANONICAL: &str = "its JSON is not the form that this program stores";

@@ -36,7 +36,7 @@ impl Sample {
     /// Rebuilds genesis and the first blocks.
     pub(crate) fn rebuild<'a>(&self, store: &'a Store, blocks: u32) -> Rebuild<'a> {
         let mut rebuild = Rebuild::new(store).unwrap();
-        assert!(rebuild.genesis(&self.genesis, &|_, _| {}).unwrap());
+        assert!(rebuild.genesis(0, &self.genesis, &|_, _| {}).unwrap());
         for (number, body) in (1..=blocks).zip(&self.blocks) {
             assert!(rebuild.block(number, body).unwrap(), "{:?}", rebuild.report());
         }

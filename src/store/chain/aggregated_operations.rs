@@ -6,6 +6,7 @@ use crate::domain::AggregatedAction;
 use crate::store::chain::chain_store::ChainStore;
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_ref::BlobRef;
+use crate::store::durable::journal_record::Item;
 use crate::store::error::StoreError;
 use crate::store::imported::Imported;
 use crate::store::kv::batch::Batch;
@@ -77,6 +78,27 @@ impl ChainStore {
         Ok(Imported::Stored)
     }
 
+    /// Removes an operation, which no longer counts; durable on return.
+    pub(crate) fn remove_aggregated_operation(
+        &self,
+        operation: &AggregatedOperationRecord,
+    ) -> Result<(), StoreError> {
+        self.core.ready()?;
+        let _chain = self.lock();
+        let AggregatedOperationRecord { action, first, last, blob, .. } = operation;
+        // The journal first: a record that only the kv has is removed again by the next call.
+        if let Some(journal) = &self.core.journal {
+            let label = BlobLabel::range(BlobKind::AggregatedOperation, *first, *last);
+            journal.append_removal(Item { label, hash: blob.frame_hash() })?;
+            self.core.sync()?;
+        }
+        let mut batch = Batch::new();
+        batch.release(blob.clone());
+        batch.remove(Table::AggregatedOperations, &keys::operation(*action as u8, *last));
+        self.core.apply(batch)?;
+        self.core.sync()
+    }
+
     /// Returns the operation of an action whose range contains the block.
     pub fn aggregated_operation_covering(
         &self,
@@ -93,10 +115,10 @@ impl ChainStore {
         Ok(last.first().and_then(|(key, _)| keys::tail_number(key)).unwrap_or(0))
     }
 
-    /// Returns the last verified block, which is the last executed one. Witnesses are built from
-    /// the next block on.
+    /// Returns the last verified block, which is the last executed one, or the one before the first
+    /// block of the folder. Witnesses are built from the next block on.
     pub fn last_verified_block(&self) -> Result<u32, StoreError> {
-        self.last_block_of(AggregatedAction::ExecuteBlocks)
+        Ok(self.last_block_of(AggregatedAction::ExecuteBlocks)?.max(self.base()?))
     }
 
     /// Returns up to `limit` operations of an action that end after a block, by their blocks.

@@ -61,6 +61,12 @@ impl ChangeLog {
         kv.meta_number(self.head_key)
     }
 
+    /// Puts the state after block `number`, which the table holds already, into the batch.
+    pub(crate) fn begin(&self, batch: &mut Batch, number: u32) -> Result<(), StoreError> {
+        batch.put(Table::Meta, self.head_key, &number)?;
+        batch.put(Table::Meta, self.applied_key, &number)
+    }
+
     /// Returns the root after block `number`, if the log still has it.
     pub(crate) fn root(&self, kv: &Kv, number: u32) -> Result<Option<[u8; 32]>, StoreError> {
         Ok(kv.get::<ChangeRow>(self.log, &keys::number(number))?.map(|row| row.root))

@@ -7,9 +7,10 @@
 use std::sync::MutexGuard;
 
 use crate::store::chain::accounts::{AccountChange, AccountState, account_entries};
-use crate::store::chain::change_log::load;
-use crate::store::chain::genesis::GenesisRow;
-use crate::store::chain::genesis_progress::{ProgressRow, resume_or_begin};
+use crate::store::chain::chain_store::ChainStore;
+use crate::store::chain::change_log::{ACCOUNTS, TREE, load};
+use crate::store::chain::genesis::{GenesisRow, NumberedGenesis};
+use crate::store::chain::genesis_progress::{ProgressRow, resume_or_begin, wipe};
 use crate::store::core::Core;
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blobs::PreparedBlob;
@@ -46,14 +47,14 @@ pub struct GenesisLoad<'a> {
 }
 
 impl Store {
-    /// Begins to load the genesis with this hash in parts of `part_size` account ids, or resumes
+    /// Begins to load the genesis with this identity, such as its hash, in parts of `part_size` account ids, or resumes
     /// it; returns `None` if it is stored.
     ///
     /// # Errors
     /// [`StoreError::Different`] if another genesis is stored.
     pub fn load_genesis(
         &self,
-        content_hash: [u8; 32],
+        identity: [u8; 32],
         part_size: u32,
     ) -> Result<Option<GenesisLoad<'_>>, StoreError> {
         let core = self.core();
@@ -61,15 +62,23 @@ impl Store {
         let chain = self.chain().lock();
         let tree = self.tree().lock();
         if let Some(present) = self.chain().genesis_row()? {
-            if present.content_hash != content_hash {
+            if present.row.content_hash != identity {
                 return Err(StoreError::Different { what: "genesis".into() });
             }
             core.sync()?;
             return Ok(None);
         }
         core.check_space()?;
-        let progress = resume_or_begin(core, content_hash, part_size)?;
+        let progress = resume_or_begin(core, identity, part_size)?;
         Ok(Some(GenesisLoad { core, progress, _chain: chain, _tree: tree }))
+    }
+}
+
+impl ChainStore {
+    /// Returns the identity of an interrupted load.
+    pub(crate) fn interrupted_load(&self) -> Result<Option<[u8; 32]>, StoreError> {
+        let progress: Option<ProgressRow> = self.core.kv.get(Table::Meta, meta::GENESIS_PROGRESS)?;
+        Ok(progress.map(|progress| progress.content_hash))
     }
 }
 
@@ -115,19 +124,36 @@ impl GenesisLoad<'_> {
         self.core.check_space()
     }
 
-    /// Completes the genesis; durable on return.
+    /// Removes everything that was loaded.
+    pub(crate) fn discard(self) -> Result<(), StoreError> {
+        wipe(self.core)
+    }
+
+    /// Completes the genesis, whose hash is its identity; durable on return.
     pub fn finish(self, end: GenesisEnd) -> Result<(), StoreError> {
+        let content_hash = self.progress.content_hash;
+        self.finish_at(0, content_hash, end)
+    }
+
+    /// Completes the state after block `number`, with the hash of its canonical JSON; durable on
+    /// return. The folder begins with the next block.
+    pub(crate) fn finish_at(
+        self,
+        number: u32,
+        content_hash: [u8; 32],
+        end: GenesisEnd,
+    ) -> Result<(), StoreError> {
         self.add([], end.tree)?;
         self.core.sync()?;
-        let entry = self.core.journalled(BlobLabel::block(BlobKind::Genesis, 0), &end.blob)?;
+        let entry = self.core.journalled(BlobLabel::block(BlobKind::Genesis, number), &end.blob)?;
         let mut batch = Batch::new();
-        let row = GenesisRow {
-            root: end.root,
-            content_hash: self.progress.content_hash,
-            accounts: end.accounts,
-            blob: batch.adopt(end.blob),
-        };
-        batch.put(Table::Meta, meta::GENESIS, &row)?;
+        let row =
+            GenesisRow { root: end.root, content_hash, accounts: end.accounts, blob: batch.adopt(end.blob) };
+        NumberedGenesis { row, number }.put(&mut batch)?;
+        if number > 0 {
+            ACCOUNTS.begin(&mut batch, number)?;
+            TREE.begin(&mut batch, number)?;
+        }
         let (key, value) = end.roots;
         batch.put_raw(Table::AccountTree, &key, &value);
         batch.remove(Table::Meta, meta::GENESIS_LOADING);

@@ -52,7 +52,7 @@ pub(crate) fn wipe_unmarked(core: &Core) -> Result<(), StoreError> {
 }
 
 /// Removes the leftovers of an interrupted load.
-fn wipe(core: &Core) -> Result<(), StoreError> {
+pub(crate) fn wipe(core: &Core) -> Result<(), StoreError> {
     if !core.kv.contains(Table::Meta, meta::GENESIS_LOADING)? {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::domain::job::JobType;
 use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
 use crate::store::kv::table::Table;
@@ -159,4 +160,39 @@ fn any_write_of_a_load_can_fail_once() {
             return;
         }
     }
+}
+
+/// A folder that begins with the state after block 5.
+#[test]
+fn a_folder_can_begin_with_a_later_block() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let load = store.load_genesis([1; 32], PART).unwrap().unwrap();
+    load.add([(0, account(5), vec![(0, 995)])], vec![]).unwrap();
+    load.finish_at(5, GENESIS_HASH, genesis_end(&store, 1)).unwrap();
+    let heads = |store: &Store| {
+        let chain = store.chain();
+        let verified = chain.last_verified_block().unwrap();
+        (chain.base().unwrap(), chain.head().unwrap(), store.tree().head().unwrap(), verified)
+    };
+    assert_eq!(heads(&store), (5, 5, 5, 5));
+    assert!(matches!(put_block(&store, 1), Err(StoreError::OutOfOrder { expected: 6, .. })));
+    for number in 6..=8 {
+        put_block(&store, number).unwrap();
+        commit_witness(&store, number).unwrap();
+    }
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(heads(&store), (5, 8, 8, 5));
+    assert_eq!(store.chain().genesis().unwrap().unwrap().content_hash, GENESIS_HASH);
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+    let view = store.read_view().unwrap();
+    let labels: Vec<u32> = view.records().map(|record| record.unwrap().label.last).collect();
+    assert_eq!(labels, [5, 6, 7, 8]);
+    assert!(matches!(store.revert(4), Err(StoreError::History { oldest: 5 })));
+    store.revert(5).unwrap();
+    assert_eq!(heads(&store), (5, 5, 5, 5));
+    assert_eq!(store.chain().balance(0, 0).unwrap(), 995);
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+    assert_eq!(store.queue().last_block_in_queue(JobType::Single).unwrap(), 5);
 }

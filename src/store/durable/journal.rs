@@ -232,6 +232,13 @@ impl Journal {
         Ok(())
     }
 
+    /// Writes a record of the removal of an item, before the item is removed.
+    pub(crate) fn append_removal(&self, item: Item) -> Result<(), StoreError> {
+        let place = self.write(&removal(RecordType::Withdrawn, item), &[])?;
+        Pending { journal: self, place }.applied();
+        Ok(())
+    }
+
     fn write(&self, header: &Header, content: &[u8]) -> Result<Place, StoreError> {
         let failed = || StoreError::io("writing the journal");
         let bytes = [&header.bytes(), content].concat();

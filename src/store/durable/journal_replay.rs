@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::store::durable::blob_header::RecordType;
-use crate::store::durable::blob_label::BlobKind;
+use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::journal_record::{Item, Record};
 
 /// The stored items after some records, in the order of writing.
@@ -25,8 +25,15 @@ impl Replay {
                 // Of two records of genesis, or of one block number, the later one replaces the
                 // earlier one, which was never acknowledged.
                 let label = record.header.label;
-                if matches!(label.kind, BlobKind::Genesis | BlobKind::Block) {
-                    let all = Item { label, hash: [0; 32] }..=Item { label, hash: [0xff; 32] };
+                let replaced = match label.kind {
+                    BlobKind::Genesis => {
+                        Some((BlobLabel::block(label.kind, 0), BlobLabel::block(label.kind, u32::MAX)))
+                    }
+                    BlobKind::Block => Some((label, label)),
+                    _ => None,
+                };
+                if let Some((first, last)) = replaced {
+                    let all = Item { label: first, hash: [0; 32] }..=Item { label: last, hash: [0xff; 32] };
                     self.forget(self.items.range(all).map(|(item, _)| *item).collect());
                 }
                 self.gone.remove(&record.item());

@@ -75,16 +75,20 @@ impl JobQueue {
     }
 
     /// Returns the last block of the jobs of a type. Without jobs, it is the last block of the
-    /// operations of a chain that was proven elsewhere.
+    /// operations of a chain that was proven elsewhere, or the one before the first block of the
+    /// folder.
     pub fn last_block_in_queue(&self, job_type: JobType) -> Result<u32, StoreError> {
         let (from, to) = (index::ranges(job_type), index::after_ranges(job_type));
         let last = self.core.kv.range_back(Table::JobIndex, &from, &to, 1)?;
         match last.first().and_then(|(key, _)| index::range_last(key)) {
             Some(last) => Ok(last),
-            None => self.chain.last_block_of(match job_type {
-                JobType::Single => AggregatedAction::CreateProofBlocks,
-                JobType::Aggregated => AggregatedAction::PublishProofBlocksOnchain,
-            }),
+            None => {
+                let elsewhere = self.chain.last_block_of(match job_type {
+                    JobType::Single => AggregatedAction::CreateProofBlocks,
+                    JobType::Aggregated => AggregatedAction::PublishProofBlocksOnchain,
+                });
+                Ok(elsewhere?.max(self.chain.base()?))
+            }
         }
     }
 

@@ -1,13 +1,13 @@
 //! Queries about accepted proofs, and their import from another folder.
 
-use crate::domain::job::JobType;
+use crate::domain::job::{JobStatus, JobType};
 use crate::store::durable::blob_label::BlobLabel;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::Batch;
 use crate::store::kv::table::Table;
 use crate::store::kv::{codec, keys};
+use crate::store::queue::job_index::JobChanges;
 use crate::store::queue::job_queue::JobQueue;
-use crate::store::queue::job_record::MAX_PROVER_NAME;
+use crate::store::queue::job_record::{JobRow, MAX_PROVER_NAME};
 use crate::store::queue::proof_record::{ImportedProof, ProofRecord, ProofRow, blob_kind, key, table};
 use crate::store::queue::publish::PublishError;
 use crate::tree::source::Entry;
@@ -63,8 +63,9 @@ impl JobQueue {
         self.core.kv.contains(Table::AggregatedProofs, &keys::range(first, last))
     }
 
-    /// Stores a proof that was published in another folder; not synced. It has no job:
-    /// [`JobQueue::add_single_job`] and [`JobQueue::add_aggregated_job`] add one that is done.
+    /// Stores a proof that was published elsewhere; not synced. If these blocks have a job, it is
+    /// done; otherwise [`JobQueue::add_single_job`] and [`JobQueue::add_aggregated_job`] add one
+    /// that is done.
     ///
     /// # Errors
     /// [`PublishError::Duplicate`] if a proof of these blocks is stored.
@@ -77,17 +78,28 @@ impl JobQueue {
         let label = BlobLabel::range(blob_kind(job_type), first, last);
         let blob = self.core.prepare_blob(label, json)?;
         self.core.ready()?;
-        let _queue = self.lock();
+        let mut leases = self.lock();
         let key = key(job_type, first, last);
         if self.core.kv.contains(table(job_type), &key)? {
             return Err(PublishError::Duplicate { first, last });
         }
         let entry = self.core.journalled(label, &blob)?;
-        let mut batch = Batch::new();
+        let mut changes = JobChanges::begin(&self.core.kv)?;
+        let job = self.job_of_range(job_type, first, last)?;
+        if let Some(id) = job {
+            let old = self.indexed_row(id)?;
+            let new = JobRow { status: JobStatus::Done, updated_at_ms: *stored_at_ms, ..old.clone() };
+            changes.replace(&old, &new, false)?;
+        }
         let (prover, stored_at_ms) = (prover.clone(), *stored_at_ms);
-        let row = ProofRow { first, last, job_id: 0, prover, stored_at_ms, blob: batch.adopt(blob) };
-        batch.put(table(job_type), &key, &row)?;
-        Ok(self.core.apply_journalled(batch, entry)?)
+        let blob = changes.batch.adopt(blob);
+        let row = ProofRow { first, last, job_id: 0, prover, stored_at_ms, blob };
+        changes.batch.put(table(job_type), &key, &row)?;
+        self.core.apply_journalled(changes.finish()?, entry)?;
+        if let Some(id) = job {
+            leases.remove(id);
+        }
+        Ok(())
     }
 
     fn proof(&self, job_type: JobType, first: u32, last: u32) -> Result<Option<Vec<u8>>, StoreError> {

@@ -82,11 +82,13 @@ impl<'a> StoreCheck<'a> {
         let tree_head = self.number(meta::TREE_HEAD);
         self.expect(tree_head <= head, || format!("the tree is at block {tree_head}, the chain at {head}"));
         let before = self.findings.len();
-        let no_genesis = self.durable(DurableKind::Genesis).is_empty() && self.findings.len() == before;
+        let genesis = self.durable(DurableKind::Genesis);
+        let no_genesis = genesis.is_empty() && self.findings.len() == before;
         self.expect(!no_genesis || head == 0, || "there are blocks but no genesis".into());
         let blocks = self.durable(DurableKind::Block);
+        let first = genesis.first().map_or(0, |genesis| genesis.label.last).saturating_add(1);
         let numbers = blocks.iter().map(|block| block.label.first);
-        self.expect(numbers.eq(1..=head), || format!("the blocks are not 1 to {head}"));
+        self.expect(numbers.eq(first..=head), || format!("the blocks are not {first} to {head}"));
         for (number, row) in self.numbered::<WitnessRow>(Table::Witnesses) {
             self.expect(number <= tree_head, || {
                 format!("the witness of block {number} is ahead of the tree")
@@ -94,7 +96,7 @@ impl<'a> StoreCheck<'a> {
             self.owned.push((BlobLabel::block(BlobKind::Witness, number), row.blob));
         }
         for number in self.numbered::<QuarantineRow>(Table::Quarantine).into_keys() {
-            self.expect((1..=head).contains(&number), || {
+            self.expect((first..=head).contains(&number), || {
                 format!("block {number} is quarantined and missing")
             });
         }

@@ -51,8 +51,8 @@ impl Comparison<'_> {
         let Some(head) = unless_damaged(self.store.chain().head())? else { return Ok(()) };
         let Some(tree_head) = unless_damaged(self.store.tree().head())? else { return Ok(()) };
         let mut root = record.root;
-        for number in 0..=head {
-            if number > 0 {
+        for number in record.number..=head {
+            if number > record.number {
                 (self.progress)("blocks", number.into(), head.into());
                 match self.block(number, &mut expected)? {
                     Some(after) => root = after,

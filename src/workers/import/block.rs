@@ -18,10 +18,14 @@ const WHAT: &str = r#"block: {"block":…,"accounts_updated":…}"#;
 /// the number of chunks, and the commitment. If only the commitment is wrong, the block is stored
 /// and quarantined.
 pub fn import(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError> {
-    let imported: ImportedBlock = json::parse(WHAT, body)?;
+    parsed(store, &json::parse(WHAT, body)?)
+}
+
+/// Imports a block like [`import`].
+pub(crate) fn parsed(store: &Store, imported: &ImportedBlock) -> Result<(u32, Imported), ImportError> {
     let number = imported.block.block_number.0;
     let canonical =
-        serde_json::to_vec(&imported).map_err(|source| ImportError::Json { what: WHAT, source })?;
+        serde_json::to_vec(imported).map_err(|source| ImportError::Json { what: WHAT, source })?;
     let content_hash = *blake3::hash(&canonical).as_bytes();
     let genesis = store.chain().genesis()?.ok_or(ImportError::NoGenesis)?;
     let head = store.chain().head()?;

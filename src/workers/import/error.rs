@@ -56,6 +56,23 @@ pub enum ImportError {
     /// An aggregated operation contains a block that differs from the stored one or is not stored.
     #[error("block {0} of the aggregated operation is not the stored block: import that block first")]
     OtherBlock(u32),
+    /// The accounts of a state lead to another root than that of its block. Nothing is kept of them.
+    #[error(
+        "the accounts lead to the root 0x{}, block {number} has 0x{}",
+        hex::encode(found),
+        hex::encode(expected)
+    )]
+    OtherRoot {
+        /// The block after which this should be the state.
+        number: u32,
+        /// The root of the block.
+        expected: [u8; 32],
+        /// The root of the accounts.
+        found: [u8; 32],
+    },
+    /// The source of the accounts of a state failed.
+    #[error("the accounts cannot be read: {0}")]
+    Accounts(String),
     /// The account tree cannot be built.
     #[error(transparent)]
     Tree(#[from] TreeError),

@@ -10,53 +10,43 @@
 //! compressed canonical form until it is in its file.
 
 use std::io::Write;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use rayon::prelude::*;
 use serde_json::value::RawValue;
-use tracing::{debug, info};
+use tracing::info;
 
+use super::chunks::{Chunk, PACE, Pace, write};
 use super::error::ImportError;
 use super::genesis_accounts::GenesisAccounts;
 use crate::crypto::fr;
-use crate::store::{
-    AccountState, BlobKind, BlobLabel, BlobWriter, GenesisEnd, GenesisLoad, Imported, Store, StoreError,
-};
-use crate::tree::build::{Finished, InitialAccount, Records, TreeBuilder};
-
-/// The division of an import into chunks, which does not affect its result.
-struct Pace {
-    /// Least number of accounts in a chunk, for each core.
-    accounts_per_core: usize,
-    /// Interval of the marks. An interruption costs about this much work.
-    mark_interval: Duration,
-}
-
-/// A thousand accounts fill every lane of a core on each level, and take about a second.
-const PACE: Pace = Pace { accounts_per_core: 1024, mark_interval: Duration::from_millis(200) };
+use crate::store::{BlobKind, BlobLabel, BlobWriter, GenesisEnd, Imported, Store, StoreError};
+use crate::tree::build::{Finished, TreeBuilder};
 
 /// Number of accounts that one task parses.
 const PARSED_TOGETHER: usize = 256;
-
-/// Hashed accounts.
-struct Chunk {
-    accounts: Vec<InitialAccount>,
-    tree: Records,
-    /// All accounts with smaller ids are in this chunk or an earlier one.
-    done: u32,
-}
 
 /// Imports the state before block 1: a map from account id to account. `progress` receives the
 /// number of completed accounts and their total. If another genesis is stored, the error is
 /// [`StoreError::Different`].
 pub fn import(store: &Store, body: &[u8], progress: &dyn Fn(usize, usize)) -> Result<Imported, ImportError> {
-    at_pace(&PACE, store, body, progress)
+    import_at(store, 0, body, progress)
+}
+
+/// Imports the state after block `number` in the same way: the folder begins with the next block.
+pub(crate) fn import_at(
+    store: &Store,
+    number: u32,
+    body: &[u8],
+    progress: &dyn Fn(usize, usize),
+) -> Result<Imported, ImportError> {
+    at_pace(&PACE, store, number, body, progress)
 }
 
 fn at_pace(
     pace: &Pace,
     store: &Store,
+    number: u32,
     body: &[u8],
     progress: &dyn Fn(usize, usize),
 ) -> Result<Imported, ImportError> {
@@ -67,7 +57,7 @@ fn at_pace(
     let Some(mut load) = store.load_genesis(content_hash, builder.part_size())? else {
         return Ok(Imported::AlreadyThere);
     };
-    let form = store.finish_blob(BlobLabel::block(BlobKind::Genesis, 0), form)?;
+    let form = store.finish_blob(BlobLabel::block(BlobKind::Genesis, number), form)?;
     let done = accounts.partition_point(|(id, _)| *id < load.done());
     if done > 0 {
         info!(accounts = done, of = accounts.len(), "an interrupted import of the genesis continues");
@@ -87,7 +77,8 @@ fn at_pace(
     let Finished { records, roots, root } = built.finish();
     let root = fr::to_bytes(&root);
     let count = accounts.len() as u64;
-    load.finish(GenesisEnd { blob: form, root, accounts: count, tree: records, roots })?;
+    let end = GenesisEnd { blob: form, root, accounts: count, tree: records, roots };
+    load.finish_at(number, content_hash, end)?;
     Ok(Imported::Stored)
 }
 
@@ -112,33 +103,6 @@ fn hash(
     }
     info!(sets = builder.hashed_sets(), "accounts of the genesis hashed");
     Ok(builder)
-}
-
-/// Writes chunks until the sender is gone.
-fn write(
-    pace: &Pace,
-    load: &mut GenesisLoad<'_>,
-    chunks: Receiver<Chunk>,
-    mut done: usize,
-    progress: &dyn Fn(usize),
-) -> Result<(), ImportError> {
-    let mut marked: Option<Instant> = None;
-    for chunk in chunks {
-        done += chunk.accounts.len();
-        let accounts = chunk
-            .accounts
-            .into_iter()
-            .map(|account| (account.id, AccountState::from(account.header), account.balances));
-        load.add(accounts, chunk.tree)?;
-        // The first chunk is always marked, so that even short runs make progress.
-        if marked.is_none_or(|marked| marked.elapsed() >= pace.mark_interval) {
-            load.mark(chunk.done)?;
-            debug!(accounts = done, "part of the genesis is on disk");
-            marked = Some(Instant::now());
-        }
-        progress(done);
-    }
-    Ok(())
 }
 
 /// Checks every account; returns the canonical form of the genesis and its hash.
@@ -175,6 +139,7 @@ fn canonical(store: &Store, genesis: &GenesisAccounts<'_>) -> Result<([u8; 32], 
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::time::Duration;
 
     use serde_json::json;
 
@@ -231,7 +196,7 @@ mod tests {
             let (_dir, store) = store();
             store.fail_write(fault);
             let begun = RefCell::new(Vec::new());
-            let run = || at_pace(&SMALL, &store, &body, &|done, _| begun.borrow_mut().push(done));
+            let run = || at_pace(&SMALL, &store, 0, &body, &|done, _| begun.borrow_mut().push(done));
             if run().is_err() {
                 let before = begun.take();
                 run().unwrap();
@@ -246,7 +211,7 @@ mod tests {
             assert_eq!(store.chain().genesis().unwrap(), whole.chain().genesis().unwrap(), "write {fault}");
             assert!(tree(&store) == tree(&whole), "write {fault}");
             assert_eq!(store.chain().genesis_json().unwrap(), whole.chain().genesis_json().unwrap());
-            assert_eq!(at_pace(&SMALL, &store, &body, &|_, _| panic!()).unwrap(), Imported::AlreadyThere);
+            assert_eq!(at_pace(&SMALL, &store, 0, &body, &|_, _| panic!()).unwrap(), Imported::AlreadyThere);
             if left > 0 {
                 assert!(resumed > 10, "{resumed} of {fault}");
                 return;
@@ -258,7 +223,7 @@ mod tests {
     fn another_genesis_replaces_an_interrupted_one() {
         let (_dir, store) = store();
         store.fail_write(12);
-        assert!(at_pace(&SMALL, &store, &json(5, 24), &|_, _| {}).is_err());
+        assert!(at_pace(&SMALL, &store, 0, &json(5, 24), &|_, _| {}).is_err());
         let other = json(9, 5);
         assert_eq!(import(&store, &other, &|_, _| {}).unwrap(), Imported::Stored);
         let (_dir, fresh) = self::store();

@@ -5,15 +5,19 @@
 
 mod aggregated_operation;
 mod block;
+mod chunks;
 mod error;
 mod genesis;
 mod genesis_accounts;
 mod json;
+mod state;
 
 pub(crate) use aggregated_operation::import as aggregated_operation;
 pub(crate) use aggregated_operation::store_operation;
 pub use block::import as block;
-pub(crate) use block::number_of_operations;
+pub(crate) use block::{number_of_operations, parsed as parsed_block};
 pub(crate) use error::ImportError;
 pub use genesis::import as genesis;
+pub(crate) use genesis::import_at as genesis_at;
 pub(crate) use genesis_accounts::GenesisAccounts;
+pub(crate) use state::{NextPage, StateStart, import as state};
