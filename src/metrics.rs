@@ -140,6 +140,12 @@ pub struct Metrics {
     pub verification_seconds: LabelledHistogram,
     /// Seconds for a sync of kv and journal.
     pub sync_seconds: Histogram,
+    /// 1 while the node's database answers, 0 otherwise and without a node.
+    pub node_up: Gauge,
+    /// Number of blocks of the node that are not imported yet.
+    pub node_blocks_behind: Gauge,
+    /// Seconds for a step of the link to the node, by step.
+    pub node_seconds: LabelledHistogram,
 }
 
 impl Default for Metrics {
@@ -260,6 +266,26 @@ impl Metrics {
                 "witness_server_sync_seconds",
                 "Seconds for one sync of kv and journal, which concurrent writers share",
                 work(),
+            ),
+            node_up: registered(
+                of,
+                "witness_server_node_up",
+                "1 while the database of the node answers",
+                Gauge::default(),
+            ),
+            node_blocks_behind: registered(
+                of,
+                "witness_server_node_blocks_behind",
+                "Blocks of the node that are not imported yet",
+                Gauge::default(),
+            ),
+            node_seconds: LabelledHistogram::new(
+                of,
+                "witness_server_node_seconds",
+                "Seconds for a step of the link to the node",
+                "step",
+                &["start", "read", "import", "adopt"],
+                work,
             ),
             registry,
         }

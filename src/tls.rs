@@ -31,7 +31,7 @@ const HTTP_1_1: &[u8] = b"http/1.1";
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("cannot read {}: {cause}; check tls_certificate, tls_key and tls_ca", path.display())]
+    #[error("cannot read {}: {cause}; check tls_certificate, tls_key, tls_ca and node_tls_ca", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -60,6 +60,9 @@ pub enum TlsError {
         /// The error of rustls.
         cause: rustls::Error,
     },
+    /// No root certificate can be used.
+    #[error("no root certificate can be used: {0}; check the file")]
+    NoRoots(String),
     /// The provider supports neither TLS version, which cannot happen.
     #[error("TLS cannot start: {0}")]
     Versions(rustls::Error),
@@ -106,6 +109,18 @@ impl TlsFiles {
 /// # Errors
 /// Fails if the file cannot be read or has no usable certificate.
 pub(crate) fn client(ca: Option<&Path>) -> Result<ClientConfig, TlsError> {
+    let roots = roots(ca)?;
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Versions)?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Returns the certificates in `ca`, or without it the public roots.
+///
+/// # Errors
+/// Fails if the file cannot be read or has no usable certificate.
+pub(crate) fn roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     match ca {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -117,14 +132,11 @@ pub(crate) fn client(ca: Option<&Path>) -> Result<ClientConfig, TlsError> {
             }
         }
     }
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Versions)?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    Ok(roots)
 }
 
 /// Passed explicitly, because a process that embeds the server may have installed another default.
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 

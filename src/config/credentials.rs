@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    secret::{MIN_BYTES, Secret, SecretError, read},
+    secret::{MIN_BYTES, Secret, SecretError},
     settings::Config,
 };
 use crate::fsync;
@@ -101,7 +101,7 @@ impl Config {
 
 /// Reads the secret of a file that may be absent.
 fn stored(path: &Path) -> Result<Option<Secret>, SecretError> {
-    match read(path) {
+    match Secret::of_file(path) {
         Ok(secret) => Ok(Some(secret)),
         Err(SecretError::Unreadable { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

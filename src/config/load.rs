@@ -4,13 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{
-    environment::Environment,
-    error::ConfigError,
-    flags::Flags,
-    layers,
-    secret::{self, Secret},
-    setting_texts::SettingTexts,
-    settings::Config,
+    environment::Environment, error::ConfigError, flags::Flags, layers, secret::Secret,
+    setting_texts::SettingTexts, settings::Config,
 };
 
 /// Name of the configuration file in the data folder.
@@ -48,6 +43,8 @@ impl Config {
     fn checked(mut self) -> Result<Self, ConfigError> {
         read_secret("secret", &mut self.secret, self.secret_file.as_deref())?;
         read_secret("operator_token", &mut self.operator_token, self.operator_token_file.as_deref())?;
+        // Each connection reads it again, so that the password can be changed while the server runs.
+        self.node_password_file.as_deref().map(Secret::of_file).transpose()?;
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
             return Err(ConfigError::HalfOfTls);
         }
@@ -74,7 +71,7 @@ fn read_secret(
     if secret.is_some() {
         return Err(ConfigError::SecretTwice(name));
     }
-    *secret = Some(secret::read(file)?);
+    *secret = Some(Secret::of_file(file)?);
     Ok(())
 }
 

@@ -29,7 +29,19 @@ impl Secret {
         if text.is_empty() { Err(EmptySecret) } else { Ok(Self(text)) }
     }
 
-    /// Returns the key of the token signatures.
+    /// Reads the secret that a file contains, without a byte order mark and without white space
+    /// around it.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read or contains no secret.
+    pub(crate) fn of_file(path: &Path) -> Result<Self, SecretError> {
+        let text = input::read_text(path, MAX_FILE_BYTES)
+            .map_err(|cause| SecretError::Unreadable { path: path.to_owned(), cause })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        Self::new(text.trim()).map_err(|EmptySecret| SecretError::Empty(path.to_owned()))
+    }
+
+    /// Returns the bytes of the secret.
     pub fn expose(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -106,13 +118,4 @@ pub enum SecretError {
     /// The random generator of the operating system failed.
     #[error("the system's random generator failed; set API_PROVER_SECRET_AUTH instead")]
     Random,
-}
-
-/// Reads the secret that a file contains, without a byte order mark and without white space around
-/// it.
-pub(super) fn read(path: &Path) -> Result<Secret, SecretError> {
-    let text = input::read_text(path, MAX_FILE_BYTES)
-        .map_err(|cause| SecretError::Unreadable { path: path.to_owned(), cause })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    Secret::new(text.trim()).map_err(|EmptySecret| SecretError::Empty(path.to_owned()))
 }

@@ -27,6 +27,8 @@ pub(super) enum Form {
     List,
     /// A quoted string that is never shown.
     Secret,
+    /// The quoted address of a database, shown without its password.
+    Database,
 }
 
 #[derive(Debug)]

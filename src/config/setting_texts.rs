@@ -57,7 +57,8 @@ fn value<T>(
 ) -> Result<T, ConfigError> {
     parse(&sourced.text).map_err(|expected| ConfigError::Invalid {
         key,
-        value: format!("{:?}", sourced.text),
+        // It may contain a password.
+        value: if key == "node" { "…".to_owned() } else { format!("{:?}", sourced.text) },
         origin: sourced.origin.clone(),
         expected,
     })

@@ -14,6 +14,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     error::ConfigError,
+    node_settings::{NodeFrom, Share},
+    node_url::NodeUrl,
     parse::{
         address, boolean, bytes, bytes_or_zero, cpu_features, duration, duration_or_zero, log_filter,
         log_format, mebibytes, number, path, secret, sizes, url,
@@ -110,6 +112,21 @@ settings! {
     tls_key: Option<PathBuf>, Text, path;
     /// PEM file with the root certificates that client commands trust; unset: the public roots
     tls_ca: Option<PathBuf>, Text, path;
+    /// Database of the zkSync Lite node to follow, such as `postgres://user@host/database`; unset: none
+    node: Option<NodeUrl>, Database, NodeUrl::parse, flag "--node" "URL";
+    /// File that contains the password of `node`; unset: the one in `node`, or the file that
+    /// `PGPASSFILE` names
+    node_password_file: Option<PathBuf>, Text, path;
+    /// PEM file with the root certificates that `node` is checked against; unset: the public roots
+    node_tls_ca: Option<PathBuf>, Text, path;
+    /// State with which an empty folder starts to follow `node`: `verified`, the number of a block, or
+    /// `0` for the genesis
+    node_from: NodeFrom = "verified", Text, str::parse, flag "--from" "BLOCK";
+    /// Time between two looks for new blocks of `node`
+    node_poll: Duration = "1s", Text, duration;
+    /// Share of the blocks for which this server makes jobs, such as `1/3`; the others belong to
+    /// servers that follow the same `node`
+    node_share: Share = "1/1", Text, str::parse, flag "--share" "K/N";
     /// Time without a heartbeat after which a lease expires and the job can be claimed again
     gone_timeout: Duration = "60s", Text, duration, reference "PROVER_CORE_GONE_TIMEOUT" Milliseconds;
     /// Lower bound of the number of provers that the server requires

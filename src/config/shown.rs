@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{
+    node_url,
     origin::Origin,
     setting::{Form, Setting},
     setting_texts::SettingTexts,
@@ -23,6 +24,7 @@ impl Shown {
         let text = sourced.map(|sourced| sourced.text.as_str()).or(setting.default);
         let toml = text.and_then(|text| match setting.form {
             Form::Text => Some(toml::Value::String(text.to_owned()).to_string()),
+            Form::Database => Some(toml::Value::String(node_url::shown(text)).to_string()),
             Form::Bare => Some(text.trim().to_owned()),
             Form::List => Some(format!("[{text}]")),
             Form::Secret => None,

@@ -138,6 +138,15 @@ hex_type! {
     PackedSignature, 64, out: "", accept: [""], ""
 }
 
+impl H256 {
+    /// Returns the bytes, filled up with zeros in front; `None` for more than 32 bytes.
+    pub(crate) fn padded(bytes: &[u8]) -> Option<Self> {
+        let mut hash = [0; 32];
+        hash.get_mut(32_usize.checked_sub(bytes.len())?..)?.copy_from_slice(bytes);
+        Some(Self(hash))
+    }
+}
+
 zero_default! { Address, 20; H256, 32; PubKeyHash, 20 }
 
 #[cfg(test)]

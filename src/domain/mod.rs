@@ -40,8 +40,8 @@ pub(crate) mod tx;
 mod u256;
 mod wire;
 
-pub(crate) use account::Account;
 pub use account::AccountMap;
+pub(crate) use account::{Account, Nft};
 pub use account_update::AccountUpdate;
 pub(crate) use account_update::AccountUpdates;
 pub use aggregated::{AggregatedAction, AggregatedOperation};
@@ -49,8 +49,9 @@ pub(crate) use amount::AmountError;
 pub use amount::to_u128;
 pub(crate) use block::BlockError;
 pub use block::{Block, ImportedBlock, public_input};
+pub(crate) use eth_signature::EthSignData;
 pub use executed::ExecutedOperations;
-pub(crate) use executed::ExecutedTx;
+pub(crate) use executed::{ExecutedPriorityOp, ExecutedTx};
 pub use hex_types::H256;
 pub(crate) use hex_types::{Address, PackedPublicKey, PackedSignature, PubKeyHash};
 pub(crate) use ids::{AccountId, Nonce, TokenId};
@@ -61,6 +62,7 @@ pub(crate) use op::{
     ChangePubKeyOp, DepositOp, ForcedExitOp, FullExitOp, MintNftOp, SwapOp, TransferOp, TransferToNewOp,
     WithdrawNftOp, WithdrawOp, ZkSyncOp,
 };
+pub(crate) use priority_op::{PriorityOp, ZkSyncPriorityOp};
 pub use proof::{
     AggregatedProof, AggregatedProofParts, EncodedAggregatedProof, SingleProof, SingleProofParts,
     sample_aggregated_proof, sample_single_proof,

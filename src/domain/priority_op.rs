@@ -68,12 +68,7 @@ fn write_bytes<S: Serializer>(hash: &H256, serializer: S) -> Result<S::Ok, S::Er
 
 fn read_padded_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<H256, D::Error> {
     let bytes = Vec::<u8>::deserialize(deserializer)?;
-    let start = 32usize
-        .checked_sub(bytes.len())
-        .ok_or_else(|| serde::de::Error::custom("eth_hash is longer than 32 bytes"))?;
-    let mut hash = [0; 32];
-    hash[start..].copy_from_slice(&bytes);
-    Ok(H256(hash))
+    H256::padded(&bytes).ok_or_else(|| serde::de::Error::custom("eth_hash is longer than 32 bytes"))
 }
 
 #[cfg(test)]

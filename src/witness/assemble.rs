@@ -45,14 +45,39 @@ pub fn hash(block: &Block, plan: Plan, tree: &AccountTree<'_>) -> Result<Hashed,
 /// # Errors
 /// If the first block does not match, or the tree cannot be read.
 pub fn hash_run(run: Vec<(&Block, Plan)>, tree: &AccountTree<'_>) -> Result<Vec<Hashed>, WitnessError> {
+    hash_mixed_run(run.into_iter().map(|(block, plan)| (block, plan, Detail::Witness)).collect(), tree)
+}
+
+/// The versions of the tree that are computed for a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// All versions, which its witness shows.
+    Witness,
+    /// The version after it, which later blocks need. It costs a small part of the others.
+    FinalValues,
+}
+
+/// Hashes blocks like [`hash_run`], those without a witness by their final values only.
+pub(crate) fn hash_mixed_run(
+    run: Vec<(&Block, Plan, Detail)>,
+    tree: &AccountTree<'_>,
+) -> Result<Vec<Hashed>, WitnessError> {
     let fail = |block: &Block, cause| WitnessError { block: block.block_number.0, operation: None, cause };
-    let Some((first, _)) = run.first() else { return Ok(Vec::new()) };
-    let updates: Vec<LeafUpdate> = run.iter().flat_map(|(_, plan)| &plan.updates).copied().collect();
-    let reads: Vec<(u32, u32)> = run.iter().flat_map(|(_, plan)| plan.reads()).collect();
+    let Some((first, ..)) = run.first() else { return Ok(Vec::new()) };
+    let updates = run.iter().flat_map(|(_, plan, detail)| {
+        plan.updates.iter().map(move |update| match detail {
+            Detail::Witness => *update,
+            // Of several values in one version the last one counts.
+            Detail::FinalValues => LeafUpdate { version: plan.last, ..*update },
+        })
+    });
+    let updates: Vec<LeafUpdate> = updates.collect();
+    let shown = run.iter().filter(|(_, _, detail)| *detail == Detail::Witness);
+    let reads: Vec<(u32, u32)> = shown.flat_map(|(_, plan, _)| plan.reads()).collect();
     let versions = tree.apply(&updates, &reads).map_err(|error| fail(first, error.into()))?;
     let versions = Arc::new(versions);
     let mut hashed: Vec<Hashed> = Vec::with_capacity(run.len());
-    for (block, plan) in run {
+    for (block, plan, _) in run {
         let old_root = versions.root(plan.before);
         let commitment =
             check_root(block, &versions.root(plan.last)).and_then(|()| check_commitment(block, &old_root));

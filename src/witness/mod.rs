@@ -31,6 +31,7 @@ pub(crate) mod state;
 mod tests;
 
 pub(crate) use assemble::Hashed;
+pub(crate) use assemble::{Detail, hash_mixed_run};
 pub use assemble::{hash, hash_run};
 pub use error::{Cause, WitnessError};
 pub use plan::{Plan, Planner, plan};

@@ -125,6 +125,50 @@ fn blocks_that_are_hashed_together_have_the_same_witnesses() {
     assert_eq!(done, blocks.len());
 }
 
+/// Hashes every second block of the mixed chain by its final values, in one run.
+#[test]
+fn a_block_without_a_witness_changes_the_tree_in_the_same_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sample = root.join("data/sample-chain");
+    let expected = files(&root.join("tests/vectors/chains/chain_mixed/expected"));
+    let blocks: Vec<Block> = files(&sample.join("blocks"))
+        .iter()
+        .map(|file| serde_json::from_slice::<ImportedBlock>(&read(file)).unwrap().block)
+        .collect();
+    let view = TreeView::new(Arc::new(genesis(&read(&sample.join("genesis.json")))));
+    let tree = AccountTree::open(&view).unwrap();
+    let state = TreeState(&tree);
+    let run = |detail: &dyn Fn(u32) -> Detail| {
+        let mut planner = Planner::new(&state);
+        let run = blocks.iter().map(|block| {
+            let plan = planner.next(block, &check_signatures(block)).unwrap();
+            (block, plan, detail(block.block_number.0))
+        });
+        hash_mixed_run(run.collect(), &tree).unwrap()
+    };
+    let whole = run(&|_| Detail::Witness);
+    for first in [0, 1] {
+        let is_shown = |number: u32| number % 2 == first;
+        let mixed = run(&|number| if is_shown(number) { Detail::Witness } else { Detail::FinalValues });
+        assert_eq!(mixed.len(), blocks.len());
+        for (index, (block, hashed)) in blocks.iter().zip(&mixed).enumerate() {
+            assert_eq!(hashed.change_set(), whole[index].change_set(), "block {}", block.block_number);
+            if is_shown(block.block_number.0) {
+                let mut witness = Vec::new();
+                hashed.write_json(block, &mut witness).unwrap();
+                assert!(witness == read(&expected[index]), "block {}", block.block_number);
+            }
+        }
+    }
+    let mut broken = blocks[..2].to_vec();
+    broken[1].new_root_hash = fr::from_u64(1);
+    let mut planner = Planner::new(&state);
+    let plans = broken
+        .iter()
+        .map(|block| (block, planner.next(block, &check_signatures(block)).unwrap(), Detail::FinalValues));
+    assert_eq!(hash_mixed_run(plans.collect(), &tree).unwrap().len(), 1);
+}
+
 #[test]
 fn witnesses_equal_the_reference() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

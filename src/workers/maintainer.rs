@@ -11,12 +11,13 @@ use super::quarantine;
 use super::tree_versions::{HashedBlock, TreeVersions};
 use super::wakeup::Wakeup;
 use crate::backoff::Backoff;
+use crate::config::Share;
 use crate::crypto::fr;
-use crate::domain::ImportedBlock;
+use crate::domain::{Block, ImportedBlock};
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError, WitnessCommit};
 use crate::tree::{AccountTree, TreeView};
-use crate::witness::{self, Cause, Planner, SignatureCheck, WitnessError};
+use crate::witness::{self, Cause, Detail, Planner, SignatureCheck, WitnessError};
 
 /// Longest delay before the next attempt at a block.
 const MAX_DELAY: Duration = Duration::from_secs(10);
@@ -27,6 +28,9 @@ const STORE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), MAX_DELA
 /// Number of leaf updates that end a run of blocks hashed together. They fill every lane of every
 /// core, and more would only delay the first block.
 const RUN_UPDATES: usize = 256;
+
+/// The share in these of a block without a witness, of which only the final values are hashed.
+const FINAL_UPDATES: usize = RUN_UPDATES / 8;
 
 /// The state that all maintainers share.
 pub(crate) struct Shared {
@@ -45,6 +49,15 @@ pub(crate) struct Shared {
     /// The last block that was verified before the start. Up to it, only trees are needed, not
     /// witnesses.
     pub last_verified: u32,
+    /// The share of the blocks whose witnesses are built.
+    pub share: Share,
+}
+
+impl Shared {
+    /// Returns true if this server builds the witness of a block; else only the tree moves over it.
+    fn builds(&self, number: u32) -> bool {
+        number > self.last_verified && self.share.owns(number)
+    }
 }
 
 /// The reason why an attempt at a block failed.
@@ -76,7 +89,7 @@ pub(crate) fn run(shared: &Shared, offset: u32, step: u32) {
     let delayed_until = Instant::now() + shared.interval * offset;
     loop {
         let before = shared.wakeup.generation();
-        if shared.wakeup.is_stopping() || number > shared.until {
+        if shared.wakeup.is_halting() || number > shared.until {
             return;
         }
         if shared.store.check_space().is_err() {
@@ -111,7 +124,7 @@ fn next_open(head: u32, number: u32, step: u32) -> u32 {
 
 /// Builds the trees of blocks that were verified elsewhere before the start.
 fn catch_up(shared: &Shared) {
-    while !shared.wakeup.is_stopping() {
+    while !shared.wakeup.is_halting() {
         let number = shared.versions.head().saturating_add(1);
         if number > shared.last_verified.min(shared.until) {
             return;
@@ -186,7 +199,7 @@ fn run_from(
         });
         match planned {
             Ok(Some((imported, plan))) => {
-                updates += plan.updates.len();
+                updates += if shared.builds(number) { plan.updates.len() } else { FINAL_UPDATES };
                 blocks.push(imported);
                 plans.push(plan);
             }
@@ -197,8 +210,15 @@ fn run_from(
             break;
         }
     }
-    let run = blocks.iter().map(|imported| &imported.block).zip(plans).collect();
-    let hashed = witness::hash_run(run, &tree)?;
+    let detail = |block: &Block| match shared.builds(block.block_number.0) {
+        true => Detail::Witness,
+        false => Detail::FinalValues,
+    };
+    let run = blocks.iter().zip(plans).map(|(imported, plan)| {
+        let block = &imported.block;
+        (block, plan, detail(block))
+    });
+    let hashed = witness::hash_mixed_run(run.collect(), &tree)?;
     let ready = blocks.into_iter().zip(hashed).map(|(imported, hashed)| {
         let changes = hashed.change_set();
         HashedBlock { imported, hashed, changes, hashing: start.elapsed() }
@@ -230,7 +250,7 @@ fn finish(shared: &Shared, ready: &HashedBlock) {
     let mut attempt = 0u32;
     loop {
         while shared.store.check_space().is_err() {
-            if shared.wakeup.is_stopping() {
+            if shared.wakeup.is_halting() {
                 return;
             }
             shared.wakeup.sleep(shared.interval);
@@ -251,7 +271,7 @@ fn finish(shared: &Shared, ready: &HashedBlock) {
                 shared.wakeup.sleep(STORE_BACKOFF.delay(attempt));
             }
         }
-        if shared.wakeup.is_stopping() {
+        if shared.wakeup.is_halting() {
             return;
         }
     }
@@ -277,14 +297,14 @@ fn commit(shared: &Shared, ready: &HashedBlock) -> Result<Option<u64>, StoreErro
     let operations = u32::try_from(block.block_chunks_size).unwrap_or(u32::MAX);
     let write =
         || shared.store.tree().prepare_witness(number, operations, |out| hashed.write_json(block, out));
-    let witness = if number <= shared.last_verified { None } else { Some(write()?) };
+    let witness = if shared.builds(number) { Some(write()?) } else { None };
     let bytes = witness.as_ref().map_or(0, |witness| witness.blob.blob_ref().raw_len());
     loop {
         let before = shared.wakeup.generation();
         if shared.versions.turn_to_commit(number) {
             break;
         }
-        if shared.wakeup.is_stopping() {
+        if shared.wakeup.is_halting() {
             return Ok(None);
         }
         shared.wakeup.wait(before, shared.interval);
@@ -313,7 +333,9 @@ mod tests {
         let metrics = Arc::<Metrics>::default();
         let versions = TreeVersions::open(&store, wakeup.clone(), &metrics).unwrap();
         let interval = Duration::from_secs(1);
-        let shared = Shared { store, metrics, versions, wakeup, interval, until: u32::MAX, last_verified: 0 };
+        let share = Share::ALL;
+        let shared =
+            Shared { store, metrics, versions, wakeup, interval, until: u32::MAX, last_verified: 0, share };
         assert_eq!(try_block(&shared, 1), Ok(false));
     }
 

@@ -19,6 +19,9 @@
 //! | `provers` | statistics of the provers seen in this run |
 //! | `doctor` | checks and repairs a data folder |
 //! | `rebuild` | fills an empty store from blocks, operations and proofs |
+//! | `reverted_proofs` | keeps the proofs of reverted blocks among the rejected ones |
+//! | `taken_over` | proofs that another server published |
+//! | `link_status` | the state of the link to a node |
 //! | `rebuild_report` | the stored and the omitted items of a rebuild |
 //! | `progress` | callback for the progress of long tasks |
 
@@ -27,6 +30,7 @@ mod account_updates;
 mod aggregator;
 pub(crate) mod doctor;
 pub(crate) mod import;
+mod link_status;
 mod maintainer;
 mod node;
 mod options;
@@ -38,6 +42,8 @@ mod rebuild;
 mod rebuild_report;
 #[cfg(test)]
 mod rebuild_tests;
+mod reverted_proofs;
+mod taken_over;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tree_versions;
@@ -53,12 +59,14 @@ mod wakeup;
 pub use account_state::TreeState;
 pub(crate) use account_updates::{AccountsBefore, UpdateError, UpdatedAccounts};
 pub(crate) use import::ImportError;
+pub(crate) use link_status::{LinkFault, LinkPhase, LinkView};
 pub use node::Node;
 pub use options::NodeOptions;
 pub(crate) use progress::Progress;
 pub use proofs::{CheckedProof, PublishRefused};
 pub(crate) use rebuild::{Rebuild, RebuildItem};
 pub(crate) use rebuild_report::{OmittedItem, RebuildReport};
+pub(crate) use taken_over::TakenOver;
 pub(crate) use verification_keys::KeysError;
 pub use verifier::MAX_WAITING;
 pub(crate) use verifier::TooManyWaiting;

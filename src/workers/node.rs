@@ -2,22 +2,28 @@
 //! wake them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tracing::{error, info};
 
-use super::import::{self, ImportError};
+use super::import::{self, ImportError, NextPage, StateStart};
+use super::link_status::LinkStatus;
 use super::maintainer;
 use super::options::NodeOptions;
 use super::provers::Provers;
+use super::reverted_proofs;
+use super::taken_over::{self, TakenOver};
 use super::tree_versions::TreeVersions;
 use super::updater::Updater;
 use super::verifier::Verifier;
 use super::wakeup::Wakeup;
+use crate::config::Share;
+use crate::domain::job::{JobStatus, JobType};
+use crate::domain::{AggregatedAction, AggregatedOperation, ImportedBlock};
 use crate::metrics::Metrics;
-use crate::store::{Imported, Store, StoreError};
+use crate::store::{AggregatedOperationRecord, DurableKind, Imported, RevertReport, Store, StoreError};
 
 /// A store with its worker threads. If it is dropped without [`stop`](Self::stop), the threads run
 /// until the process ends.
@@ -27,9 +33,20 @@ pub struct Node {
     options: NodeOptions,
     /// Held during an import: each import is checked against the state after the previous one.
     importing: Mutex<()>,
+    /// The workers that were started, to start them again after a pause.
+    started: Mutex<Started>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     failed: Arc<AtomicBool>,
     provers: Provers,
+    link: LinkStatus,
+}
+
+/// The workers of a node that were started.
+#[derive(Clone, Copy, Debug, Default)]
+struct Started {
+    /// The last block that the maintainers build.
+    maintainers_until: Option<u32>,
+    updater: bool,
 }
 
 impl Node {
@@ -40,15 +57,22 @@ impl Node {
             wakeup: Arc::new(Wakeup::default()),
             options,
             importing: Mutex::new(()),
+            started: Mutex::default(),
             threads: Mutex::new(Vec::new()),
             failed: Arc::new(AtomicBool::new(false)),
             provers: Provers::default(),
+            link: LinkStatus::default(),
         })
     }
 
     /// Starts the maintainers and the updater.
     pub fn start(&self) -> Result<(), StoreError> {
         self.start_maintainers(u32::MAX)?;
+        self.start_updater()
+    }
+
+    fn start_updater(&self) -> Result<(), StoreError> {
+        self.started().updater = true;
         let mut updater = Updater::new(self.store.clone(), &self.options);
         let wakeup = self.wakeup.clone();
         let interval = self.options.interval;
@@ -57,6 +81,7 @@ impl Node {
 
     /// Starts only the maintainers, for the blocks up to `until`.
     pub fn start_maintainers(&self, until: u32) -> Result<(), StoreError> {
+        self.started().maintainers_until = Some(until);
         let last_verified = self.store.chain().last_verified_block()?;
         info!(last_verified, "maintainers start after the last verified block");
         let shared = Arc::new(maintainer::Shared {
@@ -67,6 +92,7 @@ impl Node {
             interval: self.options.interval,
             until,
             last_verified,
+            share: self.options.share,
         });
         let step = self.options.witness_generators.max(1);
         for offset in 0..step {
@@ -95,9 +121,53 @@ impl Node {
         Ok(())
     }
 
+    fn started(&self) -> MutexGuard<'_, Started> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the workers, makes a change that they must not see halfway, and starts them again.
+    fn with_workers_paused<T, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.wakeup.pause();
+        self.join();
+        let changed = change();
+        self.wakeup.resume();
+        let Started { maintainers_until, updater } = *self.started();
+        if let Some(until) = maintainers_until {
+            self.start_maintainers(until)?;
+        }
+        if updater {
+            self.start_updater()?;
+        }
+        self.wakeup.notify();
+        changed
+    }
+
+    /// Reverts to the state after block `to`, for the given reason: jobs of later blocks end, and
+    /// their proofs are kept among the rejected ones. Prover requests wait meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`Store::revert`]; nothing has changed then.
+    pub(crate) fn revert(&self, to: u32, reason: &str) -> Result<RevertReport, StoreError> {
+        let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.store.check_revert(to)?;
+        self.with_workers_paused(|| {
+            for kind in [DurableKind::SingleProof, DurableKind::AggregatedProof] {
+                reverted_proofs::keep_as_rejected(&self.store, kind, to, reason)?;
+            }
+            self.store.revert(to)
+        })
+    }
+
     /// Stops the workers and waits for them.
     pub fn stop(&self) {
         self.wakeup.stop();
+        self.join();
+    }
+
+    fn join(&self) {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A panic was caught and logged inside the thread.
@@ -179,6 +249,57 @@ impl Node {
         self.measured("block", || import::block(&self.store, body), |(_, imported)| imported)
     }
 
+    /// Imports the state after a block, with which an empty folder begins. The workers are paused
+    /// meanwhile.
+    pub(crate) fn import_state(
+        &self,
+        start: &StateStart,
+        pages: &mut NextPage<'_>,
+        progress: &dyn Fn(usize, usize),
+    ) -> Result<(), ImportError> {
+        let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.with_workers_paused(|| {
+            let import = || import::state(&self.store, start, pages, progress).map(|()| Imported::Stored);
+            self.measured("genesis", import, |imported| imported).map(drop)
+        })
+    }
+
+    /// Imports the next block, which is parsed already, like [`import_block`](Self::import_block).
+    pub(crate) fn import_parsed_block(&self, block: &ImportedBlock) -> Result<Imported, ImportError> {
+        let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        let import = || import::parsed_block(&self.store, block).map(|(_, imported)| imported);
+        self.measured("block", import, |imported| imported)
+    }
+
+    /// Takes over a proof that another server published, and wakes the workers.
+    pub(crate) fn take_over_proof(
+        &self,
+        job_type: JobType,
+        blocks: (u32, u32),
+        json: &[u8],
+    ) -> Result<TakenOver, StoreError> {
+        let taken = taken_over::take_over(
+            &self.store,
+            self.options.verifier.as_deref(),
+            job_type,
+            blocks,
+            json,
+            self.now_ms(),
+        );
+        self.wakeup.notify();
+        taken
+    }
+
+    /// Returns the share of the blocks for which jobs are made.
+    pub(crate) fn share(&self) -> Share {
+        self.options.share
+    }
+
+    /// Returns the state of the link to a node; its phase is `None` without one.
+    pub(crate) fn link(&self) -> &LinkStatus {
+        &self.link
+    }
+
     /// Imports an aggregated operation and wakes the workers.
     pub fn import_aggregated_operation(&self, body: &[u8]) -> Result<Imported, ImportError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -187,6 +308,36 @@ impl Node {
             || import::aggregated_operation(&self.store, body),
             |imported| imported,
         )
+    }
+
+    /// Imports an aggregated operation, which is parsed already, and wakes the workers.
+    pub(crate) fn import_parsed_operation(
+        &self,
+        operation: &AggregatedOperation,
+    ) -> Result<Imported, ImportError> {
+        let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        let import = || import::store_operation(&self.store, operation);
+        self.measured("aggregated_operation", import, |imported| imported)
+    }
+
+    /// Removes an aggregated operation that the node has removed, and the job that it asked for
+    /// unless that is done.
+    pub(crate) fn forget_operation(&self, operation: &AggregatedOperationRecord) -> Result<(), StoreError> {
+        let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.store.chain().remove_aggregated_operation(operation)?;
+        let AggregatedOperationRecord { action, first, last, .. } = *operation;
+        if action == AggregatedAction::CreateProofBlocks
+            && let Some(job) = self.store.queue().job_about(JobType::Aggregated, first, last)?
+            && job.status != JobStatus::Done
+        {
+            match self.store.queue().drop_job(job.id) {
+                // It was done or dropped meanwhile.
+                Ok(()) | Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.wakeup.notify();
+        Ok(())
     }
 
     /// Runs an import, records its duration and outcome, and wakes the workers if it succeeded.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::verifier::Verifier;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Share;
 use crate::metrics::Metrics;
 
 /// Options of a [`Node`](super::Node).
@@ -21,6 +22,8 @@ pub struct NodeOptions {
     pub aggregate_deadline: Duration,
     /// Number of verified blocks that keep their witnesses and finished jobs; `None` keeps all.
     pub keep_verified: Option<u32>,
+    /// Share of the blocks for which jobs are made.
+    pub share: Share,
     /// Least number of provers that is reported to a scaler.
     pub idle_provers: u64,
     /// Source of the time.
@@ -39,6 +42,7 @@ impl Default for NodeOptions {
             aggregate: Vec::new(),
             aggregate_deadline: Duration::from_secs(1),
             keep_verified: None,
+            share: Share::ALL,
             idle_provers: 1,
             clock: Arc::new(SystemClock::new()),
             metrics: Arc::default(),

@@ -26,6 +26,9 @@ pub enum PublishRefused {
     /// The proof is malformed.
     #[error("the proof is malformed: {0}")]
     Malformed(#[from] ProofError),
+    /// A proof from elsewhere is not the JSON of one.
+    #[error("it is not the JSON of a proof: {0}")]
+    NotJson(String),
     /// The proof has another public input than its blocks.
     #[error("the proof's public input is not the commitment of {what}: expected {expected}, found {found}")]
     PublicInput {
@@ -53,7 +56,7 @@ impl PublishRefused {
     /// Returns the fault of the proof itself, as a label of the metrics.
     fn fault(&self) -> Option<&'static str> {
         match self {
-            Self::Malformed(_) => Some("malformed"),
+            Self::Malformed(_) | Self::NotJson(_) => Some("malformed"),
             Self::PublicInput { .. } => Some("public_input"),
             Self::NotVerified(_) => Some("not_verified"),
             Self::Queue(_) | Self::Store(_) => None,

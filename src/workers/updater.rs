@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 use super::aggregator::Aggregator;
 use super::options::NodeOptions;
 use super::wakeup::Wakeup;
+use crate::config::Share;
 use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
 use crate::store::{AddOutcome, AggregatedOperationRecord, Store, StoreError};
@@ -21,6 +22,8 @@ pub(crate) struct Updater {
     store: Arc<Store>,
     aggregator: Option<Aggregator>,
     keep_verified: Option<u32>,
+    /// The share of the blocks that get jobs here, and of the ranges by their first block.
+    share: Share,
     /// The last verified block at the last removal of data of verified blocks.
     cleared: u32,
 }
@@ -29,13 +32,13 @@ impl Updater {
     /// Creates an updater with the options of the node.
     pub(crate) fn new(store: Arc<Store>, options: &NodeOptions) -> Self {
         let aggregator = Aggregator::new(options.aggregate.clone(), options.aggregate_deadline);
-        Self { store, aggregator, keep_verified: options.keep_verified, cleared: 0 }
+        Self { store, aggregator, keep_verified: options.keep_verified, share: options.share, cleared: 0 }
     }
 
     /// Runs until the wakeup stops. Each round ends expired leases and adds every job that is
     /// ready. The next round follows a change, the next expiry, or the interval.
     pub(crate) fn run(&mut self, wakeup: &Wakeup, interval: Duration) {
-        while !wakeup.is_stopping() {
+        while !wakeup.is_halting() {
             let before = wakeup.generation();
             let wait = match self.round() {
                 Ok(true) => {
@@ -71,12 +74,12 @@ impl Updater {
             self.clear_verified()?;
             return Ok(false);
         }
-        let single = add_single_jobs(&self.store)?;
+        let single = add_single_jobs(&self.store, self.share)?;
         let operations = match &mut self.aggregator {
             Some(aggregator) => aggregator.round(&self.store)?,
             None => false,
         };
-        let aggregated = add_aggregated_jobs(&self.store)?;
+        let aggregated = add_aggregated_jobs(&self.store, self.share)?;
         self.clear_verified()?;
         Ok(aggregated || single || operations)
     }
@@ -96,15 +99,20 @@ impl Updater {
     }
 }
 
-fn add_single_jobs(store: &Store) -> Result<bool, StoreError> {
+fn add_single_jobs(store: &Store, share: Share) -> Result<bool, StoreError> {
     let mut added = false;
     let mut next = store.queue().last_block_in_queue(JobType::Single)?.saturating_add(1);
     // Blocks that are verified already need no proof.
     if store.tree().witness(next)?.is_none() {
         next = next.max(store.chain().last_verified_block()?.saturating_add(1));
     }
-    while store.tree().witness(next)?.is_some() {
-        added |= add_single_job(store, next)?;
+    let head = store.tree().head()?;
+    while next <= head {
+        if store.tree().witness(next)?.is_some() {
+            added |= add_single_job(store, next)?;
+        } else if share.owns(next) {
+            break;
+        }
         next = next.saturating_add(1);
     }
     Ok(added)
@@ -131,14 +139,22 @@ fn add_missing_jobs(store: &Store, first: u32, last: u32) -> Result<bool, StoreE
     Ok(added)
 }
 
-fn add_aggregated_jobs(store: &Store) -> Result<bool, StoreError> {
+fn add_aggregated_jobs(store: &Store, share: Share) -> Result<bool, StoreError> {
     let mut added = false;
-    let mut next = store.queue().last_block_in_queue(JobType::Aggregated)?.saturating_add(1);
-    while let Some(operation) =
-        store.chain().aggregated_operation_covering(AggregatedAction::CreateProofBlocks, next)?
-    {
+    let create = AggregatedAction::CreateProofBlocks;
+    let before = store.queue().last_block_in_queue(JobType::Aggregated)?;
+    let mut next = before.saturating_add(1);
+    if before > 0 && before == store.chain().base()? {
+        // The first blocks of a folder may belong to an operation that begins before it.
+        let first = store.chain().aggregated_operations(create, before, 1)?;
+        next = first.first().map_or(next, |first| first.first.max(next));
+    }
+    while let Some(operation) = store.chain().aggregated_operation_covering(create, next)? {
         let AggregatedOperationRecord { first, last, .. } = operation;
         next = last.saturating_add(1);
+        if !share.owns(first) {
+            continue;
+        }
         let proven = store.queue().has_aggregated_proof(first, last)?;
         match store.queue().add_aggregated_job(first, last) {
             Ok(AddOutcome::Added(id)) => {

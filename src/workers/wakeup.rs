@@ -19,6 +19,7 @@ pub struct Wakeup {
 struct State {
     generation: u64,
     stopping: bool,
+    paused: bool,
 }
 
 /// The number of changes up to a moment.
@@ -38,6 +39,23 @@ impl Wakeup {
         self.changed.notify_all();
     }
 
+    /// Ends all present and future waits of the workers, until [`resume`](Self::resume).
+    pub(super) fn pause(&self) {
+        self.lock().paused = true;
+        self.changed.notify_all();
+    }
+
+    /// Ends a pause.
+    pub(super) fn resume(&self) {
+        self.lock().paused = false;
+    }
+
+    /// Returns true if the workers have to end: after [`stop`](Self::stop) and during a pause.
+    pub(super) fn is_halting(&self) -> bool {
+        let state = self.lock();
+        state.stopping || state.paused
+    }
+
     /// Returns true once [`stop`](Self::stop) was called.
     pub fn is_stopping(&self) -> bool {
         self.lock().stopping
@@ -52,7 +70,7 @@ impl Wakeup {
     pub fn wait(&self, since: Generation, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         let mut state = self.lock();
-        while !state.stopping && state.generation == since.0 {
+        while !state.stopping && !state.paused && state.generation == since.0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -65,7 +83,7 @@ impl Wakeup {
     /// Waits for `timeout` or the stop, regardless of changes.
     pub fn sleep(&self, timeout: Duration) {
         let deadline = Instant::now() + timeout;
-        while !self.is_stopping() && Instant::now() < deadline {
+        while !self.is_halting() && Instant::now() < deadline {
             self.wait(self.generation(), deadline.saturating_duration_since(Instant::now()));
         }
     }
@@ -87,6 +105,17 @@ mod tests {
         let start = Instant::now();
         wakeup.wait(before, Duration::from_secs(60));
         assert!(start.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_pause_ends_waits_until_it_is_over() {
+        let wakeup = Wakeup::default();
+        wakeup.pause();
+        let start = Instant::now();
+        wakeup.wait(wakeup.generation(), Duration::from_secs(60));
+        assert!(wakeup.is_halting() && !wakeup.is_stopping() && start.elapsed() < Duration::from_secs(30));
+        wakeup.resume();
+        assert!(!wakeup.is_halting());
     }
 
     #[test]
