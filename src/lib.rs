@@ -34,6 +34,7 @@
 //!    elsewhere.
 //! 8. `report` builds the views of `api` from a store: for HTTP and the dashboard (`server`), and
 //!    for the command line (`cli`), which also works without a server. `metrics` counts and times.
+//! 9. `node` follows the database of a zkSync Lite node: its blocks pass through the same import.
 //!
 //! # Layers
 //!
@@ -42,7 +43,7 @@
 //!
 //! ```text
 //! crypto ← domain ← tree ← witness ┐
-//!              └────── store ──────┴← workers ← backup, bundle, report ← server ← service ← cli ← app
+//!              └────── store ──────┴← workers ← backup, bundle, node, report ← server ← service ← cli ← app
 //!   api ← client ──────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
@@ -71,6 +72,7 @@ mod input;
 mod invented_chain;
 mod logging;
 mod metrics;
+mod node;
 mod report;
 mod server;
 pub mod service;

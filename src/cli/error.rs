@@ -11,6 +11,7 @@ use crate::{
     config::{ConfigError, SecretError},
     crypto::rescue::EngineUnavailable,
     logging::LogError,
+    node::LinkError,
     tls::TlsError,
     workers::KeysError,
 };
@@ -48,6 +49,9 @@ pub(crate) enum CliError {
     /// The server cannot be reached, or refuses the request.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The database of the node cannot be used, or its blocks cannot be imported.
+    #[error(transparent)]
+    Node(Box<LinkError>),
     /// An import stopped at a file; the files before it stay imported.
     #[error("import stopped at {}: {cause}", path.display())]
     ImportStopped {
@@ -96,6 +100,7 @@ impl CliError {
             Self::Client(ClientError::BadUrl(_) | ClientError::Roots(_)) => 2,
             Self::ImportStopped { cause, .. } => cause.exit_code(),
             Self::NotFound(_) => 3,
+            Self::Node(error) if error.is_of_connection() => 5,
             Self::Client(ClientError::Refused { status, .. }) if *status == StatusCode::NOT_FOUND => 3,
             Self::DataFolder(_) => 4,
             Self::Findings(_) => 6,
@@ -107,6 +112,7 @@ impl CliError {
             ) => 5,
             Self::ChainFolder(_)
             | Self::Client(_)
+            | Self::Node(_)
             | Self::Output { .. }
             | Self::Runtime(_)
             | Self::Failed(_) => 1,

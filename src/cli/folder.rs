@@ -57,7 +57,9 @@ impl From<StartError> for CliError {
             StartError::Secret(error) => error.into(),
             StartError::Keys(error) => error.into(),
             StartError::Tls(error) => error.into(),
-            StartError::Bind(_) | StartError::Address(_) => Self::Failed(error.to_string()),
+            StartError::Bind(_) | StartError::Address(_) | StartError::Link(_) => {
+                Self::Failed(error.to_string())
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
-//! `import`: imports a chain folder into a data folder, or into a running server.
+//! `import`: imports a chain folder, or what the database of a node has, into a data folder, or a
+//! chain folder into a running server.
 
 use std::{
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -18,6 +20,7 @@ use crate::{
     chain_folder::{ChainFile, ChainFolder},
     client::{Answer, Client},
     config::Config,
+    node::{self, LinkOptions, StateProgress},
     workers::{ImportError, Imported},
 };
 
@@ -27,13 +30,19 @@ const GENESIS_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
-#[command(args = flags::of_target())]
+#[command(args = flags::of_target().chain(flags::of_settings(&NODE_FLAGS)))]
 pub(crate) struct ImportArgs {
     /// Folder with genesis.json, blocks/NNNNNN.json and aggregated_operations/*.json, plain, .gz or
-    /// .zst
-    #[arg(value_name = "CHAIN_FOLDER")]
-    pub chain: PathBuf,
+    /// .zst; none with --node
+    #[arg(value_name = "CHAIN_FOLDER", conflicts_with = "node")]
+    pub chain: Option<PathBuf>,
+    /// Last block to import from --node [default: the newest]
+    #[arg(long, value_name = "BLOCK", requires = "node")]
+    pub until: Option<u32>,
 }
+
+/// Settings of the node whose database is imported.
+const NODE_FLAGS: [&str; 2] = ["node", "node_from"];
 
 /// Imports everything in order, and skips items that are stored already. An interrupted import,
 /// even of a large genesis, resumes when it is run again.
@@ -41,8 +50,9 @@ pub(crate) struct ImportArgs {
 /// # Errors
 /// Fails at the first file that cannot be imported; the files before it stay imported.
 pub(crate) fn run(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
+    let Some(chain) = &args.chain else { return of_node(args, config) };
     let target = Target::of(config)?;
-    let chain = ChainFolder::open(&args.chain)?;
+    let chain = ChainFolder::open(chain)?;
     match target {
         Target::Folder(folder) => into_folder(&chain, &folder, config)?,
         Target::Server(url) => into_server(&chain, &client(config, &url)?)?,
@@ -51,6 +61,35 @@ pub(crate) fn run(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
         "imported {} blocks and {} aggregated operations",
         chain.blocks().len(),
         chain.aggregated_operations().len()
+    ))
+}
+
+/// Imports everything that the database of the node has into a data folder.
+fn of_node(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
+    let options = LinkOptions::of(config).ok_or_else(|| {
+        let offer = match std::env::var_os("DATABASE_URL") {
+            Some(_) => " DATABASE_URL is set: --node \"$DATABASE_URL\" imports from it.",
+            None => "",
+        };
+        CliError::Usage(format!("nothing to import: give a chain folder, or --node URL.{offer}"))
+    })?;
+    let Target::Folder(folder) = Target::of(config)? else {
+        return Err(CliError::Usage(
+            "a running server follows a node by itself: start it with --node, or give --data-dir".to_owned(),
+        ));
+    };
+    let node = folder::idle_node(config, &folder)?;
+    let accounts = Mutex::new(ProgressDisplay::new("accounts", 0));
+    let progress: StateProgress = Arc::new(move |done, of| {
+        let accounts = accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.set(done as u64, of as u64);
+    });
+    let until = args.until.unwrap_or(u32::MAX);
+    let imported = runtime()?.block_on(node::import(&node, &options, until, &progress));
+    let imported = imported.map_err(|error| CliError::Node(Box::new(error)))?;
+    show(&format!(
+        "imported {} blocks, {} aggregated operations and {} proofs from the node",
+        imported.blocks, imported.aggregated_operations, imported.proofs
     ))
 }
 

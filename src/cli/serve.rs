@@ -12,8 +12,17 @@ use super::signals::Signals;
 use crate::{config::Config, crypto::rescue, service::Service};
 
 /// Settings that `serve` has flags for.
-const FLAGS: [&str; 6] =
-    ["data_dir", "listen", "admin_listen", "witness_generators", "aggregate", "verification_keys"];
+const FLAGS: [&str; 9] = [
+    "data_dir",
+    "listen",
+    "admin_listen",
+    "witness_generators",
+    "aggregate",
+    "verification_keys",
+    "node",
+    "node_from",
+    "node_share",
+];
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -58,6 +67,9 @@ fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, CliError> {
 async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     info!(engine = %rescue::engine(), "computing Rescue hashes");
+    if config.node.is_none() && std::env::var_os("DATABASE_URL").is_some() {
+        info!("DATABASE_URL is set: `--node \"$DATABASE_URL\"` follows the node with this database");
+    }
     let service = Service::start(config, folder).await?;
     if let Some(path) = service.generated_secret() {
         show(&format!("no secret is configured: generated one, saved in {}", path.display()))?;

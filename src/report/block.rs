@@ -34,7 +34,7 @@ pub(crate) fn blocks(
     limit: usize,
 ) -> Result<BlockPage, StoreError> {
     let head = store.chain().head()?;
-    let first = after.unwrap_or(0).saturating_add(1);
+    let first = after.unwrap_or(0).max(store.chain().base()?).saturating_add(1);
     let last = before.map_or(head, |before| before.saturating_sub(1)).min(head);
     let limit = limit.max(1);
     let numbers: Vec<u32> = match order {

@@ -29,9 +29,16 @@ fn not_imported(store: &Store, number: u32) -> Result<String, StoreError> {
     if number == 0 {
         return Ok("Block 0 is the genesis, which needs no proof; the first block is block 1.".to_owned());
     }
-    if store.chain().genesis()?.is_none() {
+    let Some(genesis) = store.chain().genesis()? else {
         return Ok(format!(
             "Block {number} is not imported, and neither is a genesis: import the genesis first."
+        ));
+    };
+    let base = genesis.number;
+    if number <= base {
+        return Ok(format!(
+            "Block {number} is not in this folder, which began with the state after block {base}; its first block is block {}.",
+            base.saturating_add(1)
         ));
     }
     let next = store.chain().head()?.saturating_add(1);
@@ -227,7 +234,8 @@ fn waits_for_aggregate(store: &Store, block: &BlockView, now_ms: u64) -> Result<
 
 /// Returns a further sentence if a block that is to be aggregated before this one is not proven.
 fn unproven_before(store: &Store, number: u32) -> Result<String, StoreError> {
-    let first = store.chain().last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
+    let created = store.chain().last_block_of(AggregatedAction::CreateProofBlocks)?;
+    let first = created.max(store.chain().base()?).saturating_add(1);
     for other in (first..number).take(MAX_SEARCHED) {
         if store.queue().has_single_proof(other)? {
             continue;

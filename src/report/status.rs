@@ -42,6 +42,7 @@ pub(crate) fn status_with_seen(
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         genesis: genesis.map(|genesis| GenesisStatus {
+            block: genesis.number,
             root: H256(genesis.root).to_string(),
             accounts: genesis.accounts,
         }),
@@ -68,6 +69,7 @@ pub(crate) fn status_with_seen(
         },
         space: SpaceStatus { free_bytes, min_free_bytes, low },
         storage: None,
+        node: None,
         provers: provers.len() as u64,
     })
 }

@@ -64,9 +64,10 @@ impl From<ImportError> for ApiError {
             }
             ImportError::Block(error) => Self::storage(error),
             ImportError::Updates { block, source } => refused(format!("block {block}"), source.to_string()),
-            ImportError::GenesisAmount { .. } | ImportError::GenesisAccount(_) => {
-                refused("the genesis".to_owned(), error.to_string())
-            }
+            ImportError::GenesisAmount { .. }
+            | ImportError::GenesisAccount(_)
+            | ImportError::OtherRoot { .. }
+            | ImportError::Accounts(_) => refused("the genesis".to_owned(), error.to_string()),
             ImportError::NotARun | ImportError::OtherBlock(_) => {
                 refused("the aggregated operation".to_owned(), error.to_string())
             }
@@ -85,6 +86,7 @@ impl From<PublishRefused> for ApiError {
             }
             PublishRefused::Queue(PublishError::WrongType { .. } | PublishError::WrongRange { .. })
             | PublishRefused::Malformed(_)
+            | PublishRefused::NotJson(_)
             | PublishRefused::PublicInput { .. } => Self::ProofRefused { reason },
             PublishRefused::NotVerified(_) => Self::ProofInvalid { reason },
             PublishRefused::Queue(PublishError::Store(error)) | PublishRefused::Store(error) => error.into(),

@@ -16,6 +16,7 @@ pub fn node_options(config: &Config) -> NodeOptions {
         aggregate: config.aggregate.iter().flatten().map(number).collect(),
         aggregate_deadline: config.aggregate_deadline,
         keep_verified: config.keep_verified,
+        share: config.node_share,
         idle_provers: config.idle_provers.into(),
         ..NodeOptions::default()
     }

@@ -29,7 +29,11 @@ impl Service {
             }
         }
         let node = self.node;
+        let link = self.link;
         let stopped = tokio::task::spawn_blocking(move || {
+            if let Some(link) = link {
+                link.stop();
+            }
             node.stop();
             node.store().sync()
         });
@@ -48,6 +52,9 @@ impl Service {
         self.listeners.iter().for_each(JoinHandle::abort);
         // The monitor holds the node, and with it the folder.
         self.monitor.abort();
+        if let Some(link) = self.link {
+            link.stop();
+        }
         self.node.stop();
     }
 }

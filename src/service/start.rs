@@ -10,6 +10,7 @@ use super::options::{node_options, store_options};
 use super::running::Service;
 use crate::api::tokens::{Authenticator, OperatorToken};
 use crate::config::{Config, SecretError, ServerSecret};
+use crate::node::{LinkOptions, LinkThread};
 use crate::server::{self, BindError, Limits, ListenLimits, Monitor};
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::tls::{TlsError, TlsFiles};
@@ -33,6 +34,9 @@ pub enum StartError {
     /// An address cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The operating system refuses the thread that follows the node.
+    #[error("the node cannot be followed: {0}; check the limits of this user")]
+    Link(std::io::Error),
     /// The operating system does not report the address of a listener.
     #[error("the address of a listener is unknown: {0}; start again")]
     Address(std::io::Error),
@@ -71,6 +75,8 @@ impl Service {
             NodeOptions { verifier: verifier.map(Arc::new), clock, metrics, ..node_options(config) };
         let node = Node::new(store, options);
         node.start()?;
+        let link = LinkOptions::of(config).map(|options| LinkThread::start(node.clone(), options));
+        let link = link.transpose().map_err(StartError::Link)?;
         let (monitor, monitoring) = Monitor::start(node.clone());
         let authenticator = Authenticator::new(&secret);
         let router = server::main_router(node.clone(), monitor.clone(), authenticator, Limits::from(config));
@@ -107,6 +113,7 @@ impl Service {
         ];
         Ok(Self {
             node,
+            link,
             secret,
             generated,
             scheme,

@@ -40,7 +40,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("client", &["api", "backoff", "config", "crypto", "domain", "tls"]),
     ("chain_folder", &["domain", "input"]),
-    ("service", &["api", "store", "workers", "server", "config", "tls"]),
+    ("node", &["backoff", "clock", "config", "crypto", "domain", "input", "store", "tls", "tree", "workers"]),
+    ("service", &["api", "store", "workers", "node", "server", "config", "tls"]),
     ("invented_chain", &["crypto", "domain", "tree", "witness", "workers"]),
     (
         "cli",
@@ -58,6 +59,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "input",
             "invented_chain",
             "logging",
+            "node",
             "report",
             "service",
             "store",

@@ -24,6 +24,6 @@ pub use page::{MAX_PAGE, PAGE, page_size};
 pub use prover::{ProverPage, ProverView};
 pub use rejected::{RejectedProofPage, RejectedProofView};
 pub use status::{
-    BlockNumbers, GenesisStatus, JobTotals, OperationNumbers, QuarantinedBlock, SpaceStatus, Status,
-    StorageStatus,
+    BlockNumbers, GenesisStatus, JobTotals, NodeLinkFault, NodeLinkStatus, OperationNumbers,
+    QuarantinedBlock, SpaceStatus, Status, StorageStatus,
 };

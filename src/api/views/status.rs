@@ -23,8 +23,39 @@ pub struct Status {
     /// Sizes of the parts of the data folder, measured from time to time; null until the first
     /// measurement, and for a folder that no server uses.
     pub storage: Option<StorageStatus>,
+    /// The link to the node's database; null without one, and for a folder that no server uses.
+    pub node: Option<NodeLinkStatus>,
     /// Number of provers that sent a request within `gone_timeout`, or hold a job.
     pub provers: u64,
+}
+
+/// The link to the database of a zkSync Lite node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeLinkStatus {
+    /// Address of the database, without a password.
+    pub url: String,
+    /// `connecting`, `starting` (reads the state with which the folder begins), `catching_up`,
+    /// `following`, `failing` (tries again), or `stopped` (needs an operator).
+    pub phase: String,
+    /// Begin of the phase, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// The newest block of the node; 0 until it is known.
+    pub newest_block: u32,
+    /// Number of its blocks that are not imported yet.
+    pub blocks_behind: u32,
+    /// The last failure since the link last followed.
+    pub fault: Option<NodeLinkFault>,
+}
+
+/// A failure of the link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeLinkFault {
+    /// A stable name of the kind of failure, such as `unreachable`.
+    pub code: String,
+    /// The failure, and what to do about it.
+    pub message: String,
+    /// Time in milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 /// Sizes of the parts of the data folder, in bytes.
@@ -52,7 +83,11 @@ pub struct SpaceStatus {
 /// The genesis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GenesisStatus {
-    /// Root before block 1: 0x and 64 hex digits.
+    /// The block after which it is the state: 0, or the one before the first block of a folder
+    /// that began later.
+    #[serde(default)]
+    pub block: u32,
+    /// Root before the first block: 0x and 64 hex digits.
     pub root: String,
     /// Number of accounts.
     pub accounts: u64,

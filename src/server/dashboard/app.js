@@ -109,8 +109,23 @@ function showStatus(status) {
     ["floor of free space", bytes(floor)],
     ["new work", low ? "stopped: free space is below the floor" : "accepted", low],
   ];
-  $("storage").replaceChildren(...rows.map(([name, value, bad]) =>
-    element("div", {}, [element("dt", { text: name }), element("dd", { text: value, class: bad ? "bad" : "" })])));
+  showRows("storage", rows);
+  const node = status.node;
+  $("node-section").hidden = !node;
+  if (node) {
+    showRows("node", [
+      ["database", node.url],
+      ["link", node.phase.replace("_", " "), ["failing", "stopped"].includes(node.phase)],
+      ["newest block", node.newest_block],
+      ["blocks behind", node.blocks_behind],
+      ["last failure", node.fault ? node.fault.message : "none", Boolean(node.fault)],
+    ]);
+  }
+}
+
+function showRows(id, rows) {
+  $(id).replaceChildren(...rows.map(([name, value, bad]) =>
+    element("div", {}, [element("dt", { text: name }), element("dd", { text: String(value), class: bad ? "bad" : "" })])));
 }
 
 // --- chain -----------------------------------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ impl Monitor {
         let seen = node.provers().all().into_iter().filter(|(_, seen)| seen.last_ms >= since_ms);
         let mut status = report::status_with_seen(store, seen.map(|(name, _)| name))?;
         status.storage = self.bytes().map(StorageStatus::from);
+        status.node = report::node_link(node)?;
         Ok(status)
     }
 

@@ -124,7 +124,7 @@ pub(super) async fn list(
 #[utoipa::path(get, path = paths::EXPLAIN, params(BlockPath), responses((status = OK, body = Explanation)))]
 pub(super) async fn explain(State(api): Shared, number: Number) -> Result<Json<Explanation>, ApiError> {
     let BlockPath { number } = path_of(number)?;
-    api.blocking(move |node| Ok(report::explain(node.store(), number, node.now_ms())?)).await.map(Json)
+    api.blocking(move |node| Ok(report::explain_with_link(node, number)?)).await.map(Json)
 }
 
 /// Retries a quarantined block, or one whose job was dropped.

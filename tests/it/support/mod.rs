@@ -3,6 +3,7 @@
 pub mod crash;
 pub mod disk;
 pub mod faults;
+pub mod following;
 pub mod invariants;
 pub mod journal;
 pub mod load;

@@ -1,0 +1,390 @@
+//! Following a node over one connection: the start, new blocks, reverts, and what other servers and
+//! the node have done with the blocks.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+
+use super::error::LinkError;
+use super::operations::{OperationRow, OperationsHere};
+use super::options::LinkOptions;
+use super::reader::{Look, Reader};
+use super::state::{self, StateProgress};
+use super::window::Window;
+use crate::domain::AggregatedAction;
+use crate::domain::job::JobType;
+use crate::store::{Imported, StoreError};
+use crate::workers::{ImportError, LinkPhase, Node, TakenOver};
+
+/// Number of missing blocks from which on the link catches up.
+const BEHIND: u32 = 8;
+/// Number of blocks without a proof that are searched for one of another server.
+const MAX_SEARCHED: usize = 5_000;
+/// Number of the newest blocks that are compared with the database at each look.
+const RECENT: usize = 4_096;
+/// Interval at which all blocks that the node can revert are compared.
+const FULL_INTERVAL: Duration = Duration::from_secs(60);
+/// Number of proofs that are taken over in one round.
+const MAX_TAKEN: usize = 200;
+
+/// What a link has imported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub blocks: u64,
+    pub aggregated_operations: u64,
+    pub proofs: u64,
+}
+
+/// A session over one connection.
+pub(super) struct Follower<'a> {
+    node: &'a Arc<Node>,
+    options: &'a LinkOptions,
+    /// The last block to import.
+    until: u32,
+    state_progress: &'a StateProgress,
+    progress: Progress,
+    /// Ids of operations that do not fit the blocks here.
+    refused: Vec<i64>,
+    /// Ranges whose proofs in the node's tables are invalid.
+    invalid: BTreeSet<(u32, u32)>,
+    has_progressed: bool,
+    /// Time of the last comparison of the whole window.
+    compared: Cell<Option<Instant>>,
+}
+
+impl<'a> Follower<'a> {
+    pub(super) fn new(
+        node: &'a Arc<Node>,
+        options: &'a LinkOptions,
+        until: u32,
+        state_progress: &'a StateProgress,
+    ) -> Self {
+        Self {
+            node,
+            options,
+            until,
+            state_progress,
+            progress: Progress::default(),
+            refused: Vec::new(),
+            invalid: BTreeSet::new(),
+            has_progressed: false,
+            compared: Cell::new(None),
+        }
+    }
+
+    /// Returns true if the database has answered.
+    pub(super) fn has_progressed(&self) -> bool {
+        self.has_progressed
+    }
+
+    /// Imports everything that the node has; returns what was imported.
+    pub(super) async fn catch_up(mut self) -> Result<Progress, LinkError> {
+        self.run(None).await?;
+        Ok(self.progress)
+    }
+
+    /// Follows the node until the stop or a failure.
+    pub(super) async fn follow(&mut self, stop: &mut watch::Receiver<bool>) -> Result<(), LinkError> {
+        self.run(Some(stop)).await
+    }
+
+    /// Follows the node; without `stop` until all its blocks are imported.
+    async fn run(&mut self, mut stop: Option<&mut watch::Receiver<bool>>) -> Result<(), LinkError> {
+        let mut reader = Reader::open(self.options).await?;
+        let mut window = self.begin(&mut reader).await?;
+        let mut look = self.look(&mut reader, &window).await?;
+        loop {
+            if stop.as_ref().is_some_and(|stop| *stop.borrow()) {
+                return Ok(());
+            }
+            self.note(&look, &window);
+            window.raise_floor(look.executed);
+            if let Some(ancestor) = look.ancestor {
+                self.revert(ancestor)?;
+                window = Window::read(self.node.store().chain(), look.executed)?;
+            } else if look.blocks.is_empty() {
+                let start = Instant::now();
+                self.adopt(&mut reader, look.executed).await?;
+                self.node.metrics().node_seconds.observe("adopt", start.elapsed());
+                let Some(stop) = &mut stop else { return Ok(()) };
+                self.enter(LinkPhase::Following);
+                // A dropped sender also means the stop.
+                if tokio::time::timeout(self.options.poll, stop.wait_for(|stop| *stop)).await.is_ok() {
+                    return Ok(());
+                }
+            } else {
+                // An error ends the session, and with it the window.
+                look.marks.iter().for_each(|mark| window.push(*mark));
+                // The next blocks are read while these are imported.
+                let (imported, next) = tokio::join!(self.import(look), self.look(&mut reader, &window));
+                let imported = imported?;
+                self.progress.blocks += imported.blocks;
+                self.progress.proofs += imported.proofs;
+                look = next?;
+                continue;
+            }
+            look = self.look(&mut reader, &window).await?;
+        }
+    }
+
+    /// Reads the chain of the node and its next blocks.
+    async fn look(&self, reader: &mut Reader, window: &Window) -> Result<Look, LinkError> {
+        let start = Instant::now();
+        let is_due = self.compared.get().is_none_or(|compared| compared.elapsed() >= FULL_INTERVAL);
+        let mut look = None;
+        if !is_due && window.len() > RECENT {
+            let recent = window.newest(RECENT);
+            // A difference in the first block may have begun before it.
+            let found = reader.look(&recent, self.until).await?;
+            look = Some(found).filter(|look| look.ancestor != Some(recent.floor()));
+        }
+        let look = match look {
+            Some(look) => look,
+            None => {
+                self.compared.set(Some(start));
+                reader.look(window, self.until).await?
+            }
+        };
+        self.node.metrics().node_seconds.observe("read", start.elapsed());
+        Ok(look)
+    }
+
+    /// Checks that the folder is of this node's chain, or imports the state with which it begins.
+    async fn begin(&mut self, reader: &mut Reader) -> Result<Window, LinkError> {
+        let chain = self.node.store().chain();
+        let snapshot = reader.snapshot().await?;
+        match chain.genesis()? {
+            None => {
+                self.enter(LinkPhase::Starting);
+                let (node, start) = (self.node, Instant::now());
+                let block = state::start(&snapshot, node, self.options.from, self.state_progress).await?;
+                node.metrics().node_seconds.observe("start", start.elapsed());
+                info!(block, "the folder begins with the state after this block of the node");
+            }
+            Some(genesis) => {
+                let root = snapshot.root(genesis.number).await?;
+                if root.is_none() && genesis.number > 0 || root.is_some_and(|root| root != genesis.root) {
+                    return Err(LinkError::OtherChain { number: genesis.number });
+                }
+            }
+        }
+        let executed = snapshot.executed().await?;
+        snapshot.transaction.commit().await?;
+        self.return_to_share(executed)?;
+        Ok(Window::read(chain, executed)?)
+    }
+
+    /// Reverts to before the first block of the share that has neither witness nor proof although
+    /// the tree has passed it: the folder had another share before.
+    fn return_to_share(&self, executed: u32) -> Result<(), LinkError> {
+        let store = self.node.store();
+        let floor = store.chain().last_verified_block()?.max(executed);
+        for block in floor.saturating_add(1)..=store.tree().head()? {
+            let lacks = self.node.share().owns(block)
+                && store.tree().witness(block)?.is_none()
+                && !store.queue().has_single_proof(block)?;
+            if lacks {
+                let to = block.saturating_sub(1);
+                let reverted = self.node.revert(to, "the share of this server was changed");
+                reverted.map_err(|error| match error {
+                    StoreError::History { oldest } => LinkError::OtherShare { block, oldest },
+                    error => error.into(),
+                })?;
+                warn!(block, "the share of this server was changed: it follows again from this block on");
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes where the node is.
+    fn note(&mut self, look: &Look, window: &Window) {
+        self.has_progressed = true;
+        let behind = look.newest.saturating_sub(window.head());
+        let metrics = self.node.metrics();
+        metrics.node_up.set(1);
+        metrics.node_blocks_behind.set(behind.into());
+        self.node.link().note_block(look.newest);
+        if behind >= BEHIND {
+            self.enter(LinkPhase::CatchingUp);
+        }
+    }
+
+    fn enter(&self, phase: LinkPhase) {
+        if self.node.link().enter(phase, self.node.now_ms()) {
+            info!(phase = phase.name(), "link to the node");
+        }
+    }
+
+    /// Imports blocks, each with the proof that the node's tables have of it.
+    async fn import(&self, look: Look) -> Result<Progress, LinkError> {
+        let start = Instant::now();
+        let node = self.node.clone();
+        let Look { blocks, mut proofs, .. } = look;
+        let importing = tokio::task::spawn_blocking(move || {
+            let mut progress = Progress::default();
+            for block in &blocks {
+                let number = block.block.block_number.0;
+                let imported = node.import_parsed_block(block);
+                let imported =
+                    imported.map_err(|cause| LinkError::Import { block: number, cause: Box::new(cause) })?;
+                progress.blocks += 1;
+                if let Imported::Quarantined(reason) = imported {
+                    warn!(block = number, reason, "the block is stored but quarantined");
+                }
+                if let Some(json) = proofs.remove(&number)
+                    && take_over(&node, JobType::Single, (number, number), &json)? == TakenOver::Stored
+                {
+                    progress.proofs += 1;
+                }
+            }
+            Ok::<_, LinkError>(progress)
+        });
+        let imported = importing.await.map_err(|panic| LinkError::Internal(panic.to_string()))?;
+        self.node.metrics().node_seconds.observe("import", start.elapsed());
+        imported
+    }
+
+    /// Follows a revert of the node to block `ancestor`.
+    fn revert(&mut self, ancestor: u32) -> Result<(), LinkError> {
+        let base = self.node.store().chain().base()?;
+        let reverted = self.node.revert(ancestor, &format!("the node reverted to block {ancestor}"));
+        let report = reverted.map_err(|error| match error {
+            StoreError::History { oldest } => LinkError::BeyondHistory { ancestor, oldest: oldest.max(base) },
+            error => error.into(),
+        })?;
+        self.refused.clear();
+        self.invalid.clear();
+        warn!(ancestor, ?report, "the node reverted blocks, and so did this server");
+        Ok(())
+    }
+
+    /// Takes over proofs of other servers, and imports aggregated operations.
+    async fn adopt(&mut self, reader: &mut Reader, executed: u32) -> Result<(), LinkError> {
+        let snapshot = reader.snapshot().await?;
+        let store = self.node.store();
+        let head = store.chain().head()?;
+        let floor = store.chain().last_verified_block()?.max(executed);
+        let mut unproven = Vec::new();
+        for block in floor.saturating_add(1)..=head {
+            if !self.invalid.contains(&(block, block)) && !store.queue().has_single_proof(block)? {
+                unproven.push(block);
+                if unproven.len() == MAX_SEARCHED {
+                    break;
+                }
+            }
+        }
+        let mut taken = 0;
+        let found = match unproven.is_empty() {
+            true => Vec::new(),
+            false => snapshot.proofs.proven(&snapshot.transaction, &unproven).await?,
+        };
+        for block in found.into_iter().take(MAX_TAKEN) {
+            if let Some(json) = snapshot.proofs.proof(&snapshot.transaction, block).await? {
+                taken += self.take(JobType::Single, (block, block), &json)?;
+            }
+        }
+        for range in snapshot.proofs.aggregated(&snapshot.transaction, floor, head).await? {
+            let known =
+                self.invalid.contains(&range) || store.queue().has_aggregated_proof(range.0, range.1)?;
+            if let Some(json) = match known {
+                true => None,
+                false => snapshot.proofs.aggregated_proof(&snapshot.transaction, range).await?,
+            } {
+                taken += self.take(JobType::Aggregated, range, &json)?;
+            }
+        }
+        if taken > 0 {
+            store.sync()?;
+            info!(proofs = taken, "proofs of other servers taken over");
+        }
+        self.progress.proofs += taken;
+        loop {
+            let here = self.operations_here(head)?;
+            let rows = snapshot.operations.next(&snapshot.transaction, &here).await?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in rows {
+                let Some(operation) =
+                    snapshot.operations.read(&snapshot.transaction, &row, here.base).await?
+                else {
+                    self.refused.push(row.id);
+                    continue;
+                };
+                match self.node.import_parsed_operation(&operation) {
+                    Ok(Imported::Stored) => self.progress.aggregated_operations += 1,
+                    Ok(_) => self.refused.push(row.id),
+                    // Its blocks are others here: it is older than a revert of the node.
+                    Err(
+                        error @ (ImportError::OtherBlock(_)
+                        | ImportError::NotARun
+                        | ImportError::Store(StoreError::Conflict { .. })),
+                    ) => {
+                        debug!(?row, %error, "an operation does not fit the blocks here and is not followed");
+                        self.refused.push(row.id);
+                    }
+                    Err(cause) => {
+                        return Err(LinkError::Import { block: row.to_block, cause: Box::new(cause) });
+                    }
+                }
+            }
+        }
+        let present = snapshot.operations.about_proofs(&snapshot.transaction, executed).await?;
+        self.forget_removed(&present, executed)?;
+        Ok(snapshot.transaction.commit().await?)
+    }
+
+    /// Removes the operations about proofs that the node has removed: an operator of the node wants
+    /// the proofs again (`docs/protocol/09-node-database.md` §3).
+    fn forget_removed(&self, present: &[OperationRow], executed: u32) -> Result<(), LinkError> {
+        for action in [AggregatedAction::CreateProofBlocks, AggregatedAction::PublishProofBlocksOnchain] {
+            for operation in
+                self.node.store().chain().aggregated_operations(action, executed, MAX_SEARCHED)?
+            {
+                let is_row = |row: &OperationRow| (row.action, row.from_block) == (action, operation.first);
+                if operation.first > executed && !present.iter().any(is_row) {
+                    let (first, last) = (operation.first, operation.last);
+                    warn!(%action, first, last, "the node has removed an operation, and so does this server");
+                    self.node.forget_operation(&operation)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn operations_here(&self, head: u32) -> Result<OperationsHere, StoreError> {
+        let chain = self.node.store().chain();
+        let mut last = [0; 4];
+        for (last, action) in last.iter_mut().zip(AggregatedAction::ALL) {
+            *last = chain.last_block_of(action)?;
+        }
+        Ok(OperationsHere { head, base: chain.base()?, last, refused: self.refused.clone() })
+    }
+
+    /// Takes over a proof; returns the number of stored ones.
+    fn take(&mut self, job_type: JobType, range: (u32, u32), json: &str) -> Result<u64, LinkError> {
+        match take_over(self.node, job_type, range, json)? {
+            TakenOver::Stored => Ok(1),
+            TakenOver::Present => Ok(0),
+            TakenOver::Invalid(_) => {
+                self.invalid.insert(range);
+                Ok(0)
+            }
+        }
+    }
+}
+
+/// Takes over a proof; an invalid one is reported and left where it is.
+fn take_over(node: &Node, job_type: JobType, range: (u32, u32), json: &str) -> Result<TakenOver, StoreError> {
+    let taken = node.take_over_proof(job_type, range, json.as_bytes())?;
+    if let TakenOver::Invalid(reason) = &taken {
+        let (first, last) = range;
+        warn!(first, last, reason, "a proof in the node's tables is not one of these blocks");
+    }
+    Ok(taken)
+}

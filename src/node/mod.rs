@@ -1,0 +1,40 @@
+//! The link to a zkSync Lite node: reads its blocks from its Postgres database.
+//!
+//! `docs/protocol/09-node-database.md` describes the tables. The node owns them; this server reads
+//! blocks, account updates and aggregated operations, and writes proofs.
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `options` | the database and how it is followed, from the configuration |
+//! | `connection` | a connection to the database, for reading or for writing |
+//! | `password` | the password of a connection: address, file, or password file |
+//! | `tls` | the checks of the database's certificate |
+//! | `link` | the thread, its attempts and its failures |
+//! | `follow` | following over one connection: start, new blocks, reverts, proofs, operations |
+//! | `state`, `overlay` | the state with which an empty folder begins |
+//! | `reader` | the connection that reads, and its view of the chain at one moment |
+//! | `blocks`, `state_rows`, `proof_rows`, `operations`, `columns` | rows of the tables |
+//! | `window` | the newest blocks of this store, which the node can still revert |
+//! | `error` | what can be wrong with the database, each with what to do |
+
+mod blocks;
+mod columns;
+mod connection;
+mod error;
+mod follow;
+mod link;
+mod operations;
+mod options;
+mod overlay;
+mod password;
+mod proof_rows;
+mod reader;
+mod state;
+mod state_rows;
+mod tls;
+mod window;
+
+pub(crate) use error::LinkError;
+pub(crate) use link::{LinkThread, import};
+pub(crate) use options::LinkOptions;
+pub(crate) use state::StateProgress;

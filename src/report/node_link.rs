@@ -1,0 +1,72 @@
+//! The link to a node.
+
+use super::explain::explain;
+use crate::{
+    api::views::{Explanation, NodeLinkFault, NodeLinkStatus, Stage},
+    store::StoreError,
+    workers::{LinkFault, LinkView, Node},
+};
+
+/// Returns the state of the link; `None` without one.
+pub(crate) fn node_link(node: &Node) -> Result<Option<NodeLinkStatus>, StoreError> {
+    let Some(LinkView { url, phase, since_ms, node_block, fault }) = node.link().view() else {
+        return Ok(None);
+    };
+    let blocks_behind = node_block.saturating_sub(node.store().chain().head()?);
+    let fault = fault.map(|LinkFault { code, message, at_ms }| NodeLinkFault {
+        code: code.to_owned(),
+        message,
+        at_ms,
+    });
+    let phase = phase.name().to_owned();
+    Ok(Some(NodeLinkStatus { url, phase, since_ms, newest_block: node_block, blocks_behind, fault }))
+}
+
+/// Explains what a block waits for like [`explain`](super::explain), and if it is not imported, what
+/// the link to the node does.
+pub(crate) fn explain_with_link(node: &Node, number: u32) -> Result<Explanation, StoreError> {
+    let now_ms = node.now_ms();
+    let mut explanation = explain(node.store(), number, now_ms)?;
+    let share = node.share();
+    let foreign = !share.owns(number) && explanation.stage == Some(Stage::Imported);
+    if foreign && node.store().tree().head()? >= number {
+        explanation.text = format!(
+            "Block {number} is not in the share of this server, {share}: the server that has it builds its witness, and its proof is taken over from the node's database."
+        );
+    }
+    if explanation.stage.is_none()
+        && let Some(link) = node_link(node)?
+    {
+        explanation.text.push(' ');
+        explanation.text.push_str(&sentence(&link, number));
+    }
+    Ok(explanation)
+}
+
+/// Says what the link does about a block that is not imported.
+fn sentence(link: &NodeLinkStatus, number: u32) -> String {
+    let NodeLinkStatus { newest_block, blocks_behind, .. } = link;
+    let sealed = match *newest_block {
+        0 => String::new(),
+        newest if number > newest => {
+            format!(" The node has not sealed it yet; its newest block is block {newest}.")
+        }
+        newest => {
+            format!(" The node's newest block is block {newest}, {blocks_behind} ahead of this folder.")
+        }
+    };
+    match &link.fault {
+        Some(NodeLinkFault { message, .. }) => {
+            format!("The node is not followed at present: {}.{sealed}", message.trim_end_matches('.'))
+        }
+        None => format!(
+            "Blocks come from the node's database, which is {}.{sealed}",
+            match link.phase.as_str() {
+                "connecting" => "being connected to",
+                "starting" => "being read for the state with which the folder begins",
+                "catching_up" => "being caught up with",
+                _ => "followed",
+            }
+        ),
+    }
+}
