@@ -9,11 +9,13 @@
 //! | [`packed_float`] | amounts and fees as mantissa and exponent |
 //! | [`rescue`] | the hash, alone and in batches |
 //! | [`signature`] | keys, signatures, hashes of signed messages |
+//! | [`ethereum`] | Keccak-256, keys and signatures of Ethereum |
 //! | `montgomery` | fast arithmetic in the field |
 //! | `edwards` | the curve of the keys |
 
 pub(crate) mod bits;
 mod edwards;
+pub(crate) mod ethereum;
 pub(crate) mod fr;
 mod montgomery;
 pub(crate) mod packed_float;

@@ -93,6 +93,36 @@ fn low_bytes<const N: usize>(float: u64) -> [u8; N] {
     std::array::from_fn(|i| (float >> (8 * (N - 1 - i))) as u8)
 }
 
+/// Returns true if an amount has a packed form that is not rounded.
+pub(crate) fn is_packable_amount(value: u128) -> bool {
+    unpack_amount(&pack_amount(value)) == Some(value)
+}
+
+/// Returns true if a fee has a packed form that is not rounded.
+pub(crate) fn is_packable_fee(value: u128) -> bool {
+    pack_fee(value).is_ok_and(|packed| unpack_fee(&packed) == Some(value))
+}
+
+/// Returns the amount in 5 packed bytes, or `None` if the bytes are not 5 or the amount exceeds 128
+/// bits.
+fn unpack_amount(bytes: &[u8]) -> Option<u128> {
+    unpack(bytes, AMOUNT_MANTISSA_BITS)
+}
+
+/// Returns the fee in 2 packed bytes, or `None` if the bytes are not 2.
+fn unpack_fee(bytes: &[u8]) -> Option<u128> {
+    unpack(bytes, FEE_MANTISSA_BITS)
+}
+
+fn unpack(bytes: &[u8], mantissa_bits: u32) -> Option<u128> {
+    if bytes.len() as u32 * 8 != EXPONENT_BITS + mantissa_bits {
+        return None;
+    }
+    let float = bytes.iter().fold(0, |float, byte| float << 8 | u128::from(*byte));
+    let exponent = float as u32 & MAX_EXPONENT;
+    (float >> EXPONENT_BITS).checked_mul(10u128.pow(exponent))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
@@ -100,26 +130,6 @@ mod tests {
     use crate::crypto::test_vectors::vectors;
     use proptest::prelude::*;
     use serde_json::Value;
-
-    /// Returns the amount in 5 packed bytes, or `None` if the bytes are not 5 or the amount exceeds
-    /// 128 bits.
-    fn unpack_amount(bytes: &[u8]) -> Option<u128> {
-        unpack(bytes, AMOUNT_MANTISSA_BITS)
-    }
-
-    /// Returns the fee in 2 packed bytes, or `None` if the bytes are not 2.
-    fn unpack_fee(bytes: &[u8]) -> Option<u128> {
-        unpack(bytes, FEE_MANTISSA_BITS)
-    }
-
-    fn unpack(bytes: &[u8], mantissa_bits: u32) -> Option<u128> {
-        if bytes.len() as u32 * 8 != EXPONENT_BITS + mantissa_bits {
-            return None;
-        }
-        let float = bytes.iter().fold(0, |float, byte| float << 8 | u128::from(*byte));
-        let exponent = float as u32 & MAX_EXPONENT;
-        (float >> EXPONENT_BITS).checked_mul(10u128.pow(exponent))
-    }
 
     fn check(expected: &Value, value: u128, packed: Result<&[u8], PackError>, unpacked: Option<u128>) {
         match packed {

@@ -4,7 +4,7 @@ use crate::domain::amount;
 use crate::domain::hex_types::{Address, H256, PubKeyHash};
 use crate::domain::ids::{AccountId, Nonce, TokenId};
 use num_bigint::BigUint;
-use num_traits::Zero;
+use num_traits::{ToPrimitive, Zero};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,6 +25,12 @@ pub struct Account {
 }
 
 impl Account {
+    /// Returns the balance in a token, 0 if it has none. Balances have at most 128 bits in the
+    /// protocol; a larger one counts as 2^128 - 1.
+    pub(crate) fn balance(&self, token: TokenId) -> u128 {
+        self.balances.get(&token).map_or(0, |balance| balance.to_u128().unwrap_or(u128::MAX))
+    }
+
     fn nonzero_balances(&self) -> impl Iterator<Item = (&TokenId, &BigUint)> {
         self.balances.iter().filter(|(_, amount)| !amount.is_zero())
     }

@@ -61,6 +61,41 @@ pub enum AccountUpdate {
     },
 }
 
+impl AccountUpdate {
+    /// Returns the token whose balance changes.
+    pub(crate) fn token(&self) -> Option<TokenId> {
+        match self {
+            Self::UpdateBalance { balance_update: (token, ..), .. } => Some(*token),
+            _ => None,
+        }
+    }
+
+    /// Returns the change that undoes this one.
+    pub(crate) fn reversed(self) -> Self {
+        match self {
+            Self::Create { address, nonce } => Self::Delete { address, nonce },
+            Self::Delete { address, nonce } => Self::Create { address, nonce },
+            Self::UpdateBalance { old_nonce, new_nonce, balance_update: (token, old, new) } => {
+                Self::UpdateBalance {
+                    old_nonce: new_nonce,
+                    new_nonce: old_nonce,
+                    balance_update: (token, new, old),
+                }
+            }
+            Self::ChangePubKeyHash { old_pub_key_hash, new_pub_key_hash, old_nonce, new_nonce } => {
+                Self::ChangePubKeyHash {
+                    old_pub_key_hash: new_pub_key_hash,
+                    new_pub_key_hash: old_pub_key_hash,
+                    old_nonce: new_nonce,
+                    new_nonce: old_nonce,
+                }
+            }
+            Self::MintNFT { token, nonce } => Self::RemoveNFT { token, nonce },
+            Self::RemoveNFT { token, nonce } => Self::MintNFT { token, nonce },
+        }
+    }
+}
+
 /// Changes in the order in which they took effect.
 pub(crate) type AccountUpdates = Vec<(AccountId, AccountUpdate)>;
 

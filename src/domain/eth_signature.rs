@@ -1,5 +1,5 @@
 //! Ethereum signatures that accompany transactions (docs/protocol/02-types-json.md §1, §2.1);
-//! stored, never verified.
+//! `execution` verifies those of keys.
 
 use crate::domain::hex_types::{HexError, decode_array, deserialize_text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -15,11 +15,16 @@ pub struct PackedEthSignature([u8; 65]);
 
 impl PackedEthSignature {
     /// Reads 65 bytes; a `v` of 27 or more is reduced by 27.
-    fn from_bytes(mut bytes: [u8; 65]) -> Self {
+    pub(crate) fn from_bytes(mut bytes: [u8; 65]) -> Self {
         if bytes[64] >= ELECTRUM_V {
             bytes[64] -= ELECTRUM_V;
         }
         Self(bytes)
+    }
+
+    /// Returns 65 bytes with `v` as the plain recovery id.
+    pub(crate) fn as_bytes(&self) -> &[u8; 65] {
+        &self.0
     }
 
     /// Returns 65 bytes with `v` as 27 or 28.

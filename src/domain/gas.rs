@@ -14,6 +14,35 @@ pub struct GasLimits {
 
 /// Gas of an empty block: commit and execution.
 const BASE: (u64, u64) = (51_000, 10_000);
+/// Largest gas limit of either call for one block.
+const MAX_LIMIT: u64 = 4_000_000;
+
+/// The gas of the operations of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GasCounter {
+    commit: u64,
+    verify: u64,
+}
+
+impl Default for GasCounter {
+    /// Returns the gas of an empty block.
+    fn default() -> Self {
+        Self { commit: BASE.0, verify: BASE.1 }
+    }
+}
+
+impl GasCounter {
+    /// Adds an operation.
+    pub(crate) fn with(self, op: &ZkSyncOp) -> Self {
+        let (commit, verify) = op.gas();
+        Self { commit: self.commit + commit, verify: self.verify + verify }
+    }
+
+    /// Returns true if both limits are within the bounds of a block.
+    pub(crate) fn fits(&self) -> bool {
+        with_margin(self.commit) <= MAX_LIMIT && with_margin(self.verify) <= MAX_LIMIT
+    }
+}
 
 impl ZkSyncOp {
     /// Returns the gas of the operation in the commit and in the execution of its block, without
@@ -37,7 +66,7 @@ impl ZkSyncOp {
 
 /// Returns the gas limits of a block with these operations.
 pub(super) fn gas_limits<'a>(ops: impl Iterator<Item = &'a ZkSyncOp>) -> GasLimits {
-    let (commit, verify) = ops.map(ZkSyncOp::gas).fold(BASE, |sum, gas| (sum.0 + gas.0, sum.1 + gas.1));
+    let GasCounter { commit, verify } = ops.fold(GasCounter::default(), GasCounter::with);
     GasLimits { commit: U256::from(with_margin(commit)), verify: U256::from(with_margin(verify)) }
 }
 

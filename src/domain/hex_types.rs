@@ -138,6 +138,12 @@ hex_type! {
     PackedSignature, 64, out: "", accept: [""], ""
 }
 
+hex_type! {
+    /// Hash of a transaction, a batch or a priority operation (docs/protocol/07-execution.md §10).
+    /// JSON is `sync-tx:` and 64 digits.
+    TxHash, 32, out: "sync-tx:", accept: ["sync-tx:", "0x"], "TxHash should start with 0x or sync-tx:"
+}
+
 impl H256 {
     /// Returns the bytes, filled up with zeros in front; `None` for more than 32 bytes.
     pub(crate) fn padded(bytes: &[u8]) -> Option<Self> {

@@ -41,6 +41,8 @@ id! {
     BlockNumber
 }
 
+/// Largest account id of a user.
+pub(crate) const MAX_ACCOUNT_ID: AccountId = AccountId((1 << 24) - 2);
 /// Account that stores the content of every NFT and counts them.
 pub(crate) const NFT_STORAGE_ACCOUNT_ID: AccountId = AccountId((1 << 24) - 1);
 /// Special token whose balance counts NFTs: serial ids at a creator, token ids at the storage
@@ -48,6 +50,8 @@ pub(crate) const NFT_STORAGE_ACCOUNT_ID: AccountId = AccountId((1 << 24) - 1);
 pub(crate) const NFT_TOKEN_ID: TokenId = TokenId((1 << 31) - 2);
 /// Largest token id that a transaction may name.
 pub(crate) const MAX_TOKEN_ID: TokenId = TokenId((1 << 31) - 3);
+/// Largest token id of a deposit, a withdrawal or a fee.
+pub(crate) const MAX_FUNGIBLE_TOKEN_ID: TokenId = TokenId(PROCESSABLE_TOKENS - 1);
 /// Number of tokens in which a fee may be paid: ids `0..1024`.
 pub(crate) const PROCESSABLE_TOKENS: u32 = 1 << 10;
 /// Size of the public data of one chunk, in bytes.
@@ -56,7 +60,7 @@ pub const CHUNK_BYTES: usize = 10;
 pub(crate) const CURRENT_TX_VERSION: u8 = 1;
 
 /// Token id of the first NFT.
-const MIN_NFT_TOKEN_ID: TokenId = TokenId(1 << 16);
+pub(crate) const MIN_NFT_TOKEN_ID: TokenId = TokenId(1 << 16);
 
 impl TokenId {
     /// Returns true if the id is in the range of NFTs, which also means that it does not fit two

@@ -49,20 +49,24 @@ pub(crate) use amount::AmountError;
 pub use amount::to_u128;
 pub(crate) use block::BlockError;
 pub use block::{Block, ImportedBlock, public_input};
-pub(crate) use eth_signature::EthSignData;
+pub(crate) use eth_signature::{EthSignData, PackedEthSignature};
 pub use executed::ExecutedOperations;
 pub(crate) use executed::{ExecutedPriorityOp, ExecutedTx};
-pub use hex_types::H256;
-pub(crate) use hex_types::{Address, PackedPublicKey, PackedSignature, PubKeyHash};
+pub(crate) use gas::GasCounter;
+pub use hex_types::{Address, H256, TxHash};
+pub(crate) use hex_types::{PackedPublicKey, PackedSignature, PubKeyHash};
 pub(crate) use ids::{AccountId, Nonce, TokenId};
 pub use ids::{BlockNumber, CHUNK_BYTES};
-pub(crate) use ids::{MAX_TOKEN_ID, NFT_STORAGE_ACCOUNT_ID, NFT_TOKEN_ID, PROCESSABLE_TOKENS};
+pub(crate) use ids::{
+    MAX_ACCOUNT_ID, MAX_FUNGIBLE_TOKEN_ID, MAX_TOKEN_ID, MIN_NFT_TOKEN_ID, NFT_STORAGE_ACCOUNT_ID,
+    NFT_TOKEN_ID, PROCESSABLE_TOKENS,
+};
 pub(crate) use op::nft_content;
 pub(crate) use op::{
     ChangePubKeyOp, DepositOp, ForcedExitOp, FullExitOp, MintNftOp, SwapOp, TransferOp, TransferToNewOp,
     WithdrawNftOp, WithdrawOp, ZkSyncOp,
 };
-pub(crate) use priority_op::{PriorityOp, ZkSyncPriorityOp};
+pub(crate) use priority_op::{Deposit, FullExit, PriorityOp, ZkSyncPriorityOp};
 pub use proof::{
     AggregatedProof, AggregatedProofParts, EncodedAggregatedProof, SingleProof, SingleProofParts,
     sample_aggregated_proof, sample_single_proof,

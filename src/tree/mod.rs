@@ -45,6 +45,7 @@
 //! | `versions` | roots, paths and change set of a block that was applied |
 //! | `multiproof` | several leaves with the nodes next to their paths |
 //! | `partial` | a tree of which only a multiproof is known |
+//! | `memory` | a stored tree in memory |
 //! | [`build`] | a new tree (genesis), part by part, so that it can be interrupted |
 //! | `error` | the errors of reading and updating a tree |
 
@@ -55,6 +56,7 @@ mod error;
 mod forest;
 mod history;
 pub(crate) mod leaf;
+mod memory;
 mod multiproof;
 mod partial;
 pub(crate) mod record;
@@ -68,6 +70,7 @@ pub use account_tree::{AccountTree, LeafUpdate};
 pub(crate) use error::TreeError;
 pub use leaf::AccountHeader;
 pub(crate) use leaf::AccountLeaf;
+pub use memory::MemoryTree;
 pub(crate) use multiproof::Multiproof;
 pub(crate) use partial::PartialTree;
 pub use shape::TreeId;

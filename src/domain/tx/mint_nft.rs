@@ -1,6 +1,6 @@
 //! MintNFT (docs/protocol/02-types-json.md §2).
 
-use super::signature::TxSignature;
+use super::signature::{SignedForms, TxSignature};
 use crate::domain::amount;
 use crate::domain::hex_types::{Address, H256};
 use crate::domain::ids::{AccountId, Nonce, TokenId};
@@ -47,5 +47,10 @@ impl MintNft {
             .packed_fee(&self.fee)?
             .nonce(self.nonce)
             .finish())
+    }
+
+    /// Returns the signature with the form over which it may be valid.
+    pub(crate) fn signed_forms(&self) -> SignedForms {
+        SignedForms::new(self.signature, None, self.signed_bytes())
     }
 }

@@ -4,6 +4,7 @@
 mod change_pub_key;
 mod close;
 mod forced_exit;
+mod hash;
 mod mint_nft;
 mod order;
 mod signature;
@@ -14,7 +15,7 @@ mod transfer;
 mod withdraw;
 mod withdraw_nft;
 
-pub(crate) use change_pub_key::ChangePubKey;
+pub(crate) use change_pub_key::{ChangePubKey, ChangePubKeyEthAuthData};
 pub(crate) use close::Close;
 pub(crate) use forced_exit::ForcedExit;
 pub(crate) use mint_nft::MintNft;

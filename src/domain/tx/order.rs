@@ -1,6 +1,6 @@
 //! Order of a swap (docs/protocol/02-types-json.md §2).
 
-use super::signature::TxSignature;
+use super::signature::{SignedForms, TxSignature};
 use super::time_range::TimeRange;
 use crate::domain::amount;
 use crate::domain::hex_types::Address;
@@ -57,5 +57,10 @@ impl Order {
             .packed_amount(&self.amount)?
             .time_range(self.time_range)
             .finish())
+    }
+
+    /// Returns the signature with the form over which it may be valid.
+    pub(crate) fn signed_forms(&self) -> SignedForms {
+        SignedForms::new(self.signature, None, self.signed_bytes())
     }
 }

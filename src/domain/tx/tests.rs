@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::crypto::signature;
-use crate::domain::{AccountId, Address, AmountError, Nonce, PubKeyHash, TokenId};
+use crate::domain::{AccountId, Address, AmountError, Nonce, PriorityOp, PubKeyHash, TokenId, TxHash};
 use crate::testing::naive_signature;
 use num_bigint::BigUint;
 use serde_json::{Value, json};
@@ -61,14 +61,7 @@ fn signed_forms_hashes_and_signers_equal_the_reference() {
         let (_, _, current, legacy) = forms(&tx);
         assert_eq!(hex::encode(&current), case["v1_bytes"], "{kind}");
         assert_eq!(json!(legacy.map(hex::encode)), case["old_bytes"], "{kind}");
-        // The hash of a swap is over both orders instead of their hash.
-        if !matches!(tx, ZkSyncTx::Swap(_)) {
-            assert_eq!(
-                format!("sync-tx:{}", hex::encode(Sha256::digest(current))),
-                case["tx_hash"],
-                "{kind}"
-            );
-        }
+        assert_eq!(TxHash::of(&tx).unwrap().to_string(), case["tx_hash"], "{kind}");
         let (key, version) = signer_of(&tx).unwrap();
         assert_eq!(json!(key), case["signer_pub_key_hash"], "{kind}");
         assert_eq!(json!(version), case["version"], "{kind}");
@@ -255,4 +248,21 @@ fn missing_keys_have_their_defaults() {
             "00".repeat(63)
         )
     );
+}
+
+#[test]
+fn batches_and_priority_operations_have_a_hash() {
+    let hashes = [TxHash([1; 32]), TxHash([2; 32])];
+    // SHA-256 of 32 bytes of 1 and 32 bytes of 2.
+    assert_eq!(TxHash::of_batch(&hashes).0, <[u8; 32]>::from(Sha256::digest([[1; 32], [2; 32]].concat())));
+    let op: PriorityOp = serde_json::from_value(json!({
+        "serial_id": 7, "deadline_block": 100, "eth_hash": [9], "eth_block": 5, "eth_block_index": null,
+        "data": {"type": "FullExit", "account_id": 1, "eth_address": format!("0x{}", "11".repeat(20)), "token": 2}
+    }))
+    .unwrap();
+    let mut bytes = [0; 56];
+    bytes[31] = 9;
+    bytes[39] = 5;
+    bytes[55] = 7;
+    assert_eq!(TxHash::of_priority_op(&op).0, <[u8; 32]>::from(Sha256::digest(bytes)));
 }

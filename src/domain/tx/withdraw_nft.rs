@@ -1,6 +1,6 @@
 //! WithdrawNFT (docs/protocol/02-types-json.md §2).
 
-use super::signature::TxSignature;
+use super::signature::{SignedForms, TxSignature};
 use super::time_range::TimeRange;
 use crate::domain::amount;
 use crate::domain::hex_types::Address;
@@ -54,5 +54,10 @@ impl WithdrawNft {
             .nonce(self.nonce)
             .time_range(self.time_range)
             .finish())
+    }
+
+    /// Returns the signature with the form over which it may be valid.
+    pub(crate) fn signed_forms(&self) -> SignedForms {
+        SignedForms::new(self.signature, None, self.signed_bytes())
     }
 }
