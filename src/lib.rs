@@ -42,13 +42,14 @@
 //! `tests/it/layers_point_one_way.rs` has the table and enforces it.
 //!
 //! ```text
-//! crypto ← domain ← tree ← witness ┐
+//! crypto ← domain ← tree ← execution
+//!              │      └─── witness ┐
 //!              └────── store ──────┴← workers ← backup, bundle, node, report ← server ← service ← cli ← app
 //!   api ← client ──────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! `witness` knows the protocol but no hashes, `tree` knows hashes but no protocol, and `store`
-//! knows neither.
+//! `execution` turns transactions into sealed blocks. `witness` knows the protocol but no hashes,
+//! `tree` knows hashes but no protocol, and `store` knows neither.
 
 #![cfg_attr(feature = "testing", deny(unreachable_pub))]
 // The re-exports that only `testing::internals` uses.
@@ -66,6 +67,9 @@ mod clock;
 pub mod config;
 mod crypto;
 mod domain;
+// Items that only an interface for transactions uses.
+#[allow(dead_code, unused_imports)]
+mod execution;
 mod fsync;
 mod input;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -16,6 +16,9 @@ pub mod clock {
 }
 pub mod crypto {
     pub use crate::crypto::Fr;
+    pub mod ethereum {
+        pub use crate::crypto::ethereum::EthereumKey;
+    }
     pub mod fr {
         pub use crate::crypto::fr::from_hex;
         pub use crate::crypto::fr::from_u64;
@@ -60,6 +63,7 @@ pub mod domain {
     pub use crate::domain::RequiredReplicasOutput;
     pub use crate::domain::SingleProof;
     pub use crate::domain::SingleProofParts;
+    pub use crate::domain::TxHash;
     pub use crate::domain::WorkingOn;
     pub use crate::domain::public_input;
     pub use crate::domain::sample_aggregated_proof;
@@ -113,6 +117,7 @@ pub mod tree {
     pub use crate::tree::AccountTree;
     pub use crate::tree::ChangeSet;
     pub use crate::tree::LeafUpdate;
+    pub use crate::tree::MemoryTree;
     pub use crate::tree::TreeId;
     pub use crate::tree::TreeView;
     pub mod build {
