@@ -7,7 +7,7 @@ use super::figure::{Bound, Figure};
 use super::options::Options;
 use super::{rig, witnesses};
 use zksync_witness_server::chain_folder::ChainFolder;
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::Chain;
 
 const CHUNKS: usize = 26;
 const TRANSFERS: u32 = 13;
@@ -19,7 +19,7 @@ const TRANSFERS: u32 = 13;
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let blocks = options.scale.blocks;
     let stored = tempfile::tempdir_in(&options.scratch)?;
-    let mut chain = ChainBuilder::new(1_000, 100);
+    let mut chain = Chain::with_accounts(1_000, 100);
     fs::create_dir(stored.path().join("blocks"))?;
     fs::write(stored.path().join("genesis.json"), serde_json::to_vec(&chain.genesis())?)?;
     for number in 1..=blocks {

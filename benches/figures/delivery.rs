@@ -11,7 +11,7 @@ use super::figure::{Bound, Figure};
 use super::options::Options;
 use super::rig::{self, Server};
 use super::timing::Times;
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::Chain;
 use zksync_witness_server::testing::internals::workers::Node;
 
 const PROVER: &str = "bench";
@@ -25,7 +25,7 @@ const BLOCKS: usize = 4;
 /// # Errors
 /// Fails if the server or the data folder fails.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
-    let mut chain = ChainBuilder::new(1_000, 100);
+    let mut chain = Chain::with_accounts(1_000, 100);
     let folder = tempfile::tempdir_in(&options.scratch)?;
     let node = rig::node(folder.path(), &chain)?;
     rig::witness_next(&node, &mut chain, 390)?;
@@ -78,7 +78,7 @@ async fn get_job(node: &Arc<Node>, encoding: &str, requests: usize) -> anyhow::R
 
 /// Measures the time from the moment a witness can be read until its job is idle, on an otherwise
 /// idle system.
-fn latency(node: &Node, chain: &mut ChainBuilder, blocks: usize) -> anyhow::Result<Figure> {
+fn latency(node: &Node, chain: &mut Chain, blocks: usize) -> anyhow::Result<Figure> {
     let mut times = Vec::new();
     for _ in 0..blocks {
         let idle = node.store().queue().counts()?.idle;

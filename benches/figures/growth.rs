@@ -10,7 +10,7 @@ use super::options::Options;
 use super::plot::{Plot, Series};
 use super::timing::Times;
 use super::{rig, start};
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::Chain;
 use zksync_witness_server::testing::internals::workers::Node;
 
 /// Number of accounts that can send; more would only cost time for keys.
@@ -35,7 +35,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
             continue;
         }
         let folder = tempfile::tempdir_in(&options.scratch)?;
-        let mut chain = ChainBuilder::new(accounts, SIGNERS);
+        let mut chain = Chain::with_accounts(accounts, SIGNERS);
         let begin = Instant::now();
         let node = rig::node(folder.path(), &chain)?;
         if accounts == largest {
@@ -60,12 +60,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
 }
 
 /// Measures import and witness of single blocks, one after the other.
-fn cost(
-    options: &Options,
-    node: &Arc<Node>,
-    chain: &mut ChainBuilder,
-    chunks: usize,
-) -> anyhow::Result<Times> {
+fn cost(options: &Options, node: &Arc<Node>, chain: &mut Chain, chunks: usize) -> anyhow::Result<Times> {
     for _ in 0..WARM_UP {
         rig::witness_next(node, chain, chunks)?;
     }

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use super::server_process::SECRET;
 use zksync_witness_server::api::tokens::{Authenticator, CLIENT_SUBJECT};
 use zksync_witness_server::config::{Config, Environment, Flags, Secret};
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::Chain;
 use zksync_witness_server::testing::internals::server;
 use zksync_witness_server::testing::internals::server::{Limits, ListenLimits, Monitor};
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
@@ -30,7 +30,7 @@ const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
 ///
 /// # Errors
 /// Fails if the folder cannot be created or the genesis is refused.
-pub fn node(folder: &Path, chain: &ChainBuilder) -> anyhow::Result<Arc<Node>> {
+pub fn node(folder: &Path, chain: &Chain) -> anyhow::Result<Arc<Node>> {
     let node = Node::new(Arc::new(Store::open(folder, StoreOptions::default())?), NodeOptions::default());
     node.import_genesis(&serde_json::to_vec(&chain.genesis())?, &|_, _| {})?;
     node.start()?;
@@ -41,7 +41,7 @@ pub fn node(folder: &Path, chain: &ChainBuilder) -> anyhow::Result<Arc<Node>> {
 ///
 /// # Errors
 /// Fails if the block is refused or gets no witness.
-pub fn witness_next(node: &Node, chain: &mut ChainBuilder, chunks: usize) -> anyhow::Result<Duration> {
+pub fn witness_next(node: &Node, chain: &mut Chain, chunks: usize) -> anyhow::Result<Duration> {
     let block = serde_json::to_vec(&chain.next_block(chunks))?;
     let begin = Instant::now();
     let (number, _) = node.import_block(&block)?;

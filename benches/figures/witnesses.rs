@@ -19,7 +19,7 @@ use zksync_witness_server::testing::internals::tree::{AccountTree, TreeView};
 use zksync_witness_server::testing::internals::witness;
 use zksync_witness_server::testing::internals::witness::{ProverData, check_signatures};
 use zksync_witness_server::testing::internals::workers::TreeState;
-use zksync_witness_server::testing::{ChainBuilder, Memory, NaiveAccountTree};
+use zksync_witness_server::testing::{Chain, Memory, NaiveAccountTree};
 
 /// Permutations of a leaf update without that of the balance leaf: 32 in the balance tree, 3 in the
 /// account leaf, 32 in the account tree. With the balance leaf it is 68, so the floor is slightly
@@ -83,14 +83,14 @@ pub fn leaf_updates(block: &Block, tree: &AccountTree<'_>) -> anyhow::Result<u32
 /// # Errors
 /// Fails if a root or a path differs from the naive one.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
-    let mut chain = ChainBuilder::new(options.scale.accounts, SIGNERS);
-    let transfers = Case::new(chain.initial_accounts());
+    let mut chain = Chain::with_accounts(options.scale.accounts, SIGNERS);
+    let transfers = Case::new(&chain.initial_accounts());
     let full = chain.next_block(390).block;
     let (stages, json) = transfers.compare(options, &full, ("witness_390", 25.0), report)?;
     floor(&transfers, &full, &stages, options, report)?;
     stored(&json, report)?;
 
-    let one = ChainBuilder::new(options.scale.accounts, SIGNERS).next_block_of(26, 1).block;
+    let one = Chain::with_accounts(options.scale.accounts, SIGNERS).next_block_of(26, 1).block;
     transfers.compare(options, &one, ("witness_26_one_transfer", 6.0), report)?;
 
     let mixed = Case::new(&mixed::accounts(options.scale.accounts)?);

@@ -14,7 +14,7 @@ use zksync_witness_server::api::{
     paths,
     views::{ImportOutcome, ImportOutcomeName},
 };
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::Chain;
 use zksync_witness_server::testing::internals::domain::{AggregatedOperation, Block};
 
 /// Size of a block in chunks, and its number of transfers: job data is about 300 kB of JSON.
@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// Fails if a block is refused.
-pub async fn import(world: Arc<World>, mut chain: ChainBuilder) -> anyhow::Result<()> {
+pub async fn import(world: Arc<World>, mut chain: Chain) -> anyhow::Result<()> {
     let (send, mut blocks) = mpsc::channel::<(Block, Vec<u8>)>(AHEAD);
     let builder = tokio::task::spawn_blocking(move || {
         loop {
@@ -94,7 +94,7 @@ pub async fn execute(world: Arc<World>) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Fails if it is refused.
-pub async fn genesis(world: &World, chain: &ChainBuilder) -> anyhow::Result<()> {
+pub async fn genesis(world: &World, chain: &Chain) -> anyhow::Result<()> {
     world.client().post(paths::GENESIS, &chain.genesis()).await?.success()?;
     Ok(())
 }

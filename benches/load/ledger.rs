@@ -125,12 +125,12 @@ async fn missing(client: Client, share: Vec<(String, blake3::Hash)>) -> anyhow::
 #[allow(unused_imports, dead_code, reason = "a benchmark has no test harness; tests/ runs these")]
 mod tests {
     use super::*;
-    use zksync_witness_server::testing::ChainBuilder;
+    use zksync_witness_server::testing::Chain;
 
     #[test]
     fn ranges_are_executed_in_order_and_once() {
         let ledger = Ledger::default();
-        let mut chain = ChainBuilder::new(4, 1);
+        let mut chain = Chain::with_accounts(4, 1);
         for _ in 0..5 {
             ledger.imported(chain.next_block_of(2, 0).block, b"{}");
         }

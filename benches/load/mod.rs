@@ -48,7 +48,7 @@ pub use world::LoadOptions;
 use world::World;
 use zksync_witness_server::api::tokens::{Authenticator, CLIENT_SUBJECT};
 use zksync_witness_server::config::Secret;
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::Chain;
 use zksync_witness_server::testing::internals::store::StoreBytes;
 
 /// Lifetime of a token.
@@ -98,7 +98,7 @@ pub fn run(options: LoadOptions) -> anyhow::Result<Report> {
     let mut server = start()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting a runtime")?;
-    let chain = ChainBuilder::new(ACCOUNTS, SIGNERS);
+    let chain = Chain::with_accounts(ACCOUNTS, SIGNERS);
     let world = |server: &ServerProcess, end, options: LoadOptions, ledger| {
         let token = Authenticator::new(&Secret::new(SECRET)?).mint(CLIENT_SUBJECT, TOKEN_TTL)?;
         World::new(options, server.url(), token, ledger, gone_timeout, end)
@@ -146,7 +146,7 @@ struct Seen {
 async fn bear(
     world: Arc<World>,
     server: &mut ServerProcess,
-    chain: ChainBuilder,
+    chain: Chain,
     look: &Look<'_>,
 ) -> anyhow::Result<Seen> {
     let mut tasks = JoinSet::new();

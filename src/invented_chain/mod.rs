@@ -1,8 +1,21 @@
-//! Chains of invented blocks for `demo --live`, tests and benchmarks: signed transfers between
-//! accounts of one token.
+//! Chains of invented blocks for `demo --live`, tests and benchmarks, sealed by
+//! [`execution`](crate::execution).
+//!
+//! | module | content |
+//! | --- | --- |
+//! | `wallet` | the keys of an account |
+//! | `builder` | the genesis of a chain |
+//! | `chain` | the chain: executes, seals |
+//! | `transactions` | transactions and priority operations of every kind |
+//! | `traffic` | blocks of transfers between many accounts |
 
 mod builder;
-mod memory;
+mod chain;
+mod traffic;
+#[cfg(any(test, feature = "testing"))]
+mod transactions;
+mod wallet;
 
 pub use builder::ChainBuilder;
-pub use memory::Memory;
+pub use chain::Chain;
+pub use wallet::Wallet;

@@ -3,13 +3,13 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use zksync_witness_server::testing::{ChainBuilder, TestServer};
+//! use zksync_witness_server::testing::{Chain, TestServer};
 //!
 //! # #[tokio::main]
 //! # async fn main() {
 //! // A chain of 16 accounts, two of which send, and a server in a temporary folder with a stopped
 //! // clock.
-//! let mut chain = ChainBuilder::new(16, 2);
+//! let mut chain = Chain::with_accounts(16, 2);
 //! let mut server = TestServer::builder().manual_clock().start().await;
 //! server.import_genesis(&chain.genesis()).await;
 //! server.import_block(&chain.next_block(8)).await;
@@ -31,7 +31,8 @@
 //! # }
 //! ```
 //!
-//! [`TestServer::client`] gives access to the rest of the API. The builder has further options: the
+//! [`Chain`] also makes blocks with transactions of every kind, signed by a [`Wallet`]; its
+//! documentation has an example. [`TestServer::client`] gives access to the rest of the API. The builder has further options: the
 //! configuration ([`TestServerBuilder::configure`]), a folder that is kept, provers from the start.
 
 #[doc(hidden)]
@@ -57,11 +58,16 @@ pub mod plonk;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod server;
 
+#[allow(clippy::unwrap_used)]
+mod memory;
 mod naive_tree;
-
-pub use crate::invented_chain::ChainBuilder;
 #[doc(hidden)]
-pub use crate::invented_chain::Memory;
+pub mod random_chain;
+
+pub use crate::domain::Address;
+pub use crate::invented_chain::{Chain, ChainBuilder, Wallet};
+#[doc(hidden)]
+pub use memory::Memory;
 #[doc(hidden)]
 pub use naive_tree::NaiveAccountTree;
 #[doc(hidden)]

@@ -14,7 +14,7 @@ use crate::cli::output::show;
 use crate::cli::signals::Signals;
 use crate::client::{Client, ProverJob, Work, sample_proof};
 use crate::config::Config;
-use crate::invented_chain::ChainBuilder;
+use crate::invented_chain::Chain;
 use crate::service::Service;
 
 /// Time between two blocks.
@@ -65,7 +65,7 @@ async fn until_signal(config: &Config, service: &Service) -> Result<(), CliError
 
 /// Seals a block in each interval.
 async fn blocks(client: Client, mut stopped: watch::Receiver<bool>) -> Result<(), CliError> {
-    let builder = || ChainBuilder::new(ACCOUNTS.0, ACCOUNTS.1);
+    let builder = || Chain::with_accounts(ACCOUNTS.0, ACCOUNTS.1);
     let built = tokio::task::spawn_blocking(builder).await;
     let mut chain = built.map_err(|error| CliError::Failed(error.to_string()))?;
     client.post(paths::GENESIS, &chain.genesis()).await?.success()?;

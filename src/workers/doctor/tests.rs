@@ -6,14 +6,14 @@ use super::check;
 use crate::crypto::fr;
 use crate::domain::job::JobType;
 use crate::store::{Finding, ImportedProof, Inspection, Store, StoreOptions};
-use crate::testing::ChainBuilder;
+use crate::testing::Chain;
 use crate::tree::{TreeId, record};
 use crate::workers::{Node, NodeOptions, import};
 
 /// Three blocks, of which two are witnessed, so that accounts and tree are at different blocks.
 fn grown(dir: &Path) {
     let store = std::sync::Arc::new(Store::open(dir, StoreOptions::default()).unwrap());
-    let mut chain = ChainBuilder::new(9, 2);
+    let mut chain = Chain::with_accounts(9, 2);
     import::genesis(&store, &serde_json::to_vec(&chain.genesis()).unwrap(), &|_, _| {}).unwrap();
     for _ in 0..3 {
         import::block(&store, &serde_json::to_vec(&chain.next_block(4)).unwrap()).unwrap();
