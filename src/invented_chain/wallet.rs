@@ -18,6 +18,7 @@ pub struct Wallet {
 
 impl Wallet {
     /// Derives both keys from a name; the same name gives the same keys. Takes some milliseconds.
+    #[cfg(any(test, feature = "testing"))]
     pub fn new(name: &str) -> Self {
         Self::from_seed(name.as_bytes())
     }
