@@ -1,7 +1,6 @@
 //! `backup`: writes everything that cannot be derived into one file, from a data folder or a
 //! running server.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use clap::Args;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::error::CliError;
-use super::output::{Output, is_stdout, is_stream, occupied, show, tell, unwritable};
+use super::output::{Output, is_stdout, is_stream, show, tell, unwritable};
 use super::progress::Phases;
 use super::restore::{backup_error, describe};
 use super::target::{Target, client, runtime};
@@ -20,7 +19,6 @@ use crate::{
     backup::{self, BackupError, BackupSource, Kind},
     client::{Client, ClientError},
     config::Config,
-    fsync,
 };
 
 /// Maximum number of parts of an answer that wait to be written.
@@ -47,14 +45,15 @@ pub(crate) fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
     let summary = match Target::of(config)? {
         Target::Folder(folder) => {
             let view = folder::open_existing(config, &folder)?.read_view()?;
-            BackupOutput::new(&args.out, args.force)?.write(BackupSource::new(view))?
+            write(Output::open(&args.out, args.force)?, &args.out, BackupSource::new(view))?
         }
         Target::Server(url) => {
             let client = client(config, &url)?;
-            let out = BackupOutput::new(&args.out, args.force)?;
+            let (out, path) = (Output::open(&args.out, args.force)?, args.out.clone());
             runtime()?.block_on(async {
                 let (send, receive) = channel(PARTS);
-                let writing = tokio::task::spawn_blocking(move || out.write(AnswerReader::new(receive)));
+                let writing =
+                    tokio::task::spawn_blocking(move || write(out, &path, AnswerReader::new(receive)));
                 let received = receive_backup(&client, send).await;
                 // If the backup was cut short, the writer notices and removes the file.
                 let written = writing.await.map_err(|error| CliError::Failed(error.to_string()))?;
@@ -80,62 +79,13 @@ async fn receive_backup(client: &Client, send: Sender<Bytes>) -> Result<(), Clie
     Ok(())
 }
 
-/// The destination of a backup.
-enum BackupOutput {
-    /// Standard output, a device or a pipe.
-    Stream(Output),
-    /// The file, and its name until it is whole.
-    File { path: PathBuf, part: PathBuf, file: File },
-}
-
-impl BackupOutput {
-    fn new(path: &Path, force: bool) -> Result<Self, CliError> {
-        if is_stream(path) {
-            return Ok(Self::Stream(Output::open(path, force)?));
-        }
-        if path.exists() && !force {
-            return Err(occupied(path));
-        }
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        // A file that a killed backup left under this name is overwritten; one that is being
-        // written is locked.
-        let mut open = File::options();
-        // Reading as well, since the opening of a named pipe for writing waits for its reader.
-        open.read(true).write(true).create(true).truncate(false);
-        let file = open.open(&part).map_err(unwritable(&part))?;
-        if file.try_lock().is_err() {
-            return Err(CliError::Failed(format!(
-                "another backup is being written to {}; wait for it, or choose another --out",
-                part.display()
-            )));
-        }
-        file.set_len(0).map_err(unwritable(&part))?;
-        Ok(Self::File { path: path.to_owned(), part, file })
-    }
-
-    /// Writes and verifies a backup; returns a summary in one line.
-    fn write(self, source: impl Read) -> Result<String, CliError> {
-        let (path, part, file) = match self {
-            Self::Stream(mut output) => {
-                let summary = copy(source, &mut output, Path::new("the output"))?;
-                output.finish()?;
-                return Ok(summary);
-            }
-            Self::File { path, part, file } => (path, part, file),
-        };
-        let whole = copy(source, &mut BufWriter::new(&file), &part).and_then(|summary| {
-            fsync::sync_file(&file).map_err(unwritable(&part))?;
-            fsync::rename_durably(&part, &path).map_err(unwritable(&path))?;
-            Ok(format!("{}: {summary}", path.display()))
-        });
-        if whole.is_err() {
-            // If it cannot be removed, its name shows that it is not a backup.
-            let _ = fs::remove_file(&part);
-        }
-        whole
-    }
+/// Writes and verifies a backup; returns a summary in one line.
+fn write(mut out: Output, path: &Path, source: impl Read) -> Result<String, CliError> {
+    let stream = is_stream(path);
+    let name = if stream { Path::new("the output") } else { path };
+    let summary = copy(source, &mut BufWriter::new(&mut out), name)?;
+    out.finish()?;
+    Ok(if stream { summary } else { format!("{}: {summary}", path.display()) })
 }
 
 /// Copies and verifies a backup; shows progress and returns a summary.

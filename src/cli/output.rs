@@ -4,10 +4,11 @@
 use std::{
     fs::File,
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use super::error::CliError;
 use crate::fsync;
@@ -76,7 +77,7 @@ pub(crate) fn probe(path: &Path) -> Result<(), CliError> {
     if is_stream(path) {
         return Ok(());
     }
-    temporary(path).map(drop).map_err(unwritable(path))
+    PartFile::create(path).map(drop)
 }
 
 /// An output that is being written.
@@ -90,10 +91,42 @@ enum To {
     /// A device or a pipe, which must not be replaced by a file.
     Device(File),
     File {
-        /// Its content until it is whole.
-        temporary: NamedTempFile,
+        part: PartFile,
         replace: bool,
     },
+}
+
+/// A file named `PATH.part` until it is whole. One that a killed process left is overwritten by the
+/// next output to the same path; one that is being written is locked.
+struct PartFile {
+    file: File,
+    /// Removes the file when it is dropped.
+    name: TempPath,
+}
+
+impl PartFile {
+    fn create(path: &Path) -> Result<Self, CliError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".part");
+        let name = PathBuf::from(name);
+        let mut open = File::options();
+        // Reading as well, since the opening of a named pipe for writing waits for its reader.
+        open.read(true).write(true).create(true).truncate(false);
+        let file = open.open(&name).map_err(unwritable(path))?;
+        let busy = || {
+            let name = name.display();
+            CliError::Failed(format!("another command writes {name}; wait for it, or choose another file"))
+        };
+        file.try_lock().map_err(|_| busy())?;
+        // Another command may have finished it in between, so that it has its final name.
+        let (open, named) = (file.metadata(), std::fs::metadata(&name));
+        let (open, named) = open.and_then(|open| Ok((open, named?))).map_err(unwritable(path))?;
+        if (open.dev(), open.ino()) != (named.dev(), named.ino()) {
+            return Err(busy());
+        }
+        file.set_len(0).map_err(unwritable(path))?;
+        Ok(Self { file, name: TempPath::try_from_path(name).map_err(unwritable(path))? })
+    }
 }
 
 impl Output {
@@ -109,25 +142,31 @@ impl Output {
         } else if path.exists() && !replace {
             return Err(occupied(path));
         } else {
-            To::File { temporary: temporary(path).map_err(unwritable(path))?, replace }
+            To::File { part: PartFile::create(path)?, replace }
         };
         Ok(Self { path: path.to_owned(), to })
     }
 
-    /// Makes the file appear.
+    /// Makes the file appear, whole and durable.
     ///
     /// # Errors
     /// [`CliError::Output`]; [`CliError::Failed`] if the file was created meanwhile.
     pub(crate) fn finish(mut self) -> Result<(), CliError> {
-        self.flush().map_err(unwritable(&self.path))?;
-        let To::File { temporary, replace } = self.to else { return Ok(()) };
-        fsync::sync_file(temporary.as_file()).map_err(unwritable(&self.path))?;
         let path = &self.path;
-        let kept = if replace { temporary.persist(path) } else { temporary.persist_noclobber(path) };
-        kept.map(drop).map_err(|error| match error.error.kind() {
+        let failed = || unwritable(path);
+        match &mut self.to {
+            To::Stdout(stdout) => return stdout.flush().map_err(failed()),
+            To::Device(file) => return file.flush().map_err(failed()),
+            To::File { .. } => {}
+        }
+        let To::File { part: PartFile { file, name }, replace } = self.to else { return Ok(()) };
+        fsync::sync_file(&file).map_err(failed())?;
+        let kept = if replace { name.persist(path) } else { name.persist_noclobber(path) };
+        kept.map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => occupied(path),
             _ => unwritable(path)(error.error),
-        })
+        })?;
+        fsync::sync_folder(folder_of(path)).map_err(failed())
     }
 }
 
@@ -136,7 +175,7 @@ impl Write for Output {
         match &mut self.to {
             To::Stdout(stdout) => stdout.write(bytes),
             To::Device(file) => file.write(bytes),
-            To::File { temporary, .. } => temporary.write(bytes),
+            To::File { part, .. } => part.file.write(bytes),
         }
     }
 
@@ -144,21 +183,13 @@ impl Write for Output {
         match &mut self.to {
             To::Stdout(stdout) => stdout.flush(),
             To::Device(file) => file.flush(),
-            To::File { temporary, .. } => temporary.flush(),
+            To::File { part, .. } => part.file.flush(),
         }
     }
 }
 
-/// Creates a file beside `path`, with the permissions of any new file.
-fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    let builder = {
-        use std::{fs::Permissions, os::unix::fs::PermissionsExt};
-        builder.permissions(Permissions::from_mode(0o666))
-    };
-    builder.prefix(".writing-").tempfile_in(folder)
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Returns the error of an output.
@@ -200,7 +231,10 @@ mod tests {
         half.write_all(b"half").unwrap();
         drop(half);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        // What a killed process left is overwritten; what another one writes is not.
+        std::fs::write(folder.path().join("out.part"), "left by a kill").unwrap();
         let late = Output::open(&path, false).unwrap();
+        assert!(Output::open(&path, false).is_err());
         std::fs::write(&path, "first").unwrap();
         assert!(late.finish().unwrap_err().to_string().contains("--force"));
         assert!(Output::open(&path, false).is_err());

@@ -36,6 +36,7 @@ impl SledDb {
         if !dir.try_exists().map_err(StoreError::io("opening the kv"))? {
             create(dir, cache_bytes)?;
         }
+        check_files(dir)?;
         wait_until_free(&dir.join("db"))?;
         let kept = sled_snapshot::keep(dir).map_err(StoreError::io("keeping sled's snapshot"))?;
         guard(|| {
@@ -132,6 +133,19 @@ impl SledDb {
             fsync::sync_file(&self.file).map_err(StoreError::io("syncing the kv"))
         })
     }
+}
+
+/// Checks that sled finds only files and folders: it would wait for the writer of a named pipe.
+fn check_files(dir: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(dir).map_err(StoreError::io("opening the kv"))? {
+        let entry = entry.map_err(StoreError::io("opening the kv"))?;
+        let found = fs::metadata(entry.path()).map_err(StoreError::read("the kv"))?;
+        if !found.is_file() && !found.is_dir() {
+            let name = entry.file_name().display().to_string();
+            return Err(StoreError::corrupt(format!("{name} in its kv is not a regular file")));
+        }
+    }
+    Ok(())
 }
 
 /// Waits until the kv of a data folder is closed. sled's threads may close it a moment after the
