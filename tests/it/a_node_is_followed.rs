@@ -178,6 +178,7 @@ fn what_a_node_has_is_imported_once() {
     database.sql("REVOKE SELECT ON mint_nft_updates FROM prover_server");
     let sentence = run_badly(&["import", "--data-dir", dir, "--node", &url], 1);
     assert!(sentence.contains("mint_nft_updates"), "{sentence}");
+    database.sql("GRANT SELECT ON mint_nft_updates TO prover_server");
     database.sql("ALTER TABLE account_creates RENAME COLUMN nonce TO number");
     let sentence = run_badly(&["import", "--data-dir", dir, "--node", &url], 1);
     assert!(sentence.contains("nonce"), "{sentence}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use zksync_witness_server::testing::Chain;
+use zksync_witness_server::testing::ChainBuilder;
 use zksync_witness_server::testing::internals::crypto::fr;
 
 use crate::support::node_database::NodeDatabase;
@@ -17,7 +17,7 @@ const TRANSFERS: usize = 13;
 
 /// Writes a chain into a folder and into a database.
 fn write_chain(folder: &Path, database: &NodeDatabase, blocks: u32) {
-    let mut chain = Chain::with_accounts(64, 16);
+    let mut chain = ChainBuilder::new(64, 16);
     let genesis = serde_json::to_vec(&chain.genesis()).unwrap();
     database.write_genesis(&genesis, &hex::encode(fr::to_bytes(&chain.root())));
     std::fs::create_dir(folder.join("blocks")).unwrap();
@@ -44,7 +44,7 @@ fn peak_memory(process: u32) -> u64 {
 
 /// `NODE_FIGURE_BLOCKS` sets the number of blocks.
 #[test]
-#[ignore = "needs PostgreSQL and runs for minutes"]
+#[ignore = "runs for minutes, with PostgreSQL"]
 fn catching_up_is_as_fast_as_a_chain_folder() {
     let blocks = number("NODE_FIGURE_BLOCKS", 1_000);
     let database = NodeDatabase::new();
@@ -71,7 +71,7 @@ fn catching_up_is_as_fast_as_a_chain_folder() {
 
 /// `NODE_FIGURE_BLOCKS` sets a tenth of the number of blocks.
 #[test]
-#[ignore = "needs PostgreSQL and runs for minutes"]
+#[ignore = "runs for minutes, with PostgreSQL"]
 fn memory_does_not_grow_while_catching_up() {
     let few = number("NODE_FIGURE_BLOCKS", 1_000);
     let database = NodeDatabase::new();
@@ -90,11 +90,11 @@ fn memory_does_not_grow_while_catching_up() {
 
 /// A foreign block of a share against one whose witness is built, by the time of all blocks.
 #[test]
-#[ignore = "needs PostgreSQL and runs for minutes"]
+#[ignore = "runs for minutes, with PostgreSQL"]
 fn a_foreign_block_costs_a_small_part_of_a_witness() {
     let blocks = number("NODE_FIGURE_BLOCKS", 100);
     let database = NodeDatabase::new();
-    let mut chain = Chain::with_accounts(64, 16);
+    let mut chain = ChainBuilder::new(64, 16);
     let genesis = serde_json::to_vec(&chain.genesis()).unwrap();
     database.write_genesis(&genesis, &hex::encode(fr::to_bytes(&chain.root())));
     for _ in 0..blocks {
