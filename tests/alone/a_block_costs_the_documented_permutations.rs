@@ -8,7 +8,7 @@ use zksync_witness_server::testing::internals::tree::build::InitialAccount;
 use zksync_witness_server::testing::internals::tree::{AccountHeader, AccountTree, LeafUpdate, TreeView};
 use zksync_witness_server::testing::internals::witness::{Planner, check_signatures, hash_run};
 use zksync_witness_server::testing::internals::workers::TreeState;
-use zksync_witness_server::testing::{ChainBuilder, Memory};
+use zksync_witness_server::testing::{Chain, Memory};
 
 /// Permutations of an update: balance leaf, balance tree, account leaf, account tree.
 const UPDATE: u64 = 1 + 32 + 3 + 32;
@@ -22,8 +22,8 @@ fn counted<R>(work: impl FnOnce() -> R) -> (u64, R) {
 #[test]
 fn a_block_costs_what_the_documentation_of_the_tree_says() {
     let _alone = crate::alone();
-    let mut chain = ChainBuilder::new(50, 10);
-    let view = TreeView::new(Arc::new(Memory::build(chain.initial_accounts())));
+    let mut chain = Chain::with_accounts(50, 10);
+    let view = TreeView::new(Arc::new(Memory::build(&chain.initial_accounts())));
     let tree = AccountTree::open(&view).unwrap();
 
     // Blocks of one transfer and of many, then the three together in one run.

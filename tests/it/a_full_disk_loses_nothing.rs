@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
-use zksync_witness_server::testing::{ChainBuilder, on_small_disk};
+use zksync_witness_server::testing::{Chain, on_small_disk};
 
 use crate::support::{Answer, Server, input_of, until};
 
@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Returns a genesis and blocks of transfers.
 fn chain() -> (String, Vec<Value>) {
-    let mut chain = ChainBuilder::new(40, 4);
+    let mut chain = Chain::with_accounts(40, 4);
     let genesis = serde_json::to_string(&chain.genesis()).unwrap();
     (genesis, (0..BLOCKS).map(|_| serde_json::to_value(chain.next_block(26)).unwrap()).collect())
 }

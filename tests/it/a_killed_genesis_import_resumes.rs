@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::Chain;
 use zksync_witness_server::testing::internals::crypto::fr;
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 use zksync_witness_server::testing::internals::tree::record;
@@ -68,7 +68,7 @@ fn a_genesis_import_that_is_killed_repeatedly_equals_an_uninterrupted_one() {
     let folder = tempfile::tempdir().unwrap();
     let [chain, killed, whole] = ["chain", "killed", "whole"].map(|name| folder.path().join(name));
     fs::create_dir_all(chain.join("blocks")).unwrap();
-    let mut builder = ChainBuilder::new(ACCOUNTS, 2);
+    let mut builder = Chain::with_accounts(ACCOUNTS, 2);
     fs::write(chain.join("genesis.json"), serde_json::to_vec(&builder.genesis()).unwrap()).unwrap();
     let root = builder.root();
     let block = serde_json::to_vec(&builder.next_block(10)).unwrap();

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing;
 use zksync_witness_server::testing::internals::crypto::Fr;
 use zksync_witness_server::testing::internals::domain::AggregatedAction;
 use zksync_witness_server::testing::internals::domain::job::JobStatus;
@@ -33,7 +33,7 @@ struct Chain {
 
 impl Chain {
     fn invented(blocks: u32) -> Self {
-        let mut builder = ChainBuilder::new(40, 4);
+        let mut builder = testing::Chain::with_accounts(40, 4);
         let genesis = serde_json::to_string(&builder.genesis()).unwrap();
         Self { genesis, blocks: (0..blocks).map(|_| builder.next_block(10)).collect() }
     }
@@ -360,7 +360,7 @@ fn a_backup_file_is_complete_or_absent() {
 fn a_restore_is_complete_or_absent() {
     let folder = tempfile::tempdir().unwrap();
     let chain_folder = folder.path().join("chain");
-    let mut builder = ChainBuilder::new(3_000, 1);
+    let mut builder = testing::Chain::with_accounts(3_000, 1);
     fs::create_dir_all(chain_folder.join("blocks")).unwrap();
     fs::write(chain_folder.join("genesis.json"), serde_json::to_vec(&builder.genesis()).unwrap()).unwrap();
     for number in 1..=30 {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::Chain;
 use zksync_witness_server::testing::internals::crypto::fr;
 
 use crate::support::node_database::NodeDatabase;
@@ -17,7 +17,7 @@ const TRANSFERS: usize = 13;
 
 /// Writes a chain into a folder and into a database.
 fn write_chain(folder: &Path, database: &NodeDatabase, blocks: u32) {
-    let mut chain = ChainBuilder::new(64, 16);
+    let mut chain = Chain::with_accounts(64, 16);
     let genesis = serde_json::to_vec(&chain.genesis()).unwrap();
     database.write_genesis(&genesis, &hex::encode(fr::to_bytes(&chain.root())));
     std::fs::create_dir(folder.join("blocks")).unwrap();
@@ -94,7 +94,7 @@ fn memory_does_not_grow_while_catching_up() {
 fn a_foreign_block_costs_a_small_part_of_a_witness() {
     let blocks = number("NODE_FIGURE_BLOCKS", 100);
     let database = NodeDatabase::new();
-    let mut chain = ChainBuilder::new(64, 16);
+    let mut chain = Chain::with_accounts(64, 16);
     let genesis = serde_json::to_vec(&chain.genesis()).unwrap();
     database.write_genesis(&genesis, &hex::encode(fr::to_bytes(&chain.root())));
     for _ in 0..blocks {

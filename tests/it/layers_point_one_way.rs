@@ -21,6 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["crypto", "fsync", "input", "logging", "tls"]),
     ("domain", &["backoff", "crypto"]),
     ("tree", &["crypto", "domain"]),
+    ("execution", &["crypto", "domain", "tree"]),
     ("witness", &["crypto", "domain", "tree"]),
     ("store", &["crypto", "domain", "tree", "clock", "fsync", "input", "metrics"]),
     ("api", &["config", "domain"]),
@@ -42,7 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("chain_folder", &["domain", "input"]),
     ("node", &["backoff", "clock", "config", "crypto", "domain", "input", "store", "tls", "tree", "workers"]),
     ("service", &["api", "store", "workers", "node", "server", "config", "tls"]),
-    ("invented_chain", &["crypto", "domain", "tree", "witness", "workers"]),
+    ("invented_chain", &["crypto", "domain", "execution", "tree"]),
     (
         "cli",
         &[

@@ -110,6 +110,13 @@ fn a_pipe_in_a_data_folder_blocks_no_command() {
         refused(&args("doctor"), secret, code, if code == 4 { &data } else { &place });
         fs::rename(&aside, &place).unwrap();
     }
+    for place in [data.join("index/conf"), data.join("index/db"), data.join("journal/000001.log")] {
+        let aside = parent.path().join("aside");
+        fs::rename(&place, &aside).unwrap();
+        pipe(&place);
+        refused(&args("status"), secret, 4, Path::new("a regular file"));
+        fs::rename(&aside, &place).unwrap();
+    }
     for (name, code) in [("witness-server.toml", 2), ("secret", 2)] {
         pipe(&data.join(name));
         let serve =

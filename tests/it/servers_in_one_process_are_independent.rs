@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zksync_witness_server::client::{Client, Credentials};
 use zksync_witness_server::testing::internals::store::{Store, StoreError, StoreOptions, wait_until_closed};
-use zksync_witness_server::testing::{ChainBuilder, TestServer};
+use zksync_witness_server::testing::{Chain, TestServer};
 
 async fn metrics(server: &TestServer) -> String {
     let url = format!("http://{}", server.admin_address());
@@ -16,7 +16,7 @@ async fn metrics(server: &TestServer) -> String {
 
 #[tokio::test]
 async fn each_server_has_its_own_counters_and_its_own_clock() {
-    let mut chain = ChainBuilder::new(8, 2);
+    let mut chain = Chain::with_accounts(8, 2);
     let (genesis, block) = (chain.genesis(), chain.next_block(4));
     let [one, other] = [(); 2].map(|()| TestServer::builder().manual_clock());
     let (one, other) = (one.start().await, other.start().await);
@@ -48,7 +48,7 @@ async fn each_server_has_its_own_counters_and_its_own_clock() {
 #[tokio::test]
 async fn a_dropped_or_stopped_server_unlocks_its_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let mut chain = ChainBuilder::new(8, 2);
+    let mut chain = Chain::with_accounts(8, 2);
     let server = TestServer::builder().data_dir(folder.path()).sample_provers(2).start().await;
     server.import_genesis(&chain.genesis()).await;
     server.import_block(&chain.next_block(4)).await;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::Chain;
 use zksync_witness_server::testing::internals::crypto::{Fr, fr};
 use zksync_witness_server::testing::internals::domain::AggregatedAction;
 use zksync_witness_server::testing::internals::domain::job::{JobStatus, JobType};
@@ -39,7 +39,7 @@ pub fn node(folder: &Path) -> Arc<Node> {
 /// Fills an empty folder. The proofs of the last two blocks and the last aggregated proof are
 /// missing.
 pub fn grow(folder: &Path) {
-    let mut chain = ChainBuilder::new(6, 3);
+    let mut chain = Chain::with_accounts(6, 3);
     let node = node(folder);
     node.import_genesis(&serde_json::to_vec(&chain.genesis()).unwrap(), &|_, _| {}).unwrap();
     node.start().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing;
 use zksync_witness_server::testing::dice::Dice;
 use zksync_witness_server::testing::internals::crypto::{Fr, fr};
 use zksync_witness_server::testing::internals::domain::{AccountUpdate, Block, public_input, to_u128};
@@ -33,17 +33,17 @@ pub struct Chain {
     genesis: Vec<InitialAccount>,
     blocks: Vec<Arc<SealedBlock>>,
     /// Builders after each of the last blocks, the newest one last.
-    builders: VecDeque<ChainBuilder>,
+    builders: VecDeque<testing::Chain>,
     dice: Dice,
 }
 
 impl Chain {
     pub fn new(mut dice: Dice) -> Self {
-        let builder = ChainBuilder::new(ACCOUNTS, SIGNERS);
+        let builder = testing::Chain::with_accounts(ACCOUNTS, SIGNERS);
         Self {
             genesis_json: serde_json::to_vec(&builder.genesis()).unwrap(),
             genesis_root: fr::to_bytes(&builder.root()),
-            genesis: builder.initial_accounts().to_vec(),
+            genesis: builder.initial_accounts(),
             blocks: Vec::new(),
             builders: VecDeque::from([builder]),
             dice: dice.fork(),
@@ -53,7 +53,7 @@ impl Chain {
     /// Seals blocks up to the given one.
     pub fn extend_to(&mut self, last: u32) {
         while self.blocks.len() < last as usize {
-            let mut builder = self.builders.back().unwrap().fork();
+            let mut builder = self.builders.back().unwrap().clone();
             let transfers = self.dice.between(1, 2) as usize;
             let chunks = 2 * transfers + self.dice.below(3);
             let imported = builder.next_block_of(chunks, transfers);
