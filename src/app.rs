@@ -8,8 +8,8 @@ use tracing::debug;
 
 use crate::{
     cli::{
-        Cli, CliError, Command, backup, blocks, check, completions, demo, doctor, explain, export, health,
-        import, jobs, provers, restore, revert, run, serve, status, token, top, witness,
+        Cli, CliError, Command, backup, blocks, chain, check, completions, demo, devnet, doctor, explain,
+        export, health, import, jobs, provers, restore, revert, run, serve, status, token, top, witness,
     },
     config::{Config, Environment, Origin},
     crypto::rescue,
@@ -36,8 +36,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let flags = cli.flags()?;
     let config = Config::load(cli.config.as_deref(), &Environment::of_process(), &flags)?;
     // Progress is the output of these commands; by default their log has warnings only.
-    let quiet =
-        matches!(cli.command, Command::Demo(_) | Command::Run(_)) && *config.origin("log") == Origin::Default;
+    let quiet = matches!(cli.command, Command::Demo(_) | Command::Devnet(_) | Command::Run(_))
+        && *config.origin("log") == Origin::Default;
     logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
     if let Some(engine) = config.cpu_features {
         rescue::force_engine(engine)?;
@@ -48,6 +48,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Import(args) => import::run(&args, &config),
         Command::Witness(args) => witness::run(&args, &config),
         Command::Export(args) => export::run(&args, &config),
+        Command::Chain(args) => chain::run(&args, &config),
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args, &config),
         Command::Jobs(args) => jobs::run(&args, &config),
@@ -62,6 +63,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Health(args) => health::run(&args, &config),
         Command::Token(args) => token::run(&args, &config),
         Command::Demo(args) => demo::run(&args, &config),
+        Command::Devnet(args) => devnet::run(&args, &config),
         Command::Run(args) => run::run(&args, &config),
         Command::Completions(args) => completions::completions(&args, Cli::command()),
         Command::Man(args) => completions::man(&args, Cli::command()),

@@ -35,6 +35,8 @@
 //! 8. `report` builds the views of `api` from a store: for HTTP and the dashboard (`server`), and
 //!    for the command line (`cli`), which also works without a server. `metrics` counts and times.
 //! 9. `node` follows the database of a zkSync Lite node: its blocks pass through the same import.
+//! 10. `devnet` puts a sequencer in front of a server: it admits transactions, executes them
+//!     (`execution`), seals blocks and imports them like any other block.
 //!
 //! # Layers
 //!
@@ -44,8 +46,8 @@
 //! ```text
 //! crypto ← domain ← tree ← execution
 //!              │      └─── witness ┐
-//!              └────── store ──────┴← workers ← backup, bundle, node, report ← server ← service ← cli ← app
-//!   api ← client ──────────────────────────────────────────────────────────────────────────┘
+//!              └────── store ──────┴← workers ← backup, bundle, node, report ← server ← service ← devnet ← cli ← app
+//!   api ← client ───────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! `execution` turns transactions into sealed blocks. `witness` knows the protocol but no hashes,
@@ -66,6 +68,9 @@ pub mod client;
 mod clock;
 pub mod config;
 mod crypto;
+// Items that only the interface for clients uses.
+#[allow(dead_code, unused_imports)]
+mod devnet;
 mod domain;
 // Items that only an interface for transactions uses.
 #[allow(dead_code, unused_imports)]

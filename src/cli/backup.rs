@@ -42,30 +42,40 @@ pub(crate) struct BackupArgs {
 /// # Errors
 /// Fails if the target cannot be read, or if the backup cannot be written.
 pub(crate) fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
-    let summary = match Target::of(config)? {
-        Target::Folder(folder) => {
-            let view = folder::open_existing(config, &folder)?.read_view()?;
-            write(Output::open(&args.out, args.force)?, &args.out, BackupSource::new(view))?
-        }
-        Target::Server(url) => {
-            let client = client(config, &url)?;
-            let (out, path) = (Output::open(&args.out, args.force)?, args.out.clone());
-            runtime()?.block_on(async {
-                let (send, receive) = channel(PARTS);
-                let writing =
-                    tokio::task::spawn_blocking(move || write(out, &path, AnswerReader::new(receive)));
-                let received = receive_backup(&client, send).await;
-                // If the backup was cut short, the writer notices and removes the file.
-                let written = writing.await.map_err(|error| CliError::Failed(error.to_string()))?;
-                received.map_err(CliError::from).and(written)
-            })?
-        }
-    };
+    let (out, force) = (args.out.clone(), args.force);
+    let summary = read_backup(config, move |source| write(Output::open(&out, force)?, &out, source))?;
     if is_stdout(&args.out) {
         tell(&summary);
         return Ok(());
     }
     show(&summary)
+}
+
+/// Reads a backup of the configured data folder or server.
+///
+/// # Errors
+/// Fails if the target cannot be read, or as `read` does.
+pub(super) fn read_backup<T: Send + 'static>(
+    config: &Config,
+    read: impl FnOnce(Box<dyn Read>) -> Result<T, CliError> + Send + 'static,
+) -> Result<T, CliError> {
+    match Target::of(config)? {
+        Target::Folder(folder) => {
+            let view = folder::open_existing(config, &folder)?.read_view()?;
+            read(Box::new(BackupSource::new(view)))
+        }
+        Target::Server(url) => {
+            let client = client(config, &url)?;
+            runtime()?.block_on(async {
+                let (send, receive) = channel(PARTS);
+                let reading = tokio::task::spawn_blocking(move || read(Box::new(AnswerReader::new(receive))));
+                let received = receive_backup(&client, send).await;
+                // If the backup was cut short, the reader notices.
+                let result = reading.await.map_err(|error| CliError::Failed(error.to_string()))?;
+                received.map_err(CliError::from).and(result)
+            })
+        }
+    }
 }
 
 /// Passes a server's backup on, part by part, until it ends or the writer has failed.

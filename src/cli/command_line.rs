@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    backup, blocks, check, completions, demo, doctor, explain, export, flags::SettingFlags, health, import,
-    jobs, provers, restore, revert, run, serve, status, token, top, witness,
+    backup, blocks, chain, check, completions, demo, devnet, doctor, explain, export, flags::SettingFlags,
+    health, import, jobs, provers, restore, revert, run, serve, status, token, top, witness,
 };
 use crate::config::{ConfigError, Flags};
 
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Witness(witness::WitnessArgs),
     /// Write a witness, a job, a proof, a block or a bundle to standard output or a file
     Export(export::ExportArgs),
+    /// Write a chain as a chain folder
+    Chain(chain::ChainArgs),
     /// Replay a bundle offline and print which checks hold
     Check(check::CheckArgs),
     /// Show the progress of blocks, witnesses, jobs and proofs
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     Token(token::TokenArgs),
     /// Run a sample chain through the whole system, with two sample provers
     Demo(demo::DemoArgs),
+    /// Run a whole network for tests: accounts, JSON-RPC, REST, blocks, sample provers, finality
+    Devnet(devnet::DevnetArgs),
     /// Run a chain folder through the whole system, with sample provers, for a pipeline: exit code,
     /// JUnit, summary
     Run(run::RunArgs),
@@ -145,6 +149,8 @@ mod tests {
             "export --data-dir D block 7",
             "export --data-dir D bundle --block 7 --out F",
             "export bundle --block 7 --url http://u",
+            "chain export --data-dir D --out F",
+            "chain --url http://u export --out F",
             "check bundle F",
             "check bundle - --json",
             "status --url http://u --json",
@@ -176,6 +182,9 @@ mod tests {
             "token --ttl 1h",
             "demo",
             "demo --data-dir D --log-format json",
+            "devnet",
+            "devnet --data-dir D --rpc-listen 127.0.0.1:0 --rest-listen 127.0.0.1:0 --block-time 200ms --block-sizes 26,78 --accounts 3 --balance 7",
+            "devnet --tokens T --provers 0 --prove-time 1s --finality manual --fork-from CHAIN --traffic 5",
             "run --import CHAIN --until proven",
             "run --import CHAIN --until verified --block 7 --timeout 10m --provers 4 --report junit.xml --summary summary.json",
         ] {
@@ -196,6 +205,7 @@ mod tests {
             "export --data-dir D witness x",
             "export --data-dir D aggregated-proof 1",
             "export --data-dir D bundle 7",
+            "chain export --data-dir D",
             "check",
             "check bundle",
             "revert --data-dir D",
@@ -210,6 +220,8 @@ mod tests {
             "completions csh",
             "restore F --data-dir D --check",
             "token --ttl soon",
+            "devnet --finality later",
+            "devnet --block-time 0s",
             "run --until proven",
             "run --import CHAIN --until done",
             "run --import CHAIN --until proven --block 0",

@@ -5,10 +5,12 @@
 
 pub(crate) mod backup;
 pub(crate) mod blocks;
+pub(crate) mod chain;
 pub(crate) mod check;
 mod command_line;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod devnet;
 pub(crate) mod doctor;
 mod error;
 pub(crate) mod explain;

@@ -32,7 +32,7 @@ pub use flags::Flags;
 pub use node_settings::{NodeFrom, Share};
 pub use node_url::{NodeUrl, TlsMode};
 pub use origin::Origin;
-pub(crate) use parse::duration as parse_duration;
+pub(crate) use parse::{duration as parse_duration, duration_or_zero as parse_duration_or_zero};
 pub use secret::{EmptySecret, Secret, SecretError};
 pub(crate) use setting::Setting;
 pub use settings::Config;

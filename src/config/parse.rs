@@ -42,7 +42,7 @@ pub(crate) fn duration(text: &str) -> ParseResult<Duration> {
 }
 
 /// A duration with a unit, even if it is zero.
-pub(super) fn duration_or_zero(text: &str) -> ParseResult<Duration> {
+pub(crate) fn duration_or_zero(text: &str) -> ParseResult<Duration> {
     humantime::parse_duration(text)
         .map_err(|_| "a duration with its unit, such as 0s, 500ms, 5s or 1h 30m".to_owned())
 }

@@ -49,7 +49,9 @@ pub(crate) use amount::AmountError;
 pub use amount::to_u128;
 pub(crate) use block::BlockError;
 pub use block::{Block, ImportedBlock, public_input};
-pub(crate) use eth_signature::{EthSignData, PackedEthSignature};
+#[cfg(test)]
+pub(crate) use eth_signature::Eip1271Signature;
+pub(crate) use eth_signature::{EthSignData, PackedEthSignature, TxEthSignature};
 pub use executed::ExecutedOperations;
 pub(crate) use executed::{ExecutedPriorityOp, ExecutedTx};
 pub(crate) use gas::GasCounter;

@@ -46,6 +46,7 @@
 //! | `aggregated_proofs` | last ‖ first | blob, job, prover | publish | revert |
 //! | `aggregated_operations` | action ‖ last | range, hash, blob | import, aggregator | revert |
 //! | `rejected` | serial number | job, prover, reason, blob | publish | bound |
+//! | `inbox` | of `devnet` | of `devnet`; requests that no block contains yet | devnet | devnet |
 //!
 //! # Writing
 //!
@@ -111,6 +112,7 @@ mod error;
 #[cfg(test)]
 mod golden_tests;
 mod imported;
+mod inbox;
 mod kv;
 mod open;
 mod options;
@@ -153,6 +155,7 @@ pub(crate) use durable_kinds::{DurableKind, DurableRecord};
 pub use error::StoreError;
 pub(crate) use error::unless_damaged;
 pub use imported::Imported;
+pub(crate) use inbox::InboxRecord;
 pub use kv::sled_db::wait_until_closed;
 pub use options::StoreOptions;
 pub(crate) use queue::claims::HeartbeatOutcome;

@@ -38,6 +38,9 @@ pub mod crypto {
         pub use crate::crypto::signature::verify_batch;
     }
 }
+pub mod devnet {
+    pub use crate::devnet::RequestSigner;
+}
 pub mod domain {
     pub use crate::domain::AccountMap;
     pub use crate::domain::AccountUpdate;

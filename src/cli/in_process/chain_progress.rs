@@ -54,6 +54,16 @@ impl ChainProgress {
         }
     }
 
+    /// Watches the blocks up to this one as well.
+    pub(crate) fn extend_to(&mut self, blocks: u32) {
+        if blocks > self.blocks() {
+            self.times.resize(blocks as usize, BlockTimes::default());
+            if let Some(bar) = &self.bar {
+                bar.set_length(u64::from(blocks) * self.until.up_to().count() as u64);
+            }
+        }
+    }
+
     /// Returns the number of blocks that are watched.
     pub(crate) fn blocks(&self) -> u32 {
         u32::try_from(self.times.len()).unwrap_or(u32::MAX)

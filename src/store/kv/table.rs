@@ -33,4 +33,5 @@ tables! {
     AggregatedProofs = "aggregated_proofs",
     AggregatedOperations = "aggregated_operations",
     Rejected = "rejected",
+    Inbox = "inbox",
 }

@@ -1,0 +1,24 @@
+//! Admission: the checks before a transaction is accepted, in the order of the reference
+//! (docs/protocol/07-execution.md §11).
+//!
+//! | module | content |
+//! | --- | --- |
+//! | `context` | what the checks read |
+//! | `facts` | sender, fee and kind of a transaction |
+//! | `signatures` | Ethereum signatures |
+//! | `single`, `batch` | the checks of a transaction and of a batch |
+//! | `two_factor` | the checks of a switch of two-factor authentication |
+
+mod batch;
+mod context;
+mod facts;
+mod signatures;
+mod single;
+#[cfg(test)]
+mod tests;
+mod two_factor;
+
+pub(super) use context::Admission;
+
+/// Id of the Ethereum chain that clients connect to the network `localhost`.
+const CHAIN_ID: u64 = 9;

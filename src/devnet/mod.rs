@@ -1,0 +1,68 @@
+//! The devnet: a whole zkSync Lite network in one process, for tests of wallets, SDKs, indexers and
+//! provers.
+//!
+//! Everything below the producer is the ordinary server: blocks enter through the import, workers
+//! build witnesses and jobs, provers claim jobs over HTTP. If a block of the devnet needed
+//! something that the block of a real sequencer does not have, that would be a fault.
+//!
+//! | module | content |
+//! | --- | --- |
+//! | `options`, `tokens`, `accounts` | what a devnet is started with |
+//! | `start`, `fork`, `load` | a new chain, the fork of a chain, the state of a folder |
+//! | `devnet` | the running devnet: submissions, layer 1, test controls, reads |
+//! | `ledger` | accounts, transactions, blocks and NFTs, as clients see them |
+//! | `requests`, `fees` | what clients ask; the price of each kind of transaction |
+//! | `submit_error`, `control_error` | the reasons of refusals, with their codes |
+//! | `admission` | the checks before a transaction is accepted |
+//! | `intake`, `inbox` | requests become durable; their records |
+//! | `producer`, `filler`, `arrangement` | executes requests, seals blocks, in which order |
+//! | `layer_one` | the stand-in for layer 1 |
+//! | `snapshots`, `host` | returns to earlier states; the server below, which ends with it |
+//! | `proving`, `time` | sample provers and the time, with their test controls |
+//! | `traffic`, `wallet`, `request_signer` | random transfers, and what signs them and those of tests |
+//! | `shared` | what these parts share |
+
+mod accounts;
+mod admission;
+mod arrangement;
+mod control_error;
+#[allow(clippy::module_inception)]
+mod devnet;
+mod fees;
+mod filler;
+mod fork;
+mod host;
+mod inbox;
+mod intake;
+mod layer_one;
+mod ledger;
+mod load;
+mod options;
+mod producer;
+mod proving;
+#[cfg(any(test, feature = "testing"))]
+mod request_signer;
+mod requests;
+mod shared;
+mod snapshots;
+mod start;
+mod submit_error;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod testing;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
+mod time;
+mod tokens;
+mod traffic;
+mod wallet;
+
+pub(crate) use accounts::TEST_MNEMONIC;
+pub(crate) use devnet::Devnet;
+pub(crate) use options::{DevnetOptions, Finality};
+#[cfg(any(test, feature = "testing"))]
+pub use request_signer::RequestSigner;
+pub(crate) use start::{DevnetError, Started, start};
+pub(crate) use tokens::Tokens;
+pub(crate) use traffic::Traffic;
