@@ -1,14 +1,11 @@
 //! The accept loop: serves a router over HTTP/1, plain or in TLS, with the limits that a router
 //! cannot set.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -73,7 +70,6 @@ pub(crate) async fn serve_counted(
     shutdown: impl Future<Output = ()>,
 ) -> usize {
     let permits = Arc::new(Semaphore::new(limits.max_connections));
-    let graceful = GracefulShutdown::new();
     let (running, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
@@ -87,13 +83,7 @@ pub(crate) async fn serve_counted(
             accepted = accept(&listener, &permits) => accepted,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
-        let connection = Connection {
-            peer,
-            router: router.clone(),
-            limits,
-            watcher: graceful.watcher(),
-            stopped: stopped.clone(),
-        };
+        let connection = Connection { peer, router: router.clone(), limits, stopped: stopped.clone() };
         let tls = tls.clone();
         connections.spawn(async move {
             if let Err(error) = connection.serve(stream, tls).await {
@@ -104,8 +94,8 @@ pub(crate) async fn serve_counted(
         count(&open, &connections);
     }
     drop((listener, running));
-    let _ = timeout(limits.shutdown_timeout, graceful.shutdown()).await;
-    while connections.try_join_next().is_some() {}
+    let finished = async { while connections.join_next().await.is_some() {} };
+    let _ = timeout(limits.shutdown_timeout, finished).await;
     let cut = connections.len();
     connections.shutdown().await;
     count(&open, &connections);
@@ -157,7 +147,6 @@ struct Connection {
     peer: SocketAddr,
     router: Router,
     limits: ListenLimits,
-    watcher: Watcher,
     /// Closed when the server stops.
     stopped: watch::Receiver<()>,
 }
@@ -178,7 +167,7 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Self { peer, router, limits, watcher, .. } = self;
+        let Self { peer, router, limits, mut stopped } = self;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -188,8 +177,15 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_read_timeout)
             .max_header_size(MAX_HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
-        Ok(watcher.watch(connection).await?)
+            .serve_connection(TokioIo::new(stream), service)
+            // A WebSocket outlives the connection that it began as, and is not counted here.
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        tokio::select! {
+            ended = &mut connection => return Ok(ended?),
+            _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(connection.await?)
     }
 }
 
