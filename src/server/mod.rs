@@ -6,7 +6,7 @@
 //! | `http` | listener, TLS, limits, tokens, request bodies, content codings, request ids |
 //! | `routes` | the routes of the main and of the admin listener |
 //! | `live` | the monitor that watches a node, and the event streams it feeds |
-//! | `dashboard` | the page of the admin listener |
+//! | `dashboard`, `explorer` | the pages of the admin listener, and what the explorer of a devnet reads |
 //! | `error` | error responses: status, code and sentence; `error_conversions` maps errors of store and workers to them |
 //! | `metrics_exporter` | `/metrics` |
 //! | `openapi` | the OpenAPI documents |
@@ -14,6 +14,7 @@
 mod dashboard;
 mod error;
 mod error_conversions;
+mod explorer;
 pub(crate) mod http;
 mod live;
 mod metrics_exporter;
@@ -23,6 +24,7 @@ mod routes;
 pub use error::ApiError;
 #[cfg(test)]
 pub(crate) use error::parse_json;
+pub use explorer::Explorer;
 pub(crate) use http::bind::BindError;
 #[cfg(any(test, feature = "testing"))]
 pub use http::listener::serve;

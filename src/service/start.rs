@@ -11,7 +11,7 @@ use super::running::Service;
 use crate::api::tokens::{Authenticator, OperatorToken};
 use crate::config::{Config, SecretError, ServerSecret};
 use crate::node::{LinkOptions, LinkThread};
-use crate::server::{self, BindError, Limits, ListenLimits, Monitor};
+use crate::server::{self, BindError, Explorer, Limits, ListenLimits, Monitor};
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::tls::{TlsError, TlsFiles};
 use crate::workers::{KeysError, Node, NodeOptions, Verifier};
@@ -55,6 +55,16 @@ impl Service {
         config: &Config,
         folder: &Path,
         options: StoreOptions,
+    ) -> Result<Self, StartError> {
+        Self::start_explored(config, folder, options, None).await
+    }
+
+    /// Starts like [`start_with`](Self::start_with), with the explorer of a devnet.
+    pub(crate) async fn start_explored(
+        config: &Config,
+        folder: &Path,
+        options: StoreOptions,
+        explorer: Option<Explorer>,
     ) -> Result<Self, StartError> {
         let tls: Option<TlsAcceptor> = config.tls().as_ref().map(TlsFiles::acceptor).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -105,6 +115,7 @@ impl Service {
                     operator,
                     Limits::from(config),
                     admin_address.ip().is_loopback(),
+                    explorer,
                 ),
                 limits,
                 open("admin"),

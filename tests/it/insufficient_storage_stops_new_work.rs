@@ -48,7 +48,7 @@ impl Server {
         let authenticator = Authenticator::new(&Secret::new(SECRET).unwrap());
         let routers = [
             server::main_router(node.clone(), Monitor::idle(), authenticator, Limits::from(&config)),
-            server::admin_router(node.clone(), Monitor::idle(), None, Limits::from(&config), true),
+            server::admin_router(node.clone(), Monitor::idle(), None, Limits::from(&config), true, None),
         ];
         let [url, admin] = routers.map(|router| {
             let listener = runtime.block_on(server::bind("127.0.0.1:0".parse().unwrap())).unwrap();

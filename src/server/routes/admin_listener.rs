@@ -27,6 +27,7 @@ use crate::{
     server::{
         dashboard,
         error::ApiError,
+        explorer::Explorer,
         http::{
             auth::require_operator,
             concurrency_limit::{ConcurrencyLimit, limit_concurrency},
@@ -41,13 +42,15 @@ use crate::{
 };
 
 /// Returns the routes of the admin listener. If `loopback` is true, it is bound to the loopback
-/// interface, and requests must name that interface.
+/// interface, and requests must name that interface. With `explorer`, the dashboard has the page
+/// that explores a devnet.
 pub fn router(
     node: Arc<Node>,
     monitor: Monitor,
     operator: Option<OperatorToken>,
     limits: Limits,
     loopback: bool,
+    explorer: Option<Explorer>,
 ) -> Router {
     let measured = node.metrics().clone();
     let exporter = Arc::new(Exporter::new(node.clone(), monitor.clone()));
@@ -57,7 +60,8 @@ pub fn router(
         .route(paths::HEALTHZ, get(|| async { "alive" }))
         .route(paths::READYZ, get(ready))
         .with_state(node)
-        .merge(dashboard::router())
+        .merge(dashboard::router(explorer.is_some()))
+        .merge(explorer.map(Explorer::routes).unwrap_or_default())
         .merge(routes)
         .fallback(|| async { ApiError::UnknownRoute })
         .method_not_allowed_fallback(|| async { ApiError::WrongMethod })

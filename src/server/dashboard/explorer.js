@@ -1,0 +1,208 @@
+// The explorer of a devnet: reads the REST endpoints of the listener that served it, once a second. What is shown in detail is named by
+// the fragment of the address: #/block/7, #/tx/0x…, #/account/0x…. All text is set by textContent, because transactions are untrusted.
+
+const REFRESH_INTERVAL_MS = 1000;
+const SHOWN_BLOCKS = 50;
+const SHOWN_TRANSACTIONS = 100;
+
+const $ = (id) => document.getElementById(id);
+
+function element(tag, { text, ...attributes } = {}, children = []) {
+  const made = document.createElement(tag);
+  if (text !== undefined && text !== null) made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+const short = (text) => (text.length > 20 ? `${text.slice(0, 10)}…${text.slice(-6)}` : text);
+const link = (kind, value, text = value) => element("a", { href: `#/${kind}/${value}`, text, title: value });
+
+async function read(path) {
+  const response = await fetch(`api/${path}`);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.json();
+}
+
+// Returns the result of an endpoint of REST v0.2.
+async function rest(path) {
+  const answer = await read(`v0.2/${path}`);
+  if (answer.status !== "success") throw new Error(answer.error.message);
+  return answer.result;
+}
+
+// Replaces the rows only if they changed, so that a selection and the focus stay.
+function showRows(id, rows) {
+  const body = $(id);
+  const text = JSON.stringify(rows.map((cells) => cells.map((cell) => cell?.outerHTML ?? String(cell ?? ""))));
+  if (body.dataset.shown === text) return;
+  body.dataset.shown = text;
+  body.replaceChildren(...rows.map((cells) => element("tr", {}, cells.map((cell) => {
+    if (cell instanceof Node) return element("td", {}, [cell]);
+    return element("td", { text: cell ?? "" });
+  }))));
+}
+
+function showBlocks(blocks) {
+  showRows("block-rows", blocks.map((block) => [
+    link("block", block.blockNumber), block.status, block.blockSize, short(block.newStateRoot),
+  ]));
+}
+
+function showMempool(mempool) {
+  const rows = [...mempool.pending.toReversed(), ...mempool.layerOne, ...mempool.waiting];
+  showRows("mempool-rows", rows.map((item) => [item.op.type, link("tx", item.txHash, short(item.txHash)), item.status]));
+}
+
+// --- detail ----------------------------------------------------------------------------------------------------------------------
+
+function showFacts(facts) {
+  const rows = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  $("facts").replaceChildren(...rows.map(([name, value]) => {
+    const shown = value instanceof Node ? element("dd", {}, [value]) : element("dd", { text: value, title: value });
+    return element("div", {}, [element("dt", { text: name }), shown]);
+  }));
+}
+
+function showTransactions(page) {
+  $("detail-table").hidden = page === null;
+  const list = page?.list ?? [];
+  showRows("detail-rows", list.map((item) => [
+    item.op.type,
+    link("tx", item.txHash, short(item.txHash)),
+    item.blockNumber === null ? null : link("block", item.blockNumber),
+    item.status,
+    item.failReason,
+  ]));
+  const more = (page?.pagination.count ?? 0) - list.length;
+  $("detail-rest").textContent = more > 0 ? `${more} more` : "";
+}
+
+const page = (limit) => `from=latest&limit=${limit}&direction=older`;
+
+// Names of fields that hold addresses of accounts.
+const ADDRESSES = ["from", "to", "account", "target", "creatorAddress", "recipient", "submitterAddress"];
+
+function fact(name, value) {
+  if (value === null || value === undefined) return [name, value];
+  if (ADDRESSES.includes(name)) return [name, link("account", value, short(value))];
+  // The default end of a period, 2^64 - 1, has no exact number here.
+  if (typeof value === "number" && !Number.isSafeInteger(value)) return [name, "unlimited"];
+  return [name, typeof value === "object" ? JSON.stringify(value) : String(value)];
+}
+
+const DETAILS = {
+  async block(number) {
+    const block = await rest(`blocks/${number}`);
+    const listed = await rest(`blocks/${number}/transactions?${page(SHOWN_TRANSACTIONS)}`);
+    if (!block && listed.list.length === 0) throw new Error(`block ${number} does not exist`);
+    showFacts(block
+      ? [
+        ["status", block.status], ["chunks", block.blockSize], ["sealed at", block.committedAt], ["final at", block.finalizedAt],
+        ["root", `0x${block.newStateRoot}`],
+      ]
+      : [["status", "not sealed yet"]]);
+    showTransactions(listed);
+    return `Block ${number}`;
+  },
+  async tx(hash) {
+    const data = await rest(`transactions/${hash}/data`);
+    if (!data) throw new Error(`transaction ${hash} does not exist`);
+    const { op, ...record } = data.tx;
+    const { type, signature, ...fields } = op;
+    showFacts([
+      ["hash", record.txHash],
+      ["status", record.status],
+      ["block", record.blockNumber === null ? null : link("block", record.blockNumber)],
+      ["reason", record.failReason],
+      ["accepted at", record.createdAt],
+      ["batch", record.batchId],
+      ...Object.entries(fields).map(([name, value]) => fact(name, value)),
+      ["signed by", signature?.pubKey],
+      ["Ethereum signature", data.ethSignature],
+    ]);
+    showTransactions(null);
+    return `${type} ${short(hash)}`;
+  },
+  async account(name) {
+    const { committed, finalized, depositing } = await rest(`accounts/${name}`);
+    const listed = await rest(`accounts/${name}/transactions?${page(SHOWN_TRANSACTIONS)}`);
+    if (!committed && listed.list.length === 0 && Object.keys(depositing.balances).length === 0) {
+      throw new Error(`account ${name} does not exist`);
+    }
+    showFacts([
+      ["address", committed?.address ?? name],
+      ["account id", committed?.accountId],
+      ["nonce", committed?.nonce],
+      ["signing key", committed?.pubKeyHash],
+      ["kind", fact("kind", committed?.accountType)[1]],
+      ...Object.entries(depositing.balances).map(([symbol, { amount }]) => [`${symbol}, being deposited`, amount]),
+      ...Object.entries(committed?.balances ?? {}).map(([symbol, amount]) => [
+        symbol, finalized?.balances[symbol] === amount ? amount : `${amount} (final: ${finalized?.balances[symbol] ?? 0})`,
+      ]),
+      ["NFTs", Object.keys(committed?.nfts ?? {}).join(", ")],
+      ["minted NFTs", Object.keys(committed?.mintedNfts ?? {}).join(", ")],
+    ]);
+    showTransactions(listed);
+    return `Account ${committed?.accountId ?? ""} ${short(committed?.address ?? name)}`;
+  },
+};
+
+async function showDetail() {
+  const [, kind, value] = location.hash.split("/");
+  const show = DETAILS[kind];
+  $("detail").hidden = !show || !value;
+  if (!show || !value) return;
+  try {
+    $("detail-title").textContent = await show(decodeURIComponent(value));
+  } catch (error) {
+    $("detail-title").textContent = error.message;
+    showFacts([]);
+    showTransactions(null);
+  }
+}
+
+$("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const wanted = $("wanted").value.trim();
+  if (!wanted) return;
+  const digits = wanted.replace(/^(0x|sync-tx:)/, "").length;
+  const kind = digits === 64 ? "tx" : digits === 40 ? "account" : "block";
+  location.hash = `#/${kind}/${encodeURIComponent(wanted)}`;
+});
+
+// --- refreshing ------------------------------------------------------------------------------------------------------------------
+
+function live(on, words) {
+  // Screen readers announce every change.
+  if ($("live").textContent !== words) $("live").textContent = words;
+  $("live").classList.toggle("on", on);
+}
+
+let seen = null;
+
+async function refresh() {
+  if (document.hidden) return;
+  try {
+    const status = await rest("networkStatus");
+    $("sealed").textContent = status.lastCommitted;
+    $("final").textContent = status.finalized;
+    $("total").textContent = status.totalTransactions;
+    $("waiting").textContent = status.mempoolSize;
+    showMempool(await read("devnet/mempool"));
+    const now = JSON.stringify(status);
+    if (now !== seen) {
+      seen = now;
+      showBlocks((await rest(`blocks?${page(SHOWN_BLOCKS)}`)).list);
+      await showDetail();
+    }
+    live(true, "live");
+  } catch (error) {
+    live(false, error.message);
+  }
+}
+
+window.addEventListener("hashchange", showDetail);
+document.addEventListener("visibilitychange", refresh);
+refresh();
+setInterval(refresh, REFRESH_INTERVAL_MS);
