@@ -87,19 +87,22 @@ impl Admission<'_> {
             let sum = offered.entry(facts.fee_token).or_default();
             *sum = sum.saturating_add(facts.fee);
         }
-        let enough = if offered.len() == 1 {
-            offered.iter().try_fold(true, |_, (token, sum)| {
+        let enough = match offered.len() {
+            // Nothing is enough only if nothing is required.
+            0 => Fee::of(self.fee_token(TokenId(0))?, chunks, None).total == 0,
+            1 => offered.iter().try_fold(true, |_, (token, sum)| {
                 let token = self.fee_token(*token)?;
                 Ok::<_, SubmitError>(is_enough(*sum, Fee::of(token, chunks, None).total))
-            })?
-        } else {
-            // Fees in several tokens, or none, are compared by their prices with those in ETH.
-            let eth = self.fee_token(TokenId(0))?;
-            let mut sum = BigUint::from(0u8);
-            for (token, amount) in &offered {
-                sum += value(self.fee_token(*token)?, *amount);
+            })?,
+            // The price of a chunk is fixed in each token, so fees in several tokens pay for chunks
+            // each.
+            _ => {
+                let mut paid = BigUint::from(0u8);
+                for (token, amount) in &offered {
+                    paid += chunks_paid(self.fee_token(*token)?, *amount, chunks);
+                }
+                is_enough_of(&paid, chunks)
             }
-            value(eth, Fee::of(eth, chunks, None).total) * 20u8 <= sum * 21u8
         };
         if enough { Ok(()) } else { Err(SubmitError::BatchFeeTooLow) }
     }
@@ -193,8 +196,18 @@ impl Admission<'_> {
     }
 }
 
-/// Returns the value of an amount, in a unit that all tokens share.
-fn value(token: &Token, amount: u128) -> BigUint {
-    let scale = BigUint::from(10u8).pow(38 - u32::from(token.decimals).min(38));
-    BigUint::from(amount) * token.price_micro_usd * scale
+/// Fractions of a chunk that are counted.
+const CHUNK_PARTS: u32 = 1_000_000_000;
+
+/// Returns the parts of chunks that a fee pays for; all of them if chunks cost nothing.
+fn chunks_paid(token: &Token, amount: u128, chunks: u128) -> BigUint {
+    match token.fee_per_chunk {
+        0 => BigUint::from(chunks) * CHUNK_PARTS,
+        price => BigUint::from(amount) * CHUNK_PARTS / price,
+    }
+}
+
+/// Returns true if these parts are enough for the chunks: up to a twentieth may be missing.
+fn is_enough_of(parts: &BigUint, chunks: u128) -> bool {
+    BigUint::from(chunks) * CHUNK_PARTS * 20u8 <= parts * 21u8
 }

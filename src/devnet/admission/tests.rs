@@ -223,13 +223,13 @@ fn the_first_failing_check_of_a_batch_decides() {
         Err(SubmitError::BatchFeeTooLow)
     );
     assert_eq!(check(vec![paying(5, 0), paying(6, 0)], &[]), Err(SubmitError::BatchFeeTooLow));
-    // Fees in several tokens are compared by price: a millionth of an ETH is two thousandths of a
-    // dollar.
+    // Fees in several tokens pay for chunks each, so that fees that were quoted one by one are enough.
     let usdc = |fee: u64| {
         transfer(move |tx| (tx.nonce, tx.token, tx.fee) = (Nonce(6), TokenId(2), BigUint::from(fee)))
     };
-    assert_eq!(check(vec![paying(5, 10u64.pow(12)), usdc(20_000)], &[]), Ok(2));
-    assert_eq!(check(vec![paying(5, 10u64.pow(12)), usdc(10)], &[]), Err(SubmitError::BatchFeeTooLow));
+    assert_eq!(check(vec![paying(5, 6 * 10u64.pow(12)), usdc(2)], &[]), Ok(2));
+    assert_eq!(check(vec![paying(5, 10u64.pow(12)), usdc(7)], &[]), Ok(2));
+    assert_eq!(check(vec![paying(5, 10u64.pow(12)), usdc(6)], &[]), Err(SubmitError::BatchFeeTooLow));
 
     // A signature of the whole batch replaces those of its transactions.
     let unsigned = |index: u32| (nonce(index).0, None);
