@@ -15,12 +15,10 @@ use super::output::show;
 use super::signals::Signals;
 use super::target::runtime;
 use crate::config::{Config, parse_duration, parse_duration_or_zero};
-use crate::devnet::{self, DevnetError, DevnetOptions, Finality, Started, TEST_MNEMONIC, Tokens, Traffic};
+use crate::devnet::{self, Bound, DevnetError, DevnetOptions, Finality, Listeners, Started, TEST_MNEMONIC, Tokens, Traffic};
 
 /// Settings that `devnet` has flags for.
 const FLAGS: [&str; 3] = ["data_dir", "listen", "admin_listen"];
-/// Longest list of transactions that wait.
-const MEMPOOL_LIMIT: usize = 20_000;
 
 /// Arguments of `devnet`.
 #[derive(Debug, Args)]
@@ -67,6 +65,9 @@ pub(crate) struct ChainArgs {
     /// What makes a block final: its proof, its sealing, or a request
     #[arg(long, value_name = "EVENT", value_enum, default_value = "proof")]
     pub finality: Finality,
+    /// Largest number of transactions that wait for their execution
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub mempool_limit: u32,
     /// Words that the keys of the funded accounts are derived from
     #[arg(long, value_name = "WORDS", default_value = TEST_MNEMONIC)]
     pub mnemonic: String,
@@ -98,7 +99,7 @@ impl ChainArgs {
             provers: self.provers,
             prove_time: self.prove_time,
             finality: self.finality,
-            mempool_limit: MEMPOOL_LIMIT,
+            mempool_limit: self.mempool_limit as usize,
             fork_from: self.fork_from.clone(),
         })
     }
@@ -145,10 +146,12 @@ async fn serve(
     options: DevnetOptions,
 ) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
+    let bound = Bound::new(args.rpc_listen, args.rest_listen).await?;
     let started = devnet::start(config, &data.path, options).await?;
+    let listeners = bound.serve(&started.devnet, config)?;
     let traffic = Traffic::start(&started.devnet, &args.chain.mnemonic, args.traffic);
     let outcome = async {
-        show(&description(&started, args.chain.balance, data))?;
+        show(&description(&started, &listeners, args.chain.balance, data))?;
         show("ready")?;
         tokio::select! {
             () = signals.any() => Ok(()),
@@ -157,12 +160,13 @@ async fn serve(
     }
     .await;
     traffic.stop().await;
+    listeners.stop().await;
     started.devnet.stop().await;
     outcome
 }
 
 /// Describes a started devnet.
-fn description(started: &Started, balance: u64, data: &DataFolder) -> String {
+fn description(started: &Started, listeners: &Listeners, balance: u64, data: &DataFolder) -> String {
     let tokens = started.devnet.tokens();
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -187,8 +191,14 @@ fn description(started: &Started, balance: u64, data: &DataFolder) -> String {
             token.id.0, token.symbol, token.decimals, token.address
         );
     }
+    let exposed: Vec<String> = listeners.exposed().iter().map(ToString::to_string).collect();
+    if !exposed.is_empty() {
+        let _ = writeln!(text, "WARNING: other machines can reach {}, and use these keys.", exposed.join(" and "));
+    }
+    let _ = writeln!(text, "JSON-RPC  {}", listeners.rpc_url());
+    let _ = writeln!(text, "REST      {}/api/v0.2", listeners.rest_url());
     let _ = writeln!(text, "Provers   {}", started.server_url);
-    let _ = writeln!(text, "Dashboard {}/", started.dashboard_url);
+    let _ = writeln!(text, "Dashboard {0}/ and {0}/explorer", started.dashboard_url);
     let kept = if data.temporary.is_some() { ", removed at the end; keep one with --data-dir" } else { "" };
     let _ = writeln!(text, "Data      {}{kept}", data.path.display());
     text

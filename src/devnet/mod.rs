@@ -21,28 +21,40 @@
 //! | `proving`, `time` | sample provers and the time, with their test controls |
 //! | `traffic`, `wallet`, `request_signer` | random transfers, and what signs them and those of tests |
 //! | `shared` | what these parts share |
+//! | `rpc`, `rest`, `own` | the interface to clients: JSON-RPC, REST v0.2, the devnet's own endpoints |
+//! | `wire`, `contracts` | the objects that they share |
+//! | `http`, `body`, `listeners` | limits and layers of requests; the two addresses |
 
 mod accounts;
 mod admission;
 mod arrangement;
+mod body;
+mod contracts;
 mod control_error;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod decoders;
 #[allow(clippy::module_inception)]
 mod devnet;
 mod fees;
 mod filler;
 mod fork;
 mod host;
+mod http;
 mod inbox;
 mod intake;
 mod layer_one;
 mod ledger;
+mod listeners;
 mod load;
 mod options;
+mod own;
 mod producer;
 mod proving;
 #[cfg(any(test, feature = "testing"))]
 mod request_signer;
 mod requests;
+mod rest;
+mod rpc;
 mod shared;
 mod snapshots;
 mod start;
@@ -57,9 +69,11 @@ mod time;
 mod tokens;
 mod traffic;
 mod wallet;
+mod wire;
 
 pub(crate) use accounts::TEST_MNEMONIC;
 pub(crate) use devnet::Devnet;
+pub(crate) use listeners::{Bound, Listeners};
 pub(crate) use options::{DevnetOptions, Finality};
 #[cfg(any(test, feature = "testing"))]
 pub use request_signer::RequestSigner;

@@ -21,6 +21,7 @@ use super::options::{DevnetOptions, Finality};
 use super::producer::Producer;
 use super::proving::{Provers, Proving};
 use super::requests::DepositRequest;
+use super::rest;
 use super::shared::Shared;
 use super::time::DevnetTime;
 use super::tokens::{Token, TokenLike, Tokens};
@@ -28,7 +29,8 @@ use crate::client::{Client, ClientError};
 use crate::clock::SystemClock;
 use crate::config::{Config, Origin};
 use crate::domain::{Account, AccountId, AccountMap, Address, NFT_STORAGE_ACCOUNT_ID, NFT_TOKEN_ID, to_u128};
-use crate::service::{Service, StartError};
+use crate::server::Explorer;
+use crate::service::{Service, StartError, store_options};
 use crate::store::{Store, StoreError};
 use crate::workers::{ImportError, Node};
 
@@ -115,7 +117,9 @@ pub(crate) async fn start(
     if let Some(source) = &options.fork_from {
         fork::prepare(source, folder, &config)?;
     }
-    let service = Service::start(&config, folder).await?;
+    let explorer = Explorer::default();
+    let options_of_store = store_options(&config);
+    let service = Service::start_explored(&config, folder, options_of_store, Some(explorer.clone())).await?;
     let node = service.node().clone();
     let (server_url, dashboard_url) = (service.url(), format!("http://{}", service.admin_address()));
     let client = Client::new(&server_url, service.secret(), REQUEST_TIMEOUT)?;
@@ -138,6 +142,7 @@ pub(crate) async fn start(
     let shared = run(node, loaded, options.clone(), (tokens, accounts.clone()), proving.clone(), host)?;
     let provers = Provers::start(&config, &client, options.provers, options.prove_time, &proving);
     let devnet = Devnet { shared, stopping, provers: Arc::new(Mutex::new(Some(provers))) };
+    explorer.set(rest::explorer(devnet.clone()));
     if is_new_fork {
         fund(&devnet, &accounts, &options).await?;
     }

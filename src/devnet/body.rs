@@ -1,0 +1,38 @@
+//! The JSON body of a request.
+
+use axum::{
+    Json,
+    extract::{FromRequest, Request},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::http::{BODY_TIMEOUTS, MAX_BODY_BYTES};
+use crate::server::http::request_body;
+
+/// A JSON body, whatever its content type. An empty one counts as `{}`.
+///
+/// # Errors
+/// A body that is not the expected JSON is answered with 400, one that is too long with 413, each
+/// with `{"error":text}`.
+pub(super) struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let body = request_body::read(request.into_body(), MAX_BODY_BYTES, BODY_TIMEOUTS).await;
+        let body = body.map_err(|error| refusal(error.status_and_code().0, &error.to_string()))?;
+        let text = if body.is_empty() { b"{}" } else { body.as_slice() };
+        serde_json::from_slice(text).map(Self).map_err(|error| {
+            refusal(StatusCode::BAD_REQUEST, &format!("the body is not the expected JSON: {error}"))
+        })
+    }
+}
+
+/// Returns the answer to a request that is refused outside of its endpoint.
+pub(super) fn refusal(status: StatusCode, text: &str) -> Response {
+    (status, Json(json!({ "error": text }))).into_response()
+}

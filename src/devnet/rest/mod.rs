@@ -1,0 +1,31 @@
+//! REST v0.2 (docs/protocol/08-devnet-api.md §7).
+//!
+//! | module | content |
+//! | --- | --- |
+//! | `envelope`, `error` | what every answer is wrapped in, errors with the codes of the reference |
+//! | `asked` | the request behind an answer |
+//! | `page` | pages of lists |
+//! | `argument` | accounts, block positions and hashes in paths |
+//! | `network`, `accounts`, `blocks`, `tokens`, `fees`, `transactions` | the endpoints |
+//! | `router` | the routes of the REST address |
+//! | `openapi` | their description |
+
+mod accounts;
+mod argument;
+mod asked;
+mod blocks;
+mod envelope;
+mod error;
+mod fees;
+mod network;
+mod openapi;
+mod page;
+mod router;
+mod tokens;
+mod transactions;
+
+#[cfg(any(test, feature = "testing"))]
+pub(super) use fees::{BatchFeeRequest, FeeRequest};
+pub(crate) use router::{explorer, router};
+#[cfg(any(test, feature = "testing"))]
+pub(super) use transactions::{ToSubmit, ToSubmitBatch};
