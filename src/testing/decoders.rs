@@ -23,6 +23,7 @@ use crate::api::tokens::Authenticator;
 use crate::chain_folder;
 use crate::config::{Config, Secret};
 use crate::crypto::fr;
+use crate::devnet::decoders as devnet;
 use crate::domain::{
     AccountMap, AccountUpdates, AggregatedOperation, AggregatedProof, CHUNK_BYTES, ImportedBlock,
     ProverInputRequest, ProverInputResponse, ProverOutputRequest, ProverStopped, RequiredReplicasInput,
@@ -46,6 +47,8 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("bundle", bundle),
     ("chain_file", chain_file),
     ("config", config),
+    ("devnet_rest", devnet::rest),
+    ("devnet_rpc", devnet::rpc),
     ("headers", headers),
     ("journal", stored::journal),
     ("plan", plan_of_a_block),

@@ -82,6 +82,7 @@ pub mod metrics {
 }
 pub mod server {
     pub use crate::server::ApiError;
+    pub use crate::server::Explorer;
     pub use crate::server::Limits;
     pub use crate::server::ListenLimits;
     pub use crate::server::Monitor;

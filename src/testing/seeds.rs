@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::decoders::{DECODERS, SECRET, hmac};
 use crate::crypto::fr;
-use crate::domain::{ImportedBlock, sample_aggregated_proof, sample_single_proof};
+use crate::domain::{ExecutedOperations, ImportedBlock, sample_aggregated_proof, sample_single_proof};
 use crate::store::decoders as stored;
 use crate::tree::{AccountLeaf, record};
 
@@ -87,6 +87,10 @@ pub fn seeds(repository: &Path) -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         "config",
         b"listen = \"[::1]:1\"\naggregate = [1, 4]\nsecret = \"s\"\ngone_timeout = \"1h 30m\"".to_vec(),
     );
+    for (rpc, rest) in devnet_requests(&parsed) {
+        add("devnet_rpc", serde_json::to_vec(&rpc).unwrap());
+        add("devnet_rest", serde_json::to_vec(&rest).unwrap());
+    }
     assert!(seeds.values().all(|inputs| !inputs.is_empty()));
     seeds
 }
@@ -129,6 +133,53 @@ fn operations(blocks: &[ImportedBlock]) -> Vec<Value> {
         json!({"PublishProofBlocksOnchain": {"blocks": blocks, "proof": proof}}),
         json!({"ExecuteBlocks": {"blocks": blocks}}),
     ]
+}
+
+/// Returns requests to a devnet, each as a message of JSON-RPC and as the body of a similar REST
+/// request: every transaction of the blocks, and one of every other kind.
+fn devnet_requests(blocks: &[ImportedBlock]) -> Vec<(Value, Value)> {
+    let call =
+        |method: &str, params: Value| json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    let signature = json!({"type": "EthereumSignature", "signature": format!("0x{}1b", "11".repeat(64))});
+    let address = format!("0x{}", "Ab".repeat(20));
+    let hash = format!("sync-tx:{}", "11".repeat(32));
+    let mut requests = Vec::new();
+    let executed = blocks.iter().flat_map(|imported| &imported.block.block_transactions);
+    for tx in executed.filter_map(|executed| match executed {
+        ExecutedOperations::Tx(tx) => Some(serde_json::to_value(&tx.signed_tx.tx).unwrap()),
+        ExecutedOperations::PriorityOp(_) => None,
+    }) {
+        let three = json!([signature, null, signature]);
+        let signatures = if tx["type"] == "Swap" { three } else { signature.clone() };
+        let member = json!({"tx": tx, "signature": signatures});
+        requests.push((call("tx_submit", json!([tx, signatures, false])), member.clone()));
+        requests.push((
+            call("submit_txs_batch", json!([[member, {"tx": tx}], [signature]])),
+            json!({"txs": [member, {"tx": tx, "signature": null}], "signature": signature}),
+        ));
+    }
+    let toggle =
+        json!({"enable": false, "timestamp": 1, "accountId": 1, "signature": signature, "pubKeyHash": null});
+    requests.push((call("toggle_2fa", json!([toggle])), toggle));
+    let kind = json!({"ChangePubKey": {"onchainPubkeyAuth": true}});
+    requests.push((
+        call("get_tx_fee", json!([kind, address, "ETH"])),
+        json!({"txType": kind, "address": address, "tokenLike": 0}),
+    ));
+    requests.push((
+        call("get_txs_batch_fee_in_wei", json!([["Transfer", kind], [address, address], address])),
+        json!({"transactions": [{"txType": "Swap", "address": address}], "tokenLike": "DAI"}),
+    ));
+    requests.push((
+        call("account_info", json!([address])),
+        json!({"to": address, "token": "ETH", "amount": "1", "from": address}),
+    ));
+    requests.push((
+        json!([call("tx_info", json!([hash])), call("ethop_info", json!([7])), {"jsonrpc": "2.0", "method": "tokens"}]),
+        json!({"accountId": 1, "token": 65536, "ethAddress": null}),
+    ));
+    requests.push((call("tx_subscribe", json!([hash, "VERIFY"])), json!({})));
+    requests
 }
 
 fn messages() -> Vec<Value> {

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| zksync_witness_server_fuzz::run("devnet_rest", bytes));
