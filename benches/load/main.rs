@@ -2,6 +2,10 @@
 //! everything acknowledged is stored at the end:
 //!
 //!     cargo bench --bench load -- [--connections N] [--duration TIME] [--data-dir FOLDER] [--json]
+//!
+//! or the rate of transfers that a devnet takes over JSON-RPC:
+//!
+//!     cargo bench --bench load -- devnet [--senders N] [--transfers N] [--json]
 
 #[path = "mod.rs"]
 mod load;
@@ -9,13 +13,18 @@ mod load;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use load::LoadOptions;
+use load::devnet::{self, DevnetOptions};
 
 /// Runs many concurrent provers against a server, for a given time
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    /// Another load
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Number of provers, each with a persistent connection of its own
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     connections: u32,
@@ -32,12 +41,34 @@ struct Arguments {
     #[arg(long)]
     json: bool,
     /// Added by cargo
-    #[arg(long = "bench", hide = true)]
+    #[arg(long = "bench", hide = true, global = true)]
     _by_cargo: bool,
+}
+
+#[derive(Subcommand)]
+enum Other {
+    /// Send transfers to a devnet over JSON-RPC
+    Devnet {
+        /// Number of accounts that send, each over a connection of its own
+        #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        senders: u32,
+        /// Number of transfers of each
+        #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        transfers: u32,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(Other::Devnet { senders, transfers, json }) = arguments.other {
+        let server = env!("CARGO_BIN_EXE_witness-server").into();
+        let report = devnet::run(&DevnetOptions { senders, transfers, server })?;
+        println!("{}", if json { serde_json::to_string(&report)? } else { report.to_string() });
+        return Ok(());
+    }
     let report = load::run(LoadOptions {
         connections: arguments.connections as usize,
         duration: arguments.duration,

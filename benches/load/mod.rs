@@ -12,6 +12,7 @@
 //!
 //! | module | noun |
 //! | --- | --- |
+//! | [`devnet`] | the load on a devnet, which is another one |
 //! | [`prover`] | a simulated prover |
 //! | [`feeder`] | imports of blocks and operations |
 //! | [`world`] | state that all tasks share, and their requests |
@@ -20,6 +21,7 @@
 //! | [`ledger`] | acknowledged blocks and proofs |
 //! | [`report`] | the results |
 
+pub mod devnet;
 pub mod feeder;
 pub mod ledger;
 pub mod prover;

@@ -58,3 +58,12 @@ fn a_short_load_loses_nothing_and_leaves_no_connection_open() {
     // A used folder is refused.
     load::run(options).err().expect("the folder is not empty");
 }
+
+#[test]
+fn transfers_to_a_devnet_are_executed_and_final() {
+    let server = env!("CARGO_BIN_EXE_witness-server").into();
+    let options = load::devnet::DevnetOptions { senders: 3, transfers: 20, server };
+    let report = load::devnet::run(&options).unwrap();
+    assert_eq!((report.senders, report.transfers), (3, 60));
+    assert!(report.blocks >= 1 && report.acknowledged_per_s > 0.0, "{report}");
+}
