@@ -19,7 +19,7 @@ use crate::support::{Devnet, heavy, number, until};
 /// Number of accounts that send at the same time.
 const SENDERS: u32 = 4;
 /// Recipients: the first transfer to each creates its account.
-const RECIPIENTS: u64 = 40;
+const RECIPIENTS: usize = 40;
 
 /// An account that sends, and what was acknowledged.
 struct Sender {
@@ -119,7 +119,7 @@ fn survive(rounds: u32) {
     let mut senders: Vec<Sender> = (0..SENDERS).map(|index| Sender::new(&devnet, index)).collect();
     for round in 1..=rounds {
         let gone = AtomicBool::new(false);
-        let time = Duration::from_millis(50 + dice.below(600));
+        let time = Duration::from_millis(50 + dice.below(600) as u64);
         let rpc = devnet.rpc.clone();
         std::thread::scope(|scope| {
             for sender in &mut senders {

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use zksync_witness_server::client::{Answer, Client, Credentials};
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
-use crate::support::{Server, http, input_of, run_well, until};
+use crate::support::{Devnet, Server, http, input_of, run_well, until};
 
 const OPERATOR: &str = "token-of-an-operator";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -71,6 +71,12 @@ const RIGHT: char = '\u{e014}';
 
 impl Page {
     fn open(driver: &Driver, url: &str) -> Self {
+        let page = Self::empty(driver);
+        page.load(url);
+        page
+    }
+
+    fn empty(driver: &Driver) -> Self {
         let capabilities = json!({
             "browserName": "chrome",
             "goog:loggingPrefs": {"browser": "ALL"},
@@ -96,7 +102,6 @@ impl Page {
                 `${source.node?.parentNode?.id}>${source.node?.nodeName} ${source.node?.textContent}`.slice(0, 80))); } \
             }).observe({ type: 'layout-shift', buffered: true });";
         page.cdp("Page.addScriptToEvaluateOnNewDocument", json!({"source": watch}));
-        page.load(url);
         page
     }
 
@@ -333,6 +338,57 @@ fn the_page_shows_updates_obeys_and_fits() {
     // The page shows that the server is gone.
     drop(server);
     page.until("!document.querySelector('#live').classList.contains('on')");
+}
+
+#[test]
+#[ignore = "needs chromium-driver"]
+fn the_explorer_shows_blocks_transactions_and_accounts() {
+    let driver = Driver::start();
+    let devnet = Devnet::start(&["--traffic", "5", "--finality", "instant"]);
+    let page = Page::empty(&driver);
+    let shown =
+        |address: &str| page.ask("POST", "url", json!({"url": format!("{}/{address}", devnet.board)}));
+    let title = "document.querySelector('#detail-title').textContent";
+    let transfers = || {
+        let page = devnet.get("/blocks/lastCommitted/transactions?from=latest&limit=9&direction=older");
+        let list = page["result"]["list"].as_array()?.clone();
+        list.into_iter().find(|tx| tx["op"]["type"] == "Transfer")
+    };
+    let transfer = until(transfers);
+    let (hash, block) = (transfer["txHash"].as_str().unwrap(), &transfer["blockNumber"]);
+
+    shown("");
+    page.until("document.querySelector('nav a').textContent === 'Explorer'");
+    page.click("nav a");
+    page.until("document.querySelector('#live').textContent === 'live'");
+    page.until("document.querySelectorAll('#block-rows tr').length > 0");
+    page.picture("explorer");
+    page.press("#wanted", &format!("{hash}{ENTER}"));
+    page.until(&format!("{title}.startsWith('Transfer')"));
+    assert!(page.text("#facts").contains(transfer["op"]["amount"].as_str().unwrap()));
+    page.picture("explorer-transaction");
+    page.click("#facts a");
+    page.until(&format!("{title} === 'Block {block}'"));
+    page.until("document.querySelectorAll('#detail-rows tr').length > 0");
+    let sender = transfer["op"]["from"].as_str().unwrap();
+    shown(&format!("explorer#/account/{sender}"));
+    page.until(&format!("{title}.startsWith('Account')"));
+    page.until("document.querySelectorAll('#detail-rows tr').length > 1");
+    assert!(page.text("#facts").contains(sender) && page.text("#facts").contains("ETH"));
+    page.picture("explorer-account");
+    shown("explorer#/tx/0x00");
+    page.until(&format!("{title}.includes('transactions/0x00')"));
+    page.size(360, 900);
+    shown("explorer");
+    page.until("document.querySelectorAll('#block-rows tr').length > 0");
+    let inside = page.eval("return document.scrollingElement.clientWidth");
+    assert_eq!(page.eval("return document.scrollingElement.scrollWidth"), inside);
+    // The browser reports the answer to the wrong hash.
+    let complaints = page.complaints();
+    assert!(
+        complaints.iter().all(|entry| entry["message"].as_str().unwrap().contains("400")),
+        "{complaints:?}"
+    );
 }
 
 /// The demo works without a browser.

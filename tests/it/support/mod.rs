@@ -1,6 +1,7 @@
 //! Shared parts of the tests: a server process, plain HTTP over a socket, sample data.
 
 pub mod crash;
+mod devnet;
 pub mod disk;
 pub mod faults;
 pub mod following;
@@ -31,6 +32,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use devnet::{Devnet, try_call};
 use serde_json::{Value, json};
 use zksync_witness_server::api::tokens::Authenticator;
 use zksync_witness_server::config::Secret;
