@@ -68,8 +68,6 @@ pub mod client;
 mod clock;
 pub mod config;
 mod crypto;
-// Items that only the interface for clients uses.
-#[allow(dead_code, unused_imports)]
 mod devnet;
 mod domain;
 // Items that only an interface for transactions uses.

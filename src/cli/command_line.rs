@@ -185,6 +185,7 @@ mod tests {
             "devnet",
             "devnet --data-dir D --rpc-listen 127.0.0.1:0 --rest-listen 127.0.0.1:0 --block-time 200ms --block-sizes 26,78 --accounts 3 --balance 7",
             "devnet --tokens T --provers 0 --prove-time 1s --finality manual --fork-from CHAIN --traffic 5",
+            "run --script true --until verified --report junit.xml --provers 3",
             "run --import CHAIN --until proven",
             "run --import CHAIN --until verified --block 7 --timeout 10m --provers 4 --report junit.xml --summary summary.json",
         ] {
@@ -223,6 +224,8 @@ mod tests {
             "devnet --finality later",
             "devnet --block-time 0s",
             "run --until proven",
+            "run --import CHAIN --script true --until proven",
+            "run --script true --block 3 --until proven",
             "run --import CHAIN --until done",
             "run --import CHAIN --until proven --block 0",
             "run --import CHAIN --until proven --timeout 0s",

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Parser};
 
 use super::error::CliError;
 use super::flags;
@@ -103,6 +103,18 @@ impl ChainArgs {
             fork_from: self.fork_from.clone(),
         })
     }
+}
+
+/// Returns the options of a devnet without any flag.
+pub(crate) fn default_options() -> Result<DevnetOptions, CliError> {
+    /// A command line of these arguments only.
+    #[derive(Parser)]
+    struct Defaults {
+        #[command(flatten)]
+        chain: ChainArgs,
+    }
+    let defaults = Defaults::try_parse_from(["devnet"]).map_err(|error| CliError::Usage(error.to_string()))?;
+    defaults.chain.options()
 }
 
 fn read_tokens(file: &Path) -> Result<Tokens, CliError> {

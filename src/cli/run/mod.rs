@@ -1,12 +1,14 @@
-//! `run`: runs a chain folder through the whole system, for a pipeline.
+//! `run`: runs a chain folder, or a script against a devnet, through the whole system, for a
+//! pipeline.
 //!
-//! The server runs in this process, on free ports; the chain is imported and the sample provers
-//! work over HTTP. The outcome is an exit code, a JUnit report for the page of the pipeline, and a
+//! The server runs in this process, on free ports; the chain is imported, or made by the script's
+//! transactions, and the sample provers work over HTTP. The outcome is an exit code, a JUnit report for the page of the pipeline, and a
 //! summary as JSON for scripts.
 
 mod folder_operations;
 mod junit;
 mod outcome;
+mod script;
 mod summary;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -33,8 +35,12 @@ use outcome::{RunFailure, RunOutcome};
 #[command(args = flags::of_settings(&["data_dir"]), after_help = flags::TEMPORARY_FOLDER)]
 pub(crate) struct RunArgs {
     /// Chain folder to import, as for `import`
-    #[arg(long, value_name = "CHAIN_FOLDER")]
-    pub import: PathBuf,
+    #[arg(long, value_name = "CHAIN_FOLDER", required_unless_present = "script")]
+    pub import: Option<PathBuf>,
+    /// Shell command to run against a devnet, whose URLs are in its environment as DEVNET_RPC_URL,
+    /// DEVNET_REST_URL and DEVNET_URL
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["import", "block"])]
+    pub script: Option<String>,
     /// Stage that every block must reach
     #[arg(long, value_name = "STAGE", value_enum)]
     pub until: Milestone,
@@ -61,15 +67,16 @@ pub(crate) struct RunArgs {
 /// Fails unless every block has reached the milestone. If the run could start, report and summary
 /// are written in any case.
 pub(crate) fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
-    let chain = ChainFolder::open(&args.import)?;
-    let last = chain.blocks().last().map_or(0, |block| block.number);
-    let block = args.block.unwrap_or(last);
-    if block > last {
-        return Err(CliError::Usage(format!(
-            "--block {block} is not in {}, whose last block is {last}",
-            args.import.display()
-        )));
+    check(args, config)?;
+    match (&args.script, &args.import) {
+        (Some(script), _) => run_script(args, script, config),
+        (None, Some(import)) => run_chain(args, import, config),
+        (None, None) => Err(CliError::Usage("pass --import CHAIN_FOLDER or --script COMMAND".to_owned())),
     }
+}
+
+/// Checks what can be checked before the run.
+fn check(args: &RunArgs, config: &Config) -> Result<(), CliError> {
     if config.verification_keys.is_some() {
         return Err(CliError::Usage(
             "verification_keys is set, and the proofs of sample provers satisfy no key; unset it for `run`"
@@ -83,8 +90,32 @@ pub(crate) fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
     if [&args.report, &args.summary].into_iter().all(|path| path.as_deref().is_some_and(is_stdout)) {
         return Err(CliError::Usage("--report and --summary cannot both be standard output".to_owned()));
     }
+    Ok(())
+}
+
+fn run_script(args: &RunArgs, script: &str, config: &Config) -> Result<(), CliError> {
+    let mut config = config.clone();
+    let data = DataFolder::choose(&mut config, "run")?;
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(script::run(args, script, &config, &data.path));
+    runtime.shutdown_background();
+    let outcome = outcome?;
+    let written = write(args, &outcome);
+    outcome.verdict(written)
+}
+
+fn run_chain(args: &RunArgs, import: &Path, config: &Config) -> Result<(), CliError> {
+    let chain = ChainFolder::open(import)?;
+    let last = chain.blocks().last().map_or(0, |block| block.number);
+    let block = args.block.unwrap_or(last);
+    if block > last {
+        return Err(CliError::Usage(format!(
+            "--block {block} is not in {}, whose last block is {last}",
+            import.display()
+        )));
+    }
     let operations = FolderOperations::read(&chain);
-    let mut config = settings(args, config, &chain, block, operations.as_ref())?;
+    let mut config = settings(args, import, config, &chain, block, operations.as_ref())?;
     let data = DataFolder::choose(&mut config, "run")?;
     let layer_one =
         args.until >= Milestone::Verified && operations.is_none_or(|operations| !operations.layer_one);
@@ -102,6 +133,7 @@ pub(crate) fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
 /// Returns the settings of the server.
 fn settings(
     args: &RunArgs,
+    import: &Path,
     config: &Config,
     chain: &ChainFolder,
     block: u32,
@@ -125,7 +157,7 @@ fn settings(
             return Err(CliError::Usage(format!(
                 "the CreateProofBlocks operations in {} cover the blocks up to {last}, not up to {block}; pass --block {last}, add \
                  operations, or make the server create more with --set aggregate=1,4",
-                args.import.display()
+                import.display()
             )));
         }
         Some(Coverage::Everything) | None => {}

@@ -1,0 +1,151 @@
+//! `run --script`: a script against a devnet.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use super::{RunArgs, say};
+use super::outcome::{RunFailure, RunOutcome};
+use crate::cli::devnet::default_options;
+use crate::cli::error::CliError;
+use crate::cli::in_process::{ChainProgress, Milestone};
+use crate::cli::signals::Signals;
+use crate::config::Config;
+use crate::devnet::{self, Bound, DevnetOptions, Finality, Listeners, Started};
+use crate::report;
+
+/// Interval of checks of script and blocks.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Longest time from the first operation of a block to its sealing: short, because scripts wait.
+const BLOCK_TIME: Duration = Duration::from_millis(200);
+
+/// The reason why a run with a script ended early.
+type Failure = String;
+
+/// Starts a devnet on free ports, runs the script with its URLs in the environment, and waits until
+/// every block has reached the milestone.
+///
+/// # Errors
+/// Fails if the devnet cannot start. A failure of the script is part of the outcome.
+pub(super) async fn run(
+    args: &RunArgs,
+    script: &str,
+    config: &Config,
+    data: &Path,
+) -> Result<RunOutcome, CliError> {
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut config = config.clone();
+    config.listen = free;
+    config.admin_listen = free;
+    let finality = if args.until >= Milestone::Aggregated { Finality::Proof } else { Finality::Instant };
+    let options =
+        DevnetOptions { block_time: BLOCK_TIME, provers: args.provers, finality, ..default_options()? };
+    let bound = Bound::new(free, free).await?;
+    let started = devnet::start(&config, data, options).await?;
+    let listeners = bound.serve(&started.devnet, &config)?;
+    let outcome = async {
+        say(args, &format!(
+            "Devnet with JSON-RPC on {}, REST on {}; {} sample provers connect.",
+            listeners.rpc_url(),
+            listeners.rest_url(),
+            args.provers
+        ))?;
+        let mut signals = Signals::new()?;
+        let mut progress = progress(&started, args.until)?;
+        let driven = drive(args, script, &started, &listeners, &mut progress);
+        let failure = tokio::select! {
+            driven = driven => driven?,
+            () = signals.any() => Some("the run was interrupted".to_owned()),
+            reason = started.devnet.failed() => Some(reason),
+        };
+        let failure = failure.map(|reason| RunFailure { at: None, reason });
+        say(args, &progress.table())?;
+        Ok(RunOutcome::new(&progress, failure))
+    }
+    .await;
+    listeners.stop().await;
+    started.devnet.stop().await;
+    outcome
+}
+
+fn progress(started: &Started, until: Milestone) -> Result<ChainProgress, CliError> {
+    let node = started.devnet.node();
+    let node = node.ok_or_else(|| CliError::Failed("the devnet has stopped".to_owned()))?;
+    Ok(ChainProgress::new(node.store().clone(), 0, until))
+}
+
+/// Runs the script, then waits for the blocks; returns the reason if either fails.
+async fn drive(
+    args: &RunArgs,
+    script: &str,
+    started: &Started,
+    listeners: &Listeners,
+    progress: &mut ChainProgress,
+) -> Result<Option<Failure>, CliError> {
+    let end = Instant::now() + args.timeout;
+    let timed_out = || format!("not finished after {}", humantime::format_duration(args.timeout));
+    let mut child = Running(spawn(script, started, listeners)?);
+    let status = loop {
+        if let Some(status) = child.0.try_wait().map_err(|error| failed(script, &error))? {
+            break status;
+        }
+        if Instant::now() >= end {
+            return Ok(Some(format!("the script is {}", timed_out())));
+        }
+        advance(started, progress)?;
+        tokio::time::sleep(POLL_INTERVAL).await;
+    };
+    if !status.success() {
+        return Ok(Some(format!("the script failed: {status}")));
+    }
+    let sealed = started.devnet.seal_now().await;
+    sealed.map_err(|error| CliError::Failed(error.to_string()))?;
+    while !advance(started, progress)? {
+        if Instant::now() >= end {
+            let reason = progress.first_missing().and_then(|(block, _)| explain(started, block));
+            return Ok(Some(format!("the blocks are {}: {}", timed_out(), reason.unwrap_or_default())));
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+    Ok(None)
+}
+
+/// Looks at the blocks that are sealed by now; returns true if all have reached the milestone.
+fn advance(started: &Started, progress: &mut ChainProgress) -> Result<bool, CliError> {
+    progress.extend_to(started.devnet.read(|ledger| ledger.last_sealed()));
+    Ok(progress.update()?)
+}
+
+fn explain(started: &Started, block: u32) -> Option<String> {
+    let node = started.devnet.node()?;
+    report::explain(node.store(), block, node.now_ms()).ok().map(|explanation| explanation.text)
+}
+
+/// Starts the script in a shell.
+fn spawn(script: &str, started: &Started, listeners: &Listeners) -> Result<Child, CliError> {
+    let spawned = Command::new("sh")
+        .args(["-c", script])
+        .env("DEVNET_RPC_URL", listeners.rpc_url())
+        .env("DEVNET_REST_URL", format!("{}/api/v0.2", listeners.rest_url()))
+        .env("DEVNET_URL", format!("{}/devnet", listeners.rest_url()))
+        .env("DEVNET_SERVER_URL", &started.server_url)
+        .env("DEVNET_DASHBOARD_URL", &started.dashboard_url)
+        .spawn();
+    spawned.map_err(|error| failed(script, &error))
+}
+
+fn failed(script: &str, error: &std::io::Error) -> CliError {
+    CliError::Failed(format!("cannot run the script {script:?}: {error}"))
+}
+
+/// A process that is killed when the run ends before it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail if it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
