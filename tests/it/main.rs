@@ -8,6 +8,7 @@
 
 mod support;
 
+mod a_devnet_is_for_pipelines;
 mod a_failing_system_is_not_damage;
 mod a_full_disk_loses_nothing;
 mod a_killed_genesis_import_resumes;
