@@ -22,6 +22,10 @@ const NOT_RUN: &[(&str, &str)] = &[
         "cargo run --release -- demo --live",
         "a_live_demo_runs_until_it_is_interrupted_and_leaves_no_files does",
     ),
+    (
+        "npm install zksync@0.13.1 ethers@5 && node examples/devnet.mjs",
+        "needs Node.js; the_sdk_works_against_the_devnet does",
+    ),
     ("cargo test", "it runs this test"),
     ("cargo install --locked --path .", "builds for minutes"),
     ("rustup target add x86_64-unknown-linux-musl", "builds for minutes"),
@@ -76,14 +80,16 @@ impl Block {
     /// blocks.
     fn serves(&self) -> bool {
         let last = self.text.lines().last().unwrap();
-        last.starts_with("witness-server serve ") && !last.contains("--print-config")
+        let serves = last.starts_with("witness-server serve ") && !last.contains("--print-config");
+        serves || last.starts_with("witness-server devnet ")
     }
 }
 
 /// The environment in which the commands run.
 struct Machine {
     home: tempfile::TempDir,
-    ports: [u16; 2],
+    /// In place of those of server, dashboard, JSON-RPC and REST.
+    ports: [u16; 4],
     variables: Vec<(&'static str, &'static str)>,
     server: Option<Child>,
 }
@@ -111,13 +117,15 @@ impl Machine {
         let cargo = programs.join("cargo");
         fs::write(&cargo, script).unwrap();
         fs::set_permissions(cargo, fs::Permissions::from_mode(0o755)).unwrap();
-        let ports = [free_port(), free_port()];
+        let ports = [free_port(), free_port(), free_port(), free_port()];
         Self { home, ports, variables: variables.to_vec(), server: None }
     }
 
     fn shell(&self, text: &str) -> Command {
-        let [port, admin] = self.ports.map(|port| port.to_string());
-        let text = text.replace("8088", &port).replace("3312", &admin);
+        let [port, admin, rpc, rest] = self.ports.map(|port| port.to_string());
+        let text = text.replace("8088", &port).replace("3312", &admin).replace("3001", &rest);
+        let listen = format!("devnet --rpc-listen 127.0.0.1:{rpc} --rest-listen 127.0.0.1:{rest} ");
+        let text = text.replace("witness-server devnet ", &format!("witness-server {listen}"));
         let programs: PathBuf = self.home.path().join("programs");
         let mut shell = Command::new("bash");
         shell
@@ -146,7 +154,7 @@ impl Machine {
         let mut child =
             self.shell(text).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        assert!(lines.any(|line| line.starts_with("serving on ")), "{place}: it does not serve\n{text}");
+        assert!(lines.any(|line| line.starts_with("serving on ") || line == "ready"), "{place}: it does not serve\n{text}");
         self.server = Some(child);
         let admin = format!("http://127.0.0.1:{}", self.ports[1]);
         until(|| {
@@ -218,6 +226,11 @@ fn the_guide_to_pipelines() {
 }
 
 #[test]
+fn the_guide_to_the_devnet() {
+    assert!(Machine::new(&[]).run_all("docs/devnet.md") >= 4);
+}
+
+#[test]
 fn the_workflows_for_pipelines_are_complete_and_their_steps_run() {
     let markdown = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
     let workflows: Vec<&str> =
@@ -268,7 +281,7 @@ fn no_other_document_has_commands_and_every_exception_exists() {
         let name = format!("docs/{}", entry.unwrap().file_name().into_string().unwrap());
         if name.ends_with(".md") {
             let found = blocks(&name);
-            let run = ["docs/operation.md", "docs/ci.md"].contains(&name.as_str());
+            let run = ["docs/operation.md", "docs/ci.md", "docs/devnet.md"].contains(&name.as_str());
             let excepted = |block: &Block| NOT_RUN.iter().any(|(line, _)| *line == block.first_line());
             assert!(run || found.iter().all(excepted), "{name} has commands that are not run");
             all.extend(found);
