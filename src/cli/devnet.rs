@@ -15,7 +15,9 @@ use super::output::show;
 use super::signals::Signals;
 use super::target::runtime;
 use crate::config::{Config, parse_duration, parse_duration_or_zero};
-use crate::devnet::{self, Bound, DevnetError, DevnetOptions, Finality, Listeners, Started, TEST_MNEMONIC, Tokens, Traffic};
+use crate::devnet::{
+    self, Bound, DevnetError, DevnetOptions, Finality, Listeners, Started, TEST_MNEMONIC, Tokens, Traffic,
+};
 
 /// Settings that `devnet` has flags for.
 const FLAGS: [&str; 3] = ["data_dir", "listen", "admin_listen"];
@@ -113,7 +115,8 @@ pub(crate) fn default_options() -> Result<DevnetOptions, CliError> {
         #[command(flatten)]
         chain: ChainArgs,
     }
-    let defaults = Defaults::try_parse_from(["devnet"]).map_err(|error| CliError::Usage(error.to_string()))?;
+    let defaults =
+        Defaults::try_parse_from(["devnet"]).map_err(|error| CliError::Usage(error.to_string()))?;
     defaults.chain.options()
 }
 
@@ -205,7 +208,11 @@ fn description(started: &Started, listeners: &Listeners, balance: u64, data: &Da
     }
     let exposed: Vec<String> = listeners.exposed().iter().map(ToString::to_string).collect();
     if !exposed.is_empty() {
-        let _ = writeln!(text, "WARNING: other machines can reach {}, and use these keys.", exposed.join(" and "));
+        let _ = writeln!(
+            text,
+            "WARNING: other machines can reach {}, and use these keys.",
+            exposed.join(" and ")
+        );
     }
     let _ = writeln!(text, "JSON-RPC  {}", listeners.rpc_url());
     let _ = writeln!(text, "REST      {}/api/v0.2", listeners.rest_url());

@@ -46,8 +46,10 @@ impl Bound {
             let stopped = until_stop(stop.clone());
             tokio::spawn(server::serve_counted(listener, None, router, limits, Gauge::default(), stopped))
         };
-        let tasks =
-            [serve(self.rpc, super::rpc::router(devnet.clone())), serve(self.rest, super::rest::router(devnet.clone()))];
+        let tasks = [
+            serve(self.rpc, super::rpc::router(devnet.clone())),
+            serve(self.rest, super::rest::router(devnet.clone())),
+        ];
         Ok(Listeners { rpc, rest, stopping, tasks })
     }
 }

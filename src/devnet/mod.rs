@@ -72,7 +72,6 @@ mod wallet;
 mod wire;
 
 pub(crate) use accounts::TEST_MNEMONIC;
-pub(crate) use devnet::Devnet;
 pub(crate) use listeners::{Bound, Listeners};
 pub(crate) use options::{DevnetOptions, Finality};
 #[cfg(any(test, feature = "testing"))]

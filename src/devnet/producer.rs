@@ -17,12 +17,11 @@ use super::layer_one;
 use super::ledger::WaitingRequest;
 use super::options::Finality;
 use super::shared::{Command, Shared};
-use super::snapshots::Snapshot;
 use super::time::date;
 use crate::backoff::Backoff;
 use crate::domain::ImportedBlock;
 use crate::execution::PriorityOpError;
-use crate::store::{Store, StoreError};
+use crate::store::{InboxRecord, Store, StoreError};
 use crate::workers::{ImportError, Imported, Node};
 
 /// Largest number of requests that are executed together.
@@ -55,6 +54,15 @@ pub(super) enum Fatal {
     /// The state after a return to an earlier one cannot be rebuilt.
     #[error("the earlier state cannot be rebuilt: {0}")]
     Return(String),
+}
+
+/// A state to return to.
+pub(super) struct Snapshot {
+    pub(super) id: u64,
+    /// The last block.
+    pub(super) block: u32,
+    /// The whole inbox.
+    pub(super) records: Vec<InboxRecord>,
 }
 
 /// The producer.

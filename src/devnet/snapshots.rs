@@ -7,20 +7,12 @@
 use super::control_error::ControlError;
 use super::inbox;
 use super::load::{LoadError, load};
-use super::producer::{Fatal, Producer};
+use super::producer::{Fatal, Producer, Snapshot};
 use crate::store::{InboxRecord, Store, StoreError};
 use crate::workers::Node;
 
 /// Largest number of snapshots; the oldest is forgotten.
 const MAX_SNAPSHOTS: usize = 1000;
-
-/// A state to return to.
-pub(super) struct Snapshot {
-    id: u64,
-    /// The last block.
-    block: u32,
-    records: Vec<InboxRecord>,
-}
 
 impl Producer {
     /// Remembers the present state.

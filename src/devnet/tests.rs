@@ -246,7 +246,9 @@ async fn a_transaction_waits_for_its_time() {
     devnet.advance_time(1500).await.unwrap();
     until(&devnet, |ledger| ledger.tx(&hash).unwrap().op.is_some()).await;
     let block = devnet.seal_now().await.unwrap().unwrap();
-    assert!(devnet.read(|ledger| ledger.block(block).unwrap().timestamp) >= now + 1500);
+    let json = devnet.node().unwrap().store().chain().block_json(block).unwrap().unwrap();
+    let sealed: crate::domain::ImportedBlock = serde_json::from_slice(&json).unwrap();
+    assert!(sealed.block.timestamp >= now + 1500);
     devnet.stop().await;
 }
 

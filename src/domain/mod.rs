@@ -45,8 +45,8 @@ pub(crate) use account::{Account, Nft};
 pub use account_update::AccountUpdate;
 pub(crate) use account_update::AccountUpdates;
 pub use aggregated::{AggregatedAction, AggregatedOperation};
-pub(crate) use amount::{Amount, AmountError};
 pub use amount::to_u128;
+pub(crate) use amount::{Amount, AmountError};
 pub(crate) use block::BlockError;
 pub use block::{Block, ImportedBlock, public_input};
 #[cfg(test)]

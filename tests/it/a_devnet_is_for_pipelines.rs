@@ -75,7 +75,8 @@ fn a_devnet_with_traffic_runs_until_it_is_interrupted_and_leaves_no_files() {
         .spawn()
         .unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
-    let printed: Vec<String> = lines.by_ref().map(Result::unwrap).take_while(|line| line != "ready").collect();
+    let printed: Vec<String> =
+        lines.by_ref().map(Result::unwrap).take_while(|line| line != "ready").collect();
     let dashboard = printed.iter().find(|line| line.starts_with("Dashboard")).unwrap();
     let dashboard = dashboard.split_whitespace().nth(1).unwrap().trim_end_matches('/');
     let get = |path: &str| http(dashboard, "GET", path, None, "").accepted();

@@ -34,8 +34,7 @@ impl Sender {
     /// Sets the signing key of a new chain.
     fn new(devnet: &Devnet, index: u32) -> Self {
         let signer = RequestSigner::funded(index);
-        let authorization =
-            json!({"account": signer.address(), "nonce": 0, "pubKeyHash": signer.key_hash()});
+        let authorization = json!({"account": signer.address(), "nonce": 0, "pubKeyHash": signer.key_hash()});
         devnet.own("authorizations", &authorization).accepted();
         let mut sender = Self { id: index + 1, signer, acknowledged: Vec::new(), nonce: 0 };
         let params = sender.signer.set_key(sender.id, 0);

@@ -154,7 +154,10 @@ impl Machine {
         let mut child =
             self.shell(text).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        assert!(lines.any(|line| line.starts_with("serving on ") || line == "ready"), "{place}: it does not serve\n{text}");
+        assert!(
+            lines.any(|line| line.starts_with("serving on ") || line == "ready"),
+            "{place}: it does not serve\n{text}"
+        );
         self.server = Some(child);
         let admin = format!("http://127.0.0.1:{}", self.ports[1]);
         until(|| {

@@ -46,7 +46,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "devnet",
         &[
-            "api",
             "backoff",
             "backup",
             "chain_folder",

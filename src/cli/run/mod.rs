@@ -29,6 +29,7 @@ use crate::report;
 use crate::service::Service;
 use folder_operations::{Coverage, FolderOperations};
 use outcome::{RunFailure, RunOutcome};
+use script::ScriptRun;
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -97,7 +98,9 @@ fn run_script(args: &RunArgs, script: &str, config: &Config) -> Result<(), CliEr
     let mut config = config.clone();
     let data = DataFolder::choose(&mut config, "run")?;
     let runtime = runtime()?;
-    let outcome = runtime.block_on(script::run(args, script, &config, &data.path));
+    let (until, provers, timeout) = (args.until, args.provers, args.timeout);
+    let run = ScriptRun { script, until, provers, timeout };
+    let outcome = runtime.block_on(script::run(&run, &config, &data.path, &|text| say(args, text)));
     runtime.shutdown_background();
     let outcome = outcome?;
     let written = write(args, &outcome);

@@ -5,14 +5,13 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use super::{RunArgs, say};
 use super::outcome::{RunFailure, RunOutcome};
 use crate::cli::devnet::default_options;
 use crate::cli::error::CliError;
 use crate::cli::in_process::{ChainProgress, Milestone};
 use crate::cli::signals::Signals;
 use crate::config::Config;
-use crate::devnet::{self, Bound, DevnetOptions, Finality, Listeners, Started};
+use crate::devnet::{self, Bound, DevnetOptions, Listeners, Started};
 use crate::report;
 
 /// Interval of checks of script and blocks.
@@ -23,44 +22,50 @@ const BLOCK_TIME: Duration = Duration::from_millis(200);
 /// The reason why a run with a script ended early.
 type Failure = String;
 
+/// A run with a script.
+pub(super) struct ScriptRun<'a> {
+    /// Command of a shell.
+    pub script: &'a str,
+    /// The milestone that every block must reach.
+    pub until: Milestone,
+    /// Number of sample provers.
+    pub provers: u32,
+    /// Longest time of the whole run.
+    pub timeout: Duration,
+}
+
 /// Starts a devnet on free ports, runs the script with its URLs in the environment, and waits until
 /// every block has reached the milestone.
 ///
 /// # Errors
 /// Fails if the devnet cannot start. A failure of the script is part of the outcome.
 pub(super) async fn run(
-    args: &RunArgs,
-    script: &str,
+    run: &ScriptRun<'_>,
     config: &Config,
     data: &Path,
+    say: &dyn Fn(&str) -> Result<(), CliError>,
 ) -> Result<RunOutcome, CliError> {
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut config = config.clone();
     config.listen = free;
     config.admin_listen = free;
-    let finality = if args.until >= Milestone::Aggregated { Finality::Proof } else { Finality::Instant };
-    let options =
-        DevnetOptions { block_time: BLOCK_TIME, provers: args.provers, finality, ..default_options()? };
+    let options = DevnetOptions { block_time: BLOCK_TIME, provers: run.provers, ..default_options()? };
     let bound = Bound::new(free, free).await?;
     let started = devnet::start(&config, data, options).await?;
     let listeners = bound.serve(&started.devnet, &config)?;
     let outcome = async {
-        say(args, &format!(
-            "Devnet with JSON-RPC on {}, REST on {}; {} sample provers connect.",
-            listeners.rpc_url(),
-            listeners.rest_url(),
-            args.provers
-        ))?;
+        let (rpc, rest, provers) = (listeners.rpc_url(), listeners.rest_url(), run.provers);
+        say(&format!("Devnet with JSON-RPC on {rpc}, REST on {rest}; {provers} sample provers connect."))?;
         let mut signals = Signals::new()?;
-        let mut progress = progress(&started, args.until)?;
-        let driven = drive(args, script, &started, &listeners, &mut progress);
+        let mut progress = progress(&started, run.until)?;
+        let driven = drive(run, &started, &listeners, &mut progress);
         let failure = tokio::select! {
             driven = driven => driven?,
             () = signals.any() => Some("the run was interrupted".to_owned()),
             reason = started.devnet.failed() => Some(reason),
         };
         let failure = failure.map(|reason| RunFailure { at: None, reason });
-        say(args, &progress.table())?;
+        say(&progress.table())?;
         Ok(RunOutcome::new(&progress, failure))
     }
     .await;
@@ -77,17 +82,16 @@ fn progress(started: &Started, until: Milestone) -> Result<ChainProgress, CliErr
 
 /// Runs the script, then waits for the blocks; returns the reason if either fails.
 async fn drive(
-    args: &RunArgs,
-    script: &str,
+    run: &ScriptRun<'_>,
     started: &Started,
     listeners: &Listeners,
     progress: &mut ChainProgress,
 ) -> Result<Option<Failure>, CliError> {
-    let end = Instant::now() + args.timeout;
-    let timed_out = || format!("not finished after {}", humantime::format_duration(args.timeout));
-    let mut child = Running(spawn(script, started, listeners)?);
+    let end = Instant::now() + run.timeout;
+    let timed_out = || format!("not finished after {}", humantime::format_duration(run.timeout));
+    let mut child = Running(spawn(run.script, started, listeners)?);
     let status = loop {
-        if let Some(status) = child.0.try_wait().map_err(|error| failed(script, &error))? {
+        if let Some(status) = child.0.try_wait().map_err(|error| failed(run.script, &error))? {
             break status;
         }
         if Instant::now() >= end {

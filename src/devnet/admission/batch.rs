@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use num_bigint::BigUint;
 
-use super::CHAIN_ID;
 use super::context::Admission;
-use super::facts::{Facts, authorisation, has_message};
+use super::facts::{CHAIN_ID, Facts, authorisation, has_message};
 use super::signatures::signer;
 use crate::devnet::fees::{ChangePubKeyKind, Fee, is_enough};
 use crate::devnet::ledger::AccountType;

@@ -7,6 +7,9 @@ use crate::devnet::fees::{ChangePubKeyFee, ChangePubKeyKind, FeeType};
 use crate::domain::tx::{ChangePubKey, ChangePubKeyEthAuthData};
 use crate::domain::{AccountId, Address, TokenId, TxSignature, ZkSyncTx};
 
+/// Id of the Ethereum chain that clients connect to the network `localhost`.
+pub(super) const CHAIN_ID: u64 = 9;
+
 /// What admission needs to know of a transaction.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts {

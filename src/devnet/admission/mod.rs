@@ -19,6 +19,3 @@ mod tests;
 mod two_factor;
 
 pub(super) use context::Admission;
-
-/// Id of the Ethereum chain that clients connect to the network `localhost`.
-const CHAIN_ID: u64 = 9;

@@ -1,8 +1,7 @@
 //! The checks of a single transaction (docs/protocol/07-execution.md §11.1).
 
-use super::CHAIN_ID;
 use super::context::Admission;
-use super::facts::{Facts, authorisation, has_message};
+use super::facts::{CHAIN_ID, Facts, authorisation, has_message};
 use crate::devnet::fees::{ChangePubKeyKind, is_enough};
 use crate::devnet::requests::{EthSignatures, FastProcessing};
 use crate::devnet::submit_error::SubmitError;

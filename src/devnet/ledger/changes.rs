@@ -83,7 +83,6 @@ impl Ledger {
             root: fr::to_bytes(&block.new_root_hash),
             commitment: block.block_commitment,
             chunks: block.block_chunks_size,
-            timestamp: block.timestamp,
             transactions: block.block_transactions.iter().map(hashes::of_executed).collect(),
             committed_at,
             finalized_at: None,
@@ -248,7 +247,7 @@ impl Ledger {
 
     fn add_batch(&mut self, id: i64, hash: H256, transactions: Vec<H256>, created_at: DateTime<Utc>) {
         self.batch_ids.insert(id, hash);
-        self.batches.insert(hash, BatchRecord { hash, id, transactions, created_at });
+        self.batches.insert(hash, BatchRecord { hash, transactions, created_at });
     }
 }
 

@@ -22,4 +22,4 @@ pub(crate) use accounts::Accounts;
 pub(super) use hashes::{of_batch, of_priority_op};
 pub(crate) use records::{AccountType, BatchRecord, BlockRecord, TxBody, TxRecord, TxStatus};
 pub(crate) use state::Ledger;
-pub(super) use waiting::{Request, WaitingRequest, sender};
+pub(super) use waiting::{Request, WaitingRequest};

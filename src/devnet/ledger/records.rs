@@ -91,8 +91,6 @@ pub(crate) struct BlockRecord {
     pub commitment: H256,
     /// Size in chunks.
     pub chunks: usize,
-    /// Timestamp in Unix seconds.
-    pub timestamp: u64,
     /// Hashes of its transactions and priority operations, in the order of the block: successful
     /// ones, then failed ones.
     pub transactions: Vec<H256>,
@@ -111,8 +109,6 @@ pub(crate) struct BlockRecord {
 pub(crate) struct BatchRecord {
     /// Hash of the batch.
     pub hash: H256,
-    /// Id, which its transactions have as well.
-    pub id: i64,
     /// Hashes of its transactions, in order.
     pub transactions: Vec<H256>,
     /// Time of its acceptance.

@@ -62,7 +62,7 @@ impl WaitingRequest {
 }
 
 /// Returns account and nonce of the sender.
-pub(in crate::devnet) fn sender(tx: &ZkSyncTx) -> (AccountId, u32) {
+fn sender(tx: &ZkSyncTx) -> (AccountId, u32) {
     let (account, nonce) = match tx {
         ZkSyncTx::Transfer(tx) => (tx.account_id, tx.nonce),
         ZkSyncTx::Withdraw(tx) => (tx.account_id, tx.nonce),
