@@ -21,11 +21,16 @@ pub struct Devnet {
 impl Devnet {
     /// Starts a devnet on free ports.
     pub fn start(more: &[&str]) -> Self {
-        let free = ["rpc", "rest", "admin"].map(|name| format!("--{name}-listen=127.0.0.1:0"));
+        let defaults = [
+            ["--rpc-listen", "127.0.0.1:0"],
+            ["--rest-listen", "127.0.0.1:0"],
+            ["--listen", "127.0.0.1:0"],
+            ["--admin-listen", "127.0.0.1:0"],
+            ["--block-time", "100ms"],
+        ];
         let mut child = Command::new(env!("CARGO_BIN_EXE_witness-server"))
             .arg("devnet")
-            .args(free)
-            .args(["--listen", "127.0.0.1:0", "--block-time", "100ms"])
+            .args(defaults.iter().filter(|[name, _]| !more.contains(name)).flatten())
             .args(more)
             .env_clear()
             .stdout(Stdio::piped())
