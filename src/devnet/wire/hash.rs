@@ -29,6 +29,8 @@ impl FromStr for TxHashArgument {
 
     fn from_str(text: &str) -> Result<Self, TxHashError> {
         let digits = [RPC_PREFIX, "0x"].iter().find_map(|prefix| text.strip_prefix(prefix));
+        // Another prefix would be accepted by the type of the digits.
+        let digits = digits.filter(|digits| digits.len() == 64);
         digits.and_then(|digits| digits.parse().ok()).map(Self).ok_or(TxHashError)
     }
 }
