@@ -29,6 +29,7 @@ mod decoders_do_not_panic;
 mod doctor_repairs_folders;
 mod documented_commands_are_run;
 mod documented_commands_parse;
+mod documented_formats_are_read;
 mod every_call_can_fail;
 mod every_route_is_behind_a_token;
 mod exports_equal_the_vectors;
