@@ -9,7 +9,8 @@ use tracing::debug;
 use crate::{
     cli::{
         Cli, CliError, Command, backup, blocks, chain, check, completions, demo, devnet, doctor, explain,
-        export, health, import, jobs, provers, restore, revert, run, serve, status, token, top, witness,
+        export, health, import, jobs, node, provers, restore, revert, run, serve, status, token, top,
+        witness,
     },
     config::{Config, Environment, Origin},
     crypto::rescue,
@@ -52,6 +53,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args, &config),
         Command::Jobs(args) => jobs::run(&args, &config),
+        Command::Node(args) => node::run(&args, &config),
         Command::Provers(args) => provers::run(&args, &config),
         Command::Blocks(args) => blocks::run(&args, &config),
         Command::Explain(args) => explain::run(&args, &config),

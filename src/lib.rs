@@ -34,7 +34,8 @@
 //!    elsewhere.
 //! 8. `report` builds the views of `api` from a store: for HTTP and the dashboard (`server`), and
 //!    for the command line (`cli`), which also works without a server. `metrics` counts and times.
-//! 9. `node` follows the database of a zkSync Lite node: its blocks pass through the same import.
+//! 9. `node` follows the database of a zkSync Lite node: its blocks pass through the same import,
+//!    and proofs are written back.
 //! 10. `devnet` puts a sequencer in front of a server: it admits transactions, executes them
 //!     (`execution`), seals blocks and imports them like any other block.
 //!

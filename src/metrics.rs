@@ -146,6 +146,8 @@ pub struct Metrics {
     pub node_blocks_behind: Gauge,
     /// Seconds for a step of the link to the node, by step.
     pub node_seconds: LabelledHistogram,
+    /// Proofs handed back to the node, by outcome.
+    pub node_handed_back: LabelledCounter,
 }
 
 impl Default for Metrics {
@@ -284,8 +286,15 @@ impl Metrics {
                 "witness_server_node_seconds",
                 "Seconds for a step of the link to the node",
                 "step",
-                &["start", "read", "import", "adopt"],
+                &["start", "read", "import", "adopt", "hand_back"],
                 work,
+            ),
+            node_handed_back: LabelledCounter::new(
+                of,
+                "witness_server_node_handed_back",
+                "Proofs handed back to the node by outcome",
+                "outcome",
+                &["written", "same", "other"],
             ),
             registry,
         }

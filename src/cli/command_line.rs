@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     backup, blocks, chain, check, completions, demo, devnet, doctor, explain, export, flags::SettingFlags,
-    health, import, jobs, provers, restore, revert, run, serve, status, token, top, witness,
+    health, import, jobs, node, provers, restore, revert, run, serve, status, token, top, witness,
 };
 use crate::config::{ConfigError, Flags};
 
@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     /// List jobs, show, requeue or drop one, or watch them all
     Jobs(jobs::JobsArgs),
+    /// Check the database of a zkSync Lite node
+    Node(node::NodeArgs),
     /// List provers: when they were last seen, and the jobs they hold
     Provers(provers::ProversArgs),
     /// List blocks with their stages, or retry one
@@ -167,6 +169,11 @@ mod tests {
             "blocks --url http://u retry 3",
             "explain block 7 --url http://u",
             "top --url http://u",
+            "node check --node postgres://u@h/d",
+            "node --node postgres://u@h/d check",
+            "export --node postgres://u@h/d --data-dir D proofs",
+            "export --node postgres://u@h/d --url http://u proofs --blocks 3-7",
+            "export everything --node postgres://u@h/d --data-dir D",
             "revert --data-dir D --to 3",
             "backup --url http://u --out F",
             "backup --data-dir D --out - --force",
@@ -207,6 +214,8 @@ mod tests {
             "export --data-dir D aggregated-proof 1",
             "export --data-dir D bundle 7",
             "chain export --data-dir D",
+            "export --data-dir D proofs --blocks 7-3",
+            "node",
             "check",
             "check bundle",
             "revert --data-dir D",

@@ -1,14 +1,15 @@
 //! `export`: writes one stored item with the same bytes as the server sends, or a bundle of a
-//! block.
+//! block; or hands back to the node's database what it does not have.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::error::CliError;
-use super::flags;
+use super::export_node::{self, BlockRange};
 use super::output::write_output;
 use super::view_source::{ViewSource, now_ms};
+use super::{flags, node};
 use crate::{
     api::paths,
     bundle::{self, ExportError},
@@ -18,7 +19,7 @@ use crate::{
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
-#[command(args = flags::of_target())]
+#[command(args = flags::of_target().chain(flags::of_settings(&node::FLAGS).map(|flag| flag.global(true))))]
 pub(crate) struct ExportArgs {
     /// File to write; it appears whole or not at all; - is standard output [default: standard
     /// output]
@@ -32,6 +33,23 @@ pub(crate) struct ExportArgs {
 /// What can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub(crate) enum ExportItem {
+    /// One stored item, to a file or standard output.
+    #[command(flatten)]
+    Stored(StoredItem),
+    /// The proofs that the database of --node does not have yet, written there
+    Proofs {
+        /// Only those of a block, or of a range such as 3-7
+        #[arg(long, value_name = "A-B")]
+        blocks: Option<BlockRange>,
+    },
+    /// Proofs, witnesses and jobs, written into the database of --node, so that the reference's
+    /// prover server can take over; needs the --data-dir of a stopped server
+    Everything,
+}
+
+/// A stored item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum StoredItem {
     /// The witness (ProverData) of a block
     Witness {
         /// Block number
@@ -68,7 +86,7 @@ pub(crate) enum ExportItem {
     },
 }
 
-impl ExportItem {
+impl StoredItem {
     /// Returns the route that sends the item.
     fn route(self) -> String {
         match self {
@@ -101,19 +119,24 @@ impl ExportItem {
 /// Fails if the target cannot be read, and with [`CliError::NotFound`] if the item does not exist
 /// (yet).
 pub(crate) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
+    let item = match args.item {
+        ExportItem::Stored(item) => item,
+        ExportItem::Proofs { blocks } => return export_node::proofs(blocks, config),
+        ExportItem::Everything => return export_node::everything(config),
+    };
     let bytes = match ViewSource::open(config)? {
-        ViewSource::Folder(store) => stored(args.item, &store)?,
-        ViewSource::Server(server) => server.bytes(&args.item.route())?.into(),
+        ViewSource::Folder(store) => stored(item, &store)?,
+        ViewSource::Server(server) => server.bytes(&item.route())?.into(),
     };
     write_output(args.out.as_deref(), &bytes)
 }
 
-fn stored(item: ExportItem, store: &Store) -> Result<Vec<u8>, CliError> {
+fn stored(item: StoredItem, store: &Store) -> Result<Vec<u8>, CliError> {
     let found = match item {
-        ExportItem::Witness { block } => {
+        StoredItem::Witness { block } => {
             store.tree().witness(block)?.map(|witness| store.read_blob(&witness.blob)).transpose()?
         }
-        ExportItem::Job { id } => {
+        StoredItem::Job { id } => {
             let data = u32::try_from(id).ok().map(|id| store.queue().job_data(id)).transpose()?.flatten();
             let whole = |data: JobData| {
                 let body = store.read_blob(&data.blob)?;
@@ -121,10 +144,10 @@ fn stored(item: ExportItem, store: &Store) -> Result<Vec<u8>, CliError> {
             };
             data.map(whole).transpose()?
         }
-        ExportItem::Proof { block } => store.queue().single_proof(block)?,
-        ExportItem::AggregatedProof { first, last } => store.queue().aggregated_proof(first, last)?,
-        ExportItem::Block { block } => store.chain().block_json(block)?,
-        ExportItem::Bundle { block } => {
+        StoredItem::Proof { block } => store.queue().single_proof(block)?,
+        StoredItem::AggregatedProof { first, last } => store.queue().aggregated_proof(first, last)?,
+        StoredItem::Block { block } => store.chain().block_json(block)?,
+        StoredItem::Bundle { block } => {
             let bundle = bundle::export(store, block, now_ms())?;
             Some(bundle.to_file().map_err(ExportError::from)?)
         }

@@ -13,6 +13,7 @@ use super::folder;
 use super::output::show;
 use super::target::{Target, client, runtime};
 use crate::{
+    api::paths,
     client::{Answer, Client},
     clock::{Clock, SystemClock},
     config::Config,
@@ -73,6 +74,41 @@ impl ViewSource {
     ) -> Result<(), CliError> {
         let view = self.read(route, report)?;
         show(&if json { to_json(&view)? } else { text(&view) })
+    }
+
+    /// Returns the JSON of the proof of a block, if it is stored.
+    ///
+    /// # Errors
+    /// Fails if it cannot be read.
+    pub(crate) fn proof(&self, block: u32) -> Result<Option<String>, CliError> {
+        self.stored(&paths::proof(block), |store| store.queue().single_proof(block))
+    }
+
+    /// Returns the JSON of the aggregated proof of a range, if it is stored.
+    ///
+    /// # Errors
+    /// Fails if it cannot be read.
+    pub(crate) fn aggregated_proof(&self, first: u32, last: u32) -> Result<Option<String>, CliError> {
+        self.stored(&paths::aggregated_proof(first, last), |store| {
+            store.queue().aggregated_proof(first, last)
+        })
+    }
+
+    fn stored(
+        &self,
+        route: &str,
+        read: impl FnOnce(&Store) -> Result<Option<Vec<u8>>, StoreError>,
+    ) -> Result<Option<String>, CliError> {
+        let bytes = match self {
+            Self::Folder(store) => read(store)?,
+            Self::Server(server) => match server.bytes(route) {
+                Ok(bytes) => Some(bytes.into()),
+                Err(error) if error.is_not_found() => None,
+                Err(error) => return Err(error),
+            },
+        };
+        let text = bytes.map(String::from_utf8).transpose();
+        text.map_err(|_| CliError::Failed(format!("{route} is not UTF-8; check that the URL is right")))
     }
 
     /// Posts to `route`, or makes `change` in the folder.

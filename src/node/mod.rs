@@ -15,26 +15,38 @@
 //! | `reader` | the connection that reads, and its view of the chain at one moment |
 //! | `blocks`, `state_rows`, `proof_rows`, `operations`, `columns` | rows of the tables |
 //! | `window` | the newest blocks of this store, which the node can still revert |
+//! | `hand_back` | the thread that writes proofs, and what it compares |
+//! | `writer` | the connection that writes proofs |
+//! | `prover_tables` | the tables with which the reference's prover server takes over again |
+//! | `check` | version, tables, permissions and chain of a database |
 //! | `error` | what can be wrong with the database, each with what to do |
 
 mod blocks;
+mod check;
 mod columns;
 mod connection;
 mod error;
 mod follow;
+mod hand_back;
 mod link;
 mod operations;
 mod options;
 mod overlay;
 mod password;
 mod proof_rows;
+mod prover_tables;
 mod reader;
 mod state;
 mod state_rows;
 mod tls;
 mod window;
+mod writer;
 
+pub(crate) use check::{ChainNumbers, DatabaseReport, check};
 pub(crate) use error::LinkError;
+pub(crate) use hand_back::HandBackThread;
 pub(crate) use link::{LinkThread, import};
 pub(crate) use options::LinkOptions;
+pub(crate) use prover_tables::{ProverTables, QueueRow};
 pub(crate) use state::StateProgress;
+pub(crate) use writer::{BlockRow, RangeRow, Writer, Written};

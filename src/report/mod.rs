@@ -17,7 +17,7 @@ pub(crate) use aggregated::aggregated_operations;
 pub(crate) use block::blocks;
 pub(crate) use explain::explain;
 pub(crate) use job::{job, job_with_estimate, jobs, jobs_with_estimates};
-pub(crate) use node_link::{explain_with_link, node_link};
+pub(crate) use node_link::{explain_with_link, node_link, proofs_pending};
 pub(crate) use prover::{holders, provers};
 pub(crate) use rejected::rejected_proofs;
 pub(crate) use status::{status, status_with_seen};

@@ -3,23 +3,36 @@
 use super::explain::explain;
 use crate::{
     api::views::{Explanation, NodeLinkFault, NodeLinkStatus, Stage},
-    store::StoreError,
+    store::{Store, StoreError},
     workers::{LinkFault, LinkView, Node},
 };
 
+/// Maximum number of waiting proofs of a type that are counted, so that no request reads a whole
+/// table.
+const MAX_PENDING: usize = 10_000;
+
 /// Returns the state of the link; `None` without one.
 pub(crate) fn node_link(node: &Node) -> Result<Option<NodeLinkStatus>, StoreError> {
-    let Some(LinkView { url, phase, since_ms, node_block, fault }) = node.link().view() else {
-        return Ok(None);
-    };
+    let Some(view) = node.link().view() else { return Ok(None) };
+    let LinkView { url, phase, since_ms, node_block, fault, hand_back_fault } = view;
     let blocks_behind = node_block.saturating_sub(node.store().chain().head()?);
-    let fault = fault.map(|LinkFault { code, message, at_ms }| NodeLinkFault {
-        code: code.to_owned(),
-        message,
-        at_ms,
-    });
-    let phase = phase.name().to_owned();
-    Ok(Some(NodeLinkStatus { url, phase, since_ms, newest_block: node_block, blocks_behind, fault }))
+    let shown = |LinkFault { code, message, at_ms }| NodeLinkFault { code: code.to_owned(), message, at_ms };
+    Ok(Some(NodeLinkStatus {
+        url,
+        phase: phase.name().to_owned(),
+        since_ms,
+        newest_block: node_block,
+        blocks_behind,
+        fault: fault.map(shown),
+        proofs_pending: proofs_pending(node.store())?,
+        hand_back_fault: hand_back_fault.map(shown),
+    }))
+}
+
+/// Returns the number of proofs that wait to be handed back, of each type at most
+/// [`MAX_PENDING`].
+pub(crate) fn proofs_pending(store: &Store) -> Result<u64, StoreError> {
+    Ok(store.queue().count_to_hand_back(MAX_PENDING)? as u64)
 }
 
 /// Explains what a block waits for like [`explain`](super::explain), and if it is not imported, what

@@ -19,6 +19,7 @@ use super::{error::ApiError, live::monitor::Monitor};
 use crate::{
     domain::AggregatedAction,
     domain::job::JobType,
+    report,
     store::{JobCounts, Store, StoreBytes, StoreError},
     workers::Node,
 };
@@ -70,6 +71,8 @@ impl Exporter {
         let verifying = self.node.verifier().map_or(0, |verifier| verifier.in_flight());
         let help = "Proofs being verified or waiting for verification";
         number(&mut now, "witness_server_verifications_under_way", help, verifying as f64);
+        let help = "Proofs that are not in the node's tables yet, counted up to 10000 of each type";
+        number(&mut now, "witness_server_node_proofs_pending", help, report::proofs_pending(store)? as f64);
         self.space(&mut now)?;
         process(&mut now);
         Ok(now)

@@ -31,6 +31,7 @@ pub fn store_options(config: &Config) -> StoreOptions {
         max_attempts: Some(config.max_attempts),
         retry_backoff: config.retry_backoff,
         min_free_bytes: config.min_free_bytes,
+        hand_back: config.node.is_some(),
         ..StoreOptions::default()
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::Secret;
-use crate::node::LinkThread;
+use crate::node::{HandBackThread, LinkThread};
 use crate::workers::Node;
 
 /// Interval at which [`Service::failed`] checks the workers and listeners.
@@ -18,8 +18,8 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 /// A running server. If it is dropped without [`stop`](Self::stop), it runs until the process ends.
 pub struct Service {
     pub(super) node: Arc<Node>,
-    /// The link to the database of a zkSync Lite node, if one is followed.
-    pub(super) link: Option<LinkThread>,
+    /// The threads that read and write the database of a zkSync Lite node, if one is followed.
+    pub(super) link: Option<(LinkThread, HandBackThread)>,
     pub(super) secret: Secret,
     /// The file of a secret that this start generated.
     pub(super) generated: Option<PathBuf>,

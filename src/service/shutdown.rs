@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::running::Service;
+use crate::node::{HandBackThread, LinkThread};
 
 impl Service {
     /// Stops the server in the order given in the module documentation.
@@ -31,9 +32,7 @@ impl Service {
         let node = self.node;
         let link = self.link;
         let stopped = tokio::task::spawn_blocking(move || {
-            if let Some(link) = link {
-                link.stop();
-            }
+            stop_link(link);
             node.stop();
             node.store().sync()
         });
@@ -52,9 +51,14 @@ impl Service {
         self.listeners.iter().for_each(JoinHandle::abort);
         // The monitor holds the node, and with it the folder.
         self.monitor.abort();
-        if let Some(link) = self.link {
-            link.stop();
-        }
+        stop_link(self.link);
         self.node.stop();
+    }
+}
+
+fn stop_link(link: Option<(LinkThread, HandBackThread)>) {
+    if let Some((link, hand_back)) = link {
+        link.stop();
+        hand_back.stop();
     }
 }

@@ -10,7 +10,7 @@ use super::options::{node_options, store_options};
 use super::running::Service;
 use crate::api::tokens::{Authenticator, OperatorToken};
 use crate::config::{Config, SecretError, ServerSecret};
-use crate::node::{LinkOptions, LinkThread};
+use crate::node::{HandBackThread, LinkOptions, LinkThread};
 use crate::server::{self, BindError, Explorer, Limits, ListenLimits, Monitor};
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::tls::{TlsError, TlsFiles};
@@ -85,7 +85,10 @@ impl Service {
             NodeOptions { verifier: verifier.map(Arc::new), clock, metrics, ..node_options(config) };
         let node = Node::new(store, options);
         node.start()?;
-        let link = LinkOptions::of(config).map(|options| LinkThread::start(node.clone(), options));
+        let link = LinkOptions::of(config).map(|options| {
+            let link = LinkThread::start(node.clone(), options.clone())?;
+            Ok((link, HandBackThread::start(node.clone(), options)?))
+        });
         let link = link.transpose().map_err(StartError::Link)?;
         let (monitor, monitoring) = Monitor::start(node.clone());
         let authenticator = Authenticator::new(&secret);

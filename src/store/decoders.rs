@@ -62,6 +62,7 @@ pub(crate) fn records(bytes: &[u8]) {
     record(&codec::seal_raw(payload));
     // The parsers of keys run on the same bytes.
     let _ = (keys::head_number(payload), keys::tail_number(payload), keys::index::range_last(payload));
+    let _ = keys::hand_back::range(payload);
 }
 
 /// Asserts that a decoded record is equal after encoding and decoding it. Its bytes may differ,

@@ -47,6 +47,7 @@
 //! | `aggregated_operations` | action ‖ last | range, hash, blob | import, aggregator | revert |
 //! | `rejected` | serial number | job, prover, reason, blob | publish | bound |
 //! | `inbox` | of `devnet` | of `devnet`; requests that no block contains yet | devnet | devnet |
+//! | `hand_back` | type ‖ last ‖ first of a proof that the node's database lacks | empty | publish, link | link, revert |
 //!
 //! # Writing
 //!

@@ -31,6 +31,8 @@ pub struct StoreOptions {
     pub space: Arc<dyn SpaceProbe>,
     /// Number of rejected proofs that are stored.
     pub max_rejected: u32,
+    /// True if published proofs wait until they are handed back to a node.
+    pub hand_back: bool,
     /// Source of the time.
     pub clock: Arc<dyn Clock>,
     /// Counters and timers of the run.
@@ -49,6 +51,7 @@ impl Default for StoreOptions {
             min_free_bytes: 0,
             space: Arc::new(SystemSpace),
             max_rejected: 100,
+            hand_back: false,
             clock: Arc::new(SystemClock::new()),
             metrics: Arc::default(),
         }

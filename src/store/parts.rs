@@ -29,7 +29,7 @@ impl Parts {
         let core = Arc::new(core);
         let chain = Arc::new(ChainStore::new(core.clone()));
         let tree = Arc::new(TreeStore::new(chain.clone(), options.history));
-        let queue = JobQueue::new(tree.clone(), options.lease_policy(), options.max_rejected);
+        let queue = JobQueue::new(tree.clone(), options);
         let parts = Arc::new(Self { core, chain, tree, queue });
         let weak = Arc::downgrade(&parts);
         // Weak, because the core belongs to the parts.

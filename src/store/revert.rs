@@ -104,6 +104,7 @@ impl Parts {
                 + self.remove_jobs_after(to, JobType::Aggregated, leases)?,
             ..RevertReport::default()
         };
+        self.remove_waiting_proofs(to)?;
         report.proofs = self.remove_records(DurableKind::SingleProof, to)?;
         report.aggregated_proofs = self.remove_records(DurableKind::AggregatedProof, to)?;
         report.aggregated_operations = self.remove_records(DurableKind::AggregatedOperation, to)?;
@@ -155,6 +156,25 @@ impl Parts {
             removed = removed.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
             self.queue.remove_jobs(leases, rows)?;
         }
+    }
+
+    /// Removes the proofs beyond block `to` from those that wait for the node's database.
+    fn remove_waiting_proofs(&self, to: u32) -> Result<(), StoreError> {
+        for job_type in [JobType::Single, JobType::Aggregated] {
+            let from = keys::hand_back::from_block(job_type, to.saturating_add(1));
+            let end = keys::hand_back::end(job_type);
+            let mut entries = self.core.kv.walk_range(Table::HandBack, &from, &end).pages_of(PAGE);
+            loop {
+                let page = entries.next_page()?;
+                if page.is_empty() {
+                    break;
+                }
+                let mut batch = Batch::new();
+                page.iter().for_each(|(key, _)| batch.remove(Table::HandBack, key));
+                self.core.apply(batch)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes the records of a kind that reach beyond block `to`, with their blobs.

@@ -25,6 +25,7 @@ pub(crate) fn options(clock: &Arc<ManualClock>) -> StoreOptions {
         min_free_bytes: 0,
         space: Arc::new(SystemSpace),
         max_rejected: 4,
+        hand_back: false,
         clock: clock.clone(),
         metrics: Arc::default(),
     }

@@ -56,6 +56,8 @@ pub(crate) struct LinkView {
     pub node_block: u32,
     /// The last failure since the link last followed; kept until it follows again.
     pub fault: Option<LinkFault>,
+    /// The last failure to hand proofs back; kept until the next attempt succeeds.
+    pub hand_back_fault: Option<LinkFault>,
 }
 
 /// The state of the link of a node; absent without one.
@@ -73,7 +75,14 @@ impl LinkStatus {
     /// Begins: a link to this address connects.
     pub(crate) fn begin(&self, url: String, now_ms: u64) {
         let phase = LinkPhase::Connecting;
-        *self.lock() = Some(LinkView { url, phase, since_ms: now_ms, node_block: 0, fault: None });
+        *self.lock() = Some(LinkView {
+            url,
+            phase,
+            since_ms: now_ms,
+            node_block: 0,
+            fault: None,
+            hand_back_fault: None,
+        });
     }
 
     /// Notes the newest block of the node.
@@ -108,6 +117,20 @@ impl LinkStatus {
         changed || other
     }
 
+    /// Notes a failure to hand proofs back; returns true if it is another one than the last.
+    pub(crate) fn hand_back_failed(&self, fault: LinkFault) -> bool {
+        let mut view = self.lock();
+        let Some(view) = &mut *view else { return false };
+        let other = view.hand_back_fault.as_ref().is_none_or(|last| last.code != fault.code);
+        view.hand_back_fault = Some(fault);
+        other
+    }
+
+    /// Notes that proofs are handed back; returns true if that failed before.
+    pub(crate) fn hands_back_again(&self) -> bool {
+        self.lock().as_mut().is_some_and(|view| view.hand_back_fault.take().is_some())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<LinkView>> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,5 +157,10 @@ mod tests {
         assert!(status.enter(LinkPhase::Following, 6) && !status.enter(LinkPhase::Following, 7));
         let view = status.view().unwrap();
         assert_eq!((view.since_ms, view.node_block, view.fault), (6, 9, None));
+        assert!(
+            status.hand_back_failed(fault("read_only", 8)) && !status.hand_back_failed(fault("read_only", 9))
+        );
+        assert_eq!(status.view().unwrap().hand_back_fault, Some(fault("read_only", 9)));
+        assert!(status.hands_back_again() && !status.hands_back_again());
     }
 }

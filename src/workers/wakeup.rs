@@ -3,6 +3,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 /// A counter of changes that threads wait on.
 ///
 /// A thread that changes something calls [`notify`](Self::notify). A thread that waits reads the
@@ -13,6 +15,8 @@ use std::time::{Duration, Instant};
 pub struct Wakeup {
     state: Mutex<State>,
     changed: Condvar,
+    /// Wakes waiting tasks.
+    task: Notify,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +35,7 @@ impl Wakeup {
     pub fn notify(&self) {
         self.lock().generation += 1;
         self.changed.notify_all();
+        self.task.notify_waiters();
     }
 
     /// Ends all present and future waits.
@@ -80,6 +85,16 @@ impl Wakeup {
         }
     }
 
+    /// Waits in a task for a change after `since`.
+    pub(crate) async fn changed(&self, since: Generation) {
+        let mut change = std::pin::pin!(self.task.notified());
+        // A change from here on wakes the task.
+        change.as_mut().enable();
+        if self.generation() == since {
+            change.await;
+        }
+    }
+
     /// Waits for `timeout` or the stop, regardless of changes.
     pub fn sleep(&self, timeout: Duration) {
         let deadline = Instant::now() + timeout;
@@ -116,6 +131,16 @@ mod tests {
         assert!(wakeup.is_halting() && !wakeup.is_stopping() && start.elapsed() < Duration::from_secs(30));
         wakeup.resume();
         assert!(!wakeup.is_halting());
+    }
+
+    #[tokio::test]
+    async fn a_change_wakes_a_task() {
+        let wakeup = Wakeup::default();
+        let before = wakeup.generation();
+        tokio::join!(wakeup.changed(before), async { wakeup.notify() });
+        wakeup.changed(before).await;
+        let waits = wakeup.changed(wakeup.generation());
+        assert!(tokio::time::timeout(Duration::from_millis(20), waits).await.is_err());
     }
 
     #[test]

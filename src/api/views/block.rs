@@ -56,6 +56,8 @@ pub struct BlockView {
     pub operations: u64,
     /// Root of the account tree after it: 0x and 64 hex digits.
     pub root: String,
+    /// Its commitment: 0x and 64 hex digits.
+    pub commitment: String,
     /// Time of its import.
     pub imported_at_ms: u64,
     /// Time when its witness was stored; null also if the witness was removed after the block was

@@ -45,6 +45,11 @@ pub struct NodeLinkStatus {
     pub blocks_behind: u32,
     /// The last failure since the link last followed.
     pub fault: Option<NodeLinkFault>,
+    /// Number of stored proofs that are not in the node's tables yet, counted up to 10,000 of each
+    /// type.
+    pub proofs_pending: u64,
+    /// The last failure to hand proofs back, until the next attempt succeeds.
+    pub hand_back_fault: Option<NodeLinkFault>,
 }
 
 /// A failure of the link.

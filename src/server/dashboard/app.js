@@ -119,6 +119,8 @@ function showStatus(status) {
       ["newest block", node.newest_block],
       ["blocks behind", node.blocks_behind],
       ["last failure", node.fault ? node.fault.message : "none", Boolean(node.fault)],
+      ["proofs to hand back", node.proofs_pending],
+      ["handing back", node.hand_back_fault ? node.hand_back_fault.message : "works", Boolean(node.hand_back_fault)],
     ]);
   }
 }

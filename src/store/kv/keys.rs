@@ -96,6 +96,36 @@ pub(crate) mod index {
     }
 }
 
+/// Keys of `hand_back`: the type of a proof, then its last block, then its first, so that the proofs
+/// of a type are ordered by their blocks.
+pub(crate) mod hand_back {
+    use crate::domain::job::JobType;
+
+    /// Returns the key of a proof.
+    pub(crate) fn proof(job_type: JobType, first: u32, last: u32) -> [u8; 9] {
+        let [a, b, c, d] = last.to_be_bytes();
+        let [e, f, g, h] = first.to_be_bytes();
+        [job_type.priority(), a, b, c, d, e, f, g, h]
+    }
+
+    /// Returns the start of the proofs of a type that end at a block or later.
+    pub(crate) fn from_block(job_type: JobType, block: u32) -> [u8; 5] {
+        let [a, b, c, d] = block.to_be_bytes();
+        [job_type.priority(), a, b, c, d]
+    }
+
+    /// Returns the end of the proofs of a type.
+    pub(crate) fn end(job_type: JobType) -> [u8; 1] {
+        [job_type.priority() + 1]
+    }
+
+    /// Returns the first and the last block in a key of [`proof`].
+    pub(crate) fn range(key: &[u8]) -> Option<(u32, u32)> {
+        let (last, first) = (super::head_number(key.get(1..)?)?, super::tail_number(key)?);
+        (key.len() == 9).then_some((first, last))
+    }
+}
+
 /// Returns the key of an aggregated operation: its action, then its last block.
 pub(crate) fn operation(action: u8, last: u32) -> [u8; 5] {
     let [a, b, c, d] = last.to_be_bytes();
@@ -162,5 +192,13 @@ mod tests {
                 && range < index::ranges_after(JobType::Single, 9)
         );
         assert_eq!(tail_number(&[1, 2, 3]), None);
+        assert_eq!(hex::encode(hand_back::proof(JobType::Single, 3, 9)), "010000000900000003");
+        let waiting = hand_back::proof(JobType::Aggregated, 3, 9);
+        assert_eq!(hex::encode(waiting), "000000000900000003");
+        assert_eq!(hand_back::range(&waiting), Some((3, 9)));
+        assert_eq!(hand_back::range(&waiting[..8]), None);
+        assert!(hand_back::from_block(JobType::Aggregated, 9)[..] < waiting[..]);
+        assert!(hand_back::from_block(JobType::Aggregated, 10)[..] > waiting[..]);
+        assert!(waiting[..] < hand_back::end(JobType::Aggregated)[..]);
     }
 }

@@ -34,4 +34,5 @@ tables! {
     AggregatedOperations = "aggregated_operations",
     Rejected = "rejected",
     Inbox = "inbox",
+    HandBack = "hand_back",
 }

@@ -11,12 +11,14 @@
 //! | `claims` | claim, heartbeat, release |
 //! | `expiry` | the end of leases and of backoffs |
 //! | `publish`, `proofs`, `rejected` | accepted and rejected proofs |
+//! | `hand_back` | the proofs that the node's database still lacks |
 //! | `operators` | requeue, drop, retry |
 //! | `job_queries` | queries about jobs and leases |
 //! | `retention` | removal of witnesses and jobs of verified blocks |
 
 pub(crate) mod claims;
 pub(crate) mod expiry;
+pub(crate) mod hand_back;
 pub(crate) mod job_data;
 pub(crate) mod job_index;
 pub(crate) mod job_queries;

@@ -92,6 +92,9 @@ impl JobQueue {
         let blob = changes.batch.adopt(blob);
         let row = ProofRow { first, last, job_id, prover: old.holder, stored_at_ms: now, blob };
         changes.batch.put(table(job_type), &key(job_type, first, last), &row)?;
+        if self.hands_back {
+            self.add_to_hand_back(&mut changes.batch, job_type, first, last);
+        }
         self.core.apply_journalled(changes.finish()?, entry)?;
         let mut record = new.record();
         record.leased_since_ms = leases.get(job_id).and_then(|held| held.claimed_wall_ms);

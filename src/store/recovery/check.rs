@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
-use crate::domain::job::JobStatus;
+use crate::domain::job::{JobStatus, JobType};
 use crate::store::chain::change_log::{ACCOUNTS, ChangeLog, ChangeRow, TREE};
 use crate::store::chain::quarantine::QuarantineRow;
 use crate::store::chain::witnesses::WitnessRow;
@@ -185,6 +185,17 @@ impl<'a> StoreCheck<'a> {
         for (_, row) in self.lenient(self.kv().walk(Table::Rejected).rows::<RejectedRow>()) {
             self.owned.push((BlobLabel::block(BlobKind::RejectedProof, 0), row.blob));
         }
+        for job_type in [JobType::Single, JobType::Aggregated] {
+            let waiting = self.store.queue().to_hand_back(job_type, None, usize::MAX).unwrap_or_default();
+            for (first, last) in waiting {
+                let proven =
+                    self.contains(proof_record::table(job_type), &proof_record::key(job_type, first, last));
+                self.expect(proven, || {
+                    format!("the missing proof of the blocks {first} to {last} waits for the node")
+                });
+            }
+        }
+        self.keys_of(Table::HandBack);
     }
 
     fn blobs(&mut self) -> Result<(), StoreError> {

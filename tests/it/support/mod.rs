@@ -9,6 +9,7 @@ pub mod invariants;
 pub mod journal;
 pub mod load;
 pub mod node_database;
+pub mod node_world;
 pub mod node_writer;
 pub mod postgres;
 pub mod power;

@@ -8,7 +8,8 @@ use crate::support::postgres::{OWNER, Postgres};
 use crate::support::vectors;
 
 const DATABASE: &str = "node";
-const PASSWORD: &str = "password of the tests";
+/// The password of [`ROLE`].
+pub const PASSWORD: &str = "password of the tests";
 /// The role that the server uses, with the least permissions.
 pub const ROLE: &str = "prover_server";
 
