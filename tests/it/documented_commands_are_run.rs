@@ -13,6 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::support::node_database::{NodeDatabase, PASSWORD};
 use crate::support::{free_port, http, until};
 
 /// First lines of blocks that are not run, with the reason.
@@ -47,7 +48,12 @@ const NOT_RUN: &[(&str, &str)] = &[
 ];
 
 /// First lines of blocks that require a stopped server.
-const STOPPED: &[&str] = &["witness-server backup --data-dir testnet --out testnet.backup --force"];
+const STOPPED: &[&str] = &[
+    "witness-server backup --data-dir testnet --out testnet.backup --force",
+    "witness-server export --node postgres://prover_server@db.example/zksync --set node_password_file=node.password --data-dir prover everything",
+];
+/// The database of the guide to nodes.
+const NODE: &str = "postgres://prover_server@db.example/zksync";
 
 struct Block {
     place: String,
@@ -91,6 +97,10 @@ struct Machine {
     /// In place of those of server, dashboard, JSON-RPC and REST.
     ports: [u16; 4],
     variables: Vec<(&'static str, &'static str)>,
+    /// Texts of the commands, with what stands for them.
+    replaced: Vec<(&'static str, String)>,
+    /// The block that a server reaches before the next commands are run.
+    head: u64,
     server: Option<Child>,
 }
 
@@ -118,14 +128,17 @@ impl Machine {
         fs::write(&cargo, script).unwrap();
         fs::set_permissions(cargo, fs::Permissions::from_mode(0o755)).unwrap();
         let ports = [free_port(), free_port(), free_port(), free_port()];
-        Self { home, ports, variables: variables.to_vec(), server: None }
+        Self { home, ports, variables: variables.to_vec(), replaced: Vec::new(), head: 0, server: None }
     }
 
     fn shell(&self, text: &str) -> Command {
         let [port, admin, rpc, rest] = self.ports.map(|port| port.to_string());
         let text = text.replace("8088", &port).replace("3312", &admin).replace("3001", &rest);
         let listen = format!("devnet --rpc-listen 127.0.0.1:{rpc} --rest-listen 127.0.0.1:{rest} ");
-        let text = text.replace("witness-server devnet ", &format!("witness-server {listen}"));
+        let mut text = text.replace("witness-server devnet ", &format!("witness-server {listen}"));
+        for (from, to) in &self.replaced {
+            text = text.replace(from, to);
+        }
         let programs: PathBuf = self.home.path().join("programs");
         let mut shell = Command::new("bash");
         shell
@@ -162,7 +175,7 @@ impl Machine {
         let admin = format!("http://127.0.0.1:{}", self.ports[1]);
         until(|| {
             let blocks = http(&admin, "GET", "/api/v1/status", None, "").json()["blocks"].clone();
-            (blocks["head"] == blocks["witnessed"]).then_some(())
+            (blocks["head"] == blocks["witnessed"] && blocks["head"].as_u64()? >= self.head).then_some(())
         });
     }
 
@@ -234,6 +247,26 @@ fn the_guide_to_the_devnet() {
 }
 
 #[test]
+#[ignore = "needs PostgreSQL"]
+fn the_guide_to_nodes() {
+    let database = NodeDatabase::new();
+    database.load("chain_mixed");
+    let markdown = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/node.md")).unwrap();
+    let statements: Vec<&str> =
+        markdown.split("```sql\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
+    // The role of the first block exists.
+    database.sql(statements[1]);
+    let url = database.url();
+    let (begin, end) = (url.find(":password").unwrap(), url.find('@').unwrap());
+    let mut machine = Machine::new(&[("API_PROVER_SECRET_AUTH", "a secret of thirty-two bytes or more")]);
+    machine.replaced =
+        vec![(NODE, format!("{}{}", &url[..begin], &url[end..])), ("the password", PASSWORD.to_owned())];
+    machine.head = 8;
+    assert!(machine.run_all("docs/node.md") >= 5);
+    assert_eq!(database.count("SELECT count(*) FROM block_witness"), 5);
+}
+
+#[test]
 fn the_workflows_for_pipelines_are_complete_and_their_steps_run() {
     let markdown = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
     let workflows: Vec<&str> =
@@ -284,7 +317,8 @@ fn no_other_document_has_commands_and_every_exception_exists() {
         let name = format!("docs/{}", entry.unwrap().file_name().into_string().unwrap());
         if name.ends_with(".md") {
             let found = blocks(&name);
-            let run = ["docs/operation.md", "docs/ci.md", "docs/devnet.md"].contains(&name.as_str());
+            let run = ["docs/operation.md", "docs/ci.md", "docs/devnet.md", "docs/node.md"]
+                .contains(&name.as_str());
             let excepted = |block: &Block| NOT_RUN.iter().any(|(line, _)| *line == block.first_line());
             assert!(run || found.iter().all(excepted), "{name} has commands that are not run");
             all.extend(found);
