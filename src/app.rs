@@ -15,6 +15,7 @@ use crate::{
     config::{Config, Environment, Origin},
     crypto::rescue,
     logging,
+    workers::hash_pool,
 };
 
 /// Parses the command line, runs the command, and reports an error by message and exit code: all of
@@ -44,6 +45,16 @@ fn run(cli: Cli) -> Result<(), CliError> {
         rescue::force_engine(engine)?;
     }
     debug!(engine = %rescue::engine(), "engine chosen");
+    if matches!(
+        cli.command,
+        Command::Import(_)
+            | Command::Check(_)
+            | Command::Doctor(_)
+            | Command::Restore(_)
+            | Command::Export(_)
+    ) {
+        hash_pool::start().map_err(|error| CliError::DataFolder(error.to_string()))?;
+    }
     match cli.command {
         Command::Serve(args) => serve::run(&args, &config),
         Command::Import(args) => import::run(&args, &config),

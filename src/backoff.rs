@@ -1,8 +1,9 @@
 //! Exponential backoff: the delay before the next attempt doubles with each attempt, up to a
 //! maximum.
 //!
-//! Three places use it: a job whose lease ended, before it can be claimed again; a maintainer that
-//! could not store a witness; a prover that cannot reach its server.
+//! Four places use it: a job whose lease ended, before it can be claimed again; a maintainer that
+//! could not store a witness; a store that could not be reopened; a prover that cannot reach its
+//! server.
 
 use std::time::Duration;
 

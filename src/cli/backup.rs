@@ -12,7 +12,8 @@ use super::error::CliError;
 use super::output::{Output, is_stdout, is_stream, show, tell, unwritable};
 use super::progress::Phases;
 use super::restore::{backup_error, describe};
-use super::target::{Target, client, runtime};
+use super::runtime::runtime;
+use super::target::{Target, client};
 use super::{flags, folder};
 use crate::{
     api::paths,
@@ -61,8 +62,8 @@ pub(super) fn read_backup<T: Send + 'static>(
 ) -> Result<T, CliError> {
     match Target::of(config)? {
         Target::Folder(folder) => {
-            let view = folder::open_existing(config, &folder)?.read_view()?;
-            read(Box::new(BackupSource::new(view)))
+            let store = folder::look_at_existing(config, &folder)?;
+            read(Box::new(BackupSource::new(store.read_view()?)))
         }
         Target::Server(url) => {
             let client = client(config, &url)?;

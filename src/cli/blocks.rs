@@ -57,10 +57,10 @@ pub(crate) enum BlockAction {
 /// Fails if the target cannot be read, or if the block needs no retry.
 pub(crate) fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
     let BlocksArgs { oldest, after, before, limit, json, action } = args;
-    let source = ViewSource::open(config)?;
     if let Some(BlockAction::Retry { number }) = action {
-        return retry(&source, *number);
+        return retry(&ViewSource::open_to_change(config)?, *number);
     }
+    let source = ViewSource::open(config)?;
     let (order, name, flag) = match oldest {
         true => (Order::Asc, "asc", "--after"),
         false => (Order::Desc, "desc", "--before"),

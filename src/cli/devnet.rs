@@ -12,8 +12,8 @@ use super::error::CliError;
 use super::flags;
 use super::in_process::DataFolder;
 use super::output::show;
+use super::runtime::runtime;
 use super::signals::Signals;
-use super::target::runtime;
 use crate::config::{Config, parse_duration, parse_duration_or_zero};
 use crate::devnet::{
     self, Bound, DevnetError, DevnetOptions, Finality, Listeners, Started, TEST_MNEMONIC, Tokens, Traffic,

@@ -78,7 +78,7 @@ pub(crate) enum CliError {
         cause: std::io::Error,
     },
     /// The operating system refuses threads or timers.
-    #[error("cannot start the runtime: {0}; check the limits of this user")]
+    #[error("cannot start the threads of the program: {0}; check the limits of this user")]
     Runtime(std::io::Error),
     /// Any other failure.
     #[error("{0}")]
@@ -102,7 +102,7 @@ impl CliError {
             Self::NotFound(_) => 3,
             Self::Node(error) if error.is_of_connection() => 5,
             Self::Client(ClientError::Refused { status, .. }) if *status == StatusCode::NOT_FOUND => 3,
-            Self::DataFolder(_) => 4,
+            Self::DataFolder(_) | Self::Runtime(_) => 4,
             Self::Findings(_) => 6,
             Self::Client(
                 ClientError::Unreachable { .. }
@@ -114,7 +114,6 @@ impl CliError {
             | Self::Client(_)
             | Self::Node(_)
             | Self::Output { .. }
-            | Self::Runtime(_)
             | Self::Failed(_) => 1,
         }
     }

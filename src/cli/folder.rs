@@ -15,6 +15,20 @@ use crate::{
 /// # Errors
 /// [`CliError::DataFolder`].
 pub(crate) fn open_existing(config: &Config, folder: &Path) -> Result<Arc<Store>, CliError> {
+    check_exists(folder)?;
+    service::open_store(config, folder).map_err(unopened)
+}
+
+/// Opens a data folder that exists for reading only. It stays unchanged.
+///
+/// # Errors
+/// [`CliError::DataFolder`].
+pub(crate) fn look_at_existing(config: &Config, folder: &Path) -> Result<Arc<Store>, CliError> {
+    check_exists(folder)?;
+    service::look_at_store(config, folder).map_err(unopened)
+}
+
+fn check_exists(folder: &Path) -> Result<(), CliError> {
     leftovers::check_restored(folder).map_err(unopened)?;
     let index = folder.join("index");
     let failed = |source| unopened(StoreError::Folder { dir: folder.into(), source });
@@ -24,7 +38,7 @@ pub(crate) fn open_existing(config: &Config, folder: &Path) -> Result<Arc<Store>
             folder.display()
         )));
     }
-    service::open_store(config, folder).map_err(unopened)
+    Ok(())
 }
 
 /// Returns a node over a data folder, which is created if absent. Its workers do not run.
@@ -44,7 +58,13 @@ impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound { .. } => Self::NotFound(error.to_string()),
-            StoreError::Corrupt { .. } => Self::DataFolder(error.to_string()),
+            StoreError::Corrupt { .. }
+            | StoreError::Locked { .. }
+            | StoreError::Format { .. }
+            | StoreError::Folder { .. }
+            | StoreError::Closed { .. }
+            | StoreError::Io { .. }
+            | StoreError::Kv(_) => Self::DataFolder(error.to_string()),
             error => Self::Failed(error.to_string()),
         }
     }

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::error::CliError;
 use super::output::show;
-use super::target::runtime;
+use super::runtime::runtime;
 use crate::api::{paths, views::Readiness};
 use crate::client::{Client, Credentials};
 use crate::config::Config;

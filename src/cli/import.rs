@@ -13,7 +13,8 @@ use tracing::warn;
 use super::error::CliError;
 use super::output::show;
 use super::progress::ProgressDisplay;
-use super::target::{Target, client, runtime};
+use super::runtime::runtime;
+use super::target::{Target, client};
 use super::{flags, folder};
 use crate::{
     api::paths,

@@ -109,7 +109,12 @@ fn job_id() -> clap::builder::RangedI64ValueParser<u32> {
 /// # Errors
 /// Fails if the target cannot be read, and with [`CliError::NotFound`] if the job does not exist.
 pub(crate) fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
-    let source = ViewSource::open(config)?;
+    let source = match &args.action {
+        JobAction::Requeue { .. } | JobAction::Drop { .. } => ViewSource::open_to_change(config)?,
+        JobAction::List { .. } | JobAction::Show { .. } | JobAction::Watch { .. } => {
+            ViewSource::open(config)?
+        }
+    };
     let now = now_ms();
     match &args.action {
         JobAction::List { status, after, limit, json } => {

@@ -30,6 +30,7 @@ pub(crate) mod provers;
 pub(crate) mod restore;
 pub(crate) mod revert;
 pub(crate) mod run;
+mod runtime;
 pub(crate) mod serve;
 mod signals;
 pub(crate) mod status;

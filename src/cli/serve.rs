@@ -8,6 +8,7 @@ use tracing::info;
 use super::error::CliError;
 use super::flags;
 use super::output::show;
+use super::runtime;
 use super::signals::Signals;
 use crate::{config::Config, crypto::rescue, service::Service};
 
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
         return show(&config.print());
     }
     let folder = config.require_data_dir()?;
-    let runtime = runtime(config)?;
+    let runtime = runtime_for(config)?;
     let outcome = runtime.block_on(serve(config, folder));
     // The process does not wait for work that exceeded `shutdown_timeout`.
     runtime.shutdown_background();
@@ -54,14 +55,10 @@ pub(crate) fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
 /// with its stack and its share of the allocator.
 const OTHER_BLOCKING_THREADS: usize = 64;
 
-fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, CliError> {
+fn runtime_for(config: &Config) -> Result<tokio::runtime::Runtime, CliError> {
     let limits = config.request_limits();
     let threads = limits.publish.saturating_add(limits.import).saturating_add(OTHER_BLOCKING_THREADS);
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(threads)
-        .build()
-        .map_err(CliError::Runtime)
+    runtime::with_blocking_threads(threads)
 }
 
 async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {

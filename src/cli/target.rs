@@ -2,8 +2,6 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use tokio::runtime::{Builder, Runtime};
-
 use super::error::CliError;
 use crate::{
     client::Client,
@@ -47,12 +45,4 @@ impl Target {
 pub(crate) fn client(config: &Config, url: &str) -> Result<Client, CliError> {
     let secret = config.client_secret()?;
     Ok(Client::trusting(config.tls_ca.as_deref(), url, &secret, REQUEST_TIMEOUT)?)
-}
-
-/// Starts the runtime of a command.
-///
-/// # Errors
-/// [`CliError::Runtime`].
-pub(crate) fn runtime() -> Result<Runtime, CliError> {
-    Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)
 }

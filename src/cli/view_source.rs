@@ -1,6 +1,7 @@
 //! The source of views: the answers of a running server, or the same views built from a stopped
 //! data folder.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use tokio::runtime::Runtime;
 use super::error::CliError;
 use super::folder;
 use super::output::show;
-use super::target::{Target, client, runtime};
+use super::runtime::runtime;
+use super::target::{Target, client};
 use crate::{
     api::paths,
     client::{Answer, Client},
@@ -35,13 +37,28 @@ pub(crate) struct ServerSource {
 }
 
 impl ViewSource {
-    /// Opens the configured folder, or creates a client of the configured server.
+    /// Opens the configured folder for reading only, or creates a client of the configured server.
     ///
     /// # Errors
     /// Fails if neither is configured, or the folder cannot be opened.
     pub(crate) fn open(config: &Config) -> Result<Self, CliError> {
+        Self::of_target(config, folder::look_at_existing)
+    }
+
+    /// Opens the configured folder to change it, or creates a client of the configured server.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub(crate) fn open_to_change(config: &Config) -> Result<Self, CliError> {
+        Self::of_target(config, folder::open_existing)
+    }
+
+    fn of_target(
+        config: &Config,
+        open: impl FnOnce(&Config, &Path) -> Result<Arc<Store>, CliError>,
+    ) -> Result<Self, CliError> {
         match Target::of(config)? {
-            Target::Folder(folder) => folder::open_existing(config, &folder).map(Self::Folder),
+            Target::Folder(folder) => open(config, &folder).map(Self::Folder),
             Target::Server(url) => Ok(Self::Server(Box::new(ServerSource::new(config, &url)?))),
         }
     }

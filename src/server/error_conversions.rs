@@ -18,9 +18,10 @@ impl From<StoreError> for ApiError {
             StoreError::TooLarge { .. } => Self::BadParameter(error.to_string()),
             StoreError::DiskFull => Self::DiskFull,
             StoreError::InsufficientStorage { free, floor } => Self::InsufficientStorage { free, floor },
-            StoreError::Interrupted | StoreError::ReadViewEnded | StoreError::Moved { .. } => {
-                Self::Unavailable { reason: error.to_string() }
-            }
+            StoreError::Interrupted
+            | StoreError::Closed { .. }
+            | StoreError::ReadViewEnded
+            | StoreError::Moved { .. } => Self::Unavailable { reason: error.to_string() },
             StoreError::Locked { .. }
             | StoreError::Format { .. }
             | StoreError::Folder { .. }

@@ -12,6 +12,6 @@ mod running;
 mod shutdown;
 mod start;
 
-pub use options::{node_options, open_store, store_options};
+pub use options::{look_at_store, node_options, open_store, store_options};
 pub use running::Service;
 pub use start::StartError;

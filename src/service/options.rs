@@ -40,3 +40,8 @@ pub fn store_options(config: &Config) -> StoreOptions {
 pub fn open_store(config: &Config, folder: &Path) -> Result<Arc<Store>, StoreError> {
     Store::open(folder, store_options(config)).map(Arc::new)
 }
+
+/// Opens a data folder with the configured options for reading only. It stays unchanged.
+pub fn look_at_store(config: &Config, folder: &Path) -> Result<Arc<Store>, StoreError> {
+    Store::look(folder, store_options(config)).map(Arc::new)
+}

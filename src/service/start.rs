@@ -14,7 +14,7 @@ use crate::node::{HandBackThread, LinkOptions, LinkThread};
 use crate::server::{self, BindError, Explorer, Limits, ListenLimits, Monitor};
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::tls::{TlsError, TlsFiles};
-use crate::workers::{KeysError, Node, NodeOptions, Verifier};
+use crate::workers::{KeysError, Node, NodeOptions, Verifier, hash_pool};
 
 /// The reason why the server cannot start. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +70,7 @@ impl Service {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let keys = config.verification_keys.as_deref();
         let verifier = keys.map(|folder| Verifier::open(folder, config.verify_concurrency)).transpose()?;
+        hash_pool::start()?;
         let clock = options.clock.clone();
         let metrics = options.metrics.clone();
         let store = Arc::new(Store::open(folder, options)?);

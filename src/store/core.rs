@@ -140,6 +140,17 @@ impl Core {
         found
     }
 
+    /// Opens the store again if it is closed to reads. A store that is closed to writes only can
+    /// still be read.
+    pub(crate) fn readable(&self) -> Result<(), StoreError> {
+        if self.kv.is_shut() { self.ready() } else { Ok(()) }
+    }
+
+    /// Returns a path to the folder that leads to no other one, even if it is moved.
+    pub(crate) fn path(&self) -> &Path {
+        self.lock.as_ref().map_or(&self.dir, FolderLock::path)
+    }
+
     /// Returns the time in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.wall_ms()

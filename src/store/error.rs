@@ -86,6 +86,15 @@ pub enum StoreError {
     /// done; it can be repeated.
     #[error("a failed write interrupted this operation: repeat it")]
     Interrupted,
+    /// The folder is closed to reads and writes: a write failed, and the kv could not be reopened
+    /// yet. Operations that begin later try it again.
+    #[error(
+        "the data folder is closed after a failed write, because reopening it fails ({cause}); this is tried again, so repeat the operation later"
+    )]
+    Closed {
+        /// The reason why the last attempt to reopen it failed.
+        cause: String,
+    },
     /// The system failed to read or write.
     #[error("{what}: {source}")]
     Io {

@@ -15,7 +15,7 @@
 //!
 //! | file or folder | content |
 //! | --- | --- |
-//! | `store`, `open`, `options`, `parameters` | the open folder, and how it is opened |
+//! | `store`, `open`, `look`, `options`, `parameters` | the open folder, and how it is opened |
 //! | `parts` | the three parts together, and their recovery after a crash or a failed write |
 //! | `core` | what the parts share |
 //! | `chain` | genesis, blocks, accounts, aggregated operations; account tree and witnesses |
@@ -85,7 +85,11 @@
 //! After a failed write, for instance on a full disk, nothing more is written until space is free.
 //! The next operation that writes reopens the kv and starts from the state on disk, which has
 //! everything that was acknowledged; other operations can be repeated. Reads continue meanwhile,
-//! and may show unacknowledged records.
+//! and may show unacknowledged records. A reopen makes the checks of a start; if anything fails, the
+//! store is closed to reads as well until a later attempt succeeds. Leases stay in memory.
+//!
+//! A call of the system that fails while the folder is opened is an error of that call, not damage.
+//! sled takes care of that for its own files (`vendor/sled/CHANGES.md`).
 //!
 //! # Damage
 //!
@@ -115,6 +119,7 @@ mod golden_tests;
 mod imported;
 mod inbox;
 mod kv;
+mod look;
 mod open;
 mod options;
 mod parameters;
@@ -122,6 +127,8 @@ mod parts;
 mod queue;
 mod read_view;
 mod recovery;
+#[cfg(test)]
+mod reopen_tests;
 mod revert;
 #[cfg(test)]
 mod revert_tests;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::store::durable::blobs::Blobs;
 use crate::store::durable::folder_lock::FolderLock;
+use crate::store::durable::journal_found::FoundJournal;
 use crate::store::error::StoreError;
 use crate::store::kv::handle::Kv;
 use crate::store::kv::keys;
@@ -27,9 +28,11 @@ impl Store {
         if !indexed && !is_new(dir)? {
             return Err(StoreError::corrupt("its kv is missing"));
         }
+        // What can be read without the kv is read before sled changes its files.
+        let found = FoundJournal::read(&dir.join("journal"))?;
         let kv = Kv::open_in(lock.folder(), "index", options.cache_bytes, options.flush_every_ms)?;
         check_parameters(named, dir, &kv)?;
-        let journal = open_journal::open_journal(&dir.join("journal"), &kv)?;
+        let journal = open_journal::open_journal(&dir.join("journal"), found, &kv)?;
         let known = |id| kv.contains(Table::Blobs, &keys::blob(id));
         let (blobs, swept) = Blobs::open(&dir.join("blobs"), known)?;
         if swept > 0 {

@@ -48,18 +48,35 @@ impl Parts {
         self.queue.load_leases(leases)
     }
 
+    /// Starts again from the state on disk, with every check of a start. If anything fails, the
+    /// store is closed to reads and writes until a later attempt succeeds: it never serves less than
+    /// it acknowledged.
     fn reopen(&self) -> Result<(), StoreError> {
         let _chain = self.chain.lock();
         let _tree = self.tree.lock();
         let mut leases = self.queue.lock();
         let core = &self.core;
-        if core.kv.is_broken() {
-            core.read_views.end();
-            core.kv.reopen()?;
+        if !core.kv.is_broken() {
+            return Ok(());
+        }
+        core.kv.check_reopens()?;
+        core.kv.probe()?;
+        core.read_views.end();
+        let held = leases.clone();
+        let reopened = core.kv.reopen(|kv| open_journal::check_reopened(core, kv)).and_then(|()| {
             core.committer.forget_unlinks();
             self.recover(&mut leases)?;
-            open_journal::settle(core)?;
+            open_journal::settle(core)
+        });
+        match reopened {
+            Ok(()) => {
+                core.kv.reopened();
+                Ok(())
+            }
+            Err(error) => {
+                *leases = held;
+                Err(core.kv.shut(&error))
+            }
         }
-        Ok(())
     }
 }

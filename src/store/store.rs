@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tempfile::TempDir;
+
 use crate::store::chain::chain_store::ChainStore;
 use crate::store::chain::tree_store::TreeStore;
 use crate::store::core::Core;
@@ -24,6 +26,8 @@ use crate::store::queue::job_queue::JobQueue;
 /// An open data folder.
 pub struct Store {
     pub(crate) parts: Arc<Parts>,
+    /// The folder of the copy of the kv, if the data folder is only looked at. Removed last.
+    pub(crate) copy: Option<TempDir>,
 }
 
 impl std::fmt::Debug for Store {
@@ -42,7 +46,8 @@ impl Store {
         options: &StoreOptions,
         lock: Option<FolderLock>,
     ) -> Self {
-        Self { parts: Parts::new(Core::new(dir, kv, blobs, journal, options, lock), options) }
+        let core = Core::new(dir, kv, blobs, journal, options, lock);
+        Self { parts: Parts::new(core, options), copy: None }
     }
 
     /// Returns genesis, blocks, accounts, quarantine and aggregated operations.
@@ -67,6 +72,23 @@ impl Store {
     /// Returns the data folder.
     pub fn dir(&self) -> &Path {
         &self.core().dir
+    }
+
+    /// Makes the store writable again if a write has failed, for an operation that reads before it
+    /// writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] if the store cannot be reopened yet; also if the disk is full.
+    pub fn ready(&self) -> Result<(), StoreError> {
+        self.core().ready()
+    }
+
+    /// Opens the store again if it is closed to reads.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] if it cannot be reopened yet.
+    pub fn readable(&self) -> Result<(), StoreError> {
+        self.core().readable()
     }
 
     /// Returns the free space, as of at most a second ago.

@@ -5,6 +5,7 @@
 //! | `node` | all workers together: start, stop, imports |
 //! | `options` | options of a node |
 //! | `wakeup` | wakes waiting threads after a change |
+//! | `hash_pool` | the threads that compute hashes |
 //! | `import` | checks and stores genesis, blocks and aggregated operations |
 //! | `account_state` | the account state that the plan of a block reads |
 //! | `account_updates` | the account updates of a block, checked against state and operations |
@@ -29,6 +30,7 @@ mod account_state;
 mod account_updates;
 mod aggregator;
 pub(crate) mod doctor;
+pub(crate) mod hash_pool;
 pub(crate) mod import;
 mod link_status;
 mod maintainer;

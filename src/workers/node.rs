@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tracing::{error, info};
 
+use super::hash_pool;
 use super::import::{self, ImportError, NextPage, StateStart};
 use super::link_status::LinkStatus;
 use super::maintainer;
@@ -65,8 +66,12 @@ impl Node {
         })
     }
 
-    /// Starts the maintainers and the updater.
+    /// Starts the maintainers and the updater. If a thread cannot be made, none is left running.
     pub fn start(&self) -> Result<(), StoreError> {
+        self.start_all().inspect_err(|_| self.stop())
+    }
+
+    fn start_all(&self) -> Result<(), StoreError> {
         self.start_maintainers(u32::MAX)?;
         self.start_updater()
     }
@@ -81,6 +86,7 @@ impl Node {
 
     /// Starts only the maintainers, for the blocks up to `until`.
     pub fn start_maintainers(&self, until: u32) -> Result<(), StoreError> {
+        hash_pool::start()?;
         self.started().maintainers_until = Some(until);
         let last_verified = self.store.chain().last_verified_block()?;
         info!(last_verified, "maintainers start after the last verified block");
@@ -235,12 +241,16 @@ impl Node {
         body: &[u8],
         progress: &dyn Fn(usize, usize),
     ) -> Result<Imported, ImportError> {
+        self.store.ready()?;
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
         self.measured("genesis", || import::genesis(&self.store, body, progress), |imported| imported)
     }
 
     /// Imports the next block and wakes the workers; returns its number and the outcome.
     pub fn import_block(&self, body: &[u8]) -> Result<(u32, Imported), ImportError> {
+        // A block that a failed write left unacknowledged is stored already, but it can only be
+        // acknowledged once the store is open again.
+        self.store.ready()?;
         // Checked before the lock: the import of a large genesis may hold it for many minutes.
         if self.store.chain().genesis()?.is_none() {
             return Err(ImportError::NoGenesis);
@@ -302,6 +312,7 @@ impl Node {
 
     /// Imports an aggregated operation and wakes the workers.
     pub fn import_aggregated_operation(&self, body: &[u8]) -> Result<Imported, ImportError> {
+        self.store.ready()?;
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
         self.measured(
             "aggregated_operation",

@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("tree", &["crypto", "domain"]),
     ("execution", &["crypto", "domain", "tree"]),
     ("witness", &["crypto", "domain", "tree"]),
-    ("store", &["crypto", "domain", "tree", "clock", "fsync", "input", "metrics"]),
+    ("store", &["backoff", "crypto", "domain", "tree", "clock", "fsync", "input", "metrics"]),
     ("api", &["config", "domain"]),
     (
         "workers",

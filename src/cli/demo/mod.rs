@@ -15,7 +15,7 @@ use super::error::CliError;
 use super::flags;
 use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
 use super::output::show;
-use super::target::runtime;
+use super::runtime::runtime;
 use crate::api::paths;
 use crate::client::Client;
 use crate::config::Config;

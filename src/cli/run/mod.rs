@@ -20,7 +20,7 @@ use clap::Args;
 use super::error::CliError;
 use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
 use super::output::{is_stdout, probe, show, tell, write_output};
-use super::target::runtime;
+use super::runtime::runtime;
 use super::{flags, import};
 use crate::chain_folder::ChainFolder;
 use crate::client::Client;

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::frame::ScreenFrame;
 use crate::cli::error::CliError;
-use crate::cli::target::runtime;
+use crate::cli::runtime::runtime;
 
 /// Time between two checks for a signal.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(200);

@@ -86,7 +86,7 @@ fn reasons(node: &Node) -> Vec<String> {
     } else if node.wakeup().is_stopping() {
         reasons.push("the server is stopping".to_owned());
     }
-    if let Err(error) = node.store().chain().head() {
+    if let Err(error) = node.store().readable().and_then(|()| node.store().chain().head()) {
         reasons.push(format!("the store cannot be read: {error}"));
     }
     reasons.extend(node.store().check_folder().err().map(|error| error.to_string()));

@@ -82,7 +82,10 @@ impl Api {
         let span = Span::current();
         let permit = current_permit();
         let work = move || {
-            let outcome = span.in_scope(|| work(&node));
+            let outcome = span.in_scope(|| {
+                node.store().readable()?;
+                work(&node)
+            });
             drop(permit);
             outcome
         };

@@ -37,10 +37,10 @@ use crate::fsync;
 use crate::store::durable::blob_header::{Header, RecordType};
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_ref::BlobRef;
-use crate::store::durable::journal_reading::{ACKNOWLEDGED, acknowledged_bytes, read_acknowledged};
+use crate::store::durable::journal_found::FoundJournal;
+use crate::store::durable::journal_reading::{ACKNOWLEDGED, acknowledged_bytes};
 use crate::store::durable::journal_record::{Item, Place};
-use crate::store::durable::journal_replay::Replay;
-use crate::store::durable::journal_segment::{Segment, scan, segment_name, segments};
+use crate::store::durable::journal_segment::segment_name;
 use crate::store::durable::sync_thread::SyncThread;
 use crate::store::error::StoreError;
 
@@ -112,61 +112,27 @@ impl Pending<'_> {
 }
 
 impl Journal {
-    /// Opens the journal in `dir`; `None` if it is absent. Also returns the acknowledged items of
-    /// the last segment.
-    pub(crate) fn open(dir: &Path) -> Result<Option<(Self, Replay)>, StoreError> {
+    /// Opens a journal that was read: removes torn records, and continues behind damage in a new
+    /// segment.
+    pub(crate) fn open(found: FoundJournal) -> Result<Self, StoreError> {
         let failed = || StoreError::io("opening the journal");
-        let found = match segments(dir) {
-            Ok(found) => found,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed()(error)),
-        };
-        let Some((&newest, _)) = found.last_key_value() else { return Ok(None) };
-        let acknowledged = read_acknowledged(dir).map_err(failed())?;
-        let from = acknowledged.map_or(newest, |place| place.segment.min(newest));
-        // Records that were never acknowledged may be torn. A sync covers everything written before
-        // it, so nothing after a tear was acknowledged.
-        let may_be_torn = |place: Place| acknowledged.is_some_and(|acknowledged| acknowledged <= place);
-        let mut replay = Replay::default();
-        let mut unacknowledged = BTreeMap::new();
-        let mut end = Place { segment: newest, offset: 0 };
-        let mut damaged = acknowledged.is_none();
-        for (&number, path) in found.range(from..) {
-            let Segment { records, gaps, len } = scan(number, path).map_err(failed())?;
-            let bad = records.iter().filter(|record| !record.sound).map(|record| record.place);
-            let (torn, lost): (Vec<Place>, Vec<Place>) =
-                gaps.iter().map(|gap| gap.from).chain(bad).partition(|place| may_be_torn(*place));
-            damaged |= !lost.is_empty();
-            let tear = torn.iter().map(|place| place.offset).min();
-            end = Place { segment: number, offset: tear.unwrap_or(len) };
-            for record in records.into_iter().filter(|record| record.place < end) {
-                // A removal always counts: it is only written once it is certain.
-                let removal = matches!(record.header.record_type, RecordType::Withdrawn | RecordType::Revert);
-                if removal || acknowledged.is_some_and(|place| record.place < place) {
-                    replay.add(record);
-                } else {
-                    unacknowledged.insert(record.place, record.item());
-                }
-            }
-            if tear.is_some() {
-                break;
-            }
-        }
-        damaged |= acknowledged.is_some_and(|place| place > end);
+        let FoundJournal { dir, end, unacknowledged, torn_segments, damaged, .. } = found;
         if damaged {
             tracing::warn!("the journal is damaged: run `doctor`; it continues in a new file");
-            unacknowledged = BTreeMap::new();
-            end = Place { segment: newest.saturating_add(1), offset: 0 };
-        } else {
-            for path in found.range(end.segment.saturating_add(1)..).map(|(_, path)| path) {
-                fs::remove_file(path).map_err(failed())?;
-            }
         }
-        let journal = Self::at(dir, end, unacknowledged)?;
+        for path in torn_segments {
+            fs::remove_file(path).map_err(failed())?;
+        }
+        let journal = Self::at(&dir, end, unacknowledged)?;
         if damaged {
             journal.write_acknowledged(end).map_err(failed())?;
         }
-        Ok(Some((journal, replay)))
+        Ok(journal)
+    }
+
+    /// Returns the folder of the journal.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Creates the journal of a folder that has none, with the records that `fill` appends: all of

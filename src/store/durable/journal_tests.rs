@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::AggregatedAction;
 use crate::store::durable::blob_header::{HEADER, Header, RecordType};
 use crate::store::durable::journal::Journal;
+use crate::store::durable::journal_found::FoundJournal;
 use crate::store::durable::journal_reading::{ACKNOWLEDGED, Reading, read_acknowledged};
 use crate::store::durable::journal_record::Item;
 use crate::store::durable::journal_segment::{scan, segments};
@@ -167,7 +168,7 @@ fn what_was_never_acknowledged_is_withdrawn() {
     filled(dir.path());
     let label = BlobLabel::block(BlobKind::Block, 4);
     let blob = BlobRef::Inline { frame: vec![7; 50], raw_len: 60 };
-    let (lone, _) = Journal::open(&journal(dir.path())).unwrap().unwrap();
+    let lone = Journal::open(FoundJournal::read(&journal(dir.path())).unwrap().unwrap()).unwrap();
     // The process is killed before the transaction.
     let _ = lone.append(label, &blob).unwrap();
     drop(lone);

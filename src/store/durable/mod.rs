@@ -30,6 +30,7 @@ pub(crate) mod free_space;
 mod free_space_tests;
 pub(crate) mod group_commit;
 pub(crate) mod journal;
+pub(crate) mod journal_found;
 pub(crate) mod journal_reading;
 pub(crate) mod journal_record;
 pub(crate) mod journal_replay;

@@ -2,16 +2,20 @@
 //!
 //! After a failed write, sled refuses all others, and its reads may include a part of the failed
 //! transaction. So a failed write closes the kv to writes. Once there is space again,
-//! [`Kv::reopen`] starts from the last state on disk, which is consistent.
+//! [`Kv::reopen`] starts from the last state on disk, which is consistent. If that fails, or the
+//! store does not accept that state, the kv is closed to reads as well until a later attempt
+//! succeeds.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
+use crate::backoff::Backoff;
 use crate::fsync;
 use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::open_folder::OpenFolder;
@@ -24,8 +28,21 @@ use crate::tree::source::Entry;
 
 /// Bytes that must be writable before the kv is reopened. sled grows in steps of half a megabyte.
 const PROBE_BYTES: usize = 2 << 20;
-/// Longest time that a reopen waits for a failed sled to close, which may hang.
+/// Longest time that is waited for a failed sled to close, which may hang.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Delays between attempts to reopen the kv.
+const REOPENS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+/// The time in which the kv could not be reopened.
+#[derive(Debug)]
+struct Outage {
+    /// The error of the last attempt.
+    cause: String,
+    attempts: u32,
+    /// Time of the next attempt.
+    next: Instant,
+}
 
 pub(crate) struct Kv {
     dir: PathBuf,
@@ -39,6 +56,8 @@ pub(crate) struct Kv {
     generation: AtomicU64,
     /// The first error since the last opening that was not about stored content.
     system_error: Mutex<Option<StoreError>>,
+    /// Set from the first failed reopen to the next successful one.
+    outage: Mutex<Option<Outage>>,
     /// Number of the write that fails, counted from 1 for the next one; 0 for none.
     #[cfg(test)]
     pub fault: AtomicU64,
@@ -77,6 +96,7 @@ impl Kv {
             broken: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             system_error: Mutex::new(None),
+            outage: Mutex::new(None),
             #[cfg(test)]
             fault: AtomicU64::new(0),
         })
@@ -105,32 +125,77 @@ impl Kv {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// Reopens the kv after a failed write. The caller holds all locks under which the store
-    /// writes.
-    pub(crate) fn reopen(&self) -> Result<(), StoreError> {
-        self.probe()?;
+    /// Reopens the kv after a failed write, if `check` accepts the state on disk. Otherwise it stays
+    /// closed. The caller holds all locks under which the store writes.
+    pub(crate) fn reopen(
+        &self,
+        check: impl FnOnce(&Self) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failed) = sled.take() {
-            let (closed, wait) = mpsc::channel();
-            std::thread::spawn(move || {
-                sled_db::close(failed);
-                // Fails if the receiver timed out.
-                let _ = closed.send(());
-            });
-            if wait.recv_timeout(CLOSE_TIMEOUT).is_err() {
-                tracing::error!("the failed kv does not close");
-            }
+        close(&mut sled)?;
+        if !self.dir.try_exists().map_err(StoreError::io("reopening the kv"))? {
+            return Err(StoreError::corrupt("its kv is missing"));
         }
-        *sled = Some(SledDb::open(&self.dir, self.cache_bytes, self.flush_every_ms)?);
+        let reopened = Self::open(&self.dir, self.cache_bytes, self.flush_every_ms)?;
+        check(&reopened)?;
+        *sled = reopened.sled.write().unwrap_or_else(PoisonError::into_inner).take();
+        drop(sled);
         *self.system_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.broken.store(false, Ordering::SeqCst);
-        tracing::info!("the kv was reopened after a failed write");
         Ok(())
     }
 
+    /// Closes the kv to reads and writes until it is reopened, which is tried again after a delay.
+    /// Returns the error of the operations in the meantime.
+    pub(crate) fn shut(&self, cause: &StoreError) -> StoreError {
+        self.close_to_writes();
+        let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = close(&mut sled) {
+            // Without a thread to close it, it is dropped by the next attempt.
+            tracing::error!(%error, "the failed kv stays open");
+        }
+        let mut outage = self.lock_outage();
+        let attempts = outage.as_ref().map_or(0, |outage| outage.attempts).saturating_add(1);
+        let cause = cause.to_string();
+        if attempts == 1 {
+            tracing::error!(cause, "the store is closed to reads and writes until it can be reopened");
+        }
+        *outage =
+            Some(Outage { cause: cause.clone(), attempts, next: Instant::now() + REOPENS.delay(attempts) });
+        StoreError::Closed { cause }
+    }
+
+    /// Fails while a reopen failed so recently that the next one would fail for the same reason.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub(crate) fn check_reopens(&self) -> Result<(), StoreError> {
+        match &*self.lock_outage() {
+            Some(Outage { cause, next, .. }) if Instant::now() < *next => {
+                Err(StoreError::Closed { cause: cause.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends an outage: the kv is open, and the store has recovered.
+    pub(crate) fn reopened(&self) {
+        let attempts = self.lock_outage().take().map_or(1, |outage| outage.attempts.saturating_add(1));
+        tracing::info!(attempts, "the kv was reopened after a failed write");
+    }
+
+    /// Returns true if the kv is closed to reads as well.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.lock_outage().is_some()
+    }
+
+    fn lock_outage(&self) -> MutexGuard<'_, Option<Outage>> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Checks that there is space by writing a file.
-    fn probe(&self) -> Result<(), StoreError> {
+    pub(crate) fn probe(&self) -> Result<(), StoreError> {
         let path = self.dir.with_extension("probe");
         let written = fsync::write_file(&path, &vec![0xa5; PROBE_BYTES]);
         // Remove the file even if it was written only in part.
@@ -142,7 +207,11 @@ impl Kv {
         let sled = self.sled.read().unwrap_or_else(PoisonError::into_inner);
         let result = match sled.as_ref() {
             Some(sled) => run(sled),
-            None => Err(StoreError::Kv("it is closed after a failure".into())),
+            None => {
+                let outage = self.lock_outage();
+                let cause = outage.as_ref().map_or("it is being reopened", |outage| &outage.cause);
+                Err(StoreError::Closed { cause: cause.to_owned() })
+            }
         };
         if let Err(error) = &result
             && !error.is_damage()
@@ -295,4 +364,30 @@ fn keep_until_closed(dir: &Path, folder: Arc<OpenFolder>) {
     if !sled_db::closes(&dir.join("db")) {
         std::mem::forget(folder);
     }
+}
+
+/// Closes sled on a thread of its own, and waits for it up to the timeout. If no thread can be made,
+/// sled stays open.
+fn close(sled: &mut Option<SledDb>) -> Result<(), StoreError> {
+    if sled.is_none() {
+        return Ok(());
+    }
+    let failed = Arc::new(Mutex::new(sled.take()));
+    let theirs = failed.clone();
+    let (closed, wait) = mpsc::channel();
+    let run = move || {
+        if let Some(failed) = theirs.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            sled_db::close(failed);
+        }
+        // Fails if the receiver timed out.
+        let _ = closed.send(());
+    };
+    if let Err(error) = thread::Builder::new().name("kv-close".into()).spawn(run) {
+        *sled = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        return Err(StoreError::io("starting a thread that closes the kv")(error));
+    }
+    if wait.recv_timeout(CLOSE_TIMEOUT).is_err() {
+        tracing::error!("the failed kv does not close");
+    }
+    Ok(())
 }

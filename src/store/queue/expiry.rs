@@ -12,14 +12,15 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::job::JobStatus;
+use crate::domain::job::{Job, JobState, JobStatus};
 use crate::store::error::StoreError;
 use crate::store::kv::keys;
 use crate::store::kv::keys::index;
 use crate::store::kv::table::Table;
 use crate::store::queue::job_queue::JobQueue;
-use crate::store::queue::leases::Leases;
-use crate::store::queue::transitions::no_job;
+use crate::store::queue::job_record::JobRow;
+use crate::store::queue::leases::{Held, Leases};
+use crate::store::queue::transitions::{Transition, no_job};
 
 impl JobQueue {
     /// Ends the leases that were not renewed in time. Returns the ids of their jobs, which are idle
@@ -66,8 +67,35 @@ impl JobQueue {
         self.change_held(leases, &ids, |job| job.wake(now)).map(drop)
     }
 
-    /// Loads the leases of the last run. Jobs that were in backoff then are idle.
+    /// Loads the stored leases. Those in memory, after a reopen, stay: they are newer than the kv,
+    /// which may have lost their claims, and their holders are at work.
     pub(crate) fn load_leases(&self, leases: &mut Leases) -> Result<(), StoreError> {
+        let in_memory: Vec<(u32, Held)> = leases.all().map(|(id, held)| (id, held.clone())).collect();
+        self.load_stored_leases(leases)?;
+        in_memory.into_iter().try_for_each(|(id, held)| self.keep_lease(leases, id, held))
+    }
+
+    /// Keeps a lease that was in memory, unless the job has ended or does not exist.
+    fn keep_lease(&self, leases: &mut Leases, id: u32, held: Held) -> Result<(), StoreError> {
+        let Some(old) = self.job_row(id)? else { return Ok(()) };
+        let same_holder = old.holder.as_ref() == Some(&held.lease.holder);
+        match old.status {
+            JobStatus::Done | JobStatus::Failed => return Ok(()),
+            JobStatus::InProgress if same_holder => {}
+            // The kv lost the claim.
+            JobStatus::InProgress | JobStatus::Idle => {
+                let new = JobRow { holder: Some(held.lease.holder.clone()), ..old.clone() };
+                let state = JobState::InProgress(held.lease.clone());
+                let job = Job { state, attempts: old.attempts.saturating_add(1) };
+                self.apply_transitions(leases, vec![Transition { old, new, job }])?;
+            }
+        }
+        leases.restore(id, held);
+        Ok(())
+    }
+
+    /// Loads the leases of the last run. Jobs that were in backoff then are idle.
+    fn load_stored_leases(&self, leases: &mut Leases) -> Result<(), StoreError> {
         *leases = Leases::default();
         let from = index::status(JobStatus::InProgress, 0);
         let to = index::after_status(JobStatus::InProgress);

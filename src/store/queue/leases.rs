@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::domain::job::{JobState, Lease, LeasePolicy};
 
 /// The leases of all jobs in progress, and the jobs in backoff.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Leases {
     by_job: BTreeMap<u32, Held>,
     /// Renewal time and job, the oldest first.
@@ -68,6 +68,13 @@ impl Leases {
         self.by_age.insert((lease.renewed_at_ms, job));
         let recorded_at_ms = lease.renewed_at_ms;
         self.by_job.insert(job, Held { lease, renewed_wall_ms, claimed_wall_ms, recorded_at_ms });
+    }
+
+    /// Puts back a lease with its times.
+    pub(crate) fn restore(&mut self, job: u32, held: Held) {
+        self.remove(job);
+        self.by_age.insert((held.lease.renewed_at_ms, job));
+        self.by_job.insert(job, held);
     }
 
     pub(crate) fn remove(&mut self, job: u32) {

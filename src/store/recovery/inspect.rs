@@ -176,7 +176,8 @@ impl Inspection {
     }
 }
 
-fn open_copy(dir: &Path, copy: &Path, options: &StoreOptions) -> Result<Kv, StoreError> {
+/// Copies the kv of a folder and opens the copy.
+pub(crate) fn open_copy(dir: &Path, copy: &Path, options: &StoreOptions) -> Result<Kv, StoreError> {
     let from = dir.join("index");
     if !from.join("db").try_exists().map_err(StoreError::read("index/db"))? {
         return Err(StoreError::corrupt("it is missing"));

@@ -4,25 +4,24 @@ use std::path::Path;
 
 use crate::store::core::Core;
 use crate::store::durable::journal::Journal;
+use crate::store::durable::journal_found::FoundJournal;
 use crate::store::durable::journal_reading::Reading;
 use crate::store::durable::journal_record::Place;
-use crate::store::durable::journal_replay::Replay;
 use crate::store::durable_kinds;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::Batch;
 use crate::store::kv::handle::Kv;
 use crate::store::kv::keys::meta;
 use crate::store::kv::table::Table;
+use crate::store::parameters::check_parameters;
 
-/// Opens the journal of a folder, and refuses a kv that lacks acknowledged items. If the folder has
-/// no journal, creates one with everything that the kv has. This has to happen before anything is
-/// removed: blob files may have the only copy of items that the kv lost.
-pub(crate) fn open_journal(dir: &Path, kv: &Kv) -> Result<Journal, StoreError> {
-    if let Some((journal, mut acknowledged)) = Journal::open(dir)? {
-        if let Some(to) = kv.get(Table::Meta, meta::REVERT_TO)? {
-            acknowledged.revert(to);
-        }
-        check_nothing_lost(kv, &acknowledged)?;
+/// Opens the journal of a folder, as it was read, and refuses a kv that lacks acknowledged items.
+/// If the folder has no journal, creates one with everything that the kv has. This has to happen
+/// before anything is removed: blob files may have the only copy of items that the kv lost.
+pub(crate) fn open_journal(dir: &Path, found: Option<FoundJournal>, kv: &Kv) -> Result<Journal, StoreError> {
+    if let Some(mut found) = found {
+        check_nothing_lost(kv, &mut found)?;
+        let journal = Journal::open(found)?;
         let stored_end: Option<Place> = kv.get(Table::Meta, meta::JOURNAL_END)?;
         if stored_end.is_some_and(|end| end > journal.end()) {
             append_missing(dir, kv, &journal)?;
@@ -54,14 +53,27 @@ fn append_missing(dir: &Path, kv: &Kv, journal: &Journal) -> Result<(), StoreErr
     kv.apply(batch).map(drop)
 }
 
-fn check_nothing_lost(kv: &Kv, acknowledged: &Replay) -> Result<(), StoreError> {
-    for item in acknowledged.items.keys() {
+/// Refuses a kv that lacks an item which the newest part of the journal has as acknowledged.
+pub(crate) fn check_nothing_lost(kv: &Kv, found: &mut FoundJournal) -> Result<(), StoreError> {
+    if let Some(to) = kv.get(Table::Meta, meta::REVERT_TO)? {
+        found.acknowledged.revert(to);
+    }
+    for item in found.acknowledged.items.keys() {
         if !durable_kinds::contains(kv, item)? {
             let label = item.label;
             return Err(StoreError::corrupt(format!("the kv lacks the {label}, which the journal has")));
         }
     }
     Ok(())
+}
+
+/// Checks a reopened kv like a start does, before it takes the place of the one that failed.
+pub(crate) fn check_reopened(core: &Core, kv: &Kv) -> Result<(), StoreError> {
+    check_parameters(&core.dir, core.path(), kv)?;
+    let Some(journal) = &core.journal else { return Ok(()) };
+    let found = FoundJournal::read(journal.dir())?;
+    let mut found = found.ok_or_else(|| StoreError::corrupt("its journal is missing"))?;
+    check_nothing_lost(kv, &mut found)
 }
 
 /// Withdraws the unacknowledged records of the journal whose items are not in the kv, and

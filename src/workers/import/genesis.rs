@@ -66,14 +66,14 @@ fn at_pace(
     progress(done, accounts.len());
     let least = pace.accounts_per_core * rayon::current_num_threads();
     let (send, receive) = sync_channel(1);
-    let built = std::thread::scope(|scope| {
-        let genesis = &genesis;
-        let hasher = scope.spawn(move || hash(genesis, builder, &accounts[done..], least, send));
-        let written = write(pace, &mut load, receive, done, &|done| progress(done, accounts.len()));
-        let hashed = hasher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // An error of either thread ends the other without an error of its own.
-        written.and(hashed)
-    })?;
+    let mut hashed = Err(ImportError::Store(StoreError::Interrupted));
+    // The hashes are computed by the threads of the pool, which exist: a new one may be refused.
+    let written = rayon::in_place_scope(|scope| {
+        scope.spawn(|_| hashed = hash(&genesis, builder, &accounts[done..], least, send));
+        write(pace, &mut load, receive, done, &|done| progress(done, accounts.len()))
+    });
+    // An error of either side ends the other without an error of its own.
+    let built = written.and(hashed)?;
     let Finished { records, roots, root } = built.finish();
     let root = fr::to_bytes(&root);
     let count = accounts.len() as u64;

@@ -327,3 +327,87 @@ pub fn http_with(
 pub fn number(variable: &str, default: u32) -> u32 {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a whole number"))
 }
+
+/// A command that has ended.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub output: Vec<u8>,
+    pub error: String,
+}
+
+impl Ended {
+    /// Checks the exit code, and that one sentence says why.
+    pub fn is_one_sentence(&self, code: i32, at: &str) {
+        let sentences = self.error.lines().filter(|line| line.starts_with("witness-server: ")).count();
+        assert_eq!((self.code, sentences), (Some(code), 1), "{at}: {}", self.error);
+        assert!(!self.error.contains("panicked"), "{at}: {}", self.error);
+    }
+}
+
+/// Runs a command to its end, which has to come.
+pub fn ended(command: &mut Command) -> Ended {
+    begun(command).end()
+}
+
+/// A command that runs; killed when dropped.
+pub struct Begun {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+    error: Option<std::thread::JoinHandle<String>>,
+    /// The first line of a server.
+    pub line: String,
+}
+
+/// Starts a command with its output in pipes.
+pub fn begun(command: &mut Command) -> Begun {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap());
+    let mut stderr = child.stderr.take().unwrap();
+    let read = move || {
+        let mut bytes = Vec::new();
+        stderr.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    Begun { child, lines, error: Some(std::thread::spawn(read)), line: String::new() }
+}
+
+impl Begun {
+    /// Waits until a server serves. Returns false if it ends instead.
+    pub fn is_serving(&mut self) -> bool {
+        while !self.line.starts_with("serving on ") {
+            self.line.clear();
+            if self.lines.read_line(&mut self.line).unwrap() == 0 {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Waits for the end of the command.
+    pub fn end(mut self) -> Ended {
+        // A command that hangs is killed, so that its pipes end.
+        let id = self.child.id().to_string();
+        let (ended, waits) = std::sync::mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            let in_time = waits.recv_timeout(PATIENCE) != Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+            if !in_time {
+                let _ = Command::new("kill").args(["-KILL", &id]).status();
+            }
+            in_time
+        });
+        let mut output = Vec::new();
+        self.lines.read_to_end(&mut output).unwrap();
+        let code = self.child.wait().unwrap().code();
+        drop(ended);
+        assert!(watch.join().unwrap(), "the command hangs");
+        let error = self.error.take().unwrap().join().unwrap();
+        Ended { code, output, error }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
