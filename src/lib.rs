@@ -81,6 +81,7 @@ mod invented_chain;
 mod logging;
 mod metrics;
 mod node;
+mod printable;
 mod report;
 mod server;
 pub mod service;

@@ -1,12 +1,18 @@
 //! The log: text or JSON, always on standard error, because standard output is for data.
 
-use std::io::IsTerminal;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
 
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
+
+use crate::printable;
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +49,48 @@ pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), LogError> {
     let started = match format {
         LogFormat::Human => {
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            builder.with_ansi(colour).with_target(false).finish().with(filter).try_init()
+            let fields = builder.with_ansi(colour).with_target(false).fmt_fields(PrintableFields);
+            fields.finish().with(filter).try_init()
         }
-        LogFormat::Json => builder.json().flatten_event(true).finish().with(filter).try_init(),
+        LogFormat::Json => {
+            let lines = builder.json().flatten_event(true).with_writer(PrintableStderr);
+            lines.finish().with(filter).try_init()
+        }
     };
     started.map_err(|_| LogError::Twice)
+}
+
+/// Message and fields of an event on one line. The escapes of colours are outside of them.
+struct PrintableFields;
+
+impl<'writer> FormatFields<'writer> for PrintableFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut text = String::new();
+        DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
+        writer.write_str(&printable::line(&text))
+    }
+}
+
+/// Standard error for lines of JSON: its encoder escapes some control characters only.
+#[derive(Clone, Copy)]
+struct PrintableStderr;
+
+impl MakeWriter<'_> for PrintableStderr {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        Self
+    }
+}
+
+impl Write for PrintableStderr {
+    /// Receives one event at a time.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(printable::lines(&String::from_utf8_lossy(event)).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }

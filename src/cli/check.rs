@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 
 use super::error::CliError;
 use super::input;
-use super::output::show;
+use super::output::show_lines;
 use crate::bundle::{self, MAX_FILE, Report};
+use crate::printable;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), CliError> {
     let read = input::open_or_stdin(file)?.take(MAX_FILE + 1).read_to_end(&mut bytes);
     read.map_err(|error| failed(format!("{error}; check the file")))?;
     let report = bundle::check(&bytes).map_err(|error| failed(error.to_string()))?;
-    show(&text(&report, *json))?;
+    show_lines(&text(&report, *json))?;
     match report.finding() {
         None => Ok(()),
         Some(line) => {
@@ -62,5 +63,5 @@ fn text(report: &Report, json: bool) -> String {
     if json {
         return serde_json::to_string(report).unwrap_or_default();
     }
-    report.lines.iter().map(|line| format!("{line}\n")).collect()
+    report.lines.iter().map(|line| format!("{}\n", printable::line(&line.to_string()))).collect()
 }

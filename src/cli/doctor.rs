@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::flags;
-use super::output::show;
+use super::output::{show, show_lines};
 use super::progress::Phases;
 use crate::{
     config::Config,
+    printable,
     service::store_options,
     store::{Finding, StoreError},
     workers::doctor::{self, Lost, RepairError, Replaced, is_sound},
@@ -55,7 +56,10 @@ pub(crate) fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
             }
         }
     } else {
-        let (_, findings) = doctor::examine(folder, &options, &progress).map_err(unopened)?;
+        let (inspection, mut findings) = doctor::examine(folder, &options, &progress).map_err(unopened)?;
+        if !config.node_share.is_divided() {
+            findings.extend(doctor::unprovable(&inspection).map_err(unopened)?);
+        }
         (findings, None)
     };
     drop(phases);
@@ -107,7 +111,7 @@ fn print(
     } else if is_sound(findings) {
         lines.push(format!("{} is sound", folder.display()));
     }
-    show(&lines.join("\n"))
+    show_lines(&lines.iter().map(|line| printable::line(line)).collect::<Vec<_>>().join("\n"))
 }
 
 fn verdict(findings: &[Finding], replaced: Option<&Replaced>) -> Result<(), CliError> {

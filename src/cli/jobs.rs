@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::error::CliError;
 use super::flags;
-use super::output::show;
+use super::output::{show, show_lines};
 use super::text_table::{TextTable, age, json_text, page, range, span, text};
 use super::view_source::{ServerSource, ViewSource, now_ms, to_json};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     },
     config::Config,
     domain::job::{JobStatus, JobType},
-    report,
+    printable, report,
     store::{Store, StoreError},
 };
 
@@ -125,7 +125,7 @@ pub(crate) fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
         }
         JobAction::Show { id, json } => {
             let job = job(&source, *id)?;
-            show(&if *json { to_json(&job)? } else { lines(&job, now) })
+            show_lines(&if *json { to_json(&job)? } else { lines(&job, now) })
         }
         JobAction::Requeue { id } => {
             change(&source, *id, &paths::requeue(id), |store| store.queue().requeue(*id))?;
@@ -239,7 +239,7 @@ fn watch(server: &ServerSource, json: bool) -> Result<(), CliError> {
         first = false;
         let mut out = io::stdout().lock();
         // A closed output ends the command without an error.
-        if out.write_all(lines.as_bytes()).and_then(|()| out.flush()).is_err() {
+        if out.write_all(printable::lines(&lines).as_bytes()).and_then(|()| out.flush()).is_err() {
             return Ok(());
         }
         drop(out);

@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempPath;
 
 use super::error::CliError;
-use crate::fsync;
+use crate::{fsync, printable};
 
 /// The file name of standard output, and of standard input where a file is read.
 pub(crate) const STDIO: &str = "-";
@@ -41,6 +41,9 @@ pub(crate) fn write_output(out: Option<&Path>, bytes: &[u8]) -> Result<(), CliEr
         }
         _ => {
             let mut stdout = io::stdout().lock();
+            // Stored bytes are written as they are, but not to a terminal.
+            let shown = stdout.is_terminal().then(|| printable::lines(&String::from_utf8_lossy(bytes)));
+            let bytes = shown.as_ref().map_or(bytes, String::as_bytes);
             match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
                 Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
                     Err(unwritable(Path::new("standard output"))(cause))
@@ -51,19 +54,33 @@ pub(crate) fn write_output(out: Option<&Path>, bytes: &[u8]) -> Result<(), CliEr
     }
 }
 
-/// Writes one or more lines to standard output.
+/// Writes a line to standard output. What is not printable is escaped, line breaks as well.
 ///
 /// # Errors
 /// [`CliError::Output`].
-pub(crate) fn show(text: &str) -> Result<(), CliError> {
+pub(crate) fn show(line: &str) -> Result<(), CliError> {
+    write_output(None, format!("{}\n", printable::line(line)).as_bytes())
+}
+
+/// Writes one or more lines to standard output. Text from outside in them has passed
+/// [`printable::line`].
+///
+/// # Errors
+/// [`CliError::Output`].
+pub(crate) fn show_lines(text: &str) -> Result<(), CliError> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
-    write_output(None, format!("{text}{end}").as_bytes())
+    write_output(None, format!("{}{end}", printable::lines(text)).as_bytes())
 }
 
 /// Writes a line to standard error. A closed standard error is ignored, where `eprintln!` would
 /// panic.
 pub(crate) fn tell(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    tell_lines(&printable::line(line));
+}
+
+/// Writes one or more lines to standard error, as [`show_lines`] does to standard output.
+pub(crate) fn tell_lines(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", printable::lines(text));
 }
 
 /// Checks before a long command that its result can be written to the path.

@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::error::CliError;
 use super::flags;
-use super::output::show;
+use super::output::{show, show_lines};
 use super::runtime;
 use super::signals::Signals;
 use crate::{config::Config, crypto::rescue, service::Service};
@@ -40,7 +40,7 @@ pub(crate) struct ServeArgs {
 /// Fails if the server cannot start, or if a part of it fails.
 pub(crate) fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
     if args.print_config {
-        return show(&config.print());
+        return show_lines(&config.print());
     }
     let folder = config.require_data_dir()?;
     let runtime = runtime_for(config)?;

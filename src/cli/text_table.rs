@@ -4,6 +4,8 @@ use std::fmt::{Display, Write as _};
 
 use serde_json::Value;
 
+use crate::printable;
+
 /// The text of an absent value.
 const ABSENT: &str = "-";
 
@@ -56,11 +58,9 @@ impl TextTable {
     }
 }
 
-/// Returns a value, `-` if it is absent. Control characters are replaced: names come from outside
-/// and must not steer the terminal.
+/// Returns a value on one line, `-` if it is absent.
 pub(crate) fn text(value: Option<impl Display>) -> String {
-    let Some(value) = value else { return ABSENT.to_owned() };
-    value.to_string().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    value.map_or_else(|| ABSENT.to_owned(), |value| printable::line(&value.to_string()))
 }
 
 /// Returns a JSON value without quotes, `-` for null.
@@ -111,7 +111,7 @@ mod tests {
         let mut table = TextTable::new(&["id", "holder", "age"]);
         table.row(vec![text(Some(7)), text(Some("p\u{1b}[1m")), age(Some(1_000), 41_000)]);
         table.row(vec![text(Some(12)), text(None::<&str>), age(None, 0)]);
-        assert_eq!(table.show("none"), "id  holder   age\n 7  p?[1m   40 s\n12  -          -\n");
+        assert_eq!(table.show("none"), "id  holder       age\n 7  p\\u001b[1m  40 s\n12  -              -\n");
         assert_eq!(TextTable::new(&["id"]).show("no job"), "no job\n");
     }
 

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::error::CliError;
 use super::folder;
-use super::output::show;
+use super::output::show_lines;
 use super::runtime::runtime;
 use super::target::{Target, client};
 use crate::{
@@ -90,7 +90,7 @@ impl ViewSource {
         text: impl FnOnce(&T) -> String,
     ) -> Result<(), CliError> {
         let view = self.read(route, report)?;
-        show(&if json { to_json(&view)? } else { text(&view) })
+        show_lines(&if json { to_json(&view)? } else { text(&view) })
     }
 
     /// Returns the JSON of the proof of a block, if it is stored.

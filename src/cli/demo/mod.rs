@@ -14,7 +14,7 @@ use clap::Args;
 use super::error::CliError;
 use super::flags;
 use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
-use super::output::show;
+use super::output::{show, show_lines};
 use super::runtime::runtime;
 use crate::api::paths;
 use crate::client::Client;
@@ -52,8 +52,8 @@ pub(crate) fn run(args: &DemoArgs, config: &Config) -> Result<(), CliError> {
     }
     config.admin_listen.set_port(0);
     let table = runtime()?.block_on(whole(&config, &data.path))?;
-    show(&table)?;
-    show(&what_next(&data.path, data.temporary.is_some()))
+    show_lines(&table)?;
+    show_lines(&what_next(&data.path, data.temporary.is_some()))
 }
 
 async fn whole(config: &Config, data: &Path) -> Result<String, CliError> {

@@ -19,7 +19,7 @@ use clap::Args;
 
 use super::error::CliError;
 use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
-use super::output::{is_stdout, probe, show, tell, write_output};
+use super::output::{is_stdout, probe, show_lines, tell_lines, write_output};
 use super::runtime::runtime;
 use super::{flags, import};
 use crate::chain_folder::ChainFolder;
@@ -171,10 +171,10 @@ fn settings(
 /// Prints progress: on standard error if report or summary go to standard output.
 fn say(args: &RunArgs, text: &str) -> Result<(), CliError> {
     if [&args.report, &args.summary].into_iter().flatten().any(|path| is_stdout(path)) {
-        tell(text.trim_end());
+        tell_lines(text.trim_end());
         return Ok(());
     }
-    show(text)
+    show_lines(text)
 }
 
 async fn whole(

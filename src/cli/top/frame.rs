@@ -5,6 +5,7 @@ use crate::cli::in_process::Milestone;
 use crate::cli::jobs;
 use crate::cli::provers;
 use crate::cli::text_table::{span, text};
+use crate::printable;
 
 /// Time over which rates are computed, in milliseconds.
 const RATE_WINDOW_MS: u64 = 5 * 60 * 1000;
@@ -62,7 +63,7 @@ impl ScreenFrame {
             lines.truncate(height.saturating_sub(1));
             lines.push("…".to_owned());
         }
-        lines.into_iter().map(|line| line.chars().take(width).collect()).collect()
+        lines.into_iter().map(|line| printable::line(&line).chars().take(width).collect()).collect()
     }
 
     fn title(&self) -> String {

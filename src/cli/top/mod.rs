@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::CliError;
 use super::flags;
-use super::output::show;
+use super::output::show_lines;
 use super::view_source::{ServerSource, now_ms};
 use crate::{
     api::{
@@ -46,7 +46,7 @@ pub(crate) fn run(config: &Config) -> Result<(), CliError> {
     let source = ServerSource::new(config, &config.url)?.with_timeout(REQUEST_TIMEOUT);
     let mut frame = request(&source, &config.url)?;
     if !std::io::stdout().is_terminal() {
-        return show(&frame.lines(usize::MAX, usize::MAX).join("\n"));
+        return show_lines(&frame.lines(usize::MAX, usize::MAX).join("\n"));
     }
     let mut screen = Screen::open()?;
     loop {
