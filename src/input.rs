@@ -1,5 +1,6 @@
 //! Input files: only regular ones are opened, with a bound of their length; byte order marks, which
-//! text editors put before the content; and Git LFS pointers, which replace it.
+//! text editors put before the content; Git LFS pointers, which replace it; and the bound on what a
+//! compressed file may unpack to.
 //!
 //! Opening a named pipe waits until it has a writer, and a device may have no end. So no other
 //! module opens a file that this process has not written itself.
@@ -70,6 +71,18 @@ pub(crate) fn is_git_lfs_pointer(bytes: &[u8]) -> bool {
     bytes.starts_with(b"version https://git-lfs.github.com/spec/")
 }
 
+/// Largest size, in bytes, that packed content of any length may have when it is unpacked.
+const MIN_UNPACKED: u64 = 64 << 20;
+/// Number of bytes that one packed byte may stand for. Content of this program and of sequencers is
+/// far below; zstd packs repetitions to a ten-thousandth and less.
+const MAX_RATIO: u64 = 1_000;
+
+/// Returns the largest size in bytes to which content of `packed` bytes is unpacked, at most
+/// `limit`: a small file cannot take much memory.
+pub(crate) fn unpacked_limit(packed: u64, limit: u64) -> u64 {
+    limit.min(packed.saturating_mul(MAX_RATIO).max(MIN_UNPACKED))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +123,14 @@ mod tests {
         assert_eq!(without_byte_order_mark(b"\xef\xbb\xbf{}"), b"{}");
         assert_eq!(without_byte_order_mark(b"{}\xef\xbb\xbf"), b"{}\xef\xbb\xbf");
         assert_eq!(without_byte_order_mark(b"\xef\xbb"), b"\xef\xbb");
+    }
+
+    #[test]
+    fn the_limit_grows_with_the_packed_size() {
+        assert_eq!(unpacked_limit(0, 4 << 30), MIN_UNPACKED);
+        assert_eq!(unpacked_limit(1 << 20, 4 << 30), 1_000 << 20);
+        assert_eq!(unpacked_limit(u64::MAX, 4 << 30), 4 << 30);
+        assert_eq!(unpacked_limit(0, 5), 5);
     }
 
     #[test]

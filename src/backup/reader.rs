@@ -4,8 +4,11 @@ use std::io::{self, Read};
 
 use serde::de::DeserializeOwned;
 
-use super::entry::{About, Counts, ENTRY_HEAD, FILE_HEAD, FORMAT, HASH, Head, Kind, Known, parse_file_head};
+use super::entry::{
+    About, Counts, ENTRY_HEAD, FILE_HEAD, FORMAT, HASH, Head, Kind, Known, MAX_BODY, parse_file_head,
+};
 use super::error::BackupError;
+use crate::input;
 
 /// Largest allocation in advance, in bytes, regardless of the lengths in a header.
 const PREALLOCATE: u64 = 1 << 20;
@@ -109,6 +112,9 @@ impl<R: Read> BackupReader<R> {
                 self.counts.add(None);
                 continue;
             };
+            if head.raw_len > input::unpacked_limit(head.frame_len, MAX_BODY) {
+                return Err(self.damaged(format!("a body of {} bytes", head.raw_len)));
+            }
             let body = unpacked(&frame, head.raw_len).map_err(|error| self.damaged(error))?;
             let entry = Entry { kind, first: head.first, last: head.last, meta, body };
             if kind == Kind::End {

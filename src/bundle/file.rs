@@ -4,6 +4,8 @@ use std::io::Read;
 
 use thiserror::Error;
 
+use crate::input;
+
 const SKIPPABLE: u32 = 0x184d_2a5b;
 const MAGIC: &[u8; 8] = b"zkwsbndl";
 /// The format of new files. All formats up to this one can be read.
@@ -90,7 +92,7 @@ pub(super) fn unpack(file: &[u8]) -> Result<Vec<u8>, FileError> {
     if format == 0 || !kind {
         return Err(damaged("its head".to_owned()));
     }
-    bounded(json_len, MAX_JSON)?;
+    bounded(json_len, input::unpacked_limit(frame.len() as u64, MAX_JSON))?;
     if frame.len() as u64 != frame_len {
         return Err(damaged(format!("{} bytes follow its head, not {frame_len}", frame.len())));
     }

@@ -43,7 +43,12 @@ impl ChainFile {
     /// [`GitLfsPointer`](ChainFolderError::GitLfsPointer).
     pub fn read(&self) -> Result<Vec<u8>, ChainFolderError> {
         let file = input::open(&self.path).map_err(|cause| self.unreadable(cause))?;
-        self.read_from(BufReader::new(file))
+        let packed = file.metadata().map_err(|cause| self.unreadable(cause))?.len();
+        let bounded = match self.compression {
+            Compression::None => self.clone(),
+            _ => Self { limit: input::unpacked_limit(packed, self.limit), ..self.clone() },
+        };
+        bounded.read_from(BufReader::new(file))
     }
 
     /// Reads like [`read`](Self::read), from the packed content of the file.
