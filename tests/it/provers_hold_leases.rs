@@ -127,3 +127,61 @@ fn proofs_are_checked_stored_once_aggregated_and_verified() {
     assert_eq!(operations["aggregated_operations"][0]["last_block"], 1);
     server.post("/api/v1/jobs/2/drop", "").refused_about(409, "overlap", "job 2");
 }
+
+#[test]
+fn a_head_request_claims_nothing() {
+    let (_folder, server) = serving("deposit");
+    server.wait_for("/jobs/idle", 1);
+    let body = r#"{"prover_name":"p","aux_data":{}}"#;
+    assert_eq!(server.ask("HEAD", "/get_job", body).status, 405);
+    let counts = server.get("/api/v1/status").json()["jobs"].clone();
+    assert_eq!((&counts["idle"], &counts["in_progress"]), (&json!(1), &json!(0)));
+    assert_eq!(server.next_job("p")["job_id"], 1);
+}
+
+#[test]
+fn a_witness_that_cannot_be_read_costs_no_attempt() {
+    let (folder, server) = serving("deposit");
+    server.wait_for("/jobs/idle", 1);
+    let sound: Vec<_> = std::fs::read_dir(folder.path().join("blobs"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect();
+    sound.iter().for_each(|(path, _)| std::fs::write(path, "damaged").unwrap());
+    for _ in 0..4 {
+        server.ask("GET", "/get_job", r#"{"prover_name":"p","aux_data":{}}"#);
+        let job = server.get("/api/v1/jobs/1").json();
+        assert_eq!((&job["attempts"], &job["status"]), (&json!(0), &json!("idle")));
+    }
+    let text = server.get("/api/v1/blocks/1/explain").json()["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("cannot be read"), "{text}");
+    sound.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+    assert_eq!(server.next_job("p")["job_id"], 1);
+    assert_eq!(server.get("/api/v1/jobs/1").json()["attempts"], 1);
+}
+
+#[test]
+fn event_streams_of_the_admin_listener_leave_those_of_the_main_one_alone() {
+    let (_folder, server) = serving("deposit");
+    let open = |url: &str, token: &str| {
+        use std::io::{Read, Write};
+        let address = url.strip_prefix("http://").unwrap();
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: {address}\r\n{token}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).unwrap();
+        (stream, String::from_utf8(head.to_vec()).unwrap())
+    };
+    let admin = if server.admin.starts_with("http") {
+        server.admin.clone()
+    } else {
+        format!("http://{}", server.admin)
+    };
+    let anonymous: Vec<_> = (0..64).map(|_| open(&admin, "")).collect();
+    assert!(anonymous.iter().all(|(_, head)| head == "HTTP/1.1 200"));
+    assert_eq!(open(&admin, "").1, "HTTP/1.1 503");
+    let token = format!("Authorization: Bearer {}\r\n", token());
+    assert_eq!(open(&server.url, &token).1, "HTTP/1.1 200");
+}

@@ -51,6 +51,11 @@ impl StoredJson {
         Ok(Self { head, blob: store.open_blob(blob)?, tail })
     }
 
+    /// Returns an open blob between two parts of JSON.
+    pub(crate) fn around(head: Vec<u8>, blob: BlobReader, tail: Vec<u8>) -> Self {
+        Self { head, blob, tail }
+    }
+
     /// Returns the JSON that consists of an open blob.
     pub(crate) fn whole(blob: BlobReader) -> Self {
         Self { head: Vec::new(), blob, tail: Vec::new() }

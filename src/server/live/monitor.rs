@@ -35,7 +35,7 @@ const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
 /// A measurement visits every file, which takes long if there are many; the pause after it is this
 /// many times as long.
 const MEASURE_PAUSE_FACTOR: u32 = 50;
-/// Maximum number of open event streams.
+/// Maximum number of open event streams of a listener.
 const MAX_STREAMS: usize = 64;
 
 /// The results of watching a node. Clones share them.
@@ -84,6 +84,12 @@ impl Monitor {
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             changes: Arc::new(changes),
         }
+    }
+
+    /// Returns this monitor with a bound of its own on event streams: the streams of one listener
+    /// leave those of the other alone.
+    pub fn of_listener(&self) -> Self {
+        Self { streams: Arc::new(Semaphore::new(MAX_STREAMS)), ..self.clone() }
     }
 
     /// Returns the status of the node, including the latest sizes and the provers that were seen.

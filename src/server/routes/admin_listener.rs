@@ -97,6 +97,7 @@ fn reasons(node: &Node) -> Vec<String> {
 /// Returns `/api/v1` of the admin listener: reading needs no token, changes need the operator's.
 fn api_routes(node: Arc<Node>, monitor: Monitor, operator: Option<OperatorToken>, limits: Limits) -> Router {
     let Limits { bodies, timeouts, requests, wait } = limits;
+    let monitor = monitor.of_listener();
     let enabled = operator.is_some();
     let changes = operators::changes().route_layer(from_fn_with_state(operator, require_operator));
     let described = operators::reads()

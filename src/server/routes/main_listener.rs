@@ -37,6 +37,7 @@ const MAX_BUNDLES: usize = 2;
 /// 400.
 pub fn router(node: Arc<Node>, monitor: Monitor, authenticator: Authenticator, limits: Limits) -> Router {
     let Limits { bodies, timeouts, requests, wait } = limits;
+    let monitor = monitor.of_listener();
     let measured = node.metrics().clone();
     let limited = |requests| from_fn_with_state(ConcurrencyLimit::new(requests, wait), limit_concurrency);
     let messages = Router::new()
@@ -44,8 +45,9 @@ pub fn router(node: Arc<Node>, monitor: Monitor, authenticator: Authenticator, l
         .route(paths::STOPPED, post(prover::stopped))
         .route(paths::REPLICAS, post(prover::replicas))
         .route_layer(limited(requests.message));
-    let claims =
-        Router::new().route(paths::GET_JOB, get(prover::get_job)).route_layer(limited(requests.get_job));
+    // `get` alone would answer HEAD by claiming a job and throwing it away.
+    let claim = get(prover::get_job).head(|| async { ApiError::WrongMethod });
+    let claims = Router::new().route(paths::GET_JOB, claim).route_layer(limited(requests.get_job));
     let proofs =
         Router::new().route(paths::PUBLISH, post(prover::publish)).route_layer(limited(requests.publish));
     let imports = OpenApiRouter::new()

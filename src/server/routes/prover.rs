@@ -37,7 +37,8 @@ pub(super) async fn get_job(
     check_name(&prover)?;
     let job = api.blocking(move |node| {
         node.provers().seen(&prover, node.now_ms());
-        let Some(job) = node.store().queue().claim(&prover, preference(&aux_data))? else { return Ok(None) };
+        let claimed = node.store().queue().claim_open(&prover, preference(&aux_data))?;
+        let Some((job, blob)) = claimed else { return Ok(None) };
         let (id, first, last, attempt) = (job.id, job.first, job.last, job.attempt);
         let _job = info_span!("job", id).entered();
         info!(first, last, attempt, ?prover, kind = job.job_type.name(), "job claimed");
@@ -47,7 +48,7 @@ pub(super) async fn get_job(
             format!(r#"{{"job_id":{id},"first_block":{first},"last_block":{last},"data":"#).into_bytes();
         head.extend_from_slice(&job.data.prefix);
         let tail = [&job.data.suffix[..], b"}"].concat();
-        StoredJson::open(node.store(), head, &job.data.blob, tail).map(Some)
+        Ok(Some(StoredJson::around(head, blob, tail)))
     });
     match job.await? {
         Some(job) => job.into_response(&headers),

@@ -10,6 +10,7 @@
 //! writes nothing but the record of a lease, at most eight times a timeout.
 
 use crate::domain::job::{Job, JobError, JobState, JobStatus, JobType};
+use crate::store::durable::blob_reader::BlobReader;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
@@ -19,6 +20,12 @@ use crate::store::queue::job_data::JobData;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::{JobRow, MAX_PROVER_NAME};
 use crate::store::queue::transitions::Transition;
+
+/// Time before a job whose data could not be read is claimed again, in milliseconds.
+const UNREAD_DELAY_MS: u64 = 5_000;
+
+/// Number of jobs with unreadable data after which a claim fails.
+const MAX_UNREAD: u32 = 4;
 
 /// The jobs that a prover prefers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,11 +73,56 @@ pub enum HeartbeatOutcome {
 }
 
 impl JobQueue {
-    /// Gives a prover the lease on the best idle job; returns `None` if no job can be claimed.
+    /// Gives a prover the lease on the best idle job and opens its data; returns `None` if no job
+    /// can be claimed.
+    ///
+    /// A job whose data cannot be read keeps its attempts and waits, so that it neither fails for
+    /// that reason nor blocks the queue; the next job is claimed instead.
     ///
     /// Fails with [`StoreError::InsufficientStorage`] if less than the floor is free, because the
     /// proof will need space.
+    pub fn claim_open(
+        &self,
+        prover: &str,
+        preference: Preference,
+    ) -> Result<Option<(ClaimedJob, BlobReader)>, StoreError> {
+        let mut unread = 0;
+        while let Some((before, job)) = self.lease_next(prover, preference)? {
+            // This reads the whole file, so it follows the lock.
+            match self.core.open_blob(&job.data.blob) {
+                Ok(data) => {
+                    let kind = match job.job_type {
+                        JobType::Single => "single",
+                        JobType::Aggregated => "aggregated",
+                    };
+                    self.core.metrics.attempts.add(kind, 1);
+                    return Ok(Some((job, data)));
+                }
+                Err(error) => {
+                    tracing::error!(job = job.id, %error, "the data of the job cannot be read; the job waits");
+                    self.take_back(before, prover)?;
+                    unread += 1;
+                    if unread == MAX_UNREAD {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Like [`JobQueue::claim_open`], without the data.
+    #[cfg(any(test, feature = "testing"))]
     pub fn claim(&self, prover: &str, preference: Preference) -> Result<Option<ClaimedJob>, StoreError> {
+        Ok(self.claim_open(prover, preference)?.map(|(job, _)| job))
+    }
+
+    /// Gives a prover the lease on the best idle job; returns the job with its record before.
+    fn lease_next(
+        &self,
+        prover: &str,
+        preference: Preference,
+    ) -> Result<Option<(JobRow, ClaimedJob)>, StoreError> {
         if prover.len() > MAX_PROVER_NAME {
             return Err(StoreError::TooLarge { what: "the name of the prover".into() });
         }
@@ -94,17 +146,30 @@ impl JobQueue {
             }
             let JobRow { job_type, first, last, .. } = old;
             let attempt = job.attempts;
+            let before = old.clone();
             self.apply_transitions(&mut leases, vec![Transition { old, new, job }])?;
             if let Some(data) = data {
-                let kind = match job_type {
-                    JobType::Single => "single",
-                    JobType::Aggregated => "aggregated",
-                };
-                self.core.metrics.attempts.add(kind, 1);
-                return Ok(Some(ClaimedJob { id, job_type, first, last, attempt, data }));
+                return Ok(Some((before, ClaimedJob { id, job_type, first, last, attempt, data })));
             }
         }
         Ok(None)
+    }
+
+    /// Takes back the lease on a job that its prover never got. The job waits with the attempts and
+    /// the last holder that it had before.
+    fn take_back(&self, before: JobRow, prover: &str) -> Result<(), StoreError> {
+        self.core.ready()?;
+        let mut leases = self.lock();
+        let Some(old) = self.job_row(before.id)? else { return Ok(()) };
+        let held = leases.get(old.id).is_some_and(|held| held.lease.holder == prover);
+        if !held || old.attempts != before.attempts.saturating_add(1) {
+            // An operator has intervened meanwhile.
+            return Ok(());
+        }
+        let until_ms = self.lease_now().saturating_add(UNREAD_DELAY_MS);
+        let job = Job { state: JobState::Waiting { until_ms }, attempts: before.attempts };
+        let new = JobRow { holder: before.holder, ..old.clone() };
+        self.apply_transitions(&mut leases, vec![Transition { old, new, job }])
     }
 
     /// Renews the lease of a prover on a job.
