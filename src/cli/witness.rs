@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::output::show;
 use super::progress::ProgressDisplay;
 use super::{flags, folder};
-use crate::{config::Config, service::node_options, workers::Node};
+use crate::{config::Config, service::node_options, store::Store, workers::Node};
 
 /// Longest time until a quarantine is noticed.
 const POLL: Duration = Duration::from_millis(200);
@@ -31,7 +31,10 @@ pub(crate) fn run(args: &WitnessArgs, config: &Config) -> Result<(), CliError> {
     let target = store.chain().head()?.min(args.until.unwrap_or(u32::MAX));
     let node = Node::new(store, node_options(config));
     node.start_maintainers(target)?;
-    let reached = wait(&node, target);
+    let reached = wait(&node, target).and_then(|()| match config.node_share.is_divided() {
+        true => Ok(()),
+        false => complete(node.store(), target),
+    });
     node.stop();
     reached?;
     node.store().sync()?;
@@ -67,5 +70,18 @@ fn wait(node: &Node, target: u32) -> Result<(), CliError> {
             )));
         }
         node.wakeup().wait(before, POLL);
+    }
+}
+
+/// Checks that no block up to the target lacks the witness that it needs.
+fn complete(store: &Store, target: u32) -> Result<(), CliError> {
+    let queue = store.queue();
+    match queue.first_without_witness(queue.last_settled_block()?, target)? {
+        None => Ok(()),
+        Some(block) => Err(CliError::Failed(format!(
+            "block {block} has no witness, although the account tree is past it; `revert --to {}` keeps every block and takes the tree back, so \
+             that its witness is built",
+            store.chain().head()?
+        ))),
     }
 }

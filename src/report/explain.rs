@@ -92,10 +92,14 @@ fn quarantined(number: u32, quarantine: Option<&Quarantine>, now_ms: u64) -> Str
 fn waits_for_witness(store: &Store, number: u32) -> Result<String, StoreError> {
     let witnessed = store.tree().head()?;
     let next = witnessed.saturating_add(1);
+    if let Some(text) = published_elsewhere(store, number)? {
+        return Ok(text);
+    }
     if number <= witnessed {
         return Ok(format!(
-            "Block {number} is imported and the account tree includes it, but its witness is not stored. `witness-server doctor` lists what is \
-             missing in the data folder."
+            "Block {number} is imported and the account tree is past it, but its witness is not stored, so that it gets no job. Stop the server and \
+             run `witness-server revert --to {}`, which keeps every block and takes the tree back to where the witness is built.",
+            store.chain().head()?
         ));
     }
     if let Some((blocking, _)) =
@@ -118,6 +122,9 @@ fn waits_for_witness(store: &Store, number: u32) -> Result<String, StoreError> {
 }
 
 fn waits_for_job(store: &Store, number: u32) -> Result<String, StoreError> {
+    if let Some(text) = published_elsewhere(store, number)? {
+        return Ok(text);
+    }
     let last = store.queue().last_block_in_queue(JobType::Single)?;
     let space = space(store, "No job is created");
     if number > last {
@@ -130,6 +137,17 @@ fn waits_for_job(store: &Store, number: u32) -> Result<String, StoreError> {
         "Block {number} has its witness and no job: the job was dropped. {} creates it again, and so does a CreateProofBlocks operation that covers the block.{space}",
         retry(number)
     ))
+}
+
+/// Explains a block without a proof here whose proof is published.
+fn published_elsewhere(store: &Store, number: u32) -> Result<Option<String>, StoreError> {
+    let published = store.chain().last_block_of(AggregatedAction::PublishProofBlocksOnchain)?;
+    Ok((number <= published).then(|| {
+        format!(
+            "The proof of block {number} is published on layer 1, so that none is needed of this server. The block waits for an ExecuteBlocks \
+             operation that covers it."
+        )
+    }))
 }
 
 fn retry(number: u32) -> String {
@@ -152,12 +170,21 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -
                 "{subject} (job {id}) has been leased to {holder} {since}, at attempt {attempts}; the last heartbeat was {ago} ago."
             )
         }
+        JobStatus::Failed if store.queue().job_data(id)?.is_none() => {
+            format!(
+                "{subject} (job {id}) failed because its data is missing; `witness-server doctor` tells more."
+            )
+        }
         JobStatus::Failed => format!(
             "{subject} (job {id}) failed after {}, the last one by {holder}. It can be claimed again once it is requeued with \
              `witness-server jobs requeue {id}` or a POST to /api/v1/jobs/{id}/requeue.",
             counted(attempts as usize, "attempt")
         ),
         JobStatus::Idle => match job.waits_ms {
+            Some(left) if let Some(error) = unreadable(store, id)? => format!(
+                "{subject} (job {id}) cannot be claimed because its data cannot be read: {error}; the next attempt is in {}.",
+                span(left)
+            ),
             Some(left) => format!(
                 "{subject} (job {id}) lost its lease at attempt {attempts}, held by {holder}, and can be claimed again in {}.",
                 span(left)
@@ -191,6 +218,13 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -
     })
 }
 
+/// Returns the reason why the data of a job cannot be read, if it cannot.
+fn unreadable(store: &Store, job: u32) -> Result<Option<String>, StoreError> {
+    let Some(data) = store.queue().job_data(job)? else { return Ok(None) };
+    let error = store.open_blob(&data.blob).err();
+    Ok(error.map(|error| error.to_string().trim_end_matches('.').to_owned()))
+}
+
 fn waits_for_aggregate(store: &Store, block: &BlockView, now_ms: u64) -> Result<String, StoreError> {
     let number = block.number;
     let prover = block.proof.as_ref().and_then(|proof| proof.prover.as_deref());
@@ -213,14 +247,33 @@ fn waits_for_aggregate(store: &Store, block: &BlockView, now_ms: u64) -> Result<
             waits_for_proof(store, &subject, &job, now_ms)?
         ));
     }
-    for other in (*first..=*last).take(MAX_SEARCHED) {
-        if !store.queue().has_single_proof(other)? {
-            return Ok(format!(
-                "{proven} It waits for the aggregate of the blocks {first} to {last}, which waits for the proof of block {other}."
-            ));
-        }
-    }
     let before = store.queue().last_block_in_queue(JobType::Aggregated)?;
+    let waits = format!("{proven} It waits for the aggregate of the blocks {first} to {last}");
+    let create = AggregatedAction::CreateProofBlocks;
+    let (missing, missing_last) = store.chain().missing_range(create)?;
+    if *first > missing {
+        let missing_last = missing_last.unwrap_or(first.saturating_sub(1));
+        return Ok(format!(
+            "{waits}, which comes after the blocks {missing} to {missing_last}: no CreateProofBlocks operation covers those. Aggregation continues \
+             once one is imported."
+        ));
+    }
+    // Aggregates get their jobs in order.
+    let from = if *last <= before { *first } else { before.saturating_add(1).min(*first) };
+    for other in (from..=*last).take(MAX_SEARCHED) {
+        if store.queue().has_single_proof(other)? {
+            continue;
+        }
+        let earlier = match store.chain().aggregated_operation_covering(create, other)? {
+            Some(range) if other < *first => {
+                format!(", which comes after that of the blocks {} to {}", range.first, range.last)
+            }
+            _ => String::new(),
+        };
+        return Ok(format!(
+            "{waits}{earlier}, which waits for the proof of block {other}. `witness-server explain block {other}` tells the reason."
+        ));
+    }
     if *last <= before {
         return Ok(format!(
             "{proven} It waits for the aggregate of the blocks {first} to {last}, whose job was dropped. {} creates it again.",

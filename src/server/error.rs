@@ -121,6 +121,9 @@ pub enum ApiError {
     /// The imported operation overlaps with a stored one.
     #[error("{0}")]
     Overlap(String),
+    /// The imported operation leaves a gap after the stored ones of its action.
+    #[error("{0}")]
+    OperationOutOfOrder(String),
     /// The imported item is inconsistent.
     #[error("{what} is refused: {reason}")]
     ImportRefused {
@@ -211,6 +214,7 @@ impl ApiError {
             Self::BlockOutOfOrder { .. } => (StatusCode::CONFLICT, "block_out_of_order"),
             Self::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             Self::Overlap(_) => (StatusCode::CONFLICT, "overlap"),
+            Self::OperationOutOfOrder(_) => (StatusCode::CONFLICT, "operation_out_of_order"),
             Self::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
             Self::InsufficientStorage { .. } => (StatusCode::INSUFFICIENT_STORAGE, "low_space"),
             Self::ImportRefused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "import_refused"),

@@ -31,7 +31,8 @@ impl From<StoreError> for ApiError {
             | StoreError::Io { .. }
             | StoreError::Kv(_)
             | StoreError::MissingProof { .. }
-            | StoreError::History { .. } => Self::storage(error),
+            | StoreError::History { .. }
+            | StoreError::WitnessHistory { .. } => Self::storage(error),
         }
     }
 }
@@ -69,7 +70,8 @@ impl From<ImportError> for ApiError {
             | ImportError::GenesisAccount(_)
             | ImportError::OtherRoot { .. }
             | ImportError::Accounts(_) => refused("the genesis".to_owned(), error.to_string()),
-            ImportError::NotARun | ImportError::OtherBlock(_) => {
+            ImportError::Gap { .. } => Self::OperationOutOfOrder(error.to_string()),
+            ImportError::NotARun | ImportError::OtherBlock(_) | ImportError::OtherContent(_) => {
                 refused("the aggregated operation".to_owned(), error.to_string())
             }
             ImportError::Tree(error) => Self::storage(error),

@@ -146,6 +146,20 @@ pub enum StoreError {
         /// The oldest block that a revert can go to.
         oldest: u32,
     },
+    /// After a revert, a block would need a proof whose witness is missing, and the history does not
+    /// reach back to where it could be built.
+    #[error(
+        "block {block} would need a proof again and has no witness; it cannot be built because the history goes back to block {oldest} only: \
+         revert to block {settled} or later, up to which layer 1 has the proofs, or import the chain into an empty folder"
+    )]
+    WitnessHistory {
+        /// The first block without a witness.
+        block: u32,
+        /// The oldest block that the account tree can go back to.
+        oldest: u32,
+        /// The last block that needs no proof.
+        settled: u32,
+    },
     /// The read view ended, so the records of its moment can no longer be read.
     #[error(
         "the data folder was reverted, or recovered from a failed write, while it was read: read it again"

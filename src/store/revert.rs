@@ -1,11 +1,17 @@
 //! Revert to an earlier block: everything about later blocks is removed, and accounts and account
 //! tree return to their values after that block.
 //!
+//! A revert removes the aggregated operations that end after its target. Blocks that need a proof
+//! again, because only such an operation made one unnecessary, may have no witness. On request, the
+//! account tree then goes back further, to the block before the first of them, and the maintainers
+//! build the missing witnesses on the way forward.
+//!
 //! A revert is larger than a transaction. First a marker is made durable; from then on every step
 //! can be repeated: the next start resumes an interrupted revert before anything else.
 
 use crate::domain::job::JobType;
 use crate::store::chain::change_log::{ACCOUNTS, TREE};
+use crate::store::chain::covered_blocks::CoveredBlocks;
 use crate::store::durable_kinds::DurableKind;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::Batch;
@@ -25,8 +31,11 @@ const PAGE: usize = 100;
 pub struct RevertReport {
     /// Number of blocks, with their account updates.
     pub blocks: u32,
-    /// Number of blocks undone in the account tree, with their witnesses.
+    /// Number of removed blocks undone in the account tree, with their witnesses.
     pub witnesses: u32,
+    /// Number of remaining blocks undone in the account tree, because a witness among them is
+    /// missing and must be built.
+    pub unwound: u32,
     /// Number of jobs of both types.
     pub jobs: u32,
     /// Number of single proofs.
@@ -45,7 +54,18 @@ impl Store {
     /// [`StoreError::History`] if the history does not reach back to the block. Nothing has changed
     /// then.
     pub fn revert(&self, to: u32) -> Result<RevertReport, StoreError> {
-        self.parts.revert(to)
+        self.parts.revert(to, false)
+    }
+
+    /// Reverts like [`Store::revert`], and takes the account tree back further, to where the first
+    /// witness is built that a remaining block needs and does not have. For a server that builds the
+    /// witnesses of all blocks.
+    ///
+    /// # Errors
+    /// Those of [`Store::revert`]; [`StoreError::WitnessHistory`] if the history does not reach back
+    /// to that witness. Nothing has changed then.
+    pub fn revert_and_rewind(&self, to: u32) -> Result<RevertReport, StoreError> {
+        self.parts.revert(to, true)
     }
 
     /// Checks that the history reaches back to a block.
@@ -58,17 +78,21 @@ impl Store {
 }
 
 impl Parts {
-    fn revert(&self, to: u32) -> Result<RevertReport, StoreError> {
+    fn revert(&self, to: u32, rewind: bool) -> Result<RevertReport, StoreError> {
         let core = &self.core;
         core.ready()?;
         let _chain = self.chain.lock();
         let _tree = self.tree.lock();
         let mut leases = self.queue.lock();
         self.check_revert(to)?;
+        let tree_to = if rewind { self.tree_target(to)? } else { to };
         ACCOUNTS.apply_pending(&core.kv, &core.blobs)?;
         TREE.apply_pending(&core.kv, &core.blobs)?;
         let mut marker = Batch::new();
         marker.put(Table::Meta, meta::REVERT_TO, &to)?;
+        if tree_to < to {
+            marker.put(Table::Meta, meta::REVERT_TREE_TO, &tree_to)?;
+        }
         core.apply(marker)?;
         core.sync()?;
         self.revert_marked(to, &mut leases)
@@ -86,6 +110,19 @@ impl Parts {
         if to < oldest { Err(StoreError::History { oldest }) } else { Ok(()) }
     }
 
+    /// Returns the block that the account tree returns to: `to`, or the block before the first one
+    /// that needs a witness and has none.
+    fn tree_target(&self, to: u32) -> Result<u32, StoreError> {
+        let settled = self.queue.last_settled_block_up_to(to)?;
+        let Some(block) = self.queue.first_without_witness(settled, to)? else { return Ok(to) };
+        let oldest = TREE.oldest_target(&self.core.kv)?;
+        if block <= oldest {
+            let settled = self.queue.last_settled_block()?;
+            return Err(StoreError::WitnessHistory { block, oldest, settled });
+        }
+        Ok(block.saturating_sub(1))
+    }
+
     /// Resumes an interrupted revert.
     pub(crate) fn resume_revert(&self, leases: &mut Leases) -> Result<(), StoreError> {
         if let Some(to) = self.core.kv.get(Table::Meta, meta::REVERT_TO)? {
@@ -99,6 +136,7 @@ impl Parts {
         if let Some(journal) = &self.core.journal {
             journal.append_revert(to)?;
         }
+        let tree_to: u32 = self.core.kv.get(Table::Meta, meta::REVERT_TREE_TO)?.unwrap_or(to);
         let mut report = RevertReport {
             jobs: self.remove_jobs_after(to, JobType::Single, leases)?
                 + self.remove_jobs_after(to, JobType::Aggregated, leases)?,
@@ -108,16 +146,21 @@ impl Parts {
         report.proofs = self.remove_records(DurableKind::SingleProof, to)?;
         report.aggregated_proofs = self.remove_records(DurableKind::AggregatedProof, to)?;
         report.aggregated_operations = self.remove_records(DurableKind::AggregatedOperation, to)?;
-        for number in (to.saturating_add(1)..=self.tree.head()?).rev() {
+        *self.chain.covered() = CoveredBlocks::default();
+        for number in (tree_to.saturating_add(1)..=self.tree.head()?).rev() {
             TREE.undo(&self.core.kv, &self.core.blobs, number)?;
             let mut batch = Batch::new();
             TREE.remove_head(&self.core.kv, &mut batch, number)?;
-            if let Some(witness) = self.tree.witness_row(number)? {
-                batch.release(witness.blob);
-                batch.remove(Table::Witnesses, &keys::number(number));
+            if number <= to {
+                report.unwound += 1;
+            } else {
+                if let Some(witness) = self.tree.witness_row(number)? {
+                    batch.release(witness.blob);
+                    batch.remove(Table::Witnesses, &keys::number(number));
+                }
+                report.witnesses += 1;
             }
             self.core.apply(batch)?;
-            report.witnesses += 1;
         }
         for number in (to.saturating_add(1)..=self.chain.head()?).rev() {
             ACCOUNTS.undo(&self.core.kv, &self.core.blobs, number)?;
@@ -137,6 +180,7 @@ impl Parts {
         self.core.sync()?;
         let mut batch = Batch::new();
         batch.remove(Table::Meta, meta::REVERT_TO);
+        batch.remove(Table::Meta, meta::REVERT_TREE_TO);
         self.core.apply(batch)?;
         self.core.sync()?;
         Ok(report)

@@ -49,6 +49,7 @@ fn a_revert_removes_everything_later_and_restores_accounts_and_tree() {
     let expected = RevertReport {
         blocks: 3,
         witnesses: 2,
+        unwound: 0,
         jobs: 3,
         proofs: 1,
         aggregated_proofs: 1,
@@ -95,6 +96,81 @@ fn an_unwitnessed_tail_can_be_reverted() {
     assert_eq!((report.blocks, report.witnesses), (9, 0));
     assert_eq!(store.chain().account(0).unwrap(), Some(account(0)));
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+/// Six blocks of which the first four were executed elsewhere: only the tree moved over them.
+fn executed_elsewhere(dir: &std::path::Path, history: u32) -> Store {
+    let store = Store::open(dir, StoreOptions { history, ..options(&clock()) }).unwrap();
+    put_genesis(&store);
+    (1..=6).for_each(|n| assert!(put_block(&store, n).is_ok()));
+    operation(&store, AggregatedAction::ExecuteBlocks, 1, 2);
+    operation(&store, AggregatedAction::ExecuteBlocks, 3, 4);
+    for number in 1..=4 {
+        let (change_set, root) = (change_set(number), [number as u8; 32]);
+        let commit = WitnessCommit { number, witness: None, change_set: &change_set, root };
+        store.tree().commit_witness(commit).unwrap();
+    }
+    (5..=6).for_each(|n| assert!(commit_witness(&store, n).is_ok()));
+    store
+}
+
+#[test]
+fn a_revert_into_executed_blocks_takes_the_tree_back_to_the_missing_witness() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = executed_elsewhere(dir.path(), 100);
+    // Block 3 needs a proof again, because the operation of the blocks 3 and 4 is removed.
+    let report = store.revert_and_rewind(3).unwrap();
+    let expected =
+        RevertReport { blocks: 3, witnesses: 3, unwound: 1, aggregated_operations: 1, ..Default::default() };
+    assert_eq!(report, expected);
+    assert_eq!((store.chain().head().unwrap(), store.tree().head().unwrap()), (3, 2));
+    assert_eq!(store.chain().last_verified_block().unwrap(), 2);
+    assert_eq!(store.tree().source().get(b"root").unwrap(), Some(b"2".to_vec()));
+    commit_witness(&store, 3).unwrap();
+    assert_eq!(store.queue().add_single_job(3).unwrap(), AddOutcome::Added(1));
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_revert_to_a_witness_beyond_the_history_is_refused_with_the_first_block_that_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = executed_elsewhere(dir.path(), 5);
+    let refused = store.revert_and_rewind(1).unwrap_err();
+    assert!(matches!(refused, StoreError::WitnessHistory { block: 1, oldest: 1, settled: 4 }), "{refused:?}");
+    assert_eq!((store.chain().head().unwrap(), store.tree().head().unwrap()), (6, 6));
+    assert_eq!(store.revert_and_rewind(4).unwrap().unwound, 0);
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn an_interrupted_revert_into_executed_blocks_ends_at_the_same_tree() {
+    for undone in 0..=3 {
+        let dir = tempfile::tempdir().unwrap();
+        let store = executed_elsewhere(dir.path(), 100);
+        let mut batch = Batch::new();
+        batch.put(Table::Meta, keys::meta::REVERT_TO, &3u32).unwrap();
+        batch.put(Table::Meta, keys::meta::REVERT_TREE_TO, &2u32).unwrap();
+        batch.put(Table::Meta, keys::meta::REVERT_TREE_TO, &2u32).unwrap();
+        if undone > 0 {
+            batch.remove(Table::AggregatedOperations, &keys::operation(3, 4));
+        }
+        store.core().apply(batch).unwrap();
+        for number in (6 - undone + 1..=6).rev() {
+            let (kv, blobs) = (&store.core().kv, &store.core().blobs);
+            crate::store::chain::change_log::TREE.undo(kv, blobs, number).unwrap();
+            let mut batch = Batch::new();
+            crate::store::chain::change_log::TREE.remove_head(kv, &mut batch, number).unwrap();
+            if let Some(witness) = store.tree().witness_row(number).unwrap() {
+                batch.release(witness.blob);
+                batch.remove(Table::Witnesses, &keys::number(number));
+            }
+            store.core().apply(batch).unwrap();
+        }
+        drop(store);
+        let store = open(dir.path());
+        assert_eq!((store.chain().head().unwrap(), store.tree().head().unwrap()), (3, 2), "{undone}");
+        assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -39,13 +39,17 @@ impl Aggregator {
     pub(crate) fn round(&mut self, store: &Store) -> Result<bool, StoreError> {
         let mut created = false;
         loop {
-            let first = store.chain().last_block_of(AggregatedAction::CreateProofBlocks)?.saturating_add(1);
+            let (first, last) = store.chain().missing_range(AggregatedAction::CreateProofBlocks)?;
+            // The stored operation after a gap bounds what fills it.
+            let room = last.map_or(u32::MAX, |last| last.saturating_sub(first).saturating_add(1));
             let largest = self.sizes.last().copied().unwrap_or(1);
             let mut proven = 0;
-            while proven < largest && store.queue().has_single_proof(first.saturating_add(proven))? {
+            while proven < largest.min(room)
+                && store.queue().has_single_proof(first.saturating_add(proven))?
+            {
                 proven += 1;
             }
-            let overdue = self.overdue(first, proven);
+            let overdue = self.overdue(first, proven) || proven == room;
             let Some(size) = run_length(&self.sizes, proven, overdue) else { return Ok(created) };
             let blocks = (first..first.saturating_add(size.min(proven)))
                 .map(|number| stored_block(store, number))
@@ -53,7 +57,7 @@ impl Aggregator {
             let proofs_to_pad = size.saturating_sub(proven) as usize;
             let last = first.saturating_add(size.min(proven)) - 1;
             let operation = AggregatedOperation::CreateProofBlocks { blocks, proofs_to_pad };
-            import::store_operation(store, &operation).map_err(|error| match error {
+            import::put_operation(store, &operation).map_err(|error| match error {
                 ImportError::Store(error) => error,
                 error => StoreError::Kv(error.to_string()),
             })?;

@@ -33,6 +33,8 @@ pub(crate) mod doctor;
 pub(crate) mod hash_pool;
 pub(crate) mod import;
 mod link_status;
+#[cfg(test)]
+mod liveness_tests;
 mod maintainer;
 mod node;
 mod options;

@@ -142,7 +142,7 @@ impl<'a> Rebuild<'a> {
         if !is_canonical::<AggregatedOperation>(body) {
             return self.omit(item, NOT_CANONICAL);
         }
-        match import::aggregated_operation(self.store, body) {
+        match import::aggregated_operation_again(self.store, body) {
             Ok(_) => {
                 self.report.aggregated_operations += 1;
                 Ok(true)

@@ -103,14 +103,16 @@ fn add_single_jobs(store: &Store, share: Share) -> Result<bool, StoreError> {
     let mut added = false;
     let mut next = store.queue().last_block_in_queue(JobType::Single)?.saturating_add(1);
     // Blocks that are verified already need no proof.
-    if store.tree().witness(next)?.is_none() {
+    if !store.queue().is_ready_for_job(next)? {
         next = next.max(store.chain().last_verified_block()?.saturating_add(1));
     }
     let head = store.tree().head()?;
     while next <= head {
-        if store.tree().witness(next)?.is_some() {
+        // A proven block gets a finished job, even if its witness was removed.
+        let own = share.owns(next);
+        if store.tree().witness(next)?.is_some() || own && store.queue().has_single_proof(next)? {
             added |= add_single_job(store, next)?;
-        } else if share.owns(next) {
+        } else if own {
             break;
         }
         next = next.saturating_add(1);

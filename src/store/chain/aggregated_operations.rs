@@ -1,9 +1,13 @@
 //! Aggregated operations: actions on ranges of blocks. Operations of one action do not overlap.
+//!
+//! The import refuses an operation that leaves a gap after the previous one. Folders of earlier
+//! versions may have gaps, so every question about progress is answered up to the first gap.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::AggregatedAction;
 use crate::store::chain::chain_store::ChainStore;
+use crate::store::chain::covered_blocks::CoveredBlocks;
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::journal_record::Item;
@@ -95,6 +99,7 @@ impl ChainStore {
         let mut batch = Batch::new();
         batch.release(blob.clone());
         batch.remove(Table::AggregatedOperations, &keys::operation(*action as u8, *last));
+        *self.covered() = CoveredBlocks::default();
         self.core.apply(batch)?;
         self.core.sync()
     }
@@ -108,15 +113,56 @@ impl ChainStore {
         Ok(self.operation_ending_from(action, block)?.filter(|record| record.first <= block))
     }
 
-    /// Returns the last block of the operations of an action; 0 without operations.
+    /// Returns the last block before the first gap in the operations of an action; 0 if none covers
+    /// the first block of the folder.
     pub fn last_block_of(&self, action: AggregatedAction) -> Result<u32, StoreError> {
-        let (from, to) = (keys::operation(action as u8, 0), end(action));
-        let last = self.core.kv.range_back(Table::AggregatedOperations, &from, &to, 1)?;
-        Ok(last.first().and_then(|(key, _)| keys::tail_number(key)).unwrap_or(0))
+        let base = self.base()?;
+        let generation = self.core.kv.generation();
+        let mut covered = self.covered();
+        if covered.generation != generation {
+            *covered = CoveredBlocks { generation, ..CoveredBlocks::default() };
+        }
+        loop {
+            let end = covered.ends[action as usize];
+            let first = end.max(base).saturating_add(1);
+            let follows = |next: &AggregatedOperationRecord| {
+                next.first <= first || end == 0 && self.may_begin_late(action, base)
+            };
+            match self.operation_ending_from(action, first)? {
+                Some(next) if next.last > end && follows(&next) => covered.ends[action as usize] = next.last,
+                _ => return Ok(end),
+            }
+        }
     }
 
-    /// Returns the last verified block, which is the last executed one, or the one before the first
-    /// block of the folder. Witnesses are built from the next block on.
+    /// Returns true if the operations of an action may begin after the first block of the folder: it
+    /// may belong to an operation that begins before it, which is not stored. `ExecuteBlocks` is
+    /// stored from that block on.
+    pub(crate) fn may_begin_late(&self, action: AggregatedAction, base: u32) -> bool {
+        base > 0 && action != AggregatedAction::ExecuteBlocks
+    }
+
+    /// Returns the last block that the operations of an action cover if those that end after block
+    /// `last` are removed.
+    pub(crate) fn last_block_of_up_to(&self, action: AggregatedAction, last: u32) -> Result<u32, StoreError> {
+        let end = self.last_block_of(action)?;
+        if end <= last {
+            return Ok(end);
+        }
+        let cut = self.aggregated_operation_covering(action, last)?.filter(|cut| cut.last > last);
+        Ok(cut.map_or(last, |cut| cut.first.saturating_sub(1)))
+    }
+
+    /// Returns the range that the next operation of an action must begin with: the first block, and
+    /// the last one if operations after the gap are stored.
+    pub fn missing_range(&self, action: AggregatedAction) -> Result<(u32, Option<u32>), StoreError> {
+        let first = self.last_block_of(action)?.max(self.base()?).saturating_add(1);
+        let next = self.operation_ending_from(action, first)?;
+        Ok((first, next.map(|next| next.first.saturating_sub(1))))
+    }
+
+    /// Returns the last verified block: the last one up to which all are executed, or the one before
+    /// the first block of the folder. Witnesses are built from the next block on.
     pub fn last_verified_block(&self) -> Result<u32, StoreError> {
         Ok(self.last_block_of(AggregatedAction::ExecuteBlocks)?.max(self.base()?))
     }

@@ -20,6 +20,9 @@ pub(crate) mod meta {
     pub(crate) const TREE_APPLIED: &[u8] = b"tree_applied";
     /// Present while a revert is in progress: the last block that stays.
     pub(crate) const REVERT_TO: &[u8] = b"revert_to";
+    /// Present while a revert is in progress that takes the account tree back further: its last
+    /// block.
+    pub(crate) const REVERT_TREE_TO: &[u8] = b"revert_tree_to";
     /// The id of the next job.
     pub(crate) const NEXT_JOB: &[u8] = b"next_job";
     /// Number of jobs by status.

@@ -14,6 +14,7 @@
 //! | `hand_back` | the proofs that the node's database still lacks |
 //! | `operators` | requeue, drop, retry |
 //! | `job_queries` | queries about jobs and leases |
+//! | `unproven` | blocks that need a proof, and those that cannot get one |
 //! | `retention` | removal of witnesses and jobs of verified blocks |
 
 pub(crate) mod claims;
@@ -41,3 +42,4 @@ mod queue_tests;
 pub(crate) mod rejected;
 pub(crate) mod retention;
 pub(crate) mod transitions;
+pub(crate) mod unproven;

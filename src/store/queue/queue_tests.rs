@@ -248,8 +248,8 @@ fn the_next_block_of_the_queue_follows_jobs_or_else_operations() {
     let store = witnessed(dir.path(), &clock(), 1);
     let last = |job_type| store.queue().last_block_in_queue(job_type).unwrap();
     assert_eq!((last(JobType::Single), last(JobType::Aggregated)), (0, 0));
-    operation(&store, AggregatedAction::CreateProofBlocks, 5, 8);
-    operation(&store, AggregatedAction::PublishProofBlocksOnchain, 5, 6);
+    operation(&store, AggregatedAction::CreateProofBlocks, 1, 8);
+    operation(&store, AggregatedAction::PublishProofBlocksOnchain, 1, 6);
     assert_eq!((last(JobType::Single), last(JobType::Aggregated)), (8, 6));
     store.queue().add_single_job(1).unwrap();
     assert_eq!((last(JobType::Single), last(JobType::Aggregated)), (1, 6));
@@ -264,6 +264,7 @@ fn operations_of_one_action_do_not_overlap() {
         |first, last, hash| store.chain().put_aggregated_operation(action, first, last, [hash; 32], b"{}");
     assert_eq!(put(3, 5, 1).unwrap(), Imported::Stored);
     assert_eq!(put(3, 5, 1).unwrap(), Imported::AlreadyThere);
+    assert_eq!(store.chain().missing_range(action).unwrap(), (1, Some(2)));
     for (first, last, hash) in [(3, 5, 2), (1, 3, 1), (5, 9, 1), (4, 4, 1), (1, 9, 1), (2, 1, 1), (0, 1, 1)] {
         assert!(matches!(put(first, last, hash), Err(StoreError::Conflict { .. })), "{first} to {last}");
     }
@@ -322,5 +323,54 @@ fn many_provers_never_share_a_job() {
     sorted.sort_unstable();
     assert_eq!(sorted, (1..=12).collect::<Vec<_>>());
     assert_eq!(store.queue().counts().unwrap().done, 12);
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn operations_after_a_gap_do_not_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let execute = |first, last| operation(&store, AggregatedAction::ExecuteBlocks, first, last);
+    let verified = || store.chain().last_verified_block().unwrap();
+    execute(5, 6);
+    assert_eq!(verified(), 0);
+    execute(9, 9);
+    execute(1, 3);
+    assert_eq!(
+        (verified(), store.chain().missing_range(AggregatedAction::ExecuteBlocks).unwrap()),
+        (3, (4, Some(4)))
+    );
+    execute(4, 4);
+    assert_eq!(
+        (verified(), store.chain().missing_range(AggregatedAction::ExecuteBlocks).unwrap()),
+        (6, (7, Some(8)))
+    );
+    drop(store);
+    assert_eq!(open(dir.path()).chain().last_verified_block().unwrap(), 6);
+}
+
+#[test]
+fn a_job_whose_data_cannot_be_read_keeps_its_attempts_and_lets_others_pass() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let store = witnessed(dir.path(), &clock, 2);
+    (1..=2).for_each(|n| assert_eq!(store.queue().add_single_job(n).unwrap(), AddOutcome::Added(n)));
+    let path = store.core().blobs.path(&store.tree().witness(1).unwrap().unwrap().blob).unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    std::fs::write(&path, b"damaged").unwrap();
+    let claim = || store.queue().claim("p", Preference::default());
+    assert_eq!(claim().unwrap().unwrap().id, 2);
+    for _ in 0..5 {
+        // Nothing else is idle.
+        assert!(claim().unwrap().is_none());
+        let job = store.queue().job(1).unwrap().unwrap();
+        assert_eq!((job.status, job.attempts, job.holder), (JobStatus::Idle, 0, None));
+        assert!(job.waits_ms.is_some());
+        clock.advance(10_000);
+    }
+    std::fs::write(&path, sound).unwrap();
+    clock.advance(10_000);
+    let job = claim().unwrap().unwrap();
+    assert_eq!((job.id, job.attempt), (1, 1));
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
 }

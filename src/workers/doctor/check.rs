@@ -31,6 +31,25 @@ pub fn check(inspection: &Inspection, progress: Progress<'_>) -> Result<Vec<Find
     Ok(findings)
 }
 
+/// Looks for a block that can never be proven by a server that builds all witnesses: it needs a
+/// proof, and neither its proof nor its witness is stored or will be built. Every other block without
+/// a proof has a job, waits for an earlier block, or is quarantined.
+///
+/// # Errors
+/// Every error that is not damage.
+pub(crate) fn unprovable(inspection: &Inspection) -> Result<Option<Finding>, StoreError> {
+    let Some(store) = inspection.store() else { return Ok(None) };
+    let queue = store.queue();
+    let missing =
+        queue.last_settled_block().and_then(|settled| queue.first_without_witness(settled, u32::MAX));
+    inspection.system_error()?;
+    let Some(Some(block)) = unless_damaged(missing)? else { return Ok(None) };
+    let what = "it has neither a proof nor a witness, and the account tree is past it";
+    let repair = "`revert --to` the last block keeps every block and builds it again";
+    let finding = Finding::inconsistency(format!("witness of block {block}"), what);
+    Ok(Some(finding.meaning("the block cannot be proven", repair)))
+}
+
 /// The comparison of the stored state with the result of genesis and blocks.
 struct Comparison<'a> {
     store: &'a Store,

@@ -18,6 +18,7 @@ mod tests;
 mod tree_check;
 
 pub use check::check;
+pub(crate) use check::unprovable;
 pub(crate) use lost::{Lost, count};
 pub use repair::{RepairError, repair};
 pub(crate) use repair::{Replaced, examine, is_sound};

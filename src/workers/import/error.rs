@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::domain::AmountError;
+use crate::domain::{AggregatedAction, AmountError};
 use crate::store::StoreError;
 use crate::tree::TreeError;
 use crate::witness::WitnessError;
@@ -73,6 +73,29 @@ pub enum ImportError {
     /// The source of the accounts of a state failed.
     #[error("the accounts cannot be read: {0}")]
     Accounts(String),
+    /// An aggregated operation contains a block with the commitment of the stored one and another
+    /// content.
+    #[error(
+        "block {0} of the aggregated operation has the commitment of the stored block, but differs from it: send the block as it was imported"
+    )]
+    OtherContent(u32),
+    /// An aggregated operation does not follow the previous one of its action.
+    #[error(
+        "{action} of the blocks {first} to {last} leaves a gap: the next {action} must begin at block {expected}{}; import that one first",
+        expected_last.map_or_else(String::new, |last| format!(" and end at block {last} or before"))
+    )]
+    Gap {
+        /// The action.
+        action: AggregatedAction,
+        /// First block of the operation.
+        first: u32,
+        /// Last block of the operation.
+        last: u32,
+        /// First block of the expected operation.
+        expected: u32,
+        /// Last block before the next stored operation, if there is one.
+        expected_last: Option<u32>,
+    },
     /// The account tree cannot be built.
     #[error(transparent)]
     Tree(#[from] TreeError),

@@ -12,8 +12,10 @@ mod genesis_accounts;
 mod json;
 mod state;
 
-pub(crate) use aggregated_operation::import as aggregated_operation;
-pub(crate) use aggregated_operation::store_operation;
+pub(crate) use aggregated_operation::{
+    import as aggregated_operation, import_again as aggregated_operation_again, put as put_operation,
+    store_operation,
+};
 pub use block::import as block;
 pub(crate) use block::{number_of_operations, parsed as parsed_block};
 pub(crate) use error::ImportError;
