@@ -5,6 +5,8 @@ mod devnet;
 pub mod disk;
 pub mod faults;
 pub mod following;
+pub mod history;
+mod history_tests;
 pub mod invariants;
 pub mod journal;
 pub mod load;
