@@ -46,6 +46,7 @@ impl ScreenFrame {
         lines.extend(Milestone::ALL.map(|milestone| self.bar(milestone)));
         lines.push(String::new());
         lines.push(self.queue());
+        lines.extend(self.node());
         lines.extend(self.quarantined());
         for (title, table) in [
             ("in progress", jobs::table(&self.working, self.now_ms).show("no job is held")),
@@ -101,6 +102,19 @@ impl ScreenFrame {
         let time = last.at_ms.saturating_sub(first.at_ms);
         let blocks = reached(last, milestone).saturating_sub(reached(first, milestone));
         (time > 0).then(|| f64::from(blocks) * 60_000.0 / time as f64)
+    }
+
+    /// Returns the line of the link to a node, if one is followed.
+    fn node(&self) -> Option<String> {
+        let node = self.status.node.as_ref()?;
+        let fault = node.fault.as_ref().map(|fault| format!(": {}", text(Some(&fault.message))));
+        Some(format!(
+            "node  {}, newest block {}, {} behind{}",
+            node.phase.replace('_', " "),
+            node.newest_block,
+            node.blocks_behind,
+            fault.unwrap_or_default()
+        ))
     }
 
     fn queue(&self) -> String {
@@ -183,6 +197,17 @@ mod tests {
             history: serde_json::from_value(history).unwrap(),
             complaint: None,
         }
+    }
+
+    #[test]
+    fn the_link_to_a_node_has_a_line() {
+        let mut frame = frame();
+        let link = json!({"url": "postgres://db", "phase": "catching_up", "since_ms": 0, "newest_block": 50,
+            "blocks_behind": 10, "fault": {"code": "unreachable", "message": "away", "at_ms": 0}});
+        frame.status.node = serde_json::from_value(link).unwrap();
+        let lines = frame.lines(110, 40);
+        let line = "node  catching up, newest block 50, 10 behind: away";
+        assert!(lines.iter().any(|found| found == line), "{lines:?}");
     }
 
     #[test]
