@@ -179,8 +179,12 @@ impl Executor {
             return Ok(Outcome::BlockFull);
         }
         let mut gas = self.pending.gas;
+        let start = self.pending.updates.len();
         match self.try_op(&created, &mut gas) {
             Ok(()) => {
+                for (id, _) in &self.pending.updates[start..] {
+                    self.state.forget_default(*id);
+                }
                 self.pending.add_priority_op(op, created, at);
                 Ok(Outcome::Succeeded)
             }

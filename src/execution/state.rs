@@ -154,6 +154,15 @@ impl State {
         }
     }
 
+    /// Removes an account that equals the default: it counts as absent, and is absent after a
+    /// restart. Only one with the zero address can.
+    pub(super) fn forget_default(&mut self, id: AccountId) {
+        if self.account(id).is_some_and(|account| *account == Account::default()) {
+            self.accounts.remove(&id);
+            self.by_address.remove(&Address::default());
+        }
+    }
+
     /// Brings the tree up to the accounts after a block with these updates, and returns its root.
     ///
     /// # Errors

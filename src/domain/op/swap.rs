@@ -21,6 +21,13 @@ pub struct SwapOp {
 }
 
 impl SwapOp {
+    /// Returns for each order whether its execution raises the owner's nonce. That of a limit order
+    /// does not, and the submitter's nonce is raised by the swap itself.
+    pub(crate) fn raises_nonces(&self) -> (bool, bool) {
+        let raises = |order: &Order, owner| !order.amount.is_zero() && owner != self.submitter;
+        (raises(&self.tx.orders.0, self.accounts.0), raises(&self.tx.orders.1, self.accounts.1))
+    }
+
     /// Returns which orders raise their owner's nonce: bit 0 for the first, bit 1 for the second.
     ///
     /// Limit orders (amount 0) do not. Whether the owner submits the swap makes no difference here.

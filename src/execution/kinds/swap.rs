@@ -4,7 +4,7 @@ use super::checks::{
     amount, any_token, balance_for, fee, fungible, is_locked, nonce, require, signed_by, unlocked,
 };
 use crate::domain::tx::{Order, Swap};
-use crate::domain::{AccountId, MAX_ACCOUNT_ID, PubKeyHash, SwapOp, ZkSyncOp};
+use crate::domain::{AccountId, MAX_ACCOUNT_ID, PubKeyHash, SwapOp, TokenId, ZkSyncOp};
 use crate::execution::failure::Failure;
 use crate::execution::recorder::Recorder;
 use crate::execution::state::State;
@@ -72,9 +72,10 @@ pub(super) fn apply(op: &SwapOp, recorder: &mut Recorder<'_>) -> Result<(), Fail
         balance_for(state, account, order.token_sell, amount, if pays_fee { fee } else { 0 })?;
     }
 
-    sell(recorder, account0, order0, amount0, submitter)?;
+    let (raises0, raises1) = op.raises_nonces();
+    sell(recorder, account0, order0.token_sell, amount0, raises0)?;
     recorder.add(recipient1, order0.token_sell, amount0)?;
-    sell(recorder, account1, order1, amount1, submitter)?;
+    sell(recorder, account1, order1.token_sell, amount1, raises1)?;
     recorder.add(recipient0, order1.token_sell, amount1)?;
     recorder.pay(submitter, tx.fee_token, fee)
 }
@@ -99,18 +100,12 @@ fn is_acceptable(order: &Order, sold: &BigUint, bought: &BigUint) -> bool {
     sold * buy <= bought * sell
 }
 
-/// Subtracts the sold amount. A limit order leaves the nonce; so does the submitter's own order,
-/// whose nonce is raised with the fee.
 fn sell(
     recorder: &mut Recorder<'_>,
     account: AccountId,
-    order: &Order,
+    token: TokenId,
     amount: u128,
-    submitter: AccountId,
+    raises_nonce: bool,
 ) -> Result<(), Failure> {
-    if order.amount.is_zero() || account == submitter {
-        recorder.take(account, order.token_sell, amount)
-    } else {
-        recorder.pay(account, order.token_sell, amount)
-    }
+    if raises_nonce { recorder.pay(account, token, amount) } else { recorder.take(account, token, amount) }
 }

@@ -255,6 +255,25 @@ fn priority_operations_that_a_contract_refuses_change_nothing() {
 }
 
 #[test]
+fn an_account_that_equals_the_default_is_absent() {
+    let mut executor = executor(100, &[26, 52]);
+    let zero = Address::default();
+    let mut execute = |op: PriorityOp| {
+        assert_eq!(executor.execute_priority_op(&op, at(TIME)), Ok(Outcome::Succeeded));
+        executor.state().account_by_address(&zero).map(|(id, account)| (id.0, account.balance(TokenId(0))))
+    };
+    assert_eq!(execute(deposit(0, zero, 0)), None);
+    assert_eq!(execute(deposit(1, zero, 0)), None);
+    assert_eq!(execute(deposit(2, zero, 5)), Some((4, 5)));
+    let exit = FullExit { account_id: AccountId(4), eth_address: zero, token: TokenId(0), is_legacy: false };
+    assert_eq!(execute(priority_op(3, ZkSyncPriorityOp::FullExit(exit))), None);
+    assert_eq!(execute(deposit(4, address(5), 1)), None);
+    assert_eq!(executor.state().account_by_address(&address(5)).unwrap().0, AccountId(4));
+    let root = executor.seal().unwrap().block.new_root_hash;
+    assert_eq!(State::new(executor.state().accounts().clone()).unwrap().root(), root);
+}
+
+#[test]
 fn time_is_fixed_by_the_first_operation_and_never_decreases() {
     let mut executor = executor(100, &[26]);
     executor.set_time(2_000);

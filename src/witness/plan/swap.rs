@@ -24,14 +24,15 @@ pub(super) fn plan(op: &SwapOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Ca
 
     let selling0_s0 = walk.branch(account0, token0)?;
     let s0 = walk.version();
-    sell(walk, account0, token0, amount0, order0, submitter)?;
+    let (raises0, raises1) = op.raises_nonces();
+    sell(walk, account0, token0, amount0, raises0.then_some(order0))?;
     let s1 = walk.version();
     let selling0_s1 = walk.branch(account0, token0)?;
     let buying1_s1 = walk.branch(recipient1, token0)?;
     walk.update(recipient1, token0, |_, balance| balance.add(amount0))?;
     let s2 = walk.version();
     let selling1_s2 = walk.branch(account1, token1)?;
-    sell(walk, account1, token1, amount1, order1, submitter)?;
+    sell(walk, account1, token1, amount1, raises1.then_some(order1))?;
     let s3 = walk.version();
     let selling1_s3 = walk.branch(account1, token1)?;
     let buying0_s3 = walk.branch(recipient0, token1)?;
@@ -77,19 +78,16 @@ pub(super) fn plan(op: &SwapOp, walk: &mut Walk<'_>) -> Result<PlannedChunks, Ca
     Ok(PlannedChunks { chunks: chunks.to_vec(), args: args.valid(Some(order0.time_range)) })
 }
 
-/// Subtracts the sold amount. The nonce is raised unless the order is a limit order or its owner
-/// also submits the swap; in the latter case it is raised with the fee.
+/// Subtracts the sold amount, and uses the nonce of the order if there is one.
 fn sell(
     walk: &mut Walk<'_>,
     account: u32,
     token: u32,
     amount: u128,
-    order: &Order,
-    submitter: u32,
+    order: Option<&Order>,
 ) -> Result<(), Cause> {
-    let limit_order = to_u128(&order.amount)? == 0;
     walk.update(account, token, |header, balance| {
-        if !limit_order && account != submitter {
+        if let Some(order) = order {
             use_nonce(header, account, order.nonce.0)?;
         }
         balance.take(amount)
