@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::support::faults::{Call, Effect, Fault, Faults};
 use crate::support::real_folder::{Contents, contents, copy, files, grow};
-use crate::support::{number, run, run_badly, run_well, until};
+use crate::support::{ended, number, run, run_badly, run_well};
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
 /// Positions of one command that the short form tries.
@@ -58,10 +58,7 @@ impl Case<'_> {
     fn command(&self, faults: &Faults) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
         command.args(self.args).env_clear();
-        let child = faults.prepare(&mut command).stdin(Stdio::null());
-        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        until(|| child.try_wait().unwrap());
-        let output = child.wait_with_output().unwrap();
+        let output = ended(faults.prepare(&mut command));
         let text = [output.stdout, output.stderr].concat();
         Outcome { code: output.status.code(), text: String::from_utf8_lossy(&text).into_owned() }
     }

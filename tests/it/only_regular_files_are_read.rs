@@ -3,31 +3,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use crate::support::real_folder::grow;
-use crate::support::{SECRET, chain, run_well, until};
-
-/// A child process that does not outlive the test.
-struct Running(Option<Child>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
+use crate::support::{SECRET, chain, ended, run_well};
 
 /// Runs the binary, which must end, with the given exit code and one sentence that names `path`.
 fn refused(args: &[&str], variable: (&str, &str), code: i32, path: &Path) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
     command.args(args).env_clear().env(variable.0, variable.1);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut running = Running(Some(child));
-    until(|| running.0.as_mut()?.try_wait().unwrap());
-    let Output { status, stdout, stderr } = running.0.take().unwrap().wait_with_output().unwrap();
+    let Output { status, stdout, stderr } = ended(&mut command);
     let (out, error) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert_eq!(status.code(), Some(code), "{args:?}: {error}{out}");
     let name = path.file_name().unwrap().to_str().unwrap();

@@ -101,6 +101,23 @@ pub fn run_badly(args: &[&str], code: i32) -> String {
     sentence[0].to_owned()
 }
 
+/// Runs a command, which must end in time; a process that hangs does not outlive the test.
+pub fn ended(command: &mut Command) -> Output {
+    struct Running(Option<Child>);
+    impl Drop for Running {
+        fn drop(&mut self) {
+            if let Some(child) = &mut self.0 {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+    }
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running(Some(command.spawn().unwrap()));
+    until(|| running.0.as_mut()?.try_wait().unwrap());
+    running.0.take().unwrap().wait_with_output().unwrap()
+}
+
 /// Waits until no other heavy test runs: one that keeps several cores busy for seconds would starve
 /// those that measure time.
 pub fn heavy() -> MutexGuard<'static, ()> {
