@@ -3,7 +3,6 @@ FROM docker.io/library/rust:1.95-alpine AS build
 RUN apk add --no-cache build-base
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
-COPY vendor ./vendor
 COPY src ./src
 COPY benches ./benches
 COPY data ./data

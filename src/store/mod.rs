@@ -89,7 +89,8 @@
 //! store is closed to reads as well until a later attempt succeeds. Leases stay in memory.
 //!
 //! A call of the system that fails while the folder is opened is an error of that call, not damage.
-//! sled takes care of that for its own files (`vendor/sled/CHANGES.md`).
+//! sled takes a failed read for the end of its log and writes over the rest, so its files are read
+//! through before sled opens them.
 //!
 //! # Damage
 //!

@@ -74,6 +74,6 @@ mod the_dashboard_works_in_a_browser;
 mod the_devnet_answers_clients;
 mod the_interface_is_as_described;
 mod the_load_test_loses_nothing;
-mod the_sdk_works_against_the_devnet;
 mod the_queue_keeps_its_promises;
+mod the_sdk_works_against_the_devnet;
 mod witnesses_equal_the_reference_byte_for_byte;

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Once;
@@ -135,12 +136,20 @@ impl SledDb {
     }
 }
 
-/// Checks that sled finds only files and folders: it would wait for the writer of a named pipe.
+/// Checks that sled finds only files and folders, since it would wait for the writer of a named
+/// pipe, and reads the files through: sled takes a failed read for the end of its log, and writes
+/// over what follows.
 fn check_files(dir: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(dir).map_err(StoreError::io("opening the kv"))? {
         let entry = entry.map_err(StoreError::io("opening the kv"))?;
-        let found = fs::metadata(entry.path()).map_err(StoreError::read("the kv"))?;
-        if !found.is_file() && !found.is_dir() {
+        let path = entry.path();
+        let found = fs::metadata(&path).map_err(StoreError::read("the kv"))?;
+        if found.is_dir() {
+            check_files(&path)?;
+        } else if found.is_file() {
+            let read = input::open(&path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+            read.map_err(StoreError::read("the kv"))?;
+        } else {
             let name = entry.file_name().display().to_string();
             return Err(StoreError::corrupt(format!("{name} in its kv is not a regular file")));
         }
