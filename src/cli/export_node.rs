@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use super::error::CliError;
 use super::node::link_options;
-use super::output::show;
-use super::target::runtime;
+use super::output::show_lines;
+use super::runtime::runtime;
 use super::view_source::ViewSource;
 use crate::{
     api::paths,
@@ -50,7 +50,7 @@ pub(crate) fn proofs(blocks: Option<BlockRange>, config: &Config) -> Result<(), 
     let runtime = runtime()?;
     let writer = runtime.block_on(Writer::open(&options))?;
     let outcomes = hand_back(&source, &runtime, &writer, blocks)?;
-    show(&outcomes.text())
+    show_lines(&outcomes.text())
 }
 
 /// Writes proofs, witnesses and jobs, so that the reference's prover server can take over.
@@ -72,7 +72,7 @@ pub(crate) fn everything(config: &Config) -> Result<(), CliError> {
     let outcomes = hand_back(&source, &runtime, &writer, None)?;
     let witnesses = runtime.block_on(write_witnesses(store, &tables))?;
     let jobs = runtime.block_on(write_jobs(store, &tables))?;
-    show(&format!("{}\nwitnesses: {witnesses} written\njobs: {jobs} written", outcomes.text()))
+    show_lines(&format!("{}\nwitnesses: {witnesses} written\njobs: {jobs} written", outcomes.text()))
 }
 
 /// Numbers of proofs by outcome.

@@ -38,7 +38,7 @@ pub(crate) struct ImportArgs {
     #[arg(value_name = "CHAIN_FOLDER", conflicts_with = "node")]
     pub chain: Option<PathBuf>,
     /// Last block to import from --node [default: the newest]
-    #[arg(long, value_name = "BLOCK", requires = "node")]
+    #[arg(long, value_name = "BLOCK", requires = "node", conflicts_with = "chain")]
     pub until: Option<u32>,
 }
 

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 
 use super::error::CliError;
 use super::flags;
-use super::output::show;
-use super::target::runtime;
+use super::output::show_lines;
+use super::runtime::runtime;
 use crate::{
     config::Config,
     node::{self, ChainNumbers, DatabaseReport, LinkOptions},
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &NodeArgs, config: &Config) -> Result<(), CliError> {
     let NodeAction::Check = args.action;
     let options = link_options(config)?;
     let report = runtime()?.block_on(node::check(&options))?;
-    show(&text(&report))?;
+    show_lines(&text(&report))?;
     match report.faults.len() {
         0 => Ok(()),
         count => Err(CliError::Failed(format!(

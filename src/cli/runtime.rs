@@ -7,6 +7,7 @@
 use std::io;
 use std::panic;
 use std::sync::{Arc, RwLock, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -17,15 +18,15 @@ use super::error::CliError;
 const KEPT: usize = 4;
 /// Idle threads for blocking work are kept for this time: ever.
 const KEEP_ALIVE: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-/// Longest wait for the threads to start.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for a thread to start.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Starts the runtime of a command.
 ///
 /// # Errors
 /// [`CliError::Runtime`] if the system does not make its threads.
 pub(crate) fn runtime() -> Result<Runtime, CliError> {
-    start(&mut Builder::new_multi_thread())
+    start(None)
 }
 
 /// Starts a runtime with at most the given number of threads for blocking work.
@@ -33,24 +34,38 @@ pub(crate) fn runtime() -> Result<Runtime, CliError> {
 /// # Errors
 /// [`CliError::Runtime`] if the system does not make its threads.
 pub(crate) fn with_blocking_threads(most: usize) -> Result<Runtime, CliError> {
-    start(Builder::new_multi_thread().max_blocking_threads(most.max(KEPT)))
+    start(Some(most))
 }
 
-fn start(builder: &mut Builder) -> Result<Runtime, CliError> {
-    // tokio panics if it cannot make its first thread. The error replaces the message of the panic.
+/// Starts a runtime on a thread of its own: tokio panics if it cannot make a thread, and then waits
+/// for those that it has made, forever.
+fn start(most: Option<usize>) -> Result<Runtime, CliError> {
+    let (send, started) = mpsc::channel();
+    // The error replaces the message of a panic.
     let usual = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
-    let started = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-        let runtime = builder.enable_all().thread_keep_alive(KEEP_ALIVE).build()?;
-        if threads_start(&runtime) {
-            return Ok(runtime);
-        }
-        // Its tasks may wait for threads that never start.
-        runtime.shutdown_background();
-        Err(refused())
-    }));
+    let run = move || {
+        // Fails if the wait has timed out.
+        let _ = send.send(build(most));
+    };
+    let thread = thread::Builder::new().name("start".into()).spawn(run);
+    let started = thread.and_then(|_| started.recv_timeout(2 * TIMEOUT).unwrap_or_else(|_| Err(refused())));
     panic::set_hook(usual);
-    started.unwrap_or_else(|_| Err(refused())).map_err(CliError::Runtime)
+    started.map_err(CliError::Runtime)
+}
+
+fn build(most: Option<usize>) -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if let Some(most) = most {
+        builder.max_blocking_threads(most.max(KEPT));
+    }
+    let runtime = builder.enable_all().thread_keep_alive(KEEP_ALIVE).build()?;
+    if threads_start(&runtime) {
+        return Ok(runtime);
+    }
+    // Its tasks may wait for threads that never start.
+    runtime.shutdown_background();
+    Err(refused())
 }
 
 /// Waits until the threads for blocking work run at the same time. Returns false if they do not.

@@ -67,7 +67,7 @@ mod tests {
         let status =
             json!({"blocks": {"last": 8, "quarantined": [{"reason": "root\u{1b}[2J"}]}, "head": null});
         let expected = "blocks.last                  8\n\
-                        blocks.quarantined.0.reason  root?[2J\n\
+                        blocks.quarantined.0.reason  root\\u001b[2J\n\
                         head                         -\n";
         assert_eq!(lines(&status), expected);
     }

@@ -38,7 +38,7 @@ pub(crate) enum ChangePubKeyFee {
 
 /// A kind of authorisation of a ChangePubKey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names of the protocol
+#[allow(missing_docs, clippy::upper_case_acronyms)] // the names of the protocol
 pub(crate) enum ChangePubKeyKind {
     Onchain,
     ECDSA,

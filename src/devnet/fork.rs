@@ -40,7 +40,7 @@ pub(crate) enum ForkError {
         /// The file.
         path: PathBuf,
         /// The cause.
-        cause: ImportError,
+        cause: Box<ImportError>,
     },
     /// The store failed.
     #[error(transparent)]
@@ -80,7 +80,7 @@ pub(super) fn import(source: &Path, node: &Node) -> Result<(), ForkError> {
     let chain = ChainFolder::open(source)?;
     let import = |file: &ChainFile, import: &dyn Fn(&[u8]) -> Result<(), ImportError>| {
         let path = file.path().to_owned();
-        import(&file.read()?).map_err(|cause| ForkError::Import { path, cause })
+        import(&file.read()?).map_err(|cause| ForkError::Import { path, cause: cause.into() })
     };
     import(chain.genesis(), &|json| node.import_genesis(json, &|_, _| {}).map(drop))?;
     for block in chain.blocks() {

@@ -164,7 +164,7 @@ impl Sender {
     }
 
     fn recipient(&mut self) -> Address {
-        if self.next() % NEW_ACCOUNT == 0 {
+        if self.next().is_multiple_of(NEW_ACCOUNT) {
             let mut address = [0xa0; 20];
             address[4..12].copy_from_slice(&self.next().to_be_bytes());
             return Address(address);

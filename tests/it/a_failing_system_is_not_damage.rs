@@ -168,7 +168,7 @@ fn repairs_lose_nothing(all: bool) {
     let data = parent.path().join("data");
     for (folder, is_sound) in [(&sound, true), (&damaged, false)] {
         let before = lasting(folder);
-        for calls in [Call::READING, Call::WRITING, Call::THREADS] {
+        for calls in [Call::READING, Call::WRITING] {
             let args = ["doctor", "--repair", "--data-dir", text(&data)];
             let case = Case { args: &args, calls, faulty: &data };
             let (mut repaired, mut unchanged) = (0, 0);
@@ -200,7 +200,7 @@ fn restores_are_complete_or_absent(all: bool) {
     let Folders { parent, sound, held, .. } = folders();
     let (data, backup) = (parent.path().join("data"), parent.path().join("backup"));
     run_well(&["backup", "--data-dir", text(&sound), "--out", text(&backup)]);
-    for calls in [Call::READING, Call::WRITING, Call::THREADS] {
+    for calls in [Call::READING, Call::WRITING] {
         let args = ["restore", text(&backup), "--data-dir", text(&data)];
         let case = Case { args: &args, calls, faulty: &data };
         let (mut complete, mut refused) = (0, 0);

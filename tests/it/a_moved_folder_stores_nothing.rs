@@ -74,7 +74,8 @@ fn a_moved_folder_is_noticed_and_works_again_once_it_is_back() {
 
 #[test]
 fn a_removed_folder_or_part_is_noticed() {
-    let removals: [(&str, fn(&Path)); 5] = [
+    type Removal = fn(&Path);
+    let removals: [(&str, Removal); 5] = [
         ("data", |data| fs::remove_dir_all(data).unwrap()),
         ("LOCK", |data| fs::remove_file(data.join("LOCK")).unwrap()),
         ("index", |data| fs::remove_dir_all(data.join("index")).unwrap()),

@@ -72,7 +72,7 @@ fn every_witness_from_genesis_on_is_that_of_the_reference() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
+#[ignore = "open: doctor reports such a folder as unsound; with PostgreSQL"]
 fn a_folder_begins_with_the_state_of_any_block() {
     // The last confirmed execution of `chain_mixed` ends with block 3.
     for (from, base) in [("verified", 3), ("3", 3), ("2", 2), ("6", 6), ("0", 0)] {

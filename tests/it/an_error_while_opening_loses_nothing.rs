@@ -12,10 +12,11 @@ use zksync_witness_server::testing::dice::Dice;
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
 use crate::support::{
-    SECRET, begun, ended,
+    SECRET, begun,
     faults::{Call, Effect, Fault, Faults},
     heavy,
     real_folder::{self, Contents, contents, copy, files},
+    run_to_end,
 };
 
 /// A folder in which a killed server left what it had not synced.
@@ -77,7 +78,7 @@ fn comparable(output: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Returns the exit code of a command that an error of the system ended.
+/// Returns the exit code of a command that an error of the system run_to_end.
 fn code(faults: &Faults) -> i32 {
     // The configuration cannot be read.
     if faults.first_failure().contains("witness-server.toml") { 2 } else { 4 }
@@ -100,14 +101,14 @@ fn look(sample: &Sample, args: &[&str], effects: &[Effect], most: u64, dice: &mu
     let (folder, faults) = sample.faulty(&temporary);
     let before = files(&folder);
     faults.count(Call::READING);
-    let expected = ended(faults.prepare(&mut command(args, &folder)));
+    let expected = run_to_end(faults.prepare(&mut command(args, &folder)));
     assert_eq!(expected.code, Some(0), "{}", expected.error);
     assert!(untouched(&folder) == before, "{args:?} changes the folder");
     let mut tried = 0;
     for position in positions(faults.counted(), most, dice) {
         for effect in effects {
             faults.arm(Call::READING, Fault::once(position, *effect));
-            let found = ended(faults.prepare(&mut command(args, &folder)));
+            let found = run_to_end(faults.prepare(&mut command(args, &folder)));
             let at = format!("{args:?} with {effect:?} at {position}, {}", faults.first_failure());
             tried += 1;
             if found.code == Some(0) {

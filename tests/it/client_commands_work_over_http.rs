@@ -33,6 +33,7 @@ fn status() -> Value {
         },
         "space": {"free_bytes": 7, "min_free_bytes": 0, "low": false},
         "storage": null,
+        "node": null,
         "provers": 1,
     })
 }

@@ -22,7 +22,9 @@ fn names(folder: &Path) -> Vec<String> {
 
 /// Checks that every command refuses the folder and says why.
 fn is_refused(folder: &Path) {
-    let before = names(folder);
+    // A restore that is killed at once has not created the lock file; the first command does.
+    let content = || -> Vec<String> { names(folder).into_iter().filter(|name| name != "LOCK").collect() };
+    let before = content();
     let data = text(folder);
     let serve = ["serve", "--data-dir", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     let out = folder.with_extension("out");
@@ -39,7 +41,7 @@ fn is_refused(folder: &Path) {
     for args in commands {
         let sentence = run_badly(args, 4);
         assert!(sentence.contains("restore"), "{args:?}: {sentence}");
-        assert_eq!(names(folder), before, "{args:?}");
+        assert_eq!(content(), before, "{args:?}");
     }
 }
 
@@ -71,7 +73,7 @@ fn a_folder_with_an_unfinished_restore_is_refused() {
     // Killed after the last part moved: the folder is complete.
     fs::create_dir_all(target.join("restoring")).unwrap();
     fs::write(target.join("restoring/LOCK"), "").unwrap();
-    run_well(&["status", "--data-dir", text(&target)]);
+    run_well(&["witness", "--data-dir", text(&target)]);
     assert_eq!(names(&target), ["LOCK", "blobs", "index", "journal"]);
 }
 
@@ -134,7 +136,7 @@ fn temporary_files_are_removed_by_the_next_command() {
     let before = names(&data);
     assert_eq!(run(&["doctor", "--data-dir", text(&data)]).status.code(), Some(0));
     assert_eq!(names(&data), before);
-    for command in [&["status"][..], &["doctor", "--repair"]] {
+    for command in [&["witness"][..], &["doctor", "--repair"]] {
         fs::create_dir_all(data.join("doctor-d4e5f6.tmp/index")).unwrap();
         run_well(&[command, &["--data-dir", text(&data)]].concat());
         assert_eq!(names(&data), sound, "{command:?}");

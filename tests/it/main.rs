@@ -12,7 +12,6 @@ mod a_devnet_is_for_pipelines;
 mod a_failing_system_is_not_damage;
 mod a_full_disk_loses_nothing;
 mod a_killed_genesis_import_resumes;
-mod a_missing_thread_is_an_error;
 mod a_moved_folder_stores_nothing;
 mod a_node_is_followed;
 mod a_node_may_fail_and_revert;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde_json::Value;
-use zksync_witness_server::testing::ChainBuilder;
+use zksync_witness_server::testing::Chain;
 use zksync_witness_server::testing::dice::Dice;
 use zksync_witness_server::testing::internals::crypto::fr;
 use zksync_witness_server::testing::internals::domain::SingleProof;
@@ -69,7 +69,7 @@ fn a_published_proof_is_in_the_nodes_table_within_milliseconds() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
+#[ignore = "long: runs for a minute with PostgreSQL"]
 fn rows_of_other_servers_stand_and_removed_ones_return() {
     let mut world = NodeWorld::new(2);
     let proxy = TcpProxy::start(world.database.postgres.port());
@@ -120,7 +120,7 @@ fn rows_of_other_servers_stand_and_removed_ones_return() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
+#[ignore = "long: runs for a minute with PostgreSQL"]
 fn a_missing_permission_delays_one_kind_of_proof_only() {
     let mut world = NodeWorld::new(3);
     world.database.sql(&format!("REVOKE INSERT ON aggregated_proofs FROM {ROLE}"));
@@ -176,7 +176,7 @@ fn survive_kills(rounds: u32) {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
+#[ignore = "long: runs for a minute with PostgreSQL"]
 fn proofs_survive_25_kills_of_the_server() {
     survive_kills(25);
 }
@@ -188,7 +188,7 @@ fn proofs_survive_300_kills_of_the_server() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
+#[ignore = "long: runs for a minute with PostgreSQL"]
 fn provers_are_served_during_20_failures_of_the_database() {
     let _heavy = heavy();
     let mut dice = Dice::from_environment("CRASH_SEED");
@@ -253,7 +253,7 @@ fn provers_are_served_during_20_failures_of_the_database() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
+#[ignore = "long: runs for a minute with PostgreSQL"]
 fn what_waits_survives_a_restart_without_the_database() {
     let mut world = NodeWorld::new(6);
     let proxy = TcpProxy::start(world.database.postgres.port());
@@ -301,7 +301,7 @@ fn prove_further(world: &mut NodeWorld, blocks: u32, servers: &[Server], acknowl
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
+#[ignore = "long: runs for a minute with PostgreSQL"]
 fn servers_with_shares_hand_back_every_proof_once() {
     let _heavy = heavy();
     let mut world = NodeWorld::new(7);
@@ -352,7 +352,7 @@ fn the_load_of_a_block_on_the_database() {
     const BLOCKS: u32 = 200;
     let database = NodeDatabase::with_settings(&["shared_preload_libraries=pg_stat_statements"]);
     database.sql("CREATE EXTENSION pg_stat_statements");
-    let mut chain = ChainBuilder::new(64, 16);
+    let mut chain = Chain::with_accounts(64, 16);
     let genesis = serde_json::to_vec(&chain.genesis()).unwrap();
     database.write_genesis(&genesis, &hex::encode(fr::to_bytes(&chain.root())));
     for _ in 0..BLOCKS {

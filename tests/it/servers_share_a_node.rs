@@ -9,7 +9,7 @@ use crate::support::following::{begun, sealed, serve, wait_for_link};
 use crate::support::sealed_chain::Chain;
 
 #[test]
-#[ignore = "needs PostgreSQL"]
+#[ignore = "long: runs for a minute with PostgreSQL"]
 fn proofs_of_another_server_are_taken_over_and_need_no_job() {
     let mut chain = Chain::new(Dice::new(9));
     let database = begun(&chain);
@@ -50,7 +50,7 @@ fn proofs_of_another_server_are_taken_over_and_need_no_job() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
+#[ignore = "long: runs for a minute with PostgreSQL"]
 fn servers_with_shares_prove_each_block_once() {
     const BLOCKS: u32 = 12;
     let mut chain = Chain::new(Dice::new(11));
@@ -107,7 +107,7 @@ fn servers_with_shares_prove_each_block_once() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL"]
+#[ignore = "long: runs for a minute with PostgreSQL"]
 fn a_folder_takes_another_share() {
     let mut chain = Chain::new(Dice::new(17));
     let database = begun(&chain);

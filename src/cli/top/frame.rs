@@ -203,7 +203,7 @@ mod tests {
     fn the_link_to_a_node_has_a_line() {
         let mut frame = frame();
         let link = json!({"url": "postgres://db", "phase": "catching_up", "since_ms": 0, "newest_block": 50,
-            "blocks_behind": 10, "fault": {"code": "unreachable", "message": "away", "at_ms": 0}});
+            "blocks_behind": 10, "proofs_pending": 0, "fault": {"code": "unreachable", "message": "away", "at_ms": 0}});
         frame.status.node = serde_json::from_value(link).unwrap();
         let lines = frame.lines(110, 40);
         let line = "node  catching up, newest block 50, 10 behind: away";

@@ -243,7 +243,10 @@ fn the_first_failing_check_of_a_batch_decides() {
     }
     let foreign = wallets()[1].sign_on_ethereum(&texts[0]).unwrap();
     assert_eq!(check(vec![nonce(5), nonce(6)], &[foreign]), Err(SubmitError::WrongEthSignature));
-    assert_eq!(check(vec![nonce(5), nonce(6)], &[any.clone()]), Err(SubmitError::WrongEthSignature));
+    assert_eq!(
+        check(vec![nonce(5), nonce(6)], std::slice::from_ref(&any)),
+        Err(SubmitError::WrongEthSignature)
+    );
 
     assert_eq!(check(vec![nonce(5), nonce(4)], &[]), Err(SubmitError::NonceTooLow));
     // 13 transfers to known accounts fill the largest block, 14 do not fit.

@@ -100,7 +100,7 @@ fn every_chain_of_the_reference_is_executed_to_the_same_blocks() {
 }
 
 #[test]
-#[ignore = "needs the folder of vectors in WITNESS_VECTORS"]
+#[ignore = "vectors: all of the folder WITNESS_VECTORS"]
 fn every_chain_of_the_vectors_folder_is_executed_to_the_same_blocks() {
     let root = PathBuf::from(std::env::var_os("WITNESS_VECTORS").expect("WITNESS_VECTORS is set"));
     let (chains, transactions) = replay_all(&root);

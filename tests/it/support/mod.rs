@@ -364,7 +364,7 @@ impl Ended {
 }
 
 /// Runs a command to its end, which has to come.
-pub fn ended(command: &mut Command) -> Ended {
+pub fn run_to_end(command: &mut Command) -> Ended {
     begun(command).end()
 }
 

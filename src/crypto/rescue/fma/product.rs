@@ -254,9 +254,9 @@ pub(super) fn reduce<N: Number>(numbers: &mut Cells<N>) {
     for j in 0..CELLS {
         let multiple = numbers[LIMBS - 1][j].multiple();
         let mut carry = N::constant(0.0);
-        for i in 0..LIMBS - 1 {
-            let limb = numbers[i][j].minus_multiple(multiple, N::constant(MODULUS[i]));
-            (numbers[i][j], carry) = limb.plus(carry).split();
+        for (limbs, modulus) in numbers[..LIMBS - 1].iter_mut().zip(MODULUS) {
+            let limb = limbs[j].minus_multiple(multiple, N::constant(modulus));
+            (limbs[j], carry) = limb.plus(carry).split();
         }
         let top = numbers[LIMBS - 1][j].minus_multiple(multiple, N::constant(MODULUS[LIMBS - 1]));
         numbers[LIMBS - 1][j] = top.plus(carry);
