@@ -113,8 +113,12 @@ fn is_assignment(word: &str) -> bool {
 fn parse(words: &[&str], command: &str) {
     let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}"));
     let flags = cli.flags().unwrap_or_else(|error| panic!("{command}: {error}"));
-    // The command before creates that file.
-    let created = ["operator_token_file=operator-token", "node_password_file=node.password"];
+    // A command before creates that file.
+    let created = [
+        "operator_token_file=operator-token",
+        "node_password_file=node.password",
+        "secret_file=devnet/secret",
+    ];
     if !created.iter().any(|file| command.contains(file)) {
         Config::load(None, &Environment::default(), &flags)
             .unwrap_or_else(|error| panic!("{command}: {error}"));
