@@ -71,8 +71,6 @@ pub mod config;
 mod crypto;
 mod devnet;
 mod domain;
-// Items that only an interface for transactions uses.
-#[allow(dead_code, unused_imports)]
 mod execution;
 mod fsync;
 mod input;

@@ -42,8 +42,6 @@ fn address(key: &VerifyingKey) -> [u8; 20] {
 #[derive(Clone)]
 pub struct EthereumKey(SigningKey);
 
-// Only programs that own a key sign: tests, and an interface with accounts of its own.
-#[allow(dead_code)]
 impl EthereumKey {
     /// Returns the key with these big-endian bytes, or `None` if the value is zero or not below the
     /// group order.

@@ -81,6 +81,7 @@ impl Executor {
     }
 
     /// Returns the state. The pending block is lost.
+    #[cfg(test)]
     pub(crate) fn into_state(self) -> State {
         self.state
     }

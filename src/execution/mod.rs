@@ -5,7 +5,7 @@
 //! 1. [`VerifiedTx`] is a transaction whose signatures were checked once; its
 //!    [`check_correctness`](VerifiedTx::check_correctness) is what an API requires of it.
 //! 2. [`Executor`] executes transactions, batches and priority operations on a [`State`] and
-//!    collects them in a [`PendingBlock`], until one does not fit or the caller seals.
+//!    collects them in a [`PendingBlock`](pending::PendingBlock), until one does not fit or the caller seals.
 //! 3. [`Executor::seal`] pays the fees, computes root and commitment, and returns the block as the
 //!    import takes it.
 //!
@@ -38,11 +38,9 @@ mod state;
 mod tests;
 mod verified;
 
-pub(crate) use correctness::{IncorrectOrder, IncorrectTx, check_order};
+pub(crate) use correctness::check_order;
 pub(crate) use executor::{Executor, ExecutorError, Outcome};
-pub(crate) use failure::Failure;
 pub(crate) use options::{ExecutorOptions, Head};
-pub(crate) use pending::PendingBlock;
 pub(crate) use priority::PriorityOpError;
 pub(crate) use seal::SealError;
 pub(crate) use state::{State, StateError};

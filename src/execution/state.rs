@@ -43,7 +43,7 @@ pub(crate) struct State {
 
 impl State {
     /// Builds the state of these accounts; those that equal the default are left out. The known
-    /// NFTs are those in `minted_nfts` of the accounts; [`Self::add_nft`] adds others.
+    /// NFTs are those in `minted_nfts` of the accounts.
     ///
     /// # Errors
     /// If a balance exceeds 128 bits or an account id 24 bits.
@@ -91,9 +91,8 @@ impl State {
         self.nfts.get(&token)
     }
 
-    /// Adds the record of an NFT of which `minted_nfts` had none, as after a restart: the balances
-    /// alone do not hold the content hash.
-    pub(crate) fn add_nft(&mut self, nft: Nft) {
+    /// Adds the record of an NFT; the balances alone do not hold the content hash.
+    fn add_nft(&mut self, nft: Nft) {
         if let Some(creator) = self.accounts.get_mut(&nft.creator_id) {
             creator.minted_nfts.insert(nft.id, nft.clone());
         }

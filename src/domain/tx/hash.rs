@@ -15,14 +15,11 @@ impl TxHash {
         Ok(sha256(&[&tx.full_bytes()?]))
     }
 
-    // Only an interface for transactions uses the other two.
-    #[allow(dead_code)]
     /// Returns the hash of a batch from the hashes of its transactions.
     pub(crate) fn of_batch(hashes: &[Self]) -> Self {
         sha256(&hashes.iter().map(|hash| &hash.0[..]).collect::<Vec<_>>())
     }
 
-    #[allow(dead_code)]
     /// Returns the hash of a priority operation.
     pub(crate) fn of_priority_op(op: &PriorityOp) -> Self {
         let index = op.eth_block_index.unwrap_or(0);

@@ -26,12 +26,6 @@ pub(crate) fn is_authorised(tx: &ChangePubKey) -> bool {
     }
 }
 
-/// Returns the fact that the contract stores for an authorised key: the Keccak-256 hash of the key
-/// hash.
-pub(crate) fn onchain_fact(key: &PubKeyHash) -> H256 {
-    H256(keccak256(&[&key.0]))
-}
-
 /// Returns the message of `ECDSA`: key hash ‖ nonce ‖ account id ‖ batch hash.
 fn message(tx: &ChangePubKey, batch_hash: &H256) -> Vec<u8> {
     let nonce = tx.nonce.0.to_be_bytes();

@@ -9,7 +9,7 @@ mod tests;
 mod text;
 mod two_factor;
 
-pub(crate) use authorisation::{is_authorised, onchain_fact};
+pub(crate) use authorisation::is_authorised;
 pub(crate) use message::{batch_messages, legacy_batch_message, legacy_message, message, order_message};
 pub(crate) use signer::signer_of;
 pub(crate) use text::{TokenText, Tokens};

@@ -152,9 +152,3 @@ fn two_factor_messages_name_the_time_and_the_key() {
     assert_eq!(off.lines().count(), 5);
     assert!(off.ends_with(&format!("SAFE!\nTimestamp: 6\nPubKeyHash: sync:{}", "ab".repeat(20))), "{off}");
 }
-
-#[test]
-fn facts_of_the_contract_are_hashes_of_key_hashes() {
-    let fact = onchain_fact(&PubKeyHash([1; 20]));
-    assert_eq!(fact.0, crate::crypto::ethereum::keccak256(&[&[1; 20]]));
-}
