@@ -75,7 +75,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Doctor(args) => doctor::run(&args, &config),
         Command::Health(args) => health::run(&args, &config),
         Command::Token(args) => token::run(&args, &config),
-        Command::Demo(args) => demo::run(&args, &config),
+        Command::Demo(_) => demo::run(&config),
         Command::Devnet(args) => devnet::run(&args, &config),
         Command::Run(args) => run::run(&args, &config),
         Command::Completions(args) => completions::completions(&args, Cli::command()),

@@ -51,7 +51,8 @@
 //!   api ← client ───────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! `execution` turns transactions into sealed blocks. `witness` knows the protocol but no hashes,
+//! `crypto` is the package `zksync-witness-crypto` in `src/crypto`, so that tests run its arithmetic
+//! optimised and build everything else fast. `execution` turns transactions into sealed blocks. `witness` knows the protocol but no hashes,
 //! `tree` knows hashes but no protocol, and `store` knows neither.
 
 #![cfg_attr(feature = "testing", deny(unreachable_pub))]
@@ -68,14 +69,11 @@ mod cli;
 pub mod client;
 mod clock;
 pub mod config;
-mod crypto;
 mod devnet;
 mod domain;
 mod execution;
 mod fsync;
 mod input;
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod invented_chain;
 mod logging;
 mod metrics;
 mod node;
@@ -90,5 +88,7 @@ mod tls;
 mod tree;
 mod witness;
 mod workers;
+
+use zksync_witness_crypto as crypto;
 
 pub use app::main;

@@ -34,7 +34,7 @@ pub(crate) enum NodeAction {
 /// Checks the database of the node.
 ///
 /// # Errors
-/// Fails if the database cannot be reached, and if it cannot be used as it is.
+/// Fails if the database cannot be reached, and if a role, version or permission does not fit.
 pub(crate) fn run(args: &NodeArgs, config: &Config) -> Result<(), CliError> {
     let NodeAction::Check = args.action;
     let options = link_options(config)?;

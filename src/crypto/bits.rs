@@ -8,15 +8,15 @@ use franklin_crypto::bellman::pairing::{
 };
 
 /// Number of bits that fit into every field element.
-pub(crate) const CAPACITY: usize = 253;
+pub const CAPACITY: usize = 253;
 
 /// Returns the bits of the bytes in order, most significant bit of each byte first.
-pub(crate) fn be_bits(bytes: &[u8]) -> Vec<bool> {
+pub fn be_bits(bytes: &[u8]) -> Vec<bool> {
     bytes.iter().flat_map(|byte| (0..8).rev().map(move |i| byte >> i & 1 == 1)).collect()
 }
 
 /// Returns `Σ bits[i]·2^i` in the field. More bits than fit are reduced modulo r.
-pub(crate) fn le_bits_to_fr(bits: &[bool]) -> Fr {
+pub fn le_bits_to_fr(bits: &[bool]) -> Fr {
     let mut shift = FrRepr::from(1);
     shift.shl(CAPACITY as u32);
     // 2^253 is below the modulus.
@@ -30,7 +30,7 @@ pub(crate) fn le_bits_to_fr(bits: &[bool]) -> Fr {
 
 /// Splits the bits into groups of 253 (the last may be shorter) and packs each into a field
 /// element, first bit least significant.
-pub(crate) fn multipack(bits: &[bool]) -> Vec<Fr> {
+pub fn multipack(bits: &[bool]) -> Vec<Fr> {
     bits.chunks(CAPACITY).map(pack).collect()
 }
 
@@ -48,7 +48,7 @@ fn pack(bits: &[bool]) -> Fr {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::crypto::fr;
+    use crate::fr;
 
     #[test]
     fn bytes_are_read_most_significant_bit_first() {

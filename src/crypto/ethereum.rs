@@ -6,21 +6,21 @@ use sha3::{Digest, Keccak256};
 use std::fmt;
 
 /// Returns the Keccak-256 hash of the concatenated parts.
-pub(crate) fn keccak256(parts: &[&[u8]]) -> [u8; 32] {
+pub fn keccak256(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Keccak256::new();
     parts.iter().for_each(|part| hasher.update(part));
     hasher.finalize().into()
 }
 
 /// Returns the hash that `personal_sign` signs for a message.
-pub(crate) fn personal_message_hash(message: &[u8]) -> [u8; 32] {
+pub fn personal_message_hash(message: &[u8]) -> [u8; 32] {
     let length = message.len().to_string();
     keccak256(&[b"\x19Ethereum Signed Message:\n", length.as_bytes(), message])
 }
 
 /// Recovers the address of the signer of a hash from `r ‖ s ‖ v` with `v` as 0 or 1. Returns `None`
 /// if the signature is malformed. A high `s` is accepted, as the contracts of Ethereum do.
-pub(crate) fn recover(signature: &[u8; 65], hash: &[u8; 32]) -> Option<[u8; 20]> {
+pub fn recover(signature: &[u8; 65], hash: &[u8; 32]) -> Option<[u8; 20]> {
     let (rs, v) = signature.split_at(64);
     let mut signature = Signature::from_slice(rs).ok()?;
     let mut id = RecoveryId::from_byte(*v.first()?)?;

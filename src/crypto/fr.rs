@@ -30,7 +30,7 @@ pub fn to_bytes(value: &Fr) -> [u8; 32] {
 ///
 /// # Errors
 /// [`FrError::NotInField`] if the value is not below the modulus.
-pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Result<Fr, FrError> {
+pub fn from_bytes(bytes: &[u8; 32]) -> Result<Fr, FrError> {
     let mut repr = FrRepr::default();
     for (limb, chunk) in repr.as_mut().iter_mut().zip(bytes.rchunks_exact(8)) {
         *limb = chunk.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte));
@@ -39,7 +39,7 @@ pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Result<Fr, FrError> {
 }
 
 /// Returns the value as 64 lower-case hex digits without prefix, as in all JSON.
-pub(crate) fn to_hex(value: &Fr) -> String {
+pub fn to_hex(value: &Fr) -> String {
     hex::encode(to_bytes(value))
 }
 
@@ -63,17 +63,17 @@ pub fn from_u64(value: u64) -> Fr {
 }
 
 /// Returns an integer as a field element.
-pub(crate) fn from_u128(value: u128) -> Fr {
+pub fn from_u128(value: u128) -> Fr {
     from_short_bytes(&value.to_be_bytes())
 }
 
 /// Returns the big-endian integer value of an Ethereum address or a public key hash.
-pub(crate) fn from_address(address: &[u8; 20]) -> Fr {
+pub fn from_address(address: &[u8; 20]) -> Fr {
     from_short_bytes(address)
 }
 
 /// Returns the big-endian integer value of fewer than 32 bytes, which is always below the modulus.
-pub(crate) fn from_short_bytes<const N: usize>(short: &[u8; N]) -> Fr {
+pub fn from_short_bytes<const N: usize>(short: &[u8; N]) -> Fr {
     const { assert!(N < 32) };
     // Most numbers of a witness are zero, and zero needs no conversion to Montgomery form.
     if *short == [0; N] {
@@ -86,7 +86,7 @@ pub(crate) fn from_short_bytes<const N: usize>(short: &[u8; N]) -> Fr {
 
 /// The JSON form of an [`Fr`], for `#[serde(with = "…")]`: written by [`to_hex`], read by
 /// [`from_hex`].
-pub(crate) mod serde_fr {
+pub mod serde_fr {
     use super::Fr;
     use serde::{Deserializer, Serializer, de};
     use std::fmt;
@@ -95,7 +95,7 @@ pub(crate) mod serde_fr {
     ///
     /// # Errors
     /// Returns the errors of the serializer.
-    pub(crate) fn serialize<S: Serializer>(value: &Fr, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(value: &Fr, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::to_hex(value))
     }
 
@@ -103,7 +103,7 @@ pub(crate) mod serde_fr {
     ///
     /// # Errors
     /// Returns the errors of the deserializer and of [`super::from_hex`].
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fr, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fr, D::Error> {
         deserializer.deserialize_str(HexVisitor)
     }
 
@@ -126,7 +126,7 @@ pub(crate) mod serde_fr {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::crypto::test_vectors::vectors;
+    use crate::test_vectors::vectors;
     use serde_json::json;
 
     const R_MINUS_1: &str = "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000000";

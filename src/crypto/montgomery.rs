@@ -224,7 +224,7 @@ fn reduce_once(value: [u64; 4], modulus: &[u64; 4]) -> [u64; 4] {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::crypto::fr;
+    use crate::fr;
     use franklin_crypto::bellman::pairing::ff::SqrtField;
     use proptest::prelude::*;
 

@@ -46,7 +46,7 @@ const WRAPPED_AT_73: u128 = MAX_AMOUNT_MANTISSA.wrapping_mul(10u128.wrapping_pow
 /// | 331501674906153653662539256823178854400 | exponent 30, `⌊value / 10^30⌋` |
 /// | 338268850544885806679470085446236635136 | exponent 73, reduced to 5 bits: always 1·10^9 |
 /// | 2^128 − 1 | the closest packable value below; the search of the reference does not end |
-pub(crate) fn pack_amount(value: u128) -> [u8; 5] {
+pub fn pack_amount(value: u128) -> [u8; 5] {
     low_bytes(if value <= MAX_EXACT_AMOUNT {
         closest_below(value, MAX_AMOUNT_MANTISSA)
     } else if value <= WRAPPED_AT_30 {
@@ -62,7 +62,7 @@ pub(crate) fn pack_amount(value: u128) -> [u8; 5] {
 ///
 /// # Errors
 /// [`PackError::TooBig`] above 2047·10^31.
-pub(crate) fn pack_fee(value: u128) -> Result<[u8; 2], PackError> {
+pub fn pack_fee(value: u128) -> Result<[u8; 2], PackError> {
     const LIMIT: u128 = MAX_FEE_MANTISSA * 10u128.pow(MAX_EXPONENT);
     if value > LIMIT {
         return Err(PackError::TooBig { actual: value, limit: LIMIT });
@@ -94,12 +94,12 @@ fn low_bytes<const N: usize>(float: u64) -> [u8; N] {
 }
 
 /// Returns true if an amount has a packed form that is not rounded.
-pub(crate) fn is_packable_amount(value: u128) -> bool {
+pub fn is_packable_amount(value: u128) -> bool {
     unpack_amount(&pack_amount(value)) == Some(value)
 }
 
 /// Returns true if a fee has a packed form that is not rounded.
-pub(crate) fn is_packable_fee(value: u128) -> bool {
+pub fn is_packable_fee(value: u128) -> bool {
     pack_fee(value).is_ok_and(|packed| unpack_fee(&packed) == Some(value))
 }
 
@@ -127,7 +127,7 @@ fn unpack(bytes: &[u8], mantissa_bits: u32) -> Option<u128> {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::crypto::test_vectors::vectors;
+    use crate::test_vectors::vectors;
     use proptest::prelude::*;
     use serde_json::Value;
 

@@ -19,7 +19,7 @@ use std::fmt;
 
 /// Length of the longest message that can be signed, in bytes. Shorter messages are padded with
 /// zeros to this length.
-pub(crate) const MAX_MESSAGE_BYTES: usize = 92;
+pub const MAX_MESSAGE_BYTES: usize = 92;
 
 /// A signature to check, with its key and message.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +33,8 @@ pub struct Claim<'a> {
 }
 
 /// Checks one signature as [`verify_batch`] does.
-#[cfg(test)]
-pub(crate) fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
+#[cfg(any(test, feature = "testing"))]
+pub fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
     verify_batch(&[Claim { pub_key, signature, message }]).pop().flatten()
 }
 
@@ -62,7 +62,7 @@ pub fn verify_batch(claims: &[Claim<'_>]) -> Vec<Option<[u8; 20]>> {
 
 /// Returns true if a packed key is the neutral point. The validity of its signatures does not
 /// depend on the message; under any other key, a signature is valid for one challenge only.
-pub(crate) fn is_neutral(pub_key: &[u8; 32]) -> bool {
+pub fn is_neutral(pub_key: &[u8; 32]) -> bool {
     // y = 1, and x = 0 with either parity.
     pub_key[0] == 1 && pub_key[1..31].iter().all(|byte| *byte == 0) && pub_key[31] & 0x7f == 0
 }
@@ -89,7 +89,7 @@ impl Parsed {
 
 /// Returns the hash by which an account refers to its public key, or `None` if the bytes are not a
 /// point of the curve.
-pub(crate) fn pub_key_hash(pub_key: &[u8; 32]) -> Option<[u8; 20]> {
+pub fn pub_key_hash(pub_key: &[u8; 32]) -> Option<[u8; 20]> {
     let key = Affine::unpack(pub_key)?;
     Some(last_20_bytes(&rescue::hash_elements(&[key.x, key.y])))
 }
@@ -104,7 +104,7 @@ fn rescue_hash_tx_msg(message: &[u8]) -> [u8; 32] {
 
 /// Returns the hash of two orders in the signed message of a swap: 248 bits of the Rescue hash of
 /// the bytes of the orders, each byte bit-reversed.
-pub(crate) fn rescue_hash_orders(orders: &[u8; 178]) -> [u8; 31] {
+pub fn rescue_hash_orders(orders: &[u8; 178]) -> [u8; 31] {
     let hash = le_bytes(&rescue::hash_bits(&bits::be_bits(orders)));
     std::array::from_fn(|i| hash[i].reverse_bits())
 }

@@ -38,7 +38,6 @@ mod state;
 mod tests;
 mod verified;
 
-pub(crate) use correctness::check_order;
 pub(crate) use executor::{Executor, ExecutorError, Outcome};
 pub(crate) use options::{ExecutorOptions, Head};
 pub(crate) use priority::PriorityOpError;

@@ -114,7 +114,7 @@ pub(crate) struct DatabaseReport {
     pub chain: Option<ChainNumbers>,
 }
 
-/// Checks if the database can be used as it is.
+/// Checks if the database can be used without changes.
 ///
 /// # Errors
 /// Fails if no connection can be made or a statement fails; everything else is in the report.

@@ -47,6 +47,8 @@ pub mod ledger;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 pub mod seeds;
 
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod chain;
 #[doc(hidden)]
 pub mod internals;
 mod small_disk;
@@ -64,14 +66,14 @@ mod naive_tree;
 #[doc(hidden)]
 pub mod random_chain;
 
+#[doc(hidden)]
+pub use crate::crypto::naive_signature;
 pub use crate::domain::Address;
-pub use crate::invented_chain::{Chain, ChainBuilder, Wallet};
+pub use chain::{Chain, ChainBuilder, Wallet};
 #[doc(hidden)]
 pub use memory::Memory;
 #[doc(hidden)]
 pub use naive_tree::NaiveAccountTree;
-#[doc(hidden)]
-pub mod naive_signature;
 pub use server::{TestServer, TestServerBuilder};
 #[doc(hidden)]
 pub use small_disk::on_small_disk;

@@ -20,10 +20,6 @@ use crate::support::{free_port, http, until};
 const NOT_RUN: &[(&str, &str)] = &[
     ("cargo run --release -- demo", ".ci/run does"),
     (
-        "cargo run --release -- demo --live",
-        "a_live_demo_runs_until_it_is_interrupted_and_leaves_no_files does",
-    ),
-    (
         "npm install zksync@0.13.1 ethers@5 && node examples/devnet.mjs",
         "needs Node.js; the_sdk_works_against_the_devnet does",
     ),
@@ -242,6 +238,11 @@ fn the_guide_to_pipelines() {
 }
 
 #[test]
+fn the_guide_to_provers() {
+    assert!(Machine::new(&[]).run_all("docs/provers.md") >= 6);
+}
+
+#[test]
 fn the_guide_to_the_devnet() {
     assert!(Machine::new(&[]).run_all("docs/devnet.md") >= 4);
 }
@@ -317,8 +318,9 @@ fn no_other_document_has_commands_and_every_exception_exists() {
         let name = format!("docs/{}", entry.unwrap().file_name().into_string().unwrap());
         if name.ends_with(".md") {
             let found = blocks(&name);
-            let run = ["docs/operation.md", "docs/ci.md", "docs/devnet.md", "docs/node.md"]
-                .contains(&name.as_str());
+            let run =
+                ["docs/operation.md", "docs/ci.md", "docs/devnet.md", "docs/node.md", "docs/provers.md"]
+                    .contains(&name.as_str());
             let excepted = |block: &Block| NOT_RUN.iter().any(|(line, _)| *line == block.first_line());
             assert!(run || found.iter().all(excepted), "{name} has commands that are not run");
             all.extend(found);

@@ -62,7 +62,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "workers",
         ],
     ),
-    ("invented_chain", &["crypto", "domain", "execution", "tree"]),
     (
         "cli",
         &[
@@ -78,7 +77,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "domain",
             "fsync",
             "input",
-            "invented_chain",
             "logging",
             "node",
             "printable",
@@ -128,7 +126,8 @@ fn every_source_keeps_to_its_layer() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
     let layers: BTreeSet<&str> = sources.files().map(|(file, _)| layer(file)).collect();
     assert!(sources.files().count() > 50);
-    for (layer, _) in LAYERS {
+    // `crypto` is a package of its own: the compiler keeps it from using anything else.
+    for (layer, _) in LAYERS.iter().filter(|(layer, _)| *layer != "crypto") {
         assert!(layers.contains(layer), "the table has a row for `{layer}`, which does not exist");
     }
 }
@@ -137,7 +136,9 @@ fn every_source_keeps_to_its_layer() {
 fn no_files_use_each_other_in_a_circle() {
     let sources = sources();
     assert!(sources.files().map(|(_, paths)| paths.len()).sum::<usize>() > 1_000);
-    let circles = sources.circles();
+    let crypto = Sources::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/crypto"));
+    assert!(crypto.files().count() > 10);
+    let circles = [sources.circles(), crypto.circles()].concat();
     assert!(
         circles.is_empty(),
         "{} circles, each import with its line:\n{}",

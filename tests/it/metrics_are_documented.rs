@@ -7,7 +7,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use prometheus_parse::{Scrape, Value};
 use serde_json::json;
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
@@ -39,21 +38,27 @@ fn base(name: &str, histograms: impl Fn(&str) -> bool) -> &str {
     stems.find(|stem| histograms(stem)).unwrap_or(name)
 }
 
+/// Returns the names of the labels of a series, whose values contain no quotes.
+fn label_names(labels: &str) -> BTreeSet<String> {
+    let pairs = labels.trim_end_matches('}').split_terminator("\",");
+    pairs
+        .map(|pair| pair.split_once('=').unwrap().0)
+        .filter(|name| *name != "le")
+        .map(str::to_owned)
+        .collect()
+}
+
 fn exported(text: &str) -> Table {
-    let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).unwrap();
-    let is_histogram = |name: &str| text.contains(&format!("\n# TYPE {name} histogram\n"));
+    let types: BTreeMap<&str, &str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    let is_histogram = |name: &str| types.get(name) == Some(&"histogram");
     let mut table = Table::new();
-    for sample in scrape.samples {
-        let name = base(&sample.metric, is_histogram).to_owned();
-        let kind = match sample.value {
-            Value::Counter(_) => "counter",
-            Value::Gauge(_) => "gauge",
-            _ if is_histogram(&name) => "histogram",
-            _ => "untyped",
-        };
-        let labels: BTreeSet<String> = sample.labels.keys().filter(|label| *label != "le").cloned().collect();
-        let (known, of) = table.entry(name).or_insert((kind.to_owned(), labels.clone()));
-        assert_eq!((known.as_str(), &*of), (kind, &labels), "{}", sample.metric);
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let series = line.rsplit_once(' ').unwrap().0;
+        let (series, labels) = series.split_once('{').unwrap_or((series, ""));
+        let name = base(series, is_histogram);
+        let row = (types[name].to_owned(), label_names(labels));
+        assert_eq!(table.entry(name.to_owned()).or_insert(row.clone()), &row, "{line}");
     }
     table
 }

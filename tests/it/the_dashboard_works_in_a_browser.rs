@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use zksync_witness_server::client::{Answer, Client, Credentials};
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
-use crate::support::{Devnet, Server, http, input_of, run_well, until};
+use crate::support::{Devnet, Server, input_of, run_well, until};
 
 const OPERATOR: &str = "token-of-an-operator";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -390,28 +390,4 @@ fn the_explorer_shows_blocks_transactions_and_accounts() {
         complaints.iter().all(|entry| entry["message"].as_str().unwrap().contains("400")),
         "{complaints:?}"
     );
-}
-
-/// The demo works without a browser.
-#[test]
-fn a_live_demo_runs_until_it_is_interrupted_and_leaves_no_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_witness-server"))
-        .args(["demo", "--live", "--set", "admin_listen=127.0.0.1:0"])
-        .env_clear()
-        .env("TMPDIR", folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = lines.next().unwrap().unwrap();
-    let dashboard = line.strip_prefix("Dashboard: ").unwrap().trim_end_matches('/').to_owned();
-    let get = |path: &str| http(&dashboard, "GET", path, None, "").accepted();
-    assert!(get("/").text().contains("<title>witness-server</title>"));
-    until(|| get("/api/v1/status").json()["blocks"]["verified"].as_u64().filter(|verified| *verified >= 4));
-    assert!(get("/api/v1/provers").json()["provers"].as_array().unwrap().len() >= 4);
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    assert!(child.wait().unwrap().success());
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -48,7 +48,7 @@ for (const kind of ['RPC', 'REST']) {
       assert.equal(await wallet.getNonce(), 2);
     });
 
-    test('loses the signatures of orders in a batch that is passed on as it is built', async () => {
+    test('loses the signatures of orders in a batch that is passed on exactly as built', async () => {
       const ratio = zksync.utils.tokenRatio({ ETH: 1, DAI: 2 });
       const orders = [
         await alice.signLimitOrder({ tokenSell: 'ETH', tokenBuy: 'DAI', ratio }),

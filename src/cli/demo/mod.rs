@@ -4,7 +4,6 @@
 //! the table is read from the data folder.
 
 mod chain;
-mod live;
 
 use std::path::Path;
 use std::time::Duration;
@@ -28,28 +27,18 @@ const OPTIONS: DriveOptions =
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&["data_dir"]), after_help = flags::TEMPORARY_FOLDER)]
-pub(crate) struct DemoArgs {
-    /// Run with invented blocks and the dashboard until Ctrl-C
-    #[arg(long)]
-    pub live: bool,
-}
+pub(crate) struct DemoArgs {}
 
 /// Runs the demo.
 ///
 /// # Errors
 /// Fails unless every block is witnessed, proven, aggregated and verified.
-pub(crate) fn run(args: &DemoArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(config: &Config) -> Result<(), CliError> {
     let mut config = config.clone();
     let data = DataFolder::choose(&mut config, "demo")?;
-    let deadline = config.aggregate_deadline;
     in_process::aggregate_all(&mut config);
     // Free ports, because another server may use the default ones.
     config.listen.set_port(0);
-    if args.live {
-        // Another block always follows, to be aggregated with.
-        config.aggregate_deadline = deadline;
-        return runtime()?.block_on(live::run(&config, &data.path));
-    }
     config.admin_listen.set_port(0);
     let table = runtime()?.block_on(whole(&config, &data.path))?;
     show_lines(&table)?;

@@ -11,7 +11,7 @@ use super::layer_one;
 use super::milestone::Milestone;
 use crate::cli::error::CliError;
 use crate::cli::signals::Signals;
-use crate::client::{Client, ProveFunction, ProverOptions, Refused, SampleProver, sample_proof};
+use crate::client::{Client, ProverOptions, Refused, SampleProver, sample_proof};
 use crate::config::Config;
 use crate::service::Service;
 
@@ -76,7 +76,7 @@ pub(crate) async fn drive(
     }
     for number in 1..=options.provers {
         let name = format!("{}-{number}", options.name);
-        work.spawn(sample_prover(config, client.clone(), name, Arc::new(sample_proof), stopped.clone()));
+        work.spawn(sample_prover(config, client.clone(), name, stopped.clone()));
     }
     let mut signals = Signals::new()?;
 
@@ -120,11 +120,10 @@ pub(crate) async fn drive(
 }
 
 /// Runs a sample prover with the configured intervals until it is stopped.
-pub(crate) fn sample_prover(
+fn sample_prover(
     config: &Config,
     client: Client,
     name: String,
-    prove: ProveFunction,
     stopped: watch::Receiver<bool>,
 ) -> impl Future<Output = Result<(), CliError>> + Send + use<> {
     let options = ProverOptions {
@@ -134,7 +133,7 @@ pub(crate) fn sample_prover(
         die_after_proof: false,
         max_idle: None,
     };
-    let prover = SampleProver::new(client, options, prove);
+    let prover = SampleProver::new(client, options, Arc::new(sample_proof));
     let refused = |error: Refused| CliError::Failed(error.to_string());
     async move { prover.run(stopped).await.map(|_| ()).map_err(refused) }
 }

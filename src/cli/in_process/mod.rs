@@ -7,7 +7,6 @@ mod milestone;
 mod settings;
 
 pub(crate) use chain_progress::{BlockTimes, ChainProgress, missing};
-pub(crate) use drive::{DriveOptions, Ending, REQUEST_TIMEOUT, drive, sample_prover};
-pub(crate) use layer_one::confirm_proven;
+pub(crate) use drive::{DriveOptions, Ending, REQUEST_TIMEOUT, drive};
 pub(crate) use milestone::Milestone;
 pub(crate) use settings::{DataFolder, aggregate_all};

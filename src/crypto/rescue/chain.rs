@@ -88,7 +88,7 @@ pub(super) fn fifth_root<T: Copy>(x: T, multiply: impl Fn(&T, &T) -> T, square: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::{Fr, fr};
+    use crate::{Fr, fr};
     use franklin_crypto::bellman::pairing::ff::Field;
 
     #[test]

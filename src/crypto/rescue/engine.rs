@@ -81,7 +81,7 @@ pub fn engine() -> Engine {
 ///
 /// # Errors
 /// [`EngineUnavailable`] if this processor cannot run it.
-pub(crate) fn force_engine(engine: Engine) -> Result<(), EngineUnavailable> {
+pub fn force_engine(engine: Engine) -> Result<(), EngineUnavailable> {
     if !is_available(engine) {
         return Err(EngineUnavailable(engine));
     }

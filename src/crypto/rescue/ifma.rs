@@ -27,7 +27,7 @@ use super::{
     chain,
     parameters::{self, LAYERS, State},
 };
-use crate::crypto::{Fr, fr, montgomery};
+use crate::{Fr, fr, montgomery};
 use franklin_crypto::bellman::pairing::ff::{Field, PrimeField};
 use franklin_crypto::rescue::RescueHashParams;
 use std::{

@@ -38,11 +38,11 @@ use absent::{Fma, Ifma};
 use {fma::Fma, ifma::Ifma};
 
 pub use engine::{Engine, engine, is_available};
-pub(crate) use engine::{EngineUnavailable, force_engine};
+pub use engine::{EngineUnavailable, force_engine};
 pub use parameters::State;
 #[cfg(any(test, feature = "testing"))]
 pub use permutation::{PERMUTATIONS, permute_batch_by};
-pub(crate) use permutation::{permute, permute_batch};
-pub(crate) use sponge::{
+pub use permutation::{permute, permute_batch};
+pub use sponge::{
     absorb, compress, compress_batch, hash_batch, hash_bits, hash_elements, initial_state, sponge,
 };

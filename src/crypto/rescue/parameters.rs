@@ -1,6 +1,6 @@
 //! The state and the constants of the permutation, which all engines share.
 
-use crate::crypto::Fr;
+use crate::Fr;
 use franklin_crypto::rescue::bn256::Bn256RescueParams;
 use std::sync::LazyLock;
 

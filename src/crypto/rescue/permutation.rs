@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub static PERMUTATIONS: AtomicU64 = AtomicU64::new(0);
 
 /// Applies the permutation to one state.
-pub(crate) fn permute(state: &mut State) {
+pub fn permute(state: &mut State) {
     permute_batch(std::slice::from_mut(state));
 }
 
 /// Applies the permutation to each of several independent states.
-pub(crate) fn permute_batch(states: &mut [State]) {
+pub fn permute_batch(states: &mut [State]) {
     run(engine(), states);
 }
 

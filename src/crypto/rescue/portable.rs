@@ -5,7 +5,7 @@ use super::{
     chain,
     parameters::{self, LAYERS, State},
 };
-use crate::crypto::montgomery::Element;
+use crate::montgomery::Element;
 use franklin_crypto::rescue::RescueHashParams;
 use std::sync::LazyLock;
 

@@ -4,14 +4,14 @@ use super::{
     parameters::State,
     permutation::{permute, permute_batch},
 };
-use crate::crypto::{Fr, bits, fr};
+use crate::{Fr, bits, fr};
 use franklin_crypto::bellman::pairing::ff::Field;
 
 /// Returns the hash of a sequence of field elements.
 ///
 /// # Panics
 /// If the number of elements is not in 1..=255.
-pub(crate) fn hash_elements(elements: &[Fr]) -> Fr {
+pub fn hash_elements(elements: &[Fr]) -> Fr {
     sponge(elements)[0]
 }
 
@@ -19,17 +19,17 @@ pub(crate) fn hash_elements(elements: &[Fr]) -> Fr {
 ///
 /// # Panics
 /// If the bits are packed into no or more than 255 elements.
-pub(crate) fn hash_bits(bits: &[bool]) -> Fr {
+pub fn hash_bits(bits: &[bool]) -> Fr {
     hash_elements(&bits::multipack(bits))
 }
 
 /// Returns the hash of two elements: an inner node of a Merkle tree.
-pub(crate) fn compress(left: &Fr, right: &Fr) -> Fr {
+pub fn compress(left: &Fr, right: &Fr) -> Fr {
     hash_elements(&[*left, *right])
 }
 
 /// Returns [`compress`] of each pair.
-pub(crate) fn compress_batch(pairs: &[[Fr; 2]]) -> Vec<Fr> {
+pub fn compress_batch(pairs: &[[Fr; 2]]) -> Vec<Fr> {
     hash_batch(pairs)
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn compress_batch(pairs: &[[Fr; 2]]) -> Vec<Fr> {
 ///
 /// # Panics
 /// If the number of elements of an input is not in 1..=255.
-pub(crate) fn hash_batch<I: AsRef<[Fr]>>(inputs: &[I]) -> Vec<Fr> {
+pub fn hash_batch<I: AsRef<[Fr]>>(inputs: &[I]) -> Vec<Fr> {
     let mut states: Vec<State> = inputs.iter().map(|input| initial_state(input.as_ref().len())).collect();
     // The sponges run in lockstep; those without a pair for this round are left out of the batch.
     let mut active: Vec<usize> = (0..inputs.len()).collect();
@@ -58,7 +58,7 @@ pub(crate) fn hash_batch<I: AsRef<[Fr]>>(inputs: &[I]) -> Vec<Fr> {
 }
 
 /// Returns the state after all elements are absorbed. Its first two cells are the output.
-pub(crate) fn sponge(elements: &[Fr]) -> State {
+pub fn sponge(elements: &[Fr]) -> State {
     let mut state = initial_state(elements.len());
     for round in 0..elements.len().div_ceil(2) {
         state = absorb(state, elements, round);
@@ -68,14 +68,14 @@ pub(crate) fn sponge(elements: &[Fr]) -> State {
 }
 
 /// Returns the state before the first of the given number of elements is absorbed.
-pub(crate) fn initial_state(elements: usize) -> State {
+pub fn initial_state(elements: usize) -> State {
     assert!((1..=255).contains(&elements), "Rescue hashes 1 to 255 elements");
     [Fr::zero(), Fr::zero(), fr::from_u64(elements as u64)]
 }
 
 /// Adds the pair of the given round to the state; an odd last element is completed by a one. The
 /// caller applies the permutation.
-pub(crate) fn absorb(mut state: State, elements: &[Fr], round: usize) -> State {
+pub fn absorb(mut state: State, elements: &[Fr], round: usize) -> State {
     state[0].add_assign(&elements[2 * round]);
     state[1].add_assign(elements.get(2 * round + 1).unwrap_or(&Fr::one()));
     state

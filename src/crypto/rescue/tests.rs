@@ -2,9 +2,9 @@
 
 use super::parameters::PARAMETERS;
 use super::*;
-use crate::crypto::test_vectors::{element, elements, vectors};
-use crate::crypto::{Fr, fr, montgomery};
-use crate::testing::dice::Dice;
+use crate::dice::Dice;
+use crate::test_vectors::{element, elements, vectors};
+use crate::{Fr, fr, montgomery};
 use franklin_crypto::{bellman::pairing::ff::Field, rescue::RescueHashParams};
 use rayon::prelude::*;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::testing::naive_signature;
+use crate::naive_signature;
 use franklin_crypto::{
     alt_babyjubjub::{AltJubjubBn256, FixedGenerators},
     bellman::pairing::bn256::Bn256,

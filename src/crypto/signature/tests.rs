@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::crypto::test_vectors::{bytes, vectors};
+use crate::test_vectors::{bytes, vectors};
 
 fn array<const N: usize>(bytes: Vec<u8>) -> [u8; N] {
     bytes.try_into().unwrap()

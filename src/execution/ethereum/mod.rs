@@ -12,5 +12,5 @@ mod two_factor;
 pub(crate) use authorisation::is_authorised;
 pub(crate) use message::{batch_messages, legacy_batch_message, legacy_message, message, order_message};
 pub(crate) use signer::signer_of;
-pub(crate) use text::{TokenText, Tokens};
+pub(crate) use text::TokenText;
 pub(crate) use two_factor::two_factor_message;

@@ -1,6 +1,6 @@
 //! Each check that needs no state has its text (docs/protocol/03-operations.md §3.2).
 
-use super::super::correctness::IncorrectOrder;
+use super::super::correctness::{IncorrectOrder, check_order};
 use super::super::*;
 use crate::domain::tx::Order;
 use crate::domain::{SignedZkSyncTx, ZkSyncTx};

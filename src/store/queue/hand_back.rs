@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(store.queue().count_to_hand_back(100).unwrap(), 5);
         assert_eq!(store.queue().count_to_hand_back(2).unwrap(), 3);
 
-        // Everything that was acknowledged is there after a start, and no import adds an entry.
+        // Everything that was acknowledged is present after a start, and no import adds an entry.
         store.queue().handed_back(JobType::Single, &[(1, 1), (3, 3), (9, 9)]).unwrap();
         drop(store);
         let store = open();

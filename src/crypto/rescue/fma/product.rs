@@ -47,7 +47,7 @@
 //! The test `bounds` runs the code below on intervals, which fail if an operation is not exact for
 //! some numbers in them.
 
-use crate::crypto::montgomery;
+use crate::montgomery;
 
 /// Limbs of a number.
 pub(super) const LIMBS: usize = 5;

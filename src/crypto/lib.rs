@@ -13,14 +13,20 @@
 //! | `montgomery` | fast arithmetic in the field |
 //! | `edwards` | the curve of the keys |
 
-pub(crate) mod bits;
+pub mod bits;
+#[cfg(test)]
+#[path = "../testing/dice.rs"]
+#[allow(dead_code)]
+mod dice;
 mod edwards;
-pub(crate) mod ethereum;
-pub(crate) mod fr;
+pub mod ethereum;
+pub mod fr;
 mod montgomery;
-pub(crate) mod packed_float;
-pub(crate) mod rescue;
-pub(crate) mod signature;
+#[cfg(any(test, feature = "testing"))]
+pub mod naive_signature;
+pub mod packed_float;
+pub mod rescue;
+pub mod signature;
 #[cfg(test)]
 mod test_vectors;
 

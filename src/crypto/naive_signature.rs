@@ -16,14 +16,14 @@ use franklin_crypto::{
     rescue::{bn256::Bn256RescueParams, rescue_mimc},
 };
 
-use crate::crypto::{Fr, bits, fr, signature::MAX_MESSAGE_BYTES};
+use crate::{Fr, bits, fr, signature::MAX_MESSAGE_BYTES};
 
 type Point = edwards::Point<Bn256, Unknown>;
 
 static CURVE: LazyLock<AltJubjubBn256> = LazyLock::new(AltJubjubBn256::new);
 static RESCUE: LazyLock<Bn256RescueParams> = LazyLock::new(Bn256RescueParams::new_checked_2_into_1);
 
-/// Checks one signature as [`verify_batch`](crate::crypto::signature::verify_batch) does.
+/// Checks one signature as [`verify_batch`](crate::signature::verify_batch) does.
 pub fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Option<[u8; 20]> {
     let key = Point::read(&pub_key[..], &CURVE).ok()?;
     let r = Point::read(&signature[..32], &CURVE).ok()?;

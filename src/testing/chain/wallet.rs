@@ -3,7 +3,6 @@
 use crate::crypto::ethereum::{EthereumKey, keccak256};
 use crate::crypto::signature::{PrivateKey, pub_key_hash};
 use crate::domain::{Address, PackedPublicKey, PackedSignature, PubKeyHash, TxSignature};
-#[cfg(any(test, feature = "testing"))]
 use crate::domain::{PackedEthSignature, ZkSyncTx};
 
 /// The keys of an account: one of Ethereum, whose address the account has, and one of zkSync, which
@@ -18,7 +17,6 @@ pub struct Wallet {
 
 impl Wallet {
     /// Derives both keys from a name; the same name gives the same keys. Takes some milliseconds.
-    #[cfg(any(test, feature = "testing"))]
     pub fn new(name: &str) -> Self {
         Self::from_seed(name.as_bytes())
     }
@@ -57,7 +55,6 @@ impl Wallet {
     }
 }
 
-#[cfg(any(test, feature = "testing"))]
 impl Wallet {
     /// Signs a message with the Ethereum key, as `personal_sign` does.
     pub fn sign_ethereum(&self, message: &[u8]) -> PackedEthSignature {

@@ -1,4 +1,4 @@
-//! Chains of invented blocks for `demo --live`, tests and benchmarks, sealed by
+//! Chains of invented blocks for tests and benchmarks, sealed by
 //! [`execution`](crate::execution).
 //!
 //! | module | content |
@@ -12,7 +12,6 @@
 mod builder;
 mod chain;
 mod traffic;
-#[cfg(any(test, feature = "testing"))]
 mod transactions;
 mod wallet;
 

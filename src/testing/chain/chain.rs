@@ -73,7 +73,6 @@ impl Chain {
     }
 }
 
-#[cfg(any(test, feature = "testing"))]
 mod testing {
     use super::Chain;
     use crate::crypto::Fr;

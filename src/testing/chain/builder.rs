@@ -46,14 +46,12 @@ impl ChainBuilder {
     }
 
     /// Adds a locked account, which only receives.
-    #[cfg(any(test, feature = "testing"))]
     pub fn locked_account(mut self, address: impl Into<Address>, balances: &[(u32, u128)]) -> Self {
         self.add(Account { address: address.into(), ..Account::default() }, balances);
         self
     }
 
     /// Sets the sizes of blocks in chunks, ascending; by default 26, 78, 182 and 65536.
-    #[cfg(any(test, feature = "testing"))]
     pub fn block_sizes(mut self, sizes: &[usize]) -> Self {
         self.block_sizes = sizes.to_vec();
         self
