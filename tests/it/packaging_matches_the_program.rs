@@ -173,7 +173,10 @@ fn the_release_packs_what_exists() {
         // What the release itself writes is named there.
         let made = path.strip_prefix("target/package/").map(|name| name.split('/').next().unwrap());
         let exists = match made {
-            Some(name) => release.contains(&format!("target/package/{name}")) || release.contains(&format!("$NAME/{name}")),
+            Some(name) => {
+                release.contains(&format!("target/package/{name}"))
+                    || release.contains(&format!("$NAME/{name}"))
+            }
             None => path == "target/release/witness-server" || root.join(path).exists(),
         };
         assert!(exists, "{path}");
