@@ -40,6 +40,8 @@ pub const WITNESS: &str = "/api/v1/blocks/{number}/witness";
 pub const PROOF: &str = "/api/v1/blocks/{number}/proof";
 /// The bundle of a block.
 pub const BUNDLE: &str = "/api/v1/blocks/{number}/bundle";
+/// The operations of a block by kind.
+pub const OPERATIONS: &str = "/api/v1/blocks/{number}/operations";
 /// The explanation of what a block waits for.
 pub const EXPLAIN: &str = "/api/v1/blocks/{number}/explain";
 /// Retries a quarantined block, or one whose job was dropped.

@@ -1,12 +1,15 @@
 //! Blocks of a data folder.
 
+use std::collections::BTreeMap;
+
 use crate::{
     api::views::{
-        Aggregate, AggregateStatus, BlockJob, BlockPage, BlockProof, BlockView, Order, Stage, wire_id,
+        Aggregate, AggregateStatus, BlockJob, BlockOperations, BlockPage, BlockProof, BlockView,
+        OperationKind, Order, Stage, wire_id,
     },
     domain::AggregatedAction,
     domain::{
-        H256,
+        H256, ImportedBlock,
         job::{JobStatus, JobType},
     },
     store::{BlockRecord, JobRecord, Store, StoreError},
@@ -50,6 +53,28 @@ pub(crate) fn blocks(
         blocks.extend(view(store, number, verified)?);
     }
     Ok(BlockPage { blocks, next })
+}
+
+/// Returns the operations of a block by kind; `None` if it is not imported.
+pub(crate) fn operations(store: &Store, number: u32) -> Result<Option<BlockOperations>, StoreError> {
+    let Some(json) = store.chain().block_json(number)? else { return Ok(None) };
+    let parsed: Result<ImportedBlock, _> = serde_json::from_slice(&json);
+    let block =
+        parsed.map_err(|_| StoreError::Corrupt { what: format!("the JSON of block {number}") })?.block;
+    let mut kinds = BTreeMap::<&str, (u64, u64)>::new();
+    for operation in block.ops() {
+        let (count, chunks) = kinds.entry(operation.kind()).or_default();
+        *count += 1;
+        *chunks += operation.chunks() as u64;
+    }
+    let mut kinds: Vec<OperationKind> = kinds
+        .into_iter()
+        .map(|(kind, (count, chunks))| OperationKind { kind: kind.to_owned(), count, chunks })
+        .collect();
+    kinds.sort_by_key(|kind| std::cmp::Reverse(kind.count));
+    let failed = block.block_transactions.len() - block.ops().count();
+    let chunks = block.block_chunks_size as u64;
+    Ok(Some(BlockOperations { block: number, chunks, kinds, failed: failed as u64 }))
 }
 
 fn view(store: &Store, number: u32, verified: u32) -> Result<Option<BlockView>, StoreError> {
@@ -101,13 +126,16 @@ fn aggregate(store: &Store, number: u32) -> Result<Option<Aggregate>, StoreError
     let Some(operation) = operation else { return Ok(None) };
     let (first, last) = (operation.first, operation.last);
     let job = store.queue().job_about(JobType::Aggregated, first, last)?;
-    let status = match job.map(|job| job.status) {
-        _ if store.queue().has_aggregated_proof(first, last)? => AggregateStatus::Done,
+    let proof = store.queue().proof_record(JobType::Aggregated, first, last)?;
+    let status = match job.as_ref().map(|job| job.status) {
+        _ if proof.is_some() => AggregateStatus::Done,
         None => AggregateStatus::Waiting,
         Some(JobStatus::Idle) => AggregateStatus::Idle,
         Some(JobStatus::InProgress) => AggregateStatus::InProgress,
         Some(JobStatus::Failed) => AggregateStatus::Failed,
         Some(JobStatus::Done) => AggregateStatus::Done,
     };
-    Ok(Some(Aggregate { first, last, status }))
+    let job = job.map(|job| wire_id(job.id));
+    let stored_at_ms = proof.map(|proof| proof.stored_at_ms);
+    Ok(Some(Aggregate { first, last, status, job, stored_at_ms }))
 }

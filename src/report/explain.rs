@@ -232,7 +232,7 @@ fn waits_for_aggregate(store: &Store, block: &BlockView, now_ms: u64) -> Result<
         Some(prover) => format!("Block {number} is proven, by {prover}."),
         None => format!("Block {number} is proven."),
     };
-    let Some(Aggregate { first, last, status }) = &block.aggregate else {
+    let Some(Aggregate { first, last, status, .. }) = &block.aggregate else {
         return Ok(format!(
             "{proven} It waits for a CreateProofBlocks operation that covers it, which is imported, or created by the server if it runs with `aggregate`.{}",
             unproven_before(store, number)?

@@ -7,6 +7,7 @@
 mod aggregated;
 mod block;
 mod explain;
+mod heads;
 mod job;
 mod node_link;
 mod prover;
@@ -14,8 +15,9 @@ mod rejected;
 mod status;
 
 pub(crate) use aggregated::aggregated_operations;
-pub(crate) use block::blocks;
+pub(crate) use block::{blocks, operations};
 pub(crate) use explain::explain;
+pub(crate) use heads::ProvenHeads;
 pub(crate) use job::{job, job_with_estimate, jobs, jobs_with_estimates};
 pub(crate) use node_link::{explain_with_link, node_link, proofs_pending};
 pub(crate) use prover::{holders, provers};

@@ -1,5 +1,6 @@
 //! State of a data folder.
 
+use super::heads::ProvenHeads;
 use crate::{
     api::views::{
         BlockNumbers, GenesisStatus, JobTotals, OperationNumbers, QuarantinedBlock, SpaceStatus, Status,
@@ -22,15 +23,21 @@ impl From<StoreBytes> for StorageStatus {
 
 /// Returns the state of a store.
 pub(crate) fn status(store: &Store) -> Result<Status, StoreError> {
-    status_with_seen(store, std::iter::empty())
+    status_with_seen(store, std::iter::empty(), ProvenHeads::default())
 }
 
 /// Returns the state of a store; `seen` are names of provers that count beside those that hold
-/// jobs.
+/// jobs, `before` is the result of an earlier search.
 pub(crate) fn status_with_seen(
     store: &Store,
     seen: impl Iterator<Item = String>,
+    before: ProvenHeads,
 ) -> Result<Status, StoreError> {
+    // Read from the last stage to the first, so that no head is behind what follows from it.
+    let verified = store.chain().last_verified_block()?;
+    let ProvenHeads { proven, aggregated } = before.advanced(store, verified)?;
+    let witnessed = store.tree().head()?;
+    let head = store.chain().head()?;
     let mut provers = store.queue().holders();
     provers.extend(seen);
     let genesis = store.chain().genesis()?;
@@ -47,9 +54,11 @@ pub(crate) fn status_with_seen(
             accounts: genesis.accounts,
         }),
         blocks: BlockNumbers {
-            head: store.chain().head()?,
-            witnessed: store.tree().head()?,
-            verified: store.chain().last_verified_block()?,
+            head,
+            witnessed,
+            proven,
+            aggregated,
+            verified,
             quarantined: quarantined.collect(),
         },
         jobs: JobTotals {

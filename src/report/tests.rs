@@ -192,6 +192,35 @@ fn proven_blocks_wait_for_their_aggregate_and_then_for_layer_one() {
 }
 
 #[test]
+fn no_head_is_behind_what_follows_from_it() {
+    let f = folder(5);
+    let heads_from = |before| {
+        let blocks = status_with_seen(&f.store, std::iter::empty(), before).unwrap().blocks;
+        (blocks.proven, blocks.aggregated, blocks.verified)
+    };
+    let heads = || heads_from(ProvenHeads::default());
+    for number in 1..=5 {
+        f.store.queue().add_single_job(number).unwrap();
+    }
+    assert_eq!(heads(), (0, 0, 0));
+    publish_next(&f.store);
+    publish_next(&f.store);
+    operation(&f.store, AggregatedAction::CreateProofBlocks, 1, 2);
+    assert_eq!(heads(), (2, 0, 0));
+    f.store.queue().add_aggregated_job(1, 2).unwrap();
+    publish_next(&f.store);
+    assert_eq!(heads(), (2, 2, 0));
+    operation(&f.store, AggregatedAction::ExecuteBlocks, 1, 2);
+    assert_eq!(heads(), (2, 2, 2));
+    // Executed blocks count as proven, even if their proofs are elsewhere.
+    operation(&f.store, AggregatedAction::ExecuteBlocks, 3, 4);
+    assert_eq!(heads(), (4, 4, 4));
+    // An earlier result only counts if it still holds, as after a revert.
+    assert_eq!(heads_from(ProvenHeads { proven: 5, aggregated: 5 }), (4, 4, 4));
+    assert_eq!(heads_from(ProvenHeads { proven: 4, aggregated: 2 }), (4, 4, 4));
+}
+
+#[test]
 fn an_explanation_of_a_dropped_aggregate_names_the_command_that_restores_it() {
     let f = folder(4);
     for number in 1..=4 {

@@ -22,12 +22,15 @@ use crate::api::{
     problems::{self, Problem},
 };
 
+/// Paths of data that is read with a token on both listeners.
+const PARTS_OF_BLOCKS: [&str; 4] = [paths::BLOCK, paths::WITNESS, paths::PROOF, paths::BUNDLE];
+
 /// A listener of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listener {
     /// Every request needs a token.
     Main,
-    /// Reading needs no token; changes need the operator's.
+    /// Reading state needs no token; changes and the parts of blocks need the operator's.
     Admin,
 }
 
@@ -76,7 +79,9 @@ fn complete(document: &mut OpenApi, listener: Listener) {
                     response.description = "The requested data.".to_owned();
                 }
             }
-            let needs_token = listener == Listener::Main || method == HttpMethod::Post;
+            let needs_token = listener == Listener::Main
+                || method == HttpMethod::Post
+                || PARTS_OF_BLOCKS.contains(&path.as_str());
             operation.security =
                 needs_token.then(|| vec![SecurityRequirement::new("token", Vec::<String>::new())]);
             let schema = RefOr::Ref(Ref::from_schema_name(Problem::name()));

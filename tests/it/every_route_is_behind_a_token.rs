@@ -12,7 +12,7 @@ use zksync_witness_server::{api::tokens::Authenticator, config::Secret};
 
 use crate::support::{SECRET, Server, http, http_with, token};
 
-const ROUTES: [(&str, &str); 35] = [
+const ROUTES: [(&str, &str); 36] = [
     ("GET", "/status"),
     ("GET", "/get_job"),
     ("POST", "/working_on"),
@@ -24,6 +24,7 @@ const ROUTES: [(&str, &str); 35] = [
     ("POST", "/api/v1/blocks"),
     ("GET", "/api/v1/blocks"),
     ("GET", "/api/v1/blocks/1"),
+    ("GET", "/api/v1/blocks/1/operations"),
     ("GET", "/api/v1/blocks/1/explain"),
     ("POST", "/api/v1/blocks/1/retry"),
     ("GET", "/api/v1/provers"),

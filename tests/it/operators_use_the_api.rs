@@ -32,11 +32,18 @@ fn blocks_and_provers_are_shown_on_both_listeners_and_explained() {
         assert_eq!(provers["provers"][0]["jobs"], serde_json::json!([job["job_id"]]), "{provers}");
         let jobs = get("/api/v1/jobs");
         assert!(jobs["jobs"][0]["last_heartbeat_ms"].is_u64(), "{jobs}");
+        let operations = get("/api/v1/blocks/1/operations");
+        let deposit = serde_json::json!([{"kind": "Deposit", "count": 1, "chunks": 6}]);
+        assert_eq!(operations["kinds"], deposit, "{operations}");
         get("/api/v1/status");
     }
     // The data of provers require a token.
-    for path in ["/api/v1/blocks/1", "/api/v1/blocks/1/witness", "/api/v1/jobs/1/data", "/api/v1/backup"] {
+    for path in ["/api/v1/jobs/1/data", "/api/v1/backup"] {
         http(&server.admin, "GET", path, None, "").refused(404, "unknown_route");
+    }
+    for part in ["", "/witness", "/proof", "/bundle"] {
+        let path = format!("/api/v1/blocks/1{part}");
+        http(&server.admin, "GET", &path, None, "").refused(403, "no_operator");
     }
     let refused = http(&server.url, "POST", "/api/v1/blocks/1/retry", Some(&support::token()), "");
     refused.refused(409, "not_quarantined");
@@ -64,6 +71,14 @@ fn the_admin_listener_does_nothing_without_the_operators_token() {
     post(Some("the-operators-token")).refused_about(404, "unknown_job", "job 1");
     let operator = http(&server.admin, "GET", "/api/v1/operator", None, "").accepted().json();
     assert_eq!(operator["enabled"], true);
+    // The parts of a block are for operators.
+    let get = |token: Option<&str>, part: &str| {
+        http(&server.admin, "GET", &format!("/api/v1/blocks/1{part}"), token, "")
+    };
+    for part in ["", "/witness", "/proof", "/bundle"] {
+        get(None, part).refused(401, "unauthorized");
+        get(Some("the-operators-token"), part).refused(404, "not_found");
+    }
     // It is not valid on the other listener.
     http(&server.url, "GET", "/api/v1/status", Some("the-operators-token"), "").refused(401, "unauthorized");
     assert_eq!(server.terminate(), Some(0));
@@ -128,7 +143,11 @@ fn changes_are_streamed_and_the_stream_ends_when_the_server_stops() {
     let mut stream = TcpStream::connect(&address).unwrap();
     write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
     let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.eq_ignore_ascii_case("content-type: text/event-stream")));
+    let head: Vec<String> =
+        lines.by_ref().take_while(|line| !line.is_empty()).map(|line| line.to_lowercase()).collect();
+    for header in ["content-type: text/event-stream", "x-accel-buffering: no"] {
+        assert!(head.iter().any(|line| line == header), "{header} in {head:?}");
+    }
     let mut heads = lines.by_ref().filter_map(|line| {
         let status: serde_json::Value = serde_json::from_str(line.strip_prefix("data: ")?).unwrap();
         status["blocks"]["head"].as_u64()

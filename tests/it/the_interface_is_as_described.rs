@@ -110,7 +110,7 @@ fn every_described_operation_exists() {
         for path in [paths::GENESIS, paths::BLOCKS, paths::AGGREGATED_OPERATIONS] {
             assert_eq!(described("POST", path), here, "{path}");
         }
-        for path in [paths::BACKUP, "/api/v1/blocks/{number}/bundle", "/api/v1/jobs/{id}/data"] {
+        for path in [paths::BACKUP, "/api/v1/jobs/{id}/data"] {
             assert_eq!(described("GET", path), here, "{path}");
         }
     }

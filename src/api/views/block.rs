@@ -106,6 +106,10 @@ pub struct Aggregate {
     pub last: u32,
     /// Status of its proof.
     pub status: AggregateStatus,
+    /// Id of its job, if it has one.
+    pub job: Option<i32>,
+    /// Time when its proof was stored.
+    pub stored_at_ms: Option<u64>,
 }
 
 /// Status of the proof of a range.
@@ -143,6 +147,30 @@ pub struct BlockPage {
     /// The `after` of the next page, or its `before` if the newest come first; null on the last
     /// page.
     pub next: Option<u32>,
+}
+
+/// The operations of a block by kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BlockOperations {
+    /// The block.
+    pub block: u32,
+    /// Its size in chunks, of which `kinds` take a part; the rest is padding.
+    pub chunks: u64,
+    /// Successful operations by kind, the most frequent first.
+    pub kinds: Vec<OperationKind>,
+    /// Number of failed transactions, which take no chunk.
+    pub failed: u64,
+}
+
+/// The operations of one kind in a block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OperationKind {
+    /// Name of the kind, such as `Transfer`.
+    pub kind: String,
+    /// Number of operations.
+    pub count: u64,
+    /// Number of chunks that they take.
+    pub chunks: u64,
 }
 
 /// What a block waits for.

@@ -29,14 +29,14 @@ pub struct HistoryPoint {
 }
 
 impl HistoryPoint {
-    /// Returns the point of a status; `proven` and `aggregated` are not part of it.
-    pub fn of(status: &Status, at_ms: u64, proven: u32, aggregated: u32) -> Self {
+    /// Returns the point of a status.
+    pub fn of(status: &Status, at_ms: u64) -> Self {
         Self {
             at_ms,
             imported: status.blocks.head,
             witnessed: status.blocks.witnessed,
-            proven,
-            aggregated,
+            proven: status.blocks.proven,
+            aggregated: status.blocks.aggregated,
             verified: status.blocks.verified,
             idle: status.jobs.idle,
             in_progress: status.jobs.in_progress,

@@ -15,7 +15,8 @@ mod status;
 
 pub use aggregated::{AggregatedOperationPage, AggregatedOperationView};
 pub use block::{
-    Aggregate, AggregateStatus, BlockJob, BlockPage, BlockProof, BlockView, Explanation, Order, Stage,
+    Aggregate, AggregateStatus, BlockJob, BlockOperations, BlockPage, BlockProof, BlockView, Explanation,
+    OperationKind, Order, Stage,
 };
 pub use history::{HistoryPoint, HistoryView};
 pub use job::{JobPage, JobView, Rejection, wire_id};

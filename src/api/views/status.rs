@@ -105,6 +105,12 @@ pub struct BlockNumbers {
     pub head: u32,
     /// The last block in the stored account tree; witnesses exist up to it.
     pub witnessed: u32,
+    /// The last block up to which all are proven, or verified.
+    #[serde(default)]
+    pub proven: u32,
+    /// The last block up to which all are in a stored aggregated proof, or verified.
+    #[serde(default)]
+    pub aggregated: u32,
     /// The last executed block.
     pub verified: u32,
     /// The first quarantined blocks. The blocks after the first of them wait.

@@ -74,14 +74,14 @@ impl ScreenFrame {
         format!("witness-server {version} at {}  disk free {free}{low}", self.url)
     }
 
-    /// Returns the last block that reached a milestone. The history has all milestones, the status
-    /// is newer.
+    /// Returns the last block that reached a milestone.
     fn head(&self, milestone: Milestone) -> u32 {
         match milestone {
             Milestone::Imported => self.status.blocks.head,
             Milestone::Witnessed => self.status.blocks.witnessed,
+            Milestone::Proven => self.status.blocks.proven,
+            Milestone::Aggregated => self.status.blocks.aggregated,
             Milestone::Verified => self.status.blocks.verified,
-            _ => self.history.points.last().map_or(0, |point| reached(point, milestone)),
         }
     }
 
@@ -171,7 +171,7 @@ mod tests {
         };
         let status = json!({
             "version": "1", "genesis": null,
-            "blocks": {"head": 40, "witnessed": 30, "verified": 4,
+            "blocks": {"head": 40, "witnessed": 30, "proven": 20, "aggregated": 4, "verified": 4,
                 "quarantined": [{"block": 31, "reason": "the root differs", "operation": null, "kind": null, "at_ms": 0}]},
             "jobs": {"idle": 5, "in_progress": 1, "failed": 0, "done": 20, "pending": 6, "last_single_block": 30,
                 "last_aggregated_block": 4},

@@ -15,6 +15,9 @@ use crate::api::views::Status;
 /// is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// The header by which a proxy is asked not to buffer a response.
+const UNBUFFERED: [(&str, &str); 1] = [("x-accel-buffering", "no")];
+
 /// A subscription to the changes of the status; `None` before the first one.
 pub struct Subscription {
     changes: watch::Receiver<Option<Arc<Status>>>,
@@ -37,7 +40,9 @@ impl Subscription {
             let status = subscription.next().await?;
             Some((Event::default().event("change").json_data(&*status), subscription))
         });
-        Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+        let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+        // Proxies such as nginx would collect the events before they pass them on.
+        (UNBUFFERED, stream).into_response()
     }
 
     async fn next(&mut self) -> Option<Arc<Status>> {

@@ -2,4 +2,3 @@
 
 pub(super) mod events;
 pub(super) mod monitor;
-mod progress;

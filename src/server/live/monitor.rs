@@ -15,10 +15,10 @@ use tokio::{
 };
 use tracing::{debug, error};
 
-use super::{events::Subscription, progress};
+use super::events::Subscription;
 use crate::{
-    api::views::{HistoryPoint, HistoryView, Status, StorageStatus},
-    report,
+    api::views::{BlockNumbers, HistoryPoint, HistoryView, Status, StorageStatus},
+    report::{self, ProvenHeads},
     server::error::ApiError,
     store::{StoreBytes, StoreError},
     workers::Node,
@@ -50,10 +50,7 @@ pub struct Monitor {
 struct Latest {
     points: VecDeque<HistoryPoint>,
     bytes: Option<StoreBytes>,
-    /// The last block up to which all are proven.
-    proven: u32,
-    /// The last block up to which all are in a stored aggregated proof.
-    aggregated: u32,
+    heads: ProvenHeads,
 }
 
 impl Monitor {
@@ -97,7 +94,10 @@ impl Monitor {
         let store = node.store();
         let since_ms = node.now_ms().saturating_sub(store.queue().gone_timeout_ms());
         let seen = node.provers().all().into_iter().filter(|(_, seen)| seen.last_ms >= since_ms);
-        let mut status = report::status_with_seen(store, seen.map(|(name, _)| name))?;
+        let before = self.lock().heads;
+        let mut status = report::status_with_seen(store, seen.map(|(name, _)| name), before)?;
+        let BlockNumbers { proven, aggregated, .. } = status.blocks;
+        self.lock().heads = ProvenHeads { proven, aggregated };
         status.storage = self.bytes().map(StorageStatus::from);
         status.node = report::node_link(node)?;
         Ok(status)
@@ -170,22 +170,13 @@ impl Monitor {
     }
 
     fn poll(&self, node: &Node, point: bool) -> Result<Status, StoreError> {
-        let store = node.store();
         let status = self.status(node)?;
         if point {
-            let (proven, aggregated) = {
-                let latest = self.lock();
-                (latest.proven, latest.aggregated)
-            };
-            let proven = progress::proven(store, proven, &status)?;
-            let aggregated = progress::aggregated(store, aggregated, &status)?;
             let mut latest = self.lock();
-            latest.proven = proven;
-            latest.aggregated = aggregated;
             if latest.points.len() >= MAX_POINTS {
                 latest.points.pop_front();
             }
-            latest.points.push_back(HistoryPoint::of(&status, node.now_ms(), proven, aggregated));
+            latest.points.push_back(HistoryPoint::of(&status, node.now_ms()));
         }
         Ok(status)
     }

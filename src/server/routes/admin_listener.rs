@@ -14,7 +14,7 @@ use axum::{
 use utoipa_axum::routes;
 
 use super::{
-    operators,
+    blocks, operators,
     state::{Api, Limits},
     status,
 };
@@ -94,16 +94,23 @@ fn reasons(node: &Node) -> Vec<String> {
     reasons
 }
 
-/// Returns `/api/v1` of the admin listener: reading needs no token, changes need the operator's.
+/// Returns `/api/v1` of the admin listener: reading state needs no token; changes and the parts of
+/// blocks need the operator's.
 fn api_routes(node: Arc<Node>, monitor: Monitor, operator: Option<OperatorToken>, limits: Limits) -> Router {
     let Limits { bodies, timeouts, requests, wait } = limits;
     let monitor = monitor.of_listener();
     let enabled = operator.is_some();
-    let changes = operators::changes().route_layer(from_fn_with_state(operator, require_operator));
+    let limited = |requests| from_fn_with_state(ConcurrencyLimit::new(requests, wait), limit_concurrency);
+    // The parts of a block take long to send, so that few requests for them leave the others alone.
+    let downloads = operators::parts_of_blocks()
+        .routes(routes!(blocks::bundle))
+        .route_layer(limited(requests.operator.min(operators::MAX_BUNDLES)));
+    let for_operators =
+        operators::changes().merge(downloads).route_layer(from_fn_with_state(operator, require_operator));
     let described = operators::reads()
-        .merge(changes)
+        .merge(for_operators)
         .routes(routes!(status::operator))
-        .route_layer(from_fn_with_state(ConcurrencyLimit::new(requests.operator, wait), limit_concurrency));
+        .route_layer(limited(requests.operator));
     openapi::served(described, Listener::Admin)
         .layer(Extension(OperatorView { enabled }))
         .with_state(Arc::new(Api { node, monitor, limits: bodies, timeouts }))

@@ -15,7 +15,7 @@ use super::state::{Shared, path_of, query_of, stored_json};
 use crate::{
     api::{
         paths,
-        views::{BlockOutcome, BlockPage, Explanation, Order, page_size},
+        views::{BlockOperations, BlockOutcome, BlockPage, Explanation, Order, page_size},
     },
     bundle::{self, ExportError},
     report,
@@ -118,6 +118,17 @@ pub(super) async fn list(
     let Filter { after, before, limit, order } = query_of(filter)?;
     let limit = page_size(limit);
     api.blocking(move |node| Ok(report::blocks(node.store(), after, before, order, limit)?)).await.map(Json)
+}
+
+/// Counts the operations of a block by kind.
+#[utoipa::path(get, path = paths::OPERATIONS, params(BlockPath), responses((status = OK, body = BlockOperations)))]
+pub(super) async fn operations(
+    State(api): Shared,
+    number: Number,
+) -> Result<Json<BlockOperations>, ApiError> {
+    let BlockPath { number } = path_of(number)?;
+    let operations = api.blocking(move |node| Ok(report::operations(node.store(), number)?)).await?;
+    operations.map(Json).ok_or_else(|| ApiError::NotFound { what: format!("block {number}") })
 }
 
 /// Explains what a block waits for.

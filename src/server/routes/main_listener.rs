@@ -30,9 +30,6 @@ use crate::{
     workers::Node,
 };
 
-/// Maximum number of bundles that are built at the same time: each is in memory as a whole.
-const MAX_BUNDLES: usize = 2;
-
 /// Returns the routes of the main listener. All require a bearer token: 401 precedes 404, 405 and
 /// 400.
 pub fn router(node: Arc<Node>, monitor: Monitor, authenticator: Authenticator, limits: Limits) -> Router {
@@ -57,10 +54,8 @@ pub fn router(node: Arc<Node>, monitor: Monitor, authenticator: Authenticator, l
         .route_layer(limited(requests.import));
     let operators = operators::reads()
         .merge(operators::changes())
+        .merge(operators::parts_of_blocks())
         .routes(routes!(blocks::genesis))
-        .routes(routes!(blocks::block))
-        .routes(routes!(blocks::witness))
-        .routes(routes!(blocks::proof))
         .routes(routes!(aggregated::proof))
         .routes(routes!(rejected::proof))
         .routes(routes!(jobs::data))
@@ -68,7 +63,7 @@ pub fn router(node: Arc<Node>, monitor: Monitor, authenticator: Authenticator, l
         .route_layer(limited(requests.operator));
     let bundles = OpenApiRouter::new()
         .routes(routes!(blocks::bundle))
-        .route_layer(limited(requests.operator.min(MAX_BUNDLES)));
+        .route_layer(limited(requests.operator.min(operators::MAX_BUNDLES)));
     let described = imports.merge(operators).merge(bundles);
     openapi::served(described, Listener::Main)
         .route(paths::ALIVE, get(|| async { "alive" }))

@@ -6,11 +6,15 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{aggregated, blocks, jobs, provers, rejected, state::Api, status};
 
+/// Maximum number of bundles that a listener builds at the same time: each is in memory as a whole.
+pub(super) const MAX_BUNDLES: usize = 2;
+
 /// Returns the routes that read state. Witnesses and proofs are not among them.
 pub(super) fn reads() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(status::status))
         .routes(routes!(blocks::list))
+        .routes(routes!(blocks::operations))
         .routes(routes!(blocks::explain))
         .routes(routes!(aggregated::operations))
         .routes(routes!(rejected::list))
@@ -19,6 +23,14 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(provers::list))
         .routes(routes!(status::history))
         .routes(routes!(status::events))
+}
+
+/// Returns the routes that read a block and what is made of it, except for its bundle.
+pub(super) fn parts_of_blocks() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(blocks::block))
+        .routes(routes!(blocks::witness))
+        .routes(routes!(blocks::proof))
 }
 
 /// Returns the routes that change something.
