@@ -1,37 +1,13 @@
 //! The official zkSync Lite SDK works against the devnet, unchanged.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
+use std::process::Command;
 
+use crate::support::npm::{self, succeeded};
 use crate::support::{Devnet, heavy};
 
-/// Copies the Node project to `target` and installs its packages there, so that nothing is written
-/// among the sources.
 fn project() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdk");
-    fs::create_dir_all(&project).unwrap();
-    let sources = fs::read_dir(root.join("tests/sdk")).unwrap().map(|entry| entry.unwrap().path());
-    for source in sources.chain([root.join("examples/devnet.mjs")]).filter(|source| source.is_file()) {
-        fs::copy(&source, project.join(source.file_name().unwrap())).unwrap();
-    }
-    let lock = fs::read(project.join("package-lock.json")).unwrap();
-    let installed = project.join("installed-lock.json");
-    if !fs::read(&installed).is_ok_and(|before| before == lock) {
-        // Neither package needs the scripts of what it depends on.
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&project);
-        succeeded(npm.output().expect("npm"));
-        fs::write(&installed, lock).unwrap();
-    }
-    project
-}
-
-fn succeeded(output: Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    text
+    npm::project("sdk", &["examples/devnet.mjs"])
 }
 
 #[test]

@@ -1,166 +1,200 @@
-// The dashboard: subscribes to the server-sent events of the listener that served it, and reads /api/v1 after each event, at most
-// once a second. All text is set by textContent, because names of provers and reasons are untrusted.
+// The dashboard: subscribes to the server-sent events of the listener that served it, and reads /api/v1 after each event, at most once a
+// second. If no events arrive, it polls and says so.
 
-const STAGES = ["imported", "witnessed", "queued", "proving", "proven", "aggregated", "verified", "quarantined"];
-const SHOWN_BLOCKS = 240;
+import { $, blocks, bytes, changeButton, counted, duration, element, now, range, request, roving, setButtons, setText, setToken, since, token } from "./common.js";
+import { plot, rate } from "./charts.js";
+import { readAttempts, watchAttempts } from "./attempts.js";
+import { showLanes, timeShown } from "./lanes.js";
+import { refreshPanel, startPanel } from "./panel.js";
+import { assess, icon, SIGNS } from "./state.js";
+
+const STAGES = ["imported", "witnessed", "queued", "proving", "failed", "proven", "aggregated", "verified", "quarantined"];
+const HEADS = ["verified", "aggregated", "proven", "witnessed"];
 const SHOWN_JOBS = 50;
 const REFRESH_INTERVAL_MS = 1000;
 const HISTORY_MS = 5000;
-const TOKEN_KEY = "operator-token";
+const POLL_MS = 2000;
+// The first event is sent at once; if it takes longer, something on the way holds the stream back.
+const FIRST_EVENT_MS = 4000;
+const RETRY_MS = 30000;
 
-const $ = (id) => document.getElementById(id);
+// What the server said last.
+const view = {
+  status: null, readiness: [], provers: [], working: [], failed: [], oldest: null, verified: null, history: null, lostAt: null, lostReason: "",
+};
 
-// --- small helpers ---------------------------------------------------------------------------------------------------------------
+// --- state -------------------------------------------------------------------------------------------------------------------------
 
-function element(tag, { text, ...attributes } = {}, children = []) {
-  const made = document.createElement(tag);
-  if (text !== undefined && text !== null) made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
+let announced = null;
 
-function duration(ms) {
-  if (ms === null || ms === undefined) return "";
-  const s = Math.max(0, Math.round(ms / 1000));
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
-}
-
-const since = (ms) => (ms === null || ms === undefined ? "" : duration(Date.now() - ms));
-
-function bytes(count) {
-  if (count === null || count === undefined) return "–";
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let unit = 0;
-  let value = count;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
+function remedy({ kind, block, job }) {
+  const about = job ? ` job ${job}` : block ? ` block ${block}` : "";
+  if (kind === "explain") return element("a", { class: "button", href: `#block=${block}`, text: "explain", "aria-label": `explain block ${block}` });
+  if (!token()) {
+    const button = element("button", { type: "button", text: kind, "aria-label": `${kind}${about}: enter the operator token first` });
+    button.addEventListener("click", () => $("operator").click());
+    return button;
   }
-  return `${value.toFixed(unit === 0 || value >= 100 ? 0 : 1)} ${units[unit]}`;
+  return changeButton(kind, `${kind}${about}`, block ? `blocks/${block}/retry` : job ? `jobs/${job}/requeue` : "jobs/resume");
 }
 
-const range = (first, last) => (first === last ? `${first}` : `${first}–${last}`);
-
-async function request(path, options = {}) {
-  const response = await fetch(`api/v1/${path}`, options);
-  const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(body.detail ?? body.message ?? `${path}: ${response.status}`);
-  return body;
-}
-
-// --- operator --------------------------------------------------------------------------------------------------------------------
-
-const token = () => sessionStorage.getItem(TOKEN_KEY);
-
-function showOperator() {
-  $("operator").textContent = token() ? "Operator: can change jobs" : "Operator: read only";
-  document.body.classList.toggle("operates", Boolean(token()));
-}
-
-async function change(path, what) {
-  notice("");
-  try {
-    await request(path, { method: "POST", headers: { authorization: `Bearer ${token()}` } });
-    requestRefresh();
-  } catch (error) {
-    notice(`${what}: ${error.message}`);
+function showState() {
+  const state = assess(view);
+  if (!state) return;
+  const { level, code, headline, sentence, remedies, more } = state;
+  if ($("state").dataset.level !== level) {
+    $("state").dataset.level = level;
+    $("sign").firstElementChild.setAttribute("d", SIGNS[level]);
+    document.querySelector("link[rel=icon]").href = icon(level);
+  }
+  setText($("headline"), headline);
+  setText($("sentence"), more.length ? `${sentence} Also: ${more.map((other) => other.headline.replace(/^The /, "the ")).join("; ")}.` : sentence);
+  setButtons($("remedies"), remedies.filter(({ kind }) => kind === "explain" || !$("operator").hidden).map(remedy));
+  const title = `${["bad", "wait", "off"].includes(level) ? "⚠ " : ""}${headline.replace(/ \d+ (s|min|h|d)( \d+ (s|min|h))? ago$/, "")} · witness-server`;
+  if (document.title !== title) document.title = title;
+  // Screen readers hear of each kind of state once, not of each second.
+  if (announced !== code) {
+    announced = code;
+    setText($("said"), `${headline}. ${sentence}`);
   }
 }
 
-function notice(text) {
-  if ($("notice").textContent !== text) $("notice").textContent = text;
+// --- progress ----------------------------------------------------------------------------------------------------------------------
+
+// The heads, none behind one that follows from it: proofs from elsewhere may be ahead of the witnesses here.
+function headsOf({ blocks: heads }) {
+  const shown = { imported: heads.head };
+  let least = 0;
+  for (const stage of HEADS) {
+    least = Math.max(least, heads[stage]);
+    shown[stage] = least;
+  }
+  return shown;
 }
 
-function changeButton(label, description, path, question) {
-  const button = element("button", { type: "button", text: label, "aria-label": description });
-  button.addEventListener("click", () => {
-    if (!question || confirm(question)) change(path, description);
-  });
-  return button;
+function showProgress() {
+  const { status, history, oldest } = view;
+  const { jobs, genesis } = status;
+  setText($("version"), status.version);
+  const heads = headsOf(status);
+  setText($("head"), genesis ? heads.imported : "–");
+  for (const stage of HEADS) setText($(stage), heads[stage]);
+  const gaps = { witness: heads.imported - heads.witnessed, prove: heads.witnessed - heads.proven, aggregate: heads.proven - heads.aggregated, verify: heads.aggregated - heads.verified };
+  for (const [name, count] of Object.entries(gaps)) {
+    setText($(`to-${name}`), count);
+    $(`to-${name}`).parentNode.classList.toggle("some", count > 0);
+  }
+  const rates = {};
+  for (const stage of ["imported", ...HEADS]) {
+    rates[stage] = history?.points.length > 1 ? rate(history.points, stage, history.interval_ms).at(-1) : null;
+    setText($(`${stage}-rate`), rates[stage] === null ? "" : `${rates[stage]}/min`);
+  }
+  setText($("idle"), jobs.idle);
+  setText($("in-progress"), jobs.in_progress);
+  setText($("failed"), jobs.failed);
+  $("failed").classList.toggle("bad", jobs.failed > 0);
+  const busy = view.provers.filter((prover) => prover.held > 0).length;
+  setText($("prover-count"), status.provers ? `${status.provers}, ${busy} busy` : "none");
+  setText($("oldest"), oldest ? `${oldest.number}, ${since(oldest.imported_at_ms)} old` : genesis && heads.imported ? "none" : "–");
+  const left = heads.imported - heads.proven;
+  setText($("all-proven"), !genesis || heads.imported === 0 ? "–" : left === 0 ? "yes" : rates.proven > 0 ? `in about ${duration((left / rates.proven) * 60000)}` : "no estimate");
 }
 
-// --- status ----------------------------------------------------------------------------------------------------------------------
+// --- what needs attention ----------------------------------------------------------------------------------------------------------
 
-function put(id, value, bad = false) {
-  $(id).textContent = value ?? "–";
-  $(id).classList.toggle("bad", bad);
-}
-
-function showStatus(status) {
-  $("version").textContent = status.version;
-  put("head", status.genesis ? status.blocks.head : "no genesis", !status.genesis);
-  put("witnessed", status.blocks.witnessed);
-  put("verified", status.blocks.verified);
-  put("idle", status.jobs.idle);
-  put("in-progress", status.jobs.in_progress);
-  put("failed", status.jobs.failed, status.jobs.failed > 0);
-  put("prover-count", status.provers);
-  const storage = status.storage ?? {};
-  const { free_bytes: free, min_free_bytes: floor, low } = status.space;
-  const rows = [
-    ["index", bytes(storage.index_bytes)],
-    ["blobs", bytes(storage.blobs_bytes)],
-    ["journal", bytes(storage.journal_bytes)],
-    ["free", bytes(free), low],
-    ["floor of free space", bytes(floor)],
-    ["new work", low ? "stopped: free space is below the floor" : "accepted", low],
-  ];
-  showRows("storage", rows);
-  const node = status.node;
-  $("node-section").hidden = !node;
-  if (node) {
-    showRows("node", [
-      ["database", node.url],
-      ["link", node.phase.replace("_", " "), ["failing", "stopped"].includes(node.phase)],
-      ["newest block", node.newest_block],
-      ["blocks behind", node.blocks_behind],
-      ["last failure", node.fault ? node.fault.message : "none", Boolean(node.fault)],
-      ["proofs to hand back", node.proofs_pending],
-      ["handing back", node.hand_back_fault ? node.hand_back_fault.message : "works", Boolean(node.hand_back_fault)],
+function showProblems() {
+  const operates = Boolean(token());
+  const quarantined = view.status.blocks.quarantined.map((block) => ({
+    key: `b${block.block}`, block: block.block, title: `Block ${block.block} is quarantined`,
+    text: block.operation === null ? block.reason : `Operation ${block.operation} (${block.kind}): ${block.reason}`,
+    at: block.at_ms, buttons: operates ? [changeButton("retry", `retry block ${block.block}`, `blocks/${block.block}/retry`)] : [],
+  }));
+  const failed = view.failed.map((job) => ({
+    key: `j${job.id}`, block: job.first_block, title: `Job ${job.id} failed, ${blocks(job.first_block, job.last_block)}`,
+    text: `${counted(job.attempts, "attempt")}${job.holder ? `, the last one by ${job.holder}` : ""}.${job.last_rejection ? ` ${job.last_rejection.reason}` : ""}`,
+    at: job.updated_at_ms, buttons: operates ? [changeButton("requeue", `requeue job ${job.id}`, `jobs/${job.id}/requeue`)] : [],
+  }));
+  const list = $("problem-list");
+  const old = new Map([...list.children].map((item) => [item.dataset.key, item]));
+  for (const problem of [...quarantined, ...failed]) {
+    const item = old.get(problem.key) ?? element("li", { "data-key": problem.key }, [
+      element("p", {}, [element("a", { href: `#block=${problem.block}`, class: "what" }), element("time")]), element("p", { class: "text" }), element("p", { class: "buttons" }),
     ]);
+    old.delete(problem.key);
+    setText(item.querySelector("a"), problem.title);
+    setText(item.querySelector("time"), `${since(problem.at)} ago`);
+    setText(item.querySelector(".text"), problem.text);
+    setButtons(item.querySelector(".buttons"), problem.buttons);
+    if (!item.parentNode) list.append(item);
   }
+  for (const item of old.values()) item.remove();
+  const all = view.status.jobs.failed;
+  setButtons($("problem-actions"), operates && all > 1 && view.status.provers_blocked !== undefined ? [changeButton("requeue all failed", `requeue all ${all} failed jobs`, "jobs/requeue", { body: { status: "failed" } })] : []);
+  $("problems").hidden = list.children.length === 0;
 }
 
-function showRows(id, rows) {
-  $(id).replaceChildren(...rows.map(([name, value, bad]) =>
-    element("div", {}, [element("dt", { text: name }), element("dd", { text: String(value), class: bad ? "bad" : "" })])));
-}
+// --- chain -------------------------------------------------------------------------------------------------------------------------
 
-// --- chain -----------------------------------------------------------------------------------------------------------------------
-
+// Rows begin at fixed blocks, so that a new block moves no other one.
 const cells = new Map();
-let chosen = null;
-// The first block that is not shown; null to show the newest blocks.
-let shownBefore = null;
+// The last row that is shown, counted from 0; null for that of the newest block.
+let lastRow = null;
 
-function showBlocks(blocks, older) {
-  const strip = $("strip");
-  const atEnd = strip.scrollTop + strip.clientHeight >= strip.scrollHeight - 8;
-  const present = new Set();
+function layout() {
+  const width = $("strip").clientWidth || innerWidth;
+  const columns = width >= 1050 ? 40 : width >= 560 ? 20 : 10;
+  return { columns, rows: columns === 40 ? 4 : 6 };
+}
+
+function rowsShown() {
+  const { columns, rows } = layout();
+  const base = view.status.genesis?.block ?? 0;
+  const newest = Math.max(0, Math.ceil(view.status.blocks.head / columns) - 1);
+  const last = Math.min(lastRow ?? newest, newest);
+  const first = Math.max(last - rows + 1, Math.floor(base / columns));
+  return { columns, rows, base, newest, first, last };
+}
+
+function showBlocks(list, { columns, rows, base, newest, first, last }) {
   const counts = new Map(STAGES.map((stage) => [stage, 0]));
-  let before = null;
-  for (const block of blocks) {
-    present.add(block.number);
-    counts.set(block.stage, (counts.get(block.stage) ?? 0) + 1);
-    let cell = cells.get(block.number);
-    if (!cell) {
-      cell = element("span", { role: "option", id: `block-${block.number}`, text: block.number, "aria-selected": "false" });
-      cell.addEventListener("click", () => choose(block.number));
-      cells.set(block.number, cell);
+  const strip = $("strip");
+  strip.style.setProperty("--columns", columns);
+  if (strip.dataset.columns !== String(columns)) {
+    strip.dataset.columns = columns;
+    strip.replaceChildren();
+    cells.clear();
+  }
+  const present = new Set();
+  const lines = new Map([...strip.children].map((line) => [Number(line.dataset.row), line]));
+  for (const block of list) {
+    const failed = block.stage === "queued" && block.job?.status === "failed";
+    const stage = failed ? "failed" : block.stage;
+    const { number } = block;
+    present.add(number);
+    counts.set(stage, (counts.get(stage) ?? 0) + 1);
+    const row = Math.floor((number - 1) / columns);
+    if (!lines.has(row)) {
+      const line = element("div", { class: "line", "data-row": row }, [element("span", { class: "from", text: row * columns + 1, "aria-hidden": "true" })]);
+      const next = [...lines.entries()].filter(([other]) => other > row).sort(([a], [b]) => a - b)[0];
+      strip.insertBefore(line, next ? next[1] : null);
+      lines.set(row, line);
     }
-    const next = before ? before.nextSibling : strip.firstChild;
-    if (next !== cell) strip.insertBefore(cell, next);
-    before = cell;
-    if (cell.className !== block.stage) {
-      cell.className = block.stage;
-      const label = `block ${block.number}, ${block.stage}, ${block.chunks} chunks`;
+    let cell = cells.get(number);
+    if (!cell) {
+      // Long numbers are shortened to the digits that change within a row.
+      cell = element("a", { id: `block-${number}`, href: `#block=${number}`, tabindex: "-1", text: number < 1000 ? number : String(number % 100).padStart(2, "0") });
+      cell.style.gridColumn = ((number - 1) % columns) + 2;
+      if (location.hash === `#block=${number}`) cell.setAttribute("aria-current", "true");
+      cells.set(number, cell);
+      const line = lines.get(row);
+      const after = [...line.children].find((other) => other.id && Number(other.id.slice(6)) > number);
+      line.insertBefore(cell, after ?? null);
+    }
+    if (cell.className !== stage) {
+      cell.className = stage;
+      const label = `block ${number}, ${stage}, ${counted(block.chunks, "chunk")}`;
       cell.setAttribute("aria-label", label);
       cell.title = label;
-      if (block.number === chosen) explain(block.number);
     }
   }
   for (const [number, cell] of cells) {
@@ -169,225 +203,155 @@ function showBlocks(blocks, older) {
       cells.delete(number);
     }
   }
-  if (atEnd) strip.scrollTop = strip.scrollHeight;
-  const first = blocks.at(0)?.number;
-  $("older").disabled = !older;
-  $("older").onclick = () => showBefore(first);
-  $("newest").disabled = shownBefore === null;
-  $("chain-title").textContent = blocks.length ? `Chain, blocks ${range(first, blocks.at(-1).number)}` : "Chain: no block yet";
-  for (const item of $("legend").children) item.lastChild.textContent = counts.get(item.firstChild.className);
+  for (const line of lines.values()) if (line.children.length === 1) line.remove();
+  settleStrip(cells.get(list.at(-1)?.number));
+  $("older").parentNode.hidden = last === newest && first <= Math.floor(base / columns);
+  $("older").disabled = first <= Math.floor(base / columns);
+  $("older").onclick = () => turn(Math.max(last - rows, rows - 1));
+  $("newest").disabled = last === newest;
+  $("newest").onclick = () => turn(null);
+  setText($("chain-title"), list.length ? `Chain, blocks ${range(list[0].number, list.at(-1).number)}` : "Chain: no block yet");
+  $("legend").hidden = list.length === 0;
+  if (!$("legend").children.length) {
+    $("legend").append(...STAGES.map((stage) => element("li", {}, [element("i", { class: stage }), stage, " ", element("span", { text: "0" })])));
+  }
+  [...$("legend").children].forEach((item, index) => {
+    const count = counts.get(STAGES[index]);
+    setText(item.lastChild, count);
+    item.classList.toggle("none", count === 0);
+  });
 }
 
-function showBefore(number) {
-  shownBefore = number;
+function turn(row) {
+  lastRow = row;
   requestRefresh();
 }
 
-$("newest").addEventListener("click", () => showBefore(null));
-
-function choose(number) {
-  if (!cells.has(number)) return;
-  cells.get(chosen)?.setAttribute("aria-selected", "false");
-  chosen = number;
-  const cell = cells.get(number);
-  cell.setAttribute("aria-selected", "true");
-  cell.scrollIntoView({ block: "nearest" });
-  $("strip").setAttribute("aria-activedescendant", cell.id);
-  explain(number);
-}
-
-async function explain(number) {
-  let text;
-  try {
-    text = (await request(`blocks/${number}/explain`)).text;
-  } catch (error) {
-    text = error.message;
-  }
-  if (number === chosen) $("block").replaceChildren(element("p", { text }));
-}
-
-$("strip").addEventListener("keydown", (event) => {
+const settleStrip = roving($("strip"), (from, key) => {
   const numbers = [...cells.keys()].sort((a, b) => a - b);
-  if (!numbers.length) return;
-  const row = Math.max(1, Math.floor($("strip").clientWidth / (cells.get(numbers[0]).offsetWidth + 3)));
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -row, ArrowDown: row, Home: -numbers.length, End: numbers.length };
-  const step = steps[event.key];
-  if (step === undefined) return;
-  event.preventDefault();
-  const at = chosen === null ? (step > 0 ? -1 : numbers.length) : numbers.indexOf(chosen);
-  choose(numbers[Math.min(numbers.length - 1, Math.max(0, at + step))]);
+  const { columns } = layout();
+  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -numbers.length, End: numbers.length };
+  if (steps[key] === undefined) return undefined;
+  const at = numbers.indexOf(Number(from.id.slice(6)));
+  return cells.get(numbers[Math.min(numbers.length - 1, Math.max(0, at + steps[key]))]);
 });
 
-// --- tables ----------------------------------------------------------------------------------------------------------------------
+// --- tables ------------------------------------------------------------------------------------------------------------------------
 
-// Rows are kept by key, so that the keyboard focus survives changes of values.
+// Rows are kept by key and cells by place, so that focus and selection survive changes of values.
 function fill(body, items, key, cellsOf, empty) {
   const rows = new Map([...body.children].filter((row) => row.dataset.key).map((row) => [row.dataset.key, row]));
-  body.querySelector(".none")?.remove();
-  let before = null;
-  const focused = body.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-  for (const item of items) {
+  const names = [...body.closest("table").tHead.rows[0].cells].map((cell) => cell.textContent);
+  const table = body.closest("table");
+  table.hidden = items.length === 0;
+  setText(table.nextElementSibling, items.length ? "" : empty);
+  items.forEach((item, index) => {
     const name = String(key(item));
-    const row = rows.get(name) ?? element("tr", { "data-key": name });
+    const values = cellsOf(item);
+    const row = rows.get(name) ?? element("tr", { role: "row", "data-key": name }, values.map((_, place) => element("td", { role: "cell", "data-name": names[place] })));
     rows.delete(name);
-    const next = before ? before.nextSibling : body.firstChild;
-    if (next !== row) body.insertBefore(row, next);
-    before = row;
-    cellsOf(item).forEach((cell, index) => {
-      const old = row.children[index];
-      if (!old) row.append(cell);
-      else if (old.textContent !== cell.textContent || old.className !== cell.className) old.replaceWith(cell);
+    values.forEach((value, place) => {
+      const cell = row.children[place];
+      const { text, style = "", link, buttons } = typeof value === "object" && value !== null ? value : { text: value };
+      if (cell.className !== style) cell.className = style;
+      cell.classList.toggle("void", !buttons?.length && !text && text !== 0);
+      if (buttons) return setButtons(cell, buttons);
+      if (!link) return setText(cell, text);
+      if (!cell.firstElementChild) cell.append(element("a"));
+      cell.firstElementChild.href = link;
+      return setText(cell.firstElementChild, text);
     });
-  }
+    if (body.children[index] !== row) body.insertBefore(row, body.children[index] ?? null);
+  });
   for (const row of rows.values()) row.remove();
-  // A cell whose buttons changed is replaced; the focus returns to the button with the same label.
-  if (focused && !body.contains(document.activeElement)) {
-    [...body.querySelectorAll("button")].find((button) => button.getAttribute("aria-label") === focused)?.focus();
-  }
-  if (!items.length) {
-    const columns = body.closest("table").tHead.rows[0].cells.length;
-    body.append(element("tr", { class: "none" }, [element("td", { text: empty, colspan: columns, class: "empty" })]));
-  }
 }
 
-const text = (value, type = "") => element("td", { text: value ?? "", class: type });
-const number = (value) => text(value, "number");
+const number = (text) => ({ text, style: "number" });
 
-// The table shows the first jobs of each status.
 function showJobs(jobs, more) {
-  $("jobs-rest").textContent = more ? "More: witness-server jobs list" : "";
+  const pause = changeButton("pause claims", "pause claims", "jobs/pause", { question: "Pause all claims? Provers get no job until they are resumed." });
+  setButtons($("queue-actions"), !token() || view.status.provers_blocked === undefined ? [] : [view.status.jobs.paused_at_ms ? changeButton("resume claims", "resume claims", "jobs/resume") : pause]);
   const buttonsOf = (job) => {
     if (!token()) return [];
     const buttons = [];
-    if (job.status === "failed" || job.status === "in_progress") {
-      buttons.push(changeButton("requeue", `requeue job ${job.id}`, `jobs/${job.id}/requeue`));
-    }
-    buttons.push(changeButton("drop", `drop job ${job.id}`, `jobs/${job.id}/drop`, `Drop job ${job.id}? Its blocks will not be proven by it.`));
+    if (job.status === "failed" || job.status === "in_progress") buttons.push(changeButton("requeue", `requeue job ${job.id}`, `jobs/${job.id}/requeue`));
+    buttons.push(changeButton("drop", `drop job ${job.id}`, `jobs/${job.id}/drop`, { question: `Drop job ${job.id}? Its blocks will not be proven by it.` }));
     return buttons;
   };
   fill($("job-rows"), jobs, (job) => job.id, (job) => [
-    text(job.id),
-    text(`${range(job.first_block, job.last_block)}${job.type === "AGGREGATED_PROOF" ? " aggregated" : ""}`),
-    text(job.status.replace("_", " ")),
+    job.id,
+    { text: `${range(job.first_block, job.last_block)}${job.type === "AGGREGATED_PROOF" ? ", aggregate" : ""}`, link: `#block=${job.first_block}` },
+    { text: job.status.replace("_", " "), style: `status ${job.status}` },
     // The holder of an idle job is the prover that held it last.
-    text(job.status === "idle" ? "" : job.holder),
+    job.status === "idle" ? "" : job.holder,
     number(job.attempts),
     number(since(job.status === "in_progress" ? job.updated_at_ms : job.created_at_ms)),
     number(job.status === "in_progress" ? since(job.last_heartbeat_ms) : ""),
     number(job.status === "in_progress" && job.eta_ms !== null ? duration(job.eta_ms) : ""),
-    element("td", { class: "actions" }, buttonsOf(job)),
+    { style: "actions", buttons: buttonsOf(job) },
   ], "No job is idle, in progress or failed.");
+  if (more) setText($("jobs-rest"), "More: witness-server jobs list");
 }
 
-function held({ jobs, held: count }) {
-  const shown = jobs.slice(0, 3);
-  const rest = count > shown.length ? ` and ${count - shown.length} more` : "";
-  return count ? `${shown.map((id) => `job ${id}`).join(", ")}${rest}` : "nothing";
+function showRejected(proofs, more) {
+  fill($("rejected-rows"), proofs, (proof) => proof.number, (proof) => [
+    proof.number, proof.job_id, proof.prover ?? "unknown", { text: proof.reason, style: "text" }, number(since(proof.at_ms)),
+  ], "No proof was rejected.");
+  if (more) setText($("rejected-rest"), "More: /api/v1/rejected_proofs");
 }
 
-function showProvers(provers, more) {
-  $("provers-rest").textContent = more ? "More: witness-server provers" : "";
-  fill($("prover-rows"), provers, (prover) => prover.name, (prover) => [
-    text(prover.name, "text"),
-    text(held(prover)),
-    number(prover.proofs),
-    number(prover.rejected),
-    number(since(prover.last_seen_ms)),
-  ], "No prover has sent a request since the server started.");
-}
-
-function showProblems(quarantined, rejected) {
-  const blocks = quarantined.map((block) => ({
-    key: `block ${block.block}`,
-    what: `block ${block.block}`,
-    reason: block.operation === null ? block.reason : `operation ${block.operation} (${block.kind}): ${block.reason}`,
-    at_ms: block.at_ms,
-    retry: block.block,
-  }));
-  const proofs = rejected.map((proof) => ({
-    key: `proof ${proof.number}`,
-    what: `proof ${proof.number}, job ${proof.job_id}${proof.prover ? ` of ${proof.prover}` : ""}`,
-    reason: proof.reason,
-    at_ms: proof.at_ms,
-  }));
-  fill($("problem-rows"), [...blocks, ...proofs], (problem) => problem.key, (problem) => {
-    const buttons = token() && problem.retry !== undefined
-      ? [changeButton("retry", `retry block ${problem.retry}`, `blocks/${problem.retry}/retry`)] : [];
-    return [text(problem.what), text(problem.reason, "text"), number(since(problem.at_ms)), element("td", { class: "actions" }, buttons)];
-  }, "None.");
-}
-
-// --- plots -----------------------------------------------------------------------------------------------------------------------
-
-const SVG = "http://www.w3.org/2000/svg";
-
-function plot(id, points, series) {
-  const figure = $(id);
-  const width = 600;
-  const height = 140;
-  const top = Math.max(1, ...series.flatMap((line) => line.values));
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", series.map((line) => `${line.name} ${line.values.at(-1) ?? 0}`).join(", "));
-  for (const part of [0, 0.5, 1]) {
-    const line = document.createElementNS(SVG, "line");
-    for (const [name, value] of [["x1", 0], ["x2", width], ["y1", 2 + part * (height - 4)], ["y2", 2 + part * (height - 4)]]) line.setAttribute(name, value);
-    svg.append(line);
+function showFacts(id, rows) {
+  const list = $(id);
+  if (list.children.length !== rows.length) {
+    list.replaceChildren(...rows.map(([name]) => element("div", {}, [element("dt", { text: name }), element("dd")])));
   }
-  series.forEach((line) => {
-    const path = document.createElementNS(SVG, "path");
-    const step = width / Math.max(1, line.values.length - 1);
-    const y = (value) => (height - 2 - (value / top) * (height - 4)).toFixed(1);
-    path.setAttribute("d", line.values.map((value, index) => `${index ? "L" : "M"}${(index * step).toFixed(1)} ${y(value)}`).join(""));
-    path.setAttribute("class", line.style);
-    svg.append(path);
-  });
-  const span = points.length > 1 ? duration(points.at(-1).at_ms - points[0].at_ms) : "0 s";
-  const caption = element("figcaption", {}, series.flatMap((line) =>
-    [element("b", { class: `${line.style}-text`, text: `${line.name} ${line.values.at(-1) ?? 0}` }), "  "]));
-  caption.append(`· highest ${top} · last ${span}`);
-  figure.replaceChildren(svg, caption);
-}
-
-// Rate over the last minute of points. A revert decreases a counter; its rate is shown as 0.
-function rate(points, field, interval) {
-  const back = Math.max(1, Math.round(60000 / interval));
-  return points.map((point, index) => {
-    const from = points[Math.max(0, index - back)];
-    const minutes = (point.at_ms - from.at_ms) / 60000;
-    return minutes > 0 ? Math.max(0, Math.round((point[field] - from[field]) / minutes)) : 0;
+  rows.forEach(([, value, bad], index) => {
+    setText(list.children[index].lastChild, value);
+    list.children[index].lastChild.classList.toggle("bad", Boolean(bad));
   });
 }
 
-let lastPoint = null;
-
-// The last point is some seconds old; blocks that were verified since then are proven and aggregated, too.
-function showProven() {
-  const verified = status?.blocks.verified ?? 0;
-  put("proven", lastPoint && Math.max(lastPoint.proven, verified));
-  put("aggregated", lastPoint && Math.max(lastPoint.aggregated, verified));
+function showStorage() {
+  const { storage, space, node } = view.status;
+  const part = (name) => bytes(storage?.[name]);
+  showFacts("storage", [
+    ["index", part("index_bytes")], ["blobs", part("blobs_bytes")], ["journal", part("journal_bytes")], ["free", bytes(space.free_bytes), space.low],
+    ["must stay free", bytes(space.min_free_bytes)], ["new work", space.low ? "stopped" : "accepted", space.low],
+  ]);
+  $("node-section").hidden = !node;
+  if (!node) return;
+  showFacts("node", [
+    ["database", node.url], ["link", `${node.phase.replace("_", " ")} for ${since(node.since_ms)}`, ["failing", "stopped"].includes(node.phase)],
+    ["newest block", node.newest_block || "–"], ["blocks behind", node.blocks_behind], ["proofs to hand back", node.proofs_pending],
+    ["last failure", node.fault?.message ?? node.hand_back_fault?.message ?? "none", Boolean(node.fault || node.hand_back_fault)],
+  ]);
 }
 
-function showHistory({ interval_ms: interval, points }) {
-  lastPoint = points.at(-1);
-  showProven();
+function showHistory() {
+  // Without a width there is nothing to draw in yet.
+  if (document.querySelector("main").hidden) return;
+  const { points, interval_ms: interval } = view.history;
   const values = (field) => points.map((point) => point[field]);
-  plot("queue", points, [
-    { name: "idle", style: "one", values: values("idle") },
-    { name: "in progress", style: "two", values: values("in_progress") },
-    { name: "failed", style: "three", values: values("failed") },
-  ]);
   plot("rates", points, [
-    { name: "witnessed", style: "one", values: rate(points, "witnessed", interval) },
-    { name: "proven", style: "two", values: rate(points, "proven", interval) },
-  ]);
+    { name: "imported", values: rate(points, "imported", interval) },
+    { name: "proven", values: rate(points, "proven", interval) },
+    { name: "verified", values: rate(points, "verified", interval) },
+  ], "No block was imported or proven");
+  plot("queue", points, [
+    { name: "in progress", values: values("in_progress") }, { name: "idle", values: values("idle") }, { name: "failed", values: values("failed") },
+  ], "No job was in the queue");
 }
 
-// --- refreshing ------------------------------------------------------------------------------------------------------------------
+// An operator may keep a prover from getting jobs.
+function proverButtons({ name, blocked_at_ms: blocked, suspended_until_ms: suspended }) {
+  if (!token() || view.status.provers_blocked === undefined) return [];
+  const path = `provers/${encodeURIComponent(name)}`;
+  return blocked || suspended > now() ? [changeButton("unblock", `unblock prover ${name}`, `${path}/unblock`)]
+    : [changeButton("block", `block prover ${name}`, `${path}/block`, { question: `Block ${name}? It gets no job until it is unblocked.` })];
+}
 
-let status = null;
+// --- refreshing --------------------------------------------------------------------------------------------------------------------
+
 let refreshing = false;
 let refreshAgain = false;
 
@@ -396,76 +360,161 @@ function requestRefresh() {
   if (!refreshing) refresh();
 }
 
+// The first block without a proof, and the time of the last verification.
+async function readEnds() {
+  const { head, proven, verified } = view.status.blocks;
+  const [oldest, execute] = await Promise.all([
+    head > proven ? request(`blocks?after=${proven}&limit=1`) : null,
+    verified > 0 && (view.verified?.block !== verified || view.verified.seen) ? request(`aggregated_operations?action=ExecuteBlocks&after=${verified - 1}&limit=1`) : null,
+  ]);
+  view.oldest = oldest?.blocks[0] ?? null;
+  if (execute) view.verified = { block: verified, at: execute.aggregated_operations[0]?.stored_at_ms ?? null };
+}
+
 async function refresh() {
   refreshing = true;
   while (refreshAgain && !document.hidden) {
     refreshAgain = false;
     try {
+      if (!view.status) await takeStatus(await request("status"));
       const jobs = (state) => request(`jobs?status=${state}&limit=${SHOWN_JOBS}`);
-      const upTo = shownBefore === null ? "" : `&before=${shownBefore}`;
-      const [blocks, proving, idle, failed, provers, rejected] = await Promise.all([
-        request(`blocks?order=desc&limit=${SHOWN_BLOCKS}${upTo}`),
-        jobs("in_progress"),
-        jobs("idle"),
-        jobs("failed"),
-        request(`provers?limit=${SHOWN_JOBS}`),
-        request(`rejected_proofs?limit=${SHOWN_JOBS}`),
+      const rows = rowsShown();
+      const count = (rows.last - rows.first + 1) * rows.columns;
+      const [list, working, idle, failed, provers, rejected] = await Promise.all([
+        request(`blocks?after=${rows.first * rows.columns}&limit=${count}`), jobs("in_progress"), jobs("idle"), jobs("failed"),
+        request("provers?limit=200"), request(`rejected_proofs?limit=${SHOWN_JOBS}`), readEnds(),
       ]);
-      showBlocks(blocks.blocks.reverse(), blocks.next !== null);
-      const pages = [failed, proving, idle];
+      Object.assign(view, { working: working.jobs, failed: failed.jobs, provers: provers.provers });
+      const etas = new Map(working.jobs.map((job) => [job.id, job.eta_ms]));
+      const kept = view.status.provers_blocked !== undefined;
+      const attempts = await (kept ? readAttempts(timeShown(), etas) : watchAttempts(working.jobs, etas));
+      found();
+      showAll();
+      if (document.querySelector("main").hidden) {
+        document.querySelector("main").hidden = false;
+        if (view.history) showHistory();
+      }
+      showBlocks(list.blocks, rows);
+      showLanes(provers.provers, attempts, provers.next !== null, proverButtons);
+      const pages = [failed, working, idle];
       showJobs(pages.flatMap((page) => page.jobs), pages.some((page) => page.next !== null));
-      showProvers(provers.provers, provers.next !== null);
-      showProblems(status?.blocks.quarantined ?? [], rejected.rejected_proofs);
-      answered();
+      showRejected(rejected.rejected_proofs, rejected.next !== null);
+      await refreshPanel();
     } catch (error) {
-      live(false, error.message);
+      lost(error.message);
     }
     await new Promise((resolve) => setTimeout(resolve, REFRESH_INTERVAL_MS));
   }
   refreshing = false;
 }
 
-async function history() {
-  if (!document.hidden) {
-    try {
-      showHistory(await request("history"));
-      // Sizes and free space change without events.
-      showStatus(await request("status"));
-      answered();
-    } catch (error) {
-      live(false, error.message);
-    }
+function showAll() {
+  showState();
+  showProgress();
+  showProblems();
+  showStorage();
+}
+
+async function readHistory() {
+  if (document.hidden) return;
+  try {
+    const ready = fetch("readyz").then((answer) => answer.json());
+    view.history = await request("history");
+    view.readiness = (await ready).reasons ?? [];
+    // Sizes and free space change without events.
+    takeStatus(await request("status"));
+    showHistory();
+    found();
+    showAll();
+  } catch (error) {
+    lost(error.message);
   }
 }
 
-function live(on, words) {
-  // Screen readers announce every change.
-  if ($("live").textContent !== words) $("live").textContent = words;
-  $("live").classList.toggle("on", on);
+function takeStatus(status) {
+  const { verified } = status.blocks;
+  // Exact once it is read.
+  if (view.status && view.status.blocks.verified !== verified) view.verified = { block: verified, at: now(), seen: true };
+  view.status = status;
 }
 
-let events = null;
+function lost(reason) {
+  view.lostAt ??= now();
+  view.lostReason = reason;
+  showState();
+  showFeed();
+}
 
-function listen() {
+function found() {
+  if (view.lostAt === null) return;
+  view.lostAt = null;
+  showFeed();
+  showState();
+}
+
+// --- events, or polling ------------------------------------------------------------------------------------------------------------
+
+let events = null;
+let firstEvent = null;
+// True while events arrive; null before it is known.
+let streams = null;
+
+function showFeed() {
+  const [words, style] = view.lostAt !== null ? ["not connected", "off"]
+    : streams ? ["live", "on"]
+    : streams === false ? [`polling every ${POLL_MS / 1000} s: no event stream arrives`, "polling"] : ["connecting", ""];
+  setText($("live"), words);
+  $("live").className = style;
+  $("live").title = style === "polling" ? "A proxy on the way may collect the responses: X-Accel-Buffering, proxy_buffering." : "";
+}
+
+function stream() {
   if (document.hidden || (events && events.readyState !== EventSource.CLOSED)) return;
+  clearTimeout(firstEvent);
+  firstEvent = setTimeout(poll, FIRST_EVENT_MS);
   events = new EventSource("api/v1/events");
   events.addEventListener("change", (event) => {
-    status = JSON.parse(event.data);
-    live(true, "live");
-    showStatus(status);
-    showProven();
+    clearTimeout(firstEvent);
+    streams = true;
+    takeStatus(JSON.parse(event.data));
+    found();
+    showFeed();
     requestRefresh();
   });
   // The browser reconnects by itself unless the response was not a stream.
   events.addEventListener("error", () => {
-    live(false, "not connected; reconnecting");
-    setTimeout(listen, 3000);
+    clearTimeout(firstEvent);
+    poll();
+    setTimeout(stream, POLL_MS);
   });
 }
 
-// Replaces an earlier error after a successful request.
-function answered() {
-  if (events?.readyState === EventSource.OPEN) live(true, "live");
+let polling = null;
+
+// Reads the status from time to time until an event arrives.
+async function poll() {
+  if (polling || document.hidden) return;
+  streams = false;
+  polling = true;
+  while (!streams && !document.hidden) {
+    try {
+      takeStatus(await request("status"));
+      found();
+      showFeed();
+      requestRefresh();
+    } catch (error) {
+      lost(error.message);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  polling = false;
+}
+
+// --- operator ----------------------------------------------------------------------------------------------------------------------
+
+function showOperator() {
+  setText($("operator"), token() ? "Operator" : "Read only");
+  document.body.classList.toggle("operates", Boolean(token()));
 }
 
 $("operator").addEventListener("click", () => {
@@ -476,30 +525,44 @@ $("operator").addEventListener("click", () => {
 $("token-dialog").addEventListener("close", () => {
   const given = $("token").value.trim();
   $("token").value = "";
-  if ($("token-dialog").returnValue === "save" && given) sessionStorage.setItem(TOKEN_KEY, given);
-  if ($("token-dialog").returnValue === "forget") sessionStorage.removeItem(TOKEN_KEY);
+  if ($("token-dialog").returnValue === "save" && given) setToken(given);
+  if ($("token-dialog").returnValue === "forget") setToken(null);
   showOperator();
-  // Cells are compared by their text, so rows with other buttons have to be rebuilt.
-  $("job-rows").replaceChildren();
-  $("problem-rows").replaceChildren();
-  requestRefresh();
+  dispatchEvent(new Event("changed"));
 });
+
 // Browsers open at most six connections to a server for all tabs, so a hidden tab holds none.
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
+    clearTimeout(firstEvent);
     events?.close();
     return;
   }
-  listen();
+  stream();
   requestRefresh();
-  history();
+  readHistory();
+});
+addEventListener("changed", requestRefresh);
+let resized = null;
+addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(() => {
+    if (view.history) showHistory();
+    requestRefresh();
+  }, 150);
 });
 
 showOperator();
-request("operator").then((operator) => { $("operator").hidden = !operator.enabled; }).catch(() => {});
-showBlocks([], false);
-listen();
-history();
-setInterval(history, HISTORY_MS);
+request("operator").then((operator) => {
+  $("operator").hidden = !operator.enabled;
+  if (view.status) showState();
+}).catch(() => {});
+startPanel();
+stream();
+readHistory();
+setInterval(readHistory, HISTORY_MS);
 // Ages grow even if nothing changes.
+setInterval(() => view.status && showState(), 1000);
 setInterval(requestRefresh, 5000);
+// A proxy may let events through later.
+setInterval(() => streams === false && events?.readyState === EventSource.OPEN && (events.close(), stream()), RETRY_MS);

@@ -1,28 +1,16 @@
 // The explorer of a devnet: reads the REST endpoints of the listener that served it, once a second. What is shown in detail is named by
 // the fragment of the address: #/block/7, #/tx/0x…, #/account/0x…. All text is set by textContent, because transactions are untrusted.
 
+import { $, clock, element, send, setText, short } from "./common.js";
+
 const REFRESH_INTERVAL_MS = 1000;
 const SHOWN_BLOCKS = 50;
 const SHOWN_TRANSACTIONS = 100;
 
-const $ = (id) => document.getElementById(id);
-
-function element(tag, { text, ...attributes } = {}, children = []) {
-  const made = document.createElement(tag);
-  if (text !== undefined && text !== null) made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-const short = (text) => (text.length > 20 ? `${text.slice(0, 10)}…${text.slice(-6)}` : text);
+const time = (text) => (text ? clock(Date.parse(text)) : null);
 const link = (kind, value, text = value) => element("a", { href: `#/${kind}/${value}`, text, title: value });
 
-async function read(path) {
-  const response = await fetch(`api/${path}`);
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
-  return response.json();
-}
+const read = async (path) => (await send(`api/${path}`)).json();
 
 // Returns the result of an endpoint of REST v0.2.
 async function rest(path) {
@@ -32,26 +20,32 @@ async function rest(path) {
 }
 
 // Replaces the rows only if they changed, so that a selection and the focus stay.
-function showRows(id, rows) {
+function showRows(id, rows, empty) {
   const body = $(id);
+  const table = body.closest("table");
+  table.hidden = rows.length === 0;
+  setText(table.nextElementSibling, rows.length ? "" : empty);
   const text = JSON.stringify(rows.map((cells) => cells.map((cell) => cell?.outerHTML ?? String(cell ?? ""))));
   if (body.dataset.shown === text) return;
   body.dataset.shown = text;
-  body.replaceChildren(...rows.map((cells) => element("tr", {}, cells.map((cell) => {
-    if (cell instanceof Node) return element("td", {}, [cell]);
-    return element("td", { text: cell ?? "" });
+  const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+  body.replaceChildren(...rows.map((cells) => element("tr", { role: "row" }, cells.map((cell, place) => {
+    const isVoid = cell === null || cell === undefined || cell === "";
+    const made = element("td", { role: "cell", "data-name": names[place], class: isVoid ? "void" : null });
+    if (!isVoid) made.append(cell instanceof Node ? cell : String(cell));
+    return made;
   }))));
 }
 
 function showBlocks(blocks) {
   showRows("block-rows", blocks.map((block) => [
     link("block", block.blockNumber), block.status, block.blockSize, short(block.newStateRoot),
-  ]));
+  ]), "No block yet.");
 }
 
 function showMempool(mempool) {
   const rows = [...mempool.pending.toReversed(), ...mempool.layerOne, ...mempool.waiting];
-  showRows("mempool-rows", rows.map((item) => [item.op.type, link("tx", item.txHash, short(item.txHash)), item.status]));
+  showRows("mempool-rows", rows.map((item) => [item.op.type, link("tx", item.txHash, short(item.txHash)), item.status]), "Nothing waits.");
 }
 
 // --- detail ----------------------------------------------------------------------------------------------------------------------
@@ -59,13 +53,13 @@ function showMempool(mempool) {
 function showFacts(facts) {
   const rows = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
   $("facts").replaceChildren(...rows.map(([name, value]) => {
-    const shown = value instanceof Node ? element("dd", {}, [value]) : element("dd", { text: value, title: value });
+    const long = String(value).length > 40;
+    const shown = value instanceof Node ? element("dd", {}, [value]) : element("dd", { text: value, title: value, class: long ? "long" : null });
     return element("div", {}, [element("dt", { text: name }), shown]);
   }));
 }
 
 function showTransactions(page) {
-  $("detail-table").hidden = page === null;
   const list = page?.list ?? [];
   showRows("detail-rows", list.map((item) => [
     item.op.type,
@@ -73,9 +67,9 @@ function showTransactions(page) {
     item.blockNumber === null ? null : link("block", item.blockNumber),
     item.status,
     item.failReason,
-  ]));
+  ]), page === null ? "" : "No transaction.");
   const more = (page?.pagination.count ?? 0) - list.length;
-  $("detail-rest").textContent = more > 0 ? `${more} more` : "";
+  if (more > 0) setText($("detail-rest"), `${more} more`);
 }
 
 const page = (limit) => `from=latest&limit=${limit}&direction=older`;
@@ -98,7 +92,7 @@ const DETAILS = {
     if (!block && listed.list.length === 0) throw new Error(`block ${number} does not exist`);
     showFacts(block
       ? [
-        ["status", block.status], ["chunks", block.blockSize], ["sealed at", block.committedAt], ["final at", block.finalizedAt],
+        ["status", block.status], ["chunks", block.blockSize], ["sealed at", time(block.committedAt)], ["final at", time(block.finalizedAt)],
         ["root", `0x${block.newStateRoot}`],
       ]
       : [["status", "not sealed yet"]]);
@@ -115,7 +109,7 @@ const DETAILS = {
       ["status", record.status],
       ["block", record.blockNumber === null ? null : link("block", record.blockNumber)],
       ["reason", record.failReason],
-      ["accepted at", record.createdAt],
+      ["accepted at", time(record.createdAt)],
       ["batch", record.batchId],
       ...Object.entries(fields).map(([name, value]) => fact(name, value)),
       ["signed by", signature?.pubKey],

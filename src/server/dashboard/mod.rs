@@ -1,5 +1,15 @@
-//! The dashboard: a page, its script and its style, compiled in. It shows `/api/v1` of the admin
+//! The dashboard: a page, its scripts and its style, compiled in. It shows `/api/v1` of the admin
 //! listener. If a devnet runs, a second page explores its blocks, transactions and accounts.
+//!
+//! | script | part of the page |
+//! | --- | --- |
+//! | `app.js` | events, requests, progress, chain, tables |
+//! | `state.js` | the state in words |
+//! | `lanes.js`, `attempts.js` | provers over time |
+//! | `panel.js` | one block |
+//! | `charts.js` | rates and queue |
+//! | `common.js` | helpers of all |
+//! | `explorer.js` | the second page |
 
 use axum::{
     Router,
@@ -17,6 +27,16 @@ const HTML: &str = "text/html; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
+const SCRIPTS: [(&str, &str); 7] = [
+    ("/app.js", include_str!("app.js")),
+    ("/attempts.js", include_str!("attempts.js")),
+    ("/charts.js", include_str!("charts.js")),
+    ("/common.js", include_str!("common.js")),
+    ("/lanes.js", include_str!("lanes.js")),
+    ("/panel.js", include_str!("panel.js")),
+    ("/state.js", include_str!("state.js")),
+];
+
 /// The place in the page where the link to the explorer is shown.
 const EXPLORER_LINK: &str = "<!-- explorer -->";
 
@@ -28,10 +48,12 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(explorer: bool) -> Router
     };
     let link = if explorer { r#"<nav><a href="explorer">Explorer</a></nav>"# } else { "" };
     let page = include_str!("index.html").replace(EXPLORER_LINK, link);
-    let routes = Router::new()
+    let mut routes = Router::new()
         .route("/", asset(HTML, &page))
-        .route("/app.js", asset(JAVASCRIPT, include_str!("app.js")))
         .route("/style.css", asset(CSS, include_str!("style.css")));
+    for (path, script) in SCRIPTS {
+        routes = routes.route(path, asset(JAVASCRIPT, script));
+    }
     if !explorer {
         return routes;
     }

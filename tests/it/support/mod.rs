@@ -1,5 +1,6 @@
 //! Shared parts of the tests: a server process, plain HTTP over a socket, sample data.
 
+pub mod browser;
 pub mod crash;
 mod devnet;
 pub mod disk;
@@ -13,6 +14,7 @@ pub mod load;
 pub mod node_database;
 pub mod node_world;
 pub mod node_writer;
+pub mod npm;
 pub mod postgres;
 pub mod power;
 pub mod preload;
