@@ -6,8 +6,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY src ./src
 COPY benches ./benches
 COPY data ./data
-# `strip` removes the line tables, which are most of the binary.
-RUN cargo build --locked --release --bin witness-server && strip target/release/witness-server
+RUN cargo build --locked --release --bin witness-server
 # The other content of the image: a folder for temporary files of any user, and one for the data.
 RUN mkdir -p /root-fs/tmp /empty && chmod 1777 /root-fs/tmp
 

@@ -6,7 +6,7 @@ use crate::store::DurableKind;
 
 const MAGIC: &[u8; 8] = b"zkwsbkup";
 /// The format of new backups. All formats up to this one can be read.
-pub(super) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 /// Length of the header of the file, in bytes.
 pub(super) const FILE_HEAD: usize = 16;
 /// Length of the header of an entry, in bytes.

@@ -48,7 +48,7 @@ mod tests;
 
 #[cfg(feature = "testing")]
 pub(crate) use checksums::with_right_checksums;
-pub(crate) use entry::{About, Counts, Kind};
+pub(crate) use entry::{About, Counts, FORMAT, Kind};
 pub(crate) use error::BackupError;
 pub(crate) use reader::{Entry, verify};
 pub(crate) use restore::{RestoreError, Restored, restore};

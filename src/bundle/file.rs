@@ -9,7 +9,7 @@ use crate::input;
 const SKIPPABLE: u32 = 0x184d_2a5b;
 const MAGIC: &[u8; 8] = b"zkwsbndl";
 /// The format of new files. All formats up to this one can be read.
-pub(super) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 /// Length of the skippable frame in front of the JSON, in bytes.
 pub(super) const HEAD: usize = 72;
 /// Longest file, in bytes.

@@ -36,6 +36,6 @@ pub use check::check;
 pub(crate) use content::Bundle;
 pub(crate) use export::ExportError;
 pub use export::export;
-pub(crate) use file::MAX_FILE;
+pub(crate) use file::{FORMAT, MAX_FILE};
 pub(crate) use report::Report;
 pub use report::{Check, Outcome};

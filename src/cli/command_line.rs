@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     backup, blocks, chain, check, completions, demo, devnet, doctor, explain, export, flags::SettingFlags,
-    health, import, jobs, node, provers, restore, revert, run, serve, status, token, top, witness,
+    health, import, jobs, node, provers, restore, revert, run, serve, status, token, top, version, witness,
 };
 use crate::config::{ConfigError, Flags};
 
@@ -26,7 +26,7 @@ The secret comes from API_PROVER_SECRET_AUTH, or from the settings secret or sec
 /// zkSync Lite prover witness server: sealed blocks in, witnesses and proving jobs out, everything
 /// on local disk.
 #[derive(Debug, Parser)]
-#[command(name = "witness-server", version, after_help = EXIT_CODES, max_term_width = 110)]
+#[command(name = "witness-server", version, long_version = version::description(), after_help = EXIT_CODES, max_term_width = 110)]
 pub struct Cli {
     /// Configuration file [default: witness-server.toml in the data folder, if it exists]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]

@@ -41,6 +41,8 @@ pub(crate) fn completions(args: &CompletionsArgs, mut command_line: Command) -> 
 /// # Errors
 /// [`CliError::Output`].
 pub(crate) fn man(args: &ManArgs, command_line: Command) -> Result<(), CliError> {
+    // The long version describes this machine.
+    let command_line = command_line.long_version(env!("CARGO_PKG_VERSION"));
     match &args.out {
         Some(folder) => {
             std::fs::create_dir_all(folder).map_err(unwritable(folder))?;

@@ -38,6 +38,7 @@ mod target;
 mod text_table;
 pub(crate) mod token;
 pub(crate) mod top;
+mod version;
 mod view_source;
 pub(crate) mod witness;
 

@@ -167,6 +167,7 @@ pub use imported::Imported;
 pub(crate) use inbox::InboxRecord;
 pub use kv::sled_db::wait_until_closed;
 pub use options::StoreOptions;
+pub(crate) use parameters::FORMAT;
 pub(crate) use queue::claims::HeartbeatOutcome;
 pub use queue::claims::{ClaimedJob, Preference};
 pub(crate) use queue::job_data::JobData;

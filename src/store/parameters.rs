@@ -21,8 +21,11 @@ pub(crate) struct Parameters {
     balance_tree_depth: u32,
 }
 
+/// Number of the format of data folders.
+pub(crate) const FORMAT: u32 = 1;
+
 pub(crate) const PARAMETERS: Parameters =
-    Parameters { format: 1, account_tree_depth: 32, balance_tree_depth: 32 };
+    Parameters { format: FORMAT, account_tree_depth: 32, balance_tree_depth: 32 };
 
 impl Parameters {
     fn describe(&self) -> String {

@@ -32,3 +32,18 @@ fn the_program_and_each_subcommand_have_a_manual_page() {
         assert!(fs::read_to_string(page).unwrap().contains(".SH SYNOPSIS"), "{}", subcommand.get_name());
     }
 }
+
+#[test]
+fn the_version_names_the_engine_and_the_formats() {
+    let short = run_well(&["-V"]);
+    let version = concat!("witness-server ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(String::from_utf8_lossy(&short), version);
+    let long = String::from_utf8(run_well(&["--version"])).unwrap();
+    assert!(long.starts_with(version), "{long}");
+    let engine = zksync_witness_server::testing::internals::crypto::rescue::engine();
+    assert!(long.contains(&format!("\nhash engine {engine}\n")), "{long}");
+    assert!(long.ends_with("formats: data folder 1, backup 1, bundle 1\n"), "{long}");
+    // A manual page does not tell of the machine that made it.
+    let page = String::from_utf8(run_well(&["man"])).unwrap();
+    assert!(!page.contains("hash engine"), "{page}");
+}

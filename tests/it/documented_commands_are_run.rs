@@ -272,7 +272,7 @@ fn the_workflows_for_pipelines_are_complete_and_their_steps_run() {
     let markdown = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
     let workflows: Vec<&str> =
         markdown.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
-    assert_eq!(workflows.len(), 3);
+    assert_eq!(workflows.len(), 4);
     let mut run = 0;
     for workflow in workflows {
         let exists = |line: &str| workflow.lines().any(|found| found == line);
@@ -289,6 +289,54 @@ fn the_workflows_for_pipelines_are_complete_and_their_steps_run() {
         }
     }
     assert_eq!(run, 1);
+}
+
+/// Returns the code of the given language in the guide to pipelines.
+fn example_of(language: &str) -> String {
+    let markdown = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
+    let (_, code) = markdown.split_once(&format!("```{language}\n")).unwrap();
+    code.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_python_example_runs() {
+    let machine = Machine::new(&[]);
+    fs::write(machine.home.path().join("test.py"), example_of("python")).unwrap();
+    machine.run("docs/ci.md", "env -u WITNESS_SERVER_LISTEN -u WITNESS_SERVER_ADMIN_LISTEN python3 test.py");
+}
+
+#[test]
+#[ignore = "needs Node.js"]
+fn the_javascript_example_runs() {
+    let machine = Machine::new(&[]);
+    fs::write(machine.home.path().join("test.mjs"), example_of("js")).unwrap();
+    machine.run("docs/ci.md", "node --test test.mjs");
+}
+
+/// The manifest and the test of the guide, with this folder in place of the repository. The
+/// packages are those of this workspace, so that only the new one is compiled.
+#[test]
+#[ignore = "needs cargo and its registry"]
+fn the_rust_example_compiles_in_a_package_of_its_own() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package = tempfile::tempdir().unwrap();
+    let manifest = example_of("toml");
+    let git = "git = \"https://github.com/OWNER/zksync-witness-server\"";
+    assert!(manifest.contains(git), "{manifest}");
+    let manifest = manifest.replace(git, &format!("path = {root:?}"));
+    fs::write(package.path().join("Cargo.toml"), manifest).unwrap();
+    fs::copy(root.join("Cargo.lock"), package.path().join("Cargo.lock")).unwrap();
+    fs::create_dir_all(package.path().join("src")).unwrap();
+    fs::write(package.path().join("src/lib.rs"), "").unwrap();
+    fs::create_dir(package.path().join("tests")).unwrap();
+    fs::write(package.path().join("tests/witnesses.rs"), example_of("rust")).unwrap();
+    let check = Command::new("cargo")
+        .args(["check", "--tests", "--quiet"])
+        .env("CARGO_TARGET_DIR", root.join("target"))
+        .current_dir(package.path())
+        .output()
+        .unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
 }
 
 #[test]

@@ -144,8 +144,9 @@ fn every_command_parses() {
     }
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let commands =
-            if name.ends_with(".md") { commands(&read(&format!("docs/{name}"))) } else { Vec::new() };
+        // The commands of `provers.md` are all run, by a shell.
+        let parsed = name.ends_with(".md") && name != "provers.md";
+        let commands = if parsed { commands(&read(&format!("docs/{name}"))) } else { Vec::new() };
         commands.iter().for_each(|command| check(command));
     }
 }

