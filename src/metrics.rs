@@ -130,7 +130,9 @@ pub struct Metrics {
     pub attempts: LabelledCounter,
     /// Heartbeats, by outcome.
     pub heartbeats: LabelledCounter,
-    /// Leases that ended without a proof, by what happened to the job.
+    /// Claims that got no job although one was claimable, by reason.
+    pub claims_withheld: LabelledCounter,
+    /// Leases that ended without an accepted proof, by what happened to the job.
     pub leases_ended: LabelledCounter,
     /// Published proofs, by outcome.
     pub publishes: LabelledCounter,
@@ -237,9 +239,16 @@ impl Metrics {
             leases_ended: LabelledCounter::new(
                 of,
                 "witness_server_leases_ended",
-                "Leases that ended without a proof",
+                "Leases that ended without an accepted proof",
                 "outcome",
-                &["released", "waiting", "parked"],
+                &["released", "waiting", "parked", "refused", "failed", "undelivered"],
+            ),
+            claims_withheld: LabelledCounter::new(
+                of,
+                "witness_server_claims_withheld",
+                "Claims that got no job although one was claimable",
+                "reason",
+                &["paused", "blocked", "suspended", "limit"],
             ),
             publishes: LabelledCounter::new(
                 of,

@@ -5,6 +5,8 @@
 
 use std::fmt::Display;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// Main listener: returns `alive`.
 pub const ALIVE: &str = "/status";
 /// Prover protocol: claims a job.
@@ -58,10 +60,22 @@ pub const JOB: &str = "/api/v1/jobs/{id}";
 pub const JOB_DATA: &str = "/api/v1/jobs/{id}/data";
 /// Requeues a job.
 pub const REQUEUE: &str = "/api/v1/jobs/{id}/requeue";
+/// Requeues many jobs.
+pub const REQUEUE_MANY: &str = "/api/v1/jobs/requeue";
+/// Pauses all claims.
+pub const PAUSE: &str = "/api/v1/jobs/pause";
+/// Ends the pause of all claims.
+pub const RESUME: &str = "/api/v1/jobs/resume";
 /// Drops a job.
 pub const DROP: &str = "/api/v1/jobs/{id}/drop";
+/// Attempts of provers.
+pub const ATTEMPTS: &str = "/api/v1/attempts";
 /// Provers.
 pub const PROVERS: &str = "/api/v1/provers";
+/// Keeps a prover from getting jobs.
+pub const BLOCK_PROVER: &str = "/api/v1/provers/{name}/block";
+/// Ends the block and the suspension of a prover.
+pub const UNBLOCK_PROVER: &str = "/api/v1/provers/{name}/unblock";
 /// Rejected proofs.
 pub const REJECTED_PROOFS: &str = "/api/v1/rejected_proofs";
 /// A rejected proof.
@@ -131,6 +145,16 @@ pub fn drop(id: impl Display) -> String {
     fill(DROP, &[&id])
 }
 
+/// Returns the path of [`BLOCK_PROVER`].
+pub fn block_prover(name: &str) -> String {
+    fill(BLOCK_PROVER, &[&utf8_percent_encode(name, NON_ALPHANUMERIC)])
+}
+
+/// Returns the path of [`UNBLOCK_PROVER`].
+pub fn unblock_prover(name: &str) -> String {
+    fill(UNBLOCK_PROVER, &[&utf8_percent_encode(name, NON_ALPHANUMERIC)])
+}
+
 /// Returns the path of [`REJECTED_PROOF`].
 pub fn rejected_proof(number: u32) -> String {
     fill(REJECTED_PROOF, &[&number])
@@ -155,5 +179,6 @@ mod tests {
         assert_eq!(witness(7), "/api/v1/blocks/7/witness");
         assert_eq!(aggregated_proof(3, 4), "/api/v1/aggregated_proofs/3/4");
         assert_eq!(job(-1), "/api/v1/jobs/-1");
+        assert_eq!(block_prover("a/b c"), "/api/v1/provers/a%2Fb%20c/block");
     }
 }

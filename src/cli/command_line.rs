@@ -56,11 +56,11 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     /// Show the progress of blocks, witnesses, jobs and proofs
     Status(status::StatusArgs),
-    /// List jobs, show, requeue or drop one, or watch them all
+    /// List jobs, show or drop one, requeue some, pause all claims, or watch them all
     Jobs(jobs::JobsArgs),
     /// Check the database of a zkSync Lite node
     Node(node::NodeArgs),
-    /// List provers: when they were last seen, and the jobs they hold
+    /// List provers: when they were last seen, and the jobs they hold; block or unblock one
     Provers(provers::ProversArgs),
     /// List blocks with their stages, or retry one
     Blocks(blocks::BlocksArgs),
@@ -160,10 +160,17 @@ mod tests {
             "jobs --data-dir D list --after 7 --limit 5",
             "jobs show 7 --url http://u",
             "jobs requeue 7 --data-dir D",
+            "jobs requeue 7 8 9 --url http://u",
+            "jobs requeue --status failed --url http://u",
+            "jobs requeue --blocks 3-7 --data-dir D",
+            "jobs pause --url http://u",
+            "jobs resume --data-dir D",
             "jobs drop 7 --url http://u",
             "jobs watch --url http://u --json",
             "provers --url http://u --json",
             "provers --url http://u --after p7 --limit 5",
+            "provers block p7 --url http://u",
+            "provers --data-dir D unblock p7",
             "blocks --data-dir D --oldest --after 3 --limit 5",
             "blocks retry 3 --data-dir D",
             "blocks --url http://u retry 3",
@@ -221,6 +228,11 @@ mod tests {
             "revert --data-dir D",
             "jobs --data-dir D",
             "jobs show 0 --data-dir D",
+            "jobs requeue --data-dir D",
+            "jobs requeue 7 --status failed --data-dir D",
+            "jobs requeue --status idle --data-dir D",
+            "jobs requeue --blocks 7-3 --data-dir D",
+            "provers block --data-dir D",
             "jobs list --limit 0 --data-dir D",
             "explain 7 --data-dir D",
             "blocks retry 0 --data-dir D",

@@ -24,8 +24,8 @@ const PAGE: usize = 100;
 /// A range of blocks: a number, or the first and the last one, as `3-7`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlockRange {
-    first: u32,
-    last: u32,
+    pub first: u32,
+    pub last: u32,
 }
 
 impl FromStr for BlockRange {

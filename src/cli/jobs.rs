@@ -1,13 +1,15 @@
-//! `jobs`: lists the jobs of the queue, shows, requeues or drops one, or watches them all.
+//! `jobs`: lists the jobs of the queue, shows or drops one, requeues some, pauses all claims, or
+//! watches them all.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum, builder::PossibleValue};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum, builder::PossibleValue};
 use serde_json::Value;
 
 use super::error::CliError;
+use super::export_node::BlockRange;
 use super::flags;
 use super::output::{show, show_lines};
 use super::text_table::{TextTable, age, json_text, page, range, span, text};
@@ -15,12 +17,12 @@ use super::view_source::{ServerSource, ViewSource, now_ms, to_json};
 use crate::{
     api::{
         paths,
-        views::{JobPage, JobView, MAX_PAGE, PAGE},
+        views::{JobPage, JobView, MAX_PAGE, PAGE, RequeueOutcome, RequeueRequest, wire_id},
     },
     config::Config,
     domain::job::{JobStatus, JobType},
     printable, report,
-    store::{Store, StoreError},
+    store::{Store, StoreError, WhichJobs},
 };
 
 /// Time between two requests of `jobs watch`.
@@ -62,12 +64,23 @@ pub(crate) enum JobAction {
         #[arg(long)]
         json: bool,
     },
-    /// Make a job idle again, without lease and with no attempts used
+    /// Make jobs idle again, without lease and with no attempts used: all of them or none
+    #[command(group = ArgGroup::new("which").required(true).args(["ids", "status", "blocks"]))]
     Requeue {
-        /// The job's id
-        #[arg(value_parser = job_id())]
-        id: u32,
+        /// The ids of the jobs
+        #[arg(value_name = "ID", value_parser = job_id())]
+        ids: Vec<u32>,
+        /// All failed jobs
+        #[arg(long, value_enum)]
+        status: Option<RequeuedStatus>,
+        /// All jobs of a block, or of a range such as 3-7, that are not done
+        #[arg(long, value_name = "A-B")]
+        blocks: Option<BlockRange>,
     },
+    /// Pause all claims: provers get no job, and everything else continues
+    Pause,
+    /// End the pause of all claims
+    Resume,
     /// Remove a job that is not done; `blocks retry` creates the job of a block again
     Drop {
         /// The job's id
@@ -80,6 +93,13 @@ pub(crate) enum JobAction {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// The status of jobs that can be requeued by it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RequeuedStatus {
+    /// They used up their attempts
+    Failed,
 }
 
 impl ValueEnum for JobStatus {
@@ -110,7 +130,9 @@ fn job_id() -> clap::builder::RangedI64ValueParser<u32> {
 /// Fails if the target cannot be read, and with [`CliError::NotFound`] if the job does not exist.
 pub(crate) fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
     let source = match &args.action {
-        JobAction::Requeue { .. } | JobAction::Drop { .. } => ViewSource::open_to_change(config)?,
+        JobAction::Requeue { .. } | JobAction::Drop { .. } | JobAction::Pause | JobAction::Resume => {
+            ViewSource::open_to_change(config)?
+        }
         JobAction::List { .. } | JobAction::Show { .. } | JobAction::Watch { .. } => {
             ViewSource::open(config)?
         }
@@ -127,9 +149,14 @@ pub(crate) fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
             let job = job(&source, *id)?;
             show_lines(&if *json { to_json(&job)? } else { lines(&job, now) })
         }
-        JobAction::Requeue { id } => {
-            change(&source, *id, &paths::requeue(id), |store| store.queue().requeue(*id))?;
-            show(&format!("job {id} is requeued"))
+        JobAction::Requeue { ids, status, blocks } => requeue(&source, ids, *status, *blocks),
+        JobAction::Pause => {
+            source.change(paths::PAUSE, |store| store.queue().pause().map(drop))?;
+            show("claims are paused; `jobs resume` ends the pause")
+        }
+        JobAction::Resume => {
+            source.change(paths::RESUME, |store| store.queue().resume().map(drop))?;
+            show("claims are not paused")
         }
         JobAction::Drop { id } => {
             change(&source, *id, &paths::drop(id), |store| store.queue().drop_job(*id))?;
@@ -141,6 +168,37 @@ pub(crate) fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
                 "jobs of a stopped folder do not change; pass --url of a running server".to_owned(),
             )),
         },
+    }
+}
+
+/// Requeues jobs together, and prints their ids.
+fn requeue(
+    source: &ViewSource,
+    ids: &[u32],
+    status: Option<RequeuedStatus>,
+    blocks: Option<BlockRange>,
+) -> Result<(), CliError> {
+    let request = RequeueRequest {
+        ids: ids.iter().map(|id| wire_id(*id)).collect(),
+        status: status.map(|RequeuedStatus::Failed| JobStatus::Failed),
+        first_block: blocks.map(|blocks| blocks.first),
+        last_block: blocks.map(|blocks| blocks.last),
+    };
+    let which = match blocks {
+        Some(BlockRange { first, last }) => WhichJobs::Blocks { first, last },
+        None if status.is_some() => WhichJobs::Failed,
+        None => WhichJobs::Ids(ids.to_vec()),
+    };
+    let requeue = |store: &Store| {
+        let requeued = store.queue().requeue_many(&which)?;
+        Ok(RequeueOutcome { requeued: requeued.into_iter().map(wire_id).collect() })
+    };
+    let outcome = source.change_with(paths::REQUEUE_MANY, &request, requeue)?;
+    let requeued: Vec<String> = outcome.requeued.iter().map(ToString::to_string).collect();
+    match &requeued[..] {
+        [] => show("no job is requeued"),
+        [id] => show(&format!("job {id} is requeued")),
+        ids => show(&format!("{} jobs are requeued: {}", ids.len(), ids.join(", "))),
     }
 }
 

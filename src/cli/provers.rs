@@ -1,11 +1,12 @@
-//! `provers`: lists provers and the jobs they hold.
+//! `provers`: lists provers and the jobs they hold, or blocks and unblocks one.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::CliError;
 use super::flags;
-use super::text_table::{TextTable, age, page, text};
+use super::output::show;
+use super::text_table::{TextTable, age, page, span, text};
 use super::view_source::{ViewSource, now_ms};
 use crate::{
     api::{
@@ -29,14 +30,35 @@ pub(crate) struct ProversArgs {
     /// Print the JSON of the API
     #[arg(long)]
     pub json: bool,
+    /// What to do with a prover
+    #[command(subcommand)]
+    pub action: Option<ProverAction>,
 }
 
-/// Lists the provers; those of a folder are the holders of jobs.
+/// What to do with a prover.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProverAction {
+    /// Keep a prover from getting jobs, and end its leases; its proofs are still accepted
+    Block {
+        /// The name of the prover
+        name: String,
+    },
+    /// End the block of a prover, and its suspension after refused proofs
+    Unblock {
+        /// The name of the prover
+        name: String,
+    },
+}
+
+/// Lists the provers, or changes one; those of a folder are the ones that claimed a job.
 ///
 /// # Errors
 /// Fails if the target cannot be read.
 pub(crate) fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
-    let ProversArgs { after, limit, json } = args;
+    let ProversArgs { after, limit, json, action } = args;
+    if let Some(action) = action {
+        return change(&ViewSource::open_to_change(config)?, action);
+    }
     let mut route = format!("{}?limit={limit}", paths::PROVERS);
     if let Some(after) = after {
         route.push_str(&format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC)));
@@ -45,13 +67,27 @@ pub(crate) fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
         let table = table(provers, now_ms());
         page(&table, "no provers seen", "--after", next.as_ref())
     };
-    let report = |store: &_| Ok(report::holders(store, after.as_deref(), *limit as usize));
+    let report = |store: &_| Ok(report::provers(store, after.as_deref(), *limit as usize));
     ViewSource::open(config)?.print(&route, *json, report, list)
+}
+
+fn change(source: &ViewSource, action: &ProverAction) -> Result<(), CliError> {
+    match action {
+        ProverAction::Block { name } => {
+            source.change(&paths::block_prover(name), |store| store.queue().block_prover(name).map(drop))?;
+            show(&format!("prover {} is blocked; `provers unblock` ends that", text(Some(name))))
+        }
+        ProverAction::Unblock { name } => {
+            source
+                .change(&paths::unblock_prover(name), |store| store.queue().unblock_prover(name).map(drop))?;
+            show(&format!("prover {} is neither blocked nor suspended", text(Some(name))))
+        }
+    }
 }
 
 /// Returns provers as a table.
 pub(crate) fn table(provers: &[ProverView], now_ms: u64) -> TextTable {
-    let mut table = TextTable::new(&["prover", "last seen", "jobs", "proofs", "rejected"]);
+    let mut table = TextTable::new(&["prover", "last seen", "jobs", "proofs", "rejected", "state"]);
     for prover in provers {
         let jobs: Vec<String> = prover.jobs.iter().map(ToString::to_string).collect();
         let jobs = (!jobs.is_empty()).then(|| jobs.join(","));
@@ -64,6 +100,13 @@ pub(crate) fn table(provers: &[ProverView], now_ms: u64) -> TextTable {
             },
             prover.proofs.to_string(),
             prover.rejected.to_string(),
+            match prover {
+                ProverView { blocked_at_ms: Some(_), .. } => "blocked".to_owned(),
+                ProverView { suspended_until_ms: Some(until), .. } => {
+                    format!("suspended for {}", span(until.saturating_sub(now_ms)))
+                }
+                _ => text(None::<&str>),
+            },
         ]);
     }
     table

@@ -142,11 +142,28 @@ impl ViewSource {
                 change(store)?;
                 Ok(store.sync()?)
             }
-            Self::Server(server) => {
-                let ServerSource { client, runtime } = &**server;
-                let posted = runtime.block_on(client.post_bytes(route, "{}"));
-                Ok(posted.and_then(Answer::success).map(drop)?)
+            Self::Server(server) => server.post(route, &serde_json::json!({})).map(drop),
+        }
+    }
+
+    /// Posts `message` to `route` and returns the answer, or makes `change` in the folder and
+    /// returns its outcome.
+    ///
+    /// # Errors
+    /// Fails if the server or the store refuses.
+    pub(crate) fn change_with<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        message: &impl Serialize,
+        change: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Result<T, CliError> {
+        match self {
+            Self::Folder(store) => {
+                let changed = change(store)?;
+                store.sync()?;
+                Ok(changed)
             }
+            Self::Server(server) => server.parsed(route, &server.post(route, message)?),
         }
     }
 }
@@ -178,8 +195,15 @@ impl ServerSource {
     /// # Errors
     /// Fails if the server cannot be reached, refuses, or answers something else.
     pub(crate) fn read<T: DeserializeOwned>(&self, route: &str) -> Result<T, CliError> {
-        let body = self.bytes(route)?;
-        serde_json::from_slice(&body).map_err(|error| {
+        self.parsed(route, &self.bytes(route)?)
+    }
+
+    fn post(&self, route: &str, message: &impl Serialize) -> Result<Bytes, CliError> {
+        Ok(self.runtime.block_on(self.client.post(route, message)).and_then(Answer::success)?)
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, route: &str, body: &[u8]) -> Result<T, CliError> {
+        serde_json::from_slice(body).map_err(|error| {
             let url = self.client.base_url();
             CliError::Failed(format!(
                 "{url}{route} is not the expected JSON: {error}; check that the URL is right"

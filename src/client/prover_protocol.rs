@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{error::ClientError, http::Client};
@@ -117,9 +117,11 @@ impl ProverClient {
         self.client.post(paths::WORKING_ON, &message).await?.success().map(drop)
     }
 
-    /// Publishes a proof.
+    /// Publishes a proof, with the name of the prover: without it, a proof that comes after the lease
+    /// moved on may be taken for one of the next holder.
     pub async fn publish(&self, proof: &ProverOutputRequest) -> Result<(), ClientError> {
-        self.client.post(paths::PUBLISH, proof).await?.success().map(drop)
+        let message = NamedProof { prover_name: &self.name, proof };
+        self.client.post(paths::PUBLISH, &message).await?.success().map(drop)
     }
 
     /// Releases all jobs of the prover.
@@ -131,6 +133,14 @@ impl ProverClient {
     fn job_request(&self) -> ProverInputRequest {
         ProverInputRequest { prover_name: self.name.clone(), aux_data: ProverInputRequestAuxData::default() }
     }
+}
+
+/// A published proof with a field that the reference's server ignores.
+#[derive(Serialize)]
+struct NamedProof<'a> {
+    prover_name: &'a str,
+    #[serde(flatten)]
+    proof: &'a ProverOutputRequest,
 }
 
 fn parse(response: &[u8]) -> Result<Option<ProverJob>, ClientError> {

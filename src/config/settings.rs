@@ -136,6 +136,11 @@ settings! {
     /// Backoff before a job whose lease expired can be claimed again, doubled with each attempt up
     /// to `gone_timeout`; `0s`: no backoff
     retry_backoff: Duration = "1s", Text, duration_or_zero;
+    /// Time for which a prover gets no job after a refused proof, doubled with each further refused
+    /// proof in a row up to an hour; `0s`: it gets jobs at once
+    refusal_backoff: Duration = "2s", Text, duration_or_zero;
+    /// Number of jobs that one prover may hold at a time; unset: no limit
+    max_jobs_per_prover: Option<u32>, Bare, number::<1, 1_000_000, _>;
     /// Fallback interval of updater and maintainers
     prepare_data_interval: Duration = "5s", Text, duration,
         reference "PROVER_WITNESS_GENERATOR_PREPARE_DATA_INTERVAL" Milliseconds;

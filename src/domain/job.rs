@@ -11,6 +11,9 @@
 //!   └────requeue──── Failed ──────────────────────────┘
 //! ```
 //!
+//! A refused proof of the holder ends its lease as well: the job is idle at once and the attempt
+//! does not count, unless too many proofs were refused.
+//!
 //! Only heartbeats of the holder renew a lease. A lease that was not renewed within the timeout
 //! ends with the next call of `Job::expire`; until then a late heartbeat still renews it.
 //!
@@ -140,7 +143,7 @@ pub(crate) enum JobState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Job {
     pub(crate) state: JobState,
-    /// Number of claims since the job was created or requeued.
+    /// Number of claims since the job was created or requeued, without those that do not count.
     pub(crate) attempts: u32,
 }
 
@@ -219,6 +222,20 @@ impl Job {
         let held = matches!(&self.state, JobState::InProgress(lease) if lease.holder == prover);
         if held {
             self.state = JobState::Idle;
+        }
+        held
+    }
+
+    /// Ends the lease of a prover whose attempt does not count: its proof was refused, or it never
+    /// received the job. The job becomes idle, or fails if too many proofs were refused. Returns
+    /// true if the prover held the lease.
+    pub(crate) fn refuse(&mut self, prover: &str, used_up: bool) -> bool {
+        let held = self.release(prover);
+        if held {
+            self.attempts = self.attempts.saturating_sub(1);
+        }
+        if held && used_up {
+            self.state = JobState::Failed;
         }
         held
     }

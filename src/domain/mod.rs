@@ -14,12 +14,13 @@
 //! | `block`, `gas` | sealed blocks, commitments, gas limits |
 //! | `aggregated` | steps of ranges of blocks on Ethereum |
 //! | [`proof`] | proofs and their verification |
-//! | [`job`], `prover_api` | proving jobs, messages to provers |
+//! | [`job`], `attempt`, `prover_api` | proving jobs and their attempts, messages to provers |
 
 mod account;
 mod account_update;
 mod aggregated;
 mod amount;
+mod attempt;
 mod block;
 mod eth_signature;
 mod executed;
@@ -47,6 +48,7 @@ pub(crate) use account_update::AccountUpdates;
 pub use aggregated::{AggregatedAction, AggregatedOperation};
 pub use amount::to_u128;
 pub(crate) use amount::{Amount, AmountError};
+pub(crate) use attempt::AttemptOutcome;
 pub(crate) use block::BlockError;
 pub use block::{Block, ImportedBlock, public_input};
 #[cfg(test)]

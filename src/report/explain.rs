@@ -175,11 +175,15 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -
                 "{subject} (job {id}) failed because its data is missing; `witness-server doctor` tells more."
             )
         }
-        JobStatus::Failed => format!(
-            "{subject} (job {id}) failed after {}, the last one by {holder}. It can be claimed again once it is requeued with \
-             `witness-server jobs requeue {id}` or a POST to /api/v1/jobs/{id}/requeue.",
-            counted(attempts as usize, "attempt")
-        ),
+        JobStatus::Failed => {
+            let refused: u32 = job.refusals.iter().map(|(_, attempts)| attempts).sum();
+            let attempts = attempts.saturating_add(refused);
+            format!(
+                "{subject} (job {id}) failed after {}, the last one by {holder}. It can be claimed again once it is requeued with \
+                 `witness-server jobs requeue {id}` or a POST to /api/v1/jobs/{id}/requeue.",
+                counted(attempts as usize, "attempt")
+            )
+        }
         JobStatus::Idle => match job.waits_ms {
             Some(left) if let Some(error) = unreadable(store, id)? => format!(
                 "{subject} (job {id}) cannot be claimed because its data cannot be read: {error}; the next attempt is in {}.",
@@ -204,11 +208,13 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -
                     ),
                 };
                 let space = space(store, "Jobs cannot be claimed");
-                format!("{subject} (job {id}) {place}; it waits for a prover.{again}{space}")
+                let withheld = withheld(store, now_ms)?;
+                format!("{subject} (job {id}) {place}; it waits for a prover.{again}{withheld}{space}")
             }
         },
         JobStatus::Done => format!("{subject} (job {id}) is done."),
     };
+    let text = format!("{text}{}", refusals(job));
     Ok(match last_rejections(store)?.get(&id) {
         Some(Rejection { reason, at_ms, .. }) => {
             let ago = span(now_ms.saturating_sub(*at_ms));
@@ -216,6 +222,43 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -
         }
         None => text,
     })
+}
+
+/// Returns a further sentence about the provers whose proofs were refused.
+fn refusals(job: &JobRecord) -> String {
+    if job.refusals.is_empty() || job.status == JobStatus::Done {
+        return String::new();
+    }
+    let of = |(prover, attempts): &(String, u32)| match attempts {
+        1 => prover.clone(),
+        _ => format!("{prover} ({attempts} times)"),
+    };
+    let provers: Vec<String> = job.refusals.iter().map(of).collect();
+    format!(" Proofs of these provers for it were refused: {}.", provers.join(", "))
+}
+
+/// Returns a further sentence about what keeps provers from getting jobs.
+fn withheld(store: &Store, now_ms: u64) -> Result<String, StoreError> {
+    if let Some(since_ms) = store.queue().paused_at_ms()? {
+        let ago = span(now_ms.saturating_sub(since_ms));
+        return Ok(format!(
+            " Claims have been paused for {ago}: no prover gets a job until `witness-server jobs resume` (POST /api/v1/jobs/resume)."
+        ));
+    }
+    let (suspended, blocked) = store.queue().withheld_provers();
+    let mut text = String::new();
+    for (number, what) in [(suspended, "suspended after refused proofs"), (blocked, "blocked by an operator")]
+    {
+        if number > 0 {
+            let provers = counted(usize::try_from(number).unwrap_or(usize::MAX), "prover");
+            let verb = if number == 1 { "is" } else { "are" };
+            text.push_str(&format!(
+                " {provers} {verb} {what} and {} no job.",
+                if number == 1 { "gets" } else { "get" }
+            ));
+        }
+    }
+    Ok(text)
 }
 
 /// Returns the reason why the data of a job cannot be read, if it cannot.

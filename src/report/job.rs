@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::rejected::last_rejections;
 use crate::{
-    api::views::{JobPage, JobView, Rejection, wire_id},
+    api::views::{JobPage, JobView, RefusalView, Rejection, wire_id},
     domain::job::JobStatus,
     store::{JobRecord, Store, StoreError},
     workers::Node,
@@ -26,6 +26,11 @@ fn view(job: JobRecord, rejections: &Rejections, usual_ms: Option<u64>, now_ms: 
         last_block: job.last,
         chunks: job.chunks,
         attempts: job.attempts,
+        refusals: job
+            .refusals
+            .into_iter()
+            .map(|(prover, attempts)| RefusalView { prover, attempts })
+            .collect(),
         holder: job.holder,
         created_at_ms: job.created_at_ms,
         updated_at_ms: job.updated_at_ms,
@@ -37,7 +42,7 @@ fn view(job: JobRecord, rejections: &Rejections, usual_ms: Option<u64>, now_ms: 
 }
 
 fn estimated(node: &Node, job: JobRecord, rejections: &Rejections) -> JobView {
-    let usual = node.provers().median_duration_ms(job.job_type, job.size());
+    let usual = node.store().queue().median_duration_ms(job.job_type, job.size());
     view(job, rejections, usual, node.now_ms())
 }
 

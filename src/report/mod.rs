@@ -5,6 +5,7 @@
 //! in [`api::views`](crate::api::views).
 
 mod aggregated;
+mod attempt;
 mod block;
 mod explain;
 mod heads;
@@ -15,12 +16,13 @@ mod rejected;
 mod status;
 
 pub(crate) use aggregated::aggregated_operations;
+pub(crate) use attempt::{attempts, attempts_of_job};
 pub(crate) use block::{blocks, operations};
 pub(crate) use explain::explain;
 pub(crate) use heads::ProvenHeads;
 pub(crate) use job::{job, job_with_estimate, jobs, jobs_with_estimates};
 pub(crate) use node_link::{explain_with_link, node_link, proofs_pending};
-pub(crate) use prover::{holders, provers};
+pub(crate) use prover::provers;
 pub(crate) use rejected::rejected_proofs;
 pub(crate) use status::{status, status_with_seen};
 

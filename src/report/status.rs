@@ -40,6 +40,7 @@ pub(crate) fn status_with_seen(
     let head = store.chain().head()?;
     let mut provers = store.queue().holders();
     provers.extend(seen);
+    let (suspended, blocked) = store.queue().withheld_provers();
     let genesis = store.chain().genesis()?;
     let JobCounts { idle, in_progress, done, failed } = store.queue().counts()?;
     let quarantined = store.chain().quarantined_from(0, MAX_QUARANTINED)?.into_iter();
@@ -69,6 +70,8 @@ pub(crate) fn status_with_seen(
             pending: store.queue().pending_jobs()?,
             last_single_block: store.queue().last_block_in_queue(JobType::Single)?,
             last_aggregated_block: store.queue().last_block_in_queue(JobType::Aggregated)?,
+            paused_at_ms: store.queue().paused_at_ms()?,
+            claimable_since_ms: store.queue().claimable_since_ms()?,
         },
         aggregated_operations: OperationNumbers {
             commit_blocks: last(AggregatedAction::CommitBlocks)?,
@@ -80,5 +83,7 @@ pub(crate) fn status_with_seen(
         storage: None,
         node: None,
         provers: provers.len() as u64,
+        provers_suspended: suspended,
+        provers_blocked: blocked,
     })
 }

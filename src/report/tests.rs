@@ -116,7 +116,7 @@ fn an_explanation_of_a_job_names_its_holder_and_its_place_in_the_queue() {
     let job = job(&f.store, 1).unwrap().unwrap();
     assert_eq!((job.leased_since_ms, job.last_heartbeat_ms), (Some(NOW), Some(NOW + 40_000)));
     assert_eq!((job.chunks, job.eta_ms), (Some(10), None));
-    let provers = holders(&f.store, None, 10).provers;
+    let provers = provers(&f.store, None, 10).provers;
     assert_eq!(provers.len(), 1);
     assert_eq!((provers[0].name.as_str(), &provers[0].jobs[..]), ("alice", &[1][..]));
     assert_eq!((provers[0].first_seen_ms, provers[0].last_seen_ms), (NOW, NOW + 40_000));
@@ -270,9 +270,9 @@ fn pages_of_jobs_and_provers_have_an_end() {
     assert_eq!((page.jobs.len(), page.next), (2, Some(2)));
     let page = jobs(&f.store, None, 2, 2).unwrap();
     assert_eq!((page.jobs.len(), page.next), (1, None));
-    let page = holders(&f.store, None, 2);
+    let page = provers(&f.store, None, 2);
     assert_eq!(page.next.as_deref(), Some("prover-2"));
-    let page = holders(&f.store, page.next.as_deref(), 2);
+    let page = provers(&f.store, page.next.as_deref(), 2);
     assert_eq!((page.provers[0].jobs.as_slice(), page.next), (&[3][..], None));
     assert_eq!(f.store.queue().job_about(JobType::Single, 2, 2).unwrap().unwrap().id, 2);
 }

@@ -66,6 +66,17 @@ impl Exporter {
         }
         let stale = "Jobs whose lease ended and that cannot be claimed again yet";
         number(&mut now, "stale_jobs", stale, store.queue().stale_jobs() as f64);
+        let since = store.queue().claimable_since_ms()?;
+        let age = since.map_or(0, |since| self.node.now_ms().saturating_sub(since));
+        let help = "Seconds for which the oldest claimable job waits for a prover, 0 if there is none";
+        number(&mut now, "witness_server_claimable_seconds", help, age as f64 / 1_000.0);
+        let paused = f64::from(u8::from(store.queue().paused_at_ms()?.is_some()));
+        number(&mut now, "witness_server_claims_paused", "1 while an operator has paused all claims", paused);
+        let help = "Provers that get no job: suspended after refused proofs, or blocked by an operator";
+        let withheld = numbers(&mut now, "witness_server_provers_withheld", help);
+        let (suspended, blocked) = store.queue().withheld_provers();
+        set(&withheld, "reason", "suspended", suspended as f64);
+        set(&withheld, "reason", "blocked", blocked as f64);
         let wanted = "Number of provers that is reported to a scaler";
         number(&mut now, "witness_server_needed_provers", wanted, self.node.needed_provers()? as f64);
         let verifying = self.node.verifier().map_or(0, |verifier| verifier.in_flight());

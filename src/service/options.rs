@@ -30,6 +30,8 @@ pub fn store_options(config: &Config) -> StoreOptions {
         gone_timeout: config.gone_timeout,
         max_attempts: Some(config.max_attempts),
         retry_backoff: config.retry_backoff,
+        refusal_backoff: config.refusal_backoff,
+        max_jobs_per_prover: config.max_jobs_per_prover,
         min_free_bytes: config.min_free_bytes,
         hand_back: config.node.is_some(),
         ..StoreOptions::default()

@@ -24,9 +24,12 @@ use crate::store::durable::journal_replay::Replay;
 use crate::store::durable::journal_segment;
 use crate::store::kv::{codec, keys};
 use crate::store::parameters::Parameters;
+use crate::store::queue::attempt_record::AttemptRecord;
 use crate::store::queue::job_index::JobCounts;
 use crate::store::queue::job_record::JobRow;
 use crate::store::queue::proof_record::ProofRow;
+use crate::store::queue::prover_record::ProverRecord;
+use crate::store::queue::refusal_record::RefusalRecord;
 use crate::store::queue::rejected::RejectedRow;
 use crate::tree::source::ChangeSet;
 
@@ -49,6 +52,9 @@ const RECORDS: &[fn(&[u8])] = &[
     record::<ProofRow>,
     record::<AggregatedOperationRecord>,
     record::<RejectedRow>,
+    record::<AttemptRecord>,
+    record::<ProverRecord>,
+    record::<RefusalRecord>,
     record::<u32>,
     record::<bool>,
 ];
@@ -62,7 +68,8 @@ pub(crate) fn records(bytes: &[u8]) {
     record(&codec::seal_raw(payload));
     // The parsers of keys run on the same bytes.
     let _ = (keys::head_number(payload), keys::tail_number(payload), keys::index::range_last(payload));
-    let _ = keys::hand_back::range(payload);
+    let _ =
+        (keys::hand_back::range(payload), keys::index::since_ms(payload), keys::attempts::number(payload));
 }
 
 /// Asserts that a decoded record is equal after encoding and decoding it. Its bytes may differ,

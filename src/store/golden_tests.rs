@@ -1,6 +1,6 @@
 //! The bytes of every stored record. If they change, existing folders cannot be read.
 
-use crate::domain::AggregatedAction;
+use crate::domain::{AggregatedAction, AttemptOutcome};
 use crate::store::kv::codec;
 use std::fmt::Debug;
 
@@ -72,6 +72,36 @@ fn records_are_frozen() {
         blob: inline.clone(),
     };
     let change = Change { key: vec![1], old: None, new: Some(vec![2]) };
+    frozen(
+        AttemptRecord {
+            job: 300,
+            job_type: JobType::Aggregated,
+            first: 1,
+            last: 2,
+            chunks: 0,
+            prover: "p".into(),
+            begun_at_ms: 3,
+            ended_at_ms: 4,
+            outcome: Some(AttemptOutcome::Superseded),
+            reason: Some("r".into()),
+        },
+        "01fb2c0101010200017003040106010172dbf5e276",
+    );
+    frozen(
+        ProverRecord {
+            first_seen_ms: 1,
+            last_seen_ms: 2,
+            proofs: 3,
+            rejected: 4,
+            leases_lost: 5,
+            refused_in_row: 6,
+            suspended_until_ms: 7,
+            blocked_at_ms: Some(8),
+            times: vec![ProofTimes { job_type: JobType::Single, size: 9, proofs: 10, total_ms: 300 }],
+        },
+        "010102030405060701080100090afb2c01c7b25691",
+    );
+    frozen(RefusalRecord { by_prover: vec![("p".into(), 300)] }, "01010170fb2c014a49bf51");
     frozen(PARAMETERS, "0101202024d6d036");
     frozen(
         file.clone(),

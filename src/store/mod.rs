@@ -46,6 +46,8 @@
 //! | `aggregated_proofs` | last ‖ first | blob, job, prover | publish | revert |
 //! | `aggregated_operations` | action ‖ last | range, hash, blob | import, aggregator | revert |
 //! | `rejected` | serial number | job, prover, reason, blob | publish | bound |
+//! | `attempts` | `o` ‖ job in progress; `e` ‖ number of an ended attempt; `j` ‖ job ‖ number; `r` ‖ job | job, prover, times, outcome; same; empty; refused proofs by prover | with the job | with the job; bound |
+//! | `provers` | name | times, counters, suspension | with the attempt | bound |
 //! | `inbox` | of `devnet` | of `devnet`; requests that no block contains yet | devnet | devnet |
 //! | `hand_back` | type ‖ last ‖ first of a proof that the node's database lacks | empty | publish, link | link, revert |
 //!
@@ -71,7 +73,8 @@
 //! # Space
 //!
 //! Genesis, blocks, proofs and aggregated operations are stored forever. Change sets (`history`
-//! blocks) and rejected proofs (100) are bounded, and so are witnesses and finished jobs if
+//! blocks), rejected proofs (100), attempts (10,000) and provers (1,000) are bounded, and so are
+//! witnesses and finished jobs if
 //! [`JobQueue::drop_verified`] is called. The space of an unlinked file is free at once; sled
 //! reuses its own space in segments of 512 KiB. With 164 kB of live records its file was between
 //! 0.7 and 2.6 MB, however often everything was written, dropped and reverted
@@ -168,16 +171,24 @@ pub(crate) use inbox::InboxRecord;
 pub use kv::sled_db::wait_until_closed;
 pub use options::StoreOptions;
 pub(crate) use parameters::FORMAT;
+pub(crate) use queue::attempt_record::AttemptRecord;
 pub(crate) use queue::claims::HeartbeatOutcome;
 pub use queue::claims::{ClaimedJob, Preference};
 pub(crate) use queue::job_data::JobData;
 pub(crate) use queue::job_index::JobCounts;
 pub(crate) use queue::job_queries::LeaseRecord;
 pub use queue::job_record::JobRecord;
+pub(crate) use queue::link::Link;
+pub use queue::link::Sender;
 pub use queue::new_jobs::AddOutcome;
+pub(crate) use queue::operators::WhichJobs;
 pub use queue::proof_record::NewProof;
 pub(crate) use queue::proof_record::{ImportedProof, ProofRecord};
+pub(crate) use queue::prover_record::{ProofTimes, ProverRecord};
 pub(crate) use queue::publish::PublishError;
+#[cfg(test)]
+pub(crate) use queue::refusal_record::RefusalRecord;
+pub(crate) use queue::refuse::Refusal;
 pub(crate) use queue::rejected::{RejectedProof, RejectedRecord};
 pub(crate) use read_view::ReadView;
 pub use recovery::finding::{Finding, Severity};

@@ -25,6 +25,11 @@ pub struct StoreOptions {
     /// Backoff of a job whose lease ended, doubled with each attempt up to `gone_timeout`; zero for
     /// none.
     pub retry_backoff: Duration,
+    /// Time for which a prover gets no job after a refused proof, doubled with each further one in a
+    /// row; zero for none.
+    pub refusal_backoff: Duration,
+    /// Maximum number of jobs that one prover holds; `None` for no limit.
+    pub max_jobs_per_prover: Option<u32>,
     /// Floor of the free space in bytes, below which no new work begins; 0 for none.
     pub min_free_bytes: u64,
     /// Source of the free space.
@@ -48,6 +53,8 @@ impl Default for StoreOptions {
             gone_timeout: Duration::from_secs(60),
             max_attempts: None,
             retry_backoff: Duration::from_secs(1),
+            refusal_backoff: Duration::from_secs(2),
+            max_jobs_per_prover: None,
             min_free_bytes: 0,
             space: Arc::new(SystemSpace),
             max_rejected: 100,

@@ -22,6 +22,8 @@ pub(crate) fn options(clock: &Arc<ManualClock>) -> StoreOptions {
         gone_timeout: Duration::from_secs(60),
         max_attempts: Some(3),
         retry_backoff: Duration::ZERO,
+        refusal_backoff: Duration::from_secs(10),
+        max_jobs_per_prover: None,
         min_free_bytes: 0,
         space: Arc::new(SystemSpace),
         max_rejected: 4,

@@ -108,6 +108,7 @@ pub mod store {
     pub use crate::store::NewBlock;
     pub use crate::store::NewProof;
     pub use crate::store::Preference;
+    pub use crate::store::Sender;
     pub use crate::store::Severity;
     pub use crate::store::Store;
     pub use crate::store::StoreBytes;

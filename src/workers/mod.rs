@@ -17,7 +17,6 @@
 //! | `proofs` | checks of a published proof |
 //! | `verifier` | verification of published proofs, a bounded number at a time |
 //! | `verification_keys` | the keys for that |
-//! | `provers` | statistics of the provers seen in this run |
 //! | `doctor` | checks and repairs a data folder |
 //! | `rebuild` | fills an empty store from blocks, operations and proofs |
 //! | `reverted_proofs` | keeps the proofs of reverted blocks among the rejected ones |
@@ -40,7 +39,6 @@ mod node;
 mod options;
 mod progress;
 mod proofs;
-mod provers;
 mod quarantine;
 mod rebuild;
 mod rebuild_report;

@@ -13,7 +13,6 @@ use super::import::{self, ImportError, NextPage, StateStart};
 use super::link_status::LinkStatus;
 use super::maintainer;
 use super::options::NodeOptions;
-use super::provers::Provers;
 use super::reverted_proofs;
 use super::taken_over::{self, TakenOver};
 use super::tree_versions::TreeVersions;
@@ -38,7 +37,6 @@ pub struct Node {
     started: Mutex<Started>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     failed: Arc<AtomicBool>,
-    provers: Provers,
     link: LinkStatus,
 }
 
@@ -61,7 +59,6 @@ impl Node {
             started: Mutex::default(),
             threads: Mutex::new(Vec::new()),
             failed: Arc::new(AtomicBool::new(false)),
-            provers: Provers::default(),
             link: LinkStatus::default(),
         })
     }
@@ -199,11 +196,6 @@ impl Node {
     /// Returns the time in milliseconds since 1970.
     pub fn now_ms(&self) -> u64 {
         self.options.clock.wall_ms()
-    }
-
-    /// Returns the statistics of the provers seen in this run.
-    pub fn provers(&self) -> &Provers {
-        &self.provers
     }
 
     /// Retries a block that is quarantined or whose job was dropped, and wakes the workers; returns

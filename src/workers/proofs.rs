@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use thiserror::Error;
+use tracing::{error, info, warn};
 
 use super::verification_keys::CircuitId;
 use super::verifier::Verifier;
@@ -14,7 +15,9 @@ use crate::domain::{
     AggregatedProof, H256, JobResultData, ProofError, ProverOutputRequest, SingleProof, public_input,
 };
 use crate::metrics::Metrics;
-use crate::store::{BlockRecord, JobRecord, NewProof, PublishError, RejectedProof, Store, StoreError};
+use crate::store::{
+    BlockRecord, JobRecord, NewProof, PublishError, Refusal, RejectedProof, Sender, Store, StoreError,
+};
 
 /// The reason why a published proof was not stored.
 #[derive(Debug, Error)]
@@ -84,6 +87,7 @@ pub struct CheckedProof {
     json: Vec<u8>,
     /// The circuit, if its key is known.
     circuit: Option<CircuitId>,
+    sender: Sender,
 }
 
 impl CheckedProof {
@@ -94,6 +98,7 @@ impl CheckedProof {
         metrics: &Metrics,
         verifier: Option<&Verifier>,
         request: ProverOutputRequest,
+        sender: Sender,
     ) -> Result<Self, PublishRefused> {
         let ProverOutputRequest { job_id, first_block, last_block, data: proof } = request;
         let job_id = u32::try_from(job_id).unwrap_or(0);
@@ -106,7 +111,7 @@ impl CheckedProof {
             JobResultData::AggregatedBlockProof(proof) => serde_json::to_vec(proof),
         }
         .unwrap_or_default();
-        let mut checked = Self { proof, job_id, first, last, json, circuit: None };
+        let mut checked = Self { proof, job_id, first, last, json, circuit: None, sender };
         let circuit = match &checked.proof {
             JobResultData::BlockProof(proof) => check_single(store, first, proof),
             JobResultData::AggregatedBlockProof(proof) => {
@@ -127,7 +132,7 @@ impl CheckedProof {
     }
 
     /// Verifies the proof, if the key of its circuit is known. Takes milliseconds and no lock. An
-    /// invalid proof is stored for inspection, and its job is unchanged.
+    /// invalid proof is stored for inspection, and ends the attempt of its prover.
     pub fn verify(
         &self,
         store: &Store,
@@ -154,14 +159,14 @@ impl CheckedProof {
     /// it may have changed.
     pub fn store(&self, store: &Store, metrics: &Metrics) -> Result<JobRecord, PublishRefused> {
         let proof = NewProof { job_id: self.job_id, first: self.first, last: self.last, json: &self.json };
-        let job = store.queue().publish(job_type(&self.proof), proof)?;
+        let job = store.queue().publish_from(job_type(&self.proof), proof, &self.sender)?;
         if let (JobType::Single, Ok(Some(age))) = (job.job_type, store.chain().age_of_block(self.first)) {
             metrics.process_block.observe("proven", age);
         }
         Ok(job)
     }
 
-    /// Stores an invalid proof for inspection.
+    /// Stores an invalid proof for inspection, and ends the attempt of its prover.
     fn refuse<T>(
         &self,
         store: &Store,
@@ -170,7 +175,9 @@ impl CheckedProof {
     ) -> Result<T, PublishRefused> {
         if let Some(fault) = refused.fault() {
             metrics.rejected_proofs.add(fault, 1);
-            let prover = store.queue().job(self.job_id)?.and_then(|job| job.holder);
+            let refusal = store.queue().refuse(self.job_id, &self.sender, &refused.to_string())?;
+            report(&refusal);
+            let Refusal { prover, .. } = refusal;
             store.queue().reject(RejectedProof {
                 job_id: self.job_id,
                 prover,
@@ -181,6 +188,18 @@ impl CheckedProof {
             })?;
         }
         Err(refused)
+    }
+}
+
+/// Logs the consequences of a refused proof.
+fn report(Refusal { prover, ended, failed, suspended_ms }: &Refusal) {
+    if *failed {
+        error!(?prover, "the job has failed after refused proofs");
+    } else if *ended {
+        info!(?prover, "the refused proof ended the attempt, the job can be claimed again");
+    }
+    if *suspended_ms > 0 {
+        warn!(?prover, suspended_ms, "the prover gets no job for a while after a refused proof");
     }
 }
 

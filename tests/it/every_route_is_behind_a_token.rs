@@ -12,7 +12,7 @@ use zksync_witness_server::{api::tokens::Authenticator, config::Secret};
 
 use crate::support::{SECRET, Server, http, http_with, token};
 
-const ROUTES: [(&str, &str); 36] = [
+const ROUTES: [(&str, &str); 42] = [
     ("GET", "/status"),
     ("GET", "/get_job"),
     ("POST", "/working_on"),
@@ -27,7 +27,10 @@ const ROUTES: [(&str, &str); 36] = [
     ("GET", "/api/v1/blocks/1/operations"),
     ("GET", "/api/v1/blocks/1/explain"),
     ("POST", "/api/v1/blocks/1/retry"),
+    ("GET", "/api/v1/attempts"),
     ("GET", "/api/v1/provers"),
+    ("POST", "/api/v1/provers/1/block"),
+    ("POST", "/api/v1/provers/1/unblock"),
     ("GET", "/api/v1/history"),
     ("GET", "/api/v1/events"),
     ("GET", "/api/v1/blocks/1/witness"),
@@ -43,6 +46,9 @@ const ROUTES: [(&str, &str); 36] = [
     ("GET", "/api/v1/jobs/1"),
     ("GET", "/api/v1/jobs/1/data"),
     ("POST", "/api/v1/jobs/1/requeue"),
+    ("POST", "/api/v1/jobs/requeue"),
+    ("POST", "/api/v1/jobs/pause"),
+    ("POST", "/api/v1/jobs/resume"),
     ("POST", "/api/v1/jobs/1/drop"),
     ("GET", "/api/v1/backup"),
     ("GET", "/api/v1/status"),
@@ -71,8 +77,9 @@ fn without_a_valid_token_every_route_answers_401_before_anything_else() {
     // The OpenAPI document describes the routes above, except for the prover protocol.
     let document = server.get("/api/v1/openapi.json").accepted().json();
     for (path, methods) in document["paths"].as_object().unwrap() {
-        let path =
-            ["{number}", "{id}", "{first}"].iter().fold(path.clone(), |path, name| path.replace(name, "1"));
+        let path = ["{number}", "{id}", "{first}", "{name}"]
+            .iter()
+            .fold(path.clone(), |path, name| path.replace(name, "1"));
         let path = path.replace("{last}", "2");
         for method in methods.as_object().unwrap().keys() {
             assert!(ROUTES.contains(&(method.to_uppercase().as_str(), path.as_str())), "{method} {path}");

@@ -58,6 +58,7 @@ mod packaging_matches_the_program;
 mod proofs_are_handed_back;
 mod proofs_survive_kills;
 mod provers_hold_leases;
+mod provers_may_go_wrong;
 mod provers_work_over_tls;
 mod references_to_the_protocol_exist;
 mod run_is_for_pipelines;

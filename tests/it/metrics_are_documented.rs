@@ -66,7 +66,7 @@ fn exported(text: &str) -> Table {
 /// Returns the metrics of a server after requests of every kind.
 fn after_work() -> String {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[]);
+    let server = Server::start(folder.path(), &["--set", "refusal_backoff=1h"]);
     let imported = block("deposit");
     server.post("/api/v1/genesis", &String::from_utf8(genesis("deposit")).unwrap()).accepted();
     server.post("/api/v1/blocks", &imported.to_string()).accepted();
@@ -82,8 +82,10 @@ fn after_work() -> String {
         json!({"job_id": job["job_id"], "first_block": 1, "last_block": 1, "data": data}).to_string()
     };
     server.post("/publish", &proof(zksync_witness_server::testing::internals::crypto::fr::from_u64(7)));
-    server.post("/stopped", r#""one""#).accepted();
-    server.next_job("one");
+    server.get_job("one");
+    server.next_job("two");
+    server.post("/stopped", r#""two""#).accepted();
+    server.next_job("two");
     server.post("/publish", &proof(input_of(&imported))).accepted();
     server.post("/publish", &proof(input_of(&imported)));
     for path in ["/api/v1/blocks/1", "/api/v1/blocks/2", "/no/such/path", "/api/v1/jobs/1"] {
@@ -118,10 +120,15 @@ fn the_exported_metrics_are_those_of_the_table_and_count_each_event() {
         "stale_jobs 0",
         "witness_server_last_block{stage=\"queued\"} 1",
         "witness_server_jobs{status=\"done\"} 1",
-        "witness_server_attempts_total{type=\"single\"} 2",
+        "witness_server_attempts_total{type=\"single\"} 3",
         "witness_server_heartbeats_total{outcome=\"renewed\"} 1",
         "witness_server_heartbeats_total{outcome=\"not_holder\"} 1",
         "witness_server_leases_ended_total{outcome=\"released\"} 1",
+        "witness_server_leases_ended_total{outcome=\"refused\"} 1",
+        "witness_server_claims_withheld_total{reason=\"suspended\"} 1",
+        "witness_server_provers_withheld{reason=\"suspended\"} 1",
+        "witness_server_claims_paused 0",
+        "witness_server_claimable_seconds 0",
         "witness_server_publishes_total{outcome=\"stored\"} 1",
         "witness_server_publishes_total{outcome=\"rejected\"} 1",
         "witness_server_publishes_total{outcome=\"duplicate\"} 1",

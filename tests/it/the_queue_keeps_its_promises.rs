@@ -1,4 +1,4 @@
-//! Clients import, claim, renew, publish, stop, requeue, drop, retry and list at the same time, while
+//! Clients import, claim, renew, publish, stop, requeue, drop, retry, block, pause and list at the same time, while
 //! the server is killed, stopped and hit by failing calls of the system. What each was answered, and
 //! when, is compared with the lease machine: one holder at a time, one accepted proof of a job,
 //! nothing acknowledged lost, counters equal to lists.
@@ -17,6 +17,7 @@ use zksync_witness_server::api::paths;
 use zksync_witness_server::client::{Client, ClientError, ProverClient, ProverJob, Work};
 use zksync_witness_server::config::Secret;
 use zksync_witness_server::testing::dice::Dice;
+use zksync_witness_server::testing::internals::crypto::fr;
 use zksync_witness_server::testing::internals::domain::{
     BlockNumber, JobResultData, ProverOutputRequest, sample_aggregated_proof, sample_single_proof,
 };
@@ -184,6 +185,23 @@ impl Recorder {
                 heartbeat();
                 return;
             }
+            3 => {
+                let output = ProverOutputRequest {
+                    job_id: job.id,
+                    first_block: BlockNumber(job.first),
+                    last_block: BlockNumber(job.last),
+                    data: JobResultData::BlockProof(sample_single_proof(&fr::from_u64(7), 1)),
+                };
+                let publish = async |client: &Client| {
+                    ProverClient::new(client.clone(), name).publish(&output).await.map(|()| Answer::Done)
+                };
+                let call = Call::PublishFalse { prover: name.to_owned(), job: known(job) };
+                let answer = self.call(call, publish, runtime);
+                assert!(!matches!(answer, Answer::Done), "a false proof was accepted");
+                // Its lease is over.
+                heartbeat();
+                return;
+            }
             // Falls asleep, maybe until its lease ends.
             2 => pause(dice, 100, 1_000),
             _ => {}
@@ -223,7 +241,7 @@ impl Recorder {
             let open: Vec<&ListedJob> = listing.jobs.iter().filter(|job| job.status != "done").collect();
             let Some(listed) = (!open.is_empty()).then(|| *dice.pick(&open)) else { continue };
             let job = listed.job;
-            match dice.below(6) {
+            match dice.below(10) {
                 _ if self.is_steady() => {
                     let failed = open.iter().find(|job| job.status == "failed");
                     if let Some(ListedJob { job, .. }) = failed {
@@ -240,6 +258,28 @@ impl Recorder {
                     if !matches!(dropped, Answer::Refused(_)) {
                         self.retry(job.range.0, &runtime);
                     }
+                }
+                4 => {
+                    let jobs: Vec<Job> = open.iter().take(3).map(|open| open.job).collect();
+                    let ids: Vec<i32> = jobs.iter().map(|job| job.id).collect();
+                    let send = async |client: &Client| {
+                        let body = serde_json::json!({"ids": ids}).to_string();
+                        client.post_bytes(paths::REQUEUE_MANY, body).await?.success().map(|_| Answer::Done)
+                    };
+                    self.call(Call::RequeueMany { jobs }, send, &runtime);
+                }
+                5 => {
+                    // A holder, or one of the next provers.
+                    let next = self.names.load(Ordering::SeqCst) + dice.below(4) as u32;
+                    let prover = listed.holder.clone().filter(|_| dice.happens(0.5));
+                    let prover = prover.unwrap_or_else(|| format!("p{next}"));
+                    let path = paths::block_prover(&prover);
+                    post(Call::Block { prover }, path);
+                }
+                6 => {
+                    post(Call::Pause, paths::PAUSE.to_owned());
+                    pause(dice, 5, 60);
+                    post(Call::Resume, paths::RESUME.to_owned());
                 }
                 _ => {}
             }
@@ -297,6 +337,11 @@ impl Recorder {
     fn finish(&self) {
         self.steady.store(true, Ordering::SeqCst);
         let runtime = Runtime::new().unwrap();
+        // A pause may have lost its end to a kill.
+        let resume = async |client: &Client| {
+            client.post_bytes(paths::RESUME, Vec::new()).await?.success().map(|_| Answer::Done)
+        };
+        while !matches!(self.call(Call::Resume, resume, &runtime), Answer::Done) {}
         let begin = Instant::now();
         loop {
             let head = self.head.load(Ordering::SeqCst);

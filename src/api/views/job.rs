@@ -22,8 +22,12 @@ pub struct JobView {
     pub last_block: u32,
     /// Size of the block in chunks; null for an aggregated proof.
     pub chunks: Option<u32>,
-    /// Number of claims since it was created or requeued.
+    /// Number of claims since it was created or requeued, without those that do not count: with a
+    /// refused proof, or an answer that did not arrive.
     pub attempts: u32,
+    /// The provers whose proofs for it were refused since then; empty for a job that is done.
+    #[serde(default)]
+    pub refusals: Vec<RefusalView>,
     /// The prover that holds it, or held it last.
     pub holder: Option<String>,
     /// Time of its creation.
@@ -41,6 +45,15 @@ pub struct JobView {
     pub eta_ms: Option<u64>,
     /// The last rejected proof for it, as long as the server keeps it.
     pub last_rejection: Option<Rejection>,
+}
+
+/// The refused proofs of one prover for a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusalView {
+    /// Name of the prover.
+    pub prover: String,
+    /// Number of its attempts that ended in a refused proof.
+    pub attempts: u32,
 }
 
 /// A rejected proof for a job.

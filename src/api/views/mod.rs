@@ -4,6 +4,7 @@
 //! them.
 
 mod aggregated;
+mod attempt;
 mod block;
 mod history;
 mod job;
@@ -14,15 +15,19 @@ mod rejected;
 mod status;
 
 pub use aggregated::{AggregatedOperationPage, AggregatedOperationView};
+pub use attempt::{AttemptPage, AttemptView};
 pub use block::{
     Aggregate, AggregateStatus, BlockJob, BlockOperations, BlockPage, BlockProof, BlockView, Explanation,
     OperationKind, Order, Stage,
 };
 pub use history::{HistoryPoint, HistoryView};
-pub use job::{JobPage, JobView, Rejection, wire_id};
-pub use outcome::{BlockOutcome, ImportOutcome, ImportOutcomeName, JobOutcome, OperatorView, Readiness};
+pub use job::{JobPage, JobView, RefusalView, Rejection, wire_id};
+pub use outcome::{
+    BlockOutcome, ClaimsOutcome, ImportOutcome, ImportOutcomeName, JobOutcome, OperatorView, ProverOutcome,
+    Readiness, RequeueOutcome, RequeueRequest,
+};
 pub use page::{MAX_PAGE, PAGE, page_size};
-pub use prover::{ProverPage, ProverView};
+pub use prover::{ProofTimesView, ProverPage, ProverView};
 pub use rejected::{RejectedProofPage, RejectedProofView};
 pub use status::{
     BlockNumbers, GenesisStatus, JobTotals, NodeLinkFault, NodeLinkStatus, OperationNumbers,

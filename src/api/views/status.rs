@@ -27,6 +27,12 @@ pub struct Status {
     pub node: Option<NodeLinkStatus>,
     /// Number of provers that sent a request within `gone_timeout`, or hold a job.
     pub provers: u64,
+    /// Number of provers that get no job for a while after refused proofs.
+    #[serde(default)]
+    pub provers_suspended: u64,
+    /// Number of provers that an operator has blocked.
+    #[serde(default)]
+    pub provers_blocked: u64,
 }
 
 /// The link to the database of a zkSync Lite node.
@@ -144,6 +150,14 @@ pub struct JobTotals {
     pub last_single_block: u32,
     /// The last block in an aggregated job.
     pub last_aggregated_block: u32,
+    /// Time since which an operator has paused all claims, in milliseconds since 1970; null if they
+    /// are not paused.
+    #[serde(default)]
+    pub paused_at_ms: Option<u64>,
+    /// Time since which the oldest claimable job waits for a prover, in milliseconds since 1970;
+    /// null if no job can be claimed.
+    #[serde(default)]
+    pub claimable_since_ms: Option<u64>,
 }
 
 /// The last block of each action.

@@ -125,11 +125,12 @@ impl ScreenFrame {
             .filter(|rate| *rate > 0.0 && behind > 0)
             .map(|rate| format!("  all proven in {}", span((f64::from(behind) * 60_000.0 / rate) as u64)));
         format!(
-            "jobs  idle {}  in progress {}  failed {}  done {}{}",
+            "jobs  idle {}  in progress {}  failed {}  done {}{}{}",
             jobs.idle,
             jobs.in_progress,
             jobs.failed,
             jobs.done,
+            if jobs.paused_at_ms.is_some() { "  CLAIMS PAUSED" } else { "" },
             left.unwrap_or_default()
         )
     }
@@ -229,8 +230,8 @@ id  type    blocks  status       attempt  holder  heartbeat   age   eta
 21  single      21  in_progress        2  p1            1 s  60 s  30 s
 
 -- provers
-prover  last seen  jobs  proofs  rejected
-p1            1 s    21      20         0";
+prover  last seen  jobs  proofs  rejected  state
+p1            1 s    21      20         0  -";
         assert_eq!(frame().lines(usize::MAX, usize::MAX).join("\n"), expected);
     }
 

@@ -17,8 +17,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::write_stall_timeout::WriteStallTimeout;
-use crate::config::Config;
+use super::{delivery::Deliveries, write_stall_timeout::WriteStallTimeout};
+use crate::{config::Config, store::Link};
 
 /// Longest head of a request, in bytes, including its first line; a longer one is answered with
 /// 431, as are more than 100 header lines. The largest expected header is a token.
@@ -60,7 +60,8 @@ impl From<&Config> for ListenLimits {
 /// in progress finish within the bound. Returns the number of connections that had to be cut.
 /// `open` is kept at the number of open connections. With `tls`, only TLS is accepted.
 ///
-/// Handlers find the peer's address as [`ConnectInfo<SocketAddr>`].
+/// Handlers find the peer's address as [`ConnectInfo<SocketAddr>`], the connection as
+/// [`Arc<Link>`], and its answers as [`Arc<Deliveries>`].
 pub(crate) async fn serve_counted(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -153,24 +154,29 @@ struct Connection {
 
 impl Connection {
     async fn serve(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) -> Result<(), ConnectionError> {
-        let stream = WriteStallTimeout::new(stream, self.limits.stall_timeout);
-        let Some(tls) = tls else { return self.http(stream).await };
+        let deliveries = Arc::<Deliveries>::default();
+        let stream = WriteStallTimeout::new(stream, self.limits.stall_timeout, deliveries.clone());
+        let Some(tls) = tls else { return self.http(stream, deliveries).await };
         let stream = tokio::select! {
             accepted = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => accepted.map_err(io::Error::other).flatten(),
             // No request is in progress.
             _ = self.stopped.changed() => return Ok(()),
         };
-        self.http(stream.map_err(ConnectionError::Handshake)?).await
+        self.http(stream.map_err(ConnectionError::Handshake)?, deliveries).await
     }
 
-    async fn http<S>(self, stream: S) -> Result<(), ConnectionError>
+    async fn http<S>(self, stream: S, deliveries: Arc<Deliveries>) -> Result<(), ConnectionError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Self { peer, router, limits, mut stopped } = self;
+        let link = Arc::new(Link::default());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(link.clone());
+            deliveries.next_request();
+            request.extensions_mut().insert(deliveries.clone());
             router.clone().oneshot(request)
         });
         let connection = http1::Builder::new()

@@ -4,6 +4,7 @@ pub(crate) mod auth;
 pub(crate) mod bind;
 pub(crate) mod concurrency_limit;
 pub(crate) mod content_encoding;
+pub(crate) mod delivery;
 pub(crate) mod listener;
 pub(crate) mod observe;
 pub(crate) mod request_body;

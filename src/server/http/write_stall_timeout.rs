@@ -4,6 +4,7 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -13,6 +14,8 @@ use tokio::{
     time::{Duration, Instant, Sleep},
 };
 
+use super::delivery::Deliveries;
+
 /// Bytes that a peer must accept of a pending response in each period of the timeout. Any usable
 /// network is faster; the system buffers a few hundred kilobytes before writes block.
 pub(crate) const MIN_BYTES: usize = 64 << 10;
@@ -20,8 +23,11 @@ pub(crate) const MIN_BYTES: usize = 64 << 10;
 /// A TCP stream whose writes fail with [`io::ErrorKind::TimedOut`] if they were blocked for the
 /// timeout in total and the peer accepted less than [`MIN_BYTES`] in that period. Time with nothing
 /// to send does not count.
+///
+/// Failures of the connection are recorded for its answers.
 pub(crate) struct WriteStallTimeout {
     stream: TcpStream,
+    deliveries: Arc<Deliveries>,
     timeout: Duration,
     /// Remaining time that writes may be blocked in this period.
     left: Duration,
@@ -43,11 +49,23 @@ impl Blocked {
 }
 
 impl WriteStallTimeout {
-    pub(crate) fn new(stream: TcpStream, timeout: Duration) -> Self {
-        Self { stream, timeout, left: timeout, accepted: 0, blocked: None }
+    pub(crate) fn new(stream: TcpStream, timeout: Duration, deliveries: Arc<Deliveries>) -> Self {
+        Self { stream, deliveries, timeout, left: timeout, accepted: 0, blocked: None }
     }
 
     fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let outcome = self.within_timeout(cx, outcome);
+        if matches!(outcome, Poll::Ready(Err(_))) {
+            self.deliveries.fail();
+        }
+        outcome
+    }
+
+    fn within_timeout(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(outcome) = outcome {
             if let Some(blocked) = self.blocked.take() {
                 self.left = self.left.saturating_sub(blocked.since.elapsed());
@@ -76,7 +94,11 @@ impl AsyncRead for WriteStallTimeout {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
+        let read = Pin::new(&mut self.stream).poll_read(cx, into);
+        if matches!(read, Poll::Ready(Err(_))) {
+            self.deliveries.fail();
+        }
+        read
     }
 }
 
@@ -122,7 +144,8 @@ mod tests {
     async fn pair() -> (WriteStallTimeout, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (WriteStallTimeout::new(listener.accept().await.unwrap().0, TIMEOUT), peer)
+        let (stream, _) = listener.accept().await.unwrap();
+        (WriteStallTimeout::new(stream, TIMEOUT, Arc::default()), peer)
     }
 
     #[tokio::test]

@@ -93,7 +93,7 @@ impl Monitor {
     pub fn status(&self, node: &Node) -> Result<Status, StoreError> {
         let store = node.store();
         let since_ms = node.now_ms().saturating_sub(store.queue().gone_timeout_ms());
-        let seen = node.provers().all().into_iter().filter(|(_, seen)| seen.last_ms >= since_ms);
+        let seen = store.queue().provers().into_iter().filter(|(_, seen)| seen.last_seen_ms >= since_ms);
         let before = self.lock().heads;
         let mut status = report::status_with_seen(store, seen.map(|(name, _)| name), before)?;
         let BlockNumbers { proven, aggregated, .. } = status.blocks;

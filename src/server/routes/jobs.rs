@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    body::Body,
     extract::{Path, Query, State, rejection::PathRejection, rejection::QueryRejection},
     http::HeaderMap,
     response::Response,
@@ -14,11 +15,17 @@ use super::state::{Shared, path_of, query_of};
 use crate::{
     api::{
         paths,
-        views::{JobOutcome, JobPage, JobView, page_size},
+        views::{
+            ClaimsOutcome, JobOutcome, JobPage, JobView, RequeueOutcome, RequeueRequest, page_size, wire_id,
+        },
     },
     domain::job::JobStatus,
     report,
-    server::{error::ApiError, http::stored_json::StoredJson},
+    server::{
+        error::{ApiError, parse_json},
+        http::stored_json::StoredJson,
+    },
+    store::WhichJobs,
 };
 
 /// The job of a path.
@@ -94,6 +101,52 @@ pub(super) async fn requeue(State(api): Shared, id: Id) -> Result<Json<JobOutcom
     requeued.await?;
     info!(job = id, "job requeued by an operator");
     Ok(Json(JobOutcome { job_id, outcome: "requeued".to_owned() }))
+}
+
+/// Makes many jobs available for provers again: all of them or none.
+#[utoipa::path(post, path = paths::REQUEUE_MANY, request_body = RequeueRequest, responses((status = OK, body = RequeueOutcome)))]
+pub(super) async fn requeue_many(State(api): Shared, body: Body) -> Result<Json<RequeueOutcome>, ApiError> {
+    let body = api.read(body, api.limits.proof).await?;
+    let which = which_jobs(parse_json(&body)?)?;
+    let requeued = api.blocking(move |node| {
+        let requeued = node.store().queue().requeue_many(&which)?;
+        node.wake();
+        Ok(requeued)
+    });
+    let requeued: Vec<i32> = requeued.await?.into_iter().map(wire_id).collect();
+    info!(jobs = ?requeued, "jobs requeued by an operator");
+    Ok(Json(RequeueOutcome { requeued }))
+}
+
+fn which_jobs(request: RequeueRequest) -> Result<WhichJobs, ApiError> {
+    let RequeueRequest { ids, status, first_block, last_block } = request;
+    match (&ids[..], status, first_block, last_block) {
+        ([_, ..], None, None, None) => {
+            ids.into_iter().map(known).collect::<Result<_, _>>().map(WhichJobs::Ids)
+        }
+        ([], Some(JobStatus::Failed), None, None) => Ok(WhichJobs::Failed),
+        ([], None, Some(first), Some(last)) if first <= last => Ok(WhichJobs::Blocks { first, last }),
+        _ => Err(ApiError::BadParameter(
+            "send exactly one of ids, status (failed), or first_block with a last_block not below it"
+                .to_owned(),
+        )),
+    }
+}
+
+/// Pauses all claims: provers get no job, and everything else continues.
+#[utoipa::path(post, path = paths::PAUSE, responses((status = OK, body = ClaimsOutcome)))]
+pub(super) async fn pause(State(api): Shared) -> Result<Json<ClaimsOutcome>, ApiError> {
+    let changed = api.blocking(|node| Ok(node.store().queue().pause()?)).await?;
+    info!("claims paused by an operator");
+    Ok(Json(ClaimsOutcome { outcome: "paused".to_owned(), changed }))
+}
+
+/// Ends the pause of all claims.
+#[utoipa::path(post, path = paths::RESUME, responses((status = OK, body = ClaimsOutcome)))]
+pub(super) async fn resume(State(api): Shared) -> Result<Json<ClaimsOutcome>, ApiError> {
+    let changed = api.blocking(|node| Ok(node.store().queue().resume()?)).await?;
+    info!("claims resumed by an operator");
+    Ok(Json(ClaimsOutcome { outcome: "resumed".to_owned(), changed }))
 }
 
 /// Removes a job from the queue.

@@ -2,6 +2,7 @@
 
 pub(super) mod admin_listener;
 mod aggregated;
+mod attempts;
 mod backup;
 mod blocks;
 mod import;

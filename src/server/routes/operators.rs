@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{aggregated, blocks, jobs, provers, rejected, state::Api, status};
+use super::{aggregated, attempts, blocks, jobs, provers, rejected, state::Api, status};
 
 /// Maximum number of bundles that a listener builds at the same time: each is in memory as a whole.
 pub(super) const MAX_BUNDLES: usize = 2;
@@ -20,6 +20,7 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(rejected::list))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::job))
+        .routes(routes!(attempts::list))
         .routes(routes!(provers::list))
         .routes(routes!(status::history))
         .routes(routes!(status::events))
@@ -37,6 +38,11 @@ pub(super) fn parts_of_blocks() -> OpenApiRouter<Arc<Api>> {
 pub(super) fn changes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(jobs::requeue))
+        .routes(routes!(jobs::requeue_many))
+        .routes(routes!(jobs::pause))
+        .routes(routes!(jobs::resume))
+        .routes(routes!(provers::block))
+        .routes(routes!(provers::unblock))
         .routes(routes!(jobs::drop_job))
         .routes(routes!(blocks::retry))
 }

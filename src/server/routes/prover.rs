@@ -6,9 +6,10 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::{Extensions, HeaderMap, StatusCode, header::CONNECTION},
     response::{IntoResponse, Response},
 };
+use serde::Deserialize;
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 
 use super::state::{Api, Shared, outcome_of};
@@ -20,9 +21,13 @@ use crate::{
     },
     server::{
         error::{ApiError, parse_json},
-        http::{concurrency_limit::with_current_permit, stored_json::StoredJson},
+        http::{
+            concurrency_limit::with_current_permit,
+            delivery::{self, Delivery},
+            stored_json::StoredJson,
+        },
     },
-    store::{HeartbeatOutcome, JobRecord, Preference},
+    store::{HeartbeatOutcome, Link, Preference, Sender},
     workers::{CheckedProof, Node, PublishRefused},
 };
 
@@ -30,16 +35,21 @@ use crate::{
 pub(super) async fn get_job(
     State(api): Shared,
     headers: HeaderMap,
+    extensions: Extensions,
     body: Body,
 ) -> Result<Response, ApiError> {
     let body = api.read_message(body).await?;
     let ProverInputRequest { prover_name: prover, aux_data } = parse_json(&body)?;
     check_name(&prover)?;
-    let job = api.blocking(move |node| {
-        node.provers().seen(&prover, node.now_ms());
-        let claimed = node.store().queue().claim_open(&prover, preference(&aux_data))?;
+    note(&extensions, &prover);
+    let link = lasting(&extensions, &headers);
+    let node = api.node.clone();
+    let job = api.blocking(move |_| {
+        node.store().queue().seen(&prover);
+        let claimed = node.store().queue().claim_open(&prover, preference(&aux_data), link.as_ref())?;
         let Some((job, blob)) = claimed else { return Ok(None) };
         let (id, first, last, attempt) = (job.id, job.first, job.last, job.attempt);
+        let delivery = undelivered(&node, id, job.claim, &prover);
         let _job = info_span!("job", id).entered();
         info!(first, last, attempt, ?prover, kind = job.job_type.name(), "job claimed");
         node.wake();
@@ -48,12 +58,31 @@ pub(super) async fn get_job(
             format!(r#"{{"job_id":{id},"first_block":{first},"last_block":{last},"data":"#).into_bytes();
         head.extend_from_slice(&job.data.prefix);
         let tail = [&job.data.suffix[..], b"}"].concat();
-        Ok(Some(StoredJson::around(head, blob, tail)))
+        Ok(Some((StoredJson::around(head, blob, tail), delivery)))
     });
     match job.await? {
-        Some(job) => job.into_response(&headers),
+        Some((job, delivery)) => {
+            Ok(delivery::watched(job.into_response(&headers)?, delivery, extensions.get().cloned()))
+        }
         None => Ok(Json(ProverInputResponse::no_job()).into_response()),
     }
+}
+
+/// Returns what makes a job claimable again if the answer with it does not reach its prover.
+fn undelivered(node: &Arc<Node>, id: u32, claim: u64, prover: &str) -> Delivery {
+    let (node, prover) = (node.clone(), prover.to_owned());
+    let span = info_span!("job", id);
+    Delivery::new(move || {
+        let _job = span.entered();
+        match node.store().queue().undelivered(id, claim) {
+            Ok(true) => {
+                info!(?prover, "the answer with the job did not arrive, the job can be claimed again");
+                node.wake();
+            }
+            Ok(false) => {}
+            Err(error) => warn!(?prover, %error, "a job whose answer did not arrive stays leased"),
+        }
+    })
 }
 
 fn preference(wishes: &ProverInputRequestAuxData) -> Preference {
@@ -64,15 +93,22 @@ fn preference(wishes: &ProverInputRequestAuxData) -> Preference {
 }
 
 /// Renews the lease of a job.
-pub(super) async fn working_on(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
+pub(super) async fn working_on(
+    State(api): Shared,
+    headers: HeaderMap,
+    extensions: Extensions,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
     let body = api.read_message(body).await?;
     let WorkingOn { prover_name: prover, job_id } = parse_json(&body)?;
     check_name(&prover)?;
+    note(&extensions, &prover);
+    let link = lasting(&extensions, &headers);
     let id = u32::try_from(job_id).map_err(|_| ApiError::UnknownJob { job_id })?;
     let heartbeat = api.blocking(move |node| {
         let _job = info_span!("job", id).entered();
-        node.provers().seen(&prover, node.now_ms());
-        match node.store().queue().heartbeat(&prover, id)? {
+        node.store().queue().seen(&prover);
+        match node.store().queue().heartbeat_over(link.as_ref(), &prover, id)? {
             HeartbeatOutcome::Renewed => {
                 debug!(?prover, "heartbeat");
                 Ok(StatusCode::OK)
@@ -86,16 +122,22 @@ pub(super) async fn working_on(State(api): Shared, body: Body) -> Result<StatusC
 }
 
 /// Accepts or rejects a proof.
-pub(super) async fn publish(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
+pub(super) async fn publish(
+    State(api): Shared,
+    extensions: Extensions,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
     let body = api.read(body, api.limits.proof).await?;
+    let link = extensions.get().cloned();
     // A proof is processed to the end even if its prover disconnects while it waits for
     // verification.
-    outcome_of(tokio::spawn(with_current_permit(process(api, body)).in_current_span()).await)
+    outcome_of(tokio::spawn(with_current_permit(process(api, link, body)).in_current_span()).await)
 }
 
-async fn process(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
+async fn process(api: Arc<Api>, link: Option<Arc<Link>>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
     let checked = api.blocking(move |node| {
         let request: ProverOutputRequest = parse_json(&body)?;
+        let PublisherName { prover_name: name } = parse_json(&body)?;
         let ProverOutputRequest { job_id: job, first_block, last_block, .. } = request;
         if job < 0 {
             return Err(ApiError::UnknownJob { job_id: job });
@@ -103,7 +145,8 @@ async fn process(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
         let published = Published { job, first: first_block.0, last: last_block.0 };
         let _job = published.span().entered();
         let verifier = node.verifier().map(Arc::as_ref);
-        let checked = CheckedProof::new(node.store(), node.metrics(), verifier, request);
+        let checked =
+            CheckedProof::new(node.store(), node.metrics(), verifier, request, Sender { name, link });
         checked.map(|checked| (checked, published)).map_err(|refused| published.refused(node, refused))
     });
     let (proof, published) = checked.await?;
@@ -119,17 +162,20 @@ async fn process(api: Arc<Api>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
         // Other proofs can be verified while this one is written.
         drop(permit);
         let stored = verified.and_then(|()| proof.store(node.store(), node.metrics()));
-        let job = stored.map_err(|refused| published.refused(node, refused))?;
+        stored.map_err(|refused| published.refused(node, refused))?;
         node.metrics().publishes.add("stored", 1);
-        if let Some(holder) = &job.holder {
-            node.provers().published(holder, job.updated_at_ms, true);
-        }
-        note_duration(node, &job);
         info!(first = published.first, last = published.last, "proof published");
         node.wake();
         Ok(StatusCode::OK)
     });
     stored.await
+}
+
+/// The name in a published proof. Other servers know no such field, and most provers send none.
+#[derive(Deserialize)]
+struct PublisherName {
+    #[serde(default)]
+    prover_name: Option<String>,
 }
 
 /// Job and range that a published proof claims to be for.
@@ -145,18 +191,11 @@ impl Published {
         info_span!("job", id = self.job)
     }
 
-    /// Counts a refused proof for the last holder of the job: the message has no name.
-    fn note_refused(&self, node: &Node) {
-        let job = u32::try_from(self.job).ok().and_then(|id| node.store().queue().job(id).ok().flatten());
-        if let Some(holder) = job.and_then(|job| job.holder) {
-            node.provers().published(&holder, node.now_ms(), false);
-        }
-    }
-
     fn refused(&self, node: &Node, refused: PublishRefused) -> ApiError {
         node.metrics().publishes.add(refused.outcome(), 1);
         if refused.is_bad_proof() {
-            self.note_refused(node);
+            // The job can be claimed again.
+            node.wake();
         }
         // The reference's prover ignores the response: the log and the rejected proofs show the
         // reason.
@@ -165,22 +204,20 @@ impl Published {
     }
 }
 
-/// Records how long a job took, for estimates of other jobs.
-fn note_duration(node: &Node, job: &JobRecord) {
-    if let Some(since) = job.leased_since_ms {
-        let took = job.updated_at_ms.saturating_sub(since);
-        node.provers().record_duration(job.job_type, job.size(), took);
-    }
-}
-
 /// Releases the jobs of a prover that stops.
-pub(super) async fn stopped(State(api): Shared, body: Body) -> Result<StatusCode, ApiError> {
+pub(super) async fn stopped(
+    State(api): Shared,
+    extensions: Extensions,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
     let body = api.read_message(body).await?;
     let ProverStopped { prover_name: prover } = parse_json(&body)?;
     check_name(&prover)?;
+    note(&extensions, &prover);
+    let link: Option<Arc<Link>> = extensions.get().cloned();
     let released = api.blocking(move |node| {
-        node.provers().seen(&prover, node.now_ms());
-        let jobs = node.store().queue().release(&prover)?;
+        node.store().queue().seen(&prover);
+        let jobs = node.store().queue().release_over(link.as_ref(), &prover)?;
         info!(?prover, ?jobs, "prover stopped, its jobs are idle again");
         node.wake();
         Ok(StatusCode::OK)
@@ -198,6 +235,20 @@ pub(super) async fn replicas(
     let needed = api.blocking(|node| Ok(node.needed_provers()?)).await?;
     debug!(current_count, needed, "number of provers requested by a scaler");
     Ok(Json(RequiredReplicasOutput { needed_count: u32::try_from(needed).unwrap_or(u32::MAX) }))
+}
+
+/// Returns the connection, unless it ends with this request.
+fn lasting(extensions: &Extensions, headers: &HeaderMap) -> Option<Arc<Link>> {
+    let connection = headers.get(CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let ends = connection.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"));
+    if ends { None } else { extensions.get().cloned() }
+}
+
+/// Remembers which prover sends messages over the connection.
+fn note(extensions: &Extensions, prover: &str) {
+    if let Some(link) = extensions.get::<Arc<Link>>() {
+        link.note(prover);
+    }
 }
 
 /// Refuses an empty name: provers could not be distinguished.

@@ -32,20 +32,48 @@ pub(crate) mod meta {
     pub(crate) const JOURNAL_END: &[u8] = b"journal_end";
     /// The number of the next rejected proof.
     pub(crate) const NEXT_REJECTED: &[u8] = b"next_rejected";
+    /// The number of the next attempt that ends.
+    pub(crate) const NEXT_ATTEMPT: &[u8] = b"next_attempt";
+    /// Time since which claims are paused; absent if they are not.
+    pub(crate) const PAUSED_AT: &[u8] = b"paused_at";
+    /// Present while many jobs are requeued together: their ids.
+    pub(crate) const REQUEUE: &[u8] = b"requeue";
 }
 
 /// Keys of `job_index`: the letter of an index, then the fields that order it, then the job's id.
 pub(crate) mod index {
     use crate::domain::job::{JobStatus, JobType};
 
-    /// Returns the key of an idle job in the index by type.
-    pub(crate) fn idle(job_type: JobType, id: u32) -> Vec<u8> {
-        key(b'i', job_type.priority(), &[id])
+    /// Returns the key of an idle job in the index by type and first block.
+    pub(crate) fn idle(job_type: JobType, first: u32, id: u32) -> Vec<u8> {
+        key(b'f', job_type.priority(), &[first, id])
     }
 
-    /// Returns the key of an idle job in the index by type and block size.
-    pub(crate) fn idle_of_size(job_type: JobType, chunks: u32, id: u32) -> Vec<u8> {
-        key(b'z', job_type.priority(), &[chunks, id])
+    /// Returns the key of an idle job in the index by type, block size and first block.
+    pub(crate) fn idle_of_size(job_type: JobType, chunks: u32, first: u32, id: u32) -> Vec<u8> {
+        key(b'g', job_type.priority(), &[chunks, first, id])
+    }
+
+    /// Returns the key of an idle job in the index by the time since which it is idle, in
+    /// milliseconds since 1970.
+    pub(crate) fn idle_since(since_ms: u64, id: u32) -> Vec<u8> {
+        let [a, b, c, d, e, f, g, h] = since_ms.to_be_bytes();
+        key(b'a', 0, &[u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]), id])
+    }
+
+    /// Returns the bounds of the jobs in the index of [`idle_since`].
+    pub(crate) fn all_idle() -> (Vec<u8>, Vec<u8>) {
+        (key(b'a', 0, &[]), key(b'a', 1, &[]))
+    }
+
+    /// Returns the time in a key of [`idle_since`].
+    pub(crate) fn since_ms(key: &[u8]) -> Option<u64> {
+        key.get(2..)?.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
+    }
+
+    /// Returns the bounds of the indexes of idle jobs by id, which folders of earlier versions have.
+    pub(crate) fn idle_by_id() -> [(Vec<u8>, Vec<u8>); 2] {
+        [(key(b'i', 0, &[]), key(b'i', 2, &[])), (key(b'z', 0, &[]), key(b'z', 2, &[]))]
     }
 
     /// Returns the key of an idle job that is in backoff after its lease expired.
@@ -96,6 +124,52 @@ pub(crate) mod index {
     fn key(letter: u8, group: u8, numbers: &[u32]) -> Vec<u8> {
         let numbers = numbers.iter().flat_map(|n| n.to_be_bytes());
         [letter, group].into_iter().chain(numbers).collect()
+    }
+}
+
+/// Keys of `attempts`: a letter, then the job of an attempt in progress or of refused proofs, the
+/// number of an ended attempt, or both for the index by job.
+pub(crate) mod attempts {
+    /// Returns the key of the attempt in progress of a job.
+    pub(crate) fn open(job: u32) -> [u8; 5] {
+        let [a, b, c, d] = job.to_be_bytes();
+        [b'o', a, b, c, d]
+    }
+
+    /// Returns the bounds of the attempts in progress.
+    pub(crate) fn all_open() -> ([u8; 1], [u8; 1]) {
+        ([b'o'], [b'o' + 1])
+    }
+
+    /// Returns the key of an ended attempt.
+    pub(crate) fn ended(number: u64) -> [u8; 9] {
+        let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+        [b'e', a, b, c, d, e, f, g, h]
+    }
+
+    /// Returns the key of an ended attempt in the index by job.
+    pub(crate) fn of_job(job: u32, number: u64) -> [u8; 13] {
+        let mut key = [0; 13];
+        key[0] = b'j';
+        key[1..5].copy_from_slice(&job.to_be_bytes());
+        key[5..].copy_from_slice(&number.to_be_bytes());
+        key
+    }
+
+    /// Returns the key of the refused proofs of a job.
+    pub(crate) fn refusals(job: u32) -> [u8; 5] {
+        let [a, b, c, d] = job.to_be_bytes();
+        [b'r', a, b, c, d]
+    }
+
+    /// Returns the bounds of the refused proofs.
+    pub(crate) fn all_refusals() -> ([u8; 1], [u8; 1]) {
+        ([b'r'], [b'r' + 1])
+    }
+
+    /// Returns the number in a key of [`ended`] or [`of_job`].
+    pub(crate) fn number(key: &[u8]) -> Option<u64> {
+        key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
     }
 }
 
@@ -183,8 +257,22 @@ mod tests {
         assert_eq!(tail_number(&range(3, 9)), Some(3));
         assert_eq!(head_number(&range(3, 9)), Some(9));
         assert_eq!(operation(3, 258), [3, 0, 0, 1, 2]);
-        assert_eq!(hex::encode(index::idle(JobType::Single, 5)), "690100000005");
-        assert_eq!(hex::encode(index::idle_of_size(JobType::Aggregated, 72, 5)), "7a000000004800000005");
+        assert_eq!(hex::encode(index::idle(JobType::Single, 3, 5)), "66010000000300000005");
+        let sized = index::idle_of_size(JobType::Aggregated, 72, 3, 5);
+        assert_eq!(hex::encode(sized), "6700000000480000000300000005");
+        let since = index::idle_since(0x0102_0304_0506_0708, 5);
+        assert_eq!(hex::encode(&since), "6100010203040506070800000005");
+        assert_eq!(index::since_ms(&since), Some(0x0102_0304_0506_0708));
+        let [by_id, sized] = index::idle_by_id();
+        let old = |text: &str| hex::decode(text).unwrap();
+        assert!((by_id.0..by_id.1).contains(&old("690100000005")));
+        assert!((sized.0..sized.1).contains(&old("7a000000004800000005")));
+        assert_eq!(hex::encode(attempts::open(5)), "6f00000005");
+        assert_eq!(hex::encode(attempts::refusals(5)), "7200000005");
+        assert_eq!(hex::encode(attempts::ended(258)), "650000000000000102");
+        let indexed = attempts::of_job(5, 258);
+        assert_eq!(hex::encode(indexed), "6a000000050000000000000102");
+        assert_eq!(attempts::number(&indexed), Some(258));
         assert_eq!(hex::encode(index::waiting(5)), "770000000005");
         assert_eq!(hex::encode(index::status(JobStatus::Failed, 5)), "730300000005");
         let range = index::range(JobType::Single, 3, 9, 5);

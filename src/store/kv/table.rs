@@ -35,4 +35,6 @@ tables! {
     Rejected = "rejected",
     Inbox = "inbox",
     HandBack = "hand_back",
+    Attempts = "attempts",
+    Provers = "provers",
 }

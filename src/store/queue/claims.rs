@@ -1,14 +1,18 @@
 //! Claims, heartbeats and releases: the operations of provers on jobs, except publishing.
 //!
-//! - One prover at a time holds a job. A claim takes the idle job with the smallest (priority, id),
-//!   unless the prover prefers a type or, among jobs of one type, a block size. The holder is
-//!   recorded with the claim.
+//! - One prover at a time holds a job. A claim takes the idle job with the smallest (priority, first
+//!   block), unless the prover prefers a type or, among jobs of one type, a block size. The holder
+//!   is recorded with the claim. A job that returns to the queue is in its old place: aggregation
+//!   waits for the oldest block.
 //! - Only heartbeats of the holder renew its lease; [`expiry`](super::expiry) ends it otherwise.
 //!
 //! All of it is serialised by the lock of the queue, which is held for some index look-ups and one
 //! transaction, never during a sync. Leases are not synced: losing one costs a lease. A heartbeat
 //! writes nothing but the record of a lease, at most eight times a timeout.
 
+use std::sync::Arc;
+
+use crate::domain::AttemptOutcome;
 use crate::domain::job::{Job, JobError, JobState, JobStatus, JobType};
 use crate::store::durable::blob_reader::BlobReader;
 use crate::store::error::StoreError;
@@ -19,6 +23,9 @@ use crate::store::kv::table::Table;
 use crate::store::queue::job_data::JobData;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::{JobRow, MAX_PROVER_NAME};
+use crate::store::queue::leases::Leases;
+use crate::store::queue::link::Link;
+use crate::store::queue::standing::Withheld;
 use crate::store::queue::transitions::Transition;
 
 /// Time before a job whose data could not be read is claimed again, in milliseconds.
@@ -26,6 +33,9 @@ const UNREAD_DELAY_MS: u64 = 5_000;
 
 /// Number of jobs with unreadable data after which a claim fails.
 const MAX_UNREAD: u32 = 4;
+
+/// Largest number of idle jobs that a claim reads at a time.
+const PICKED_AT_A_TIME: usize = 16;
 
 /// The jobs that a prover prefers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +61,8 @@ pub struct ClaimedJob {
     pub attempt: u32,
     /// The protocol's `data`.
     pub data: JobData,
+    /// Number of the claim in this run, for [`JobQueue::undelivered`].
+    pub claim: u64,
 }
 
 /// The outcome of a heartbeat.
@@ -81,13 +93,14 @@ impl JobQueue {
     ///
     /// Fails with [`StoreError::InsufficientStorage`] if less than the floor is free, because the
     /// proof will need space.
-    pub fn claim_open(
+    pub(crate) fn claim_open(
         &self,
         prover: &str,
         preference: Preference,
+        link: Option<&Arc<Link>>,
     ) -> Result<Option<(ClaimedJob, BlobReader)>, StoreError> {
         let mut unread = 0;
-        while let Some((before, job)) = self.lease_next(prover, preference)? {
+        while let Some((before, job)) = self.lease_next(prover, preference, link)? {
             // This reads the whole file, so it follows the lock.
             match self.core.open_blob(&job.data.blob) {
                 Ok(data) => {
@@ -114,7 +127,7 @@ impl JobQueue {
     /// Like [`JobQueue::claim_open`], without the data.
     #[cfg(any(test, feature = "testing"))]
     pub fn claim(&self, prover: &str, preference: Preference) -> Result<Option<ClaimedJob>, StoreError> {
-        Ok(self.claim_open(prover, preference)?.map(|(job, _)| job))
+        Ok(self.claim_open(prover, preference, None)?.map(|(job, _)| job))
     }
 
     /// Gives a prover the lease on the best idle job; returns the job with its record before.
@@ -122,6 +135,7 @@ impl JobQueue {
         &self,
         prover: &str,
         preference: Preference,
+        link: Option<&Arc<Link>>,
     ) -> Result<Option<(JobRow, ClaimedJob)>, StoreError> {
         if prover.len() > MAX_PROVER_NAME {
             return Err(StoreError::TooLarge { what: "the name of the prover".into() });
@@ -130,7 +144,14 @@ impl JobQueue {
         self.core.ready()?;
         let mut leases = self.lock();
         self.end_backoffs(&mut leases)?;
-        while let Some(old) = self.pick(preference)? {
+        if let Some(withheld) = self.withheld(prover, &leases)? {
+            if self.claimable_since_ms()?.is_some() {
+                tracing::debug!(?prover, reason = withheld.label(), "the prover gets no job");
+                self.core.metrics.claims_withheld.add(withheld.label(), 1);
+            }
+            return Ok(None);
+        }
+        while let Some(old) = self.pick(prover, preference, &leases)? {
             let id = old.id;
             let data = self.data_of(&old)?;
             let mut job = self.state_of(&old, &leases);
@@ -147,9 +168,12 @@ impl JobQueue {
             let JobRow { job_type, first, last, .. } = old;
             let attempt = job.attempts;
             let before = old.clone();
-            self.apply_transitions(&mut leases, vec![Transition { old, new, job }])?;
+            let end = AttemptOutcome::Ended.into();
+            self.apply_transitions(&mut leases, vec![Transition { old, new, job, end }])?;
             if let Some(data) = data {
-                return Ok(Some((before, ClaimedJob { id, job_type, first, last, attempt, data })));
+                leases.set_link(id, link);
+                let claim = leases.get(id).map_or(0, |held| held.claim);
+                return Ok(Some((before, ClaimedJob { id, job_type, first, last, attempt, data, claim })));
             }
         }
         Ok(None)
@@ -169,12 +193,42 @@ impl JobQueue {
         let until_ms = self.lease_now().saturating_add(UNREAD_DELAY_MS);
         let job = Job { state: JobState::Waiting { until_ms }, attempts: before.attempts };
         let new = JobRow { holder: before.holder, ..old.clone() };
-        self.apply_transitions(&mut leases, vec![Transition { old, new, job }])
+        let end = AttemptOutcome::NotDelivered.into();
+        self.apply_transitions(&mut leases, vec![Transition { old, new, job, end }])
+    }
+
+    /// Takes back the lease of a claim whose answer did not reach the prover, unless a heartbeat
+    /// says that it did. The attempt does not count. The job can be claimed at once, and the same
+    /// prover gets it if it asks first. Returns true if the claim held the lease.
+    pub fn undelivered(&self, id: u32, claim: u64) -> Result<bool, StoreError> {
+        self.core.ready()?;
+        let mut leases = self.lock();
+        let held = leases.get(id).filter(|held| held.claim == claim && !held.heard);
+        let Some(prover) = held.map(|held| held.lease.holder.clone()) else { return Ok(false) };
+        let Some(old) = self.job_row(id)? else { return Ok(false) };
+        let mut job = self.state_of(&old, &leases);
+        job.refuse(&prover, false);
+        let end = AttemptOutcome::NotDelivered.into();
+        self.apply_transitions(&mut leases, vec![Transition { new: old.clone(), old, job, end }])?;
+        leases.set_cut(id, prover);
+        self.core.metrics.leases_ended.add("undelivered", 1);
+        Ok(true)
+    }
+
+    /// Like [`JobQueue::heartbeat_over`], over an unknown connection.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn heartbeat(&self, prover: &str, id: u32) -> Result<HeartbeatOutcome, StoreError> {
+        self.heartbeat_over(None, prover, id)
     }
 
     /// Renews the lease of a prover on a job.
-    pub fn heartbeat(&self, prover: &str, id: u32) -> Result<HeartbeatOutcome, StoreError> {
-        let outcome = self.renew(prover, id)?;
+    pub(crate) fn heartbeat_over(
+        &self,
+        link: Option<&Arc<Link>>,
+        prover: &str,
+        id: u32,
+    ) -> Result<HeartbeatOutcome, StoreError> {
+        let outcome = self.renew(link, prover, id)?;
         let label = match outcome {
             HeartbeatOutcome::Renewed => "renewed",
             HeartbeatOutcome::NotFound => "not_found",
@@ -186,18 +240,42 @@ impl JobQueue {
         Ok(outcome)
     }
 
-    /// Ends the leases of a prover that stops: its jobs become idle. Returns their ids.
+    /// Like [`JobQueue::release_over`], over an unknown connection.
+    #[cfg(any(test, feature = "testing"))]
     pub fn release(&self, prover: &str) -> Result<Vec<u32>, StoreError> {
+        self.release_over(None, prover)
+    }
+
+    /// Ends the leases of a prover that stops: its jobs become idle. Returns their ids.
+    ///
+    /// A job that another open connection keeps alive may belong to another process with the same
+    /// name: its lease ends once that connection is closed, or if no heartbeat comes for twice the
+    /// usual time, and for an eighth of the timeout at least.
+    pub(crate) fn release_over(
+        &self,
+        link: Option<&Arc<Link>>,
+        prover: &str,
+    ) -> Result<Vec<u32>, StoreError> {
         self.core.ready()?;
         let mut leases = self.lock();
-        let ids = leases.of_holder(prover);
-        let released = self.change_held(&mut leases, &ids, |job| job.release(prover))?;
+        let (kept, ids): (Vec<u32>, Vec<u32>) = leases
+            .of_holder(prover)
+            .into_iter()
+            .partition(|id| leases.get(*id).is_some_and(|held| held.is_kept_by_another(link)));
+        if !kept.is_empty() {
+            tracing::info!(?prover, jobs = ?kept, "jobs that another connection keeps alive stay leased for now");
+        }
+        let now_ms = self.lease_now();
+        kept.into_iter().for_each(|id| leases.stop_soon(id, now_ms, self.policy));
+        let released =
+            self.change_held(&mut leases, &ids, AttemptOutcome::Stopped, |job| job.release(prover))?;
         self.core.metrics.leases_ended.add("released", released.len() as u64);
         Ok(released)
     }
 
-    fn renew(&self, prover: &str, id: u32) -> Result<HeartbeatOutcome, StoreError> {
+    fn renew(&self, link: Option<&Arc<Link>>, prover: &str, id: u32) -> Result<HeartbeatOutcome, StoreError> {
         let mut leases = self.lock();
+        self.take_up_cut(&mut leases, prover, id)?;
         let Some(held) = leases.get(id) else {
             return Ok(match self.job_row(id)? {
                 Some(row) => HeartbeatOutcome::NotInProgress { status: row.status },
@@ -210,6 +288,7 @@ impl JobQueue {
             Err(JobError::NotHolder { holder }) => return Ok(HeartbeatOutcome::NotHolder { holder }),
             Err(JobError::WrongStatus { status }) => return Ok(HeartbeatOutcome::NotInProgress { status }),
         }
+        leases.set_link(id, link);
         let JobState::InProgress(lease) = job.state else { return Ok(HeartbeatOutcome::Renewed) };
         let wall_ms = self.core.now_ms();
         if leases.renew(id, lease, wall_ms, self.policy)
@@ -221,6 +300,22 @@ impl JobQueue {
         Ok(HeartbeatOutcome::Renewed)
     }
 
+    /// Gives a prover the lease of an idle job back if its answer counted as cut: the heartbeat says
+    /// that it arrived.
+    fn take_up_cut(&self, leases: &mut Leases, prover: &str, id: u32) -> Result<(), StoreError> {
+        if leases.cut(id).is_none_or(|name| name != prover) {
+            return Ok(());
+        }
+        let Some(old) = self.job_row(id)? else { return Ok(()) };
+        let mut job = self.state_of(&old, leases);
+        if job.claim(prover, self.lease_now()).is_err() {
+            return Ok(());
+        }
+        let new = JobRow { holder: Some(prover.to_owned()), ..old.clone() };
+        let end = AttemptOutcome::Ended.into();
+        self.apply_transitions(leases, vec![Transition { old, new, job, end }])
+    }
+
     fn record_renewal(&self, id: u32, wall_ms: u64) -> Result<(), StoreError> {
         let Some(mut row) = self.job_row(id)? else { return Ok(()) };
         row.updated_at_ms = wall_ms;
@@ -229,22 +324,64 @@ impl JobQueue {
         self.core.apply(batch)
     }
 
-    /// Returns the best idle job.
-    fn pick(&self, preference: Preference) -> Result<Option<JobRow>, StoreError> {
+    /// Records the request of a prover for a job, and returns the reason why it gets none.
+    fn withheld(&self, prover: &str, leases: &Leases) -> Result<Option<Withheld>, StoreError> {
+        let now_ms = self.core.now_ms();
+        let standing = {
+            let mut provers = self.prover_table();
+            let standing = provers.seen(prover, now_ms).and_then(|prover| prover.withheld(now_ms));
+            provers.asked(prover, self.lease_now());
+            standing
+        };
+        if self.paused_at_ms()?.is_some() {
+            return Ok(Some(Withheld::Paused));
+        }
+        let limit = self.max_jobs_per_prover.and_then(|max| usize::try_from(max).ok());
+        let reached = limit.is_some_and(|max| leases.of_holder(prover).len() >= max);
+        Ok(standing.or(reached.then_some(Withheld::Limit)))
+    }
+
+    /// Returns true if a job is left to others: a proof of this prover for it was refused, and
+    /// another prover, whose proofs for it were not, has asked for a job lately.
+    fn is_left_to_others(&self, prover: &str, job: u32, leases: &Leases) -> bool {
+        let Some(refusals) = leases.refusals(job).filter(|refusals| refusals.has(prover)) else {
+            return false;
+        };
+        let (since, now_ms) =
+            (self.lease_now().saturating_sub(self.policy.gone_timeout_ms), self.core.now_ms());
+        let provers = self.prover_table();
+        let mut others = provers.asked_since(since);
+        others.any(|(name, other)| name != prover && !refusals.has(name) && other.withheld(now_ms).is_none())
+    }
+
+    /// Returns the best idle job for a prover.
+    fn pick(
+        &self,
+        prover: &str,
+        preference: Preference,
+        leases: &Leases,
+    ) -> Result<Option<JobRow>, StoreError> {
+        if let Some(id) = leases.cut_of(prover) {
+            return self.indexed_row(id).map(Some);
+        }
+        // Only jobs with refused proofs are passed over.
+        let page = leases.refused_jobs().saturating_add(1).min(PICKED_AT_A_TIME);
         let order = match preference.prefer_aggregated {
             Some(false) => [JobType::Single, JobType::Aggregated],
             _ => [JobType::Aggregated, JobType::Single],
         };
         for job_type in order {
             let sized = preference.block_size.map(|chunks| {
-                let bound = |id| index::idle_of_size(job_type, chunks, id);
+                let bound = |first| index::idle_of_size(job_type, chunks, first, first);
                 (bound(0), bound(u32::MAX))
             });
-            let any = (index::idle(job_type, 0), index::idle(job_type, u32::MAX));
+            let any = (index::idle(job_type, 0, 0), index::idle(job_type, u32::MAX, u32::MAX));
             for (from, to) in sized.into_iter().chain([any]) {
-                let found = self.core.kv.range(Table::JobIndex, &from, &to, 1)?;
-                if let Some(id) = found.first().and_then(|(key, _)| keys::tail_number(key)) {
-                    return self.indexed_row(id).map(Some);
+                for entry in self.core.kv.walk_range(Table::JobIndex, &from, &to).pages_of(page) {
+                    let id = keys::tail_number(&entry?.0);
+                    if let Some(id) = id.filter(|id| !self.is_left_to_others(prover, *id, leases)) {
+                        return self.indexed_row(id).map(Some);
+                    }
                 }
             }
         }

@@ -12,10 +12,12 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::domain::AttemptOutcome;
 use crate::domain::job::{Job, JobState, JobStatus};
 use crate::store::error::StoreError;
+use crate::store::kv::codec;
 use crate::store::kv::keys;
-use crate::store::kv::keys::index;
+use crate::store::kv::keys::{attempts, index};
 use crate::store::kv::table::Table;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::JobRow;
@@ -29,9 +31,19 @@ impl JobQueue {
         self.core.ready()?;
         let mut leases = self.lock();
         let (now, policy) = (self.lease_now(), self.policy);
+        let stopped = leases.stopped(now);
+        let released =
+            self.change_held(&mut leases, &stopped, AttemptOutcome::Stopped, |job| match &job.state {
+                JobState::InProgress(lease) => {
+                    let holder = lease.holder.clone();
+                    job.release(&holder)
+                }
+                _ => false,
+            })?;
+        self.core.metrics.leases_ended.add("released", released.len() as u64);
         let ids = leases.gone(now, policy);
         let failed = Cell::new(0);
-        let expired = self.change_held(&mut leases, &ids, |job| {
+        let expired = self.change_held(&mut leases, &ids, AttemptOutcome::LeaseLost, |job| {
             let ended = job.expire(now, policy);
             failed.set(failed.get() + u64::from(ended && job.status() == JobStatus::Failed));
             ended
@@ -45,8 +57,9 @@ impl JobQueue {
     /// Returns the time until the next lease ends if it is not renewed: zero if one is due, `None`
     /// without leases.
     pub fn next_expiry(&self) -> Option<Duration> {
-        let renewed_at_ms = self.lock().oldest_renewal()?;
-        let ends_at_ms = renewed_at_ms.saturating_add(self.policy.gone_timeout_ms);
+        let leases = self.lock();
+        let expiry = leases.oldest_renewal().map(|at_ms| at_ms.saturating_add(self.policy.gone_timeout_ms));
+        let ends_at_ms = [expiry, leases.next_stop()].into_iter().flatten().min()?;
         Some(Duration::from_millis(ends_at_ms.saturating_sub(self.lease_now())))
     }
 
@@ -64,15 +77,18 @@ impl JobQueue {
     pub(crate) fn end_backoffs(&self, leases: &mut Leases) -> Result<(), StoreError> {
         let now = self.lease_now();
         let ids = leases.due(now);
-        self.change_held(leases, &ids, |job| job.wake(now)).map(drop)
+        self.change_held(leases, &ids, AttemptOutcome::Ended, |job| job.wake(now)).map(drop)
     }
 
     /// Loads the stored leases. Those in memory, after a reopen, stay: they are newer than the kv,
     /// which may have lost their claims, and their holders are at work.
     pub(crate) fn load_leases(&self, leases: &mut Leases) -> Result<(), StoreError> {
         let in_memory: Vec<(u32, Held)> = leases.all().map(|(id, held)| (id, held.clone())).collect();
+        self.load_provers()?;
+        self.replace_old_indexes()?;
         self.load_stored_leases(leases)?;
-        in_memory.into_iter().try_for_each(|(id, held)| self.keep_lease(leases, id, held))
+        in_memory.into_iter().try_for_each(|(id, held)| self.keep_lease(leases, id, held))?;
+        self.resume_requeue(leases)
     }
 
     /// Keeps a lease that was in memory, unless the job has ended or does not exist.
@@ -87,7 +103,8 @@ impl JobQueue {
                 let new = JobRow { holder: Some(held.lease.holder.clone()), ..old.clone() };
                 let state = JobState::InProgress(held.lease.clone());
                 let job = Job { state, attempts: old.attempts.saturating_add(1) };
-                self.apply_transitions(leases, vec![Transition { old, new, job }])?;
+                let end = AttemptOutcome::LeaseLost.into();
+                self.apply_transitions(leases, vec![Transition { old, new, job, end }])?;
             }
         }
         leases.restore(id, held);
@@ -102,10 +119,17 @@ impl JobQueue {
         let ids: BTreeSet<u32> = self.indexed_ids(&from, &to)?.into_iter().collect();
         for id in ids {
             let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
-            leases.insert(id, self.lease_of_earlier_run(&row), row.updated_at_ms, None);
+            let claimed = self.attempt_in_progress(id)?.map(|attempt| attempt.begun_at_ms);
+            leases.insert(id, self.lease_of_earlier_run(&row), row.updated_at_ms, claimed);
+        }
+        let (from, to) = attempts::all_refusals();
+        for (key, row) in self.core.kv.range(Table::Attempts, &from, &to, usize::MAX)? {
+            if let Some(job) = keys::tail_number(&key) {
+                leases.set_refusals(job, codec::decode("refused proofs", &row)?);
+            }
         }
         let waiting = self.indexed_ids(&index::waiting(0), &index::after_waiting())?;
-        self.change_held(leases, &waiting, |_| true).map(drop)
+        self.change_held(leases, &waiting, AttemptOutcome::Ended, |_| true).map(drop)
     }
 
     fn indexed_ids(&self, from: &[u8], to: &[u8]) -> Result<Vec<u32>, StoreError> {

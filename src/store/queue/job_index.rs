@@ -12,8 +12,10 @@ use crate::store::error::StoreError;
 use crate::store::kv::batch::Batch;
 use crate::store::kv::handle::Kv;
 use crate::store::kv::keys;
-use crate::store::kv::keys::{index, meta};
+use crate::store::kv::keys::{attempts, index, meta};
 use crate::store::kv::table::Table;
+use crate::store::queue::attempt_log::AttemptLog;
+use crate::store::queue::attempt_record::AttemptEnd;
 use crate::store::queue::job_record::JobRow;
 
 /// Number of jobs by status. Stored; the layout is frozen.
@@ -47,8 +49,9 @@ pub(crate) fn index_keys(row: &JobRow, waits: bool) -> Vec<Vec<u8>> {
         vec![index::status(row.status, row.id), index::range(row.job_type, row.first, row.last, row.id)];
     match (row.status, waits) {
         (JobStatus::Idle, false) => {
-            keys.push(index::idle(row.job_type, row.id));
-            keys.push(index::idle_of_size(row.job_type, row.chunks, row.id));
+            keys.push(index::idle(row.job_type, row.first, row.id));
+            keys.push(index::idle_of_size(row.job_type, row.chunks, row.first, row.id));
+            keys.push(index::idle_since(row.updated_at_ms, row.id));
         }
         (JobStatus::Idle, true) => keys.push(index::waiting(row.id)),
         _ => {}
@@ -56,18 +59,20 @@ pub(crate) fn index_keys(row: &JobRow, waits: bool) -> Vec<Vec<u8>> {
     keys
 }
 
-/// Changes of jobs that happen in one transaction, with indexes and counters.
-pub(crate) struct JobChanges {
+/// Changes of jobs that happen in one transaction, with indexes, counters and attempts.
+pub(crate) struct JobChanges<'a> {
+    kv: &'a Kv,
     pub batch: Batch,
     counts: JobCounts,
+    pub attempts: AttemptLog,
 }
 
-impl JobChanges {
+impl<'a> JobChanges<'a> {
     /// Begins with the stored counters. The caller holds the lock of the queue until the batch is
     /// applied.
-    pub(crate) fn begin(kv: &Kv) -> Result<Self, StoreError> {
+    pub(crate) fn begin(kv: &'a Kv) -> Result<Self, StoreError> {
         let counts = kv.get(Table::Meta, meta::JOB_COUNTS)?.unwrap_or_default();
-        Ok(Self { batch: Batch::new(), counts })
+        Ok(Self { kv, batch: Batch::new(), counts, attempts: AttemptLog::default() })
     }
 
     /// Adds a job that does not wait.
@@ -78,15 +83,51 @@ impl JobChanges {
     /// Replaces a record by one that waits for the end of its backoff, or does not.
     pub(crate) fn replace(&mut self, old: &JobRow, new: &JobRow, waits: bool) -> Result<(), StoreError> {
         self.take_out(old);
+        if new.status == JobStatus::Done {
+            self.remove_refusals(new.id);
+        }
         self.put(new, waits)
+    }
+
+    /// Removes the refused proofs of a job.
+    pub(crate) fn remove_refusals(&mut self, job: u32) {
+        self.batch.remove(Table::Attempts, &attempts::refusals(job));
     }
 
     pub(crate) fn remove(&mut self, old: &JobRow) {
         self.take_out(old);
         self.batch.remove(Table::Jobs, &keys::number(old.id));
+        self.remove_refusals(old.id);
+    }
+
+    /// Begins an attempt of a prover.
+    pub(crate) fn begin_attempt(
+        &mut self,
+        job: &JobRow,
+        prover: &str,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        self.attempts.begin(&mut self.batch, job, prover, now_ms)
+    }
+
+    /// Ends the attempt in progress of a job, if it has one.
+    pub(crate) fn end_attempt(&mut self, job: u32, end: &AttemptEnd, now_ms: u64) -> Result<(), StoreError> {
+        self.attempts.end(self.kv, &mut self.batch, job, end, now_ms)
+    }
+
+    /// Ends the last attempt of a prover at a job, which has lost its lease before.
+    pub(crate) fn end_late_attempt(
+        &mut self,
+        job: u32,
+        prover: &str,
+        end: &AttemptEnd,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        self.attempts.end_late(self.kv, &mut self.batch, (job, prover), end, now_ms)
     }
 
     pub(crate) fn finish(mut self) -> Result<Batch, StoreError> {
+        self.attempts.finish(&mut self.batch)?;
         self.batch.put(Table::Meta, meta::JOB_COUNTS, &self.counts)?;
         Ok(self.batch)
     }

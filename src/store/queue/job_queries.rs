@@ -21,7 +21,8 @@ pub struct LeaseRecord {
     pub job: u32,
     /// Name of the holder.
     pub holder: String,
-    /// Time of the claim in milliseconds since 1970; `None` if it was in an earlier run.
+    /// Time of the claim in milliseconds since 1970; `None` if an earlier version of the program did
+    /// not record it.
     pub since_ms: Option<u64>,
     /// Time of the claim or of the last heartbeat, in milliseconds since 1970.
     pub renewed_ms: u64,
@@ -110,10 +111,22 @@ impl JobQueue {
     pub fn idle_before(&self, job: &JobRecord, limit: usize) -> Result<usize, StoreError> {
         let aggregated = match job.job_type {
             JobType::Aggregated => 0,
-            JobType::Single => self.idle_below(JobType::Aggregated, u32::MAX, limit)?,
+            JobType::Single => {
+                let end = index::idle(JobType::Aggregated, u32::MAX, u32::MAX);
+                self.idle_below(JobType::Aggregated, &end, limit)?
+            }
         };
-        let own = self.idle_below(job.job_type, job.id, limit.saturating_sub(aggregated))?;
+        let own = index::idle(job.job_type, job.first, job.id);
+        let own = self.idle_below(job.job_type, &own, limit.saturating_sub(aggregated))?;
         Ok(aggregated + own)
+    }
+
+    /// Returns the time since which the oldest claimable job is idle, in milliseconds since 1970;
+    /// `None` if no job can be claimed.
+    pub fn claimable_since_ms(&self) -> Result<Option<u64>, StoreError> {
+        let (from, to) = index::all_idle();
+        let first = self.core.kv.range(Table::JobIndex, &from, &to, 1)?;
+        Ok(first.first().and_then(|(key, _)| index::since_ms(key)))
     }
 
     /// Returns the names of the provers that hold jobs.
@@ -152,9 +165,11 @@ impl JobQueue {
         Ok(found.first().and_then(|(key, _)| keys::tail_number(key)))
     }
 
-    /// Adds the last heartbeat and the rest of the backoff, which are in memory only.
+    /// Adds the last heartbeat, the rest of the backoff and the refused proofs, which are in memory.
     fn shown(&self, row: JobRow) -> JobRecord {
         let mut record = row.record();
+        record.refusals =
+            self.lock().refusals(record.id).map(|refusals| refusals.by_prover.clone()).unwrap_or_default();
         match record.status {
             JobStatus::InProgress => {
                 if let Some(held) = self.lock().get(record.id) {
@@ -173,8 +188,8 @@ impl JobQueue {
         record
     }
 
-    fn idle_below(&self, job_type: JobType, id: u32, limit: usize) -> Result<usize, StoreError> {
-        let (from, to) = (index::idle(job_type, 0), index::idle(job_type, id));
-        Ok(self.core.kv.range(Table::JobIndex, &from, &to, limit)?.len())
+    fn idle_below(&self, job_type: JobType, to: &[u8], limit: usize) -> Result<usize, StoreError> {
+        let from = index::idle(job_type, 0, 0);
+        Ok(self.core.kv.range(Table::JobIndex, &from, to, limit)?.len())
     }
 }

@@ -21,8 +21,12 @@ pub struct JobRecord {
     pub first: u32,
     /// Last block; equal to `first` for a single job.
     pub last: u32,
-    /// Number of claims since the job was created or requeued.
+    /// Number of claims since the job was created or requeued, without those that do not count: with
+    /// a refused proof, or an answer that did not arrive.
     pub attempts: u32,
+    /// Provers whose proofs were refused since then, with the numbers of their refused attempts;
+    /// empty for a job that is done.
+    pub refusals: Vec<(String, u32)>,
     /// Name of the current or last holder.
     pub holder: Option<String>,
     /// Creation time in milliseconds since 1970.
@@ -33,9 +37,8 @@ pub struct JobRecord {
     pub waits_ms: Option<u64>,
     /// Size of the block in chunks; `None` for an aggregated job.
     pub chunks: Option<u32>,
-    /// Time of the claim of a job in progress, or of one that
-    /// [`JobQueue::publish`](crate::store::JobQueue::publish) has just finished, in milliseconds
-    /// since 1970; `None` if it was claimed in an earlier run.
+    /// Time of the claim of a job in progress, in milliseconds since 1970; `None` if an earlier
+    /// version of the program did not record it.
     pub leased_since_ms: Option<u64>,
     /// Time of the claim or of the last heartbeat of a job in progress, in milliseconds since 1970.
     pub last_heartbeat_ms: Option<u64>,
@@ -84,6 +87,7 @@ impl JobRow {
             first: self.first,
             last: self.last,
             attempts: self.attempts,
+            refusals: Vec::new(),
             holder: self.holder,
             created_at_ms: self.created_at_ms,
             updated_at_ms: self.updated_at_ms,

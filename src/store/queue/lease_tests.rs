@@ -276,3 +276,69 @@ fn the_next_expiry_is_that_of_the_oldest_lease() {
     assert_eq!(store.queue().expire().unwrap(), [2]);
     assert_eq!(store.queue().next_expiry(), Some(Duration::from_secs(10)));
 }
+
+#[test]
+fn a_job_that_another_connection_keeps_alive_is_released_once_its_prover_is_silent() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let store = witnessed(dir.path(), &clock, 1);
+    store.queue().add_single_job(1).unwrap();
+    let [works, stops] = [0; 2].map(|_| Arc::<Link>::default());
+    let queue = store.queue();
+    let claim = || queue.claim_open("p", Preference::default(), Some(&works)).unwrap().map(|(job, _)| job.id);
+    let status = || queue.job(1).unwrap().unwrap().status;
+    let stop = || queue.release_over(Some(&stops), "p").unwrap();
+    assert_eq!(claim(), Some(1));
+    assert_eq!(stop(), Vec::<u32>::new());
+    // An eighth of the timeout is left for a heartbeat.
+    clock.advance(7_499);
+    queue.expire().unwrap();
+    assert_eq!(queue.heartbeat_over(Some(&works), "p", 1).unwrap(), HeartbeatOutcome::Renewed);
+    assert_eq!(stop(), Vec::<u32>::new());
+    // Or twice the longest time between two signs of life.
+    clock.advance(14_997);
+    queue.expire().unwrap();
+    assert_eq!(status(), JobStatus::InProgress);
+    clock.advance(1);
+    assert_eq!(queue.next_expiry(), Some(Duration::ZERO));
+    queue.expire().unwrap();
+    assert_eq!((status(), claim()), (JobStatus::Idle, Some(1)));
+    assert_eq!(queue.release_over(Some(&works), "p").unwrap(), [1]);
+    assert_eq!(claim(), Some(1));
+    drop(works);
+    assert_eq!(queue.release_over(Some(&stops), "p").unwrap(), [1]);
+}
+
+#[test]
+fn an_undelivered_job_goes_to_its_prover_first_and_a_heartbeat_takes_it_up() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let store = witnessed(dir.path(), &clock, 2);
+    (1..=2).for_each(|block| assert!(store.queue().add_single_job(block).is_ok()));
+    let claim = |prover: &str| store.queue().claim(prover, Preference::default()).unwrap().unwrap();
+    let (first, cut) = (claim("first"), claim("cut"));
+    assert!(store.queue().undelivered(2, cut.claim).unwrap());
+    // Only once, and only for that claim.
+    assert!(!store.queue().undelivered(2, cut.claim).unwrap());
+    assert!(!store.queue().undelivered(1, cut.claim).unwrap());
+    store.queue().release("first").unwrap();
+    let again = claim("cut");
+    assert_eq!((again.id, again.attempt), (2, 1));
+    // A heartbeat has come.
+    store.queue().heartbeat("cut", 2).unwrap();
+    assert!(!store.queue().undelivered(2, again.claim).unwrap());
+    store.queue().release("cut").unwrap();
+    let third = claim("cut");
+    assert_eq!((third.id, first.id), (1, 1));
+    assert!(store.queue().undelivered(1, third.claim).unwrap());
+    assert_eq!(store.queue().heartbeat("cut", 1).unwrap(), HeartbeatOutcome::Renewed);
+    assert_eq!(store.queue().job(1).unwrap().unwrap().holder.as_deref(), Some("cut"));
+    // Another prover may claim it before.
+    store.queue().release("cut").unwrap();
+    let fourth = claim("cut");
+    assert!(store.queue().undelivered(1, fourth.claim).unwrap());
+    assert_eq!(claim("other").id, 1);
+    assert_eq!(
+        store.queue().heartbeat("cut", 1).unwrap(),
+        HeartbeatOutcome::NotHolder { holder: "other".into() }
+    );
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}

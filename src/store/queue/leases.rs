@@ -11,9 +11,12 @@
 //! jobs, so a restart shortens a backoff and does nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
 
 use crate::clock::Clock;
 use crate::domain::job::{JobState, Lease, LeasePolicy};
+use crate::store::queue::link::Link;
+use crate::store::queue::refusal_record::RefusalRecord;
 
 /// The leases of all jobs in progress, and the jobs in backoff.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +28,12 @@ pub(crate) struct Leases {
     waiting: BTreeMap<u32, u64>,
     /// End of the backoff and job, the next first.
     by_end: BTreeSet<(u64, u32)>,
+    /// Refused proofs of jobs that are not done, as stored.
+    refusals: BTreeMap<u32, RefusalRecord>,
+    /// Idle jobs whose last answer was cut, with the prover that asked.
+    cut: BTreeMap<u32, String>,
+    /// Number of claims in this run.
+    claims: u64,
 }
 
 /// A lease with its wall times.
@@ -33,10 +42,35 @@ pub(crate) struct Held {
     pub lease: Lease,
     /// Wall time of the last renewal.
     pub renewed_wall_ms: u64,
-    /// Wall time of the claim; `None` if it was in an earlier run.
+    /// Wall time of the claim; `None` if an earlier version of the program did not record it.
     pub claimed_wall_ms: Option<u64>,
     /// Lease time of the last write of the record.
     recorded_at_ms: u64,
+    /// Number of the claim in this run.
+    pub claim: u64,
+    /// True once a heartbeat came.
+    pub heard: bool,
+    /// Longest time between two renewals so far, in milliseconds.
+    longest_gap_ms: u64,
+    /// The connection of the last message about the job, as long as it is open.
+    link: Weak<Link>,
+    /// Lease time at which the lease ends because a process with the name of the holder has stopped,
+    /// unless a heartbeat comes before.
+    stops_at_ms: Option<u64>,
+}
+
+impl Held {
+    /// Returns true if another open connection than this one keeps the lease alive.
+    pub(crate) fn is_kept_by_another(&self, link: Option<&Arc<Link>>) -> bool {
+        self.link.upgrade().is_some_and(|own| link.is_none_or(|link| !Arc::ptr_eq(&own, link)))
+    }
+
+    /// Returns the time in which a heartbeat must come after a process with the name of the holder
+    /// has stopped.
+    fn patience_ms(&self, policy: LeasePolicy) -> u64 {
+        let gap = self.longest_gap_ms.saturating_mul(2);
+        gap.clamp(policy.gone_timeout_ms / 8, policy.gone_timeout_ms)
+    }
 }
 
 impl Leases {
@@ -66,8 +100,19 @@ impl Leases {
     ) {
         self.remove(job);
         self.by_age.insert((lease.renewed_at_ms, job));
-        let recorded_at_ms = lease.renewed_at_ms;
-        self.by_job.insert(job, Held { lease, renewed_wall_ms, claimed_wall_ms, recorded_at_ms });
+        self.claims = self.claims.saturating_add(1);
+        let held = Held {
+            recorded_at_ms: lease.renewed_at_ms,
+            lease,
+            renewed_wall_ms,
+            claimed_wall_ms,
+            claim: self.claims,
+            heard: false,
+            longest_gap_ms: 0,
+            link: Weak::new(),
+            stops_at_ms: None,
+        };
+        self.by_job.insert(job, held);
     }
 
     /// Puts back a lease with its times.
@@ -78,12 +123,84 @@ impl Leases {
     }
 
     pub(crate) fn remove(&mut self, job: u32) {
+        self.cut.remove(&job);
         if let Some(held) = self.by_job.remove(&job) {
             self.by_age.remove(&(held.lease.renewed_at_ms, job));
         }
         if let Some(until_ms) = self.waiting.remove(&job) {
             self.by_end.remove(&(until_ms, job));
         }
+    }
+
+    /// Remembers the connection of a message about a job.
+    pub(crate) fn set_link(&mut self, job: u32, link: Option<&Arc<Link>>) {
+        if let (Some(held), Some(link)) = (self.by_job.get_mut(&job), link) {
+            held.link = Arc::downgrade(link);
+        }
+    }
+
+    /// Remembers that the answer with a job did not reach a prover.
+    pub(crate) fn set_cut(&mut self, job: u32, prover: String) {
+        self.cut.insert(job, prover);
+    }
+
+    /// Returns the prover that the last answer with an idle job did not reach.
+    pub(crate) fn cut(&self, job: u32) -> Option<&String> {
+        self.cut.get(&job)
+    }
+
+    /// Returns an idle job whose last answer did not reach this prover.
+    pub(crate) fn cut_of(&self, prover: &str) -> Option<u32> {
+        self.cut.iter().find(|(_, name)| *name == prover).map(|(job, _)| *job)
+    }
+
+    /// Forgets the cut answers to a prover.
+    pub(crate) fn forget_cut(&mut self, prover: &str) {
+        self.cut.retain(|_, name| name != prover);
+    }
+
+    /// Ends a lease soon, unless a heartbeat comes before.
+    pub(crate) fn stop_soon(&mut self, job: u32, now_ms: u64, policy: LeasePolicy) {
+        if let Some(held) = self.by_job.get_mut(&job) {
+            held.stops_at_ms = Some(now_ms.saturating_add(held.patience_ms(policy)));
+        }
+    }
+
+    /// Returns the jobs whose holder has stopped, as its silence or its closed connection tell.
+    pub(crate) fn stopped(&self, now_ms: u64) -> Vec<u32> {
+        let ends = |held: &Held| {
+            held.stops_at_ms.is_some_and(|at_ms| at_ms <= now_ms || held.link.upgrade().is_none())
+        };
+        self.by_job.iter().filter(|(_, held)| ends(held)).map(|(job, _)| *job).collect()
+    }
+
+    /// Returns the lease time of the next end of [`Leases::stop_soon`].
+    pub(crate) fn next_stop(&self) -> Option<u64> {
+        self.by_job.values().filter_map(|held| held.stops_at_ms).min()
+    }
+
+    /// Removes all that is known of a job that is done or dropped.
+    pub(crate) fn forget(&mut self, job: u32) {
+        self.remove(job);
+        self.refusals.remove(&job);
+    }
+
+    /// Returns the refused proofs of a job.
+    pub(crate) fn refusals(&self, job: u32) -> Option<&RefusalRecord> {
+        self.refusals.get(&job)
+    }
+
+    /// Returns the number of jobs with refused proofs.
+    pub(crate) fn refused_jobs(&self) -> usize {
+        self.refusals.len()
+    }
+
+    pub(crate) fn set_refusals(&mut self, job: u32, refusals: RefusalRecord) {
+        self.refusals.insert(job, refusals);
+    }
+
+    pub(crate) fn clear_refusals(&mut self, job: u32) {
+        self.refusals.remove(&job);
     }
 
     /// Returns the lease time at which the backoff of a job ends; `None` if it is not in backoff.
@@ -112,6 +229,10 @@ impl Leases {
         if due {
             held.recorded_at_ms = lease.renewed_at_ms;
         }
+        held.heard = true;
+        held.stops_at_ms = None;
+        let gap_ms = lease.renewed_at_ms.saturating_sub(held.lease.renewed_at_ms);
+        held.longest_gap_ms = held.longest_gap_ms.max(gap_ms);
         held.lease = lease;
         held.renewed_wall_ms = wall_ms;
         due

@@ -99,7 +99,7 @@ impl JobQueue {
         };
         changes.add(&row)?;
         changes.batch.put(Table::Meta, meta::NEXT_JOB, &id.saturating_add(1))?;
-        self.core.apply(changes.finish()?)?;
+        self.core.apply(self.finished(changes)?)?;
         Ok(AddOutcome::Added(id))
     }
 }

@@ -1,12 +1,39 @@
 //! Interventions of operators in jobs and blocks: requeue, drop, retry.
 
-use crate::domain::AggregatedAction;
+use std::collections::BTreeSet;
+
 use crate::domain::job::{JobStatus, JobType};
+use crate::domain::{AggregatedAction, AttemptOutcome};
 use crate::store::chain::aggregated_operations::AggregatedOperationRecord;
 use crate::store::error::StoreError;
+use crate::store::kv::batch::Batch;
+use crate::store::kv::keys;
+use crate::store::kv::keys::{index, meta};
+use crate::store::kv::table::Table;
+use crate::store::queue::job_index::JobChanges;
 use crate::store::queue::job_queue::JobQueue;
+use crate::store::queue::leases::Leases;
 use crate::store::queue::new_jobs::AddOutcome;
-use crate::store::queue::transitions::{Transition, no_job};
+use crate::store::queue::transitions::{JOBS_PER_BATCH, Transition, no_job};
+
+/// Largest number of jobs that are requeued together.
+const MAX_REQUEUED: usize = 10_000;
+
+/// Jobs that are requeued together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhichJobs {
+    /// These jobs; none of them may be missing or done.
+    Ids(Vec<u32>),
+    /// All failed jobs.
+    Failed,
+    /// All jobs that are not done and are about blocks of this range only.
+    Blocks {
+        /// First block.
+        first: u32,
+        /// Last block.
+        last: u32,
+    },
+}
 
 impl JobQueue {
     /// Makes a job claimable again with all its attempts, and ends its lease.
@@ -19,10 +46,99 @@ impl JobQueue {
         let old = self.job_row(id)?.ok_or_else(|| no_job(id))?;
         let mut job = self.state_of(&old, &leases);
         job.requeue().map_err(|_| proven(id))?;
-        self.apply_transitions(&mut leases, vec![Transition { new: old.clone(), old, job }])?;
+        let mut changes = JobChanges::begin(&self.core.kv)?;
+        changes.remove_refusals(id);
+        let end = AttemptOutcome::Ended.into();
+        let (id, state) = self.change(&mut changes, Transition { new: old.clone(), old, job, end })?;
+        self.core.apply(self.finished(changes)?)?;
+        leases.set(id, state, self.core.now_ms());
+        leases.clear_refusals(id);
         let generation = self.core.kv.generation();
         drop(leases);
         self.core.sync_generation(generation)
+    }
+
+    /// Requeues many jobs like [`JobQueue::requeue`]: all or none, also if the process is killed
+    /// meanwhile. Returns their ids.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] and [`StoreError::Conflict`] if a job does not exist or is done;
+    /// [`StoreError::TooLarge`] for more than 10,000 jobs.
+    pub fn requeue_many(&self, which: &WhichJobs) -> Result<Vec<u32>, StoreError> {
+        self.core.ready()?;
+        let mut leases = self.lock();
+        let ids = self.select(which)?;
+        let mut marker = Batch::new();
+        marker.put(Table::Meta, meta::REQUEUE, &ids)?;
+        self.core.apply(marker)?;
+        self.resume_requeue(&mut leases)?;
+        let generation = self.core.kv.generation();
+        drop(leases);
+        self.core.sync_generation(generation)?;
+        Ok(ids)
+    }
+
+    /// Finishes an interrupted [`JobQueue::requeue_many`].
+    pub(crate) fn resume_requeue(&self, leases: &mut Leases) -> Result<(), StoreError> {
+        let Some(ids) = self.core.kv.get::<Vec<u32>>(Table::Meta, meta::REQUEUE)? else { return Ok(()) };
+        for some in ids.chunks(JOBS_PER_BATCH) {
+            let mut changes = JobChanges::begin(&self.core.kv)?;
+            let mut states = Vec::new();
+            for &id in some {
+                let Some(old) = self.job_row(id)? else { continue };
+                let mut job = self.state_of(&old, leases);
+                if job.requeue().is_ok() {
+                    changes.remove_refusals(id);
+                    let end = AttemptOutcome::Ended.into();
+                    states.push(self.change(&mut changes, Transition { new: old.clone(), old, job, end })?);
+                }
+            }
+            self.core.apply(self.finished(changes)?)?;
+            for (id, state) in states {
+                leases.set(id, state, self.core.now_ms());
+                leases.clear_refusals(id);
+            }
+        }
+        let mut marker = Batch::new();
+        marker.remove(Table::Meta, meta::REQUEUE);
+        self.core.apply(marker)
+    }
+
+    /// Returns the ids of jobs that can be requeued.
+    fn select(&self, which: &WhichJobs) -> Result<Vec<u32>, StoreError> {
+        let too_many = || StoreError::TooLarge { what: "the list of jobs".into() };
+        let mut ids = BTreeSet::new();
+        match which {
+            WhichJobs::Ids(listed) => {
+                for &id in listed {
+                    let row = self.job_row(id)?.ok_or_else(|| no_job(id))?;
+                    if row.status == JobStatus::Done {
+                        return Err(proven(id));
+                    }
+                    ids.insert(id);
+                }
+            }
+            WhichJobs::Failed => {
+                let (from, to) =
+                    (index::status(JobStatus::Failed, 0), index::after_status(JobStatus::Failed));
+                let found = self.core.kv.range(Table::JobIndex, &from, &to, MAX_REQUEUED + 1)?;
+                ids.extend(found.iter().filter_map(|(key, _)| keys::tail_number(key)));
+            }
+            WhichJobs::Blocks { first, last } => {
+                for job_type in [JobType::Single, JobType::Aggregated] {
+                    let from = index::ranges_after(job_type, first.saturating_sub(1));
+                    let to = index::ranges_after(job_type, *last);
+                    for (key, _) in self.core.kv.range(Table::JobIndex, &from, &to, MAX_REQUEUED + 1)? {
+                        let Some(id) = keys::tail_number(&key) else { continue };
+                        let row = self.indexed_row(id)?;
+                        if row.first >= *first && row.status != JobStatus::Done {
+                            ids.insert(id);
+                        }
+                    }
+                }
+            }
+        }
+        if ids.len() > MAX_REQUEUED { Err(too_many()) } else { Ok(ids.into_iter().collect()) }
     }
 
     /// Removes a job that is not done, and its lease. The updater creates it again only if its

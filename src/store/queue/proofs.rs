@@ -1,5 +1,6 @@
 //! Queries about accepted proofs, and their import from another folder.
 
+use crate::domain::AttemptOutcome;
 use crate::domain::job::{JobStatus, JobType};
 use crate::store::durable::blob_label::BlobLabel;
 use crate::store::error::StoreError;
@@ -90,14 +91,15 @@ impl JobQueue {
             let old = self.indexed_row(id)?;
             let new = JobRow { status: JobStatus::Done, updated_at_ms: *stored_at_ms, ..old.clone() };
             changes.replace(&old, &new, false)?;
+            changes.end_attempt(id, &AttemptOutcome::Superseded.into(), self.core.now_ms())?;
         }
         let (prover, stored_at_ms) = (prover.clone(), *stored_at_ms);
         let blob = changes.batch.adopt(blob);
         let row = ProofRow { first, last, job_id: 0, prover, stored_at_ms, blob };
         changes.batch.put(table(job_type), &key, &row)?;
-        self.core.apply_journalled(changes.finish()?, entry)?;
+        self.core.apply_journalled(self.finished(changes)?, entry)?;
         if let Some(id) = job {
-            leases.remove(id);
+            leases.forget(id);
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! Publication of proofs. A proof and the end of its job are one transaction.
 
+use crate::domain::AttemptOutcome;
 use crate::domain::job::{JobState, JobType};
 use crate::store::durable::blob_label::BlobLabel;
 use crate::store::error::StoreError;
 use crate::store::queue::job_index::JobChanges;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::{JobRecord, JobRow};
+use crate::store::queue::link::Sender;
 use crate::store::queue::proof_record::{NewProof, ProofRow, blob_kind, key, table};
 
 /// The reason why a proof is not stored.
@@ -46,7 +48,8 @@ pub enum PublishError {
 }
 
 impl JobQueue {
-    /// Stores a proof and ends its job; durable on return. Returns the finished job.
+    /// Stores a proof and ends its job; durable on return. Returns the finished job. The proof is
+    /// credited to the prover that sent it, as far as that is known.
     ///
     /// The first proof wins, even if the lease of its prover has ended or is unknown: leases are
     /// not synced, and a proof is too expensive to be lost with its lease.
@@ -54,11 +57,22 @@ impl JobQueue {
     /// # Errors
     /// With [`PublishError::Duplicate`] the other proof is durable: provers discard theirs on that
     /// answer.
-    pub fn publish(&self, job_type: JobType, proof: NewProof<'_>) -> Result<JobRecord, PublishError> {
-        self.settled(self.store_proof(job_type, proof))
+    pub fn publish_from(
+        &self,
+        job_type: JobType,
+        proof: NewProof<'_>,
+        sender: &Sender,
+    ) -> Result<JobRecord, PublishError> {
+        self.settled(self.store_proof(job_type, proof, sender))
     }
 
-    /// Checks everything that [`JobQueue::publish`] checks, and stores nothing. It is cheap, so
+    /// Like [`JobQueue::publish_from`], by an unknown sender.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn publish(&self, job_type: JobType, proof: NewProof<'_>) -> Result<JobRecord, PublishError> {
+        self.publish_from(job_type, proof, &Sender::default())
+    }
+
+    /// Checks everything that [`JobQueue::publish_from`] checks, and stores nothing. It is cheap, so
     /// that it can precede the check of the proof itself.
     pub fn check_publish(
         &self,
@@ -71,7 +85,12 @@ impl JobQueue {
         self.settled(self.job_for_proof(job_type, job_id, first, last).map(|_| ()))
     }
 
-    fn store_proof(&self, job_type: JobType, proof: NewProof<'_>) -> Result<JobRecord, PublishError> {
+    fn store_proof(
+        &self,
+        job_type: JobType,
+        proof: NewProof<'_>,
+        sender: &Sender,
+    ) -> Result<JobRecord, PublishError> {
         let NewProof { job_id, first, last, json } = proof;
         self.core.ready()?;
         self.job_for_proof(job_type, job_id, first, last)?;
@@ -85,24 +104,37 @@ impl JobQueue {
         job.finish().map_err(|_| PublishError::Duplicate { first, last })?;
         debug_assert_eq!(job.state, JobState::Done);
         let now = self.core.now_ms();
-        let new = JobRow { status: job.status(), updated_at_ms: now, ..old.clone() };
+        let prover = self.publisher(&leases, &old, sender)?;
+        let new = JobRow { status: job.status(), updated_at_ms: now, holder: prover.clone(), ..old.clone() };
         let mut changes = JobChanges::begin(&self.core.kv)?;
         changes.replace(&old, &new, false)?;
+        let held = leases.get(job_id).map(|held| &held.lease.holder);
+        let accepted = AttemptOutcome::Accepted.into();
+        if held.is_some() && held == prover.as_ref() {
+            changes.end_attempt(job_id, &accepted, now)?;
+        } else {
+            // The lease moved on, and the prover published nevertheless.
+            changes.end_attempt(job_id, &AttemptOutcome::Superseded.into(), now)?;
+            if let Some(prover) = &prover {
+                changes.end_late_attempt(job_id, prover, &accepted, now)?;
+            }
+        }
+        if let Some(prover) = &prover {
+            self.count_accepted(prover, &mut changes.batch)?;
+        }
         let entry = self.core.journalled(label, &blob)?;
         let blob = changes.batch.adopt(blob);
-        let row = ProofRow { first, last, job_id, prover: old.holder, stored_at_ms: now, blob };
+        let row = ProofRow { first, last, job_id, prover, stored_at_ms: now, blob };
         changes.batch.put(table(job_type), &key(job_type, first, last), &row)?;
         if self.hands_back {
             self.add_to_hand_back(&mut changes.batch, job_type, first, last);
         }
-        self.core.apply_journalled(changes.finish()?, entry)?;
-        let mut record = new.record();
-        record.leased_since_ms = leases.get(job_id).and_then(|held| held.claimed_wall_ms);
-        leases.remove(job_id);
+        self.core.apply_journalled(self.finished(changes)?, entry)?;
+        leases.forget(job_id);
         let generation = self.core.kv.generation();
         drop(leases);
         self.core.sync_generation(generation)?;
-        Ok(record)
+        Ok(new.record())
     }
 
     /// Syncs before a duplicate is reported.

@@ -94,7 +94,7 @@ impl Model {
         let free = |job: &Modelled| job.status == JobStatus::Idle && job.waits_until <= now;
         let idle = self.jobs.iter_mut().filter(|(_, job)| free(job));
         let aggregated_first = prefer != Some(false);
-        let (id, job) = idle.min_by_key(|(id, job)| (job.aggregated != aggregated_first, **id))?;
+        let (id, job) = idle.min_by_key(|(id, job)| (job.aggregated != aggregated_first, job.first, **id))?;
         job.status = JobStatus::InProgress;
         job.attempts += 1;
         (job.holder, job.renewed, job.sign) = (Some(prover), now, now);

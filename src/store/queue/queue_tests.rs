@@ -77,9 +77,9 @@ fn dropped_jobs_come_back_where_the_queue_is_past_them() {
         assert_eq!(store.queue().retry(number).unwrap(), retried, "{number}");
     }
     let job = store.queue().claim("p", Preference::default()).unwrap().unwrap();
-    assert_eq!((job.job_type, job.first, job.last), (JobType::Aggregated, 3, 4));
-    let job = store.queue().claim("q", Preference::default()).unwrap().unwrap();
     assert_eq!((job.job_type, job.first, job.last), (JobType::Aggregated, 1, 2));
+    let other = store.queue().claim("q", Preference::default()).unwrap().unwrap();
+    assert_eq!((other.job_type, other.first, other.last), (JobType::Aggregated, 3, 4));
     store.queue().publish(JobType::Aggregated, proof(job.id, 1, 2)).unwrap();
     assert!(!store.queue().retry(1).unwrap());
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());

@@ -1,16 +1,20 @@
 //! Transitions of jobs: the record, its indexes and the lease in memory change together.
 
+use crate::domain::AttemptOutcome;
 use crate::domain::job::{Job, JobState, JobStatus, Lease};
 use crate::store::error::StoreError;
+use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
 use crate::store::kv::table::Table;
+use crate::store::queue::attempt_record::AttemptEnd;
 use crate::store::queue::job_index::JobChanges;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::{JobDataRef, JobRow};
 use crate::store::queue::leases::{Leases, lease_now, renewal_of_earlier_run};
 
-/// Number of jobs that change in one transaction.
-const JOBS_PER_BATCH: usize = 100;
+/// Number of jobs that change in one transaction. With their attempts and provers, each takes up to
+/// 3 kB.
+pub(crate) const JOBS_PER_BATCH: usize = 50;
 
 pub(crate) struct Transition {
     /// The stored record.
@@ -19,6 +23,8 @@ pub(crate) struct Transition {
     pub new: JobRow,
     /// The new state.
     pub job: Job,
+    /// The end of the attempt in progress, if the new state ends it.
+    pub end: AttemptEnd,
 }
 
 impl JobQueue {
@@ -54,11 +60,13 @@ impl JobQueue {
         Job { state, attempts: row.attempts }
     }
 
-    /// Applies `act` to jobs that are held or wait. Returns the ids of those that it changed.
+    /// Applies `act` to jobs that are held or wait; attempts that it ends have this outcome. Returns
+    /// the ids of the jobs that it changed.
     pub(crate) fn change_held(
         &self,
         leases: &mut Leases,
         ids: &[u32],
+        outcome: AttemptOutcome,
         act: impl Fn(&mut Job) -> bool,
     ) -> Result<Vec<u32>, StoreError> {
         let mut changed = Vec::new();
@@ -69,7 +77,7 @@ impl JobQueue {
                 let mut job = self.state_of(&old, leases);
                 if act(&mut job) {
                     changed.push(id);
-                    transitions.push(Transition { new: old.clone(), old, job });
+                    transitions.push(Transition { new: old.clone(), old, job, end: outcome.into() });
                 }
             }
             self.apply_transitions(leases, transitions)?;
@@ -77,7 +85,7 @@ impl JobQueue {
         Ok(changed)
     }
 
-    /// Writes the new records, then updates the leases.
+    /// Writes the new records with the attempts that begin and end, then updates the leases.
     pub(crate) fn apply_transitions(
         &self,
         leases: &mut Leases,
@@ -86,34 +94,61 @@ impl JobQueue {
         let mut changes = JobChanges::begin(&self.core.kv)?;
         let wall_ms = self.core.now_ms();
         let mut states = Vec::new();
-        for Transition { old, mut new, job } in transitions {
-            new.status = job.status();
-            new.attempts = job.attempts;
-            // The end of a backoff changes neither.
-            if (old.status, old.attempts) != (new.status, new.attempts) {
-                new.updated_at_ms = wall_ms;
-            }
-            let waits = matches!(job.state, JobState::Waiting { .. });
-            changes.replace(&old, &new, waits)?;
-            states.push((new.id, job.state));
+        for transition in transitions {
+            states.push(self.change(&mut changes, transition)?);
         }
-        self.core.apply(changes.finish()?)?;
+        self.core.apply(self.finished(changes)?)?;
         states.into_iter().for_each(|(id, state)| leases.set(id, state, wall_ms));
         Ok(())
+    }
+
+    /// Adds a transition to a transaction; returns the job and its new state, for the leases.
+    pub(crate) fn change(
+        &self,
+        changes: &mut JobChanges<'_>,
+        transition: Transition,
+    ) -> Result<(u32, JobState), StoreError> {
+        let Transition { old, mut new, job, end } = transition;
+        let wall_ms = self.core.now_ms();
+        new.status = job.status();
+        new.attempts = job.attempts;
+        // The end of a backoff changes neither.
+        if (old.status, old.attempts) != (new.status, new.attempts) {
+            new.updated_at_ms = wall_ms;
+        }
+        let waits = matches!(job.state, JobState::Waiting { .. });
+        changes.replace(&old, &new, waits)?;
+        if old.status == JobStatus::InProgress {
+            changes.end_attempt(old.id, &end, wall_ms)?;
+        }
+        if let JobState::InProgress(lease) = &job.state {
+            changes.begin_attempt(&new, &lease.holder, wall_ms)?;
+        }
+        Ok((new.id, job.state))
     }
 
     /// Removes jobs with the blobs that they own.
     pub(crate) fn remove_jobs(&self, leases: &mut Leases, rows: Vec<JobRow>) -> Result<(), StoreError> {
         let mut changes = JobChanges::begin(&self.core.kv)?;
+        let (end, wall_ms) = (AttemptOutcome::Ended.into(), self.core.now_ms());
         for row in &rows {
             changes.remove(row);
+            if row.status == JobStatus::InProgress {
+                changes.end_attempt(row.id, &end, wall_ms)?;
+            }
             if let JobDataRef::Blob(blob) = &row.data {
                 changes.batch.release(blob.clone());
             }
         }
-        self.core.apply(changes.finish()?)?;
-        rows.iter().for_each(|row| leases.remove(row.id));
+        self.core.apply(self.finished(changes)?)?;
+        rows.iter().for_each(|row| leases.forget(row.id));
         Ok(())
+    }
+
+    /// Returns the transaction of changes, with the statistics of the provers.
+    pub(crate) fn finished(&self, mut changes: JobChanges<'_>) -> Result<Batch, StoreError> {
+        self.count_attempts(&changes.attempts, &mut changes.batch)?;
+        changes.finish()
     }
 
     /// Returns the lease of a job that was claimed before the start.

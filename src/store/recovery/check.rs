@@ -13,14 +13,18 @@ use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable_kinds::{DurableKind, DurableRecord};
 use crate::store::error::StoreError;
+use crate::store::kv::codec;
 use crate::store::kv::handle::Kv;
 use crate::store::kv::keys;
 use crate::store::kv::keys::meta;
 use crate::store::kv::pager::Unreadable;
 use crate::store::kv::table::Table;
+use crate::store::queue::attempt_record::AttemptRecord;
 use crate::store::queue::job_index::{JobCounts, index_keys};
 use crate::store::queue::job_record::{JobDataRef, JobRow};
 use crate::store::queue::proof_record;
+use crate::store::queue::prover_record::ProverRecord;
+use crate::store::queue::refusal_record::RefusalRecord;
 use crate::store::queue::rejected::RejectedRow;
 use crate::store::recovery::finding::{Finding, Severity};
 use crate::store::recovery::{check_blobs, check_journal};
@@ -72,6 +76,7 @@ impl<'a> StoreCheck<'a> {
         self.chain();
         self.queue();
         self.proofs_and_operations();
+        self.attempts_and_provers();
         self.blobs()?;
         // Entries that the system failed to read are not damaged.
         self.kv().system_error()
@@ -196,6 +201,41 @@ impl<'a> StoreCheck<'a> {
             }
         }
         self.keys_of(Table::HandBack);
+    }
+
+    fn attempts_and_provers(&mut self) {
+        // A folder of an earlier version may have jobs in progress without an attempt.
+        let in_progress: BTreeSet<u32> = self.store.queue().lock().jobs().collect();
+        let (mut ended, mut indexed) = (BTreeSet::new(), BTreeSet::new());
+        for (key, payload) in self.lenient(self.kv().walk(Table::Attempts)) {
+            let number = keys::attempts::number(&key);
+            if key.starts_with(b"j") {
+                indexed.extend(number);
+                continue;
+            }
+            if key.starts_with(b"r") {
+                let job = keys::tail_number(&key);
+                let exists = job.is_some_and(|job| self.contains(Table::Jobs, &keys::number(job)));
+                self.expect(exists, || format!("proofs of job {job:?} were refused, and it does not exist"));
+                if let Err(error) = codec::open_payload::<RefusalRecord>(Table::Attempts.name(), &payload) {
+                    self.findings.push(Finding::entry(Table::Attempts, &key, error.fault()));
+                }
+                continue;
+            }
+            if key.starts_with(b"o") {
+                let job = keys::tail_number(&key);
+                self.expect(job.is_some_and(|job| in_progress.contains(&job)), || {
+                    format!("an attempt at job {job:?} is in progress, and the job is not")
+                });
+            } else {
+                ended.extend(number);
+            }
+            if let Err(error) = codec::open_payload::<AttemptRecord>(Table::Attempts.name(), &payload) {
+                self.findings.push(Finding::entry(Table::Attempts, &key, error.fault()));
+            }
+        }
+        self.expect(ended == indexed, || "the index of `attempts` does not agree with them".into());
+        self.lenient(self.kv().walk(Table::Provers).rows::<ProverRecord>());
     }
 
     fn blobs(&mut self) -> Result<(), StoreError> {

@@ -96,7 +96,8 @@ impl Finding {
     pub(crate) fn entry(table: Table, key: &[u8], what: impl fmt::Display) -> Self {
         let finding = Self::damage(format!("table `{}`, key {}", table.name(), hex::encode(key)), what);
         let durable = DurableKind::ALL.iter().any(|kind| kind.table() == table);
-        finding.of_owner(durable, table == Table::Rejected)
+        let inspected = matches!(table, Table::Rejected | Table::Attempts | Table::Provers);
+        finding.of_owner(durable, inspected)
     }
 
     /// Returns a finding about an item of a walk that cannot be read.
@@ -110,8 +111,8 @@ impl Finding {
         Self::damage(label.to_string(), what).of_owner(durable, label.kind == BlobKind::RejectedProof)
     }
 
-    fn of_owner(self, durable: bool, rejected_proof: bool) -> Self {
-        match (durable, rejected_proof) {
+    fn of_owner(self, durable: bool, inspected: bool) -> Self {
+        match (durable, inspected) {
             (true, _) => self,
             (_, true) => self.meaning("it was kept for inspection only", "a repair leaves it out"),
             _ => self.derived(),

@@ -48,6 +48,22 @@ pub enum Call {
         job: Job,
     },
     Retry,
+    /// A prover publishes a false proof, with its name.
+    PublishFalse {
+        prover: String,
+        job: Job,
+    },
+    /// Jobs that are requeued together.
+    RequeueMany {
+        jobs: Vec<Job>,
+    },
+    /// A prover gets no more jobs, and loses its leases.
+    Block {
+        prover: String,
+    },
+    /// No prover gets a job until the pause ends.
+    Pause,
+    Resume,
     /// Everything that the queue shows, read while no other call is in progress.
     List,
 }
@@ -123,6 +139,12 @@ impl Event {
         !matches!(self.answer, Answer::Refused(_) | Answer::NothingToClaim)
     }
 
+    /// Returns true unless the call certainly ended no lease. A refused proof ends the one of its
+    /// prover.
+    fn may_end(&self) -> bool {
+        self.may_be_done() || matches!(self.call, Call::PublishFalse { .. })
+    }
+
     fn is_done(&self) -> bool {
         matches!(self.answer, Answer::Done)
     }
@@ -149,6 +171,7 @@ impl History {
         self.check_heartbeats(&claims, &mut found);
         self.check_proofs(&claims, &mut found);
         self.check_dropped(&claims, &mut found);
+        self.check_withheld(&claims, &mut found);
         self.check_listings(&claims, &mut found);
         found
     }
@@ -182,7 +205,11 @@ impl History {
     /// Returns true if something other than the clock may have ended a prover's lease.
     fn may_have_ended(&self, claim: &Claim<'_>, from: Micros, to: Micros) -> bool {
         let ends = |event: &Event| match &event.call {
-            Call::Stop { prover } => prover == claim.prover,
+            Call::Stop { prover } | Call::Block { prover } => prover == claim.prover,
+            Call::PublishFalse { prover, job } => prover == claim.prover && job.range == claim.job.range,
+            Call::RequeueMany { jobs } => {
+                jobs.iter().any(|job| job.range == claim.job.range || job.id == claim.job.id)
+            }
             // After a kill, an operator's id may be that of another job.
             Call::Requeue { job } | Call::Drop { job } => {
                 job.range == claim.job.range || job.id == claim.job.id
@@ -191,7 +218,7 @@ impl History {
             _ => false,
         };
         self.was_killed(from, to)
-            || self.events.iter().any(|event| ends(event) && event.may_be_done() && event.touches(from, to))
+            || self.events.iter().any(|event| ends(event) && event.may_end() && event.touches(from, to))
     }
 
     /// Returns the earliest moment at which the lease of a claim may end by the clock, as far as
@@ -321,6 +348,33 @@ impl History {
                 if !self.was_killed(event.from, claim.to) {
                     found.push(format!("job {} was given to {} after it was dropped", job.id, claim.prover));
                 }
+            }
+        }
+    }
+
+    /// A blocked prover gets no job, and nor does any prover during a pause. Both are durable.
+    fn check_withheld(&self, claims: &[Claim<'_>], found: &mut Vec<String>) {
+        for event in self.events.iter().filter(|event| event.is_done()) {
+            let later = claims.iter().filter(|claim| claim.from > event.to);
+            match &event.call {
+                Call::Block { prover } => {
+                    let given = later.filter(|claim| claim.prover == prover);
+                    found.extend(
+                        given.map(|claim| format!("{} is blocked and was given a job", claim.prover)),
+                    );
+                }
+                Call::Pause => {
+                    let resumed = |claim: &&Claim<'_>| {
+                        self.events.iter().any(|other| {
+                            matches!(other.call, Call::Resume)
+                                && other.may_be_done()
+                                && other.touches(event.from, claim.to)
+                        })
+                    };
+                    let given = later.filter(|claim| !resumed(claim));
+                    found.extend(given.map(|claim| format!("{} was given a job in a pause", claim.prover)));
+                }
+                _ => {}
             }
         }
     }

@@ -152,3 +152,33 @@ fn listings_without_what_was_acknowledged_are_refused() {
     listing.counts.insert("done".into(), 1);
     contradicted(&history(vec![wrong]), "the counters are");
 }
+
+#[test]
+fn refused_proofs_blocks_and_bulk_requeues_end_leases_of_their_own() {
+    let with =
+        |call, answer| history(vec![claim("a", 0, 10), event(call, answer, 20, 30), claim("b", 40, 50)]);
+    let lie = |prover: &str| Call::PublishFalse { prover: prover.into(), job: JOB };
+    accepted(&with(lie("a"), refused("proof_refused")));
+    contradicted(&with(lie("c"), refused("proof_refused")), "a held it");
+    accepted(&with(Call::Block { prover: "a".into() }, Answer::Done));
+    contradicted(&with(Call::Block { prover: "c".into() }, Answer::Done), "a held it");
+    accepted(&with(Call::RequeueMany { jobs: vec![JOB] }, Answer::Done));
+    contradicted(&with(Call::RequeueMany { jobs: vec![JOB] }, refused("not_found")), "a held it");
+    contradicted(&with(Call::RequeueMany { jobs: Vec::new() }, Answer::Done), "a held it");
+}
+
+#[test]
+fn blocked_provers_and_pauses_get_no_job() {
+    let after = |events: Vec<Event>| history(events.into_iter().chain([claim("a", 40, 50)]).collect());
+    let block = |prover: &str, to| event(Call::Block { prover: prover.into() }, Answer::Done, 20, to);
+    contradicted(&after(vec![block("a", 30)]), "a is blocked");
+    accepted(&after(vec![block("a", 45)]));
+    accepted(&after(vec![block("b", 30)]));
+    let pause = || event(Call::Pause, Answer::Done, 10, 20);
+    let resume = |answer, from, to| event(Call::Resume, answer, from, to);
+    contradicted(&after(vec![pause()]), "in a pause");
+    accepted(&after(vec![pause(), resume(Answer::Done, 25, 30)]));
+    accepted(&after(vec![pause(), resume(Answer::Unknown, 25, Micros::MAX)]));
+    contradicted(&after(vec![resume(Answer::Done, 1, 5), pause()]), "in a pause");
+    contradicted(&after(vec![pause(), resume(Answer::Done, 60, 70)]), "in a pause");
+}

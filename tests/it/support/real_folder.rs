@@ -16,7 +16,7 @@ use zksync_witness_server::testing::internals::domain::{
 };
 use zksync_witness_server::testing::internals::metrics::Metrics;
 use zksync_witness_server::testing::internals::store::{
-    ClaimedJob, Preference, Store, StoreError, StoreOptions,
+    ClaimedJob, Preference, Sender, Store, StoreError, StoreOptions,
 };
 use zksync_witness_server::testing::internals::workers::{CheckedProof, Node, NodeOptions, PublishRefused};
 
@@ -102,7 +102,7 @@ fn publish(store: &Store, job: &ClaimedJob, inputs: &[Fr]) -> Result<(), Publish
     let (first_block, last_block) = (BlockNumber(job.first), BlockNumber(job.last));
     let request = ProverOutputRequest { job_id, first_block, last_block, data };
     let metrics = Metrics::default();
-    CheckedProof::new(store, &metrics, None, request)?.store(store, &metrics).map(drop)
+    CheckedProof::new(store, &metrics, None, request, Sender::default())?.store(store, &metrics).map(drop)
 }
 
 /// Serves a folder until everything is witnessed, proven and aggregated.

@@ -1,0 +1,217 @@
+//! The provers in memory. Their records are written with the attempts that begin and end; what
+//! happens in between, such as the time of a heartbeat, is lost with the process.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::domain::AttemptOutcome;
+use crate::domain::job::JobType;
+use crate::store::error::StoreError;
+use crate::store::kv::batch::Batch;
+use crate::store::kv::table::Table;
+use crate::store::queue::attempt_record::AttemptRecord;
+use crate::store::queue::job_record::MAX_PROVER_NAME;
+use crate::store::queue::prover_record::ProverRecord;
+
+/// Largest number of provers. A new one replaces the one that was silent for longest.
+pub(crate) const MAX_PROVERS: usize = 1_000;
+
+/// Number of durations stored for each size of a job.
+const MAX_DURATIONS: usize = 50;
+
+/// Statistics of all provers.
+#[derive(Debug, Default)]
+pub(crate) struct ProverTable {
+    by_name: BTreeMap<String, ProverRecord>,
+    /// Lease time of the last request for a job, in this run.
+    asked: BTreeMap<String, u64>,
+    /// Durations of the last proofs in milliseconds, by type and by chunks or number of blocks.
+    durations: BTreeMap<(JobType, u32), VecDeque<u64>>,
+    /// Replaced provers whose records are still stored.
+    replaced: Vec<String>,
+}
+
+impl ProverTable {
+    /// Returns a table with the stored records, and the durations of the last attempts, the newest
+    /// first.
+    pub(crate) fn load(records: BTreeMap<String, ProverRecord>, attempts: Vec<AttemptRecord>) -> Self {
+        let mut table = Self { by_name: records, ..Self::default() };
+        for attempt in attempts.iter().rev() {
+            table.add_duration(attempt);
+        }
+        table
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// Returns the provers by name.
+    pub(crate) fn all(&self) -> &BTreeMap<String, ProverRecord> {
+        &self.by_name
+    }
+
+    /// Records a request of a prover; returns its record, unless its name is too long.
+    pub(crate) fn seen(&mut self, name: &str, now_ms: u64) -> Option<&mut ProverRecord> {
+        if name.len() > MAX_PROVER_NAME {
+            return None;
+        }
+        if !self.make_room(name) {
+            return None;
+        }
+        let new = || ProverRecord { first_seen_ms: now_ms, ..ProverRecord::default() };
+        let prover = self.by_name.entry(name.to_owned()).or_insert_with(new);
+        prover.last_seen_ms = prover.last_seen_ms.max(now_ms);
+        Some(prover)
+    }
+
+    /// Replaces another prover if there is no room for this one; returns false if none can be
+    /// replaced. What stands against a prover stays.
+    pub(crate) fn make_room(&mut self, name: &str) -> bool {
+        if self.by_name.contains_key(name) || self.by_name.len() < MAX_PROVERS {
+            return true;
+        }
+        let replaceable = self
+            .by_name
+            .iter()
+            .filter(|(_, prover)| prover.blocked_at_ms.is_none() && prover.refused_in_row == 0);
+        let silent = replaceable.min_by_key(|(_, prover)| prover.last_seen_ms).map(|(name, _)| name.clone());
+        let found = silent.is_some();
+        if let Some(silent) = silent {
+            self.by_name.remove(&silent);
+            self.asked.remove(&silent);
+            self.replaced.push(silent);
+        }
+        found
+    }
+
+    /// Stores a record.
+    pub(crate) fn put(&mut self, name: &str, prover: ProverRecord) {
+        self.by_name.insert(name.to_owned(), prover);
+    }
+
+    /// Records a request for a job, at a lease time.
+    pub(crate) fn asked(&mut self, name: &str, lease_now_ms: u64) {
+        if self.by_name.contains_key(name) {
+            self.asked.insert(name.to_owned(), lease_now_ms);
+        }
+    }
+
+    /// Returns the provers that asked for a job at a lease time or later.
+    pub(crate) fn asked_since(&self, lease_ms: u64) -> impl Iterator<Item = (&String, &ProverRecord)> {
+        let asked = self.asked.iter().filter(move |(_, at_ms)| **at_ms >= lease_ms);
+        asked.filter_map(|(name, _)| self.by_name.get_key_value(name))
+    }
+
+    /// Counts the end of an attempt.
+    pub(crate) fn ended(&mut self, attempt: &AttemptRecord) {
+        self.add_duration(attempt);
+        let Some(prover) = self.by_name.get_mut(&attempt.prover) else { return };
+        if attempt.outcome == Some(AttemptOutcome::LeaseLost) {
+            prover.leases_lost = prover.leases_lost.saturating_add(1);
+        }
+        if attempt.outcome == Some(AttemptOutcome::Accepted) {
+            prover.add_time(attempt.job_type, attempt.size(), attempt.duration_ms());
+        }
+    }
+
+    /// Adds the records of provers to a transaction, and removes those of replaced ones.
+    pub(crate) fn write<'a>(
+        &mut self,
+        batch: &mut Batch,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Result<(), StoreError> {
+        for name in std::mem::take(&mut self.replaced) {
+            batch.remove(Table::Provers, name.as_bytes());
+        }
+        for name in names {
+            if let Some(prover) = self.by_name.get(name) {
+                batch.put(Table::Provers, name.as_bytes(), prover)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the median of the last durations of jobs of a size, in milliseconds; `None` if there
+    /// are none.
+    pub(crate) fn median_duration_ms(&self, job_type: JobType, size: u32) -> Option<u64> {
+        let mut durations: Vec<u64> = self.durations.get(&(job_type, size))?.iter().copied().collect();
+        durations.sort_unstable();
+        durations.get(durations.len() / 2).copied()
+    }
+
+    fn add_duration(&mut self, attempt: &AttemptRecord) {
+        if attempt.outcome != Some(AttemptOutcome::Accepted) {
+            return;
+        }
+        let durations = self.durations.entry((attempt.job_type, attempt.size())).or_default();
+        if durations.len() >= MAX_DURATIONS {
+            durations.pop_front();
+        }
+        durations.push_back(attempt.duration_ms());
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn proven(chunks: u32, ms: u64) -> AttemptRecord {
+        AttemptRecord {
+            job: 1,
+            job_type: JobType::Single,
+            first: 1,
+            last: 1,
+            chunks,
+            prover: "p".to_owned(),
+            begun_at_ms: 7,
+            ended_at_ms: 7 + ms,
+            outcome: Some(AttemptOutcome::Accepted),
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn the_median_is_of_the_last_durations_of_a_size() {
+        let mut provers = ProverTable::default();
+        assert_eq!(provers.median_duration_ms(JobType::Single, 10), None);
+        for ms in [1_000; MAX_DURATIONS].into_iter().chain([5, 9, 7]) {
+            provers.ended(&proven(10, ms));
+        }
+        assert_eq!(provers.median_duration_ms(JobType::Single, 10), Some(1_000));
+        provers.ended(&AttemptRecord { outcome: Some(AttemptOutcome::Refused), ..proven(26, 1) });
+        for ms in [8, 4, 6] {
+            provers.ended(&proven(26, ms));
+        }
+        assert_eq!(provers.median_duration_ms(JobType::Single, 26), Some(6));
+        assert_eq!(provers.median_duration_ms(JobType::Aggregated, 26), None);
+    }
+
+    #[test]
+    fn a_new_prover_replaces_the_one_that_was_silent_for_longest() {
+        let mut provers = ProverTable::default();
+        for number in 0..=MAX_PROVERS as u64 {
+            provers.seen(&format!("p{number}"), 100 + number);
+            provers.seen("p0", 100 + number);
+        }
+        assert_eq!(provers.all().len(), MAX_PROVERS);
+        assert!(provers.all().contains_key("p0") && !provers.all().contains_key("p1"));
+        assert!(provers.seen(&"x".repeat(MAX_PROVER_NAME + 1), 1).is_none());
+        let mut batch = Batch::new();
+        provers.write(&mut batch, ["p0"].into_iter()).unwrap();
+        let keys: Vec<&[u8]> = batch.writes().iter().map(|write| &write.key[..]).collect();
+        assert_eq!(keys, [b"p1", b"p0"]);
+    }
+
+    #[test]
+    fn the_times_of_a_prover_are_bounded() {
+        let mut prover = ProverRecord::default();
+        for size in 0..40 {
+            prover.add_time(JobType::Single, size, 10);
+            prover.add_time(JobType::Single, 7, 20);
+        }
+        assert_eq!(prover.times.len(), 32);
+        let seven = prover.times.iter().find(|times| times.size == 7).unwrap();
+        assert_eq!((seven.proofs, seven.total_ms), (41, 810));
+    }
+}
