@@ -22,10 +22,12 @@ fn status() -> Value {
     json!({
         "version": "1",
         "genesis": null,
-        "blocks": {"head": 2, "witnessed": 1, "verified": 0, "quarantined": []},
+        "blocks": {
+            "head": 2, "witnessed": 1, "proven": 0, "aggregated": 0, "verified": 0, "quarantined": [],
+        },
         "jobs": {
             "idle": 0, "in_progress": 1, "done": 0, "failed": 0, "pending": 1, "last_single_block": 1,
-            "last_aggregated_block": 0,
+            "last_aggregated_block": 0, "paused_at_ms": null, "claimable_since_ms": null,
         },
         "aggregated_operations": {
             "commit_blocks": 0, "create_proof_blocks": 0, "publish_proof_blocks_onchain": 0,
@@ -35,6 +37,8 @@ fn status() -> Value {
         "storage": null,
         "node": null,
         "provers": 1,
+        "provers_suspended": 0,
+        "provers_blocked": 0,
     })
 }
 
