@@ -3,7 +3,7 @@
 
 import { $, blocks, bytes, changeButton, counted, duration, element, now, range, request, roving, setButtons, setText, setToken, since, token } from "./common.js";
 import { plot, rate } from "./charts.js";
-import { readAttempts, watchAttempts } from "./attempts.js";
+import { readAttempts } from "./attempts.js";
 import { showLanes, timeShown } from "./lanes.js";
 import { refreshPanel, startPanel } from "./panel.js";
 import { assess, icon, SIGNS } from "./state.js";
@@ -129,7 +129,7 @@ function showProblems() {
   }
   for (const item of old.values()) item.remove();
   const all = view.status.jobs.failed;
-  setButtons($("problem-actions"), operates && all > 1 && view.status.provers_blocked !== undefined ? [changeButton("requeue all failed", `requeue all ${all} failed jobs`, "jobs/requeue", { body: { status: "failed" } })] : []);
+  setButtons($("problem-actions"), operates && all > 1 ? [changeButton("requeue all failed", `requeue all ${all} failed jobs`, "jobs/requeue", { body: { status: "failed" } })] : []);
   $("problems").hidden = list.children.length === 0;
 }
 
@@ -270,7 +270,7 @@ const number = (text) => ({ text, style: "number" });
 
 function showJobs(jobs, more) {
   const pause = changeButton("pause claims", "pause claims", "jobs/pause", { question: "Pause all claims? Provers get no job until they are resumed." });
-  setButtons($("queue-actions"), !token() || view.status.provers_blocked === undefined ? [] : [view.status.jobs.paused_at_ms ? changeButton("resume claims", "resume claims", "jobs/resume") : pause]);
+  setButtons($("queue-actions"), !token() ? [] : [view.status.jobs.paused_at_ms ? changeButton("resume claims", "resume claims", "jobs/resume") : pause]);
   const buttonsOf = (job) => {
     if (!token()) return [];
     const buttons = [];
@@ -344,7 +344,7 @@ function showHistory() {
 
 // An operator may keep a prover from getting jobs.
 function proverButtons({ name, blocked_at_ms: blocked, suspended_until_ms: suspended }) {
-  if (!token() || view.status.provers_blocked === undefined) return [];
+  if (!token()) return [];
   const path = `provers/${encodeURIComponent(name)}`;
   return blocked || suspended > now() ? [changeButton("unblock", `unblock prover ${name}`, `${path}/unblock`)]
     : [changeButton("block", `block prover ${name}`, `${path}/block`, { question: `Block ${name}? It gets no job until it is unblocked.` })];
@@ -386,8 +386,7 @@ async function refresh() {
       ]);
       Object.assign(view, { working: working.jobs, failed: failed.jobs, provers: provers.provers });
       const etas = new Map(working.jobs.map((job) => [job.id, job.eta_ms]));
-      const kept = view.status.provers_blocked !== undefined;
-      const attempts = await (kept ? readAttempts(timeShown(), etas) : watchAttempts(working.jobs, etas));
+      const attempts = await readAttempts(timeShown(), etas);
       found();
       showAll();
       if (document.querySelector("main").hidden) {

@@ -41,32 +41,8 @@ export async function readAttempts(time, etas) {
   return [...ended.values(), ...open].map((attempt) => shape(attempt, etas));
 }
 
-// What was seen of jobs in progress, of a server that keeps no attempts; null if it keeps them.
-let watched = null;
-
-// Returns the attempts that this page has seen.
-export async function watchAttempts(jobs, etas) {
-  watched ??= new Map();
-  const present = new Set();
-  for (const job of jobs) {
-    const begun = job.leased_since_ms ?? job.updated_at_ms;
-    present.add(`${job.id}/${begun}`);
-    if (!watched.has(`${job.id}/${begun}`)) {
-      watched.set(`${job.id}/${begun}`, { ...job, job: job.id, prover: job.holder, begun_at_ms: begun, ended_at_ms: null, outcome: null, reason: null });
-    }
-  }
-  for (const [key, attempt] of watched) {
-    if (attempt.ended_at_ms !== null || present.has(key)) continue;
-    const job = await request(`jobs/${attempt.job}`).catch(() => null);
-    attempt.ended_at_ms = job?.updated_at_ms ?? now();
-    attempt.outcome = job?.status === "done" ? "accepted" : "lease_lost";
-  }
-  return [...watched.values()].map((attempt) => shape(attempt, etas));
-}
-
 // Returns the attempts at jobs.
 export async function attemptsAt(jobs) {
-  if (watched) return [...watched.values()].filter((attempt) => jobs.includes(attempt.job)).map((attempt) => shape(attempt));
   const pages = await Promise.all(jobs.map((job) => request(`attempts?job=${job}`)));
   return pages.flatMap((page) => page.attempts.map((attempt) => shape(attempt)));
 }
