@@ -50,6 +50,6 @@ mod tests;
 pub(crate) use checksums::with_right_checksums;
 pub(crate) use entry::{About, Counts, FORMAT, Kind};
 pub(crate) use error::BackupError;
-pub(crate) use reader::{Entry, verify};
+pub(crate) use reader::{BackupReader, Entry, verify};
 pub(crate) use restore::{RestoreError, Restored, restore};
 pub(crate) use source::BackupSource;

@@ -98,6 +98,13 @@ fn write(source: impl Read, folder: &Path) -> Result<(u64, u64), CliError> {
 
 fn write_entry(folder: &Path, entry: &Entry, operations: &mut u64) -> Result<(), CliError> {
     let path = match entry.kind {
+        Kind::Genesis if entry.first > 0 => {
+            return Err(CliError::Failed(format!(
+                "the data folder began with the state after block {}, and a chain folder begins with block 1; `backup` writes everything that it \
+                 has",
+                entry.first
+            )));
+        }
         Kind::Genesis => folder.join("genesis.json"),
         Kind::Block => folder.join(format!("blocks/{:06}.json", entry.first)),
         Kind::AggregatedOperation => {

@@ -160,7 +160,7 @@ fn commitment(block: &BlockView) -> Result<[u8; 32], CliError> {
 
 async fn write_witnesses(store: &Store, tables: &ProverTables) -> Result<u32, CliError> {
     let mut written = 0;
-    for number in 1..=store.tree().head()? {
+    for number in store.chain().base()?.saturating_add(1)..=store.tree().head()? {
         if let (Some(witness), Some(block)) = (store.tree().witness(number)?, store.chain().block(number)?) {
             let json = text(store.read_blob(&witness.blob)?)?;
             written += u32::from(tables.write_witness(number, &json, &block.commitment).await?);

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use crate::backup::{self, RestoreError};
+use crate::backup::{self, BackupReader, Kind, RestoreError};
 use crate::chain_folder::{ChainFile, ChainFolder, ChainFolderError};
 use crate::config::Config;
 use crate::service::open_store;
@@ -34,6 +34,18 @@ pub(crate) enum ForkError {
         /// The cause.
         cause: RestoreError,
     },
+    /// The backup is one of a folder that lacks the first blocks of its chain.
+    #[error(
+        "{} begins with the state after block {block}, and a devnet needs every block of its chain; give a chain folder, or a backup that begins \
+         with block 1",
+        path.display()
+    )]
+    BeginsLate {
+        /// The file.
+        path: PathBuf,
+        /// The block before the first one.
+        block: u32,
+    },
     /// A file of the chain folder cannot be imported.
     #[error("{} cannot be imported: {cause}", path.display())]
     Import {
@@ -58,12 +70,20 @@ pub(super) fn prepare(source: &Path, folder: &Path, config: &Config) -> Result<(
         return Ok(());
     }
     let path = source.to_owned();
-    let file = match File::open(source) {
-        Ok(file) => BufReader::new(file),
-        Err(cause) => return Err(ForkError::Backup { path, cause }),
+    let file = || match File::open(source) {
+        Ok(file) => Ok(BufReader::new(file)),
+        Err(cause) => Err(ForkError::Backup { path: path.clone(), cause }),
     };
+    // What else is wrong with the backup, its restore says.
+    let first = BackupReader::open(file()?).and_then(|mut backup| backup.next_entry());
+    if let Ok(Some(genesis)) = first
+        && genesis.kind == Kind::Genesis
+        && genesis.first > 0
+    {
+        return Err(ForkError::BeginsLate { path, block: genesis.first });
+    }
     let open = |dir: &Path| open_store(config, dir);
-    match backup::restore(file, folder, &open, false, &|_, _, _| {}) {
+    match backup::restore(file()?, folder, &open, false, &|_, _, _| {}) {
         Ok(_) => Ok(()),
         Err(cause) => Err(ForkError::Restore { path, cause }),
     }

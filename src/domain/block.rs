@@ -79,6 +79,17 @@ pub enum BlockError {
 }
 
 impl Block {
+    /// Returns true if both are readings of one block. The failed transactions, which have no effect,
+    /// may differ, and so may what a node's database does not keep of the times: when a transaction
+    /// arrived, and digits below the microsecond (docs/protocol/09-node-database.md §1).
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let lasting = |block: &Self| {
+            let executed = block.block_transactions.iter().filter_map(ExecutedOperations::lasting);
+            Self { block_transactions: executed.collect(), ..block.clone() }
+        };
+        self == other || lasting(self) == lasting(other)
+    }
+
     /// Returns the operations in order; failed transactions have none.
     pub fn ops(&self) -> impl Iterator<Item = &ZkSyncOp> {
         self.block_transactions.iter().filter_map(ExecutedOperations::op)
@@ -184,7 +195,10 @@ fn word(value: u64) -> [u8; 32] {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use chrono::Timelike;
+
     use super::*;
+    use crate::domain::ExecutedTx;
 
     const ROOT: &str = "15720b18c3b91c4e2ecc13554322608c032f7975d2de16b1b366730712d97c45";
 
@@ -195,6 +209,47 @@ mod tests {
             "verify_gas_limit": "0x32c8", "block_commitment": format!("0x{}", "00".repeat(32)), "timestamp": 0x12345678
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn readings_of_one_block_may_differ_in_what_a_node_does_not_keep() {
+        let (mut failed, mut successful) = (0, 0);
+        for number in 1..=8 {
+            let file = format!("{}/data/sample-chain/blocks/{number:06}.json", env!("CARGO_MANIFEST_DIR"));
+            let imported: ImportedBlock = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            let block = imported.block;
+            let mut other = block.clone();
+            other.block_transactions.retain(|executed| executed.op().is_some());
+            failed += block.block_transactions.len() - other.block_transactions.len();
+            for executed in &mut other.block_transactions {
+                let ExecutedOperations::Tx(tx) = executed else { continue };
+                tx.created_at +=
+                    chrono::TimeDelta::nanoseconds(999 - i64::from(tx.created_at.nanosecond() % 1_000));
+                tx.signed_tx.created_at += chrono::TimeDelta::hours(1);
+            }
+            assert!(block.is_same_as(&other) && other.is_same_as(&block), "{number}");
+            let changes: [&dyn Fn(&mut ExecutedTx); 4] = [
+                &|tx| tx.created_at += chrono::TimeDelta::microseconds(1),
+                &|tx| tx.batch_id = Some(77),
+                &|tx| tx.block_index = Some(77),
+                &|tx| tx.signed_tx.eth_sign_data = None,
+            ];
+            for (position, executed) in other.block_transactions.iter().enumerate() {
+                let ExecutedOperations::Tx(tx) = executed else { continue };
+                successful += 1;
+                for change in changes {
+                    let mut changed = tx.clone();
+                    change(&mut changed);
+                    let mut differs = other.clone();
+                    let is_changed = changed != *tx;
+                    differs.block_transactions[position] = ExecutedOperations::Tx(changed);
+                    assert_eq!(block.is_same_as(&differs), !is_changed, "{number} {position}");
+                }
+            }
+            other.block_transactions.pop();
+            assert!(!block.is_same_as(&other), "{number}");
+        }
+        assert!(failed > 0 && successful > 0);
     }
 
     /// The vector of docs/protocol/04-witness.md §7.

@@ -3,8 +3,11 @@
 use crate::domain::op::ZkSyncOp;
 use crate::domain::priority_op::PriorityOp;
 use crate::domain::tx::SignedZkSyncTx;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
+
+/// Number of digits of a second that every reading of a time has.
+const MICROSECONDS: u16 = 6;
 
 /// A transaction of a block, successful or failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +51,20 @@ pub enum ExecutedOperations {
 }
 
 impl ExecutedOperations {
+    /// Returns what every reading of the operation has in common, with the time of execution as that
+    /// of the arrival; `None` for a failed transaction.
+    pub(crate) fn lasting(&self) -> Option<Self> {
+        let mut lasting = self.op().map(|_| self.clone())?;
+        match &mut lasting {
+            Self::Tx(tx) => {
+                tx.created_at = tx.created_at.trunc_subsecs(MICROSECONDS);
+                tx.signed_tx.created_at = tx.created_at;
+            }
+            Self::PriorityOp(op) => op.created_at = op.created_at.trunc_subsecs(MICROSECONDS),
+        }
+        Some(lasting)
+    }
+
     /// Returns the effect; `None` for a failed transaction.
     pub fn op(&self) -> Option<&ZkSyncOp> {
         match self {

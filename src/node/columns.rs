@@ -1,12 +1,12 @@
 //! Values of the columns of a row.
 
-use std::time::SystemTime;
+use std::error::Error;
 
 use chrono::{DateTime, Utc};
 use num_bigint::BigUint;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
-use tokio_postgres::types::FromSql;
+use tokio_postgres::types::{FromSql, Type, accepts};
 
 use super::error::LinkError;
 
@@ -64,15 +64,31 @@ impl<'a> Columns<'a> {
         serde_json::from_str(text).map_err(|error| self.unusable(column, error))
     }
 
-    /// Returns a `timestamptz`.
+    /// Returns a `timestamptz`; `infinity` and times that no calendar has are errors.
     pub(super) fn time(&self, column: &'static str) -> Result<DateTime<Utc>, LinkError> {
-        self.get::<SystemTime>(column).map(DateTime::from)
+        let Microseconds(since_epoch) = self.get(column)?;
+        let time = since_epoch.checked_add(EPOCH).and_then(DateTime::from_timestamp_micros);
+        time.ok_or_else(|| self.unusable(column, "it is not a time"))
     }
 
     /// Returns the error for a value that cannot be used.
     pub(super) fn unusable(&self, column: &str, cause: impl ToString) -> LinkError {
         LinkError::Row { what: format!("{}.{column}", self.table), cause: cause.to_string() }
     }
+}
+
+/// The epoch of the database, 2000-01-01, in microseconds since 1970.
+const EPOCH: i64 = 946_684_800_000_000;
+
+/// A time as the database sends it: microseconds since its epoch.
+struct Microseconds(i64);
+
+impl<'a> FromSql<'a> for Microseconds {
+    fn from_sql(of: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        i64::from_sql(of, raw).map(Self)
+    }
+
+    accepts!(TIMESTAMP, TIMESTAMPTZ);
 }
 
 /// Parses the digits of a `numeric` without a sign; zeros after a point count as no fraction.

@@ -23,7 +23,6 @@ pub(crate) enum Role {
     /// Reads blocks, account updates, aggregated operations and proofs.
     Read,
     /// Writes proofs.
-    #[allow(dead_code, reason = "the part that hands proofs back uses it")]
     Write,
 }
 
@@ -72,4 +71,18 @@ pub(crate) async fn connect(options: &LinkOptions, role: Role) -> Result<Client,
         client.batch_execute(statement).await?;
     }
     Ok(client)
+}
+
+/// Waits up to `timeout` for an answer of the database: one that hangs keeps its connections open.
+///
+/// # Errors
+/// [`LinkError::Lost`] without an answer in time, and those of `answer`.
+pub(super) async fn answered<T>(
+    timeout: Duration,
+    answer: impl Future<Output = Result<T, LinkError>>,
+) -> Result<T, LinkError> {
+    match tokio::time::timeout(timeout, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(LinkError::Lost(format!("it gave no answer within {} s", timeout.as_secs()))),
+    }
 }

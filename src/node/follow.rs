@@ -1,44 +1,31 @@
-//! Following a node over one connection: the start, new blocks, reverts, and what other servers and
-//! the node have done with the blocks.
+//! Following a node over one connection: the start, new blocks, and reverts.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
+use super::adoption::{Adoption, Progress, take_over};
+use super::connection::answered;
 use super::error::LinkError;
-use super::operations::{OperationRow, OperationsHere};
 use super::options::LinkOptions;
 use super::reader::{Look, Reader};
 use super::state::{self, StateProgress};
 use super::window::Window;
-use crate::domain::AggregatedAction;
 use crate::domain::job::JobType;
 use crate::store::{Imported, StoreError};
-use crate::workers::{ImportError, LinkPhase, Node, TakenOver};
+use crate::workers::{LinkPhase, Node, TakenOver};
 
 /// Number of missing blocks from which on the link catches up.
 const BEHIND: u32 = 8;
-/// Number of blocks without a proof that are searched for one of another server.
-const MAX_SEARCHED: usize = 5_000;
 /// Number of the newest blocks that are compared with the database at each look.
 const RECENT: usize = 4_096;
+/// Longest time for a look at the database, after which the connection counts as lost.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// Interval at which all blocks that the node can revert are compared.
 const FULL_INTERVAL: Duration = Duration::from_secs(60);
-/// Number of proofs that are taken over in one round.
-const MAX_TAKEN: usize = 200;
-
-/// What a link has imported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
-    pub blocks: u64,
-    pub aggregated_operations: u64,
-    pub proofs: u64,
-}
-
 /// A session over one connection.
 pub(super) struct Follower<'a> {
     node: &'a Arc<Node>,
@@ -47,10 +34,7 @@ pub(super) struct Follower<'a> {
     until: u32,
     state_progress: &'a StateProgress,
     progress: Progress,
-    /// Ids of operations that do not fit the blocks here.
-    refused: Vec<i64>,
-    /// Ranges whose proofs in the node's tables are invalid.
-    invalid: BTreeSet<(u32, u32)>,
+    adoption: Adoption<'a>,
     has_progressed: bool,
     /// Time of the last comparison of the whole window.
     compared: Cell<Option<Instant>>,
@@ -69,8 +53,7 @@ impl<'a> Follower<'a> {
             until,
             state_progress,
             progress: Progress::default(),
-            refused: Vec::new(),
-            invalid: BTreeSet::new(),
+            adoption: Adoption::new(node),
             has_progressed: false,
             compared: Cell::new(None),
         }
@@ -108,13 +91,17 @@ impl<'a> Follower<'a> {
                 window = Window::read(self.node.store().chain(), look.executed)?;
             } else if look.blocks.is_empty() {
                 let start = Instant::now();
-                self.adopt(&mut reader, look.executed).await?;
+                let round = self.adoption.round(&mut reader, look.executed, &mut self.progress);
+                let is_complete = answered(ANSWER_TIMEOUT, round).await?;
                 self.node.metrics().node_seconds.observe("adopt", start.elapsed());
-                let Some(stop) = &mut stop else { return Ok(()) };
-                self.enter(LinkPhase::Following);
-                // A dropped sender also means the stop.
-                if tokio::time::timeout(self.options.poll, stop.wait_for(|stop| *stop)).await.is_ok() {
-                    return Ok(());
+                if is_complete {
+                    let Some(stop) = &mut stop else { return Ok(()) };
+                    self.enter(LinkPhase::Following);
+                    // A dropped sender also means the stop.
+                    let stopped = stop.wait_for(|stop| *stop);
+                    if tokio::time::timeout(self.options.poll, stopped).await.is_ok() {
+                        return Ok(());
+                    }
                 }
             } else {
                 // An error ends the session, and with it the window.
@@ -139,14 +126,14 @@ impl<'a> Follower<'a> {
         if !is_due && window.len() > RECENT {
             let recent = window.newest(RECENT);
             // A difference in the first block may have begun before it.
-            let found = reader.look(&recent, self.until).await?;
+            let found = answered(ANSWER_TIMEOUT, reader.look(&recent, self.until)).await?;
             look = Some(found).filter(|look| look.ancestor != Some(recent.floor()));
         }
         let look = match look {
             Some(look) => look,
             None => {
                 self.compared.set(Some(start));
-                reader.look(window, self.until).await?
+                answered(ANSWER_TIMEOUT, reader.look(window, self.until)).await?
             }
         };
         self.node.metrics().node_seconds.observe("read", start.elapsed());
@@ -257,134 +244,8 @@ impl<'a> Follower<'a> {
             StoreError::History { oldest } => LinkError::BeyondHistory { ancestor, oldest: oldest.max(base) },
             error => error.into(),
         })?;
-        self.refused.clear();
-        self.invalid.clear();
+        self.adoption.clear();
         warn!(ancestor, ?report, "the node reverted blocks, and so did this server");
         Ok(())
     }
-
-    /// Takes over proofs of other servers, and imports aggregated operations.
-    async fn adopt(&mut self, reader: &mut Reader, executed: u32) -> Result<(), LinkError> {
-        let snapshot = reader.snapshot().await?;
-        let store = self.node.store();
-        let head = store.chain().head()?;
-        let floor = store.chain().last_verified_block()?.max(executed);
-        let mut unproven = Vec::new();
-        for block in floor.saturating_add(1)..=head {
-            if !self.invalid.contains(&(block, block)) && !store.queue().has_single_proof(block)? {
-                unproven.push(block);
-                if unproven.len() == MAX_SEARCHED {
-                    break;
-                }
-            }
-        }
-        let mut taken = 0;
-        let found = match unproven.is_empty() {
-            true => Vec::new(),
-            false => snapshot.proofs.proven(&snapshot.transaction, &unproven).await?,
-        };
-        for block in found.into_iter().take(MAX_TAKEN) {
-            if let Some(json) = snapshot.proofs.proof(&snapshot.transaction, block).await? {
-                taken += self.take(JobType::Single, (block, block), &json)?;
-            }
-        }
-        for range in snapshot.proofs.aggregated(&snapshot.transaction, floor, head).await? {
-            let known =
-                self.invalid.contains(&range) || store.queue().has_aggregated_proof(range.0, range.1)?;
-            if let Some(json) = match known {
-                true => None,
-                false => snapshot.proofs.aggregated_proof(&snapshot.transaction, range).await?,
-            } {
-                taken += self.take(JobType::Aggregated, range, &json)?;
-            }
-        }
-        if taken > 0 {
-            store.sync()?;
-            info!(proofs = taken, "proofs of other servers taken over");
-        }
-        self.progress.proofs += taken;
-        loop {
-            let here = self.operations_here(head)?;
-            let rows = snapshot.operations.next(&snapshot.transaction, &here).await?;
-            if rows.is_empty() {
-                break;
-            }
-            for row in rows {
-                let Some(operation) =
-                    snapshot.operations.read(&snapshot.transaction, &row, here.base).await?
-                else {
-                    self.refused.push(row.id);
-                    continue;
-                };
-                match self.node.import_parsed_operation(&operation) {
-                    Ok(Imported::Stored) => self.progress.aggregated_operations += 1,
-                    Ok(_) => self.refused.push(row.id),
-                    // Its blocks are others here: it is older than a revert of the node.
-                    Err(
-                        error @ (ImportError::OtherBlock(_)
-                        | ImportError::NotARun
-                        | ImportError::Store(StoreError::Conflict { .. })),
-                    ) => {
-                        debug!(?row, %error, "an operation does not fit the blocks here and is not followed");
-                        self.refused.push(row.id);
-                    }
-                    Err(cause) => {
-                        return Err(LinkError::Import { block: row.to_block, cause: Box::new(cause) });
-                    }
-                }
-            }
-        }
-        let present = snapshot.operations.about_proofs(&snapshot.transaction, executed).await?;
-        self.forget_removed(&present, executed)?;
-        Ok(snapshot.transaction.commit().await?)
-    }
-
-    /// Removes the operations about proofs that the node has removed: an operator of the node wants
-    /// the proofs again (`docs/protocol/09-node-database.md` §3).
-    fn forget_removed(&self, present: &[OperationRow], executed: u32) -> Result<(), LinkError> {
-        for action in [AggregatedAction::CreateProofBlocks, AggregatedAction::PublishProofBlocksOnchain] {
-            for operation in
-                self.node.store().chain().aggregated_operations(action, executed, MAX_SEARCHED)?
-            {
-                let is_row = |row: &OperationRow| (row.action, row.from_block) == (action, operation.first);
-                if operation.first > executed && !present.iter().any(is_row) {
-                    let (first, last) = (operation.first, operation.last);
-                    warn!(%action, first, last, "the node has removed an operation, and so does this server");
-                    self.node.forget_operation(&operation)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn operations_here(&self, head: u32) -> Result<OperationsHere, StoreError> {
-        let chain = self.node.store().chain();
-        let mut last = [0; 4];
-        for (last, action) in last.iter_mut().zip(AggregatedAction::ALL) {
-            *last = chain.last_block_of(action)?;
-        }
-        Ok(OperationsHere { head, base: chain.base()?, last, refused: self.refused.clone() })
-    }
-
-    /// Takes over a proof; returns the number of stored ones.
-    fn take(&mut self, job_type: JobType, range: (u32, u32), json: &str) -> Result<u64, LinkError> {
-        match take_over(self.node, job_type, range, json)? {
-            TakenOver::Stored => Ok(1),
-            TakenOver::Present => Ok(0),
-            TakenOver::Invalid(_) => {
-                self.invalid.insert(range);
-                Ok(0)
-            }
-        }
-    }
-}
-
-/// Takes over a proof; an invalid one is reported and left where it is.
-fn take_over(node: &Node, job_type: JobType, range: (u32, u32), json: &str) -> Result<TakenOver, StoreError> {
-    let taken = node.take_over_proof(job_type, range, json.as_bytes())?;
-    if let TakenOver::Invalid(reason) = &taken {
-        let (first, last) = range;
-        warn!(first, last, reason, "a proof in the node's tables is not one of these blocks");
-    }
-    Ok(taken)
 }

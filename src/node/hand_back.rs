@@ -124,7 +124,7 @@ impl HandBack {
         }
     }
 
-    /// Compares rows if it is time, and writes what waits. Each type is tried, even if the other
+    /// Writes what waits, and compares rows if it is time. Each type is tried, even if the other
     /// one fails: a permission may be missing for one table only.
     async fn round(&mut self) -> Result<(), LinkError> {
         let store = self.node.store().clone();
@@ -140,16 +140,15 @@ impl HandBack {
                 rows: [None, None],
             }),
         };
-        let mut outcome = Ok(());
+        // What waits is written first, so that a new proof waits for nothing else.
+        let mut outcome = write_all(&self.node, &connection.writer).await;
         if is_due {
             let floor = connection.writer.executed().await?;
             for (job_type, known) in TYPES.into_iter().zip(&mut connection.rows) {
                 outcome = outcome.and(look(&connection.writer, &store, job_type, floor, known).await);
             }
             connection.looked = Some(Instant::now());
-        }
-        for job_type in TYPES {
-            outcome = outcome.and(write(&self.node, &connection.writer, job_type).await);
+            outcome = outcome.and(write_all(&self.node, &connection.writer).await);
         }
         outcome
     }
@@ -200,6 +199,15 @@ fn proofs_after(store: &Store, job_type: JobType, block: u32) -> Result<Vec<(u32
         after = (last.first, last.last);
         found.extend(page.iter().map(|proof| (proof.first, proof.last)));
     }
+}
+
+/// Writes the proofs of both types that wait.
+async fn write_all(node: &Node, writer: &Writer) -> Result<(), LinkError> {
+    let mut outcome = Ok(());
+    for job_type in TYPES {
+        outcome = outcome.and(write(node, writer, job_type).await);
+    }
+    outcome
 }
 
 /// Writes the proofs of a type that wait, by their blocks. Those whose blocks the node does not

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::adoption::Progress;
 use super::error::LinkError;
-use super::follow::{Follower, Progress};
+use super::follow::Follower;
 use super::options::LinkOptions;
 use super::state::StateProgress;
 use crate::backoff::Backoff;

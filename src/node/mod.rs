@@ -10,7 +10,8 @@
 //! | `password` | the password of a connection: address, file, or password file |
 //! | `tls` | the checks of the database's certificate |
 //! | `link` | the thread, its attempts and its failures |
-//! | `follow` | following over one connection: start, new blocks, reverts, proofs, operations |
+//! | `follow` | following over one connection: start, new blocks, reverts |
+//! | `adoption` | what is taken from the node's tables beside blocks: proofs, aggregated operations |
 //! | `state`, `overlay` | the state with which an empty folder begins |
 //! | `reader` | the connection that reads, and its view of the chain at one moment |
 //! | `blocks`, `state_rows`, `proof_rows`, `operations`, `columns` | rows of the tables |
@@ -21,6 +22,7 @@
 //! | `check` | version, tables, permissions and chain of a database |
 //! | `error` | what can be wrong with the database, each with what to do |
 
+mod adoption;
 mod blocks;
 mod check;
 mod columns;

@@ -5,13 +5,14 @@ use tokio_postgres::{Client, Row, Statement, Transaction};
 use super::columns::Columns;
 use super::error::LinkError;
 
-const PROVEN: &str = "SELECT block_number::bigint FROM proofs WHERE block_number = ANY($1)";
+const PROVEN: &str =
+    "SELECT block_number::bigint FROM proofs WHERE block_number = ANY($1) ORDER BY block_number";
 
 const PROOF: &str = "SELECT proof::text FROM proofs WHERE block_number = $1";
 
 const AGGREGATED: &str = "
     SELECT first_block::bigint, last_block::bigint FROM aggregated_proofs
-    WHERE first_block > $1 AND last_block <= $2 ORDER BY first_block, last_block";
+    WHERE first_block > $1 AND last_block > $2 AND last_block <= $3 ORDER BY first_block, last_block";
 
 const AGGREGATED_PROOF: &str =
     "SELECT proof::text FROM aggregated_proofs WHERE first_block = $1 AND last_block = $2";
@@ -34,7 +35,7 @@ impl ProofStatements {
         })
     }
 
-    /// Returns those of the blocks that have a proof.
+    /// Returns those of the blocks that have a proof, ascending.
     pub(super) async fn proven(&self, of: &Transaction<'_>, blocks: &[u32]) -> Result<Vec<u32>, LinkError> {
         let blocks: Vec<i64> = blocks.iter().copied().map(i64::from).collect();
         let rows = of.query(&self.proven, &[&blocks]).await?;
@@ -47,14 +48,17 @@ impl ProofStatements {
         row.map(|row| Columns { table: "proofs", row: &row }.get("proof")).transpose()
     }
 
-    /// Returns the ranges of the aggregated proofs that begin after `floor` and end up to `head`.
+    /// Returns the ranges of the aggregated proofs that begin after `base`, end after `floor`, and end
+    /// up to `head`.
     pub(super) async fn aggregated(
         &self,
         of: &Transaction<'_>,
+        base: u32,
         floor: u32,
         head: u32,
     ) -> Result<Vec<(u32, u32)>, LinkError> {
-        let rows = of.query(&self.aggregated, &[&i64::from(floor), &i64::from(head)]).await?;
+        let [base, floor, head] = [base, floor, head].map(i64::from);
+        let rows = of.query(&self.aggregated, &[&base, &floor, &head]).await?;
         rows.iter().map(range).collect()
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::columns::Columns;
-use super::connection::{Role, connect};
+use super::connection::{Role, answered, connect};
 use super::error::LinkError;
 use super::options::LinkOptions;
 use crate::domain::job::JobType;
@@ -117,12 +117,13 @@ impl Writer {
                 client,
             })
         };
-        answered(prepare).await
+        answered(ANSWER_TIMEOUT, prepare).await
     }
 
     /// Returns the last block whose execution is confirmed; 0 without one.
     pub(super) async fn executed(&self) -> Result<u32, LinkError> {
-        let row = answered(async { Ok(self.client.query_opt(&self.executed, &[]).await?) }).await?;
+        let row =
+            answered(ANSWER_TIMEOUT, async { Ok(self.client.query_opt(&self.executed, &[]).await?) }).await?;
         row.map_or(Ok(0), |row| Columns { table: "aggregate_operations", row: &row }.number("to_block"))
     }
 
@@ -137,7 +138,8 @@ impl Writer {
             JobType::Aggregated => ("aggregated_proofs", &self.aggregated_rows),
         };
         let floor = i64::from(floor);
-        let rows = answered(async { Ok(self.client.query(statement, &[&floor]).await?) }).await?;
+        let rows =
+            answered(ANSWER_TIMEOUT, async { Ok(self.client.query(statement, &[&floor]).await?) }).await?;
         let range = |row: &Row| {
             let of = Columns { table, row };
             Ok((of.number("first_block")?, of.number("last_block")?))
@@ -152,12 +154,15 @@ impl Writer {
         let proofs: Vec<&str> = mine.iter().map(|row| row.json.as_str()).collect();
         let insert = async { Ok(self.client.query(&self.insert, &[&numbers, &commitments, &proofs]).await?) };
         let number = |row: &Row| Columns { table: "proofs", row }.number::<u32>("block_number");
-        let new: BTreeSet<u32> = answered(insert).await?.iter().map(number).collect::<Result<_, _>>()?;
+        let new: BTreeSet<u32> =
+            answered(ANSWER_TIMEOUT, insert).await?.iter().map(number).collect::<Result<_, _>>()?;
         let left: Vec<i64> =
             mine.iter().filter(|row| !new.contains(&row.block)).map(|row| i64::from(row.block)).collect();
         let mut present = BTreeMap::new();
         if !left.is_empty() {
-            let rows = answered(async { Ok(self.client.query(&self.present, &[&left]).await?) }).await?;
+            let rows =
+                answered(ANSWER_TIMEOUT, async { Ok(self.client.query(&self.present, &[&left]).await?) })
+                    .await?;
             for row in &rows {
                 present.insert(number(row)?, Columns { table: "proofs", row }.get::<String>("proof")?);
             }
@@ -178,11 +183,11 @@ impl Writer {
                 [&first, &last, &mine.json, &commitments];
             Ok(self.client.execute(&self.insert_aggregated, &values).await?)
         };
-        if answered(insert).await? > 0 {
+        if answered(ANSWER_TIMEOUT, insert).await? > 0 {
             return Ok(Written::New);
         }
         let present = async { Ok(self.client.query_opt(&self.present_aggregated, &[&first, &last]).await?) };
-        let found = answered(present).await?;
+        let found = answered(ANSWER_TIMEOUT, present).await?;
         let found = found.as_ref().map(|row| Columns { table: "aggregated_proofs", row }.get("proof"));
         Ok(compared(found.transpose()?, &mine.json))
     }
@@ -195,15 +200,5 @@ fn compared(found: Option<&str>, mine: &str) -> Written {
     match (serde_json::from_str::<Value>(found), serde_json::from_str::<Value>(mine)) {
         (Ok(found), Ok(mine)) if found == mine => Written::Same,
         _ => Written::Other,
-    }
-}
-
-/// Waits for an answer of the database.
-async fn answered<T>(statement: impl Future<Output = Result<T, LinkError>>) -> Result<T, LinkError> {
-    match tokio::time::timeout(ANSWER_TIMEOUT, statement).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            Err(LinkError::Lost(format!("a statement had no answer within {} s", ANSWER_TIMEOUT.as_secs())))
-        }
     }
 }

@@ -26,10 +26,11 @@ pub(crate) fn explain(store: &Store, number: u32, now_ms: u64) -> Result<Explana
 }
 
 fn not_imported(store: &Store, number: u32) -> Result<String, StoreError> {
-    if number == 0 {
+    let genesis = store.chain().genesis()?;
+    if number == 0 && genesis.as_ref().is_none_or(|genesis| genesis.number == 0) {
         return Ok("Block 0 is the genesis, which needs no proof; the first block is block 1.".to_owned());
     }
-    let Some(genesis) = store.chain().genesis()? else {
+    let Some(genesis) = genesis else {
         return Ok(format!(
             "Block {number} is not imported, and neither is a genesis: import the genesis first."
         ));

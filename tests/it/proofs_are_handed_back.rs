@@ -226,6 +226,11 @@ fn provers_are_served_during_20_failures_of_the_database() {
             if let Some(code) = link(&server)["hand_back_fault"]["code"].as_str() {
                 *codes.entry(code.to_owned()).or_default() += 1;
             }
+            // The node reverts blocks meanwhile, or at once when its database runs again.
+            let last = world.head.saturating_sub(dice.between(1, 3) as u32);
+            if round % 8 > 1 {
+                world.revert(last);
+            }
             match round % 8 {
                 0 | 1 => world.database.postgres.start_again(),
                 2 => proxy.set_closed(false),
@@ -235,9 +240,8 @@ fn provers_are_served_during_20_failures_of_the_database() {
                 6 => drop(world.database.sql(&format!("GRANT INSERT ON proofs TO {ROLE}"))),
                 _ => {}
             }
-            if dice.happens(0.4) {
-                // The node has reverted blocks meanwhile.
-                world.revert(world.head.saturating_sub(dice.between(1, 3) as u32));
+            if round % 8 < 2 {
+                world.revert(last);
             }
         }
         world.wait_until_proven();

@@ -6,7 +6,9 @@ use zksync_witness_server::testing::internals::domain::{AggregatedOperation, sam
 
 use crate::support::Server;
 use crate::support::following::{begun, sealed, serve, wait_for_link};
+use crate::support::node_world::{self, Acknowledged, NodeWorld, stored, while_proving};
 use crate::support::sealed_chain::Chain;
+use crate::support::tcp_proxy::TcpProxy;
 
 #[test]
 #[ignore = "long: runs for a minute with PostgreSQL"]
@@ -47,6 +49,41 @@ fn proofs_of_another_server_are_taken_over_and_need_no_job() {
     let operation = AggregatedOperation::CreateProofBlocks { blocks: blocks.collect(), proofs_to_pad: 2 };
     database.write_operation(&operation, false);
     server.wait_for("/jobs/last_aggregated_block", 2);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn an_empty_folder_takes_over_every_proof() {
+    let mut world = NodeWorld::new(29);
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let first = node_world::serve(folders[0].path(), &world.database.url());
+    world.seal(6);
+    let acknowledged = Acknowledged::default();
+    while_proving(&first.url, &acknowledged, || world.wait_until_proven());
+
+    // Everything is executed already, and another server begins with genesis.
+    let proxy = TcpProxy::start(world.database.postgres.port());
+    let server = node_world::serve(folders[1].path(), &world.database.url_at(proxy.port()));
+    server.wait_for("/blocks/witnessed", 6);
+    server.wait_for("/jobs/done", 8);
+    let nothing_is_left = |server: &Server| {
+        wait_for_link(server, "following", None);
+        assert_eq!(server.get("/api/v1/status").json()["jobs"]["pending"], 0);
+        assert_eq!(server.get_job("prover")["job_id"], 0);
+    };
+    nothing_is_left(&server);
+    world.assert_rows(stored(&server));
+
+    // Blocks are proven and executed while it does not see the database.
+    world.seal(3);
+    server.wait_for("/jobs/idle", 3);
+    proxy.set_closed(true);
+    wait_for_link(&server, "failing", Some("unreachable"));
+    while_proving(&first.url, &acknowledged, || world.wait_until_proven());
+    proxy.set_closed(false);
+    server.wait_for("/jobs/done", 12);
+    nothing_is_left(&server);
+    world.assert_rows(stored(&server));
 }
 
 #[test]

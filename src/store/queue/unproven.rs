@@ -7,8 +7,8 @@ use crate::store::kv::table::Table;
 use crate::store::queue::job_queue::JobQueue;
 
 impl JobQueue {
-    /// Returns the last block up to which no proof is needed: all are executed, or their proofs were
-    /// published.
+    /// Returns the last block up to which no proof is needed: all are executed, their proofs were
+    /// published, or they are before the first block of the folder.
     pub fn last_settled_block(&self) -> Result<u32, StoreError> {
         self.last_settled_block_up_to(u32::MAX)
     }
@@ -16,7 +16,9 @@ impl JobQueue {
     /// Returns the last settled block if operations that end after block `last` are removed.
     pub(crate) fn last_settled_block_up_to(&self, last: u32) -> Result<u32, StoreError> {
         let end = |action| self.chain.last_block_of_up_to(action, last);
-        Ok(end(AggregatedAction::ExecuteBlocks)?.max(end(AggregatedAction::PublishProofBlocksOnchain)?))
+        let executed = end(AggregatedAction::ExecuteBlocks)?;
+        let published = end(AggregatedAction::PublishProofBlocksOnchain)?;
+        Ok(executed.max(published).max(self.chain.base()?))
     }
 
     /// Returns true if a block can have a job: its witness or its proof is stored.

@@ -18,7 +18,7 @@ pub(crate) fn import(store: &Store, body: &[u8]) -> Result<Imported, ImportError
             || StoreError::corrupt(format!("the body of block {number} is missing or is not a block"));
         let stored = store.chain().block_json(number)?.ok_or_else(damaged)?;
         let stored: ImportedBlock = serde_json::from_slice(&stored).map_err(|_| damaged())?;
-        if stored.block != *block {
+        if !stored.block.is_same_as(block) {
             return Err(ImportError::OtherContent(number));
         }
     }
