@@ -221,6 +221,9 @@ fn transaction(row: &Row) -> Result<(u32, u32, ExecutedOperations), LinkError> {
     let success: bool = of.get("success")?;
     let op: Option<ZkSyncOp> = of.json("operation")?;
     let block_index = of.optional_number("block_index")?;
+    if success && block_index.is_none() {
+        return Err(of.unusable("block_index", "a successful transaction has none"));
+    }
     let transaction = ExecutedTx {
         signed_tx: SignedZkSyncTx { tx: of.json("tx")?, eth_sign_data, created_at },
         success,

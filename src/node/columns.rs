@@ -73,7 +73,7 @@ impl<'a> Columns<'a> {
 
     /// Returns the error for a value that cannot be used.
     pub(super) fn unusable(&self, column: &str, cause: impl ToString) -> LinkError {
-        LinkError::Row { what: format!("{}.{column}", self.table), cause: cause.to_string() }
+        LinkError::row(format!("{}.{column}", self.table), cause)
     }
 }
 

@@ -37,7 +37,9 @@ pub(crate) enum LinkError {
         cause: io::Error,
     },
     /// User or password are refused.
-    #[error("the node's database refuses the user: {0}; check user, password and pg_hba.conf")]
+    #[error(
+        "the node's database refuses the user: {0}; check the user, the password (in the address, node_password_file or PGPASSFILE) and pg_hba.conf"
+    )]
     Refused(String),
     /// The database does not exist.
     #[error("{0}; check the name of the database in the address")]
@@ -190,14 +192,26 @@ impl LinkError {
 
     /// Returns the error for a row that cannot be used.
     pub(crate) fn row(what: impl Into<String>, cause: impl ToString) -> Self {
-        Self::Row { what: what.into(), cause: cause.to_string() }
+        Self::Row { what: what.into(), cause: shortened(&cause.to_string()) }
     }
+}
+
+/// Largest number of characters of a cause: it may quote a value of any length.
+const LONGEST_CAUSE: usize = 300;
+
+fn shortened(cause: &str) -> String {
+    let mut rest = cause.chars();
+    let mut short: String = rest.by_ref().take(LONGEST_CAUSE).collect();
+    if rest.next().is_some() {
+        short.push('…');
+    }
+    short
 }
 
 impl From<tokio_postgres::Error> for LinkError {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(database) = error.as_db_error() else { return without_answer(&error) };
-        let message = database.message().to_owned();
+        let message = shortened(database.message());
         match database.code() {
             &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
                 Self::Refused(message)
@@ -236,6 +250,9 @@ fn without_answer(error: &tokio_postgres::Error) -> LinkError {
         LinkError::Refused(cause)
     } else if text.starts_with("error communicating") {
         LinkError::Lost(cause)
+    } else if text.starts_with("error serializing parameter") {
+        // The statement is that of a column of another type.
+        LinkError::Schema(cause)
     } else {
         LinkError::Database(cause)
     }

@@ -48,6 +48,7 @@ pub(crate) fn explain_with_link(node: &Node, number: u32) -> Result<Explanation,
         );
     }
     if explanation.stage.is_none()
+        && number > node.store().chain().base()?
         && let Some(link) = node_link(node)?
     {
         explanation.text.push(' ');

@@ -44,7 +44,7 @@ fn peak_memory(process: u32) -> u64 {
 
 /// `NODE_FIGURE_BLOCKS` sets the number of blocks.
 #[test]
-#[ignore = "runs for minutes, with PostgreSQL"]
+#[ignore = "runs for 5 minutes with PostgreSQL"]
 fn catching_up_is_as_fast_as_a_chain_folder() {
     let blocks = number("NODE_FIGURE_BLOCKS", 1_000);
     let database = NodeDatabase::new();
@@ -71,7 +71,7 @@ fn catching_up_is_as_fast_as_a_chain_folder() {
 
 /// `NODE_FIGURE_BLOCKS` sets a tenth of the number of blocks.
 #[test]
-#[ignore = "runs for minutes, with PostgreSQL"]
+#[ignore = "runs for 5 minutes with PostgreSQL"]
 fn memory_does_not_grow_while_catching_up() {
     let few = number("NODE_FIGURE_BLOCKS", 1_000);
     let database = NodeDatabase::new();
@@ -90,7 +90,7 @@ fn memory_does_not_grow_while_catching_up() {
 
 /// A foreign block of a share against one whose witness is built, by the time of all blocks.
 #[test]
-#[ignore = "runs for minutes, with PostgreSQL"]
+#[ignore = "runs for 5 minutes with PostgreSQL"]
 fn a_foreign_block_costs_a_small_part_of_a_witness() {
     let blocks = number("NODE_FIGURE_BLOCKS", 100);
     let database = NodeDatabase::new();

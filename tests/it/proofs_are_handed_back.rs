@@ -69,7 +69,7 @@ fn a_published_proof_is_in_the_nodes_table_within_milliseconds() {
 }
 
 #[test]
-#[ignore = "long: runs for a minute with PostgreSQL"]
+#[ignore = "needs PostgreSQL"]
 fn rows_of_other_servers_stand_and_removed_ones_return() {
     let mut world = NodeWorld::new(2);
     let proxy = TcpProxy::start(world.database.postgres.port());
@@ -120,7 +120,7 @@ fn rows_of_other_servers_stand_and_removed_ones_return() {
 }
 
 #[test]
-#[ignore = "long: runs for a minute with PostgreSQL"]
+#[ignore = "needs PostgreSQL"]
 fn a_missing_permission_delays_one_kind_of_proof_only() {
     let mut world = NodeWorld::new(3);
     world.database.sql(&format!("REVOKE INSERT ON aggregated_proofs FROM {ROLE}"));
@@ -131,7 +131,7 @@ fn a_missing_permission_delays_one_kind_of_proof_only() {
     while_proving(&server.url, &acknowledged, || {
         until(|| {
             world.aggregate();
-            (world.database.count("SELECT count(*) FROM proofs") == 6).then_some(())
+            (world.created == 6).then_some(())
         });
         server.wait_for("/jobs/last_aggregated_block", 6);
         until(|| (link(&server)["hand_back_fault"]["code"] == "permission_missing").then_some(()));
@@ -176,19 +176,25 @@ fn survive_kills(rounds: u32) {
 }
 
 #[test]
-#[ignore = "long: runs for a minute with PostgreSQL"]
+#[ignore = "needs PostgreSQL"]
+fn proofs_survive_kills_of_the_server() {
+    survive_kills(4);
+}
+
+#[test]
+#[ignore = "runs for a minute with PostgreSQL"]
 fn proofs_survive_25_kills_of_the_server() {
     survive_kills(25);
 }
 
 #[test]
-#[ignore = "runs for 5 minutes and needs PostgreSQL"]
+#[ignore = "runs for 5 minutes with PostgreSQL"]
 fn proofs_survive_300_kills_of_the_server() {
     survive_kills(number("CRASH_ROUNDS", 300));
 }
 
 #[test]
-#[ignore = "long: runs for a minute with PostgreSQL"]
+#[ignore = "needs PostgreSQL"]
 fn provers_are_served_during_20_failures_of_the_database() {
     let _heavy = heavy();
     let mut dice = Dice::from_environment("CRASH_SEED");
@@ -257,7 +263,7 @@ fn provers_are_served_during_20_failures_of_the_database() {
 }
 
 #[test]
-#[ignore = "long: runs for a minute with PostgreSQL"]
+#[ignore = "needs PostgreSQL"]
 fn what_waits_survives_a_restart_without_the_database() {
     let mut world = NodeWorld::new(6);
     let proxy = TcpProxy::start(world.database.postgres.port());
@@ -305,7 +311,7 @@ fn prove_further(world: &mut NodeWorld, blocks: u32, servers: &[Server], acknowl
 }
 
 #[test]
-#[ignore = "long: runs for a minute with PostgreSQL"]
+#[ignore = "needs PostgreSQL"]
 fn servers_with_shares_hand_back_every_proof_once() {
     let _heavy = heavy();
     let mut world = NodeWorld::new(7);
@@ -351,7 +357,7 @@ fn servers_with_shares_hand_back_every_proof_once() {
 
 /// Prints what a server costs the node's database, for `docs/scaling.md`.
 #[test]
-#[ignore = "prints figures and needs PostgreSQL"]
+#[ignore = "runs for a minute with PostgreSQL"]
 fn the_load_of_a_block_on_the_database() {
     const BLOCKS: u32 = 200;
     let database = NodeDatabase::with_settings(&["shared_preload_libraries=pg_stat_statements"]);

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use zksync_witness_server::testing::dice::Dice;
 use zksync_witness_server::testing::internals::domain::{AggregatedOperation, sample_single_proof};
 
-use crate::support::Server;
 use crate::support::following::{begun, sealed, serve, wait_for_link};
 use crate::support::node_world::{self, Acknowledged, NodeWorld, stored, while_proving};
 use crate::support::sealed_chain::Chain;
 use crate::support::tcp_proxy::TcpProxy;
+use crate::support::{Server, until};
 
 #[test]
-#[ignore = "long: runs for a minute with PostgreSQL"]
+#[ignore = "needs PostgreSQL"]
 fn proofs_of_another_server_are_taken_over_and_need_no_job() {
     let mut chain = Chain::new(Dice::new(9));
     let database = begun(&chain);
@@ -65,13 +65,14 @@ fn an_empty_folder_takes_over_every_proof() {
     let proxy = TcpProxy::start(world.database.postgres.port());
     let server = node_world::serve(folders[1].path(), &world.database.url_at(proxy.port()));
     server.wait_for("/blocks/witnessed", 6);
-    server.wait_for("/jobs/done", 8);
-    let nothing_is_left = |server: &Server| {
-        wait_for_link(server, "following", None);
+    let nothing_is_left = |server: &Server, last: u32| {
+        let path = format!("/api/v1/aggregated_proofs/{}/{last}", last - 2);
+        until(|| (server.get(&path).status == 200).then_some(()));
+        server.wait_for("/aggregated_operations/execute_blocks", last.into());
         assert_eq!(server.get("/api/v1/status").json()["jobs"]["pending"], 0);
         assert_eq!(server.get_job("prover")["job_id"], 0);
     };
-    nothing_is_left(&server);
+    nothing_is_left(&server, 6);
     world.assert_rows(stored(&server));
 
     // Blocks are proven and executed while it does not see the database.
@@ -81,13 +82,12 @@ fn an_empty_folder_takes_over_every_proof() {
     wait_for_link(&server, "failing", Some("unreachable"));
     while_proving(&first.url, &acknowledged, || world.wait_until_proven());
     proxy.set_closed(false);
-    server.wait_for("/jobs/done", 12);
-    nothing_is_left(&server);
+    nothing_is_left(&server, 9);
     world.assert_rows(stored(&server));
 }
 
 #[test]
-#[ignore = "long: runs for a minute with PostgreSQL"]
+#[ignore = "needs PostgreSQL"]
 fn servers_with_shares_prove_each_block_once() {
     const BLOCKS: u32 = 12;
     let mut chain = Chain::new(Dice::new(11));
@@ -144,7 +144,7 @@ fn servers_with_shares_prove_each_block_once() {
 }
 
 #[test]
-#[ignore = "long: runs for a minute with PostgreSQL"]
+#[ignore = "needs PostgreSQL"]
 fn a_folder_takes_another_share() {
     let mut chain = Chain::new(Dice::new(17));
     let database = begun(&chain);
