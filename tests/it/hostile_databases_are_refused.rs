@@ -53,7 +53,7 @@ const OF_A_BLOCK: [(&str, &str); 24] = [
     ),
     (
         "INSERT INTO executed_priority_operations SELECT 1, 3, 0, operation, '', '', -1, '', -1, -1, now()
-         FROM executed_transactions WHERE block_number = 3",
+         FROM executed_transactions WHERE block_number = 3 LIMIT 1",
         "row_not_usable",
     ),
 ];
