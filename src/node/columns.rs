@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type, accepts};
 
-use super::error::LinkError;
+use super::error::{LinkError, causes};
 
 /// The columns of a row of a table.
 pub(super) struct Columns<'a> {
@@ -20,7 +20,7 @@ pub(super) struct Columns<'a> {
 impl<'a> Columns<'a> {
     /// Returns a value of a type that the client reads.
     pub(super) fn get<T: FromSql<'a>>(&self, column: &'static str) -> Result<T, LinkError> {
-        self.row.try_get(column).map_err(|error| self.unusable(column, error))
+        self.row.try_get(column).map_err(|error| self.unusable(column, causes(&error)))
     }
 
     /// Returns a `bigint` or `integer` as another type of integer.

@@ -259,7 +259,7 @@ fn without_answer(error: &tokio_postgres::Error) -> LinkError {
 }
 
 /// Returns the message of an error with those of its causes.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -78,8 +78,8 @@ const OF_A_TABLE: [(&str, &str, &str); 7] = [
         "row_not_usable",
     ),
     (
-        "ALTER TABLE blocks ALTER COLUMN number TYPE text",
-        "ALTER TABLE blocks ALTER COLUMN number TYPE bigint USING number::bigint",
+        "ALTER TABLE aggregate_operations ALTER COLUMN to_block TYPE text",
+        "ALTER TABLE aggregate_operations ALTER COLUMN to_block TYPE bigint USING to_block::bigint",
         "other_schema",
     ),
     ("ALTER TABLE balances RENAME TO amounts", "ALTER TABLE amounts RENAME TO balances", "other_schema"),
