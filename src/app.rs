@@ -4,17 +4,17 @@ use clap::CommandFactory;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{
     cli::{
         Cli, CliError, Command, backup, blocks, chain, check, completions, demo, devnet, doctor, explain,
-        export, health, import, jobs, node, provers, restore, revert, run, serve, status, token, top,
-        witness,
+        export, health, import, jobs, node, prover, provers, restore, revert, run, serve, serve::Reload,
+        status, token, top, witness,
     },
-    config::{Config, Environment, Origin},
+    config::{Config, ConfigError, Environment, Origin},
     crypto::rescue,
-    logging,
+    logging::{self, LogFilter},
     workers::hash_pool,
 };
 
@@ -35,12 +35,55 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// Fails as the command does.
 fn run(cli: Cli) -> Result<(), CliError> {
-    let flags = cli.flags()?;
-    let config = Config::load(cli.config.as_deref(), &Environment::of_process(), &flags)?;
+    let (config, filter) = match &cli.command {
+        Command::Run(args) => {
+            run::remove_earlier(args)?;
+            prepare(&cli).inspect_err(|error| run::report_early_failure(args, error))
+        }
+        _ => prepare(&cli),
+    }?;
+    let load = || load(&cli);
+    match &cli.command {
+        Command::Serve(args) => serve::run(args, &config, &Reload { load: &load, filter: &filter }),
+        Command::Import(args) => import::run(args, &config),
+        Command::Witness(args) => witness::run(args, &config),
+        Command::Export(args) => export::run(args, &config),
+        Command::Chain(args) => chain::run(args, &config),
+        Command::Check(args) => check::run(args),
+        Command::Status(args) => status::run(args, &config),
+        Command::Jobs(args) => jobs::run(args, &config),
+        Command::Node(args) => node::run(args, &config),
+        Command::Prover(args) => prover::run(args, &config),
+        Command::Provers(args) => provers::run(args, &config),
+        Command::Blocks(args) => blocks::run(args, &config),
+        Command::Explain(args) => explain::run(args, &config),
+        Command::Top(args) => top::run(args, &config),
+        Command::Revert(args) => revert::run(args, &config),
+        Command::Backup(args) => backup::run(args, &config),
+        Command::Restore(args) => restore::run(args, &config),
+        Command::Doctor(args) => doctor::run(args, &config),
+        Command::Health(args) => health::run(args, &config),
+        Command::Token(args) => token::run(args, &config),
+        Command::Demo(_) => demo::run(&config),
+        Command::Devnet(args) => devnet::run(args, &config),
+        Command::Run(args) => run::run(args, &config),
+        Command::Completions(args) => completions::completions(args, Cli::command()),
+        Command::Man(args) => completions::man(args, Cli::command()),
+    }
+}
+
+fn load(cli: &Cli) -> Result<Config, ConfigError> {
+    Config::load(cli.config.as_deref(), &Environment::of_process(), &cli.flags()?)
+}
+
+/// Reads the configuration, and starts what the command needs.
+fn prepare(cli: &Cli) -> Result<(Config, LogFilter), CliError> {
+    let config = load(cli)?;
     // Progress is the output of these commands; by default their log has warnings only.
     let quiet = matches!(cli.command, Command::Demo(_) | Command::Devnet(_) | Command::Run(_))
         && *config.origin("log") == Origin::Default;
-    logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
+    let filter = logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
+    config.warnings().iter().for_each(|warning| warn!("{warning}"));
     if let Some(engine) = config.cpu_features {
         rescue::force_engine(engine)?;
     }
@@ -55,30 +98,5 @@ fn run(cli: Cli) -> Result<(), CliError> {
     ) {
         hash_pool::start().map_err(|error| CliError::DataFolder(error.to_string()))?;
     }
-    match cli.command {
-        Command::Serve(args) => serve::run(&args, &config),
-        Command::Import(args) => import::run(&args, &config),
-        Command::Witness(args) => witness::run(&args, &config),
-        Command::Export(args) => export::run(&args, &config),
-        Command::Chain(args) => chain::run(&args, &config),
-        Command::Check(args) => check::run(&args),
-        Command::Status(args) => status::run(&args, &config),
-        Command::Jobs(args) => jobs::run(&args, &config),
-        Command::Node(args) => node::run(&args, &config),
-        Command::Provers(args) => provers::run(&args, &config),
-        Command::Blocks(args) => blocks::run(&args, &config),
-        Command::Explain(args) => explain::run(&args, &config),
-        Command::Top(_) => top::run(&config),
-        Command::Revert(args) => revert::run(&args, &config),
-        Command::Backup(args) => backup::run(&args, &config),
-        Command::Restore(args) => restore::run(&args, &config),
-        Command::Doctor(args) => doctor::run(&args, &config),
-        Command::Health(args) => health::run(&args, &config),
-        Command::Token(args) => token::run(&args, &config),
-        Command::Demo(_) => demo::run(&config),
-        Command::Devnet(args) => devnet::run(&args, &config),
-        Command::Run(args) => run::run(&args, &config),
-        Command::Completions(args) => completions::completions(&args, Cli::command()),
-        Command::Man(args) => completions::man(&args, Cli::command()),
-    }
+    Ok((config, filter))
 }

@@ -10,6 +10,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use crate::access;
+
 /// Makes the content and the metadata of a file durable.
 pub(crate) fn sync_file(file: &File) -> io::Result<()> {
     file.sync_all()
@@ -28,6 +30,15 @@ pub(crate) fn sync_path(path: &Path) -> io::Result<()> {
 /// Makes created, renamed and removed names in a folder durable.
 pub(crate) fn sync_folder(dir: &Path) -> io::Result<()> {
     sync_file(&File::open(dir)?)
+}
+
+/// Makes created and renamed names in a folder durable, unless its file system cannot do that, as
+/// some network mounts. For files that this program writes for others, never for a data folder.
+pub(crate) fn sync_folder_if_supported(dir: &Path) -> io::Result<()> {
+    match sync_folder(dir) {
+        Err(error) if access::is_unsupported(&error) => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Renames a file or folder. The new name is durable once its folder is synced.

@@ -71,6 +71,19 @@ pub(crate) fn is_git_lfs_pointer(bytes: &[u8]) -> bool {
     bytes.starts_with(b"version https://git-lfs.github.com/spec/")
 }
 
+/// Returns a further clause for the error of a JSON parser about a number with an exponent: programs
+/// that keep numbers as floating point write those above 2⁵³ in this way, with other digits.
+pub(crate) fn rounded_number(parser_error: &str) -> &'static str {
+    let number = parser_error.split_once("floating point `").map(|(_, number)| number);
+    match number.is_some_and(|number| number.split('`').next().is_some_and(|text| text.contains(['e', 'E'])))
+    {
+        true => {
+            "; a program that rounds numbers above 2^53, such as jq or JavaScript, has written this JSON: send the original bytes"
+        }
+        false => "",
+    }
+}
+
 /// Largest size, in bytes, that packed content of any length may have when it is unpacked.
 const MIN_UNPACKED: u64 = 64 << 20;
 /// Number of bytes that one packed byte may stand for. Content of this program and of sequencers is
@@ -131,6 +144,15 @@ mod tests {
         assert_eq!(unpacked_limit(1 << 20, 4 << 30), 1_000 << 20);
         assert_eq!(unpacked_limit(u64::MAX, 4 << 30), 4 << 30);
         assert_eq!(unpacked_limit(0, 5), 5);
+    }
+
+    #[test]
+    fn a_number_with_an_exponent_was_rounded_by_another_program() {
+        let error = |json: &str| serde_json::from_str::<u64>(json).unwrap_err().to_string();
+        assert!(rounded_number(&error("1.8446744073709552e+19")).contains("original bytes"));
+        for json in ["1.5", "x", "\"1e5\""] {
+            assert_eq!(rounded_number(&error(json)), "", "{json}");
+        }
     }
 
     #[test]

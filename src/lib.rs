@@ -59,6 +59,7 @@
 // The re-exports that only `testing::internals` uses.
 #![cfg_attr(not(feature = "testing"), allow(unused_imports))]
 
+mod access;
 pub mod api;
 mod app;
 mod backoff;

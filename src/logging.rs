@@ -3,12 +3,14 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
+use tracing::Subscriber;
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     layer::SubscriberExt,
+    reload,
     util::SubscriberInitExt,
 };
 
@@ -32,32 +34,61 @@ pub(crate) enum LogError {
     /// Logging was started before in this process.
     #[error("logging was started twice in this process")]
     Twice,
+    /// The filter cannot be replaced.
+    #[error("the log filter cannot be replaced: {0}; start the program again")]
+    Replace(#[from] reload::Error),
+}
+
+/// The filter of the running log.
+pub(crate) struct LogFilter(Box<dyn Fn(Targets) -> Result<(), reload::Error>>);
+
+impl LogFilter {
+    /// Replaces the filter.
+    ///
+    /// # Errors
+    /// Fails if it does not parse; the former one stays.
+    pub(crate) fn set(&self, filter: &str) -> Result<(), LogError> {
+        Ok(self.0(parsed(filter)?)?)
+    }
+}
+
+fn parsed(filter: &str) -> Result<Targets, LogError> {
+    filter.parse().map_err(|_| LogError::Filter(filter.to_owned()))
 }
 
 /// Starts logging for the whole process. `filter` names levels, of all modules or of
-/// single ones, such as `info` or `zksync_witness_server=debug,info`.
+/// single ones, such as `info` or `zksync_witness_server=debug,info`. Returns the filter, which can
+/// be replaced.
 ///
 /// # Errors
 /// Fails if the filter does not parse, or at a second call.
-pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), LogError> {
-    let filter: Targets = filter.parse().map_err(|_| LogError::Filter(filter.to_owned()))?;
+pub(crate) fn init(filter: &str, format: LogFormat) -> Result<LogFilter, LogError> {
+    let filter = parsed(filter)?;
     // Failed writes would be reported by a panic, also when standard error is closed.
     let builder = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
-    let started = match format {
+    match format {
         LogFormat::Human => {
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             let fields = builder.with_ansi(colour).with_target(false).fmt_fields(PrintableFields);
-            fields.finish().with(filter).try_init()
+            start(fields.finish(), filter)
         }
         LogFormat::Json => {
             let lines = builder.json().flatten_event(true).with_writer(PrintableStderr);
-            lines.finish().with(filter).try_init()
+            start(lines.finish(), filter)
         }
-    };
-    started.map_err(|_| LogError::Twice)
+    }
+}
+
+fn start<S>(lines: S, filter: Targets) -> Result<LogFilter, LogError>
+where
+    S: Subscriber + Send + Sync + 'static + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    let (layer, handle) = reload::Layer::new(filter);
+    lines.with(layer).try_init().map_err(|_| LogError::Twice)?;
+    Ok(LogFilter(Box::new(move |filter| handle.reload(filter))))
 }
 
 /// Message and fields of an event on one line. The escapes of colours are outside of them.

@@ -1,7 +1,7 @@
 //! TLS 1.2 and 1.3: certificate and key of the listener, and roots that a client trusts, from PEM
 //! files.
 //!
-//! Files are read once, at the start. Restart the server after a certificate was renewed.
+//! Files are read at the start, and those of the listener again at SIGHUP.
 
 use std::{
     io,

@@ -4,7 +4,8 @@
 //! A JWT is signed with HS256 and has the claims `sub` and `exp`. Any `sub` is accepted, but it
 //! must be present. `exp` is in seconds; it and `nbf`, if present, are checked with a leeway of
 //! [`LEEWAY`], zero: the clocks of server and clients must agree to within the lifetime of a token,
-//! 10 s for those of the reference. Clients mint a token for each request.
+//! 10 s for those of the reference. Clients mint a token for each request, which lives as long as
+//! its body may take to arrive: a proxy may pass the request on only when it has the whole body.
 //!
 //! The server chooses the algorithm, never the token: a token whose header names anything but HS256
 //! is refused before its signature is checked, and so is one that names extensions in `crit`.
@@ -12,7 +13,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use hyper::{HeaderMap, header::AUTHORIZATION};
 use jwt_compact::{
     AlgorithmExt, Claims, Header, TimeOptions, UntrustedToken, ValidationError,
@@ -25,11 +26,21 @@ use crate::config::Secret;
 /// Subject of the tokens that clients of this crate mint; the reference's client uses the same.
 pub const CLIENT_SUBJECT: &str = "Authorization";
 
-/// Lifetime of a token that is minted for one request.
+/// Lifetime of a token that is minted for a request without a body.
 pub const REQUEST_TTL: Duration = Duration::from_secs(10);
+
+/// Rate, in bytes per second, at which the body of a request arrives at least: a slow mobile
+/// network.
+const MIN_UPLOAD_RATE: u64 = 4 << 10;
 
 /// Tolerated difference between the clocks of server and client when `exp` and `nbf` are checked.
 pub const LEEWAY: TimeDelta = TimeDelta::zero();
+
+/// Code of the problem of a token whose time has passed.
+pub(crate) const TOKEN_EXPIRED: &str = "token_expired";
+
+/// Code of the problem of a token whose time has not come.
+pub(crate) const TOKEN_NOT_YET_VALID: &str = "token_not_yet_valid";
 
 /// Longest token that is parsed, in bytes; those of clients have about 150.
 const MAX_TOKEN_BYTES: usize = 4096;
@@ -75,12 +86,49 @@ pub enum TokenError {
     /// The token differs from the operator's.
     #[error("the token is not the configured operator_token")]
     WrongOperator,
-    /// `exp` has passed, or `nbf` is in the future.
-    #[error("the token is expired or not yet valid")]
-    Expired,
+    /// `exp` has passed.
+    #[error(
+        "the token expired {} ago: the clock of this server says {}; check the clocks of both machines, and proxies that hold requests back",
+        difference(*.expiry, *.now), seconds(*.now)
+    )]
+    Expired {
+        /// The time of `exp`.
+        expiry: DateTime<Utc>,
+        /// The time of the check.
+        now: DateTime<Utc>,
+    },
+    /// `nbf` is in the future.
+    #[error(
+        "the token is not valid for another {}: the clock of this server says {}; check the clocks of both machines",
+        difference(*.now, *.begin), seconds(*.now)
+    )]
+    NotYetValid {
+        /// The time of `nbf`.
+        begin: DateTime<Utc>,
+        /// The time of the check.
+        now: DateTime<Utc>,
+    },
+}
+
+/// Returns the time from `earlier` to `later`, in whole seconds.
+fn difference(earlier: DateTime<Utc>, later: DateTime<Utc>) -> String {
+    format!("{} s", later.signed_duration_since(earlier).num_seconds())
+}
+
+fn seconds(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 impl TokenError {
+    /// Returns the stable code of the problem.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Expired { .. } => TOKEN_EXPIRED,
+            Self::NotYetValid { .. } => TOKEN_NOT_YET_VALID,
+            _ => "unauthorized",
+        }
+    }
+
     /// Returns true if the sender signed with, or sent, a secret that is not the configured one.
     pub fn is_wrong_secret(self) -> bool {
         matches!(self, Self::WrongSignature | Self::WrongOperator)
@@ -139,10 +187,12 @@ impl Authenticator {
         let time = TimeOptions::new(LEEWAY, || now);
         claims.validate_expiration(&time).map_err(|error| match error {
             ValidationError::NoClaim(_) => TokenError::MissingClaim,
-            _ => TokenError::Expired,
+            _ => TokenError::Expired { expiry: claims.expiration.unwrap_or(now), now },
         })?;
-        if claims.not_before.is_some() && claims.validate_maturity(&time).is_err() {
-            return Err(TokenError::Expired);
+        if let Some(begin) = claims.not_before
+            && claims.validate_maturity(&time).is_err()
+        {
+            return Err(TokenError::NotYetValid { begin, now });
         }
         Ok(claims.custom.sub.clone())
     }
@@ -150,6 +200,17 @@ impl Authenticator {
     /// Checks the bearer token of a request at the present time and returns its subject.
     pub fn verify_headers(&self, headers: &HeaderMap) -> Result<String, TokenError> {
         self.verify_at(bearer(headers)?, Utc::now())
+    }
+
+    /// Mints a token for one request with a body of `body_bytes`, which the client gives up after
+    /// `timeout`. It lives until the slowest network has carried the body.
+    ///
+    /// # Errors
+    /// Those of [`mint`](Self::mint).
+    pub fn mint_for_request(&self, body_bytes: usize, timeout: Duration) -> Result<String, MintError> {
+        let upload = Duration::from_secs(body_bytes as u64 / MIN_UPLOAD_RATE);
+        let life = REQUEST_TTL.saturating_add(upload).min(timeout.max(REQUEST_TTL));
+        self.mint(CLIENT_SUBJECT, life)
     }
 
     /// Mints a token for `subject` that expires `ttl` from now, rounded down to whole seconds.
@@ -217,7 +278,7 @@ mod tests {
     fn tokens_of_the_reference_get_the_same_verdict() {
         assert_eq!(verify(&vector("valid_far_future")).as_deref(), Ok("Authorization"));
         assert_eq!(verify(&vector("other_sub")).as_deref(), Ok("someone"));
-        assert_eq!(verify(&vector("expired")), Err(TokenError::Expired));
+        assert!(matches!(verify(&vector("expired")), Err(TokenError::Expired { .. })));
         assert_eq!(verify(&vector("hs512")), Err(TokenError::WrongAlgorithm));
         assert_eq!(verify(&vector("no_exp")), Err(TokenError::MissingClaim));
         assert_eq!(verify(&vector("no_sub")), Err(TokenError::MissingClaim));
@@ -239,13 +300,47 @@ mod tests {
         let token = authenticator().mint(CLIENT_SUBJECT, REQUEST_TTL).unwrap();
         let at = |seconds| authenticator().verify_at(&token, Utc::now() + TimeDelta::seconds(seconds));
         assert_eq!(at(0).as_deref(), Ok(CLIENT_SUBJECT));
-        assert_eq!(at(11), Err(TokenError::Expired));
+        assert!(matches!(at(11), Err(TokenError::Expired { .. })));
         let exp = DateTime::from_timestamp(4_102_444_800, 0).unwrap();
         let far = vector("valid_far_future");
         assert!(authenticator().verify_at(&far, exp).is_ok(), "the last moment");
         let after = exp + TimeDelta::nanoseconds(1);
-        assert_eq!(authenticator().verify_at(&far, after), Err(TokenError::Expired), "the leeway is zero");
+        let expired = authenticator().verify_at(&far, after);
+        assert_eq!(expired, Err(TokenError::Expired { expiry: exp, now: after }), "the leeway is zero");
         assert!(matches!(authenticator().mint("s", Duration::MAX), Err(MintError::TooLong)));
+    }
+
+    #[test]
+    fn expired_and_not_yet_valid_tokens_are_told_apart_with_the_difference_of_the_clocks() {
+        let now = DateTime::from_timestamp(4_102_444_800, 0).unwrap() + TimeDelta::seconds(40);
+        let expired = authenticator().verify_at(&vector("valid_far_future"), now).unwrap_err();
+        assert_eq!(expired.code(), "token_expired");
+        let message = expired.to_string();
+        assert!(message.contains("40 s ago") && message.contains("2100-01-01T00:00:40Z"), "{message}");
+        let mut claims = Claims::new(Subject { sub: "s".to_owned() });
+        claims.expiration = Some(now + TimeDelta::hours(1));
+        claims.not_before = Some(now + TimeDelta::seconds(90));
+        let token = Hs256.token(&Header::empty(), &claims, &authenticator().key).unwrap();
+        let early = authenticator().verify_at(&token, now).unwrap_err();
+        assert_eq!(early.code(), "token_not_yet_valid");
+        let message = early.to_string();
+        assert!(message.contains("another 90 s") && message.contains("2100-01-01T00:00:40Z"), "{message}");
+    }
+
+    #[test]
+    fn the_token_of_a_request_lives_until_its_body_has_arrived() {
+        let life = |bytes, timeout| {
+            let token = authenticator().mint_for_request(bytes, Duration::from_secs(timeout)).unwrap();
+            let valid =
+                |seconds| authenticator().verify_at(&token, Utc::now() + TimeDelta::seconds(seconds)).is_ok();
+            (0..100_000).find(|seconds| !valid(*seconds)).unwrap()
+        };
+        for (bytes, timeout, expected) in
+            [(0, 600, 10), (400 << 10, 600, 110), (64 << 20, 600, 600), (0, 1, 10)]
+        {
+            let found = life(bytes, timeout);
+            assert!((expected - 2..=expected + 1).contains(&found), "{bytes} {timeout}: {found}");
+        }
     }
 
     #[test]

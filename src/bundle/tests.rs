@@ -167,12 +167,12 @@ fn each_alteration_behind_the_checksums_fails_its_check() {
     fails(&altered(other), Check::Proof, "public input");
     let timestamp = |json: &mut Value| json["imported"]["block"]["timestamp"] = json!(5);
     let report = altered(timestamp);
-    fails(&report, Check::Commitment, "different commitment");
+    fails(&report, Check::Commitment, "the commitment of the operations");
     assert_eq!(report.lines[Check::RootAfter as usize].outcome, Outcome::Holds);
     assert_eq!(report.lines[Check::Witness as usize].outcome, Outcome::NotChecked);
     let root = |json: &mut Value| json["imported"]["block"]["new_root_hash"] = json!("1".repeat(64));
     let report = altered(root);
-    fails(&report, Check::RootAfter, "doesn't match block root hash");
+    fails(&report, Check::RootAfter, "the root after all operations and fees");
     let witness = |json: &mut Value| json["witness"]["operations"][0]["tx_type"] = json!("0".repeat(64));
     fails(&altered(witness), Check::Witness, "differs from the computed witness");
     let more = |json: &mut Value| json["witness"]["zzz"] = json!(0);

@@ -3,12 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::access;
+
 /// A chain folder that cannot be used. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainFolderError {
     /// The folder or a required part of it is missing.
     #[error("{} is missing; a chain folder holds genesis.json and blocks/000001.json and so on", .0.display())]
     Missing(PathBuf),
+    /// A file is named in place of the folder.
+    #[error("{} is a file; name the chain folder that holds it", .0.display())]
+    IsFile(PathBuf),
     /// The folder holds no block.
     #[error("{} holds no block; copy the blocks there, named 000001.json and so on", .0.display())]
     NoBlocks(PathBuf),
@@ -66,7 +71,7 @@ pub enum ChainFolderError {
         limit: u64,
     },
     /// A file or folder cannot be read.
-    #[error("cannot read {}: {cause}; check its permissions", path.display())]
+    #[error("cannot read {}: {}", path.display(), access::explain(path, cause))]
     Unreadable {
         /// The file or folder.
         path: PathBuf,

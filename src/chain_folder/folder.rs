@@ -39,8 +39,13 @@ pub struct ChainFolder {
 impl ChainFolder {
     /// Lists the files of a folder and checks that they are complete; reads none of them.
     pub fn open(root: &Path) -> Result<Self, ChainFolderError> {
-        if !root.is_dir() {
-            return Err(ChainFolderError::Missing(root.to_owned()));
+        match fs::metadata(root) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => return Err(ChainFolderError::IsFile(root.to_owned())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(ChainFolderError::Missing(root.to_owned()));
+            }
+            Err(error) => return Err(unreadable(root, error)),
         }
         Ok(Self {
             genesis: genesis_in(root)?,
@@ -73,7 +78,7 @@ fn genesis_in(root: &Path) -> Result<ChainFile, ChainFolderError> {
     let mut found: Option<ChainFile> = None;
     for (suffix, compression) in SUFFIXES {
         let path = root.join(format!("{GENESIS}{suffix}"));
-        if path.exists() {
+        if path.try_exists().map_err(|error| unreadable(&path, error))? {
             if let Some(first) = found {
                 return Err(ChainFolderError::Duplicate { first: first.path, second: path });
             }

@@ -13,7 +13,7 @@ use super::output::{Output, is_stdout, is_stream, show, tell, unwritable};
 use super::progress::Phases;
 use super::restore::{backup_error, describe};
 use super::runtime::runtime;
-use super::target::{Target, client};
+use super::target::Target;
 use super::{flags, folder};
 use crate::{
     api::paths,
@@ -30,10 +30,10 @@ const PARTS: usize = 4;
 #[command(args = flags::of_target())]
 pub(crate) struct BackupArgs {
     /// File to write, or - for standard output; a file appears whole or not at all
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
     /// Replace an existing file
-    #[arg(long)]
+    #[arg(short, long)]
     pub force: bool,
 }
 
@@ -60,13 +60,13 @@ pub(super) fn read_backup<T: Send + 'static>(
     config: &Config,
     read: impl FnOnce(Box<dyn Read>) -> Result<T, CliError> + Send + 'static,
 ) -> Result<T, CliError> {
-    match Target::of(config)? {
+    match Target::of(config) {
         Target::Folder(folder) => {
             let store = folder::look_at_existing(config, &folder)?;
             read(Box::new(BackupSource::new(store.read_view()?)))
         }
-        Target::Server(url) => {
-            let client = client(config, &url)?;
+        Target::Server(server) => {
+            let client = server.client(config)?;
             runtime()?.block_on(async {
                 let (send, receive) = channel(PARTS);
                 let reading = tokio::task::spawn_blocking(move || read(Box::new(AnswerReader::new(receive))));

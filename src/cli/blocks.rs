@@ -20,6 +20,17 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
 pub(crate) struct BlocksArgs {
+    /// Arguments of the list, which is shown without a subcommand.
+    #[command(flatten)]
+    pub list: ListArgs,
+    /// What to do with a block
+    #[command(subcommand)]
+    pub action: Option<BlockAction>,
+}
+
+/// Arguments of `blocks list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
     /// List the oldest first; without it the newest
     #[arg(long)]
     pub oldest: bool,
@@ -30,19 +41,28 @@ pub(crate) struct BlocksArgs {
     #[arg(long, value_name = "N")]
     pub before: Option<u32>,
     /// Maximum number of blocks
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,
     /// Print the JSON of the API
-    #[arg(long)]
+    #[arg(short, long)]
     pub json: bool,
-    /// What to do with a block
-    #[command(subcommand)]
-    pub action: Option<BlockAction>,
+}
+
+/// Default of the number of blocks in a list.
+const LIMIT: u32 = 20;
+
+impl ListArgs {
+    fn is_default(&self) -> bool {
+        let Self { oldest, after, before, limit, json } = self;
+        !oldest && after.is_none() && before.is_none() && *limit == LIMIT && !json
+    }
 }
 
 /// What to do with a block.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BlockAction {
+    /// List blocks with their stages; the same as without a subcommand
+    List(ListArgs),
     /// Retry a block that is quarantined, or whose job was dropped
     Retry {
         /// The block's number
@@ -56,10 +76,15 @@ pub(crate) enum BlockAction {
 /// # Errors
 /// Fails if the target cannot be read, or if the block needs no retry.
 pub(crate) fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
-    let BlocksArgs { oldest, after, before, limit, json, action } = args;
-    if let Some(BlockAction::Retry { number }) = action {
-        return retry(&ViewSource::open_to_change(config)?, *number);
+    if args.action.is_some() && !args.list.is_default() {
+        return Err(CliError::Usage("the options of the list stand behind `list`".to_owned()));
     }
+    let list = match &args.action {
+        Some(BlockAction::Retry { number }) => return retry(&ViewSource::open_to_change(config)?, *number),
+        Some(BlockAction::List(list)) => list,
+        None => &args.list,
+    };
+    let ListArgs { oldest, after, before, limit, json } = list;
     let source = ViewSource::open(config)?;
     let (order, name, flag) = match oldest {
         true => (Order::Asc, "asc", "--after"),

@@ -1,7 +1,7 @@
 //! `chain export`: writes a chain as a chain folder.
 
-use std::fs;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::backup::read_backup;
 use super::error::CliError;
 use super::flags;
-use super::output::{show, unwritable};
+use super::output::{folder_of, show, unwritable};
 use super::restore::backup_error;
 use crate::{
     backup::{self, Entry, Kind},
@@ -34,7 +34,7 @@ pub(crate) enum ChainAction {
     /// `devnet --fork-from` read
     Export {
         /// Folder to create; it appears whole or not at all
-        #[arg(long, value_name = "FOLDER")]
+        #[arg(short, long, value_name = "FOLDER")]
         out: PathBuf,
     },
 }
@@ -64,7 +64,8 @@ fn export(source: impl Read, out: &Path) -> Result<(u64, u64), CliError> {
         fs::remove_dir_all(&part).map_err(unwritable(&part))?;
     }
     let written = write(source, &part).and_then(|counts| {
-        fsync::rename_durably(&part, out).map_err(unwritable(out))?;
+        fsync::rename(&part, out).map_err(unwritable(out))?;
+        fsync::sync_folder_if_supported(folder_of(out)).map_err(unwritable(out))?;
         Ok(counts)
     });
     if written.is_err() {
@@ -75,9 +76,9 @@ fn export(source: impl Read, out: &Path) -> Result<(u64, u64), CliError> {
 }
 
 fn write(source: impl Read, folder: &Path) -> Result<(u64, u64), CliError> {
-    for name in ["blocks", "aggregated_operations"] {
-        let path = folder.join(name);
-        fs::create_dir_all(&path).map_err(unwritable(&path))?;
+    let parts = ["blocks", "aggregated_operations", ""].map(|name| folder.join(name));
+    for path in &parts {
+        fs::create_dir_all(path).map_err(unwritable(path))?;
     }
     let mut operations = 0;
     let mut failed = None;
@@ -90,6 +91,9 @@ fn write(source: impl Read, folder: &Path) -> Result<(u64, u64), CliError> {
         return Err(error);
     }
     let (_, counts) = verified.map_err(|error| backup_error("the chain", error))?;
+    for path in &parts {
+        fsync::sync_folder_if_supported(path).map_err(unwritable(path))?;
+    }
     match counts.blocks {
         0 => Err(CliError::NotFound("the chain has no block yet".to_owned())),
         blocks => Ok((blocks, operations)),
@@ -117,5 +121,9 @@ fn write_entry(folder: &Path, entry: &Entry, operations: &mut u64) -> Result<(),
         }
         _ => return Ok(()),
     };
-    fsync::write_file(&path, &entry.body).map_err(unwritable(&path))
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(&entry.body)?;
+        fsync::sync_file(&file)
+    });
+    written.map_err(unwritable(&path))
 }

@@ -33,7 +33,7 @@ pub(crate) struct BundleArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Print one JSON object instead of lines
-    #[arg(long)]
+    #[arg(short, long)]
     pub json: bool,
 }
 

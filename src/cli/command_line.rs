@@ -6,7 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     backup, blocks, chain, check, completions, demo, devnet, doctor, explain, export, flags::SettingFlags,
-    health, import, jobs, node, provers, restore, revert, run, serve, status, token, top, version, witness,
+    health, import, jobs, node, prover, provers, restore, revert, run, serve, status, token, top, version,
+    witness,
 };
 use crate::config::{ConfigError, Flags};
 
@@ -29,7 +30,7 @@ The secret comes from API_PROVER_SECRET_AUTH, or from the settings secret or sec
 #[command(name = "witness-server", version, long_version = version::description(), after_help = EXIT_CODES, max_term_width = 110)]
 pub struct Cli {
     /// Configuration file [default: witness-server.toml in the data folder, if it exists]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings", hide_short_help = true)]
     pub(crate) config: Option<PathBuf>,
     /// Settings of the command line.
     #[command(flatten)]
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Jobs(jobs::JobsArgs),
     /// Check the database of a zkSync Lite node
     Node(node::NodeArgs),
+    /// Run sample provers for a running server; their proofs are not cryptographic
+    Prover(prover::ProverArgs),
     /// List provers: when they were last seen, and the jobs they hold; block or unblock one
     Provers(provers::ProversArgs),
     /// List blocks with their stages, or retry one
@@ -142,6 +145,7 @@ mod tests {
             "import --data-dir D --node postgres://db --from verified --until 7",
             "serve --data-dir D --node postgres://user@db/node --from 7 --share 1/3",
             "import --url http://127.0.0.1:8088 CHAIN",
+            "import --data-dir D --url http://u CHAIN --wait 60s",
             "witness --data-dir D --until 7",
             "export --data-dir D witness 7 --out F",
             "export --url http://u job 7",
@@ -151,6 +155,10 @@ mod tests {
             "export --data-dir D block 7",
             "export --data-dir D bundle --block 7 --out F",
             "export bundle --block 7 --url http://u",
+            "export bundle 7 -u http://u -o F -f",
+            "blocks list -d D --oldest -n 5 -j",
+            "run CHAIN --until proven -q",
+            "status -v",
             "chain export --data-dir D --out F",
             "chain --url http://u export --out F",
             "check bundle F",
@@ -171,11 +179,15 @@ mod tests {
             "provers --url http://u --after p7 --limit 5",
             "provers block p7 --url http://u",
             "provers --data-dir D unblock p7",
+            "prover",
+            "prover --url http://u --name p -n 3 --prove-time 1s --exit-when-idle --wait 60s",
+            "prover -d D --exit-when-idle 5s",
             "blocks --data-dir D --oldest --after 3 --limit 5",
             "blocks retry 3 --data-dir D",
             "blocks --url http://u retry 3",
             "explain block 7 --url http://u",
             "top --url http://u",
+            "top -d D --once -i 5s",
             "node check --node postgres://u@h/d",
             "node --node postgres://u@h/d check",
             "export --node postgres://u@h/d --data-dir D proofs",
@@ -213,13 +225,16 @@ mod tests {
         for line in [
             "",
             "frobnicate",
-            "import --data-dir D --url http://u CHAIN",
             "import --data-dir D --node postgres://db CHAIN",
             "import --data-dir D CHAIN --until 7",
             "export --data-dir D",
             "export --data-dir D witness x",
             "export --data-dir D aggregated-proof 1",
-            "export --data-dir D bundle 7",
+            "export --data-dir D bundle",
+            "export --data-dir D bundle 7 --block 7",
+            "status -q -v",
+            "run CHAIN --import CHAIN --until proven",
+            "run CHAIN --script true --until proven",
             "chain export --data-dir D",
             "export --data-dir D proofs --blocks 7-3",
             "node",
@@ -236,7 +251,6 @@ mod tests {
             "jobs list --limit 0 --data-dir D",
             "explain 7 --data-dir D",
             "blocks retry 0 --data-dir D",
-            "top --data-dir D",
             "backup --data-dir D",
             "restore --data-dir D",
             "completions csh",
@@ -265,17 +279,27 @@ mod tests {
         assert_eq!(config.listen.port(), 1);
         assert_eq!((config.witness_generators, config.history), (9, 7));
         assert_eq!(config.aggregate, Some(vec![1, 4]));
+        let filter = |line: &str| self::config(line).log;
+        assert_eq!(filter("witness-server status -v"), "debug");
+        assert_eq!(filter("witness-server -q status"), "error");
+        assert_eq!(filter("witness-server status -v --log warn"), "warn");
+        assert_eq!(filter("witness-server status"), "info");
     }
 
     #[test]
     fn the_target_is_a_folder_or_a_server() {
         let target = |line: &str| Target::of(&config(line));
-        assert_eq!(target("witness-server status --data-dir D").unwrap(), Target::Folder("D".into()));
-        let server = Target::Server("http://u".to_owned());
-        assert_eq!(target("witness-server status --url http://u/").unwrap(), server);
-        assert_eq!(target("witness-server status --url http://u --set data_dir=D").unwrap(), server);
-        assert_eq!(target("witness-server status --set data_dir=D").unwrap(), Target::Folder("D".into()));
-        assert_eq!(target("witness-server status --set url=http://u").unwrap(), server);
-        assert_eq!(target("witness-server status").unwrap_err().exit_code(), 2);
+        let server = |line: &str| match target(line) {
+            Target::Server(server) => server,
+            Target::Folder(folder) => panic!("{line}: {}", folder.display()),
+        };
+        let of_url = server("witness-server status --url http://u/");
+        assert_eq!(server("witness-server status --url http://u --data-dir D"), of_url);
+        assert_eq!(server("witness-server status --url http://u --set data_dir=D"), of_url);
+        assert_eq!(server("witness-server status --set url=http://u"), of_url);
+        assert_ne!(server("witness-server status"), of_url);
+        for line in ["witness-server status --data-dir D", "witness-server status --set data_dir=D"] {
+            assert_eq!(target(line), Target::Folder("D".into()));
+        }
     }
 }

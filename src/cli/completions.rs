@@ -9,6 +9,9 @@ use clap_complete::Shell;
 use super::error::CliError;
 use super::output::{show, unwritable, write_output};
 
+/// The name of the program.
+const NAME: &str = "witness-server";
+
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
@@ -32,8 +35,13 @@ pub(crate) struct ManArgs {
 /// [`CliError::Output`].
 pub(crate) fn completions(args: &CompletionsArgs, mut command_line: Command) -> Result<(), CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command_line, "witness-server", &mut script);
-    write_output(None, &script)
+    clap_complete::generate(args.shell, &mut command_line, NAME, &mut script);
+    if args.shell == Shell::Bash {
+        // The generator writes a hyphen in two ways: where it sets the state, and where it reads it.
+        let read = NAME.replace('-', "__subcmd__");
+        script = String::from_utf8_lossy(&script).replace(&read, &NAME.replace('-', "__")).into_bytes();
+    }
+    write_output(None, false, &script)
 }
 
 /// Prints the manual page of the program, or writes all pages.
@@ -53,7 +61,7 @@ pub(crate) fn man(args: &ManArgs, command_line: Command) -> Result<(), CliError>
             let mut page = Vec::new();
             let rendered = clap_mangen::Man::new(command_line).render(&mut page);
             rendered.map_err(unwritable(Path::new("standard output")))?;
-            write_output(None, &page)
+            write_output(None, false, &page)
         }
     }
 }

@@ -11,7 +11,7 @@ use clap::{Args, Parser};
 use super::error::CliError;
 use super::flags;
 use super::in_process::DataFolder;
-use super::output::{show, show_lines};
+use super::output::{announced, show, show_lines};
 use super::runtime::runtime;
 use super::signals::Signals;
 use crate::config::{Config, parse_duration, parse_duration_or_zero};
@@ -166,8 +166,8 @@ async fn serve(
     let listeners = bound.serve(&started.devnet, config)?;
     let traffic = Traffic::start(&started.devnet, &args.chain.mnemonic, args.traffic);
     let outcome = async {
-        show_lines(&description(&started, &listeners, args.chain.balance, data))?;
-        show("ready")?;
+        announced(show_lines(&description(&started, &listeners, args.chain.balance, data)));
+        announced(show("ready"));
         tokio::select! {
             () = signals.any() => Ok(()),
             reason = started.devnet.failed() => Err(CliError::Failed(reason)),

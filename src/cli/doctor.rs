@@ -29,7 +29,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, requires = "repair")]
     pub accept_loss: bool,
     /// Print one JSON object instead of a line for each finding
-    #[arg(long)]
+    #[arg(short, long)]
     pub json: bool,
 }
 

@@ -1,10 +1,12 @@
 //! Errors of commands: one sentence for the user, and the exit code.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use hyper::StatusCode;
 
 use crate::{
+    access,
     api::tokens::MintError,
     chain_folder::ChainFolderError,
     client::ClientError,
@@ -70,19 +72,27 @@ pub(crate) enum CliError {
     #[error("{0}")]
     Findings(String),
     /// Output cannot be written.
-    #[error("cannot write {}: {cause}; check the path and the free space", path.display())]
+    #[error("cannot write {}: {}", path.display(), unwritten(path, cause))]
     Output {
         /// The file, or `standard output`.
         path: PathBuf,
         /// The error of the operating system.
-        cause: std::io::Error,
+        cause: io::Error,
     },
     /// The operating system refuses threads or timers.
     #[error("cannot start the threads of the program: {0}; check the limits of this user")]
-    Runtime(std::io::Error),
+    Runtime(io::Error),
     /// Any other failure.
     #[error("{0}")]
     Failed(String),
+}
+
+/// Returns the cause of a failed output and what to do.
+fn unwritten(path: &Path, cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::PermissionDenied => access::explain(path, cause),
+        _ => format!("{cause}; check the path and the free space"),
+    }
 }
 
 impl CliError {
@@ -108,7 +118,9 @@ impl CliError {
                 ClientError::Unreachable { .. }
                 | ClientError::Timeout { .. }
                 | ClientError::Untrusted { .. }
-                | ClientError::Unauthorized { .. },
+                | ClientError::Unauthorized { .. }
+                | ClientError::TokenTime { .. }
+                | ClientError::NotTheServer { .. },
             ) => 5,
             Self::ChainFolder(_)
             | Self::Client(_)

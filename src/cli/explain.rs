@@ -25,7 +25,7 @@ pub(crate) enum ExplainSubject {
         /// The block's number
         number: u32,
         /// Print the JSON of the API
-        #[arg(long)]
+        #[arg(short, long)]
         json: bool,
     },
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::error::CliError;
 use super::export_node::{self, BlockRange};
-use super::output::write_output;
+use super::output::{is_stream, occupied, write_output};
 use super::view_source::{ViewSource, now_ms};
 use super::{flags, node};
 use crate::{
@@ -23,8 +23,11 @@ use crate::{
 pub(crate) struct ExportArgs {
     /// File to write; it appears whole or not at all; - is standard output [default: standard
     /// output]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(short, long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace an existing file
+    #[arg(short, long, global = true)]
+    pub force: bool,
     /// What to write
     #[command(subcommand)]
     pub item: ExportItem,
@@ -79,11 +82,25 @@ pub(crate) enum StoredItem {
     },
     /// A block with everything that its witness depends on, to attach to a bug report; `check
     /// bundle` replays it
-    Bundle {
-        /// Block number
-        #[arg(long)]
-        block: u32,
-    },
+    Bundle(BundleArgs),
+}
+
+/// The block of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct BundleArgs {
+    /// Block number
+    #[arg(value_name = "BLOCK")]
+    number: Option<u32>,
+    /// Block number
+    #[arg(long, hide = true)]
+    block: Option<u32>,
+}
+
+impl BundleArgs {
+    fn block(self) -> u32 {
+        self.number.or(self.block).unwrap_or_default()
+    }
 }
 
 impl StoredItem {
@@ -95,7 +112,7 @@ impl StoredItem {
             Self::Proof { block } => paths::proof(block),
             Self::AggregatedProof { first, last } => paths::aggregated_proof(first, last),
             Self::Block { block } => paths::block(block),
-            Self::Bundle { block } => paths::bundle(block),
+            Self::Bundle(bundle) => paths::bundle(bundle.block()),
         }
     }
 
@@ -108,7 +125,7 @@ impl StoredItem {
                 format!("the aggregated proof of blocks {first} to {last}")
             }
             Self::Block { block } => format!("block {block}"),
-            Self::Bundle { block } => format!("the bundle of block {block}"),
+            Self::Bundle(bundle) => format!("the bundle of block {}", bundle.block()),
         }
     }
 }
@@ -124,11 +141,14 @@ pub(crate) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
         ExportItem::Proofs { blocks } => return export_node::proofs(blocks, config),
         ExportItem::Everything => return export_node::everything(config),
     };
-    let bytes = match ViewSource::open(config)? {
+    if let Some(path) = args.out.as_deref().filter(|path| !args.force && !is_stream(path) && path.exists()) {
+        return Err(occupied(path));
+    }
+    let bytes = match ViewSource::open_to_export(config)? {
         ViewSource::Folder(store) => stored(item, &store)?,
         ViewSource::Server(server) => server.bytes(&item.route())?.into(),
     };
-    write_output(args.out.as_deref(), &bytes)
+    write_output(args.out.as_deref(), args.force, &bytes)
 }
 
 fn stored(item: StoredItem, store: &Store) -> Result<Vec<u8>, CliError> {
@@ -147,8 +167,8 @@ fn stored(item: StoredItem, store: &Store) -> Result<Vec<u8>, CliError> {
         StoredItem::Proof { block } => store.queue().single_proof(block)?,
         StoredItem::AggregatedProof { first, last } => store.queue().aggregated_proof(first, last)?,
         StoredItem::Block { block } => store.chain().block_json(block)?,
-        StoredItem::Bundle { block } => {
-            let bundle = bundle::export(store, block, now_ms())?;
+        StoredItem::Bundle(args) => {
+            let bundle = bundle::export(store, args.block(), now_ms())?;
             Some(bundle.to_file().map_err(ExportError::from)?)
         }
     };

@@ -46,7 +46,7 @@ impl FromStr for BlockRange {
 /// Fails if the target or the database cannot be read or written.
 pub(crate) fn proofs(blocks: Option<BlockRange>, config: &Config) -> Result<(), CliError> {
     let options = link_options(config)?;
-    let source = ViewSource::open(config)?;
+    let source = ViewSource::open_to_export(config)?;
     let runtime = runtime()?;
     let writer = runtime.block_on(Writer::open(&options))?;
     let outcomes = hand_back(&source, &runtime, &writer, blocks)?;
@@ -59,7 +59,7 @@ pub(crate) fn proofs(blocks: Option<BlockRange>, config: &Config) -> Result<(), 
 /// Fails if the folder or the database cannot be read or written.
 pub(crate) fn everything(config: &Config) -> Result<(), CliError> {
     let options = link_options(config)?;
-    let source = ViewSource::open(config)?;
+    let source = ViewSource::open_to_export(config)?;
     let ViewSource::Folder(store) = &source else {
         return Err(CliError::Usage(
             "a running server would go on with its jobs: stop it, and give its folder with --data-dir"

@@ -13,6 +13,15 @@ const HEADING: &str = "Settings";
 /// Settings with a flag that every subcommand has.
 const EVERYWHERE: [&str; 3] = ["log", "log_format", "cpu_features"];
 
+/// Settings with a short flag.
+const SHORT: [(&str, char); 2] = [("data_dir", 'd'), ("url", 'u')];
+
+/// Flags that stand for a log filter; `--log` replaces it.
+const FILTERS: [(&str, char, &str, &str); 2] = [
+    ("verbose", 'v', "debug", "Log more: the same as --log debug"),
+    ("quiet", 'q', "error", "Log errors only: the same as --log error"),
+];
+
 /// Help of commands that use a temporary folder by default.
 pub(crate) const TEMPORARY_FOLDER: &str =
     "Without --data-dir the data go into a temporary folder, which is removed at the end.";
@@ -30,12 +39,14 @@ pub(crate) fn of_stopped_folder() -> impl Iterator<Item = Arg> {
     select(&["data_dir"]).filter_map(|setting| flag(setting, "; no server may be using it"))
 }
 
-/// Returns `--data-dir` and `--url`, for commands that work on a stopped data folder or on a
-/// running server.
+/// Returns `--data-dir`, `--url` and `--wait`, for commands that work on a stopped data folder or on
+/// a running server.
 pub(crate) fn of_target() -> impl Iterator<Item = Arg> {
-    let folder = of_stopped_folder().map(|flag| flag.conflicts_with("url"));
-    let url = select(&["url"]).filter_map(|setting| flag(setting, ""));
-    folder.chain(url).map(|flag| flag.global(true))
+    let folder = select(&["data_dir"]).filter_map(|setting| {
+        flag(setting, "; if a server uses it, the command asks that server; with --url only for its secret")
+    });
+    let server = of_settings(&["url", "wait"]);
+    folder.chain(server).map(|flag| flag.global(true))
 }
 
 fn select(names: &'static [&'static str]) -> impl Iterator<Item = &'static Setting> {
@@ -45,7 +56,11 @@ fn select(names: &'static [&'static str]) -> impl Iterator<Item = &'static Setti
 fn flag(setting: &'static Setting, remark: &str) -> Option<Arg> {
     let (flag, placeholder) = setting.flag?;
     let help = format!("{}{remark}", setting.help());
-    Some(Arg::new(setting.name).long(flag.trim_start_matches('-')).value_name(placeholder).help(help))
+    let arg = Arg::new(setting.name).long(flag.trim_start_matches('-')).value_name(placeholder).help(help);
+    Some(match SHORT.iter().find(|(name, _)| *name == setting.name) {
+        Some((_, short)) => arg.short(*short),
+        None => arg,
+    })
 }
 
 /// The settings that the command line gives, whichever subcommand has their flags.
@@ -77,8 +92,15 @@ impl Args for SettingFlags {
             .value_name("KEY=VALUE")
             .action(clap::ArgAction::Append)
             .help("Any setting, such as gone_timeout=30s; can be repeated");
-        let flags = std::iter::once(set).chain(of_settings(&EVERYWHERE));
-        command.args(flags.map(|flag| flag.global(true).help_heading(HEADING)))
+        let filters = FILTERS.into_iter().map(|(name, short, _, help)| {
+            let other = if name == "quiet" { "verbose" } else { "quiet" };
+            let flag = Arg::new(name).long(name).short(short).action(clap::ArgAction::SetTrue);
+            flag.help(help).conflicts_with(other)
+        });
+        let flags = std::iter::once(set).chain(of_settings(&EVERYWHERE)).chain(filters);
+        // `-h` of a command shows its own flags only.
+        let common = |flag: Arg| flag.global(true).help_heading(HEADING).hide_short_help(true);
+        command.args(flags.map(common))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -90,6 +112,11 @@ impl FromArgMatches for SettingFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let assignments = matches.get_many::<String>("set").into_iter().flatten().cloned().collect();
         let mut flags = Flags::new();
+        for (name, _, filter, _) in FILTERS {
+            if matches.get_flag(name) {
+                flags.add("log", &format!("--{name}"), filter);
+            }
+        }
         let mut level = Some(matches);
         while let Some(matches) = level {
             for setting in SETTINGS {

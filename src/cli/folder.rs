@@ -29,16 +29,18 @@ pub(crate) fn look_at_existing(config: &Config, folder: &Path) -> Result<Arc<Sto
 }
 
 fn check_exists(folder: &Path) -> Result<(), CliError> {
-    leftovers::check_restored(folder).map_err(unopened)?;
-    let index = folder.join("index");
     let failed = |source| unopened(StoreError::Folder { dir: folder.into(), source });
-    if !index.try_exists().map_err(failed)? {
-        return Err(CliError::DataFolder(format!(
-            "{} is not a data folder; check --data-dir, or create one with `import` or `serve`",
-            folder.display()
-        )));
+    let exists = |path: &Path| path.try_exists().map_err(failed);
+    let has_index = exists(&folder.join("index"))?;
+    leftovers::check_restored(folder).map_err(unopened)?;
+    if has_index {
+        return Ok(());
     }
-    Ok(())
+    let what = if exists(folder)? { "is not a data folder" } else { "does not exist" };
+    Err(CliError::DataFolder(format!(
+        "{} {what}; check --data-dir, or create a data folder with `import` or `serve`",
+        folder.display()
+    )))
 }
 
 /// Returns a node over a data folder, which is created if absent. Its workers do not run.

@@ -1,7 +1,6 @@
 //! `health`: asks a running server if it is ready. For health checks of containers, which have no
 //! other program.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
@@ -9,6 +8,7 @@ use clap::Args;
 use super::error::CliError;
 use super::output::show;
 use super::runtime::runtime;
+use super::target::reachable;
 use crate::api::{paths, views::Readiness};
 use crate::client::{Client, Credentials};
 use crate::config::Config;
@@ -39,14 +39,4 @@ pub(crate) fn run(args: &HealthArgs, config: &Config) -> Result<(), CliError> {
     let reasons = serde_json::from_slice(&answer.body).map(|Readiness { reasons, .. }| reasons.join("; "));
     let reasons = reasons.unwrap_or_else(|_| answer.status.to_string());
     Err(CliError::Failed(format!("the server is not ready: {reasons}; see its log")))
-}
-
-/// Returns an address to connect to for one that listens on all interfaces.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
 }

@@ -8,18 +8,21 @@ use std::{
 };
 
 use clap::Args;
-use tracing::warn;
 
 use super::error::CliError;
+use super::import_tally::Tally;
 use super::output::show;
 use super::progress::ProgressDisplay;
 use super::runtime::runtime;
-use super::target::{Target, client};
+use super::target::Target;
 use super::{flags, folder};
 use crate::{
-    api::paths,
+    api::{
+        paths,
+        views::{ImportOutcome, ImportOutcomeName},
+    },
     chain_folder::{ChainFile, ChainFolder},
-    client::{Answer, Client},
+    client::Client,
     config::Config,
     node::{self, LinkOptions, StateProgress},
     workers::{ImportError, Imported},
@@ -49,20 +52,20 @@ const NODE_FLAGS: [&str; 2] = ["node", "node_from"];
 /// even of a large genesis, resumes when it is run again.
 ///
 /// # Errors
-/// Fails at the first file that cannot be imported; the files before it stay imported.
+/// Fails at the first file that cannot be imported; the files before it stay imported. Fails after
+/// the last one if a block is quarantined.
 pub(crate) fn run(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
     let Some(chain) = &args.chain else { return of_node(args, config) };
-    let target = Target::of(config)?;
+    let target = Target::of(config);
     let chain = ChainFolder::open(chain)?;
-    match target {
-        Target::Folder(folder) => into_folder(&chain, &folder, config)?,
-        Target::Server(url) => into_server(&chain, &client(config, &url)?)?,
-    }
-    show(&format!(
-        "imported {} blocks and {} aggregated operations",
-        chain.blocks().len(),
-        chain.aggregated_operations().len()
-    ))
+    let tally = Tally::default();
+    let imported = match target {
+        Target::Folder(folder) => into_folder(&chain, &folder, config, &tally),
+        Target::Server(server) => into_server(&chain, &server.client(config)?, &tally),
+    };
+    show(&tally.to_string())?;
+    imported?;
+    tally.verdict()
 }
 
 /// Imports everything that the database of the node has into a data folder.
@@ -74,7 +77,7 @@ fn of_node(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
         };
         CliError::Usage(format!("nothing to import: give a chain folder, or --node URL.{offer}"))
     })?;
-    let Target::Folder(folder) = Target::of(config)? else {
+    let Target::Folder(folder) = Target::of(config) else {
         return Err(CliError::Usage(
             "a running server follows a node by itself: start it with --node, or give --data-dir".to_owned(),
         ));
@@ -94,7 +97,7 @@ fn of_node(args: &ImportArgs, config: &Config) -> Result<(), CliError> {
     ))
 }
 
-fn into_folder(chain: &ChainFolder, folder: &Path, config: &Config) -> Result<(), CliError> {
+fn into_folder(chain: &ChainFolder, folder: &Path, config: &Config, tally: &Tally) -> Result<(), CliError> {
     let node = folder::idle_node(config, folder)?;
     let accounts = ProgressDisplay::new("accounts", 0);
     let hashed = |done: usize, total: usize| accounts.set(done as u64, total as u64);
@@ -102,8 +105,10 @@ fn into_folder(chain: &ChainFolder, folder: &Path, config: &Config) -> Result<()
     drop(accounts);
     import_rest(chain, |route, file| {
         import_file(file, |json| match route {
-            paths::BLOCKS => node.import_block(json).map(warn_of_quarantine),
-            _ => node.import_aggregated_operation(json).map(drop),
+            paths::BLOCKS => {
+                node.import_block(json).map(|(block, imported)| tally.add_block(block, imported))
+            }
+            _ => node.import_aggregated_operation(json).map(|imported| tally.add_operation(&imported)),
         })
     })
 }
@@ -115,12 +120,6 @@ fn import_file(
 ) -> Result<(), CliError> {
     let json = file.read()?;
     import(&json).map_err(|error| stopped(file, CliError::Failed(error.to_string())))
-}
-
-fn warn_of_quarantine((block, imported): (u32, Imported)) {
-    if let Imported::Quarantined(reason) = imported {
-        warn!(block, reason, "the block is stored but quarantined: no witness can be built for it");
-    }
 }
 
 /// Returns the error of an import that stopped at a file.
@@ -148,10 +147,17 @@ fn import_rest(
     Ok(())
 }
 
-fn into_server(chain: &ChainFolder, client: &Client) -> Result<(), CliError> {
+fn into_server(chain: &ChainFolder, client: &Client, tally: &Tally) -> Result<(), CliError> {
     let runtime = runtime()?;
     runtime.block_on(send(client, paths::GENESIS, chain.genesis()))?;
-    import_rest(chain, |route, file| runtime.block_on(send(client, route, file)))
+    import_rest(chain, |route, file| {
+        let (block, imported) = runtime.block_on(send(client, route, file))?;
+        match block {
+            Some(block) => tally.add_block(block, imported),
+            None => tally.add_operation(&imported),
+        }
+        Ok(())
+    })
 }
 
 /// Imports everything in order into a server, without output.
@@ -166,7 +172,12 @@ pub(super) async fn send_all(chain: &ChainFolder, client: &Client) -> Result<(),
     Ok(())
 }
 
-async fn send(client: &Client, route: &'static str, file: &ChainFile) -> Result<(), CliError> {
+/// Imports a file into a server; returns the outcome, and the number of a block.
+async fn send(
+    client: &Client,
+    route: &'static str,
+    file: &ChainFile,
+) -> Result<(Option<u32>, Imported), CliError> {
     let reading = file.clone();
     let read = tokio::task::spawn_blocking(move || reading.read()).await;
     let json = read.map_err(|error| stopped(file, CliError::Failed(error.to_string())))?;
@@ -175,5 +186,12 @@ async fn send(client: &Client, route: &'static str, file: &ChainFile) -> Result<
         paths::GENESIS => client.with_timeout(GENESIS_TIMEOUT).post_bytes(route, json).await,
         _ => client.post_bytes(route, json).await,
     };
-    posted.and_then(Answer::success).map(drop).map_err(|cause| stopped(file, cause.into()))
+    let outcome = posted.and_then(|answer| answer.json()).map_err(|cause| stopped(file, cause.into()))?;
+    let ImportOutcome { outcome, block, reason } = outcome;
+    let imported = match outcome {
+        ImportOutcomeName::Stored => Imported::Stored,
+        ImportOutcomeName::AlreadyThere => Imported::AlreadyThere,
+        ImportOutcomeName::Quarantined => Imported::Quarantined(reason.unwrap_or_default()),
+    };
+    Ok((block, imported))
 }

@@ -143,7 +143,9 @@ pub(crate) fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
             let filter = status.map(|status| format!("&status={}", status.name())).unwrap_or_default();
             let route = format!("{}?after={after}&limit={limit}{filter}", paths::JOBS);
             let report = |store: &_| report::jobs(store, *status, *after, *limit as usize);
-            source.print(&route, *json, report, |page| list(page, now))
+            let none =
+                status.map_or_else(|| "no jobs".to_owned(), |status| format!("no {} jobs", status.name()));
+            source.print(&route, *json, report, |page| list(page, &none, now))
         }
         JobAction::Show { id, json } => {
             let job = job(&source, *id)?;
@@ -220,8 +222,8 @@ fn change(
 }
 
 /// Returns a page of jobs as a table.
-fn list(JobPage { jobs, next }: &JobPage, now_ms: u64) -> String {
-    page(&table(jobs, now_ms), "no jobs", "--after", *next)
+fn list(JobPage { jobs, next }: &JobPage, none: &str, now_ms: u64) -> String {
+    page(&table(jobs, now_ms), none, "--after", *next)
 }
 
 /// Returns jobs as a table.
@@ -369,8 +371,8 @@ mod tests {
                         5  single           5  in_progress        2  p1            1 s  100 s  61 s\n\
                         16  aggregated     1-4  idle               0  -               -   40 s     -\n\
                         more: --after 16\n";
-        assert_eq!(list(&page, 100_000), expected);
-        assert_eq!(list(&JobPage { jobs: Vec::new(), next: None }, 0), "no jobs\n");
+        assert_eq!(list(&page, "no jobs", 100_000), expected);
+        assert_eq!(list(&JobPage { jobs: Vec::new(), next: None }, "no failed jobs", 0), "no failed jobs\n");
     }
 
     #[test]

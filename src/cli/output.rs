@@ -2,7 +2,7 @@
 //! all.
 
 use std::{
-    fs::File,
+    fs::{File, TryLockError},
     io::{self, IsTerminal, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempPath;
 
 use super::error::CliError;
-use crate::{fsync, printable};
+use crate::{access, fsync, printable};
 
 /// The file name of standard output, and of standard input where a file is read.
 pub(crate) const STDIO: &str = "-";
@@ -28,14 +28,14 @@ pub(crate) fn is_stream(path: &Path) -> bool {
 }
 
 /// Writes `bytes` to `out`, or to standard output. A pipe that its reader closed (`| head`) is not
-/// an error.
+/// an error; an existing file is one, unless `replace` is true.
 ///
 /// # Errors
-/// [`CliError::Output`].
-pub(crate) fn write_output(out: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
+/// [`CliError::Output`], [`CliError::Failed`].
+pub(crate) fn write_output(out: Option<&Path>, replace: bool, bytes: &[u8]) -> Result<(), CliError> {
     match out {
         Some(path) if !is_stdout(path) => {
-            let mut file = Output::open(path, true)?;
+            let mut file = Output::open(path, replace)?;
             file.write_all(bytes).map_err(unwritable(path))?;
             file.finish()
         }
@@ -59,7 +59,7 @@ pub(crate) fn write_output(out: Option<&Path>, bytes: &[u8]) -> Result<(), CliEr
 /// # Errors
 /// [`CliError::Output`].
 pub(crate) fn show(line: &str) -> Result<(), CliError> {
-    write_output(None, format!("{}\n", printable::line(line)).as_bytes())
+    write_output(None, false, format!("{}\n", printable::line(line)).as_bytes())
 }
 
 /// Writes one or more lines to standard output. Text from outside in them has passed
@@ -69,7 +69,15 @@ pub(crate) fn show(line: &str) -> Result<(), CliError> {
 /// [`CliError::Output`].
 pub(crate) fn show_lines(text: &str) -> Result<(), CliError> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
-    write_output(None, format!("{}{end}", printable::lines(text)).as_bytes())
+    write_output(None, false, format!("{}{end}", printable::lines(text)).as_bytes())
+}
+
+/// Logs that a line of a running server could not be written: the server depends neither on a reader
+/// nor on the space for a file.
+pub(crate) fn announced(shown: Result<(), CliError>) {
+    if let Err(error) = shown {
+        tracing::warn!(%error, "the server continues without its output");
+    }
 }
 
 /// Writes a line to standard error. A closed standard error is ignored, where `eprintln!` would
@@ -134,7 +142,14 @@ impl PartFile {
             let name = name.display();
             CliError::Failed(format!("another command writes {name}; wait for it, or choose another file"))
         };
-        file.try_lock().map_err(|_| busy())?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(busy()),
+            // Without locks, two commands that write the same file at once are not noticed.
+            Err(TryLockError::Error(error)) if !access::is_unsupported(&error) => {
+                return Err(unwritable(path)(error));
+            }
+            Err(TryLockError::Error(_)) | Ok(()) => {}
+        }
         // Another command may have finished it in between, so that it has its final name.
         let (open, named) = (file.metadata(), std::fs::metadata(&name));
         let (open, named) = open.and_then(|open| Ok((open, named?))).map_err(unwritable(path))?;
@@ -183,7 +198,7 @@ impl Output {
             io::ErrorKind::AlreadyExists => occupied(path),
             _ => unwritable(path)(error.error),
         })?;
-        fsync::sync_folder(folder_of(path)).map_err(failed())
+        fsync::sync_folder_if_supported(folder_of(path)).map_err(failed())
     }
 }
 
@@ -205,7 +220,8 @@ impl Write for Output {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// Returns the folder of a file.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -231,13 +247,14 @@ mod tests {
     fn a_file_is_replaced_whole_and_a_device_written_to() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.json");
-        write_output(Some(&path), b"long text").unwrap();
-        write_output(Some(&path), b"short").unwrap();
+        write_output(Some(&path), false, b"long text").unwrap();
+        assert!(write_output(Some(&path), false, b"short").is_err());
+        write_output(Some(&path), true, b"short").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"short");
-        let error = write_output(Some(&folder.path().join("no/where")), b"").unwrap_err();
+        let error = write_output(Some(&folder.path().join("no/where")), false, b"").unwrap_err();
         assert!(error.to_string().starts_with("cannot write"), "{error}");
         #[cfg(unix)]
-        write_output(Some(Path::new("/dev/null")), b"x").unwrap();
+        write_output(Some(Path::new("/dev/null")), false, b"x").unwrap();
     }
 
     #[test]

@@ -3,14 +3,19 @@
 use std::path::Path;
 
 use clap::Args;
-use tracing::info;
+use tracing::{error, info, warn};
 
 use super::error::CliError;
 use super::flags;
-use super::output::{show, show_lines};
+use super::output::{announced, show, show_lines};
 use super::runtime;
-use super::signals::Signals;
-use crate::{config::Config, crypto::rescue, service::Service};
+use super::signals::{Request, Signals};
+use crate::{
+    config::{Config, ConfigError},
+    crypto::rescue,
+    logging::LogFilter,
+    service::Service,
+};
 
 /// Settings that `serve` has flags for.
 const FLAGS: [&str; 9] = [
@@ -34,20 +39,45 @@ pub(crate) struct ServeArgs {
     pub print_config: bool,
 }
 
+/// What SIGHUP reads again.
+pub(crate) struct Reload<'a> {
+    /// Loads the configuration from the same sources as at the start.
+    pub load: &'a dyn Fn() -> Result<Config, ConfigError>,
+    /// The filter of the log.
+    pub filter: &'a LogFilter,
+}
+
 /// Serves until a signal stops the process.
 ///
 /// # Errors
 /// Fails if the server cannot start, or if a part of it fails.
-pub(crate) fn run(args: &ServeArgs, config: &Config) -> Result<(), CliError> {
+pub(crate) fn run(args: &ServeArgs, config: &Config, reload: &Reload<'_>) -> Result<(), CliError> {
     if args.print_config {
         return show_lines(&config.print());
     }
     let folder = config.require_data_dir()?;
     let runtime = runtime_for(config)?;
-    let outcome = runtime.block_on(serve(config, folder));
+    let outcome = runtime.block_on(serve(config, folder, reload));
     // The process does not wait for work that exceeded `shutdown_timeout`.
     runtime.shutdown_background();
     outcome
+}
+
+impl Reload<'_> {
+    /// Loads the configuration and applies the settings that can change while the server runs. After
+    /// an error the server continues with what it has.
+    fn apply(&self, service: &Service) {
+        match self.try_apply(service) {
+            Ok(()) => info!("SIGHUP: certificate and log filter are loaded; other settings need a restart"),
+            Err(error) => error!(%error, "SIGHUP: the server continues with its certificate and log filter"),
+        }
+    }
+
+    fn try_apply(&self, service: &Service) -> Result<(), CliError> {
+        let config = (self.load)()?;
+        service.reload_certificate(&config)?;
+        Ok(self.filter.set(&config.log)?)
+    }
 }
 
 /// Threads for blocking work beyond those that publishes and imports hold while they wait for the
@@ -61,7 +91,7 @@ fn runtime_for(config: &Config) -> Result<tokio::runtime::Runtime, CliError> {
     runtime::with_blocking_threads(threads)
 }
 
-async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
+async fn serve(config: &Config, folder: &Path, reload: &Reload<'_>) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     info!(engine = %rescue::engine(), "computing Rescue hashes");
     if config.node.is_none() && std::env::var_os("DATABASE_URL").is_some() {
@@ -69,18 +99,33 @@ async fn serve(config: &Config, folder: &Path) -> Result<(), CliError> {
     }
     let service = Service::start(config, folder).await?;
     if let Some(path) = service.generated_secret() {
-        show(&format!("no secret is configured: generated one, saved in {}", path.display()))?;
+        announced(show(&format!("no secret is configured: generated one, saved in {}", path.display())));
     }
-    show(&format!("serving on {}, dashboard on http://{}", service.url(), service.admin_address()))?;
-    let failed = tokio::select! {
-        () = signals.any() => false,
-        () = service.failed() => true,
+    announced(show(&format!(
+        "serving on {}, dashboard on http://{}",
+        service.url(),
+        service.admin_address()
+    )));
+    if !service.address().ip().is_loopback() && config.tls().is_none() {
+        warn!(
+            address = %service.address(),
+            "other machines reach this address without TLS: tokens and blocks can be read on the network; set tls_certificate and tls_key, or put a proxy in front"
+        );
+    }
+    let failed = loop {
+        tokio::select! {
+            request = signals.next() => match request {
+                Request::Stop | Request::TerminalGone => break false,
+                Request::Reload => reload.apply(&service),
+            },
+            () = service.failed() => break true,
+        }
     };
     info!(failed, "stopping");
     let worker_failed = service.node().has_failed();
     tokio::select! {
         () = service.stop() => {}
-        () = signals.any() => {
+        () = signals.stop() => {
             return Err(CliError::Failed(
                 "a second signal ended the server before it had stopped; everything it acknowledged is on disk".to_owned(),
             ));

@@ -1,30 +1,83 @@
-//! SIGINT and SIGTERM.
+//! SIGINT, SIGTERM and SIGHUP.
+
+use std::io::{IsTerminal, stderr, stdin};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CliError;
 
-/// SIGINT and SIGTERM of this process.
+/// Signals of this process.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// `None` if SIGHUP is ignored, as after `nohup`.
+    hangup: Option<Signal>,
+    /// True if the process was started on a terminal, so that SIGHUP says that the terminal is gone.
+    on_terminal: bool,
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// SIGINT or SIGTERM.
+    Stop,
+    /// SIGHUP of a process that was started on a terminal: the terminal is gone.
+    TerminalGone,
+    /// SIGHUP of a process without a terminal.
+    Reload,
 }
 
 impl Signals {
-    /// Takes over both signals; they no longer end the process.
+    /// Takes over the signals; they no longer end the process.
     ///
     /// # Errors
     /// [`CliError::Runtime`].
     pub(crate) fn new() -> Result<Self, CliError> {
         let on = |kind| signal(kind).map_err(CliError::Runtime);
-        Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
+        let hangup = (!is_hangup_ignored()).then(|| on(SignalKind::hangup())).transpose()?;
+        let on_terminal = stdin().is_terminal() || stderr().is_terminal();
+        Ok(Self {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+            hangup,
+            on_terminal,
+        })
     }
 
-    /// Waits for the next signal.
-    pub(crate) async fn any(&mut self) {
+    /// Waits for the next signal of a program that can reload something.
+    pub(crate) async fn next(&mut self) -> Request {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.terminate.recv() => Request::Stop,
+            _ = hangup => match self.on_terminal {
+                true => Request::TerminalGone,
+                false => Request::Reload,
+            },
         }
     }
+
+    /// Waits for the next signal; each stops a program that reloads nothing.
+    pub(crate) async fn any(&mut self) {
+        self.next().await;
+    }
+
+    /// Waits for SIGINT or SIGTERM. A terminal that goes may send SIGHUP several times.
+    pub(crate) async fn stop(&mut self) {
+        while self.next().await != Request::Stop {}
+    }
+}
+
+/// Returns true if SIGHUP is ignored. Only Linux tells.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The bit of signal 1.
+    ignored.is_some_and(|mask| mask & 1 != 0)
 }

@@ -1,22 +1,27 @@
-//! `status`: progress of blocks, witnesses, jobs and proofs.
-
-use std::fmt::Write as _;
+//! `status`: progress of blocks, witnesses, jobs and proofs, and what keeps them from continuing.
 
 use clap::Args;
-use serde_json::Value;
 
 use super::error::CliError;
 use super::flags;
-use super::text_table::json_text;
+use super::in_process::Milestone;
+use super::text_table::{TextTable, text};
 use super::view_source::ViewSource;
-use crate::{api::paths, api::views::Status, config::Config, report};
+use crate::{
+    api::{paths, views::Status},
+    config::Config,
+    report,
+};
+
+/// Maximum number of quarantined blocks that are shown.
+const QUARANTINED: usize = 3;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
 pub(crate) struct StatusArgs {
-    /// Print the JSON of the API instead of lines
-    #[arg(long)]
+    /// Print the JSON of the API instead
+    #[arg(short, long)]
     pub json: bool,
 }
 
@@ -25,50 +30,153 @@ pub(crate) struct StatusArgs {
 /// # Errors
 /// Fails if the target cannot be read.
 pub(crate) fn run(args: &StatusArgs, config: &Config) -> Result<(), CliError> {
-    let text = |status: &Status| serde_json::to_value(status).as_ref().map(lines).unwrap_or_default();
-    ViewSource::open(config)?.print(paths::STATUS, args.json, report::status, text)
+    ViewSource::open(config)?.print(paths::STATUS, args.json, report::status, for_people)
 }
 
-/// Returns one aligned line for each value, `name.of.the.value  value`.
-fn lines(status: &Value) -> String {
-    let mut rows = Vec::new();
-    flatten("", status, &mut rows);
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let mut out = String::new();
-    for (name, value) in rows {
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "{name:width$}  {value}");
+/// Returns the stages as a table, a line each for jobs, provers, space and links, and the problems.
+fn for_people(status: &Status) -> String {
+    let mut stages = TextTable::new(&["stage", "last block"]);
+    for (milestone, block) in [
+        (Milestone::Imported, status.blocks.head),
+        (Milestone::Witnessed, status.blocks.witnessed),
+        (Milestone::Proven, status.blocks.proven),
+        (Milestone::Aggregated, status.blocks.aggregated),
+        (Milestone::Verified, status.blocks.verified),
+    ] {
+        stages.row(vec![milestone.name().to_owned(), block.to_string()]);
     }
-    out
+    let jobs = &status.jobs;
+    let mut lines = vec![
+        format!(
+            "jobs     {} idle, {} in progress, {} failed, {} done",
+            jobs.idle, jobs.in_progress, jobs.failed, jobs.done
+        ),
+        format!("provers  {}", status.provers),
+    ];
+    if let Some(free) = status.space.free_bytes {
+        lines.push(format!("disk     {:.1} GB free", free as f64 / 1e9));
+    }
+    if let Some(node) = &status.node {
+        lines.push(format!(
+            "node     {}, {}, newest block {}, {} behind, {} proofs to hand back",
+            text(Some(&node.url)),
+            node.phase.replace('_', " "),
+            node.newest_block,
+            node.blocks_behind,
+            node.proofs_pending
+        ));
+    }
+    let problems = problems(status);
+    let problems = match problems.is_empty() {
+        true => "Problems: none".to_owned(),
+        false => format!("Problems:\n  {}", problems.join("\n  ")),
+    };
+    format!("{}\n{}\n\n{problems}", stages.show(""), lines.join("\n"))
 }
 
-fn flatten(name: &str, value: &Value, rows: &mut Vec<(String, String)>) {
-    let below = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
-    match value {
-        Value::Object(fields) => fields.iter().for_each(|(part, value)| flatten(&below(part), value, rows)),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                flatten(&below(&index.to_string()), item, rows);
+/// Returns a sentence for each thing that an operator has to do something about.
+fn problems(status: &Status) -> Vec<String> {
+    let mut problems = Vec::new();
+    if status.genesis.is_none() {
+        problems.push("No genesis is imported: `import` a chain folder, or follow a node.".to_owned());
+    }
+    let quarantined = &status.blocks.quarantined;
+    for block in quarantined.iter().take(QUARANTINED) {
+        let (number, reason) = (block.block, text(Some(&block.quarantine.reason)));
+        problems.push(format!(
+            "Block {number} is quarantined, and later blocks wait: {reason}; see `explain block {number}`."
+        ));
+    }
+    if quarantined.len() > QUARANTINED {
+        problems.push(format!("{} further blocks are quarantined.", quarantined.len() - QUARANTINED));
+    }
+    if status.jobs.failed > 0 {
+        problems.push(format!(
+            "{} failed: see `jobs list --status failed`, then `jobs requeue` them.",
+            match status.jobs.failed {
+                1 => "1 job".to_owned(),
+                failed => format!("{failed} jobs"),
             }
-        }
-        value => rows.push((name.to_owned(), json_text(value))),
+        ));
     }
+    if status.space.low {
+        problems.push(format!(
+            "Less than {} bytes are free, so no new work begins: free some space; proofs are still accepted.",
+            status.space.min_free_bytes
+        ));
+    }
+    if let Some(node) = &status.node {
+        for fault in [&node.fault, &node.hand_back_fault].into_iter().flatten() {
+            problems
+                .push(format!("The link to the node: {}.", text(Some(fault.message.trim_end_matches('.')))));
+        }
+    }
+    problems
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
+    fn status(change: impl FnOnce(&mut Value)) -> Status {
+        let mut status = json!({
+            "version": "1", "genesis": {"block": 0, "root": "0x00", "accounts": 7},
+            "blocks": {"head": 40, "witnessed": 30, "proven": 20, "aggregated": 8, "verified": 4, "quarantined": []},
+            "jobs": {"idle": 5, "in_progress": 1, "failed": 0, "done": 20, "pending": 6, "last_single_block": 30,
+                "last_aggregated_block": 4},
+            "aggregated_operations": {"commit_blocks": 40, "create_proof_blocks": 4, "publish_proof_blocks_onchain": 4,
+                "execute_blocks": 4},
+            "space": {"free_bytes": 5_000_000_000_u64, "min_free_bytes": 7, "low": false},
+            "storage": null, "node": null, "provers": 2,
+        });
+        change(&mut status);
+        serde_json::from_value(status).unwrap()
+    }
+
     #[test]
-    fn lines_name_each_value() {
-        let status =
-            json!({"blocks": {"last": 8, "quarantined": [{"reason": "root\u{1b}[2J"}]}, "head": null});
-        let expected = "blocks.last                  8\n\
-                        blocks.quarantined.0.reason  root\\u001b[2J\n\
-                        head                         -\n";
-        assert_eq!(lines(&status), expected);
+    fn without_problems_it_says_so() {
+        let text = for_people(&status(|_| {}));
+        for line in [
+            "witnessed          30",
+            "proven             20",
+            "aggregated          8",
+            "jobs     5 idle, 1 in progress, 0 failed, 20 done",
+            "provers  2",
+            "disk     5.0 GB free",
+            "Problems: none",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line:?} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn each_problem_is_a_sentence_with_its_remedy() {
+        let quarantine = |block: u32| json!({"block": block, "reason": "root\u{1b}[2J", "operation": null, "kind": null, "at_ms": 0});
+        let fault = |message: &str| json!({"code": "unreachable", "message": message, "at_ms": 0});
+        let text = for_people(&status(|status| {
+            status["genesis"] = Value::Null;
+            status["blocks"]["quarantined"] = (31..36).map(quarantine).collect();
+            status["jobs"]["failed"] = json!(2);
+            status["space"]["low"] = json!(true);
+            status["node"] = json!({"url": "postgres://db", "phase": "catching_up", "since_ms": 0, "newest_block": 50,
+                "blocks_behind": 10, "proofs_pending": 3, "fault": fault("away"), "hand_back_fault": fault("no grant.")});
+        }));
+        for words in [
+            "No genesis is imported",
+            "`explain block 31`",
+            "root\\u001b[2J",
+            "2 further blocks",
+            "2 jobs failed",
+            "Less than 7 bytes",
+            "away.",
+            "no grant.",
+            "catching up, newest block 50, 10 behind, 3 proofs",
+        ] {
+            assert!(text.contains(words), "{words:?} in\n{text}");
+        }
+        assert!(!text.contains("none") && !text.contains('\u{1b}'), "{text}");
     }
 }

@@ -3,20 +3,23 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Serialize, de::DeserializeOwned};
+use hyper::StatusCode;
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use tokio::runtime::Runtime;
 
 use super::error::CliError;
 use super::folder;
 use super::output::show_lines;
 use super::runtime::runtime;
-use super::target::{Target, client};
+use super::target::{ServerTarget, Target};
 use crate::{
     api::paths,
-    client::{Answer, Client},
+    client::{Answer, Client, ClientError},
     clock::{Clock, SystemClock},
     config::Config,
     store::{Store, StoreError},
@@ -37,29 +40,43 @@ pub(crate) struct ServerSource {
 }
 
 impl ViewSource {
-    /// Opens the configured folder for reading only, or creates a client of the configured server.
+    /// Opens the configured folder for reading only, or creates a client of the configured server,
+    /// for what an admin listener serves without a token.
     ///
     /// # Errors
-    /// Fails if neither is configured, or the folder cannot be opened.
+    /// Fails if the folder cannot be opened, or the server cannot be asked.
     pub(crate) fn open(config: &Config) -> Result<Self, CliError> {
-        Self::of_target(config, folder::look_at_existing)
+        Self::of_target(config, folder::look_at_existing, ServerTarget::reader)
     }
 
-    /// Opens the configured folder to change it, or creates a client of the configured server.
+    /// Opens the configured folder for reading only, or creates a client of the configured server
+    /// with a token.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub(crate) fn open_to_export(config: &Config) -> Result<Self, CliError> {
+        Self::of_target(config, folder::look_at_existing, ServerTarget::client)
+    }
+
+    /// Opens the configured folder to change it, or creates a client of the configured server with a
+    /// token.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
     pub(crate) fn open_to_change(config: &Config) -> Result<Self, CliError> {
-        Self::of_target(config, folder::open_existing)
+        Self::of_target(config, folder::open_existing, ServerTarget::client)
     }
 
     fn of_target(
         config: &Config,
         open: impl FnOnce(&Config, &Path) -> Result<Arc<Store>, CliError>,
+        client: impl FnOnce(&ServerTarget, &Config) -> Result<Client, CliError>,
     ) -> Result<Self, CliError> {
-        match Target::of(config)? {
+        match Target::of(config) {
             Target::Folder(folder) => open(config, &folder).map(Self::Folder),
-            Target::Server(url) => Ok(Self::Server(Box::new(ServerSource::new(config, &url)?))),
+            Target::Server(server) => {
+                Ok(Self::Server(Box::new(ServerSource::new(client(&server, config)?)?)))
+            }
         }
     }
 
@@ -169,17 +186,17 @@ impl ViewSource {
 }
 
 impl ServerSource {
-    /// Creates a client of the server at `url`.
+    /// Returns the source of the answers that a client gets.
     ///
     /// # Errors
-    /// Fails if no secret is configured or the URL cannot be used.
-    pub(crate) fn new(config: &Config, url: &str) -> Result<Self, CliError> {
-        Ok(Self { client: client(config, url)?, runtime: runtime()? })
+    /// [`CliError::Runtime`].
+    pub(crate) fn new(client: Client) -> Result<Self, CliError> {
+        Ok(Self { client, runtime: runtime()? })
     }
 
-    /// Returns the same source with another bound for each request.
-    pub(crate) fn with_timeout(self, timeout: Duration) -> Self {
-        Self { client: self.client.with_timeout(timeout), ..self }
+    /// Returns the base URL.
+    pub(crate) fn url(&self) -> &str {
+        self.client.base_url()
     }
 
     /// Returns the answer of `route` verbatim.
@@ -205,6 +222,10 @@ impl ServerSource {
     fn parsed<T: DeserializeOwned>(&self, route: &str, body: &[u8]) -> Result<T, CliError> {
         serde_json::from_slice(body).map_err(|error| {
             let url = self.client.base_url();
+            if serde_json::from_slice::<IgnoredAny>(body).is_err() {
+                let (url, status) = (url.to_owned(), StatusCode::OK);
+                return ClientError::NotTheServer { url, status }.into();
+            }
             CliError::Failed(format!(
                 "{url}{route} is not the expected JSON: {error}; check that the URL is right"
             ))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tokio_rustls::rustls;
 
+use super::clock_difference::ClockDifference;
 use crate::{
     api::{problems::Problem, tokens::MintError},
     tls::TlsError,
@@ -63,6 +64,24 @@ pub enum ClientError {
         /// The server's message.
         message: String,
     },
+    /// The server found the token expired or not yet valid.
+    #[error("the server at {url} refuses the token: {message}; {clocks}")]
+    TokenTime {
+        /// The base URL.
+        url: String,
+        /// The server's message.
+        message: String,
+        /// The clocks of server and client at the answer.
+        clocks: ClockDifference,
+    },
+    /// Something other than the server answered, such as a proxy in front of it.
+    #[error("{url} answered {status}, but not as the server does: {}", foreign_answer(*.status))]
+    NotTheServer {
+        /// The base URL.
+        url: String,
+        /// The status.
+        status: StatusCode,
+    },
     /// The server answered with an error.
     #[error("the server answered {status}: {}", problem.message)]
     Refused {
@@ -77,4 +96,35 @@ pub enum ClientError {
     /// The message could not be written as JSON.
     #[error("the request could not be encoded: {0}")]
     Encode(#[from] serde_json::Error),
+}
+
+impl ClientError {
+    /// Returns true if the server may only be starting: it is not reached yet, or a proxy does not
+    /// reach it.
+    pub fn may_be_starting(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::NotTheServer { status, .. } | Self::Refused { status, .. } => is_unavailable(*status),
+            _ => false,
+        }
+    }
+}
+
+/// Returns true for the statuses with which a proxy reports that it got no answer.
+fn is_unavailable(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// Returns the likely reason of an answer that is not the server's.
+fn foreign_answer(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            "a proxy in front of it refuses bodies of this length; raise its limit (client_max_body_size of nginx)"
+        }
+        StatusCode::REQUEST_TIMEOUT => "a proxy in front of it gave the request up; raise its timeouts",
+        status if is_unavailable(status) => {
+            "a proxy in front of it got no answer from the server; check that the server runs, and the timeouts of the proxy"
+        }
+        _ => "a proxy or another program answered; check the URL",
+    }
 }

@@ -3,25 +3,26 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use chrono::Utc;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Method, Request, Response, StatusCode, Uri,
+    HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::Incoming,
-    header::{AUTHORIZATION, CONTENT_TYPE},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client as HyperClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio_rustls::rustls::{self, ClientConfig};
 
-use super::error::ClientError;
+use super::{clock_difference::ClockDifference, error::ClientError};
 use crate::{
     api::{
         problems::Problem,
-        tokens::{Authenticator, CLIENT_SUBJECT, MintError, REQUEST_TTL},
+        tokens::{Authenticator, MintError, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID},
     },
     config::Secret,
     tls,
@@ -63,27 +64,43 @@ pub struct Answer {
     /// The whole body.
     pub body: Bytes,
     url: String,
+    clocks: ClockDifference,
+    /// True for a page of HTML, which the server never sends to a client.
+    is_page: bool,
 }
 
 impl Answer {
     /// Returns the body if the status is 2xx.
     ///
     /// # Errors
-    /// [`ClientError::Unauthorized`] or [`ClientError::Refused`] for any other status.
+    /// [`ClientError::NotTheServer`] for a page of HTML, or another status with a body that is not
+    /// the server's; else [`ClientError::Unauthorized`], [`ClientError::TokenTime`] or [`ClientError::Refused`].
     pub fn success(self) -> Result<Bytes, ClientError> {
-        if self.status.is_success() { Ok(self.body) } else { Err(self.failure()) }
+        if self.status.is_success() && !self.is_page { Ok(self.body) } else { Err(self.failure()) }
     }
 
-    /// Returns the error of a status that is not 2xx.
+    /// Returns the JSON of a body if the status is 2xx.
+    ///
+    /// # Errors
+    /// Those of [`success`](Self::success), and [`ClientError::NotTheServer`] for other JSON.
+    pub fn json<T: DeserializeOwned>(self) -> Result<T, ClientError> {
+        let (url, status) = (self.url.clone(), self.status);
+        serde_json::from_slice(&self.success()?).map_err(|_| ClientError::NotTheServer { url, status })
+    }
+
+    /// Returns the error of an answer that is no success.
     fn failure(self) -> ClientError {
-        let problem = serde_json::from_slice(&self.body).unwrap_or_else(|_| Problem {
-            message: String::from_utf8_lossy(&self.body).chars().take(200).collect(),
-            ..Problem::default()
-        });
-        if self.status == StatusCode::UNAUTHORIZED {
-            return ClientError::Unauthorized { url: self.url, message: problem.message };
+        let Self { status, url, clocks, .. } = self;
+        let Ok(problem) = serde_json::from_slice::<Problem>(&self.body) else {
+            return ClientError::NotTheServer { url, status };
+        };
+        if matches!(problem.code.as_str(), TOKEN_EXPIRED | TOKEN_NOT_YET_VALID) {
+            return ClientError::TokenTime { url, message: problem.message, clocks };
         }
-        ClientError::Refused { status: self.status, problem: Box::new(problem) }
+        if status == StatusCode::UNAUTHORIZED {
+            return ClientError::Unauthorized { url, message: problem.message };
+        }
+        ClientError::Refused { status, problem: Box::new(problem) }
     }
 }
 
@@ -205,7 +222,7 @@ impl Client {
     async fn parts(&self, path: &str, body: Option<Bytes>) -> Result<ResponseParts, ClientError> {
         let request = self.message(Method::GET, path, body)?;
         let response = self.in_time(self.send(request)).await??;
-        if response.status().is_success() {
+        if response.status().is_success() && !is_page(response.headers()) {
             return Ok(ResponseParts { client: self.clone(), body: response.into_body() });
         }
         Err(self.in_time(self.whole(response)).await??.failure())
@@ -226,7 +243,7 @@ impl Client {
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        if let Some(token) = self.token()? {
+        if let Some(token) = self.token(body.as_ref().map_or(0, Bytes::len))? {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         request
@@ -253,14 +270,18 @@ impl Client {
     async fn whole(&self, response: Response<Incoming>) -> Result<Answer, ClientError> {
         let unreachable = |cause: String| ClientError::Unreachable { url: self.base.clone(), cause };
         let status = response.status();
+        let clocks = ClockDifference::of(response.headers(), Utc::now());
+        let is_page = is_page(response.headers());
         let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| unreachable(error.to_string()))?.to_bytes();
-        Ok(Answer { status, body, url: self.base.clone() })
+        Ok(Answer { status, body, url: self.base.clone(), clocks, is_page })
     }
 
-    fn token(&self) -> Result<Option<String>, MintError> {
+    fn token(&self, body_bytes: usize) -> Result<Option<String>, MintError> {
         match &self.credentials {
-            Credentials::Secret(authenticator) => authenticator.mint(CLIENT_SUBJECT, REQUEST_TTL).map(Some),
+            Credentials::Secret(authenticator) => {
+                authenticator.mint_for_request(body_bytes, self.timeout).map(Some)
+            }
             Credentials::Token(token) => Ok(Some(token.clone())),
             Credentials::Anonymous => Ok(None),
         }
@@ -310,6 +331,11 @@ fn connections(
         .enable_http1()
         .wrap_connector(connector);
     HyperClient::builder(TokioExecutor::new()).build(connector)
+}
+
+fn is_page(head: &HeaderMap) -> bool {
+    let content = head.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    content.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
 }
 
 fn encode<T: Serialize>(message: &T) -> Result<Bytes, ClientError> {

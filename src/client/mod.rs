@@ -1,5 +1,6 @@
 //! The HTTP client of this server: requests, the prover protocol, and the sample prover.
 
+mod clock_difference;
 mod error;
 mod http;
 mod prover_protocol;
@@ -7,6 +8,7 @@ mod sample_proof;
 mod sample_prover;
 
 pub use crate::domain::JobResultData;
+pub use clock_difference::ClockDifference;
 pub use error::ClientError;
 pub use http::{Answer, Client, Credentials, ResponseParts};
 pub use prover_protocol::{ProverClient, ProverJob, Work};

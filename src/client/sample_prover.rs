@@ -52,7 +52,7 @@ pub struct SampleProver {
 /// The server refuses the prover's token, so the prover stopped.
 #[derive(Debug, thiserror::Error)]
 #[error("the prover stopped: {0}")]
-pub struct Refused(#[from] ClientError);
+pub struct Refused(#[from] pub ClientError);
 
 impl SampleProver {
     /// Returns a prover that sends its requests through `client`.
@@ -92,7 +92,7 @@ impl SampleProver {
                 }
                 Err(error @ ClientError::Unauthorized { .. }) => break Err(error.into()),
                 Err(error) => {
-                    debug!(%error, "no job could be requested; trying again");
+                    report(&error, "no job could be requested; trying again");
                     failures += 1;
                     BACKOFF.delay(failures)
                 }
@@ -166,7 +166,7 @@ impl SampleProver {
                     return Ok(false);
                 }
                 // Proving took longer than any outage should last.
-                Err(error) => debug!(job = output.job_id, %error, "the proof will be published again"),
+                Err(error) => report(&error, "the proof will be published again"),
             }
             if *stop.borrow() {
                 break;
@@ -174,6 +174,14 @@ impl SampleProver {
             tokio::time::sleep(BACKOFF.delay(attempt)).await;
         }
         Ok(false)
+    }
+}
+
+/// Logs a failed request that is repeated: as a warning if an operator has to set a clock or a proxy.
+fn report(error: &ClientError, then: &str) {
+    match error {
+        ClientError::TokenTime { .. } | ClientError::NotTheServer { .. } => warn!(%error, "{then}"),
+        error => debug!(%error, "{then}"),
     }
 }
 

@@ -74,6 +74,11 @@ impl Config {
         }
     }
 
+    /// Returns what is strange about the configuration and no error, a sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// Returns the origin of the value of a setting.
     pub fn origin(&self, setting: &str) -> &Origin {
         let shown = self.shown.iter().find(|shown| shown.name() == setting);

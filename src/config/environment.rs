@@ -9,7 +9,6 @@ use std::{
 use super::{
     error::ConfigError,
     names::nearest,
-    origin::Origin,
     setting::{ENV_PREFIX, Setting},
     settings::SETTINGS,
 };
@@ -18,8 +17,8 @@ use super::{
 /// settings are read from.
 pub(crate) const CONFIG_ENV: &str = "WITNESS_SERVER_CONFIG";
 
-/// Prefixes that only variables of this program and of the reference have: an unknown variable with
-/// one of them is a typing error.
+/// Prefixes of variables of this program and of the reference: an unknown variable with one of them
+/// may be a typing error.
 const KNOWN_PREFIXES: [&str; 6] = [
     ENV_PREFIX,
     "API_PROVER_",
@@ -62,23 +61,19 @@ impl Environment {
         }
     }
 
-    /// Fails if a variable looks like one of a setting and is not.
-    pub(super) fn check_names(&self) -> Result<(), ConfigError> {
+    /// Returns a warning for each variable that looks like one of a setting and is not. It is no
+    /// error: an image or a compose file may use the same prefix for variables of its own.
+    pub(super) fn unknown_names(&self) -> Vec<String> {
         let mut names: Vec<String> = SETTINGS.iter().map(Setting::own_variable).collect();
         names
             .extend(SETTINGS.iter().filter_map(|setting| setting.reference).map(|(name, _)| name.to_owned()));
         names.push(CONFIG_ENV.to_owned());
-        for name in self.variables.keys() {
-            let ours = KNOWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-            if ours && !names.contains(name) {
-                return Err(ConfigError::UnknownKey {
-                    key: name.clone(),
-                    origin: Origin::Env(name.clone()),
-                    nearest: nearest(name, &names),
-                });
-            }
-        }
-        Ok(())
+        let ours = |name: &&String| KNOWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let unknown = self.variables.keys().filter(ours).filter(|name| !names.contains(name));
+        let warning = |name: &String| {
+            format!("the variable {name} sets nothing; the nearest setting has {}", nearest(name, &names))
+        };
+        unknown.map(warning).collect()
     }
 }
 

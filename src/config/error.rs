@@ -72,6 +72,18 @@ pub enum ConfigError {
         /// The error of the parser.
         cause: String,
     },
+    /// A section of the configuration file.
+    #[error(
+        "{origin} has the section [{section}], and settings have no sections; write each setting, such as {example}, before the first section"
+    )]
+    Section {
+        /// The name of the section.
+        section: String,
+        /// The file.
+        origin: Origin,
+        /// The setting that the section may mean.
+        example: String,
+    },
     /// A TOML value of a type that no setting has: a table, a date, a mixed list.
     #[error("{key} in {origin} must be a text, a number, true or false, or a list of numbers")]
     WrongType {

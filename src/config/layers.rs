@@ -10,7 +10,7 @@ use super::{
     environment::Environment,
     error::ConfigError,
     flags::Flags,
-    names::known,
+    names::{known, nearest},
     origin::Origin,
     setting::{Setting, Unit},
     setting_texts::SettingTexts,
@@ -41,6 +41,15 @@ pub(super) fn add_text(texts: &mut SettingTexts, path: &Path, text: &str) -> Res
     })?;
     let origin = Origin::File(path.to_owned());
     for (name, value) in table {
+        if let toml::Value::Table(inner) = &value {
+            let named = |key: &String| format!("{name}_{key}");
+            let is_known = |key: &String| SETTINGS.iter().any(|setting| setting.name == *key);
+            let candidates = inner.keys().flat_map(|key| [named(key), key.clone()]);
+            let example = candidates.into_iter().find(is_known);
+            let example =
+                example.unwrap_or_else(|| nearest(&name, SETTINGS.iter().map(|setting| setting.name)));
+            return Err(ConfigError::Section { section: name, origin, example });
+        }
         let setting = known(&name, || origin.clone())?;
         let text =
             text_of(&value).ok_or_else(|| ConfigError::WrongType { key: name, origin: origin.clone() })?;
@@ -55,7 +64,6 @@ pub(super) fn add_environment(
     texts: &mut SettingTexts,
     environment: &Environment,
 ) -> Result<(), ConfigError> {
-    environment.check_names()?;
     for setting in SETTINGS {
         if let Some((name, unit)) = setting.reference
             && let Some(text) = environment.get(name)?

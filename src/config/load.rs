@@ -24,7 +24,9 @@ impl Config {
         }
         layers::add_environment(&mut texts, environment)?;
         layers::add_flags(&mut texts, flags);
-        Self::parse(&texts)?.checked()
+        let mut config = Self::parse(&texts)?.checked()?;
+        config.warnings = environment.unknown_names();
+        Ok(config)
     }
 
     /// Reads the text of a file over the defaults; for tests of the decoders.
@@ -95,8 +97,12 @@ fn find_file(
     let path = Path::new(&folder.text).join(FILE_NAME);
     match path.try_exists() {
         Ok(exists) => Ok(exists.then_some(path)),
-        // The data folder is a file, or it is no path at all, which the command reports.
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory || error.raw_os_error().is_none() => {
+        // The data folder is a file, or it is no path at all, or this user may not enter it, which
+        // the command reports.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied)
+                || error.raw_os_error().is_none() =>
+        {
             Ok(None)
         }
         Err(cause) => Err(ConfigError::Unreadable { path, cause }),

@@ -2,7 +2,7 @@
 //!
 //! `settings` declares every setting once. The file is the one of `--config` or
 //! `WITNESS_SERVER_CONFIG`, else `witness-server.toml` in the data folder if it exists. An unknown
-//! name is an error that names the nearest known one.
+//! name is an error that names the nearest known one; the unknown name of a variable is a warning.
 
 mod credentials;
 mod derived;

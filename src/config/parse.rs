@@ -65,14 +65,15 @@ pub(super) fn boolean(text: &str) -> ParseResult<bool> {
 
 /// A number of bytes above zero, with or without a binary unit.
 pub(super) fn bytes(text: &str) -> ParseResult<usize> {
-    let expected = || "a number of bytes above zero, such as 65536, 64KiB, 16MiB or 1GiB".to_owned();
+    let expected = || "a number of bytes above zero, such as 65536, 64KiB, 16MiB, 1GiB or 1TiB".to_owned();
     let text = text.trim();
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let unit = match unit.trim() {
         "" | "B" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
-        "GiB" => 1_usize << 30,
+        "GiB" => 1 << 30,
+        "TiB" => 1_usize << 40,
         _ => return Err(expected()),
     };
     let number = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
@@ -93,7 +94,7 @@ pub(super) fn bytes_or_zero(text: &str) -> ParseResult<u64> {
     }
     bytes(text)
         .map(|bytes| bytes as u64)
-        .map_err(|_| "0 or a number of bytes, such as 65536, 64KiB, 16MiB or 1GiB".to_owned())
+        .map_err(|_| "0 or a number of bytes, such as 65536, 64KiB, 16MiB, 1GiB or 1TiB".to_owned())
 }
 
 /// Sizes of aggregates, sorted and without duplicates.

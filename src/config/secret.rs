@@ -93,7 +93,7 @@ pub enum SecretError {
     OperatorNotVisible,
     /// A client command has no secret to sign with.
     #[error(
-        "no secret is configured; set API_PROVER_SECRET_AUTH, or WITNESS_SERVER_SECRET_FILE to the file `secret` of the server's data folder"
+        "no secret is configured; set API_PROVER_SECRET_AUTH, or pass --data-dir with the server's data folder, whose secret is used then"
     )]
     NotConfigured,
     /// The secret file is empty.

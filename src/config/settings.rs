@@ -70,6 +70,8 @@ macro_rules! settings {
             $( $(#[doc = $help])+ pub $name: $type, )+
             /// The settings as `--print-config` shows them.
             pub(super) shown: Vec<Shown>,
+            /// What is strange and no error, a sentence each.
+            pub(super) warnings: Vec<String>,
         }
 
         impl Config {
@@ -78,6 +80,7 @@ macro_rules! settings {
                 Ok(Self {
                     $( $name: read!(texts, $name, $parse $(, $default)?), )+
                     shown: SETTINGS.iter().map(|setting| Shown::new(setting, texts)).collect(),
+                    warnings: Vec::new(),
                 })
             }
         }
@@ -94,6 +97,8 @@ settings! {
         reference "API_PROMETHEUS_PORT" Port;
     /// Server that client commands and the sample prover talk to, `http` or `https`
     url: String = "http://127.0.0.1:8088", Text, url, flag "--url" "URL", reference "API_PROVER_URL" Plain;
+    /// Longest time that client commands wait for a server that is starting; `0s`: they do not wait
+    wait: Duration = "0s", Text, duration_or_zero, flag "--wait" "TIME";
     /// Shared secret that signs the bearer tokens
     secret: Option<Secret>, Secret, secret, reference "API_PROVER_SECRET_AUTH" Plain;
     /// File that contains the shared secret
@@ -182,14 +187,18 @@ settings! {
     // proof again if it gets no answer, but discards the proof if the answer is 503.
     /// Longest time that a request waits for its turn; then it is answered with 503
     request_wait: Duration = "30s", Text, duration;
+    // Longer than the 60 s to 120 s for which proxies and HTTP libraries reuse idle connections: a
+    // request that is sent while the server closes the connection is lost.
     /// Time in which the head of the next request must arrive on a connection; then it is closed
-    idle_timeout: Duration = "30s", Text, duration;
+    idle_timeout: Duration = "150s", Text, duration;
     /// Longest pause within a body, and longest wait for a client that does not read its answer
     stall_timeout: Duration = "60s", Text, duration;
     /// Longest time for a whole body to arrive
     body_timeout: Duration = "10m", Text, duration;
-    /// Time in which requests in flight must end when the server stops
-    shutdown_timeout: Duration = "10s", Text, duration;
+    // Below the 10 s after which `docker stop` kills.
+    /// Time in which the server stops: requests in flight get three quarters of it, the workers the
+    /// rest
+    shutdown_timeout: Duration = "8s", Text, duration;
     /// Longest body of a small prover message
     max_message_bytes: usize = "64KiB", Text, bytes;
     /// Longest body of a published proof

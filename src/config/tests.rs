@@ -160,14 +160,31 @@ fn all_variables_of_the_reference_work() {
 fn unknown_names_are_errors_that_name_the_nearest() {
     let error = message(load(Some("gone_timeot = \"1s\""), &[], &[]));
     assert!(error.contains("gone_timeot") && error.contains("did you mean gone_timeout?"), "{error}");
-    let error = message(load(None, &[("WITNESS_SERVER_LISTN", "x")], &[]));
-    assert!(error.contains("did you mean WITNESS_SERVER_LISTEN?"), "{error}");
-    let error = message(load(None, &[("PROVER_CORE_GONE_TIMOUT", "1")], &[]));
-    assert!(error.contains("did you mean PROVER_CORE_GONE_TIMEOUT?"), "{error}");
     let error = Flags::new().set("histry=3").unwrap_err().to_string();
     assert!(error.contains("did you mean history?"), "{error}");
-    let error = message(load(Some("[server]\nlisten = 1"), &[], &[]));
-    assert!(error.contains("unknown setting server"), "{error}");
+    for (file, section, setting) in [
+        ("[server]\nlisten = 1", "[server]", "as listen"),
+        ("[prover]\nheartbeat_interval = '1s'", "[prover]", "as prover_heartbeat_interval"),
+    ] {
+        let error = load(Some(file), &[], &[]).unwrap_err();
+        assert!(matches!(error, ConfigError::Section { .. }), "{error}");
+        let error = error.to_string();
+        assert!(error.contains(section) && error.contains(setting), "{error}");
+    }
+}
+
+#[test]
+fn unknown_variables_are_warnings_that_name_the_nearest() {
+    for (name, nearest) in [
+        ("WITNESS_SERVER_LISTN", "WITNESS_SERVER_LISTEN"),
+        ("WITNESS_SERVER_VERSION", "WITNESS_SERVER_"),
+        ("PROVER_CORE_GONE_TIMOUT", "PROVER_CORE_GONE_TIMEOUT"),
+    ] {
+        let config = load(None, &[(name, "x")], &[]).unwrap();
+        let [warning] = config.warnings() else { panic!("{:?}", config.warnings()) };
+        assert!(warning.contains(name) && warning.contains(&format!("has {nearest}")), "{warning}");
+    }
+    assert!(load(None, &[("WITNESS_SERVER_LISTEN", "127.0.0.1:1")], &[]).unwrap().warnings().is_empty());
 }
 
 #[test]
@@ -180,7 +197,8 @@ fn foreign_empty_and_kubernetes_variables_are_left_alone() {
         ("WITNESS_SERVER_PORT_8088_TCP_ADDR", "10.0.0.1"),
         ("API_PROVER_PORT", "tcp://10.0.0.1:80"),
     ];
-    assert_eq!(load(None, &env, &[]).unwrap().listen.port(), 8088);
+    let config = load(None, &env, &[]).unwrap();
+    assert_eq!((config.listen.port(), config.warnings().len()), (8088, 0));
 }
 
 #[test]
@@ -195,6 +213,7 @@ fn bad_values_name_key_text_place_and_what_would_do() {
         ("cache_bytes", "100"),
         ("cache_bytes", "1023KiB"),
         ("cache_bytes", "1025GiB"),
+        ("cache_bytes", "2TiB"),
         ("cache_bytes", "99999999999999999999GiB"),
         ("url", "ftp://example.org"),
         ("url", "https://"),
@@ -213,6 +232,13 @@ fn bad_values_name_key_text_place_and_what_would_do() {
     assert!(matches!(error, ConfigError::NotToml { line: 2, .. }), "{error}");
     let error = load(Some("history = 1.5"), &[], &[]).unwrap_err();
     assert!(matches!(&error, ConfigError::WrongType { key, .. } if key == "history"), "{error}");
+}
+
+#[test]
+fn sizes_have_units_up_to_tebibytes() {
+    let floor = |text| load(None, &[], &[("min_free_bytes", text)]).unwrap().min_free_bytes;
+    assert_eq!(["0", "512", "3KiB", "2TiB"].map(floor), [0, 512, 3 << 10, 2 << 40]);
+    assert_eq!(load(None, &[], &[("cache_bytes", "1TiB")]).unwrap().cache_bytes, 1 << 40);
 }
 
 #[test]

@@ -325,7 +325,9 @@ fn waits_for_aggregate(store: &Store, block: &BlockView, now_ms: u64) -> Result<
         ));
     }
     Ok(format!(
-        "{proven} It waits for the aggregate of the blocks {first} to {last}, which has no job yet; the last block of an aggregated job is block {before}."
+        "{proven} It waits for the aggregate of the blocks {first} to {last}, which gets its job as soon as the updater processes the new proofs; the \
+         last block of an aggregated job is block {before}.{}",
+        space(store, "No job is created")
     ))
 }
 

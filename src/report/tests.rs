@@ -172,7 +172,7 @@ fn proven_blocks_wait_for_their_aggregate_and_then_for_layer_one() {
     let range = |f: &Folder| block(&f.store, 1).unwrap().unwrap().aggregate.unwrap();
     assert_eq!(range(&f).status, AggregateStatus::Waiting);
     publish_next(&f.store);
-    f.assert_explained(1, &["which has no job yet"]);
+    f.assert_explained(1, &["which gets its job as soon as"]);
     f.store.queue().add_aggregated_job(1, 2).unwrap();
     f.assert_explained(1, &["The aggregate of the blocks 1 to 2 (job 4) is the next one"]);
     // Aggregates have priority.

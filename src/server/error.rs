@@ -14,6 +14,7 @@ use crate::api::{
     problems::{self, Problem},
     tokens::TokenError,
 };
+use crate::input;
 
 /// Seconds after which a client that got 503 should retry.
 const RETRY_AFTER: &str = "5";
@@ -28,7 +29,7 @@ pub enum ApiError {
     #[error("this route needs a JSON body")]
     MissingBody,
     /// The body is not JSON, or not the JSON of this route.
-    #[error("the body is not the JSON that this route expects: {cause}")]
+    #[error("the body is not the JSON that this route expects: {cause}{}", input::rounded_number(cause))]
     BadJson {
         /// The parser's message, which ends with line and column.
         cause: String,
@@ -193,7 +194,7 @@ impl ApiError {
     /// Returns the status and the stable code.
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Unauthorized(error) => (StatusCode::UNAUTHORIZED, error.code()),
             Self::MissingBody => (StatusCode::BAD_REQUEST, "missing_body"),
             Self::BadJson { .. } => (StatusCode::BAD_REQUEST, "bad_json"),
             Self::EmptyProverName => (StatusCode::BAD_REQUEST, "empty_prover_name"),

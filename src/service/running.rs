@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
-use crate::config::Secret;
+use crate::config::{Config, Secret};
 use crate::node::{HandBackThread, LinkThread};
+use crate::tls::TlsError;
 use crate::workers::Node;
 
 /// Interval at which [`Service::failed`] checks the workers and listeners.
@@ -23,7 +25,8 @@ pub struct Service {
     pub(super) secret: Secret,
     /// The file of a secret that this start generated.
     pub(super) generated: Option<PathBuf>,
-    pub(super) scheme: &'static str,
+    /// Certificate and key of new connections; `None` without TLS.
+    pub(super) tls: Option<watch::Sender<TlsAcceptor>>,
     pub(super) address: SocketAddr,
     pub(super) admin_address: SocketAddr,
     /// True tells the listeners to stop.
@@ -47,7 +50,20 @@ impl Service {
 
     /// Returns the base URL of [`address`](Self::address).
     pub fn url(&self) -> String {
-        format!("{}://{}", self.scheme, self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Reads certificate and key again, for new connections. TLS itself is switched on and off by a
+    /// restart.
+    ///
+    /// # Errors
+    /// Fails if they cannot be used; the former ones stay.
+    pub fn reload_certificate(&self, config: &Config) -> Result<(), TlsError> {
+        if let (Some(tls), Some(files)) = (&self.tls, config.tls()) {
+            tls.send_replace(files.acceptor()?);
+        }
+        Ok(())
     }
 
     /// Returns the secret of the bearer tokens.

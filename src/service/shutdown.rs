@@ -3,12 +3,15 @@
 //! `serve` receives the signal (`cli/serve.rs`, `cli/signals.rs`) and calls [`Service::stop`],
 //! which, in this order,
 //!
-//! 1. stops accepting connections, and ends the event streams,
-//! 2. waits for the requests in flight, up to `shutdown_timeout`, then closes their connections,
-//! 3. stops the workers and flushes the store, again up to `shutdown_timeout`.
+//! 1. stops accepting connections, drops those without a whole request, and ends the event streams,
+//! 2. waits for the requests in flight, up to three quarters of `shutdown_timeout`, then closes their
+//!    connections,
+//! 3. stops the workers and flushes the store, in the rest of `shutdown_timeout`.
 //!
 //! A second signal ends the process at once. In every case all acknowledged data is on disk;
 //! interrupted work is repeated after the next start.
+
+use std::time::Instant;
 
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -19,6 +22,7 @@ use crate::node::{HandBackThread, LinkThread};
 impl Service {
     /// Stops the server in the order given in the module documentation.
     pub async fn stop(self) {
+        let begin = Instant::now();
         self.stopping.send_replace(true);
         // Event streams end with the monitor; they would not end by themselves.
         self.monitor.abort();
@@ -36,7 +40,8 @@ impl Service {
             node.stop();
             node.store().sync()
         });
-        match tokio::time::timeout(self.shutdown_timeout, stopped).await {
+        let left = self.shutdown_timeout.saturating_sub(begin.elapsed());
+        match tokio::time::timeout(left, stopped).await {
             Ok(Ok(Ok(()))) => info!("stopped"),
             Ok(Ok(Err(error))) => warn!(%error, "the last flush failed; acknowledged data is on disk"),
             Ok(Err(error)) => warn!(%error, "stopping the workers failed"),

@@ -67,7 +67,7 @@ impl Service {
         explorer: Option<Explorer>,
     ) -> Result<Self, StartError> {
         let tls: Option<TlsAcceptor> = config.tls().as_ref().map(TlsFiles::acceptor).transpose()?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
+        let tls = tls.map(|acceptor| watch::channel(acceptor).0);
         let keys = config.verification_keys.as_deref();
         let verifier = keys.map(|folder| Verifier::open(folder, config.verify_concurrency)).transpose()?;
         hash_pool::start()?;
@@ -81,6 +81,10 @@ impl Service {
         let admin_listener = server::bind(config.admin_listen).await?;
         let address = listener.local_addr().map_err(StartError::Address)?;
         let admin_address = admin_listener.local_addr().map_err(StartError::Address)?;
+
+        // For commands that are given the folder while the server uses it.
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        store.set_lock_note(&format!("{scheme} {address} {admin_address}\n"));
 
         let options =
             NodeOptions { verifier: verifier.map(Arc::new), clock, metrics, ..node_options(config) };
@@ -104,7 +108,7 @@ impl Service {
         let listeners = [
             tokio::spawn(server::serve_counted(
                 listener,
-                tls,
+                tls.as_ref().map(watch::Sender::subscribe),
                 router,
                 limits,
                 open("main"),
@@ -131,7 +135,7 @@ impl Service {
             link,
             secret,
             generated,
-            scheme,
+            tls,
             address,
             admin_address,
             stopping,

@@ -105,6 +105,14 @@ impl Core {
         self.reopen.get().map_or(Err(StoreError::Interrupted), |reopen| reopen())
     }
 
+    /// Leaves a note for processes that find the folder locked. It is a convenience: a failure has
+    /// no other consequence.
+    pub(crate) fn set_lock_note(&self, note: &str) {
+        if let Some(Err(error)) = self.lock.as_ref().map(|lock| lock.set_note(note)) {
+            tracing::debug!(%error, "cannot write into the lock file");
+        }
+    }
+
     /// Checks that the folder is where it was opened, as of at most a second ago.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::access;
 use crate::tree::source::SourceError;
 
 /// The reason why an operation of the store failed. No error loses acknowledged data.
@@ -27,7 +28,7 @@ pub enum StoreError {
         expected: String,
     },
     /// The folder cannot be created, read or written.
-    #[error("the data folder {} cannot be used ({source}): check its path, owner and permissions", dir.display())]
+    #[error("the data folder {} cannot be used: {}", dir.display(), access::explain(dir, source))]
     Folder {
         /// The data folder.
         dir: PathBuf,

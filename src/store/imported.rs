@@ -7,6 +7,6 @@ pub enum Imported {
     Stored,
     /// The same item was stored before.
     AlreadyThere,
-    /// The block was stored and quarantined, for this reason.
+    /// The block is stored and quarantined, for this reason.
     Quarantined(String),
 }

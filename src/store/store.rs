@@ -74,6 +74,11 @@ impl Store {
         &self.core().dir
     }
 
+    /// Leaves a note for other processes that want to open the folder: [`FolderLock::note`].
+    pub(crate) fn set_lock_note(&self, note: &str) {
+        self.core().set_lock_note(note);
+    }
+
     /// Makes the store writable again if a write has failed, for an operation that reads before it
     /// writes.
     ///

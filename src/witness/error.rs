@@ -120,7 +120,7 @@ pub enum Cause {
     SignatureOutcomes,
     /// The computed root differs from that of the block.
     #[error(
-        "Root hash in witness accumulator doesn't match block root hash: computed {computed}, block says {claimed}"
+        "the root after all operations and fees is {computed}, which differs from that of the block, {claimed}"
     )]
     Root {
         /// Root after all operations and fees, 64 hex digits.
@@ -130,7 +130,7 @@ pub enum Cause {
     },
     /// The computed commitment differs from that of the block.
     #[error(
-        "Witness accumulator and server have different commitment: computed {computed}, block says {claimed}"
+        "the commitment of the operations is {computed}, which differs from that of the block, {claimed}"
     )]
     Commitment {
         /// Computed commitment, 64 hex digits.

@@ -140,7 +140,10 @@ fn a_block_with_a_wrong_commitment_or_root_is_quarantined_and_can_be_replaced() 
         let bad = damaged_chain(field, &value);
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().to_str().unwrap();
-        run_well(&["import", "--data-dir", dir, bad.path().to_str().unwrap()]);
+        for _ in 0..2 {
+            let error = run_badly(&["import", "--data-dir", dir, bad.path().to_str().unwrap()], 1);
+            assert!(error.contains("block 2 is quarantined") && error.contains("explain block 2"), "{error}");
+        }
         let error = run_badly(&["witness", "--data-dir", dir], 1);
         assert!(error.contains("block 2 is quarantined"), "{error}");
         run_badly(&["export", "--data-dir", dir, "witness", "2"], 3);
@@ -177,9 +180,10 @@ fn folders_and_ports_that_cannot_be_used_are_one_sentence() {
     run_well(&["import", "--data-dir", dir, deposit]);
     let server = Server::start(Path::new(dir), &[]);
     let port = server.url.strip_prefix("http://").unwrap();
+    // Commands that a server can answer ask it; the others need the folder for themselves.
     for command in [
-        &["status", "--data-dir", dir][..],
-        &["import", "--data-dir", dir, deposit],
+        &["witness", "--data-dir", dir][..],
+        &["revert", "--data-dir", dir, "--to", "0"],
         &["serve", "--data-dir", dir],
     ] {
         assert!(run_badly(command, 4).contains("another witness-server is using the data folder"));

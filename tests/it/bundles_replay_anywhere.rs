@@ -111,8 +111,8 @@ fn a_bundle_of_a_server_equals_that_of_its_folder_and_its_check_reports_each_ite
 #[test]
 fn a_quarantined_block_shows_its_reason_anywhere() {
     for (field, check, words) in [
-        ("new_root_hash", "root_after", "doesn't match block root hash"),
-        ("block_commitment", "commitment", "different commitment"),
+        ("new_root_hash", "root_after", "the root after all operations and fees"),
+        ("block_commitment", "commitment", "the commitment of the operations"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(folder.path(), &[]);

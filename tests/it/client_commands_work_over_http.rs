@@ -51,8 +51,14 @@ async fn start() -> (String, Seen) {
             if body.contains("late") {
                 return Err(ApiError::BlockOutOfOrder { expected: 1, got: 9 });
             }
+            let (outcome, reason) = match body.as_str() {
+                "1" => ("already_there", Value::Null),
+                "3" => ("quarantined", json!("the root differs")),
+                _ => ("stored", Value::Null),
+            };
+            let block = (uri.path() == paths::BLOCKS).then(|| body.parse::<u32>().unwrap());
             seen.lock().unwrap().push((uri.path().to_owned(), body));
-            Ok(())
+            Ok(json!({"outcome": outcome, "block": block, "reason": reason}).to_string())
         }
     };
     let auth = Arc::new(Authenticator::new(&Secret::new("s").unwrap()));
@@ -99,15 +105,17 @@ async fn import_posts_everything_in_order_and_stops_at_the_first_refusal() {
     fs::write(root.join("genesis.json"), "{}").unwrap();
     fs::write(root.join("blocks/000001.json"), "1").unwrap();
     fs::write(root.join("blocks/000002.json.zst"), zstd::encode_all(&b"2"[..], 3).unwrap()).unwrap();
-    fs::write(root.join("aggregated_operations/1.json"), "3").unwrap();
+    fs::write(root.join("aggregated_operations/1.json"), "{\"operation\": 1}").unwrap();
     let line = format!("import --url {url} {}", root.display());
     let output = run(words(&line), "s").await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let counts = "blocks: 1 stored, 1 already there; aggregated operations: 1 stored\n";
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), counts);
     let expected = [
         (paths::GENESIS, "{}"),
         (paths::BLOCKS, "1"),
         (paths::BLOCKS, "2"),
-        (paths::AGGREGATED_OPERATIONS, "3"),
+        (paths::AGGREGATED_OPERATIONS, "{\"operation\": 1}"),
     ];
     assert_eq!(*seen.lock().unwrap(), expected.map(|(route, body)| (route.to_owned(), body.to_owned())));
 
@@ -118,6 +126,18 @@ async fn import_posts_everything_in_order_and_stops_at_the_first_refusal() {
     assert_eq!(error.lines().count(), 1, "{error}");
     assert!(error.contains("the next is block 1") && error.contains("000001.json"), "{error}");
     assert_eq!(seen.lock().unwrap().len(), 5, "nothing after the refused block");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "blocks: 0 stored\n");
+
+    // A quarantined block does not stop the import, and is a failure.
+    fs::write(root.join("blocks/000001.json"), "1").unwrap();
+    fs::write(root.join("blocks/000003.json"), "3").unwrap();
+    fs::write(root.join("blocks/000004.json"), "4").unwrap();
+    let output = run(words(&line), "s").await;
+    let (out, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let counts =
+        "blocks: 2 stored, 1 already there, 1 quarantined (block 3); aggregated operations: 1 stored\n";
+    assert_eq!((output.status.code(), out.as_str()), (Some(1), counts), "{error}");
+    assert!(error.contains("the root differs") && error.contains("explain block 3"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,5 +169,6 @@ async fn status_is_json_or_lines() {
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), status());
     let output = run(words(&format!("status --url {url}")), "s").await;
     let lines = String::from_utf8(output.stdout).unwrap();
-    assert!(lines.lines().any(|line| line.split_whitespace().eq(["blocks.head", "2"])), "{lines}");
+    assert!(lines.lines().any(|line| line.split_whitespace().eq(["imported", "2"])), "{lines}");
+    assert!(lines.contains("Problems:") && lines.contains("genesis"), "{lines}");
 }

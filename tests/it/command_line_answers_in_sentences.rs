@@ -93,9 +93,8 @@ fn wrong_settings_exit_with_2_and_one_sentence() {
         (&["serve", "--listen", "nowhere"][..], ("A", "b"), "127.0.0.1:8088"),
         (&["serve", "--set", "gone_timeot=1s"], ("A", "b"), "gone_timeout"),
         (&["serve", "--config", "not-there.toml"], ("A", "b"), "--config"),
-        (&["serve"], ("WITNESS_SERVER_LISTN", "x"), "WITNESS_SERVER_LISTEN"),
         (&["serve"], ("A", "b"), "--data-dir"),
-        (&["status"], ("A", "b"), "--url"),
+        (&["export", "block", "1"], ("A", "b"), "API_PROVER_SECRET_AUTH"),
         (&["status", "--url", "ftp://a"], ("API_PROVER_SECRET_AUTH", "s"), "http://"),
     ] {
         let outcome = run(args, &[env]);
@@ -117,6 +116,26 @@ fn a_missing_server_exits_with_5_and_a_missing_chain_with_1() {
     let outcome = run(&["import", "--url", &url, "not-there"], &env);
     assert_eq!(outcome.code, 1);
     assert_sentence(&outcome);
+}
+
+#[test]
+fn without_a_target_reading_asks_the_admin_address_of_this_machine() {
+    let outcome = run(&["status", "--set", "admin_listen=0.0.0.0:1"], &[]);
+    assert_eq!(outcome.code, 5);
+    assert_sentence(&outcome);
+    assert!(outcome.err.contains("http://127.0.0.1:1"), "{}", outcome.err);
+    let outcome =
+        run(&["export", "block", "1", "--set", "url=http://127.0.0.1:1"], &[("API_PROVER_SECRET_AUTH", "s")]);
+    assert_eq!(outcome.code, 5);
+    assert!(outcome.err.contains("http://127.0.0.1:1"), "{}", outcome.err);
+}
+
+#[test]
+fn short_help_shows_the_flags_of_the_command_only() {
+    let outcome = run(&["status", "-h"], &[]);
+    assert_eq!(outcome.code, 0);
+    assert!(outcome.out.contains("--url") && !outcome.out.contains("--cpu-features"), "{}", outcome.out);
+    assert!(run(&["status", "--help"], &[]).out.contains("--cpu-features"));
 }
 
 #[test]

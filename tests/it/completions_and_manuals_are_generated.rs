@@ -1,6 +1,8 @@
 //! Completions of every shell and the manual pages have the subcommands and flags of the program.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use clap::{CommandFactory, ValueEnum};
 use zksync_witness_server::testing::internals::cli::Cli;
@@ -17,6 +19,57 @@ fn every_shell_gets_completions_of_every_subcommand() {
         }
         assert!(script.contains("data-dir"), "{name}");
     }
+}
+
+/// Returns the words that bash offers for the last one of a command line.
+fn offered_by_bash(script: &Path, line: &[&str]) -> Vec<String> {
+    let program = "source \"$1\"; shift\n\
+        function=$(complete -p witness-server | sed 's/.*-F \\([^ ]*\\).*/\\1/')\n\
+        COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); COMP_LINE=\"$*\"; COMP_POINT=${#COMP_LINE}\n\
+        $function witness-server \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"\n\
+        printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let mut bash = Command::new("bash");
+    let output = bash.args(["--norc", "-c", program, "bash"]).arg(script).args(line).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Returns the words that fish offers for the last one of a command line.
+fn offered_by_fish(script: &Path, line: &[&str]) -> Vec<String> {
+    let program = format!("source {}; complete -C '{}'", script.display(), line.join(" "));
+    let home = tempfile::tempdir().unwrap();
+    let mut fish = Command::new("fish");
+    let output = fish.args(["-c", &program]).env("HOME", home.path()).output().expect("fish");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+}
+
+fn real_words_are_completed(shell: &str, offered: impl Fn(&Path, &[&str]) -> Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script");
+    fs::write(&script, run_well(&["completions", shell])).unwrap();
+    for (line, expected) in [
+        (&["witness-server", "bac"][..], "backup"),
+        (&["witness-server", "jobs", "req"], "requeue"),
+        (&["witness-server", "export", "wit"], "witness"),
+        (&["witness-server", "serve", "--witness-g"], "--witness-generators"),
+        (&["witness-server", "jobs", "list", "--sta"], "--status"),
+        (&["witness-server", "run", "--until", "ver"], "verified"),
+    ] {
+        let words = offered(&script, line);
+        assert!(words.iter().any(|word| word == expected), "{line:?}: {words:?}");
+    }
+}
+
+#[test]
+fn bash_completes_words_behind_the_first_one() {
+    real_words_are_completed("bash", offered_by_bash);
+}
+
+#[test]
+#[ignore = "needs fish"]
+fn fish_completes_words_behind_the_first_one() {
+    real_words_are_completed("fish", offered_by_fish);
 }
 
 #[test]

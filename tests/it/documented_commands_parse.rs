@@ -82,7 +82,10 @@ fn check(command: &str) {
             parse(&[&["witness-server"], rest].concat(), command);
         }
         ["du" | "ls" | "mkdir" | "strip" | "tar" | "zstd", ..] => {}
-        ["witness-server", ..] => parse(&words, command),
+        ["witness-server", ..] => {
+            let redirection = words.iter().position(|word| *word == ">").unwrap_or(words.len());
+            parse(&words[..redirection], command);
+        }
         ["cargo", "run", rest @ ..] => {
             let split = rest.iter().position(|word| *word == "--").unwrap_or(rest.len());
             let (options, arguments) = rest.split_at(split);

@@ -10,10 +10,11 @@ use crate::support::sources::{Reference, Sources, references};
 /// Each layer and the others it may use. `app`, the root of the composition, and `testing` may use
 /// anything.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("access", &["input"]),
     ("backoff", &[]),
     ("crypto", &[]),
     ("clock", &[]),
-    ("fsync", &[]),
+    ("fsync", &["access"]),
     ("input", &[]),
     ("logging", &["printable"]),
     ("metrics", &[]),
@@ -24,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("tree", &["crypto", "domain"]),
     ("execution", &["crypto", "domain", "tree"]),
     ("witness", &["crypto", "domain", "tree"]),
-    ("store", &["backoff", "crypto", "domain", "tree", "clock", "fsync", "input", "metrics"]),
+    ("store", &["access", "backoff", "crypto", "domain", "tree", "clock", "fsync", "input", "metrics"]),
     ("api", &["config", "domain"]),
     (
         "workers",
@@ -37,11 +38,11 @@ const LAYERS: &[(&str, &[&str])] = &[
         "server",
         &[
             "api", "crypto", "domain", "store", "workers", "backup", "bundle", "report", "clock", "config",
-            "metrics",
+            "input", "metrics",
         ],
     ),
     ("client", &["api", "backoff", "config", "crypto", "domain", "tls"]),
-    ("chain_folder", &["domain", "input"]),
+    ("chain_folder", &["access", "domain", "input"]),
     ("node", &["backoff", "clock", "config", "crypto", "domain", "input", "store", "tls", "tree", "workers"]),
     ("service", &["api", "store", "workers", "node", "server", "config", "tls"]),
     (
@@ -65,7 +66,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "access",
             "api",
+            "backoff",
             "backup",
             "bundle",
             "chain_folder",

@@ -43,7 +43,7 @@ fn a_running_server_and_its_folder_show_the_same() {
     assert_eq!(jobs.lines().count(), 9, "{jobs}");
     let page = text(&["jobs", "list", "--status", "idle", "--limit", "3"], online);
     assert!(page.lines().count() == 5 && page.ends_with("more: --after 4\n"), "{page}");
-    assert_eq!(text(&["jobs", "list", "--status", "failed"], online), "no jobs\n");
+    assert_eq!(text(&["jobs", "list", "--status", "failed"], online), "no failed jobs\n");
     assert!(text(&["jobs", "show", "1"], online).contains("p1"));
 
     let listings: [&[&str]; 3] =
@@ -93,7 +93,8 @@ fn jobs_are_requeued_and_dropped_in_a_server_and_in_a_folder() {
     text(&["jobs", "drop", "5"], online);
     run_badly(&["jobs", "show", "5", "--url", &server.url], 3);
     run_badly(&["jobs", "requeue", "5", "--url", &server.url], 3);
-    let error = run_badly(&["jobs", "requeue", "2", "--data-dir", dir], 4);
+    // What only a stopped folder allows.
+    let error = run_badly(&["revert", "--to", "7", "--data-dir", dir], 4);
     assert!(error.contains("another witness-server"), "{error}");
     assert_eq!(server.terminate(), Some(0));
 
@@ -161,6 +162,77 @@ fn watch_prints_each_change() {
     assert!(lines.next().unwrap().starts_with("job 8 is gone"));
     watch.kill().unwrap();
     watch.wait().unwrap();
+}
+
+#[test]
+fn sample_provers_prove_everything_and_exit_when_idle() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let server = start(folder.path());
+    let out = text(
+        &["prover", "-n", "3", "--prove-time", "1ms", "--exit-when-idle", "300ms"],
+        &["-u", &server.url],
+    );
+    assert!(out.ends_with("published 8 proofs\n"), "{out}");
+    server.wait_for("/jobs/done", 8);
+    for name in ["sample-prover-1", "sample-prover-3"] {
+        assert!(text(&["provers"], &["--url", &server.url]).contains(name));
+    }
+    assert_eq!(server.terminate(), Some(0));
+    let error = run_badly(&["prover", "--data-dir", dir], 2);
+    assert!(error.contains("running server"), "{error}");
+}
+
+/// Runs a command without a secret in the environment.
+fn without_secret(args: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+    let output = command.args(args).env_clear().output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_folder_of_a_running_server_leads_to_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    // The secret that an earlier start generated.
+    std::fs::write(folder.path().join("secret"), "5".repeat(64)).unwrap();
+    let server = Server::start_with(folder.path(), SECRET, &[], |command| {
+        command.env_remove("API_PROVER_SECRET_AUTH")
+    });
+    without_secret(&["import", "--data-dir", dir, &sample_chain()]);
+    let of_folder = ["--data-dir", dir];
+    let reads: [&[&str]; 9] = [
+        &["status"],
+        &["blocks"],
+        &["blocks", "list"],
+        &["jobs", "list"],
+        &["provers"],
+        &["explain", "block", "1"],
+        &["export", "block", "1"],
+        &["top"],
+        &["top", "--url", &server.url],
+    ];
+    for read in reads {
+        assert!(!without_secret(&[read, &of_folder].concat()).is_empty());
+    }
+    // With --url the folder gives the secret; without a secret, reading asks the admin address.
+    without_secret(&["status", "--url", &server.url, "--data-dir", dir]);
+    let admin = server.admin.strip_prefix("http://").unwrap();
+    let set = ["--set", &format!("admin_listen={admin}")];
+    for read in
+        [&["status"][..], &["blocks"], &["jobs", "list"], &["provers"], &["explain", "block", "1"], &["top"]]
+    {
+        assert!(!without_secret(&[read, &set].concat()).is_empty());
+    }
+    // A heading and a line for each block.
+    until(|| (without_secret(&["jobs", "list", "-d", dir]).lines().count() == 9).then_some(()));
+    without_secret(&["jobs", "drop", "1", "--data-dir", dir]);
+    without_secret(&["blocks", "retry", "1", "--data-dir", dir]);
+    server.signal("-KILL");
+    assert_eq!(server.end(), None);
+    // The killed server is not asked.
+    assert_eq!(without_secret(&["blocks", "--data-dir", dir]).lines().count(), 9);
 }
 
 #[test]

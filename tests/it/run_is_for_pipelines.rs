@@ -123,12 +123,44 @@ fn a_timeout_ends_the_run_and_names_the_pending_stage() {
 }
 
 #[test]
-fn a_block_outside_the_folder_is_a_wrong_command_line() {
-    let written = Written::new();
-    let (chain, files) = (sample_chain(), written.files());
-    let error = run_badly(&written.args(&chain, &["--until", "proven", "--block", "9"], &files), 2);
-    assert!(error.contains("last block is 8"), "{error}");
-    assert!(!Path::new(&files[0]).exists());
+fn a_run_that_cannot_begin_is_reported_as_one_failed_case_and_an_old_report_does_not_stay() {
+    let chain = sample_chain();
+    let missing = "/nowhere/chain";
+    for (chain, more, variable, code, word) in [
+        (missing, &[][..], ("A", "b"), 1, "/nowhere/chain"),
+        (&*chain, &["--block", "9"], ("A", "b"), 2, "last block is 8"),
+        (&*chain, &[], ("TMPDIR", "/nowhere/tmp"), 4, "--data-dir"),
+        (&*chain, &[], ("WITNESS_SERVER_GONE_TIMEOUT", "soon"), 2, "gone_timeout"),
+        (&*chain, &["--set", "verification_keys=keys"], ("A", "b"), 2, "verification_keys"),
+        (&*chain, &["--data-dir", "/dev/null"], ("A", "b"), 4, "/dev/null"),
+    ] {
+        let written = Written::new();
+        let files = written.files();
+        files.iter().for_each(|file| fs::write(file, "of an earlier run").unwrap());
+        let args = [&["--until", "proven"], more].concat();
+        let step = written.path("step.md");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+        command.args(written.args(chain, &args, &files)).env_clear().env(variable.0, variable.1);
+        command.env("GITHUB_STEP_SUMMARY", &step);
+        let output = command.output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.lines().count() == 1 && error.contains(word), "{error}");
+        let report = written.report();
+        let head = report.lines().nth(1).unwrap();
+        assert!(head.contains("tests=\"1\"") && head.contains("failures=\"1\""), "{report}");
+        assert!(report.contains("the chain") && report.contains(word), "{report}");
+        let summary = written.summary();
+        assert_eq!((&summary["reached"], &summary["until"]), (&json!(false), &json!("proven")));
+        assert!(summary["reason"].as_str().unwrap().contains(word), "{summary}");
+        let step = fs::read_to_string(step).unwrap();
+        assert!(step.contains("| proven | 0/0 |") && step.contains(word), "{step}");
+    }
+    // Standard output gets it as well.
+    let args = ["run", "--import", missing, "--until", "proven", "--summary", "-"];
+    let output = Command::new(env!("CARGO_BIN_EXE_witness-server")).args(args).env_clear().output().unwrap();
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["reached"], false);
 }
 
 /// Writes a chain folder with the first blocks of the sample chain.

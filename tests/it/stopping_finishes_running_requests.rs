@@ -21,11 +21,11 @@ fn address(server: &Server) -> &str {
     server.url.strip_prefix("http://").unwrap()
 }
 
-/// Sends a request except for the last byte of its body, and waits until the server reads it.
-fn almost(server: &Server, path: &str, body: &str) -> TcpStream {
+/// Sends the head of a request, and waits until the server reads its body.
+fn begun(server: &Server, path: &str, length: usize) -> TcpStream {
     let mut stream = TcpStream::connect(address(server)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let (length, token) = (body.len(), token());
+    let token = token();
     let head = format!(
         "POST {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
     );
@@ -33,7 +33,13 @@ fn almost(server: &Server, path: &str, body: &str) -> TcpStream {
     let mut go_on = [0; 25];
     stream.read_exact(&mut go_on).unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
-    stream.write_all(&body.as_bytes()[..length - 1]).unwrap();
+    stream
+}
+
+/// Sends a request except for the last byte of its body.
+fn almost(server: &Server, path: &str, body: &str) -> TcpStream {
+    let mut stream = begun(server, path, body.len());
+    stream.write_all(&body.as_bytes()[..body.len() - 1]).unwrap();
     stream
 }
 
@@ -178,10 +184,29 @@ fn a_second_signal_ends_the_process_at_once() {
     for (first, second) in [("-TERM", "-TERM"), ("-INT", "-TERM"), ("-TERM", "-INT")] {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(folder.path(), &["--set", "shutdown_timeout=1h"]);
-        let _never = almost(&server, "/stopped", "\"p\"");
+        // Its body continues, and takes longer than the test.
+        let mut never = begun(&server, "/stopped", 60_000);
+        let trickling = std::thread::spawn(move || {
+            while never.write_all(b"p").is_ok() {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
         server.signal(first);
         wait_until_stopping(&server);
         server.signal(second);
         assert_eq!(server.end(), Some(1), "{first} {second}");
+        trickling.join().unwrap();
     }
+}
+
+#[test]
+fn connections_without_a_whole_request_do_not_delay_the_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--set", "shutdown_timeout=1h", "--set", "stall_timeout=1h"]);
+    let genesis = String::from_utf8(genesis("deposit")).unwrap();
+    let _stalled = almost(&server, paths::GENESIS, &genesis);
+    let mut half_a_head = TcpStream::connect(address(&server)).unwrap();
+    half_a_head.write_all(b"POST /publish HTTP/1.1\r\nAuthor").unwrap();
+    let _silent = TcpStream::connect(address(&server)).unwrap();
+    assert_eq!(server.terminate(), Some(0));
 }

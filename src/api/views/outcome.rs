@@ -28,7 +28,7 @@ pub enum ImportOutcomeName {
     Stored,
     /// The same was stored before.
     AlreadyThere,
-    /// The block was stored, and no witness can be built for it.
+    /// The block is stored, and no witness can be built for it.
     Quarantined,
 }
 

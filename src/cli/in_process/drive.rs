@@ -113,6 +113,8 @@ pub(crate) async fn drive(
             },
         }
     };
+    // What an import stored before it failed is counted as well.
+    progress.update()?;
     stop.send_replace(true);
     import.abort();
     while work.join_next().await.is_some() {}

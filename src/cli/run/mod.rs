@@ -9,8 +9,10 @@ mod folder_operations;
 mod junit;
 mod outcome;
 mod script;
+mod step_summary;
 mod summary;
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +21,7 @@ use clap::Args;
 
 use super::error::CliError;
 use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
-use super::output::{is_stdout, probe, show_lines, tell_lines, write_output};
+use super::output::{is_stdout, probe, show_lines, tell, tell_lines, unwritable, write_output};
 use super::runtime::runtime;
 use super::{flags, import};
 use crate::chain_folder::ChainFolder;
@@ -36,11 +38,14 @@ use script::ScriptRun;
 #[command(args = flags::of_settings(&["data_dir"]), after_help = flags::TEMPORARY_FOLDER)]
 pub(crate) struct RunArgs {
     /// Chain folder to import, as for `import`
-    #[arg(long, value_name = "CHAIN_FOLDER", required_unless_present = "script")]
+    #[arg(value_name = "CHAIN_FOLDER", required_unless_present_any = ["import", "script"])]
+    pub chain: Option<PathBuf>,
+    /// Chain folder to import
+    #[arg(long, hide = true, value_name = "CHAIN_FOLDER", conflicts_with = "chain")]
     pub import: Option<PathBuf>,
     /// Shell command to run against a devnet, whose URLs are in its environment as DEVNET_RPC_URL,
     /// DEVNET_REST_URL and DEVNET_URL
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["import", "block"])]
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["chain", "import", "block"])]
     pub script: Option<String>,
     /// Stage that every block must reach
     #[arg(long, value_name = "STAGE", value_enum)]
@@ -65,26 +70,55 @@ pub(crate) struct RunArgs {
 /// Runs the chain.
 ///
 /// # Errors
-/// Fails unless every block has reached the milestone. If the run could start, report and summary
-/// are written in any case.
+/// Fails unless every block has reached the milestone. Report and summary are written in any case.
 pub(crate) fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
-    check(args, config)?;
-    match (&args.script, &args.import) {
-        (Some(script), _) => run_script(args, script, config),
-        (None, Some(import)) => run_chain(args, import, config),
-        (None, None) => Err(CliError::Usage("pass --import CHAIN_FOLDER or --script COMMAND".to_owned())),
+    check(args)?;
+    match begin(args, config) {
+        Ok(outcome) => {
+            let written = write(args, &outcome);
+            outcome.verdict(written)
+        }
+        Err(error) => {
+            report_early_failure(args, &error);
+            Err(error)
+        }
     }
 }
 
-/// Checks what can be checked before the run.
-fn check(args: &RunArgs, config: &Config) -> Result<(), CliError> {
+fn begin(args: &RunArgs, config: &Config) -> Result<RunOutcome, CliError> {
     if config.verification_keys.is_some() {
         return Err(CliError::Usage(
             "verification_keys is set, and the proofs of sample provers satisfy no key; unset it for `run`"
                 .to_owned(),
         ));
     }
-    // Unwritable files are reported before the run, not after it.
+    match (&args.script, args.chain.as_ref().or(args.import.as_ref())) {
+        (Some(script), _) => run_script(args, script, config),
+        (None, Some(chain)) => run_chain(args, chain, config),
+        (None, None) => Err(CliError::Usage("name a CHAIN_FOLDER, or pass --script COMMAND".to_owned())),
+    }
+}
+
+/// Removes report and summary of an earlier run, which must not stay if this one fails.
+///
+/// # Errors
+/// [`CliError::Output`] if a file cannot be removed.
+pub(crate) fn remove_earlier(args: &RunArgs) -> Result<(), CliError> {
+    for path in [&args.report, &args.summary].into_iter().flatten().filter(|path| path.is_file()) {
+        fs::remove_file(path).map_err(unwritable(path))?;
+    }
+    Ok(())
+}
+
+/// Writes report and summary of a run that failed before it began.
+pub(crate) fn report_early_failure(args: &RunArgs, error: &CliError) {
+    if let Err(unwritten) = write(args, &RunOutcome::failed_early(args.until, error.to_string())) {
+        tell(&format!("witness-server: {unwritten}"));
+    }
+}
+
+/// Checks that report and summary can be written: this is reported before the run, not after it.
+fn check(args: &RunArgs) -> Result<(), CliError> {
     for path in [&args.report, &args.summary].into_iter().flatten() {
         probe(path)?;
     }
@@ -94,7 +128,7 @@ fn check(args: &RunArgs, config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-fn run_script(args: &RunArgs, script: &str, config: &Config) -> Result<(), CliError> {
+fn run_script(args: &RunArgs, script: &str, config: &Config) -> Result<RunOutcome, CliError> {
     let mut config = config.clone();
     let data = DataFolder::choose(&mut config, "run")?;
     let runtime = runtime()?;
@@ -102,12 +136,10 @@ fn run_script(args: &RunArgs, script: &str, config: &Config) -> Result<(), CliEr
     let run = ScriptRun { script, until, provers, timeout };
     let outcome = runtime.block_on(script::run(&run, &config, &data.path, &|text| say(args, text)));
     runtime.shutdown_background();
-    let outcome = outcome?;
-    let written = write(args, &outcome);
-    outcome.verdict(written)
+    outcome
 }
 
-fn run_chain(args: &RunArgs, import: &Path, config: &Config) -> Result<(), CliError> {
+fn run_chain(args: &RunArgs, import: &Path, config: &Config) -> Result<RunOutcome, CliError> {
     let chain = ChainFolder::open(import)?;
     let last = chain.blocks().last().map_or(0, |block| block.number);
     let block = args.block.unwrap_or(last);
@@ -128,9 +160,7 @@ fn run_chain(args: &RunArgs, import: &Path, config: &Config) -> Result<(), CliEr
     let outcome = runtime.block_on(whole(args, &config, &data.path, chain, block, &options));
     // Work that still runs, such as the import of a large genesis, ends with the process.
     runtime.shutdown_background();
-    let outcome = outcome?;
-    let written = write(args, &outcome);
-    outcome.verdict(written)
+    outcome
 }
 
 /// Returns the settings of the server.
@@ -214,17 +244,19 @@ async fn driven(
     Ok(RunOutcome::new(&progress, failure))
 }
 
-/// Writes report and summary, one even if the other fails; returns the first error.
+/// Writes report, summary and the summary of a step, each even if another fails; returns the first
+/// error.
 fn write(args: &RunArgs, outcome: &RunOutcome) -> Result<(), CliError> {
     let report = args
         .report
         .as_deref()
-        .map(|path| junit::report(outcome).and_then(|xml| write_output(Some(path), xml.as_bytes())));
+        .map(|path| junit::report(outcome).and_then(|xml| write_output(Some(path), true, xml.as_bytes())));
     let summary = args
         .summary
         .as_deref()
-        .map(|path| write_output(Some(path), format!("{}\n", summary::summary(outcome)).as_bytes()));
-    report.unwrap_or(Ok(())).and(summary.unwrap_or(Ok(())))
+        .map(|path| write_output(Some(path), true, format!("{}\n", summary::summary(outcome)).as_bytes()));
+    let step = step_summary::append(outcome);
+    report.unwrap_or(Ok(())).and(summary.unwrap_or(Ok(()))).and(step)
 }
 
 /// Returns the reason why a block did not reach the milestone, if one did not.

@@ -38,6 +38,12 @@ impl RunOutcome {
         }
     }
 
+    /// Returns the outcome of a run that failed before it could import anything.
+    pub(crate) fn failed_early(until: Milestone, reason: String) -> Self {
+        let failure = Some(RunFailure { at: None, reason });
+        Self { until, blocks: Vec::new(), elapsed: Duration::ZERO, failure }
+    }
+
     /// Returns the last block that should reach the milestone.
     pub(crate) fn last(&self) -> u32 {
         self.blocks.last().map_or(0, |(block, _)| *block)

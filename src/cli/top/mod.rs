@@ -1,6 +1,7 @@
 //! `top`: a live view of a running server.
 //!
-//! A terminal is redrawn once a second until `q`; elsewhere the lines are printed once.
+//! A terminal is redrawn once a second, or in the given interval, until `q`; elsewhere the lines are
+//! printed once.
 
 mod frame;
 mod screen;
@@ -14,20 +15,19 @@ use serde::de::DeserializeOwned;
 use super::error::CliError;
 use super::flags;
 use super::output::show_lines;
+use super::target::Target;
 use super::view_source::{ServerSource, now_ms};
 use crate::{
     api::{
         paths,
         views::{HistoryView, JobPage, ProverPage},
     },
-    config::Config,
+    config::{Config, parse_duration},
     domain::job::JobStatus,
 };
 use frame::ScreenFrame;
 use screen::Screen;
 
-/// Time between two rounds of requests.
-const INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait for an answer; then the screen says that the server does not answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 /// Maximum number of jobs and provers that are requested; a screen holds no more.
@@ -35,26 +35,37 @@ const ROWS: usize = 100;
 
 /// Arguments of `top`.
 #[derive(Debug, Args)]
-#[command(args = flags::of_settings(&["url"]))]
-pub(crate) struct TopArgs {}
+#[command(args = flags::of_target())]
+pub(crate) struct TopArgs {
+    /// Print the screen once, as without a terminal
+    #[arg(long)]
+    pub once: bool,
+    /// Time between two rounds of requests
+    #[arg(short = 'i', long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
+    pub interval: Duration,
+}
 
 /// Shows the server until `q`, or once.
 ///
 /// # Errors
 /// On a terminal only the first round of requests fails; later ones are shown as a complaint.
-pub(crate) fn run(config: &Config) -> Result<(), CliError> {
-    let source = ServerSource::new(config, &config.url)?.with_timeout(REQUEST_TIMEOUT);
-    let mut frame = request(&source, &config.url)?;
-    if !std::io::stdout().is_terminal() {
+pub(crate) fn run(args: &TopArgs, config: &Config) -> Result<(), CliError> {
+    let Target::Server(server) = Target::of(config) else {
+        return Err(CliError::Usage("no server uses that folder; start one, or pass --url URL".to_owned()));
+    };
+    let client = server.reader(config)?;
+    let source = ServerSource::new(client.with_timeout(REQUEST_TIMEOUT))?;
+    let mut frame = request(&source)?;
+    if args.once || !std::io::stdout().is_terminal() {
         return show_lines(&frame.lines(usize::MAX, usize::MAX).join("\n"));
     }
     let mut screen = Screen::open()?;
     loop {
         screen.draw(&frame)?;
-        if screen.wait_for_quit(INTERVAL, &frame)? {
+        if screen.wait_for_quit(args.interval, &frame)? {
             return Ok(());
         }
-        match request(&source, &config.url) {
+        match request(&source) {
             Ok(next) => frame = next,
             Err(error) => frame.complaint = Some(error.to_string()),
         }
@@ -62,7 +73,7 @@ pub(crate) fn run(config: &Config) -> Result<(), CliError> {
 }
 
 /// Requests everything that is shown.
-fn request(source: &ServerSource, url: &str) -> Result<ScreenFrame, CliError> {
+fn request(source: &ServerSource) -> Result<ScreenFrame, CliError> {
     let jobs = |status: JobStatus| {
         let route = format!("{}?status={}&limit={ROWS}", paths::JOBS, status.name());
         source.read(&route).map(|page: JobPage| page.jobs)
@@ -70,7 +81,7 @@ fn request(source: &ServerSource, url: &str) -> Result<ScreenFrame, CliError> {
     let provers: Option<ProverPage> = if_present(source, &format!("{}?limit={ROWS}", paths::PROVERS))?;
     let history: Option<HistoryView> = if_present(source, paths::HISTORY)?;
     Ok(ScreenFrame {
-        url: url.to_owned(),
+        url: source.url().to_owned(),
         now_ms: now_ms(),
         status: source.read(paths::STATUS)?,
         working: jobs(JobStatus::InProgress)?,

@@ -1,10 +1,15 @@
 //! The accept loop: serves a router over HTTP/1, plain or in TLS, with the limits that a router
 //! cannot set.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use axum::{Router, extract::ConnectInfo};
+use hyper::{
+    body::Incoming,
+    header::{CONNECTION, HeaderName, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
@@ -17,7 +22,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::{delivery::Deliveries, write_stall_timeout::WriteStallTimeout};
+use super::{delivery::Deliveries, receipt::Receipt, write_stall_timeout::WriteStallTimeout};
 use crate::{config::Config, store::Link};
 
 /// Longest head of a request, in bytes, including its first line; a longer one is answered with
@@ -31,6 +36,26 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// loop does not spin.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
+/// Response header that tells clients how long an idle connection stays open.
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// Time by which clients that read [`KEEP_ALIVE`] should close an idle connection before the server
+/// does, so that they send no request on one that is being closed.
+const CLOSING_MARGIN: Duration = Duration::from_secs(5);
+
+/// Time after the stop began in which idle connections are still served: a client that sent a
+/// request on one could not know better.
+const STOP_GRACE: Duration = Duration::from_millis(200);
+
+/// Longest pause of a body that is received while the server stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Interval of checks of connections that are not finished while the server stops.
+const STOP_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The certificate and key of a listener, which can be replaced while it serves.
+pub(crate) type TlsSource = watch::Receiver<TlsAcceptor>;
+
 /// Limits of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenLimits {
@@ -41,7 +66,8 @@ pub struct ListenLimits {
     pub stall_timeout: Duration,
     /// Maximum number of open connections; further ones wait in the system's queue.
     pub max_connections: usize,
-    /// Time that requests in progress get when the server stops.
+    /// Time that requests in progress get when the server stops: three quarters of the configured
+    /// one, and the workers get the rest.
     pub shutdown_timeout: Duration,
 }
 
@@ -51,20 +77,21 @@ impl From<&Config> for ListenLimits {
             header_read_timeout: config.idle_timeout,
             stall_timeout: config.stall_timeout,
             max_connections: config.max_connections,
-            shutdown_timeout: config.shutdown_timeout,
+            shutdown_timeout: config.shutdown_timeout.mul_f64(0.75),
         }
     }
 }
 
-/// Serves `router` until `shutdown` completes, then accepts no more connections and lets requests
-/// in progress finish within the bound. Returns the number of connections that had to be cut.
-/// `open` is kept at the number of open connections. With `tls`, only TLS is accepted.
+/// Serves `router` until `shutdown` completes, then accepts no more connections, drops those
+/// without a whole request, and lets requests in progress finish within the bound. Returns the
+/// number of connections that had to be cut. `open` is kept at the number of open connections. With
+/// `tls`, only TLS is accepted.
 ///
 /// Handlers find the peer's address as [`ConnectInfo<SocketAddr>`], the connection as
 /// [`Arc<Link>`], and its answers as [`Arc<Deliveries>`].
 pub(crate) async fn serve_counted(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<TlsSource>,
     router: Router,
     limits: ListenLimits,
     open: Gauge,
@@ -85,7 +112,7 @@ pub(crate) async fn serve_counted(
         };
         let Some((stream, peer, permit)) = accepted else { continue };
         let connection = Connection { peer, router: router.clone(), limits, stopped: stopped.clone() };
-        let tls = tls.clone();
+        let tls = tls.as_ref().map(|source| source.borrow().clone());
         connections.spawn(async move {
             if let Err(error) = connection.serve(stream, tls).await {
                 tracing::debug!(%peer, %error, "connection ended early");
@@ -107,7 +134,7 @@ pub(crate) async fn serve_counted(
 /// Serves like [`serve_counted`], without a gauge.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<TlsSource>,
     router: Router,
     limits: ListenLimits,
     shutdown: impl Future<Output = ()>,
@@ -171,13 +198,27 @@ impl Connection {
     {
         let Self { peer, router, limits, mut stopped } = self;
         let link = Arc::new(Link::default());
+        let receipt = Receipt::default();
+        let observed = receipt.clone();
+        let stopping = stopped.clone();
+        let keep_alive = keep_alive(limits.header_read_timeout);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let mut request = request.map(Body::new);
+            let mut request = request.map(|body| observed.observe(body));
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(link.clone());
             deliveries.next_request();
             request.extensions_mut().insert(deliveries.clone());
-            router.clone().oneshot(request)
+            let answered = router.clone().oneshot(request);
+            let (stopping, keep_alive) = (stopping.clone(), keep_alive.clone());
+            async move {
+                let mut response = answered.await?;
+                if stopping.has_changed().is_err() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                } else if let Some(keep_alive) = keep_alive {
+                    response.headers_mut().insert(KEEP_ALIVE, keep_alive);
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -189,10 +230,25 @@ impl Connection {
         let mut connection = pin!(connection);
         tokio::select! {
             ended = &mut connection => return Ok(ended?),
-            _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+            _ = stopped.changed() => {}
         }
-        Ok(connection.await?)
+        if let Ok(ended) = timeout(STOP_GRACE, &mut connection).await {
+            return Ok(ended?);
+        }
+        connection.as_mut().graceful_shutdown();
+        while !receipt.is_stalled(STOP_PATIENCE) {
+            if let Ok(ended) = timeout(STOP_INTERVAL, &mut connection).await {
+                return Ok(ended?);
+            }
+        }
+        Ok(())
     }
+}
+
+/// Returns the value of [`KEEP_ALIVE`]; `None` if the timeout is too short for a margin.
+fn keep_alive(idle_timeout: Duration) -> Option<HeaderValue> {
+    let seconds = idle_timeout.checked_sub(CLOSING_MARGIN)?.as_secs();
+    HeaderValue::try_from(format!("timeout={seconds}")).ok().filter(|_| seconds > 0)
 }
 
 /// Reason why a connection ended early, for the log.
@@ -207,7 +263,11 @@ enum ConnectionError {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use axum::{middleware::from_fn, routing::get};
+    use axum::{
+        body::Bytes,
+        middleware::from_fn,
+        routing::{get, post},
+    };
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         sync::oneshot,
@@ -225,6 +285,10 @@ mod tests {
     };
 
     async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<usize>) {
+        start_with(LIMITS).await
+    }
+
+    async fn start_with(limits: ListenLimits) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<usize>) {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new()
@@ -239,9 +303,10 @@ mod tests {
                 })
                 .layer(from_fn(observe)),
             )
+            .route("/body", post(|body: Bytes| async move { body.len().to_string() }))
             .route("/endless", get(|| async { std::future::pending::<()>().await }));
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(serve(listener, None, router, LIMITS, async { drop(stopped.await) }));
+        let server = tokio::spawn(serve(listener, None, router, limits, async { drop(stopped.await) }));
         (address, stop, server)
     }
 
@@ -301,6 +366,51 @@ mod tests {
         assert!(early.is_err(), "served beyond the limit");
         drop(idle);
         assert!(rest(third).await.starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_just_sent_when_the_server_stops_is_answered() {
+        let (address, stop, server) = start().await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /peer HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut byte = [0];
+        stream.read_exact(&mut byte).await.unwrap();
+        // The connection is idle now.
+        stop.send(()).unwrap();
+        tokio::task::yield_now().await;
+        stream.write_all(b"GET /peer HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let answers = rest(stream).await;
+        let second = answers.rfind("HTTP/1.1 200").expect("the second answer");
+        assert!(answers[second..].contains("connection: close"), "{answers}");
+        assert_eq!(server.await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn connections_without_a_whole_request_are_dropped_at_once_when_the_server_stops() {
+        let limits = ListenLimits {
+            header_read_timeout: Duration::from_secs(3600),
+            shutdown_timeout: Duration::from_secs(3600),
+            ..LIMITS
+        };
+        let (address, stop, server) = start_with(limits).await;
+        let mut half_a_head = TcpStream::connect(address).await.unwrap();
+        half_a_head.write_all(b"GET /peer HT").await.unwrap();
+        let mut half_a_body = TcpStream::connect(address).await.unwrap();
+        half_a_body.write_all(b"POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n[").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stop.send(()).unwrap();
+        assert_eq!(server.await.unwrap(), 0, "none had to be cut");
+        assert_eq!((rest(half_a_head).await, rest(half_a_body).await), (String::new(), String::new()));
+    }
+
+    #[tokio::test]
+    async fn clients_are_told_to_close_idle_connections_before_the_server_does() {
+        let limits = ListenLimits { header_read_timeout: Duration::from_secs(150), ..LIMITS };
+        let (address, _stop, _server) = start_with(limits).await;
+        let mut stream = send(address, "/peer").await;
+        stream.write_all(b"GET /peer HTTP/1.1\r\nconnection: close\r\n\r\n").await.unwrap();
+        assert!(rest(stream).await.contains("keep-alive: timeout=145"));
+        assert!(keep_alive(Duration::from_secs(5)).is_none() && keep_alive(Duration::ZERO).is_none());
     }
 
     #[tokio::test]

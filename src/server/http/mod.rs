@@ -7,6 +7,7 @@ pub(crate) mod content_encoding;
 pub(crate) mod delivery;
 pub(crate) mod listener;
 pub(crate) mod observe;
+mod receipt;
 pub(crate) mod request_body;
 pub(crate) mod request_id;
 pub(crate) mod same_site;

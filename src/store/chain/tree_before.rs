@@ -25,7 +25,10 @@ impl TreeStore {
         let missing =
             |why: String| StoreError::NotFound { what: format!("tree before block {number} ({why})") };
         if number == 0 || number > head.saturating_add(1) {
-            return Err(missing(format!("the tree is at block {head}")));
+            let until = number.saturating_sub(1);
+            return Err(missing(format!(
+                "the tree is at block {head}; `witness --until {until}`, or a running server, takes it to block {until}"
+            )));
         }
         let oldest = TREE.oldest_target(kv)?;
         if number <= oldest {

@@ -2,7 +2,8 @@
 //! or removed while it is open.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,9 @@ use crate::store::durable::open_folder::{OpenFolder, is_at};
 use crate::store::error::StoreError;
 
 const NAME: &str = "LOCK";
+
+/// Longest note that is read, in bytes.
+const MAX_NOTE_BYTES: u64 = 1 << 10;
 
 /// The lock of a data folder, without an open store: no other process can open the folder. The
 /// system releases it when the value is dropped, or when the process ends in any way.
@@ -44,6 +48,24 @@ impl FolderLock {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unusable(dir)(error)),
         }
+    }
+
+    /// Leaves a note for processes that find the folder locked.
+    pub(crate) fn set_note(&self, note: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.write_all_at(note.as_bytes(), 0)
+    }
+
+    /// Returns the note of the process that has the lock; `None` if no process has it or left one.
+    /// It may be that of an earlier process.
+    pub(crate) fn note(dir: &Path) -> Option<String> {
+        let file = input::open(&dir.join(NAME)).ok()?;
+        if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+            return None;
+        }
+        let mut note = String::new();
+        file.take(MAX_NOTE_BYTES).read_to_string(&mut note).ok()?;
+        (!note.is_empty()).then_some(note)
     }
 
     /// Returns the folder.

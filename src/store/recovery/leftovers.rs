@@ -52,7 +52,8 @@ pub(crate) fn copy_folder(dir: &Path) -> io::Result<TempDir> {
 /// # Errors
 /// [`StoreError::UnfinishedRestore`]; also if the folder cannot be read.
 pub(crate) fn check_restored(dir: &Path) -> Result<(), StoreError> {
-    let exists = |name: &str| dir.join(name).try_exists().map_err(StoreError::io("opening the data folder"));
+    let failed = |source| StoreError::Folder { dir: dir.into(), source };
+    let exists = |name: &str| dir.join(name).try_exists().map_err(failed);
     // The index moves in last.
     if exists(RESTORING)? && !exists("index")? {
         return Err(StoreError::UnfinishedRestore { dir: dir.into() });

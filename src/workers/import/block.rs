@@ -33,7 +33,9 @@ pub(crate) fn parsed(store: &Store, imported: &ImportedBlock) -> Result<(u32, Im
         if present.content_hash == content_hash {
             // A concurrent import may have stored it without having synced yet.
             store.sync()?;
-            return Ok((number, Imported::AlreadyThere));
+            let quarantine = store.chain().quarantine(number)?;
+            let again = quarantine.map(|quarantine| Imported::Quarantined(quarantine.reason));
+            return Ok((number, again.unwrap_or(Imported::AlreadyThere)));
         }
         return Err(StoreError::Different { what: format!("block {number}") }.into());
     }

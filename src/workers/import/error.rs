@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::domain::{AggregatedAction, AmountError};
+use crate::input;
 use crate::store::StoreError;
 use crate::tree::TreeError;
 use crate::witness::WitnessError;
@@ -12,7 +13,7 @@ use crate::workers::account_updates::UpdateError;
 #[derive(Debug, Error)]
 pub enum ImportError {
     /// The body is not valid JSON of the expected shape.
-    #[error("not a valid {what}: {source}")]
+    #[error("not a valid {what}: {source}{}", input::rounded_number(&source.to_string()))]
     Json {
         /// The expected item and its shape.
         what: &'static str,

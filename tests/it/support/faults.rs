@@ -94,6 +94,10 @@ pub enum Effect {
     NotNow,
     /// EACCES.
     Forbidden,
+    /// EINVAL.
+    Invalid,
+    /// EOPNOTSUPP.
+    NotSupported,
     /// A transfer of half of the bytes. Other calls are made.
     Short,
 }
@@ -107,6 +111,8 @@ impl Effect {
             Self::NotNow => 11,
             Self::NoMemory => 12,
             Self::Forbidden => 13,
+            Self::Invalid => 22,
+            Self::NotSupported => 95,
             Self::TooManyFiles => 24,
             Self::DiskFull => 28,
         }
