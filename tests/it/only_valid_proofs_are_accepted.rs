@@ -52,7 +52,7 @@ fn rejected(server: &Server) -> Vec<Value> {
 }
 
 #[test]
-fn an_invalid_proof_is_rejected_and_kept_and_its_job_stays_claimed() {
+fn an_invalid_proof_is_rejected_and_kept_and_ends_its_attempt() {
     let (chunks, input) = the_block();
     let prover = BlockProver::new(1);
     let (data, keys) = folders(&[(chunks, &prover)]);
@@ -91,7 +91,8 @@ fn an_invalid_proof_is_rejected_and_kept_and_its_job_stays_claimed() {
     );
 
     let shown = server.get("/api/v1/jobs/1").accepted().json();
-    assert_eq!((&shown["status"], &shown["holder"]), (&json!("in_progress"), &json!("one")));
+    assert_eq!((&shown["status"], &shown["holder"]), (&json!("idle"), &json!("one")));
+    assert_eq!(shown["refusals"], json!([{"prover": "one", "attempts": 1}]));
     server.get("/api/v1/blocks/1/proof").refused_about(404, "not_found", "proof");
     publish(&server, &job, "BlockProof", &proof).accepted();
     assert_eq!(server.get("/api/v1/jobs/1").accepted().json()["status"], "done");
