@@ -31,9 +31,9 @@ pub(crate) fn look_at_existing(config: &Config, folder: &Path) -> Result<Arc<Sto
 fn check_exists(folder: &Path) -> Result<(), CliError> {
     let failed = |source| unopened(StoreError::Folder { dir: folder.into(), source });
     let exists = |path: &Path| path.try_exists().map_err(failed);
-    let has_index = exists(&folder.join("index"))?;
+    let has_kv = leftovers::has_kv(folder).map_err(unopened)?;
     leftovers::check_restored(folder).map_err(unopened)?;
-    if has_index {
+    if has_kv {
         return Ok(());
     }
     let what = if exists(folder)? { "is not a data folder" } else { "does not exist" };

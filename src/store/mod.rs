@@ -8,6 +8,7 @@
 //! DATA/damaged/    the parts that a repair replaced
 //! DATA/restoring/  only during the restore of a backup: the future kv, blobs and journal
 //! DATA/*.tmp       only while a command runs: the kv that `doctor` looks at, the result of a repair
+//! DATA/index.*     only while the kv is opened: `kept` is the one from before, the others copies
 //! ```
 //!
 //! [`Store`] opens the folder and gives access to its three parts, each with a lock of its own:
@@ -64,10 +65,10 @@
 //!
 //! # Costs
 //!
-//! Only the import of the genesis depends on the number of accounts. A start reads sled's map of
-//! its pages, the names of the blob files, the last segment of the journal, the markers and heads
-//! of `meta`, and the leases; it reads no account and no node of the tree, and hashes nothing. A
-//! block writes its blob, its witness, and the accounts, balances, leaves and nodes that it
+//! Only the import of the genesis depends on the number of accounts, and a start as far as it
+//! copies a kv of up to 128 MiB twice, or reads a larger one through. A start also reads sled's map
+//! of its pages, the names of the blob files, the last segment of the journal, the markers and
+//! heads of `meta`, and the leases; it reads no account and no node of the tree. A block writes its blob, its witness, and the accounts, balances, leaves and nodes that it
 //! changes: one node per level of the account tree for each changed leaf.
 //!
 //! # Space
@@ -92,8 +93,8 @@
 //! store is closed to reads as well until a later attempt succeeds. Leases stay in memory.
 //!
 //! A call of the system that fails while the folder is opened is an error of that call, not damage.
-//! sled takes a failed read for the end of its log and writes over the rest, so its files are read
-//! through before sled opens them.
+//! sled takes a failed read for the end of its log and writes over the rest, so it opens a copy, and
+//! the files from before count until that is accepted (`kv/opening.rs`).
 //!
 //! # Damage
 //!

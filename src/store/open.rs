@@ -8,6 +8,7 @@ use crate::store::durable::journal_found::FoundJournal;
 use crate::store::error::StoreError;
 use crate::store::kv::handle::Kv;
 use crate::store::kv::keys;
+use crate::store::kv::opening;
 use crate::store::kv::table::Table;
 use crate::store::options::StoreOptions;
 use crate::store::parameters::{check_parameters, is_new};
@@ -21,6 +22,7 @@ impl Store {
         let lock = FolderLock::take(dir)?;
         // From here on the folder is the same one, even if it is moved.
         let (named, dir) = (dir, lock.path());
+        opening::put_back(&dir.join("index"))?;
         replace::finish(dir)?;
         leftovers::check_restored(named)?;
         leftovers::sweep(dir)?;
@@ -29,9 +31,13 @@ impl Store {
             return Err(StoreError::corrupt("its kv is missing"));
         }
         // What can be read without the kv is read before sled changes its files.
-        let found = FoundJournal::read(&dir.join("journal"))?;
+        let mut found = FoundJournal::read(&dir.join("journal"))?;
         let kv = Kv::open_in(lock.folder(), "index", options.cache_bytes, options.flush_every_ms)?;
         check_parameters(named, dir, &kv)?;
+        if let Some(found) = &mut found {
+            open_journal::check_nothing_lost(&kv, found)?;
+        }
+        kv.accept()?;
         let journal = open_journal::open_journal(&dir.join("journal"), found, &kv)?;
         let known = |id| kv.contains(Table::Blobs, &keys::blob(id));
         let (blobs, swept) = Blobs::open(&dir.join("blobs"), known)?;

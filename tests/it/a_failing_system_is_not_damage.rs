@@ -76,12 +76,10 @@ impl Case<'_> {
         let effects = [Effect::Io, Effect::TooManyFiles, Effect::NoMemory, Effect::Forbidden];
         let threads = self.calls == Call::THREADS;
         let effects = if threads { &[Effect::NotNow][..] } else { &effects };
-        // Without its first thread, sled waits without end.
-        let first = if threads { 2 } else { 1 };
         let step = if all { 1 } else { last.div_ceil(SHORT).max(1) };
         let seed = u64::from(number("FAULTS_SEED", 1));
         let mut runs = 0;
-        for position in (first + seed % step..=last).step_by(usize::try_from(step).unwrap()) {
+        for position in (1 + seed % step..=last).step_by(usize::try_from(step).unwrap()) {
             for for_good in [false, true] {
                 let effect = effects[usize::try_from((position + runs) % effects.len() as u64).unwrap()];
                 let fault = match for_good {

@@ -14,6 +14,7 @@ mod a_folder_begins_at_any_block;
 mod a_full_disk_loses_nothing;
 mod a_hangup_reloads_or_stops_the_server;
 mod a_killed_genesis_import_resumes;
+mod a_missing_thread_is_an_error;
 mod a_moved_folder_stores_nothing;
 mod a_node_is_followed;
 mod a_node_may_fail_and_revert;

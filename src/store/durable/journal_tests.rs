@@ -38,6 +38,7 @@ fn last_segment(dir: &Path) -> PathBuf {
 /// Removes a record of the kv.
 fn forget(dir: &Path, table: Table, key: &[u8]) {
     let kv = Kv::open(&dir.join("index"), 4 << 20, 100).unwrap();
+    kv.accept().unwrap();
     let mut batch = Batch::new();
     batch.remove(table, key);
     kv.apply(batch).unwrap();

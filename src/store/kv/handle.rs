@@ -7,12 +7,15 @@
 //! succeeds.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
@@ -22,6 +25,7 @@ use crate::store::durable::open_folder::OpenFolder;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, MAX_BATCH_BYTES};
 use crate::store::kv::codec;
+use crate::store::kv::opening::{self, Opening};
 use crate::store::kv::sled_db::{self, SledDb};
 use crate::store::kv::table::Table;
 use crate::tree::source::Entry;
@@ -52,6 +56,8 @@ pub(crate) struct Kv {
     folder: Option<Arc<OpenFolder>>,
     /// `None` if it was closed after a failure and could not be reopened.
     sled: RwLock<Option<SledDb>>,
+    /// `None` once the kv is accepted.
+    opening: Mutex<Option<Opening>>,
     broken: AtomicBool,
     generation: AtomicU64,
     /// The first error since the last opening that was not about stored content.
@@ -85,21 +91,59 @@ impl Kv {
         }
     }
 
-    /// Opens the kv in `dir`, and creates it if it is absent.
+    /// Opens the kv in `dir`, and creates it if it is absent. The files of one that exists are put
+    /// back if the value is dropped before it is [accepted](Self::accept).
     pub(crate) fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
-        Ok(Self {
+        opening::put_back(dir)?;
+        let (sled, opening) = if dir.try_exists().map_err(StoreError::io("opening the kv"))? {
+            opening::open(dir, cache_bytes, flush_every_ms)?
+        } else {
+            (SledDb::open(dir, cache_bytes, flush_every_ms)?, None)
+        };
+        Ok(Self::over(dir, sled, opening, cache_bytes, flush_every_ms))
+    }
+
+    /// Opens a copy of the kv in `from`, which stays unchanged. `to` is a new folder.
+    pub(crate) fn open_copy(
+        from: &Path,
+        to: &Path,
+        cache_bytes: u64,
+        flush_every_ms: u64,
+    ) -> Result<Self, StoreError> {
+        let sled = opening::open_copy(from, to, cache_bytes, flush_every_ms)?;
+        Ok(Self::over(to, sled, None, cache_bytes, flush_every_ms))
+    }
+
+    fn over(
+        dir: &Path,
+        sled: SledDb,
+        opening: Option<Opening>,
+        cache_bytes: u64,
+        flush_every_ms: u64,
+    ) -> Self {
+        Self {
             dir: dir.into(),
             cache_bytes,
             flush_every_ms,
             folder: None,
-            sled: RwLock::new(Some(SledDb::open(dir, cache_bytes, flush_every_ms)?)),
+            sled: RwLock::new(Some(sled)),
+            opening: Mutex::new(opening),
             broken: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             system_error: Mutex::new(None),
             outage: Mutex::new(None),
             #[cfg(test)]
             fault: AtomicU64::new(0),
-        })
+        }
+    }
+
+    /// Accepts what was opened: it replaces the files from before the opening.
+    ///
+    /// # Errors
+    /// If the files cannot be synced or renamed.
+    pub(crate) fn accept(&self) -> Result<(), StoreError> {
+        let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner).take();
+        opening.map_or(Ok(()), Opening::accept)
     }
 
     /// Calls a function with path and descriptor of sled's file, unless the kv is closed or being
@@ -133,11 +177,13 @@ impl Kv {
     ) -> Result<(), StoreError> {
         let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
         close(&mut sled)?;
+        opening::put_back(&self.dir)?;
         if !self.dir.try_exists().map_err(StoreError::io("reopening the kv"))? {
             return Err(StoreError::corrupt("its kv is missing"));
         }
         let reopened = Self::open(&self.dir, self.cache_bytes, self.flush_every_ms)?;
         check(&reopened)?;
+        reopened.accept()?;
         *sled = reopened.sled.write().unwrap_or_else(PoisonError::into_inner).take();
         drop(sled);
         *self.system_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -194,10 +240,12 @@ impl Kv {
         self.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks that there is space by writing a file.
+    /// Checks that there is space for a reopen, which copies the kv, by writing a file.
     pub(crate) fn probe(&self) -> Result<(), StoreError> {
         let path = self.dir.with_extension("probe");
-        let written = fsync::write_file(&path, &vec![0xa5; PROBE_BYTES]);
+        let copied = fs::metadata(self.dir.join("db")).map_or(0, |found| found.len());
+        let written =
+            fsync::write_file(&path, &vec![0xa5; PROBE_BYTES]).and_then(|()| reserve(&path, copied));
         // Remove the file even if it was written only in part.
         let removed = fs::remove_file(&path);
         written.and(removed).map_err(StoreError::io("probing the data folder for space"))
@@ -352,9 +400,20 @@ impl Drop for Kv {
         if let Some(sled) = self.sled.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             sled_db::close(sled);
         }
+        drop(self.opening.get_mut().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(folder) = self.folder.take() {
             keep_until_closed(&self.dir, folder);
         }
+    }
+}
+
+/// Reserves space for more bytes behind the content of a file, if the file system can do that.
+fn reserve(path: &Path, bytes: u64) -> io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    let from = file.metadata()?.len();
+    match fallocate(&file, FallocateFlags::empty(), from, bytes.max(1)) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        reserved => Ok(reserved?),
     }
 }
 

@@ -8,13 +8,18 @@
 //! | `batch` | writes that are applied together |
 //! | `handle` | [`Kv`](handle::Kv), the open database, which is reopened after a failed write |
 //! | `pager` | the iterator over the entries of a table |
-//! | `sled_db`, `sled_snapshot` | sled, and the precautions against power failures and damage |
+//! | `opening` | the opening of a kv with acknowledged records, which a failed call does not harm |
+//! | `sled_db` | an open sled |
+//! | `sled_files`, `sled_guard`, `sled_threads` | its files, its errors and panics, its threads |
 
 pub(crate) mod batch;
 pub(crate) mod codec;
 pub(crate) mod handle;
 pub(crate) mod keys;
+pub(crate) mod opening;
 pub(crate) mod pager;
 pub(crate) mod sled_db;
-pub(crate) mod sled_snapshot;
+mod sled_files;
+mod sled_guard;
+mod sled_threads;
 pub(crate) mod table;

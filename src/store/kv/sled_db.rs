@@ -1,52 +1,85 @@
-//! An open sled database. No other module uses sled.
+//! An open sled database, and how it is opened. No other module but its neighbours uses sled.
 //!
 //! It hides three properties of sled: a flush is not durable before sled's file is fsynced, sled
-//! creates some files without syncing them or their names (see [`sled_snapshot`]), and it may panic
-//! on damaged files.
+//! creates files without syncing them or their names, and it may panic on damaged files.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
-use std::io;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::Once;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sled::Transactional;
 
 use crate::fsync;
 use crate::input;
-use crate::store::error::{StoreError, is_of_content};
+use crate::store::error::StoreError;
 use crate::store::kv::batch::Write;
-use crate::store::kv::sled_snapshot;
+use crate::store::kv::sled_guard::guard;
+use crate::store::kv::sled_threads::{SledThreads, with_pool};
 use crate::store::kv::table::Table;
 use crate::tree::source::Entry;
 
 /// Open tables of sealed entries.
 pub(crate) struct SledDb {
+    // Dropped first, as the threads use the others.
+    _threads: SledThreads,
     sled: sled::Db,
     tables: Vec<sled::Tree>,
     /// sled's file, for the fsync that `flush` leaves out.
     file: File,
 }
 
+/// A database whose files sled has recovered. Nothing else has been written yet, and no thread
+/// writes.
+pub(crate) struct RecoveredSled {
+    dir: PathBuf,
+    sled: sled::Db,
+}
+
+impl RecoveredSled {
+    /// Lets sled recover the files in a folder.
+    ///
+    /// A read that fails meanwhile is not an error: sled takes it for the end of its log, and writes
+    /// over what follows.
+    pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        let dir = dir.to_owned();
+        with_pool(move || {
+            let sled = guard(|| Ok(config(&dir, cache_bytes).open()?))?;
+            Ok(Self { dir, sled })
+        })
+    }
+
+    /// Opens the tables and starts the threads.
+    pub(crate) fn start(self, flush_every_ms: u64) -> Result<SledDb, StoreError> {
+        // A panic while something is dropped becomes an error as well.
+        guard(move || {
+            let Self { dir, sled } = self;
+            let opened = || File::open(dir.join("db")).map_err(StoreError::io("opening the kv"));
+            // A failed sync is reported once for each descriptor: acknowledged writes use their own.
+            let (file, flushed) = (opened()?, opened()?);
+            let tables = open_tables(&sled)?;
+            let flush_every = Duration::from_millis(flush_every_ms.max(1));
+            let threads = SledThreads::start(&sled, flushed, flush_every)?;
+            Ok(SledDb { _threads: threads, sled, tables, file })
+        })
+    }
+
+    /// Closes the database again, and waits until its threads have released it.
+    pub(crate) fn close(self) {
+        let Self { dir, sled } = self;
+        drop_guarded(sled);
+        closes(&dir.join("db"));
+    }
+}
+
 impl SledDb {
-    /// Opens the database in `dir`, and creates it if it is absent.
+    /// Opens a database that holds nothing which was acknowledged, and creates it if it is absent.
     pub(crate) fn open(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<Self, StoreError> {
         if !dir.try_exists().map_err(StoreError::io("opening the kv"))? {
             create(dir, cache_bytes)?;
         }
-        check_files(dir)?;
-        wait_until_free(&dir.join("db"))?;
-        let kept = sled_snapshot::keep(dir).map_err(StoreError::io("keeping sled's snapshot"))?;
-        guard(|| {
-            let sled = config(dir, cache_bytes).flush_every_ms(Some(flush_every_ms)).open()?;
-            let tables = open_tables(&sled)?;
-            let file = File::open(dir.join("db")).map_err(StoreError::io("opening the kv"))?;
-            kept.release(dir).map_err(StoreError::io("syncing the folder of the kv"))?;
-            Ok(Self { sled, tables, file })
-        })
+        wait_until_free(dir)?;
+        RecoveredSled::open(dir, cache_bytes)?.start(flush_every_ms)
     }
 
     /// Returns sled's file.
@@ -136,36 +169,20 @@ impl SledDb {
     }
 }
 
-/// Checks that sled finds only files and folders, since it would wait for the writer of a named
-/// pipe, and reads the files through: sled takes a failed read for the end of its log, and writes
-/// over what follows.
-fn check_files(dir: &Path) -> Result<(), StoreError> {
-    for entry in fs::read_dir(dir).map_err(StoreError::io("opening the kv"))? {
-        let entry = entry.map_err(StoreError::io("opening the kv"))?;
-        let path = entry.path();
-        let found = fs::metadata(&path).map_err(StoreError::read("the kv"))?;
-        if found.is_dir() {
-            check_files(&path)?;
-        } else if found.is_file() {
-            let read = input::open(&path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
-            read.map_err(StoreError::read("the kv"))?;
-        } else {
-            let name = entry.file_name().display().to_string();
-            return Err(StoreError::corrupt(format!("{name} in its kv is not a regular file")));
-        }
-    }
-    Ok(())
-}
-
 /// Waits until the kv of a data folder is closed. sled's threads may close it a moment after the
 /// store is dropped.
 pub fn wait_until_closed(dir: &Path) -> Result<(), StoreError> {
-    let db = dir.join("index").join("db");
-    if db.try_exists().map_err(StoreError::io("opening the kv"))? { wait_until_free(&db) } else { Ok(()) }
+    let kv = dir.join("index");
+    let exists = kv.join("db").try_exists().map_err(StoreError::io("opening the kv"))?;
+    if exists { wait_until_free(&kv) } else { Ok(()) }
 }
 
 /// Drops a kv. sled panics if its last flush fails, of which no acknowledged write is a part.
 pub(crate) fn close(sled: SledDb) {
+    drop_guarded(sled);
+}
+
+fn drop_guarded<T>(sled: T) {
     let closed = guard(|| {
         drop(sled);
         Ok(())
@@ -189,14 +206,11 @@ pub(crate) fn closes(db: &Path) -> bool {
     false
 }
 
-/// Makes sled's file durable and waits for its lock. Only threads of a kv that this process has
-/// just closed can hold it: the caller has the lock of the data folder.
-fn wait_until_free(db: &Path) -> Result<(), StoreError> {
+/// Waits for the lock of sled's file. Only threads of a kv that this process has just closed can
+/// hold it: the caller has the lock of the data folder.
+pub(crate) fn wait_until_free(dir: &Path) -> Result<(), StoreError> {
     let failed = || StoreError::io("opening the kv");
-    let file = input::open(db).map_err(StoreError::read("the kv"))?;
-    // A process that was killed before its sync may have left writes. From now on they are read,
-    // and sled's next snapshot depends on them, so they have to be durable.
-    fsync::sync_file(&file).map_err(failed())?;
+    let file = input::open(&dir.join("db")).map_err(StoreError::read("the kv"))?;
     for _ in 0..500 {
         match file.try_lock() {
             Ok(()) => return file.unlock().map_err(failed()),
@@ -207,23 +221,8 @@ fn wait_until_free(db: &Path) -> Result<(), StoreError> {
     Err(StoreError::Kv("its file stays locked: restart the process".into()))
 }
 
-impl From<sled::Error> for StoreError {
-    fn from(error: sled::Error) -> Self {
-        match error {
-            // A file that ends too early is damaged. The lock is no matter of the content either.
-            sled::Error::Io(error) if is_of_content(&error) => {
-                StoreError::corrupt(format!("the kv cannot be read ({error})"))
-            }
-            sled::Error::Io(error) => StoreError::io("reading or writing the kv")(error),
-            sled::Error::Corruption { .. } => StoreError::corrupt("the kv has a bad checksum"),
-            // The configuration is the same for every folder, so a difference is one of the files.
-            other => StoreError::corrupt(format!("the kv cannot be read ({other})")),
-        }
-    }
-}
-
 fn config(dir: &Path, cache_bytes: u64) -> sled::Config {
-    sled::Config::new().path(dir).cache_capacity(cache_bytes)
+    sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None)
 }
 
 fn open_tables(sled: &sled::Db) -> Result<Vec<sled::Tree>, StoreError> {
@@ -232,69 +231,25 @@ fn open_tables(sled: &sled::Db) -> Result<Vec<sled::Tree>, StoreError> {
 
 /// Creates the database. sled does not sync the files that it creates, so the database is created
 /// under another name, synced, and then renamed.
-fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
+pub(crate) fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
     let failed = || StoreError::io("creating the kv");
     let temporary = dir.with_extension("new");
     if temporary.try_exists().map_err(failed())? {
         fs::remove_dir_all(&temporary).map_err(failed())?;
     }
+    let created = RecoveredSled::open(&temporary, cache_bytes)?;
     guard(|| {
-        let sled = config(&temporary, cache_bytes).flush_every_ms(None).open()?;
-        open_tables(&sled)?;
-        sled.flush()?;
+        open_tables(&created.sled)?;
+        created.sled.flush()?;
         Ok(())
     })?;
+    created.close();
     for name in ["conf", "db"] {
         fsync::sync_path(&temporary.join(name)).map_err(failed())?;
     }
     fsync::sync_folder(&temporary).map_err(failed())?;
     fsync::rename_durably(&temporary, dir).map_err(failed())
 }
-
-thread_local! {
-    /// True while this thread runs sled's code.
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Installs a panic hook that does not print panics of sled: they become errors.
-fn quiet_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let of_sled = |name: &str| name.starts_with("sled-") || name.starts_with("log flusher");
-            if GUARDED.get() || std::thread::current().name().is_some_and(of_sled) {
-                let place = info.location().map(ToString::to_string);
-                tracing::debug!(place, "sled panicked");
-            } else {
-                usual(info);
-            }
-        }));
-    });
-}
-
-/// Turns a panic of sled, such as one on damaged files, into an error.
-fn guard<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    quiet_panics();
-    let outer = GUARDED.replace(true);
-    let outcome = catch_unwind(AssertUnwindSafe(run));
-    GUARDED.set(outer);
-    outcome.unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
-        // sled unwraps some errors of the system.
-        if OF_SYSTEM.iter().any(|sign| text.contains(sign)) {
-            return Err(StoreError::Kv(text.into()));
-        }
-        Err(StoreError::corrupt(format!("the kv cannot be read ({text})")))
-    })
-}
-
-/// What the message of a panic has if an error of the system is the cause.
-const OF_SYSTEM: [&str; 5] = ["Os {", "os error", "kind: Other", "spawn", "lru was constructed"];
 
 /// Checks that a new kv with these options can be written and read in a folder: if it cannot, the
 /// system is at fault and not the content of another kv.

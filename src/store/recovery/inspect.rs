@@ -4,19 +4,18 @@
 //! copied, the copy is opened, and the work of an interrupted run is finished in the copy. Blob
 //! files and journal are read in place.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::input;
 use crate::store::durable::blobs::Blobs;
 use crate::store::durable::folder_lock::FolderLock;
 use crate::store::durable::journal_reading::Reading;
 use crate::store::error::{StoreError, unless_damaged};
 use crate::store::kv::handle::Kv;
 use crate::store::kv::keys::meta;
+use crate::store::kv::opening;
 use crate::store::kv::sled_db::check_system;
 use crate::store::kv::table::Table;
 use crate::store::options::StoreOptions;
@@ -28,9 +27,6 @@ use crate::store::store::Store;
 
 /// Names that a sound data folder may have.
 const OWN_NAMES: [&str; 6] = ["LOCK", "index", "blobs", "journal", "secret", "witness-server.toml"];
-
-/// Size of the reads when the kv is copied, in bytes.
-const COPIED_BYTES: usize = 1 << 20;
 
 /// A data folder that is inspected. No other process can open it meanwhile.
 pub struct Inspection {
@@ -168,6 +164,9 @@ impl Inspection {
             }
             if text == leftovers::RESTORING || leftovers::is_temporary(&text) {
                 findings.push(Finding::left_over(text, "it was not finished"));
+            } else if text == "index.kept" {
+                let finding = Finding::left_over(text, "an opening of the kv was interrupted");
+                findings.push(finding.meaning("it is the kv that counts", "the next start puts it back"));
             } else if !known {
                 findings.push(Finding::foreign(text.into_owned()));
             }
@@ -178,40 +177,11 @@ impl Inspection {
 
 /// Copies the kv of a folder and opens the copy.
 pub(crate) fn open_copy(dir: &Path, copy: &Path, options: &StoreOptions) -> Result<Kv, StoreError> {
-    let from = dir.join("index");
+    let from = opening::place(&dir.join("index"))?;
     if !from.join("db").try_exists().map_err(StoreError::read("index/db"))? {
         return Err(StoreError::corrupt("it is missing"));
     }
-    let to = copy.join("index");
-    copy_folder(&from, &to)?;
-    let kv = Kv::open(&to, options.cache_bytes, options.flush_every_ms)?;
+    let kv = Kv::open_copy(&from, &copy.join("index"), options.cache_bytes, options.flush_every_ms)?;
     check_parameters(dir, dir, &kv)?;
     Ok(kv)
-}
-
-/// Copies the files of a folder. Only errors of reading can be damage.
-fn copy_folder(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let read = |path: &Path| StoreError::read(path.display().to_string());
-    let write = |path: &Path| StoreError::io(format!("copying the kv to {}", path.display()));
-    fs::create_dir_all(to).map_err(write(to))?;
-    for entry in fs::read_dir(from).map_err(read(from))? {
-        let entry = entry.map_err(read(from))?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type().map_err(read(&source))?.is_dir() {
-            copy_folder(&source, &target)?;
-            continue;
-        }
-        let mut file = input::open(&source).map_err(read(&source))?;
-        let mut copy = File::create(&target).map_err(write(&target))?;
-        let mut part = vec![0; COPIED_BYTES];
-        loop {
-            match file.read(&mut part) {
-                Ok(0) => break,
-                Ok(read) => copy.write_all(&part[..read]).map_err(write(&target))?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(read(&source)(error)),
-            }
-        }
-    }
-    Ok(())
 }

@@ -10,12 +10,14 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::store::error::StoreError;
+use crate::store::kv::opening;
 
 /// The store that a restore creates.
 pub(crate) const RESTORING: &str = "restoring";
 
-/// Names of parts that are being created: by sled, a probe of the disk, the journal, a repair.
-const PARTS: [&str; 4] = ["index.new", "index.probe", "journal.new", "repair.tmp"];
+/// Names of parts that are being created: a kv, a probe of the disk, the copy of a kv on which its
+/// opening is tried, the journal, a repair.
+const PARTS: [&str; 5] = ["index.new", "index.probe", "index.trial", "journal.new", "repair.tmp"];
 
 /// Beginning and end of the names with a random part.
 const RANDOM: [(&str, &str); 2] = [(DOCTOR, END), ("secret-", END)];
@@ -47,6 +49,15 @@ pub(crate) fn copy_folder(dir: &Path) -> io::Result<TempDir> {
     }
 }
 
+/// Returns true if the folder has a kv.
+///
+/// # Errors
+/// If the folder cannot be looked at.
+pub(crate) fn has_kv(dir: &Path) -> Result<bool, StoreError> {
+    let failed = |source| StoreError::Folder { dir: dir.into(), source };
+    opening::place(&dir.join("index"))?.try_exists().map_err(failed)
+}
+
 /// Fails if a restore into the folder was killed before it was complete.
 ///
 /// # Errors
@@ -55,7 +66,7 @@ pub(crate) fn check_restored(dir: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::Folder { dir: dir.into(), source };
     let exists = |name: &str| dir.join(name).try_exists().map_err(failed);
     // The index moves in last.
-    if exists(RESTORING)? && !exists("index")? {
+    if exists(RESTORING)? && !has_kv(dir)? {
         return Err(StoreError::UnfinishedRestore { dir: dir.into() });
     }
     Ok(())
@@ -101,7 +112,9 @@ mod tests {
     fn temporary_names_are_removed_and_others_stay() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
-        for name in ["index.new", "journal.new", "repair.tmp", "doctor-a1B2c3.tmp", "restoring"] {
+        for name in
+            ["index.new", "index.trial", "journal.new", "repair.tmp", "doctor-a1B2c3.tmp", "restoring"]
+        {
             fs::create_dir(dir.join(name)).unwrap();
             fs::write(dir.join(name).join("file"), "x").unwrap();
         }

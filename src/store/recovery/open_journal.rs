@@ -15,12 +15,10 @@ use crate::store::kv::keys::meta;
 use crate::store::kv::table::Table;
 use crate::store::parameters::check_parameters;
 
-/// Opens the journal of a folder, as it was read, and refuses a kv that lacks acknowledged items.
-/// If the folder has no journal, creates one with everything that the kv has. This has to happen
-/// before anything is removed: blob files may have the only copy of items that the kv lost.
+/// Opens the journal of a folder, as it was read. If the folder has no journal, creates one with
+/// everything that the kv has.
 pub(crate) fn open_journal(dir: &Path, found: Option<FoundJournal>, kv: &Kv) -> Result<Journal, StoreError> {
-    if let Some(mut found) = found {
-        check_nothing_lost(kv, &mut found)?;
+    if let Some(found) = found {
         let journal = Journal::open(found)?;
         let stored_end: Option<Place> = kv.get(Table::Meta, meta::JOURNAL_END)?;
         if stored_end.is_some_and(|end| end > journal.end()) {
@@ -53,7 +51,9 @@ fn append_missing(dir: &Path, kv: &Kv, journal: &Journal) -> Result<(), StoreErr
     kv.apply(batch).map(drop)
 }
 
-/// Refuses a kv that lacks an item which the newest part of the journal has as acknowledged.
+/// Refuses a kv that lacks an item which the newest part of the journal has as acknowledged. This
+/// has to happen before anything is removed: blob files may have the only copy of items that the kv
+/// lost.
 pub(crate) fn check_nothing_lost(kv: &Kv, found: &mut FoundJournal) -> Result<(), StoreError> {
     if let Some(to) = kv.get(Table::Meta, meta::REVERT_TO)? {
         found.acknowledged.revert(to);

@@ -15,6 +15,7 @@ use crate::fsync;
 use crate::input;
 use crate::store::durable::folder_lock::FolderLock;
 use crate::store::error::{StoreError, is_of_content};
+use crate::store::kv::opening;
 use crate::store::recovery::leftovers::{self, remove};
 
 /// The parts of a data folder, which a repair replaces.
@@ -41,6 +42,7 @@ impl Replacement {
     /// [`StoreError::Locked`]; also if files cannot be removed.
     pub(crate) fn begin(dir: &Path) -> Result<Self, StoreError> {
         let _lock = FolderLock::take(dir)?;
+        opening::put_back(&dir.join("index"))?;
         finish(dir)?;
         leftovers::sweep(dir)?;
         Ok(Self { dir: dir.into() })
