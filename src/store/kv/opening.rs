@@ -131,15 +131,23 @@ fn recover(dir: &Path, cache_bytes: u64, expected: &SledFiles) -> Result<Recover
         if error.is_damage() { unsteady(found) } else { error }
     };
     let sled = RecoveredSled::open(dir, cache_bytes).map_err(differs)?;
-    for look in 0..LOOKS {
-        if look > 0 {
-            thread::sleep(LOOK_INTERVAL);
-        }
-        if SledFiles::read(dir).map_err(differs)? == *expected {
-            return Ok(sled);
+    match compare(dir, expected).map_err(differs) {
+        Ok(()) => Ok(sled),
+        Err(error) => {
+            sled.close();
+            Err(error)
         }
     }
-    sled.close();
+}
+
+/// Checks that the files of a recovered kv are, or become, the expected ones.
+fn compare(dir: &Path, expected: &SledFiles) -> Result<(), StoreError> {
+    for _ in 0..LOOKS {
+        if SledFiles::read(dir)? == *expected {
+            return Ok(());
+        }
+        thread::sleep(LOOK_INTERVAL);
+    }
     Err(unsteady(io::Error::other("two recoveries of the same files differ")))
 }
 

@@ -238,12 +238,13 @@ pub(crate) fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
         fs::remove_dir_all(&temporary).map_err(failed())?;
     }
     let created = RecoveredSled::open(&temporary, cache_bytes)?;
-    guard(|| {
+    let written = guard(|| {
         open_tables(&created.sled)?;
         created.sled.flush()?;
         Ok(())
-    })?;
+    });
     created.close();
+    written?;
     for name in ["conf", "db"] {
         fsync::sync_path(&temporary.join(name)).map_err(failed())?;
     }

@@ -234,14 +234,16 @@ impl History {
         last + kept
     }
 
-    /// One holder at a time.
+    /// One holder at a time, in each order in which two claims may have taken effect.
     fn check_holders(&self, claims: &[Claim<'_>], found: &mut Vec<String>) {
+        let holds = |first: &Claim<'_>, second: &Claim<'_>| {
+            !self.may_have_ended(first, first.from, second.to)
+                && second.to < self.earliest_expiry(first, second.from)
+        };
         for (index, first) in claims.iter().enumerate() {
             for second in claims[index + 1..].iter().filter(|second| second.job.range == first.job.range) {
-                let to = second.to.max(first.to);
-                if !self.may_have_ended(first, first.from, to)
-                    && to < self.earliest_expiry(first, second.from)
-                {
+                let overlap = second.from <= first.to;
+                if holds(first, second) && (!overlap || holds(second, first)) {
                     found.push(format!(
                         "{:?} was given to {} although {} held it",
                         first.job.range, second.prover, first.prover

@@ -62,6 +62,16 @@ fn two_holders_at_a_time_are_refused() {
     contradicted(&with(event(Call::Stop { prover: "c".into() }, Answer::Done, 20, 30)), "a held it");
     contradicted(&with(event(Call::Stop { prover: "a".into() }, Answer::Done, 60, 70)), "a held it");
     contradicted(&with(event(Call::Requeue { job: JOB }, refused("overlap"), 20, 30)), "a held it");
+
+    // The claim that began later may have taken effect, and its lease ended, before the other one.
+    let overlapping =
+        |other: Event| history(vec![claim("a", 0, 100), claim("b", 10, 20), other, claim("c", 150, 160)]);
+    let stop = |prover: &str| event(Call::Stop { prover: prover.into() }, Answer::Done, 30, 40);
+    contradicted(&overlapping(stop("c")), "was given to b although a held it");
+    contradicted(&overlapping(stop("b")), "was given to c although a held it");
+    let alone = |other: Event| history(vec![claim("a", 0, 100), claim("b", 10, 20), other]);
+    accepted(&alone(stop("b")));
+    contradicted(&alone(stop("c")), "was given to b although a held it");
 }
 
 #[test]
