@@ -7,20 +7,17 @@
 //! succeeds.
 
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FallocateFlags, fallocate};
-use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
 use crate::fsync;
 use crate::store::durable::blob_ref::BlobRef;
+use crate::store::durable::free_space;
 use crate::store::durable::open_folder::OpenFolder;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, MAX_BATCH_BYTES};
@@ -32,9 +29,6 @@ use crate::tree::source::Entry;
 
 /// Bytes that must be writable before the kv is reopened. sled grows in steps of half a megabyte.
 const PROBE_BYTES: usize = 2 << 20;
-/// Longest time that is waited for a failed sled to close, which may hang.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Delays between attempts to reopen the kv.
 const REOPENS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
@@ -85,7 +79,7 @@ impl Kv {
                 Ok(kv)
             }
             Err(error) => {
-                keep_until_closed(&dir, folder.clone());
+                sled_db::keep_until_closed(&dir, folder.clone());
                 Err(error)
             }
         }
@@ -176,7 +170,7 @@ impl Kv {
         check: impl FnOnce(&Self) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
-        close(&mut sled)?;
+        sled_db::close_in_time(&mut sled)?;
         opening::put_back(&self.dir)?;
         if !self.dir.try_exists().map_err(StoreError::io("reopening the kv"))? {
             return Err(StoreError::corrupt("its kv is missing"));
@@ -197,7 +191,7 @@ impl Kv {
     pub(crate) fn shut(&self, cause: &StoreError) -> StoreError {
         self.close_to_writes();
         let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = close(&mut sled) {
+        if let Err(error) = sled_db::close_in_time(&mut sled) {
             // Without a thread to close it, it is dropped by the next attempt.
             tracing::error!(%error, "the failed kv stays open");
         }
@@ -244,8 +238,8 @@ impl Kv {
     pub(crate) fn probe(&self) -> Result<(), StoreError> {
         let path = self.dir.with_extension("probe");
         let copied = fs::metadata(self.dir.join("db")).map_or(0, |found| found.len());
-        let written =
-            fsync::write_file(&path, &vec![0xa5; PROBE_BYTES]).and_then(|()| reserve(&path, copied));
+        let written = fsync::write_file(&path, &vec![0xa5; PROBE_BYTES])
+            .and_then(|()| free_space::reserve(&path, copied));
         // Remove the file even if it was written only in part.
         let removed = fs::remove_file(&path);
         written.and(removed).map_err(StoreError::io("probing the data folder for space"))
@@ -402,51 +396,7 @@ impl Drop for Kv {
         }
         drop(self.opening.get_mut().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(folder) = self.folder.take() {
-            keep_until_closed(&self.dir, folder);
+            sled_db::keep_until_closed(&self.dir, folder);
         }
     }
-}
-
-/// Reserves space for more bytes behind the content of a file, if the file system can do that.
-fn reserve(path: &Path, bytes: u64) -> io::Result<()> {
-    let file = File::options().write(true).open(path)?;
-    let from = file.metadata()?.len();
-    match fallocate(&file, FallocateFlags::empty(), from, bytes.max(1)) {
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-        reserved => Ok(reserved?),
-    }
-}
-
-/// Closes a folder once sled's threads no longer use a path through its descriptor: another folder
-/// must not get the number of the descriptor before.
-fn keep_until_closed(dir: &Path, folder: Arc<OpenFolder>) {
-    if !sled_db::closes(&dir.join("db")) {
-        std::mem::forget(folder);
-    }
-}
-
-/// Closes sled on a thread of its own, and waits for it up to the timeout. If no thread can be made,
-/// sled stays open.
-fn close(sled: &mut Option<SledDb>) -> Result<(), StoreError> {
-    if sled.is_none() {
-        return Ok(());
-    }
-    let failed = Arc::new(Mutex::new(sled.take()));
-    let theirs = failed.clone();
-    let (closed, wait) = mpsc::channel();
-    let run = move || {
-        if let Some(failed) = theirs.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            sled_db::close(failed);
-        }
-        // Fails if the receiver timed out.
-        let _ = closed.send(());
-    };
-    if let Err(error) = thread::Builder::new().name("kv-close".into()).spawn(run) {
-        *sled = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        return Err(StoreError::io("starting a thread that closes the kv")(error));
-    }
-    if wait.recv_timeout(CLOSE_TIMEOUT).is_err() {
-        tracing::error!("the failed kv does not close");
-    }
-    Ok(())
 }

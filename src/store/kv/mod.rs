@@ -10,7 +10,8 @@
 //! | `pager` | the iterator over the entries of a table |
 //! | `opening` | the opening of a kv with acknowledged records, which a failed call does not harm |
 //! | `sled_db` | an open sled |
-//! | `sled_files`, `sled_guard`, `sled_threads` | its files, its errors and panics, its threads |
+//! | `sled_files`, `sled_snapshot` | its files, and the one with its page table |
+//! | `sled_guard`, `sled_threads` | its errors and panics, its threads |
 
 pub(crate) mod batch;
 pub(crate) mod codec;
@@ -21,5 +22,6 @@ pub(crate) mod pager;
 pub(crate) mod sled_db;
 mod sled_files;
 mod sled_guard;
+mod sled_snapshot;
 mod sled_threads;
 pub(crate) mod table;

@@ -27,6 +27,7 @@ use crate::fsync;
 use crate::store::error::StoreError;
 use crate::store::kv::sled_db::{self, RecoveredSled, SledDb};
 use crate::store::kv::sled_files::{self, SledFiles};
+use crate::store::kv::sled_snapshot;
 
 /// Extensions of the names beside the kv. The sweep of a data folder knows the others.
 const KEPT: &str = "kept";
@@ -80,13 +81,24 @@ pub(crate) fn open(
 ) -> Result<(SledDb, Option<Opening>), StoreError> {
     sled_db::wait_until_free(dir)?;
     if sled_files::size(dir)? > MAX_COPIED_BYTES {
-        sled_files::read_through(dir)?;
-        return Ok((SledDb::open(dir, cache_bytes, flush_every_ms)?, None));
+        return Ok((open_in_place(dir, cache_bytes, flush_every_ms)?, None));
     }
     let expected = try_out(dir, &dir.with_extension(TRIAL), cache_bytes)?;
     let opening = Opening::begin(dir)?;
     let sled = recover(dir, cache_bytes, &expected)?.start(flush_every_ms)?;
     Ok((sled, Some(opening)))
+}
+
+/// Opens a kv without copies.
+fn open_in_place(dir: &Path, cache_bytes: u64, flush_every_ms: u64) -> Result<SledDb, StoreError> {
+    sled_files::read_through(dir)?;
+    // A process that was killed before its sync may have left writes. From now on they are read,
+    // and sled's next snapshot depends on them, so they have to be durable.
+    fsync::sync_path(&dir.join("db")).map_err(StoreError::io("syncing the kv"))?;
+    let kept = sled_snapshot::keep(dir).map_err(StoreError::io("keeping sled's snapshot"))?;
+    let sled = SledDb::open(dir, cache_bytes, flush_every_ms)?;
+    kept.release(dir).map_err(StoreError::io("syncing the folder of the kv"))?;
+    Ok(sled)
 }
 
 /// Opens a copy of a kv, which stays unchanged. `to` is a new folder.
@@ -322,6 +334,20 @@ mod tests {
         assert!(error.is_damage(), "{error}");
         assert_eq!(SledFiles::read(&sample.dir()).unwrap(), before);
         assert_eq!(sample.names(), ["index"]);
+    }
+
+    #[test]
+    fn a_large_kv_is_opened_in_place_whatever_a_killed_opening_left() {
+        let sample = Sample::new();
+        // Its number is larger than any other.
+        fs::write(sample.dir().join("snap.FFFFFFFFFFFFFFFF.generating"), "half of").unwrap();
+        let sled = open_in_place(&sample.dir(), CACHE, 100).unwrap();
+        assert_eq!(sled.get(Table::Meta, b"key").unwrap(), Some(b"value".to_vec()));
+        sled_db::close(sled);
+        let names = fs::read_dir(sample.dir()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(names.filter(|name| name.contains("snap.")).count(), 1);
+        sample.is_sound();
     }
 
     #[test]

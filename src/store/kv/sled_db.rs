@@ -6,18 +6,24 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use sled::Transactional;
 
 use crate::fsync;
 use crate::input;
+use crate::store::durable::open_folder::OpenFolder;
 use crate::store::error::StoreError;
 use crate::store::kv::batch::Write;
 use crate::store::kv::sled_guard::guard;
 use crate::store::kv::sled_threads::{SledThreads, with_pool};
 use crate::store::kv::table::Table;
 use crate::tree::source::Entry;
+
+/// Longest time that is waited for a failed sled to close, which may hang.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Open tables of sealed entries.
 pub(crate) struct SledDb {
@@ -192,6 +198,40 @@ fn drop_guarded<T>(sled: T) {
     }
 }
 
+/// Closes a folder once sled's threads no longer use a path through its descriptor: another folder
+/// must not get the number of the descriptor before.
+pub(crate) fn keep_until_closed(dir: &Path, folder: Arc<OpenFolder>) {
+    if !closes(&dir.join("db")) {
+        std::mem::forget(folder);
+    }
+}
+
+/// Closes sled on a thread of its own, and waits for it up to the timeout. If no thread can be made,
+/// sled stays open.
+pub(crate) fn close_in_time(sled: &mut Option<SledDb>) -> Result<(), StoreError> {
+    if sled.is_none() {
+        return Ok(());
+    }
+    let failed = Arc::new(Mutex::new(sled.take()));
+    let theirs = failed.clone();
+    let (closed, wait) = mpsc::channel();
+    let run = move || {
+        if let Some(failed) = theirs.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            close(failed);
+        }
+        // Fails if the receiver timed out.
+        let _ = closed.send(());
+    };
+    if let Err(error) = thread::Builder::new().name("kv-close".into()).spawn(run) {
+        *sled = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        return Err(StoreError::io("starting a thread that closes the kv")(error));
+    }
+    if wait.recv_timeout(CLOSE_TIMEOUT).is_err() {
+        tracing::error!("the failed kv does not close");
+    }
+    Ok(())
+}
+
 /// Waits a moment until the threads of a dropped kv have released its file. Returns false if they
 /// do not, or if that is unknown.
 pub(crate) fn closes(db: &Path) -> bool {
@@ -199,7 +239,7 @@ pub(crate) fn closes(db: &Path) -> bool {
     for _ in 0..500 {
         match file.try_lock() {
             Ok(()) => return true,
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(2)),
             Err(TryLockError::Error(_)) => return false,
         }
     }
@@ -214,7 +254,7 @@ pub(crate) fn wait_until_free(dir: &Path) -> Result<(), StoreError> {
     for _ in 0..500 {
         match file.try_lock() {
             Ok(()) => return file.unlock().map_err(failed()),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
             Err(TryLockError::Error(error)) => return Err(failed()(error)),
         }
     }

@@ -3,8 +3,8 @@
 //! sled changes its files while it opens them. It replaces its snapshot, the file `snap.…` with its
 //! page table: it writes `snap.….generating`, renames that, then removes the one before. A killed
 //! process may leave the unfinished file, which looks like the newest snapshot and which sled
-//! refuses to open, so it is not copied. Earlier versions of this program gave the snapshot a second
-//! name meanwhile, `kept-snap.…`, which counts if a power failure removed the first one.
+//! refuses to open, so it is not copied. A kv that is opened in place has a second name of the
+//! snapshot meanwhile, `kept-snap.…`, which counts if a power failure removed the first one.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
