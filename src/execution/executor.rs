@@ -76,6 +76,7 @@ impl Executor {
     }
 
     /// Returns the state after all operations of the pending block. Its fees are not yet paid.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn state(&self) -> &State {
         &self.state
     }

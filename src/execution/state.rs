@@ -66,6 +66,7 @@ impl State {
     }
 
     /// Returns all accounts by id.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn accounts(&self) -> &AccountMap {
         &self.accounts
     }

@@ -36,6 +36,7 @@ impl VerifiedTx {
 
     /// Returns a transaction whose signatures the caller vouches for, with the hashes of the keys
     /// that signed it and its orders.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn signed_by(
         signed: SignedZkSyncTx,
         signer: PubKeyHash,

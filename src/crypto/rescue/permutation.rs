@@ -1,8 +1,10 @@
 //! The permutation, computed by the engine in use.
 
+#[cfg(any(test, feature = "testing"))]
+use super::engine::{EngineUnavailable, is_available};
 use super::{
     Fma, Ifma,
-    engine::{Engine, EngineUnavailable, engine, is_available},
+    engine::{Engine, engine},
     franklin,
     parameters::State,
     portable,

@@ -10,6 +10,7 @@
 //! | `traffic` | blocks of transfers between many accounts |
 
 mod builder;
+#[allow(clippy::module_inception)]
 mod chain;
 mod traffic;
 mod transactions;
