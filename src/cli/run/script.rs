@@ -1,9 +1,12 @@
 //! `run --script`: a script against a devnet.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::outcome::{RunFailure, RunOutcome};
 use crate::cli::devnet::default_options;
@@ -128,8 +131,10 @@ fn explain(started: &Started, block: u32) -> Option<String> {
 
 /// Starts the script in a shell.
 fn spawn(script: &str, started: &Started, listeners: &Listeners) -> Result<Child, CliError> {
+    // In a process group of its own, so that what it starts ends with it.
     let spawned = Command::new("sh")
         .args(["-c", script])
+        .process_group(0)
         .env("DEVNET_RPC_URL", listeners.rpc_url())
         .env("DEVNET_REST_URL", format!("{}/api/v0.2", listeners.rest_url()))
         .env("DEVNET_URL", format!("{}/devnet", listeners.rest_url()))
@@ -143,13 +148,15 @@ fn failed(script: &str, error: &std::io::Error) -> CliError {
     CliError::Failed(format!("cannot run the script {script:?}: {error}"))
 }
 
-/// A process that is killed when the run ends before it.
+/// A process that is killed, with those that it started, when the run ends.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail if it has ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        // The number of a process that has ended may belong to another one.
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+            let _ = self.0.wait();
+        }
     }
 }

@@ -49,15 +49,14 @@ pub(crate) struct Opening {
 }
 
 /// Returns the folder with the kv: the one that an interrupted opening has set aside, if any.
-pub(crate) fn place(dir: &Path) -> Result<PathBuf, StoreError> {
+pub(crate) fn place(dir: &Path) -> io::Result<PathBuf> {
     let kept = dir.with_extension(KEPT);
-    let exists = kept.try_exists().map_err(StoreError::io("opening the kv"))?;
-    Ok(if exists { kept } else { dir.to_owned() })
+    Ok(if kept.try_exists()? { kept } else { dir.to_owned() })
 }
 
 /// Undoes an interrupted opening. The caller has the lock of the data folder.
 pub(crate) fn put_back(dir: &Path) -> Result<(), StoreError> {
-    let kept = place(dir)?;
+    let kept = place(dir).map_err(StoreError::io("opening the kv"))?;
     if kept == dir {
         return Ok(());
     }

@@ -177,7 +177,7 @@ impl Inspection {
 
 /// Copies the kv of a folder and opens the copy.
 pub(crate) fn open_copy(dir: &Path, copy: &Path, options: &StoreOptions) -> Result<Kv, StoreError> {
-    let from = opening::place(&dir.join("index"))?;
+    let from = opening::place(&dir.join("index")).map_err(StoreError::io("opening the kv"))?;
     if !from.join("db").try_exists().map_err(StoreError::read("index/db"))? {
         return Err(StoreError::corrupt("it is missing"));
     }

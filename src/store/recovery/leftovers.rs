@@ -55,7 +55,7 @@ pub(crate) fn copy_folder(dir: &Path) -> io::Result<TempDir> {
 /// If the folder cannot be looked at.
 pub(crate) fn has_kv(dir: &Path) -> Result<bool, StoreError> {
     let failed = |source| StoreError::Folder { dir: dir.into(), source };
-    opening::place(&dir.join("index"))?.try_exists().map_err(failed)
+    opening::place(&dir.join("index")).and_then(|kv| kv.try_exists()).map_err(failed)
 }
 
 /// Fails if a restore into the folder was killed before it was complete.
