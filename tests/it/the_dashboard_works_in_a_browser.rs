@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
 use crate::support::browser::{Driver, ENTER, ESCAPE, HOME, Page, RIGHT};
-use crate::support::{Devnet, Server, http, input_of, npm, run_well, until};
+use crate::support::{Devnet, Server, http, input_of, npm, run_badly, run_well, until};
 
 const OPERATOR: &str = "token-of-an-operator";
 const WRONG_COMMITMENT: &str = "Chain stops at block 8: wrong commitment";
@@ -32,7 +32,8 @@ fn import_with_a_bad_block(folder: &Path, data: &Path) {
         }
         fs::write(chain.join(format!("blocks/{number:06}.json")), block.to_string()).unwrap();
     }
-    run_well(&["import", "--data-dir", data.to_str().unwrap(), chain.to_str().unwrap()]);
+    // A block is quarantined, which the exit code says.
+    run_badly(&["import", "--data-dir", data.to_str().unwrap(), chain.to_str().unwrap()], 1);
 }
 
 /// Returns the message that publishes a proof of a job of one block; a false one is of another

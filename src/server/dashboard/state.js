@@ -4,8 +4,8 @@ import { blocks, bytes, counted, duration, now } from "./common.js";
 
 // Returns a short cause for a quarantine, whose reason is a sentence with hashes.
 function cause({ reason, operation, kind }) {
-  if (/different commitment/i.test(reason)) return "wrong commitment";
-  if (/root hash/i.test(reason)) return "wrong root hash";
+  if (/^the commitment/i.test(reason)) return "wrong commitment";
+  if (/^the root/i.test(reason)) return "wrong root hash";
   if (operation !== null && operation !== undefined) return `operation ${operation}${kind ? ` (${kind})` : ""} does not fit its state`;
   return "no witness can be built";
 }

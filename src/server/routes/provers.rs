@@ -45,7 +45,7 @@ pub(super) async fn list(
 #[into_params(parameter_in = Path)]
 pub(super) struct ProverPath {
     /// Name of the prover, at most 256 bytes.
-    #[param(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 256)]
     name: String,
 }
 

@@ -72,9 +72,7 @@ impl JobQueue {
     /// Keeps a prover from getting jobs, and ends its leases: its jobs can be claimed by others.
     /// Returns false if it was blocked already; durable on return.
     pub fn block_prover(&self, prover: &str) -> Result<bool, StoreError> {
-        if prover.is_empty() || prover.len() > MAX_PROVER_NAME {
-            return Err(StoreError::TooLarge { what: "the name of the prover".into() });
-        }
+        check_name(prover)?;
         self.core.ready()?;
         let mut leases = self.lock();
         let now_ms = self.core.now_ms();
@@ -101,6 +99,7 @@ impl JobQueue {
     /// Ends the block and the suspension of a prover. Returns false if it had neither; durable on
     /// return.
     pub fn unblock_prover(&self, prover: &str) -> Result<bool, StoreError> {
+        check_name(prover)?;
         self.core.ready()?;
         let leases = self.lock();
         let before = self.prover_table().all().get(prover).cloned();
@@ -175,4 +174,11 @@ impl JobQueue {
         self.core.sync_generation(generation)?;
         Ok(before.is_some() != at_ms.is_some())
     }
+}
+
+fn check_name(prover: &str) -> Result<(), StoreError> {
+    if prover.is_empty() || prover.len() > MAX_PROVER_NAME {
+        return Err(StoreError::TooLarge { what: "the name of the prover".into() });
+    }
+    Ok(())
 }
