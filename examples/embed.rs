@@ -4,7 +4,8 @@
 //!     cargo run --example embed
 //!
 //! A `#[tokio::test]` would do the same as `main` here. Your project needs `zksync-witness-server`
-//! with `features = ["testing"]` in its `[dev-dependencies]`.
+//! with `features = ["testing"]` in its `[dev-dependencies]`, and a profile that optimises the hashes:
+//! docs/ci.md has the whole manifest.
 
 use std::path::Path;
 

@@ -35,7 +35,7 @@ pub(crate) struct DevnetArgs {
     /// What the chain is made of
     #[command(flatten)]
     pub chain: ChainArgs,
-    /// Send random transfers, as many a second, from accounts of their own
+    /// Send this number of random transfers a second, from accounts of their own
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub traffic: u32,
 }

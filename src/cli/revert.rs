@@ -23,7 +23,7 @@ pub(crate) struct RevertArgs {
     /// Print what would be removed, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not ask for a confirmation, which a terminal is asked for
+    /// Do not ask for confirmation on a terminal
     #[arg(short, long)]
     pub yes: bool,
 }

@@ -37,7 +37,7 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// Starts to send so many transfers a second.
+    /// Starts to send the given number of transfers a second.
     pub(crate) fn start(devnet: &Devnet, mnemonic: &str, per_second: u32) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();

@@ -52,7 +52,7 @@ pub(crate) struct LinkView {
     pub phase: LinkPhase,
     /// Time of the begin of the phase, in milliseconds since 1970.
     pub since_ms: u64,
-    /// The newest block of the node, as far as it is known.
+    /// The newest block of the node that is known.
     pub node_block: u32,
     /// The last failure since the link last followed; kept until it follows again.
     pub fault: Option<LinkFault>,

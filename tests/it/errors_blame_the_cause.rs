@@ -1,5 +1,5 @@
 //! Errors of the surroundings are blamed on what they come from: another owner, a file system
-//! without locks, a full disk behind the output, a variable of somebody else, a read-only mount.
+//! without locks, a full disk behind the output, a variable of another program, a read-only mount.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

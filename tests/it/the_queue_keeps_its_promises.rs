@@ -63,7 +63,7 @@ struct Recorder {
     head: AtomicU32,
     seen: AtomicU32,
     over: AtomicBool,
-    /// True if everything is to be proven: nothing is imported, and nobody misbehaves.
+    /// True if everything is to be proven: nothing is imported, and no prover misbehaves.
     steady: AtomicBool,
 }
 

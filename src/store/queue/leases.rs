@@ -52,7 +52,7 @@ pub(crate) struct Held {
     pub heard: bool,
     /// Longest time between two renewals so far, in milliseconds.
     longest_gap_ms: u64,
-    /// The connection of the last message about the job, as long as it is open.
+    /// The connection of the last message about the job, while it is open.
     link: Weak<Link>,
     /// Lease time at which the lease ends because a process with the name of the holder has stopped,
     /// unless a heartbeat comes before.

@@ -1,4 +1,4 @@
-//! The sender of a message, as far as it is known. The protocol's messages have a name at most, and
+//! The sender of a message, if it is known. The protocol's messages have a name at most, and
 //! a published proof not even that.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -14,7 +14,7 @@
 //! | `claims` | claim, heartbeat, release |
 //! | `refuse`, `refusal_record` | the consequences of a refused proof |
 //! | `standing` | suspended and blocked provers, paused claims |
-//! | `link`, `publisher` | the prover that sent a proof, as far as it is known |
+//! | `link`, `publisher` | the prover that sent a proof, if it is known |
 //! | `expiry` | the end of leases and of backoffs |
 //! | `publish`, `proofs`, `rejected` | accepted and rejected proofs |
 //! | `hand_back` | the proofs that the node's database still lacks |

@@ -27,8 +27,8 @@ impl RefusalRecord {
         self.by_prover.iter().any(|(name, _)| name == prover)
     }
 
-    /// Returns true if the job has failed: the proofs of so many provers were refused as a job may
-    /// have attempts, or so many proofs of one prover.
+    /// Returns true if the job has failed: `max_attempts` provers had a proof refused, or one prover
+    /// had that number of proofs refused.
     pub(crate) fn used_up(&self, max_attempts: Option<u32>) -> bool {
         let provers = u32::try_from(self.by_prover.len()).unwrap_or(u32::MAX);
         max_attempts

@@ -198,7 +198,7 @@ fn a_blocked_prover_gets_no_job_and_loses_its_leases() {
     store.queue().publish_from(JobType::Single, proof(1, 1, 1), &named("p")).unwrap();
     assert_eq!(claim(&store, "p"), None);
     assert!(store.queue().unblock_prover("p").unwrap());
-    assert!(!store.queue().unblock_prover("nobody").unwrap());
+    assert!(!store.queue().unblock_prover("absent").unwrap());
     assert_eq!(claim(&store, "p"), Some(2));
     assert!(store.queue().block_prover("").is_err());
 }

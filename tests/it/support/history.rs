@@ -253,7 +253,7 @@ impl History {
         }
     }
 
-    /// A heartbeat renews the lease of its sender, and of nobody else.
+    /// A heartbeat renews the lease of its sender only.
     fn check_heartbeats(&self, claims: &[Claim<'_>], found: &mut Vec<String>) {
         for event in &self.events {
             let Call::Heartbeat { prover, job } = &event.call else { continue };
