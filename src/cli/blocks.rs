@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::error::CliError;
-use super::flags;
+use super::flags::{self, misplaced};
 use super::output::show;
 use super::text_table::{TextTable, age, page, range, text};
 use super::view_source::{ViewSource, now_ms};
@@ -29,9 +29,12 @@ pub(crate) struct BlocksArgs {
 }
 
 /// Arguments of `blocks list`.
-#[derive(Debug, Args)]
+#[derive(Debug, PartialEq, Eq, Args)]
 pub(crate) struct ListArgs {
-    /// List the oldest first; without it the newest
+    /// List the newest first: the default
+    #[arg(long, conflicts_with = "oldest")]
+    pub newest: bool,
+    /// List the oldest first
     #[arg(long)]
     pub oldest: bool,
     /// Only blocks after this one
@@ -52,10 +55,9 @@ pub(crate) struct ListArgs {
 const LIMIT: u32 = 20;
 
 impl ListArgs {
-    fn is_default(&self) -> bool {
-        let Self { oldest, after, before, limit, json } = self;
-        !oldest && after.is_none() && before.is_none() && *limit == LIMIT && !json
-    }
+    /// The arguments of a command line without any.
+    const NONE: Self =
+        Self { newest: false, oldest: false, after: None, before: None, limit: LIMIT, json: false };
 }
 
 /// What to do with a block.
@@ -76,15 +78,15 @@ pub(crate) enum BlockAction {
 /// # Errors
 /// Fails if the target cannot be read, or if the block needs no retry.
 pub(crate) fn run(args: &BlocksArgs, config: &Config) -> Result<(), CliError> {
-    if args.action.is_some() && !args.list.is_default() {
-        return Err(CliError::Usage("the options of the list stand behind `list`".to_owned()));
+    if args.action.is_some() && args.list != ListArgs::NONE {
+        return Err(misplaced());
     }
     let list = match &args.action {
         Some(BlockAction::Retry { number }) => return retry(&ViewSource::open_to_change(config)?, *number),
         Some(BlockAction::List(list)) => list,
         None => &args.list,
     };
-    let ListArgs { oldest, after, before, limit, json } = list;
+    let ListArgs { newest: _, oldest, after, before, limit, json } = list;
     let source = ViewSource::open(config)?;
     let (order, name, flag) = match oldest {
         true => (Order::Asc, "asc", "--after"),

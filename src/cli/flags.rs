@@ -6,6 +6,7 @@
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
+use super::error::CliError;
 use crate::config::{ConfigError, Flags, SETTINGS, Setting};
 
 /// The heading of the flags that every subcommand has.
@@ -47,6 +48,11 @@ pub(crate) fn of_target() -> impl Iterator<Item = Arg> {
     });
     let server = of_settings(&["url", "wait"]);
     folder.chain(server).map(|flag| flag.global(true))
+}
+
+/// Returns the error of options of a list that stand before a subcommand.
+pub(crate) fn misplaced() -> CliError {
+    CliError::Usage("the options of a list stand behind `list`".to_owned())
 }
 
 fn select(names: &'static [&'static str]) -> impl Iterator<Item = &'static Setting> {

@@ -23,6 +23,8 @@ pub(crate) mod import;
 mod import_tally;
 mod in_process;
 mod input;
+mod job_table;
+mod job_watch;
 pub(crate) mod jobs;
 pub(crate) mod node;
 mod output;

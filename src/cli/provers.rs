@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::CliError;
-use super::flags;
+use super::flags::{self, misplaced};
 use super::output::show;
 use super::text_table::{TextTable, age, page, span, text};
 use super::view_source::{ViewSource, now_ms};
@@ -21,23 +21,38 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
 pub(crate) struct ProversArgs {
-    /// Only provers whose names come after this one
-    #[arg(long, value_name = "NAME")]
-    pub after: Option<String>,
-    /// Maximum number of provers
-    #[arg(long, value_name = "N", default_value_t = PAGE as u32, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub limit: u32,
-    /// Print the JSON of the API
-    #[arg(long)]
-    pub json: bool,
+    /// Arguments of the list, which is shown without a subcommand.
+    #[command(flatten)]
+    pub list: ListArgs,
     /// What to do with a prover
     #[command(subcommand)]
     pub action: Option<ProverAction>,
 }
 
+/// Arguments of `provers list`.
+#[derive(Debug, PartialEq, Eq, Args)]
+pub(crate) struct ListArgs {
+    /// Only provers whose names come after this one
+    #[arg(long, value_name = "NAME")]
+    pub after: Option<String>,
+    /// Maximum number of provers
+    #[arg(short = 'n', long, value_name = "N", default_value_t = PAGE as u32, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// Print the JSON of the API
+    #[arg(short, long)]
+    pub json: bool,
+}
+
+impl ListArgs {
+    /// The arguments of a command line without any.
+    const NONE: Self = Self { after: None, limit: PAGE as u32, json: false };
+}
+
 /// What to do with a prover.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProverAction {
+    /// List provers by name; the same as without a subcommand
+    List(ListArgs),
     /// Keep a prover from getting jobs, and end its leases; its proofs are still accepted
     Block {
         /// The name of the prover
@@ -55,10 +70,27 @@ pub(crate) enum ProverAction {
 /// # Errors
 /// Fails if the target cannot be read.
 pub(crate) fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
-    let ProversArgs { after, limit, json, action } = args;
-    if let Some(action) = action {
-        return change(&ViewSource::open_to_change(config)?, action);
+    if args.action.is_some() && args.list != ListArgs::NONE {
+        return Err(misplaced());
     }
+    match &args.action {
+        None => list(&args.list, config),
+        Some(ProverAction::List(args)) => list(args, config),
+        Some(ProverAction::Block { name }) => {
+            let source = ViewSource::open_to_change(config)?;
+            source.change(&paths::block_prover(name), |store| store.queue().block_prover(name).map(drop))?;
+            show(&format!("prover {} is blocked; `provers unblock` ends that", text(Some(name))))
+        }
+        Some(ProverAction::Unblock { name }) => {
+            let source = ViewSource::open_to_change(config)?;
+            source
+                .change(&paths::unblock_prover(name), |store| store.queue().unblock_prover(name).map(drop))?;
+            show(&format!("prover {} is neither blocked nor suspended", text(Some(name))))
+        }
+    }
+}
+
+fn list(ListArgs { after, limit, json }: &ListArgs, config: &Config) -> Result<(), CliError> {
     let mut route = format!("{}?limit={limit}", paths::PROVERS);
     if let Some(after) = after {
         route.push_str(&format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC)));
@@ -69,20 +101,6 @@ pub(crate) fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
     };
     let report = |store: &_| Ok(report::provers(store, after.as_deref(), *limit as usize));
     ViewSource::open(config)?.print(&route, *json, report, list)
-}
-
-fn change(source: &ViewSource, action: &ProverAction) -> Result<(), CliError> {
-    match action {
-        ProverAction::Block { name } => {
-            source.change(&paths::block_prover(name), |store| store.queue().block_prover(name).map(drop))?;
-            show(&format!("prover {} is blocked; `provers unblock` ends that", text(Some(name))))
-        }
-        ProverAction::Unblock { name } => {
-            source
-                .change(&paths::unblock_prover(name), |store| store.queue().unblock_prover(name).map(drop))?;
-            show(&format!("prover {} is neither blocked nor suspended", text(Some(name))))
-        }
-    }
 }
 
 /// Returns provers as a table.

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::rejected::last_rejections;
 use crate::{
     api::views::{JobPage, JobView, RefusalView, Rejection, wire_id},
-    domain::job::JobStatus,
-    store::{JobRecord, Store, StoreError},
+    store::{JobFilter, JobRecord, Store, StoreError},
     workers::Node,
 };
 
@@ -58,35 +57,27 @@ pub(crate) fn job_with_estimate(node: &Node, id: u32) -> Result<Option<JobView>,
     Ok(node.store().queue().job(id)?.map(|job| estimated(node, job, &rejections)))
 }
 
-/// Returns up to `limit` jobs with an id above `after`, of all statuses or of one, without
-/// estimates.
-pub(crate) fn jobs(
-    store: &Store,
-    status: Option<JobStatus>,
-    after: u32,
-    limit: usize,
-) -> Result<JobPage, StoreError> {
-    page(store, status, after, limit, |job, rejections| view(job, rejections, None, 0))
+/// Returns up to `limit` jobs by id, without estimates.
+pub(crate) fn jobs(store: &Store, filter: &JobFilter, limit: usize) -> Result<JobPage, StoreError> {
+    page(store, filter, limit, |job, rejections| view(job, rejections, None, 0))
 }
 
 /// Returns the same page as [`jobs`] of a running node, with estimates.
 pub(crate) fn jobs_with_estimates(
     node: &Node,
-    status: Option<JobStatus>,
-    after: u32,
+    filter: &JobFilter,
     limit: usize,
 ) -> Result<JobPage, StoreError> {
-    page(node.store(), status, after, limit, |job, rejections| estimated(node, job, rejections))
+    page(node.store(), filter, limit, |job, rejections| estimated(node, job, rejections))
 }
 
 fn page(
     store: &Store,
-    status: Option<JobStatus>,
-    after: u32,
+    filter: &JobFilter,
     limit: usize,
     view: impl Fn(JobRecord, &Rejections) -> JobView,
 ) -> Result<JobPage, StoreError> {
-    let (jobs, next) = store.queue().jobs(status, after, limit)?;
+    let (jobs, next) = store.queue().filtered_jobs(filter, limit)?;
     let rejections = last_rejections(store)?;
     Ok(JobPage { jobs: jobs.into_iter().map(|job| view(job, &rejections)).collect(), next })
 }

@@ -13,7 +13,7 @@ use crate::domain::{
 use crate::store::testing::{
     NOW, clock, commit_witness, operation, options, publish_next, put_block, put_genesis, witnessed,
 };
-use crate::store::{HeartbeatOutcome, Preference, Store};
+use crate::store::{HeartbeatOutcome, JobFilter, Preference, Store};
 
 struct Folder {
     _dir: tempfile::TempDir,
@@ -266,9 +266,10 @@ fn pages_of_jobs_and_provers_have_an_end() {
         f.store.queue().add_single_job(number).unwrap();
         f.store.queue().claim(&format!("prover-{number}"), Preference::default()).unwrap().unwrap();
     }
-    let page = jobs(&f.store, Some(JobStatus::InProgress), 0, 2).unwrap();
+    let page = jobs(&f.store, &JobFilter { status: Some(JobStatus::InProgress), ..JobFilter::default() }, 2)
+        .unwrap();
     assert_eq!((page.jobs.len(), page.next), (2, Some(2)));
-    let page = jobs(&f.store, None, 2, 2).unwrap();
+    let page = jobs(&f.store, &JobFilter { after: 2, ..JobFilter::default() }, 2).unwrap();
     assert_eq!((page.jobs.len(), page.next), (1, None));
     let page = provers(&f.store, None, 2);
     assert_eq!(page.next.as_deref(), Some("prover-2"));

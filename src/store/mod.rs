@@ -177,7 +177,7 @@ pub(crate) use queue::claims::HeartbeatOutcome;
 pub use queue::claims::{ClaimedJob, Preference};
 pub(crate) use queue::job_data::JobData;
 pub(crate) use queue::job_index::JobCounts;
-pub(crate) use queue::job_queries::LeaseRecord;
+pub(crate) use queue::job_queries::{JobFilter, LeaseRecord};
 pub use queue::job_record::JobRecord;
 pub(crate) use queue::link::Link;
 pub use queue::link::Sender;

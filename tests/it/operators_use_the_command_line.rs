@@ -44,10 +44,23 @@ fn a_running_server_and_its_folder_show_the_same() {
     let page = text(&["jobs", "list", "--status", "idle", "--limit", "3"], online);
     assert!(page.lines().count() == 5 && page.ends_with("more: --after 4\n"), "{page}");
     assert_eq!(text(&["jobs", "list", "--status", "failed"], online), "no failed jobs\n");
+    let page = text(&["jobs", "list", "--newest", "-s", "idle", "-n", "3"], online);
+    let ids = |page: &str| -> Vec<u32> {
+        let rows = page.lines().skip(1).filter(|line| !line.starts_with("more"));
+        rows.map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect()
+    };
+    assert_eq!(ids(&page), [8, 7, 6], "{page}");
+    assert!(page.ends_with("more: --before 6\n"), "{page}");
+    assert_eq!(ids(&text(&["jobs", "--newest", "--before", "3"], online)), [2, 1]);
+    assert_eq!(ids(&text(&["jobs", "list", "--after", "2", "--before", "5"], online)), [3, 4]);
     assert!(text(&["jobs", "show", "1"], online).contains("p1"));
 
-    let listings: [&[&str]; 3] =
-        [&["jobs", "list"], &["jobs", "list", "--after", "5"], &["jobs", "show", "2"]];
+    let listings: [&[&str]; 4] = [
+        &["jobs", "list"],
+        &["jobs", "list", "--after", "5"],
+        &["jobs", "--newest", "-n", "2"],
+        &["jobs", "show", "2"],
+    ];
     let of_server = listings.map(|args| json(args, online));
     assert_eq!(server.terminate(), Some(0));
     let offline: &[&str] = &["--data-dir", dir];
@@ -66,8 +79,16 @@ fn a_running_server_and_its_folder_show_the_same() {
         }
         assert_eq!(of_folder, of_server, "{args:?}");
     }
-    assert!(text(&["provers"], offline).contains("p1"));
+    // Each list is the same with and without its name, but has its options behind it.
+    for command in ["provers", "blocks", "jobs"] {
+        let listed = json(&[command, "list", "-n", "2"], offline);
+        assert_eq!(json(&[command, "-n", "2"], offline), listed);
+        let error = run_badly(&[command, "-n", "2", "list", "--data-dir", dir], 2);
+        assert!(error.contains("behind `list`"), "{error}");
+    }
+    assert!(text(&["provers", "list"], offline).contains("p1"));
     let blocks = text(&["blocks"], offline);
+    assert_eq!(ids(&text(&["blocks", "list", "--newest"], offline)), [8, 7, 6, 5, 4, 3, 2, 1]);
     assert!(blocks.lines().nth(1).unwrap().trim_start().starts_with("8 "), "{blocks}");
     assert!(blocks.lines().nth(8).unwrap().contains("proving"), "{blocks}");
     let page = text(&["blocks", "--oldest", "--limit", "3"], offline);

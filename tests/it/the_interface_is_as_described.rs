@@ -123,6 +123,8 @@ fn each_page_of_a_list_starts_where_the_previous_one_ended() {
         ("/api/v1/blocks?order=asc", "after", "blocks", "number"),
         ("/api/v1/blocks?order=desc", "before", "blocks", "number"),
         ("/api/v1/jobs?", "after", "jobs", "id"),
+        ("/api/v1/jobs?order=desc", "before", "jobs", "id"),
+        ("/api/v1/jobs?order=desc&status=idle", "before", "jobs", "id"),
         ("/api/v1/provers?", "after", "provers", "name"),
         ("/api/v1/rejected_proofs?", "before", "rejected_proofs", "number"),
     ] {

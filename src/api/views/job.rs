@@ -72,9 +72,10 @@ pub struct Rejection {
 /// A page of jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobPage {
-    /// Jobs, ordered by id.
+    /// Jobs by id, in the requested order.
     pub jobs: Vec<JobView>,
-    /// The `after` of the next page; null on the last page.
+    /// The `after` of the next page, or its `before` if the newest come first; null on the last
+    /// page.
     pub next: Option<u32>,
 }
 

@@ -18,7 +18,7 @@ pub use aggregated::{AggregatedOperationPage, AggregatedOperationView};
 pub use attempt::{AttemptPage, AttemptView};
 pub use block::{
     Aggregate, AggregateStatus, BlockJob, BlockOperations, BlockPage, BlockProof, BlockView, Explanation,
-    OperationKind, Order, Stage,
+    OperationKind, Stage,
 };
 pub use history::{HistoryPoint, HistoryView};
 pub use job::{JobPage, JobView, RefusalView, Rejection, wire_id};
@@ -26,7 +26,7 @@ pub use outcome::{
     BlockOutcome, ClaimsOutcome, ImportOutcome, ImportOutcomeName, JobOutcome, OperatorView, ProverOutcome,
     Readiness, RequeueOutcome, RequeueRequest,
 };
-pub use page::{MAX_PAGE, PAGE, page_size};
+pub use page::{MAX_PAGE, Order, PAGE, page_size};
 pub use prover::{ProofTimesView, ProverPage, ProverView};
 pub use rejected::{RejectedProofPage, RejectedProofView};
 pub use status::{

@@ -2,7 +2,7 @@
 
 use crate::api::views::{HistoryPoint, HistoryView, JobView, ProverView, Status};
 use crate::cli::in_process::Milestone;
-use crate::cli::jobs;
+use crate::cli::job_table;
 use crate::cli::provers;
 use crate::cli::text_table::{span, text};
 use crate::printable;
@@ -49,8 +49,8 @@ impl ScreenFrame {
         lines.extend(self.node());
         lines.extend(self.quarantined());
         for (title, table) in [
-            ("in progress", jobs::table(&self.working, self.now_ms).show("no job is held")),
-            ("failed", jobs::table(&self.failed, self.now_ms).show("")),
+            ("in progress", job_table::table(&self.working, self.now_ms).show("no job is held")),
+            ("failed", job_table::table(&self.failed, self.now_ms).show("")),
             ("provers", provers::table(&self.provers, self.now_ms).show("no provers seen")),
         ] {
             if table.trim().is_empty() {

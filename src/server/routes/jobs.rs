@@ -16,7 +16,8 @@ use crate::{
     api::{
         paths,
         views::{
-            ClaimsOutcome, JobOutcome, JobPage, JobView, RequeueOutcome, RequeueRequest, page_size, wire_id,
+            ClaimsOutcome, JobOutcome, JobPage, JobView, Order, RequeueOutcome, RequeueRequest, page_size,
+            wire_id,
         },
     },
     domain::job::JobStatus,
@@ -25,7 +26,7 @@ use crate::{
         error::{ApiError, parse_json},
         http::stored_json::StoredJson,
     },
-    store::WhichJobs,
+    store::{JobFilter, WhichJobs},
 };
 
 /// The job of a path.
@@ -50,20 +51,28 @@ pub(super) struct Filter {
     #[serde(default)]
     #[param(maximum = 4294967295u64)]
     after: u32,
+    /// Only jobs with a smaller id.
+    #[param(maximum = 4294967295u64)]
+    before: Option<u32>,
     /// Maximum number of entries: 1 to 1000, 100 if absent.
     #[param(maximum = 4294967295u64)]
     limit: Option<u32>,
+    /// Order of the jobs by id.
+    #[serde(default)]
+    #[param(inline)]
+    order: Order,
 }
 
-/// Lists jobs, ordered by id.
+/// Lists jobs by id.
 #[utoipa::path(get, path = paths::JOBS, params(Filter), responses((status = OK, body = JobPage)))]
 pub(super) async fn list(
     State(api): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<JobPage>, ApiError> {
-    let Filter { status, after, limit } = query_of(filter)?;
+    let Filter { status, after, before, limit, order } = query_of(filter)?;
+    let filter = JobFilter { status, after, before, newest_first: order == Order::Desc };
     let limit = page_size(limit);
-    api.blocking(move |node| Ok(report::jobs_with_estimates(node, status, after, limit)?)).await.map(Json)
+    api.blocking(move |node| Ok(report::jobs_with_estimates(node, &filter, limit)?)).await.map(Json)
 }
 
 /// Returns a job.

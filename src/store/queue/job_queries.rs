@@ -28,6 +28,19 @@ pub struct LeaseRecord {
     pub renewed_ms: u64,
 }
 
+/// The jobs of a listing, and their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only jobs with this status.
+    pub status: Option<JobStatus>,
+    /// Only jobs with a larger id.
+    pub after: u32,
+    /// Only jobs with a smaller id.
+    pub before: Option<u32>,
+    /// True for the largest id first.
+    pub newest_first: bool,
+}
+
 impl JobQueue {
     /// Returns a job by its id.
     pub fn job(&self, id: u32) -> Result<Option<JobRecord>, StoreError> {
@@ -43,12 +56,35 @@ impl JobQueue {
         after: u32,
         limit: usize,
     ) -> Result<(Vec<JobRecord>, Option<u32>), StoreError> {
+        self.filtered_jobs(&JobFilter { status, after, ..JobFilter::default() }, limit)
+    }
+
+    /// Returns up to `limit` jobs by id. The second value is the `after` of the next page, or its
+    /// `before` if the newest come first; `None` on the last page.
+    pub fn filtered_jobs(
+        &self,
+        filter: &JobFilter,
+        limit: usize,
+    ) -> Result<(Vec<JobRecord>, Option<u32>), StoreError> {
+        let JobFilter { status, after, before, newest_first } = *filter;
         let Some(start) = after.checked_add(1) else { return Ok((Vec::new(), None)) };
-        let (table, from, to) = match status {
+        if before.is_some_and(|before| before <= start) {
+            return Ok((Vec::new(), None));
+        }
+        let (table, from, end) = match status {
             None => (Table::Jobs, keys::number(start).to_vec(), vec![0xff; 5]),
             Some(status) => (Table::JobIndex, index::status(status, start), index::after_status(status)),
         };
-        let mut entries = self.core.kv.range(table, &from, &to, limit.saturating_add(1))?;
+        let to = match (before, status) {
+            (None, _) => end,
+            (Some(before), None) => keys::number(before).to_vec(),
+            (Some(before), Some(status)) => index::status(status, before),
+        };
+        let read = limit.saturating_add(1);
+        let mut entries = match newest_first {
+            false => self.core.kv.range(table, &from, &to, read)?,
+            true => self.core.kv.range_back(table, &from, &to, read)?,
+        };
         let more = entries.len() > limit;
         entries.truncate(limit);
         let next = entries.last().filter(|_| more).and_then(|(key, _)| keys::tail_number(key));
