@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, SecondsFormat};
 use clap::Args;
 
 use super::error::CliError;
 use super::output::{show, tell};
 use super::progress::Phases;
+use super::text_table::time;
 use super::{flags, input};
 use crate::{
     backup::{self, About, BackupError, Counts, Kind, RestoreError, Restored},
@@ -97,11 +97,6 @@ pub(super) fn describe(about: &About, counts: Counts) -> String {
          proofs as of {}",
         time(about.at_ms)
     )
-}
-
-fn time(at_ms: u64) -> String {
-    let time = i64::try_from(at_ms).ok().and_then(DateTime::from_timestamp_millis);
-    time.map_or_else(|| format!("{at_ms} ms"), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
 /// Returns the error of a backup, or of the store that it is read from.

@@ -5,10 +5,13 @@ use clap::Args;
 use super::error::CliError;
 use super::flags;
 use super::in_process::Milestone;
-use super::text_table::{TextTable, text};
-use super::view_source::ViewSource;
+use super::text_table::{TextTable, age, span, text, time};
+use super::view_source::{ViewSource, now_ms};
 use crate::{
-    api::{paths, views::Status},
+    api::{
+        paths,
+        views::{Status, WithheldProver},
+    },
     config::Config,
     report,
 };
@@ -30,11 +33,12 @@ pub(crate) struct StatusArgs {
 /// # Errors
 /// Fails if the target cannot be read.
 pub(crate) fn run(args: &StatusArgs, config: &Config) -> Result<(), CliError> {
-    ViewSource::open(config)?.print(paths::STATUS, args.json, report::status, for_people)
+    ViewSource::open(config)?
+        .print(paths::STATUS, args.json, report::status, |status| for_people(status, now_ms()))
 }
 
 /// Returns the stages as a table, a line each for jobs, provers, space and links, and the problems.
-fn for_people(status: &Status) -> String {
+fn for_people(status: &Status, now_ms: u64) -> String {
     let mut stages = TextTable::new(&["stage", "last block"]);
     for (milestone, block) in [
         (Milestone::Imported, status.blocks.head),
@@ -66,7 +70,7 @@ fn for_people(status: &Status) -> String {
             node.proofs_pending
         ));
     }
-    let problems = problems(status);
+    let problems = problems(status, now_ms);
     let problems = match problems.is_empty() {
         true => "Problems: none".to_owned(),
         false => format!("Problems:\n  {}", problems.join("\n  ")),
@@ -75,7 +79,7 @@ fn for_people(status: &Status) -> String {
 }
 
 /// Returns a sentence for each thing that an operator has to do something about.
-fn problems(status: &Status) -> Vec<String> {
+fn problems(status: &Status, now_ms: u64) -> Vec<String> {
     let mut problems = Vec::new();
     if status.genesis.is_none() {
         problems.push("No genesis is imported: `import` a chain folder, or follow a node.".to_owned());
@@ -99,6 +103,18 @@ fn problems(status: &Status) -> Vec<String> {
             }
         ));
     }
+    if let Some(paused_at_ms) = status.jobs.paused_at_ms {
+        problems.push(format!(
+            "Claims have been paused for {}, so provers get no job: `jobs resume` ends the pause.",
+            age(Some(paused_at_ms), now_ms)
+        ));
+    }
+    problems.extend(status.provers_withheld.iter().map(|prover| withheld(prover, now_ms)));
+    let withheld = status.provers_suspended.saturating_add(status.provers_blocked);
+    let further = withheld.saturating_sub(status.provers_withheld.len() as u64);
+    if further > 0 {
+        problems.push(format!("{further} provers more are suspended or blocked: see `provers list`."));
+    }
     if status.space.low {
         problems.push(format!(
             "Less than {} bytes are free, so no new work begins: free some space; proofs are still accepted.",
@@ -112,6 +128,26 @@ fn problems(status: &Status) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Returns the sentence about a prover that gets no job.
+fn withheld(prover: &WithheldProver, now_ms: u64) -> String {
+    let name = text(Some(&prover.name));
+    let remedy = match prover.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/@+".contains(c)) {
+        true => format!("`provers unblock {name}`"),
+        false => format!("`provers unblock '{}'`", name.replace('\'', "'\\''")),
+    };
+    match (prover.blocked_at_ms, prover.suspended_until_ms) {
+        (None, Some(until_ms)) => format!(
+            "Prover {name} is suspended after refused proofs until {}, for {}: {remedy} ends that once it is repaired.",
+            time(until_ms),
+            span(until_ms.saturating_sub(now_ms))
+        ),
+        (blocked_at_ms, _) => format!(
+            "Prover {name} was blocked by an operator {} ago and gets no job: {remedy} ends that.",
+            age(blocked_at_ms, now_ms)
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -138,7 +174,7 @@ mod tests {
 
     #[test]
     fn without_problems_it_says_so() {
-        let text = for_people(&status(|_| {}));
+        let text = for_people(&status(|_| {}), 0);
         for line in [
             "witnessed          30",
             "proven             20",
@@ -157,14 +193,24 @@ mod tests {
     fn each_problem_is_a_sentence_with_its_remedy() {
         let quarantine = |block: u32| json!({"block": block, "reason": "root\u{1b}[2J", "operation": null, "kind": null, "at_ms": 0});
         let fault = |message: &str| json!({"code": "unreachable", "message": message, "at_ms": 0});
-        let text = for_people(&status(|status| {
-            status["genesis"] = Value::Null;
-            status["blocks"]["quarantined"] = (31..36).map(quarantine).collect();
-            status["jobs"]["failed"] = json!(2);
-            status["space"]["low"] = json!(true);
-            status["node"] = json!({"url": "postgres://db", "phase": "catching_up", "since_ms": 0, "newest_block": 50,
+        let text = for_people(
+            &status(|status| {
+                status["genesis"] = Value::Null;
+                status["blocks"]["quarantined"] = (31..36).map(quarantine).collect();
+                status["jobs"]["failed"] = json!(2);
+                status["space"]["low"] = json!(true);
+                status["node"] = json!({"url": "postgres://db", "phase": "catching_up", "since_ms": 0, "newest_block": 50,
                 "blocks_behind": 10, "proofs_pending": 3, "fault": fault("away"), "hand_back_fault": fault("no grant.")});
-        }));
+                status["jobs"]["paused_at_ms"] = json!(1_000_000);
+                status["provers_suspended"] = json!(2);
+                status["provers_blocked"] = json!(20);
+                status["provers_withheld"] = json!([
+                    {"name": "p1", "suspended_until_ms": 1_700_000, "blocked_at_ms": null},
+                    {"name": "it's \u{1b}", "suspended_until_ms": 1_700_000, "blocked_at_ms": 940_000},
+                ]);
+            }),
+            1_100_000,
+        );
         for words in [
             "No genesis is imported",
             "`explain block 31`",
@@ -172,6 +218,10 @@ mod tests {
             "2 further blocks",
             "2 jobs failed",
             "Less than 7 bytes",
+            "paused for 100 s, so provers get no job: `jobs resume`",
+            "p1 is suspended after refused proofs until 1970-01-01T00:28:20Z, for 10 min: `provers unblock p1`",
+            "blocked by an operator 2 min ago and gets no job: `provers unblock 'it'\\''s \\u001b'`",
+            "20 provers more are suspended or blocked",
             "away.",
             "no grant.",
             "catching up, newest block 50, 10 behind, 3 proofs",

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
+use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use crate::printable;
@@ -75,6 +76,12 @@ pub(crate) fn json_text(value: &Value) -> String {
 /// Returns the age of a time, such as `40 s`.
 pub(crate) fn age(at_ms: Option<u64>, now_ms: u64) -> String {
     text(at_ms.map(|at| span(now_ms.saturating_sub(at))))
+}
+
+/// Returns a time of the calendar.
+pub(crate) fn time(at_ms: u64) -> String {
+    let time = i64::try_from(at_ms).ok().and_then(DateTime::from_timestamp_millis);
+    time.map_or_else(|| format!("{at_ms} ms"), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
 /// Returns a span of time in one unit.

@@ -4,16 +4,19 @@ use super::heads::ProvenHeads;
 use crate::{
     api::views::{
         BlockNumbers, GenesisStatus, JobTotals, OperationNumbers, QuarantinedBlock, SpaceStatus, Status,
-        StorageStatus,
+        StorageStatus, WithheldProver,
     },
     domain::AggregatedAction,
     domain::{H256, job::JobType},
-    store::{JobCounts, SpaceState, Store, StoreBytes, StoreError},
+    store::{JobCounts, ProverRecord, SpaceState, Store, StoreBytes, StoreError},
 };
 
 /// Maximum number of quarantined blocks in the view; the first one is what an operator has to look
 /// at.
 const MAX_QUARANTINED: usize = 100;
+
+/// Maximum number of suspended and blocked provers in the view.
+const MAX_WITHHELD: usize = 20;
 
 impl From<StoreBytes> for StorageStatus {
     fn from(StoreBytes { kv: index, blobs, journal }: StoreBytes) -> Self {
@@ -85,5 +88,17 @@ pub(crate) fn status_with_seen(
         provers: provers.len() as u64,
         provers_suspended: suspended,
         provers_blocked: blocked,
+        provers_withheld: withheld(store),
     })
+}
+
+fn withheld(store: &Store) -> Vec<WithheldProver> {
+    let now_ms = store.queue().now_ms();
+    let provers = store.queue().first_withheld(MAX_WITHHELD).into_iter();
+    let view = |(name, prover): (String, ProverRecord)| WithheldProver {
+        name,
+        suspended_until_ms: (prover.suspended_ms(now_ms) > 0).then_some(prover.suspended_until_ms),
+        blocked_at_ms: prover.blocked_at_ms,
+    };
+    provers.map(view).collect()
 }

@@ -39,6 +39,7 @@ fn status() -> Value {
         "provers": 1,
         "provers_suspended": 0,
         "provers_blocked": 0,
+        "provers_withheld": [],
     })
 }
 

@@ -163,6 +163,28 @@ fn a_block_with_a_dropped_job_is_explained_and_gets_its_job_back() {
 }
 
 #[test]
+fn status_names_what_keeps_provers_from_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path());
+    let online: &[&str] = &["--url", &server.url.clone()];
+    server.get_job("p 1");
+    assert!(text(&["status"], online).ends_with("Problems: none\n"));
+    text(&["provers", "block", "p 1"], online);
+    text(&["jobs", "pause"], online);
+    assert_eq!(server.terminate(), Some(0));
+    let offline: &[&str] = &["--data-dir", folder.path().to_str().unwrap()];
+    let shown = text(&["status"], offline);
+    let problems = shown.split_once("Problems:\n").unwrap().1;
+    let (paused, blocked) = problems.trim_end().split_once('\n').unwrap();
+    assert!(paused.contains("Claims have been paused for") && paused.contains("`jobs resume`"), "{shown}");
+    assert!(blocked.contains("blocked by an operator"), "{shown}");
+    assert!(blocked.contains("`provers unblock 'p 1'`"), "{shown}");
+    text(&["jobs", "resume"], offline);
+    text(&["provers", "unblock", "p 1"], offline);
+    assert!(text(&["status"], offline).ends_with("Problems: none\n"));
+}
+
+#[test]
 fn watch_prints_each_change() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path());

@@ -107,7 +107,12 @@ fn a_faulty_prover_does_not_empty_the_queue() {
         (&json!("bad"), &json!(1), &json!(1))
     );
     assert!(bad["suspended_until_ms"].is_u64(), "{bad}");
-    assert_eq!(server.get(paths::STATUS).json()["provers_suspended"], 1);
+    let status = server.get(paths::STATUS).json();
+    assert_eq!(status["provers_suspended"], 1);
+    assert_eq!(status["provers_withheld"][0]["suspended_until_ms"], bad["suspended_until_ms"]);
+    let status = String::from_utf8(run_well(&["status", "--url", &server.url])).unwrap();
+    assert!(status.contains("Prover bad is suspended after refused proofs until 20"), "{status}");
+    assert!(status.contains("`provers unblock bad`"), "{status}");
     let log = std::fs::read_to_string(folder.path().join("data.log")).unwrap();
     assert!(log.contains("gets no job for a while"), "{log}");
 

@@ -33,6 +33,22 @@ pub struct Status {
     /// Number of provers that an operator has blocked.
     #[serde(default)]
     pub provers_blocked: u64,
+    /// These suspended and blocked provers by name, at most the first twenty.
+    #[serde(default)]
+    pub provers_withheld: Vec<WithheldProver>,
+}
+
+/// A prover that gets no job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WithheldProver {
+    /// Its name.
+    pub name: String,
+    /// End of its suspension after refused proofs, in milliseconds since 1970; null if it is not
+    /// suspended.
+    pub suspended_until_ms: Option<u64>,
+    /// Time since which an operator has blocked it, in milliseconds since 1970; null if it is not
+    /// blocked.
+    pub blocked_at_ms: Option<u64>,
 }
 
 /// The link to the database of a zkSync Lite node.

@@ -69,6 +69,14 @@ impl JobQueue {
         (number(Withheld::Suspended), number(Withheld::Blocked))
     }
 
+    /// Returns up to `limit` suspended or blocked provers, by name.
+    pub fn first_withheld(&self, limit: usize) -> Vec<(String, ProverRecord)> {
+        let now_ms = self.core.now_ms();
+        let provers = self.prover_table();
+        let withheld = provers.all().iter().filter(|(_, prover)| prover.withheld(now_ms).is_some());
+        withheld.take(limit).map(|(name, prover)| (name.clone(), prover.clone())).collect()
+    }
+
     /// Keeps a prover from getting jobs, and ends its leases: its jobs can be claimed by others.
     /// Returns false if it was blocked already; durable on return.
     pub fn block_prover(&self, prover: &str) -> Result<bool, StoreError> {
