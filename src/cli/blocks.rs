@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::colour::Tone;
 use super::error::CliError;
 use super::flags::{self, misplaced};
 use super::output::show;
@@ -10,9 +11,10 @@ use super::view_source::{ViewSource, now_ms};
 use crate::{
     api::{
         paths,
-        views::{BlockPage, BlockView, Order},
+        views::{BlockPage, BlockView, Order, Stage},
     },
     config::Config,
+    domain::job::JobStatus,
     report,
 };
 
@@ -150,6 +152,12 @@ fn table(blocks: &[BlockView], now_ms: u64) -> TextTable {
             age(Some(block.imported_at_ms), now_ms),
             block.quarantine.as_ref().map(|quarantine| text(Some(&quarantine.reason))).unwrap_or_default(),
         ]);
+        let tone = match (block.stage, job.map(|job| job.status)) {
+            (Stage::Quarantined, _) | (_, Some(JobStatus::Failed)) => Tone::Trouble,
+            (Stage::Verified, _) => Tone::Done,
+            _ => Tone::Plain,
+        };
+        table.tone("stage", tone);
     }
     table
 }

@@ -194,7 +194,7 @@ mod tests {
             "blocks --url http://u retry 3",
             "explain block 7 --url http://u",
             "top --url http://u",
-            "top -d D --once -i 5s",
+            "top -d D --once -i 5s -s trouble",
             "node check --node postgres://u@h/d",
             "node --node postgres://u@h/d check",
             "export --node postgres://u@h/d --data-dir D proofs",

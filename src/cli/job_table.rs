@@ -1,7 +1,11 @@
 //! Jobs as a table.
 
+use super::colour::Tone;
 use super::text_table::{TextTable, age, range, span, text};
-use crate::{api::views::JobView, domain::job::JobType};
+use crate::{
+    api::views::JobView,
+    domain::job::{JobStatus, JobType},
+};
 
 /// Returns jobs as a table.
 pub(crate) fn table(jobs: &[JobView], now_ms: u64) -> TextTable {
@@ -19,8 +23,18 @@ pub(crate) fn table(jobs: &[JobView], now_ms: u64) -> TextTable {
             age(Some(job.created_at_ms), now_ms),
             text(job.eta_ms.map(span)),
         ]);
+        table.tone("status", tone(job.status));
     }
     table
+}
+
+/// Returns the tone of a status.
+fn tone(status: JobStatus) -> Tone {
+    match status {
+        JobStatus::Idle | JobStatus::InProgress => Tone::Plain,
+        JobStatus::Failed => Tone::Trouble,
+        JobStatus::Done => Tone::Done,
+    }
 }
 
 /// Returns the type of a job, in words.
@@ -57,8 +71,9 @@ mod tests {
                         5  single           5  in_progress        2  p1            1 s  100 s  61 s\n\
                         16  aggregated     1-4  idle               0  -               -   40 s     -\n\
                         more: --after 16\n";
-        let shown =
-            |jobs: &[JobView], next: Option<u32>| page(&table(jobs, 100_000), "no jobs", "--after", next);
+        let shown = |jobs: &[JobView], next: Option<u32>| {
+            page(&table(jobs, 100_000), "no jobs", "--after", next).written(false)
+        };
         assert_eq!(shown(&[held, idle], Some(16)), expected);
         assert_eq!(shown(&[], None), "no jobs\n");
     }

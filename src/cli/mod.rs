@@ -7,6 +7,7 @@ pub(crate) mod backup;
 pub(crate) mod blocks;
 pub(crate) mod chain;
 pub(crate) mod check;
+mod colour;
 mod command_line;
 pub(crate) mod completions;
 pub(crate) mod demo;

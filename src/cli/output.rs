@@ -10,6 +10,7 @@ use std::{
 
 use tempfile::TempPath;
 
+use super::colour::{TonedText, has_colours};
 use super::error::CliError;
 use crate::{access, fsync, printable};
 
@@ -40,17 +41,21 @@ pub(crate) fn write_output(out: Option<&Path>, replace: bool, bytes: &[u8]) -> R
             file.finish()
         }
         _ => {
-            let mut stdout = io::stdout().lock();
             // Stored bytes are written as they are, but not to a terminal.
-            let shown = stdout.is_terminal().then(|| printable::lines(&String::from_utf8_lossy(bytes)));
-            let bytes = shown.as_ref().map_or(bytes, String::as_bytes);
-            match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-                Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
-                    Err(unwritable(Path::new("standard output"))(cause))
-                }
-                _ => Ok(()),
-            }
+            let terminal = io::stdout().is_terminal();
+            let shown = terminal.then(|| printable::lines(&String::from_utf8_lossy(bytes)));
+            write_stdout(shown.as_ref().map_or(bytes, String::as_bytes))
         }
+    }
+}
+
+fn write_stdout(bytes: &[u8]) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+            Err(unwritable(Path::new("standard output"))(cause))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -72,6 +77,18 @@ pub(crate) fn show_lines(text: &str) -> Result<(), CliError> {
     write_output(None, false, format!("{}{end}", printable::lines(text)).as_bytes())
 }
 
+/// Writes one or more lines to standard output, coloured on a terminal.
+///
+/// # Errors
+/// [`CliError::Output`].
+pub(crate) fn show_toned(text: &TonedText) -> Result<(), CliError> {
+    let mut text = text.written(has_colours(&io::stdout()));
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    write_stdout(text.as_bytes())
+}
+
 /// Logs that a line of a running server could not be written: the server depends neither on a reader
 /// nor on the space for a file.
 pub(crate) fn announced(shown: Result<(), CliError>) {
@@ -83,12 +100,14 @@ pub(crate) fn announced(shown: Result<(), CliError>) {
 /// Writes a line to standard error. A closed standard error is ignored, where `eprintln!` would
 /// panic.
 pub(crate) fn tell(line: &str) {
-    tell_lines(&printable::line(line));
+    let _ = writeln!(io::stderr().lock(), "{}", printable::line(line));
 }
 
-/// Writes one or more lines to standard error, as [`show_lines`] does to standard output.
-pub(crate) fn tell_lines(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", printable::lines(text));
+/// Writes one or more lines to standard error, coloured on a terminal.
+pub(crate) fn tell_toned(text: &TonedText) {
+    let mut stderr = io::stderr().lock();
+    let text = text.written(has_colours(&stderr));
+    let _ = writeln!(stderr, "{}", text.trim_end_matches('\n'));
 }
 
 /// Checks before a long command that its result can be written to the path.

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::colour::Tone;
 use super::error::CliError;
 use super::flags::{self, misplaced};
 use super::output::show;
@@ -126,6 +127,9 @@ pub(crate) fn table(provers: &[ProverView], now_ms: u64) -> TextTable {
                 _ => text(None::<&str>),
             },
         ]);
+        if prover.blocked_at_ms.is_some() || prover.suspended_until_ms.is_some() {
+            table.tone("state", Tone::Caution);
+        }
     }
     table
 }

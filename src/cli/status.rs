@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::colour::{Tone, TonedText};
 use super::error::CliError;
 use super::flags;
 use super::in_process::Milestone;
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &StatusArgs, config: &Config) -> Result<(), CliError> {
 }
 
 /// Returns the stages as a table, a line each for jobs, provers, space and links, and the problems.
-fn for_people(status: &Status, now_ms: u64) -> String {
+fn for_people(status: &Status, now_ms: u64) -> TonedText {
     let mut stages = TextTable::new(&["stage", "last block"]);
     for (milestone, block) in [
         (Milestone::Imported, status.blocks.head),
@@ -49,53 +50,55 @@ fn for_people(status: &Status, now_ms: u64) -> String {
     ] {
         stages.row(vec![milestone.name().to_owned(), block.to_string()]);
     }
+    let mut out = stages.show("");
     let jobs = &status.jobs;
-    let mut lines = vec![
-        format!(
-            "jobs     {} idle, {} in progress, {} failed, {} done",
-            jobs.idle, jobs.in_progress, jobs.failed, jobs.done
-        ),
-        format!("provers  {}", status.provers),
-    ];
+    out.push(Tone::Plain, format!("jobs     {} idle, {} in progress, ", jobs.idle, jobs.in_progress));
+    let tone = if jobs.failed > 0 { Tone::Trouble } else { Tone::Plain };
+    out.push(tone, format!("{} failed", jobs.failed));
+    out.push(Tone::Plain, format!(", {} done\nprovers  {}\n", jobs.done, status.provers));
     if let Some(free) = status.space.free_bytes {
-        lines.push(format!("disk     {:.1} GB free", free as f64 / 1e9));
+        let tone = if status.space.low { Tone::Trouble } else { Tone::Plain };
+        out.push(Tone::Plain, "disk     ");
+        out.push(tone, format!("{:.1} GB free\n", free as f64 / 1e9));
     }
     if let Some(node) = &status.node {
-        lines.push(format!(
-            "node     {}, {}, newest block {}, {} behind, {} proofs to hand back",
-            text(Some(&node.url)),
-            node.phase.replace('_', " "),
-            node.newest_block,
-            node.blocks_behind,
-            node.proofs_pending
-        ));
+        let tone = if node.fault.is_some() { Tone::Trouble } else { Tone::Plain };
+        out.push(Tone::Plain, format!("node     {}, ", text(Some(&node.url))));
+        out.push(tone, text(Some(node.phase.replace('_', " "))));
+        let rest = format!(
+            ", newest block {}, {} behind, {} proofs to hand back\n",
+            node.newest_block, node.blocks_behind, node.proofs_pending
+        );
+        out.push(Tone::Plain, rest);
     }
     let problems = problems(status, now_ms);
-    let problems = match problems.is_empty() {
-        true => "Problems: none".to_owned(),
-        false => format!("Problems:\n  {}", problems.join("\n  ")),
-    };
-    format!("{}\n{}\n\n{problems}", stages.show(""), lines.join("\n"))
+    out.push(Tone::Plain, if problems.is_empty() { "\nProblems: none" } else { "\nProblems:" });
+    for (tone, problem) in problems {
+        out.push(Tone::Plain, "\n  ");
+        out.push(tone, problem);
+    }
+    out
 }
 
 /// Returns a sentence for each thing that an operator has to do something about.
-fn problems(status: &Status, now_ms: u64) -> Vec<String> {
+fn problems(status: &Status, now_ms: u64) -> Vec<(Tone, String)> {
     let mut problems = Vec::new();
+    let mut trouble = |problem: String| problems.push((Tone::Trouble, problem));
     if status.genesis.is_none() {
-        problems.push("No genesis is imported: `import` a chain folder, or follow a node.".to_owned());
+        trouble("No genesis is imported: `import` a chain folder, or follow a node.".to_owned());
     }
     let quarantined = &status.blocks.quarantined;
     for block in quarantined.iter().take(QUARANTINED) {
         let (number, reason) = (block.block, text(Some(&block.quarantine.reason)));
-        problems.push(format!(
+        trouble(format!(
             "Block {number} is quarantined, and later blocks wait: {reason}; see `explain block {number}`."
         ));
     }
     if quarantined.len() > QUARANTINED {
-        problems.push(format!("{} further blocks are quarantined.", quarantined.len() - QUARANTINED));
+        trouble(format!("{} further blocks are quarantined.", quarantined.len() - QUARANTINED));
     }
     if status.jobs.failed > 0 {
-        problems.push(format!(
+        trouble(format!(
             "{} failed: see `jobs list --status failed`, then `jobs requeue` them.",
             match status.jobs.failed {
                 1 => "1 job".to_owned(),
@@ -103,35 +106,41 @@ fn problems(status: &Status, now_ms: u64) -> Vec<String> {
             }
         ));
     }
-    if let Some(paused_at_ms) = status.jobs.paused_at_ms {
-        problems.push(format!(
-            "Claims have been paused for {}, so provers get no job: `jobs resume` ends the pause.",
-            age(Some(paused_at_ms), now_ms)
-        ));
-    }
-    problems.extend(status.provers_withheld.iter().map(|prover| withheld(prover, now_ms)));
-    let withheld = status.provers_suspended.saturating_add(status.provers_blocked);
-    let further = withheld.saturating_sub(status.provers_withheld.len() as u64);
-    if further > 0 {
-        problems.push(format!("{further} provers more are suspended or blocked: see `provers list`."));
-    }
     if status.space.low {
-        problems.push(format!(
+        trouble(format!(
             "Less than {} bytes are free, so no new work begins: free some space; proofs are still accepted.",
             status.space.min_free_bytes
         ));
     }
     if let Some(node) = &status.node {
         for fault in [&node.fault, &node.hand_back_fault].into_iter().flatten() {
-            problems
-                .push(format!("The link to the node: {}.", text(Some(fault.message.trim_end_matches('.')))));
+            trouble(format!("The link to the node: {}.", text(Some(fault.message.trim_end_matches('.')))));
         }
     }
+    problems.extend(withheld(status, now_ms).into_iter().map(|problem| (Tone::Caution, problem)));
     problems
 }
 
+/// Returns a sentence for each reason why provers get no job though there is work.
+fn withheld(status: &Status, now_ms: u64) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Some(paused_at_ms) = status.jobs.paused_at_ms {
+        reasons.push(format!(
+            "Claims have been paused for {}, so provers get no job: `jobs resume` ends the pause.",
+            age(Some(paused_at_ms), now_ms)
+        ));
+    }
+    reasons.extend(status.provers_withheld.iter().map(|prover| withheld_prover(prover, now_ms)));
+    let withheld = status.provers_suspended.saturating_add(status.provers_blocked);
+    let further = withheld.saturating_sub(status.provers_withheld.len() as u64);
+    if further > 0 {
+        reasons.push(format!("{further} provers more are suspended or blocked: see `provers list`."));
+    }
+    reasons
+}
+
 /// Returns the sentence about a prover that gets no job.
-fn withheld(prover: &WithheldProver, now_ms: u64) -> String {
+fn withheld_prover(prover: &WithheldProver, now_ms: u64) -> String {
     let name = text(Some(&prover.name));
     let remedy = match prover.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/@+".contains(c)) {
         true => format!("`provers unblock {name}`"),
@@ -174,7 +183,7 @@ mod tests {
 
     #[test]
     fn without_problems_it_says_so() {
-        let text = for_people(&status(|_| {}), 0);
+        let text = for_people(&status(|_| {}), 0).written(false);
         for line in [
             "witnessed          30",
             "proven             20",
@@ -210,7 +219,8 @@ mod tests {
                 ]);
             }),
             1_100_000,
-        );
+        )
+        .written(false);
         for words in [
             "No genesis is imported",
             "`explain block 31`",

@@ -1,10 +1,11 @@
 //! Tables in text: aligned columns, numbers to the right, times as ages.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
+use super::colour::{Tone, TonedText};
 use crate::printable;
 
 /// The text of an absent value.
@@ -13,7 +14,7 @@ const ABSENT: &str = "-";
 /// A table to which rows are added.
 pub(crate) struct TextTable {
     heads: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Vec<(Tone, String)>>,
 }
 
 impl TextTable {
@@ -22,16 +23,29 @@ impl TextTable {
         Self { heads: heads.to_vec(), rows: Vec::new() }
     }
 
-    pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+    /// Adds a row.
+    pub(crate) fn row(&mut self, cells: Vec<String>) -> &mut Self {
+        self.rows.push(cells.into_iter().map(|cell| (Tone::Plain, cell)).collect());
+        self
+    }
+
+    /// Sets the tone of a cell of the last row.
+    pub(crate) fn tone(&mut self, head: &str, tone: Tone) -> &mut Self {
+        let column = self.heads.iter().position(|name| *name == head);
+        let row = self.rows.last_mut();
+        if let Some(cell) = row.zip(column).and_then(|(row, column)| row.get_mut(column)) {
+            cell.0 = tone;
+        }
+        self
     }
 
     /// Returns the lines of the table, or the line `empty` if it has no rows.
-    pub(crate) fn show(&self, empty: &str) -> String {
+    pub(crate) fn show(&self, empty: &str) -> TonedText {
         if self.rows.is_empty() {
-            return format!("{empty}\n");
+            return TonedText::from(format!("{empty}\n"));
         }
-        let cells = |column: usize| self.rows.iter().filter_map(move |row| row.get(column));
+        let cells =
+            |column: usize| self.rows.iter().filter_map(move |row| row.get(column)).map(|cell| &cell.1);
         let shape = |column: usize, head: &str| {
             let width = cells(column).map(|cell| cell.chars().count()).max().unwrap_or(0);
             let mut filled = cells(column).filter(|cell| *cell != ABSENT).peekable();
@@ -41,19 +55,23 @@ impl TextTable {
         };
         let shapes: Vec<(usize, bool)> =
             self.heads.iter().enumerate().map(|(column, head)| shape(column, head)).collect();
-        let mut out = String::new();
-        let heads: Vec<String> = self.heads.iter().map(|head| (*head).to_owned()).collect();
+        let heads = self.heads.iter().map(|head| (Tone::Plain, (*head).to_owned())).collect();
+        let mut out = TonedText::default();
         for row in std::iter::once(&heads).chain(&self.rows) {
-            let mut line = String::new();
-            for (cell, &(width, right)) in row.iter().zip(&shapes) {
-                // Writing to a String cannot fail.
-                let _ = match right {
-                    true => write!(line, "{cell:>width$}  "),
-                    false => write!(line, "{cell:width$}  "),
-                };
+            // Spaces are written before the next cell, so that no line ends with any.
+            let mut gap = 0;
+            for ((tone, cell), &(width, right)) in row.iter().zip(&shapes) {
+                let padding = width.saturating_sub(cell.chars().count());
+                let (before, after) = if right { (padding, 0) } else { (0, padding) };
+                gap += before;
+                if !cell.is_empty() {
+                    out.push(Tone::Plain, " ".repeat(gap));
+                    out.push(*tone, cell);
+                    gap = 0;
+                }
+                gap += after + 2;
             }
-            out.push_str(line.trim_end());
-            out.push('\n');
+            out.push(Tone::Plain, "\n");
         }
         out
     }
@@ -100,10 +118,10 @@ pub(crate) fn range(first: u32, last: u32) -> String {
 }
 
 /// Returns a page of a list: its table, and how to request the next page, if there is one.
-pub(crate) fn page(table: &TextTable, empty: &str, flag: &str, next: Option<impl Display>) -> String {
+pub(crate) fn page(table: &TextTable, empty: &str, flag: &str, next: Option<impl Display>) -> TonedText {
     let mut out = table.show(empty);
     if next.is_some() {
-        out.push_str(&format!("more: {flag} {}\n", text(next)));
+        out.push(Tone::Plain, format!("more: {flag} {}\n", text(next)));
     }
     out
 }
@@ -117,9 +135,12 @@ mod tests {
     fn numbers_go_to_the_right_and_absent_values_are_dashes() {
         let mut table = TextTable::new(&["id", "holder", "age"]);
         table.row(vec![text(Some(7)), text(Some("p\u{1b}[1m")), age(Some(1_000), 41_000)]);
-        table.row(vec![text(Some(12)), text(None::<&str>), age(None, 0)]);
-        assert_eq!(table.show("none"), "id  holder       age\n 7  p\\u001b[1m  40 s\n12  -              -\n");
-        assert_eq!(TextTable::new(&["id"]).show("no job"), "no job\n");
+        table.row(vec![text(Some(12)), text(None::<&str>), age(None, 0)]).tone("id", Tone::Trouble);
+        let shown = table.show("none");
+        assert!(shown.written(true).ends_with("\n\u{1b}[31m12\u{1b}[0m  -              -\n"), "{shown:?}");
+        let shown = shown.written(false);
+        assert_eq!(shown, "id  holder       age\n 7  p\\u001b[1m  40 s\n12  -              -\n");
+        assert_eq!(TextTable::new(&["id"]).show("no job").written(true), "no job\n");
     }
 
     #[test]

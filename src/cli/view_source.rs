@@ -12,9 +12,10 @@ use serde::{
 };
 use tokio::runtime::Runtime;
 
+use super::colour::TonedText;
 use super::error::CliError;
 use super::folder;
-use super::output::show_lines;
+use super::output::{show_lines, show_toned};
 use super::runtime::runtime;
 use super::target::{ServerTarget, Target};
 use crate::{
@@ -99,15 +100,15 @@ impl ViewSource {
     ///
     /// # Errors
     /// Those of [`read`](Self::read), and [`CliError::Output`].
-    pub(crate) fn print<T: Serialize + DeserializeOwned>(
+    pub(crate) fn print<T: Serialize + DeserializeOwned, U: Into<TonedText>>(
         &self,
         route: &str,
         json: bool,
         report: impl FnOnce(&Store) -> Result<T, StoreError>,
-        text: impl FnOnce(&T) -> String,
+        text: impl FnOnce(&T) -> U,
     ) -> Result<(), CliError> {
         let view = self.read(route, report)?;
-        show_lines(&if json { to_json(&view)? } else { text(&view) })
+        if json { show_lines(&to_json(&view)?) } else { show_toned(&text(&view).into()) }
     }
 
     /// Returns the JSON of the proof of a block, if it is stored.

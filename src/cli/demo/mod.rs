@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::colour::TonedText;
 use super::error::CliError;
 use super::flags;
 use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
-use super::output::{show, show_lines};
+use super::output::{show, show_lines, show_toned};
 use super::runtime::runtime;
 use crate::api::paths;
 use crate::client::Client;
@@ -41,11 +42,11 @@ pub(crate) fn run(config: &Config) -> Result<(), CliError> {
     config.listen.set_port(0);
     config.admin_listen.set_port(0);
     let table = runtime()?.block_on(whole(&config, &data.path))?;
-    show_lines(&table)?;
+    show_toned(&table)?;
     show_lines(&what_next(&data.path, data.temporary.is_some()))
 }
 
-async fn whole(config: &Config, data: &Path) -> Result<String, CliError> {
+async fn whole(config: &Config, data: &Path) -> Result<TonedText, CliError> {
     let service = Service::start(config, data).await?;
     let url = service.url();
     show(&format!("Serving on {url}; two sample provers connect (their proofs are not cryptographic)."))?;
@@ -54,7 +55,7 @@ async fn whole(config: &Config, data: &Path) -> Result<String, CliError> {
     outcome
 }
 
-async fn drive(config: &Config, service: &Service, url: &str) -> Result<String, CliError> {
+async fn drive(config: &Config, service: &Service, url: &str) -> Result<TonedText, CliError> {
     let client = Client::new(url, service.secret(), REQUEST_TIMEOUT)?;
     let store = service.node().store().clone();
     let mut progress = ChainProgress::new(store, chain::BLOCKS.len() as u32, Milestone::Verified);

@@ -1,7 +1,6 @@
 //! Progress of a chain, read from the store: when each block reached each milestone.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::milestone::Milestone;
+use crate::cli::colour::{Tone, TonedText};
 use crate::cli::output::tell;
 use crate::domain::AggregatedAction;
 use crate::store::{Store, StoreError};
@@ -180,23 +180,27 @@ impl ChainProgress {
     }
 
     /// Returns a table of milestones and times, and removes the bar.
-    pub(crate) fn table(&self) -> String {
+    pub(crate) fn table(&self) -> TonedText {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         let seconds = |time: Option<Duration>| {
             time.map_or_else(|| "-".to_string(), |time| format!("{:.2} s", time.as_secs_f64()))
         };
-        let mut table =
-            format!("{:<12} {:>7} {:>12} {:>12}\n", "stage", "blocks", "first block", "all blocks");
+        let mut table = TonedText::from(format!(
+            "{:<12} {:>7} {:>12} {:>12}\n",
+            "stage", "blocks", "first block", "all blocks"
+        ));
         for milestone in self.until.up_to() {
             let done = self.done[milestone as usize];
             let times = || self.times.iter().filter_map(|times| times[milestone as usize]);
             let count = format!("{done}/{}", self.blocks());
             let first = seconds(times().min());
             let all = seconds(times().max().filter(|_| done == self.blocks()));
-            // Writing to a String cannot fail.
-            let _ = writeln!(table, "{:<12} {count:>7} {first:>12} {all:>12}", milestone.name());
+            table.push(Tone::Plain, format!("{:<12} ", milestone.name()));
+            let tone = if done < self.blocks() { Tone::Caution } else { Tone::Plain };
+            table.push(tone, format!("{count:>7}"));
+            table.push(Tone::Plain, format!(" {first:>12} {all:>12}\n"));
         }
         table
     }

@@ -19,9 +19,10 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::colour::TonedText;
 use super::error::CliError;
 use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
-use super::output::{is_stdout, probe, show_lines, tell, tell_lines, unwritable, write_output};
+use super::output::{is_stdout, probe, show_toned, tell, tell_toned, unwritable, write_output};
 use super::runtime::runtime;
 use super::{flags, import};
 use crate::chain_folder::ChainFolder;
@@ -199,12 +200,12 @@ fn settings(
 }
 
 /// Prints progress: on standard error if report or summary go to standard output.
-fn say(args: &RunArgs, text: &str) -> Result<(), CliError> {
+fn say(args: &RunArgs, text: &TonedText) -> Result<(), CliError> {
     if [&args.report, &args.summary].into_iter().flatten().any(|path| is_stdout(path)) {
-        tell_lines(text.trim_end());
+        tell_toned(text);
         return Ok(());
     }
-    show_lines(text)
+    show_toned(text)
 }
 
 async fn whole(
@@ -216,7 +217,8 @@ async fn whole(
     options: &DriveOptions,
 ) -> Result<RunOutcome, CliError> {
     let service = Service::start(config, data).await?;
-    say(args, &format!("Serving on {}; {} sample provers connect.", service.url(), args.provers))?;
+    let begin = format!("Serving on {}; {} sample provers connect.", service.url(), args.provers);
+    say(args, &begin.into())?;
     let outcome = driven(args, config, &service, chain, block, options).await;
     service.stop().await;
     outcome

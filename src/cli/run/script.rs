@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::outcome::{RunFailure, RunOutcome};
+use crate::cli::colour::TonedText;
 use crate::cli::devnet::default_options;
 use crate::cli::error::CliError;
 use crate::cli::in_process::{ChainProgress, Milestone};
@@ -46,7 +47,7 @@ pub(super) async fn run(
     run: &ScriptRun<'_>,
     config: &Config,
     data: &Path,
-    say: &dyn Fn(&str) -> Result<(), CliError>,
+    say: &dyn Fn(&TonedText) -> Result<(), CliError>,
 ) -> Result<RunOutcome, CliError> {
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut config = config.clone();
@@ -58,7 +59,9 @@ pub(super) async fn run(
     let listeners = bound.serve(&started.devnet, &config)?;
     let outcome = async {
         let (rpc, rest, provers) = (listeners.rpc_url(), listeners.rest_url(), run.provers);
-        say(&format!("Devnet with JSON-RPC on {rpc}, REST on {rest}; {provers} sample provers connect."))?;
+        let begin =
+            format!("Devnet with JSON-RPC on {rpc}, REST on {rest}; {provers} sample provers connect.");
+        say(&begin.into())?;
         let mut signals = Signals::new()?;
         let mut progress = progress(&started, run.until)?;
         let driven = drive(run, &started, &listeners, &mut progress);

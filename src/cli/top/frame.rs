@@ -1,11 +1,12 @@
 //! The lines that `top` shows, made from the answers of the API.
 
+use super::sort::Sort;
 use crate::api::views::{HistoryPoint, HistoryView, JobView, ProverView, Status};
+use crate::cli::colour::{Tone, TonedText};
 use crate::cli::in_process::Milestone;
 use crate::cli::job_table;
 use crate::cli::provers;
 use crate::cli::text_table::{span, text};
-use crate::printable;
 
 /// Time over which rates are computed, in milliseconds.
 const RATE_WINDOW_MS: u64 = 5 * 60 * 1000;
@@ -21,6 +22,8 @@ pub(crate) struct ScreenFrame {
     pub url: String,
     /// The time of the round.
     pub now_ms: u64,
+    /// The time of the last request.
+    pub asked_ms: u64,
     /// The status.
     pub status: Status,
     /// Jobs in progress.
@@ -36,42 +39,59 @@ pub(crate) struct ScreenFrame {
 }
 
 impl ScreenFrame {
-    /// Returns at most `height` lines of at most `width` characters.
-    pub(crate) fn lines(&self, width: usize, height: usize) -> Vec<String> {
+    /// Returns at most `height` lines of at most `width` characters, with the lists in an order.
+    pub(crate) fn lines(&self, sort: Sort, width: usize, height: usize) -> Vec<TonedText> {
         let mut lines = vec![self.title()];
-        if self.complaint.is_some() {
-            lines.push(text(self.complaint.as_ref()));
+        if let Some(complaint) = &self.complaint {
+            let complaint = text(Some(complaint));
+            lines.push(TonedText::of(Tone::Trouble, complaint));
+            let age = span(self.asked_ms.saturating_sub(self.now_ms));
+            lines.push(TonedText::of(
+                Tone::Trouble,
+                format!("The state below is {age} old; requests continue."),
+            ));
         }
-        lines.push(String::new());
-        lines.extend(Milestone::ALL.map(|milestone| self.bar(milestone)));
-        lines.push(String::new());
+        lines.push(TonedText::default());
+        lines.extend(Milestone::ALL.map(|milestone| self.bar(milestone).into()));
+        lines.push(TonedText::default());
         lines.push(self.queue());
         lines.extend(self.node());
         lines.extend(self.quarantined());
+        let jobs = |jobs: &[JobView]| job_table::table(&sort.jobs(jobs), self.now_ms);
+        let provers = provers::table(&sort.provers(&self.provers), self.now_ms);
         for (title, table) in [
-            ("in progress", job_table::table(&self.working, self.now_ms).show("no job is held")),
-            ("failed", job_table::table(&self.failed, self.now_ms).show("")),
-            ("provers", provers::table(&self.provers, self.now_ms).show("no provers seen")),
+            ("in progress", jobs(&self.working).show("no job is held")),
+            (
+                "failed",
+                if self.failed.is_empty() { TonedText::default() } else { jobs(&self.failed).show("") },
+            ),
+            ("provers", provers.show("no provers seen")),
         ] {
-            if table.trim().is_empty() {
+            let table = table.lines();
+            if table.is_empty() {
                 continue;
             }
-            lines.push(String::new());
-            lines.push(format!("-- {title}"));
-            lines.extend(table.lines().map(str::to_owned));
+            lines.push(TonedText::default());
+            lines.push(format!("-- {title}, by {}", sort.name()).into());
+            lines.extend(table);
         }
         if lines.len() > height {
             lines.truncate(height.saturating_sub(1));
-            lines.push("…".to_owned());
+            lines.push("…".to_owned().into());
         }
-        lines.into_iter().map(|line| printable::line(&line).chars().take(width).collect()).collect()
+        lines.iter().map(|line| line.fitted(width)).collect()
     }
 
-    fn title(&self) -> String {
+    fn title(&self) -> TonedText {
         let version = text(Some(&self.status.version));
         let free = text(self.status.space.free_bytes.map(bytes));
-        let low = if self.status.space.low { ", LOW" } else { "" };
-        format!("witness-server {version} at {}  disk free {free}{low}", self.url)
+        let mut title =
+            TonedText::from(format!("witness-server {version} at {}  disk free {free}", self.url));
+        if self.status.space.low {
+            title.push(Tone::Plain, ", ");
+            title.push(Tone::Trouble, "LOW");
+        }
+        title
     }
 
     /// Returns the last block that reached a milestone.
@@ -105,40 +125,41 @@ impl ScreenFrame {
     }
 
     /// Returns the line of the link to a node, if one is followed.
-    fn node(&self) -> Option<String> {
+    fn node(&self) -> Option<TonedText> {
         let node = self.status.node.as_ref()?;
-        let fault = node.fault.as_ref().map(|fault| format!(": {}", text(Some(&fault.message))));
-        Some(format!(
-            "node  {}, newest block {}, {} behind{}",
-            node.phase.replace('_', " "),
-            node.newest_block,
-            node.blocks_behind,
-            fault.unwrap_or_default()
-        ))
+        let (phase, newest, behind) = (node.phase.replace('_', " "), node.newest_block, node.blocks_behind);
+        let mut line = TonedText::from(format!("node  {phase}, newest block {newest}, {behind} behind"));
+        if let Some(fault) = &node.fault {
+            line.push(Tone::Trouble, format!(": {}", text(Some(&fault.message))));
+        }
+        Some(line)
     }
 
-    fn queue(&self) -> String {
+    fn queue(&self) -> TonedText {
         let jobs = &self.status.jobs;
+        let mut line =
+            TonedText::from(format!("jobs  idle {}  in progress {}  ", jobs.idle, jobs.in_progress));
+        let failed = if jobs.failed > 0 { Tone::Trouble } else { Tone::Plain };
+        line.push(failed, format!("failed {}", jobs.failed));
+        line.push(Tone::Plain, format!("  done {}", jobs.done));
+        if jobs.paused_at_ms.is_some() {
+            line.push(Tone::Plain, "  ");
+            line.push(Tone::Caution, "CLAIMS PAUSED");
+        }
         let behind = self.head(Milestone::Witnessed).saturating_sub(self.head(Milestone::Proven));
-        let left = self
-            .rate(Milestone::Proven)
-            .filter(|rate| *rate > 0.0 && behind > 0)
-            .map(|rate| format!("  all proven in {}", span((f64::from(behind) * 60_000.0 / rate) as u64)));
-        format!(
-            "jobs  idle {}  in progress {}  failed {}  done {}{}{}",
-            jobs.idle,
-            jobs.in_progress,
-            jobs.failed,
-            jobs.done,
-            if jobs.paused_at_ms.is_some() { "  CLAIMS PAUSED" } else { "" },
-            left.unwrap_or_default()
-        )
+        if let Some(rate) = self.rate(Milestone::Proven).filter(|rate| *rate > 0.0 && behind > 0) {
+            let left = span((f64::from(behind) * 60_000.0 / rate) as u64);
+            line.push(Tone::Plain, format!("  all proven in {left}"));
+        }
+        line
     }
 
-    fn quarantined(&self) -> Vec<String> {
+    fn quarantined(&self) -> Vec<TonedText> {
         let blocks = self.status.blocks.quarantined.iter().take(QUARANTINED);
-        let line =
-            |reason: &String, block: u32| format!("block {block} is quarantined: {}", text(Some(reason)));
+        let line = |reason: &String, block: u32| {
+            let sentence = format!("block {block} is quarantined: {}", text(Some(reason)));
+            TonedText::of(Tone::Trouble, sentence)
+        };
         blocks.map(|quarantined| line(&quarantined.quarantine.reason, quarantined.block)).collect()
     }
 }
@@ -191,6 +212,7 @@ mod tests {
         ScreenFrame {
             url: "http://u".to_owned(),
             now_ms: 1_060_000,
+            asked_ms: 1_060_000,
             status: serde_json::from_value(status).unwrap(),
             working: vec![serde_json::from_value(job).unwrap()],
             failed: Vec::new(),
@@ -200,13 +222,17 @@ mod tests {
         }
     }
 
+    fn lines(frame: &ScreenFrame, width: usize, height: usize) -> Vec<String> {
+        frame.lines(Sort::Name, width, height).iter().map(|line| line.written(false)).collect()
+    }
+
     #[test]
     fn the_link_to_a_node_has_a_line() {
         let mut frame = frame();
         let link = json!({"url": "postgres://db", "phase": "catching_up", "since_ms": 0, "newest_block": 50,
             "blocks_behind": 10, "proofs_pending": 0, "fault": {"code": "unreachable", "message": "away", "at_ms": 0}});
         frame.status.node = serde_json::from_value(link).unwrap();
-        let lines = frame.lines(110, 40);
+        let lines = lines(&frame, 110, 40);
         let line = "node  catching up, newest block 50, 10 behind: away";
         assert!(lines.iter().any(|found| found == line), "{lines:?}");
     }
@@ -225,24 +251,26 @@ verified             4  [###...........................]      0.0/min
 jobs  idle 5  in progress 1  failed 0  done 20  all proven in 60 s
 block 31 is quarantined: the root differs
 
--- in progress
+-- in progress, by name
 id  type    blocks  status       attempt  holder  heartbeat   age   eta
 21  single      21  in_progress        2  p1            1 s  60 s  30 s
 
--- provers
+-- provers, by name
 prover  last seen  jobs  proofs  rejected  state
 p1            1 s    21      20         0  -";
-        assert_eq!(frame().lines(usize::MAX, usize::MAX).join("\n"), expected);
+        assert_eq!(lines(&frame(), usize::MAX, usize::MAX).join("\n"), expected);
     }
 
     #[test]
     fn a_small_terminal_gets_what_fits_and_the_complaint_is_shown() {
         let mut frame = frame();
         frame.complaint = Some("cannot reach the server".to_owned());
-        let lines = frame.lines(20, 5);
+        frame.asked_ms += 5_000;
+        let lines = lines(&frame, 20, 5);
         assert_eq!(lines.len(), 5);
         assert!(lines.iter().all(|line| line.chars().count() <= 20));
         assert_eq!(lines[1], "cannot reach the ser");
+        assert_eq!(lines[2], "The state below is 5");
         assert_eq!(lines[4], "…");
     }
 
@@ -251,7 +279,7 @@ p1            1 s    21      20         0  -";
         let mut frame = frame();
         frame.history.points.clear();
         frame.status.space.free_bytes = None;
-        let lines = frame.lines(80, 24);
+        let lines = lines(&frame, 80, 24);
         assert!(lines[0].contains("disk free -"), "{lines:?}");
         assert!(lines.iter().all(|line| !line.contains("/min")), "{lines:?}");
     }

@@ -1,10 +1,13 @@
 //! `top`: a live view of a running server.
 //!
 //! A terminal is redrawn once a second, or in the given interval, until `q`; elsewhere the lines are
-//! printed once.
+//! printed once. If the server stops answering, the last state stays on the terminal with the
+//! reason, until it answers again.
 
 mod frame;
+mod help;
 mod screen;
+mod sort;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -12,9 +15,10 @@ use std::time::Duration;
 use clap::Args;
 use serde::de::DeserializeOwned;
 
+use super::colour::{Tone, TonedText};
 use super::error::CliError;
 use super::flags;
-use super::output::show_lines;
+use super::output::show_toned;
 use super::target::Target;
 use super::view_source::{ServerSource, now_ms};
 use crate::{
@@ -27,6 +31,7 @@ use crate::{
 };
 use frame::ScreenFrame;
 use screen::Screen;
+use sort::Sort;
 
 /// Longest wait for an answer; then the screen says that the server does not answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -43,6 +48,9 @@ pub(crate) struct TopArgs {
     /// Time between two rounds of requests
     #[arg(short = 'i', long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
     pub interval: Duration,
+    /// Order of the lists of jobs and provers
+    #[arg(short, long, value_name = "ORDER", value_enum, default_value_t)]
+    pub sort: Sort,
 }
 
 /// Shows the server until `q`, or once.
@@ -57,9 +65,14 @@ pub(crate) fn run(args: &TopArgs, config: &Config) -> Result<(), CliError> {
     let source = ServerSource::new(client.with_timeout(REQUEST_TIMEOUT))?;
     let mut frame = request(&source)?;
     if args.once || !std::io::stdout().is_terminal() {
-        return show_lines(&frame.lines(usize::MAX, usize::MAX).join("\n"));
+        let mut screen = TonedText::default();
+        for line in frame.lines(args.sort, usize::MAX, usize::MAX) {
+            screen.append(line);
+            screen.push(Tone::Plain, "\n");
+        }
+        return show_toned(&screen);
     }
-    let mut screen = Screen::open()?;
+    let mut screen = Screen::open(args.sort)?;
     loop {
         screen.draw(&frame)?;
         if screen.wait_for_quit(args.interval, &frame)? {
@@ -67,7 +80,10 @@ pub(crate) fn run(args: &TopArgs, config: &Config) -> Result<(), CliError> {
         }
         match request(&source) {
             Ok(next) => frame = next,
-            Err(error) => frame.complaint = Some(error.to_string()),
+            Err(error) => {
+                frame.complaint = Some(error.to_string());
+                frame.asked_ms = now_ms();
+            }
         }
     }
 }
@@ -80,9 +96,11 @@ fn request(source: &ServerSource) -> Result<ScreenFrame, CliError> {
     };
     let provers: Option<ProverPage> = if_present(source, &format!("{}?limit={ROWS}", paths::PROVERS))?;
     let history: Option<HistoryView> = if_present(source, paths::HISTORY)?;
+    let now_ms = now_ms();
     Ok(ScreenFrame {
         url: source.url().to_owned(),
-        now_ms: now_ms(),
+        now_ms,
+        asked_ms: now_ms,
         status: source.read(paths::STATUS)?,
         working: jobs(JobStatus::InProgress)?,
         failed: jobs(JobStatus::Failed)?,

@@ -13,6 +13,9 @@ use crossterm::{execute, queue};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::frame::ScreenFrame;
+use super::help;
+use super::sort::Sort;
+use crate::cli::colour::has_colours;
 use crate::cli::error::CliError;
 use crate::cli::runtime::runtime;
 
@@ -21,17 +24,21 @@ const SIGNAL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The terminal in raw mode, restored when dropped.
 pub(crate) struct Screen {
+    sort: Sort,
+    helps: bool,
+    coloured: bool,
     signalled: Arc<AtomicBool>,
     /// Waits for signals.
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Screen {
-    /// Switches the terminal to raw mode and to its alternate screen.
+    /// Switches the terminal to raw mode and to its alternate screen; the lists are in this order
+    /// until a key changes it.
     ///
     /// # Errors
     /// [`CliError::Output`], [`CliError::Runtime`].
-    pub(crate) fn open() -> Result<Self, CliError> {
+    pub(crate) fn open(sort: Sort) -> Result<Self, CliError> {
         let runtime = runtime()?;
         let signalled = Arc::new(AtomicBool::new(false));
         for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()] {
@@ -50,25 +57,30 @@ impl Screen {
         }));
         terminal::enable_raw_mode().map_err(unwritable)?;
         // From here on, every return drops the screen.
-        let screen = Self { signalled, _runtime: runtime };
+        let screen =
+            Self { sort, helps: false, coloured: has_colours(&io::stdout()), signalled, _runtime: runtime };
         execute!(io::stdout(), EnterAlternateScreen, Hide).map_err(unwritable)?;
         Ok(screen)
     }
 
-    /// Draws a frame over the previous one.
+    /// Draws a frame, or the help, over the previous one.
     ///
     /// # Errors
     /// [`CliError::Output`].
     pub(crate) fn draw(&mut self, frame: &ScreenFrame) -> Result<(), CliError> {
         let (width, height) = terminal::size().unwrap_or((80, 24));
         let (width, height) = (usize::from(width), usize::from(height));
-        let mut lines = frame.lines(width, height.saturating_sub(1));
-        lines.push("q quits".chars().take(width).collect());
+        let rows = height.saturating_sub(1);
+        let mut lines = match self.helps {
+            true => help::lines(width, rows),
+            false => frame.lines(self.sort, width, rows),
+        };
+        lines.push(help::footer(self.sort, width));
         let draw = || -> io::Result<()> {
             let mut out = io::stdout().lock();
             for (row, line) in (0..).zip(&lines) {
                 queue!(out, MoveTo(0, row))?;
-                write!(out, "{line}")?;
+                write!(out, "{}", line.written(self.coloured))?;
                 queue!(out, Clear(ClearType::UntilNewLine))?;
             }
             queue!(out, Clear(ClearType::FromCursorDown))?;
@@ -77,8 +89,8 @@ impl Screen {
         draw().map_err(unwritable)
     }
 
-    /// Waits for the given time. Returns true if a key or a signal ends the program. A resized
-    /// terminal is redrawn at once.
+    /// Waits for the given time. Returns true if a key or a signal ends the program. Other keys and
+    /// a resized terminal have their effect at once.
     ///
     /// # Errors
     /// [`CliError::Output`].
@@ -99,9 +111,14 @@ impl Screen {
                 Event::Key(key) if key.kind == KeyEventKind::Press => {
                     let control_c =
                         key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-                    if control_c || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) {
-                        return Ok(true);
+                    match key.code {
+                        _ if control_c => return Ok(true),
+                        KeyCode::Char('q') | KeyCode::Esc => return Ok(true),
+                        KeyCode::Char('?' | 'h') => self.helps = !self.helps,
+                        KeyCode::Char('s') => self.sort = self.sort.next(),
+                        _ => continue,
                     }
+                    self.draw(frame)?;
                 }
                 Event::Resize(..) => self.draw(frame)?,
                 _ => {}

@@ -22,6 +22,7 @@ pub mod real_folder;
 pub mod sealed_chain;
 pub mod sources;
 pub mod tcp_proxy;
+pub mod terminal;
 pub mod vectors;
 pub mod world;
 
