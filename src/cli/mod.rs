@@ -39,6 +39,7 @@ mod runtime;
 pub(crate) mod serve;
 mod signals;
 pub(crate) mod status;
+mod supervisor;
 mod target;
 mod text_table;
 pub(crate) mod token;

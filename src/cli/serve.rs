@@ -10,6 +10,7 @@ use super::flags;
 use super::output::{announced, show, show_lines};
 use super::runtime;
 use super::signals::{Request, Signals};
+use super::supervisor::{self, Supervisor};
 use crate::{
     config::{Config, ConfigError},
     crypto::rescue,
@@ -97,15 +98,14 @@ async fn serve(config: &Config, folder: &Path, reload: &Reload<'_>) -> Result<()
     if config.node.is_none() && std::env::var_os("DATABASE_URL").is_some() {
         info!("DATABASE_URL is set: `--node \"$DATABASE_URL\"` follows the node with this database");
     }
+    supervisor::opening(folder);
     let service = Service::start(config, folder).await?;
     if let Some(path) = service.generated_secret() {
         announced(show(&format!("no secret is configured: generated one, saved in {}", path.display())));
     }
-    announced(show(&format!(
-        "serving on {}, dashboard on http://{}",
-        service.url(),
-        service.admin_address()
-    )));
+    let serving = format!("serving on {}, dashboard on http://{}", service.url(), service.admin_address());
+    announced(show(&serving));
+    let supervisor = Supervisor::start(service.node().clone(), serving);
     if !service.address().ip().is_loopback() && config.tls().is_none() {
         warn!(
             address = %service.address(),
@@ -122,6 +122,7 @@ async fn serve(config: &Config, folder: &Path, reload: &Reload<'_>) -> Result<()
         }
     };
     info!(failed, "stopping");
+    supervisor.stopping().await;
     let worker_failed = service.node().has_failed();
     tokio::select! {
         () = service.stop() => {}

@@ -5,6 +5,7 @@
 //! | `node` | all workers together: start, stop, imports |
 //! | `options` | options of a node |
 //! | `wakeup` | wakes waiting threads after a change |
+//! | `health` | readiness for work, and life at all |
 //! | `hash_pool` | the threads that compute hashes |
 //! | `import` | checks and stores genesis, blocks and aggregated operations |
 //! | `account_state` | the account state that the plan of a block reads |
@@ -30,6 +31,7 @@ mod account_updates;
 mod aggregator;
 pub(crate) mod doctor;
 pub(crate) mod hash_pool;
+mod health;
 pub(crate) mod import;
 mod link_status;
 #[cfg(test)]
@@ -60,6 +62,7 @@ mod wakeup;
 
 pub use account_state::TreeState;
 pub(crate) use account_updates::{AccountsBefore, UpdateError, UpdatedAccounts};
+pub(crate) use health::{is_alive, unready_reasons};
 pub(crate) use import::ImportError;
 pub(crate) use link_status::{LinkFault, LinkPhase, LinkView};
 pub use node::Node;

@@ -107,7 +107,7 @@ impl Node {
 
     /// Starts a worker thread. If it panics, the node counts as failed and the other workers stop,
     /// so that the process ends visibly.
-    fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    pub(super) fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
         let failed = self.failed.clone();
         let wakeup = self.wakeup.clone();
         let guarded = move || {
@@ -181,6 +181,14 @@ impl Node {
     /// Returns true if a worker thread has panicked.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::SeqCst)
+    }
+
+    /// Returns true if every worker thread that was started lives; the workers may also be paused, or
+    /// stopping.
+    pub(super) fn workers_live(&self) -> bool {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = threads.iter().any(JoinHandle::is_finished);
+        !self.has_failed() && (!ended || self.wakeup.is_halting())
     }
 
     /// Returns the store.

@@ -84,5 +84,6 @@ mod the_interface_is_as_described;
 mod the_load_test_loses_nothing;
 mod the_queue_keeps_its_promises;
 mod the_sdk_works_against_the_devnet;
+mod the_supervisor_is_notified;
 mod top_outlives_its_server;
 mod witnesses_equal_the_reference_byte_for_byte;

@@ -109,6 +109,11 @@ fn the_unit_starts_an_existing_command() {
     assert!(variables.iter().any(|(name, _)| name == "WITNESS_SERVER_SECRET_FILE"));
     let patience: u64 = value("TimeoutStopSec")[0].parse().unwrap();
     assert!(patience > 2 * config.shutdown_timeout.as_secs(), "running requests, then the flush");
+    // `the_supervisor_is_notified` shows what the server reports.
+    assert_eq!(value("Type"), ["notify"]);
+    assert!(value("WatchdogSec")[0].parse::<u64>().unwrap() >= 30);
+    // Without free space the server accepts proofs and is not ready.
+    assert_eq!(value("TimeoutStartSec"), ["infinity"]);
 }
 
 #[test]

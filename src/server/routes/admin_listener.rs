@@ -38,7 +38,7 @@ use crate::{
         metrics_exporter::{Exporter, metrics},
         openapi::{self, Listener},
     },
-    workers::Node,
+    workers::{Node, unready_reasons},
 };
 
 /// Returns the routes of the admin listener. If `loopback` is true, it is bound to the loopback
@@ -72,26 +72,10 @@ pub fn router(
 
 /// Answers with 200 if the node is ready for work, else with 503 and the reasons.
 async fn ready(State(node): State<Arc<Node>>) -> Response {
-    let checked = tokio::task::spawn_blocking(move || reasons(&node)).await;
+    let checked = tokio::task::spawn_blocking(move || unready_reasons(&node)).await;
     let reasons = checked.unwrap_or_else(|error| vec![format!("the check of the store failed: {error}")]);
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready: reasons.is_empty(), reasons })).into_response()
-}
-
-/// Returns the reasons why the node is not ready for work.
-fn reasons(node: &Node) -> Vec<String> {
-    let mut reasons = Vec::new();
-    if node.has_failed() {
-        reasons.push("a worker thread died".to_owned());
-    } else if node.wakeup().is_stopping() {
-        reasons.push("the server is stopping".to_owned());
-    }
-    if let Err(error) = node.store().readable().and_then(|()| node.store().chain().head()) {
-        reasons.push(format!("the store cannot be read: {error}"));
-    }
-    reasons.extend(node.store().check_folder().err().map(|error| error.to_string()));
-    reasons.extend(node.store().check_space().err().map(|error| error.to_string()));
-    reasons
 }
 
 /// Returns `/api/v1` of the admin listener: reading state needs no token; changes and the parts of
