@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::terminal::{command, terminal};
 use crate::support::{SECRET, Server, run_well};
@@ -145,4 +145,24 @@ fn it_says_that_the_server_is_away_and_continues_when_it_returns() {
     top.quit();
     again.kill().unwrap();
     again.wait().unwrap();
+}
+
+#[test]
+fn keys_work_while_the_server_does_not_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path());
+    let mut top = Top::start(&["--url", &server.url, "-i", "50ms"]);
+    top.wait_for(|screen| screen.contains("witnessed"));
+    server.signal("-STOP");
+    top.wait_for(|screen| screen.contains("requests continue"));
+    // The next requests wait for an answer by now.
+    std::thread::sleep(Duration::from_millis(500));
+    let pressed = Instant::now();
+    top.press("?");
+    top.wait_for(|screen| screen.contains("sort the lists"));
+    top.quit();
+    let taken = pressed.elapsed();
+    server.signal("-CONT");
+    // An answer is awaited for 3 s.
+    assert!(taken < Duration::from_secs(2), "{taken:?}");
 }

@@ -10,6 +10,7 @@ mod screen;
 mod sort;
 
 use std::io::IsTerminal;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::Duration;
 
 use clap::Args;
@@ -35,6 +36,8 @@ use sort::Sort;
 
 /// Longest wait for an answer; then the screen says that the server does not answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time between two checks for an answer.
+const ANSWER_INTERVAL: Duration = Duration::from_millis(20);
 /// Maximum number of jobs and provers that are requested; a screen holds no more.
 const ROWS: usize = 100;
 
@@ -72,13 +75,26 @@ pub(crate) fn run(args: &TopArgs, config: &Config) -> Result<(), CliError> {
         }
         return show_toned(&screen);
     }
+    let (asks, answers) = requests(source)?;
     let mut screen = Screen::open(args.sort)?;
     loop {
         screen.draw(&frame)?;
         if screen.wait_for_quit(args.interval, &frame)? {
             return Ok(());
         }
-        match request(&source) {
+        // If the thread has ended, the receiver says so.
+        let _ = asks.send(());
+        let answer = loop {
+            match answers.try_recv() {
+                Ok(answer) => break answer,
+                Err(TryRecvError::Empty) if screen.wait_for_quit(ANSWER_INTERVAL, &frame)? => return Ok(()),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => {
+                    return Err(CliError::Failed("the thread of the requests has ended".to_owned()));
+                }
+            }
+        };
+        match answer {
             Ok(next) => frame = next,
             Err(error) => {
                 frame.complaint = Some(error.to_string());
@@ -88,8 +104,27 @@ pub(crate) fn run(args: &TopArgs, config: &Config) -> Result<(), CliError> {
     }
 }
 
+/// A round of requests: what is shown, or the reason why it cannot be.
+type Round = Result<ScreenFrame, CliError>;
+
+/// Starts a thread that makes a round of requests for each message: keys work even if the server does
+/// not answer.
+fn requests(source: ServerSource) -> Result<(Sender<()>, Receiver<Round>), CliError> {
+    let (asks, asked) = channel();
+    let (answer, answers) = channel();
+    let serve = move || {
+        while let Ok(()) = asked.recv() {
+            if answer.send(request(&source)).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("top".to_owned()).spawn(serve).map_err(CliError::Runtime)?;
+    Ok((asks, answers))
+}
+
 /// Requests everything that is shown.
-fn request(source: &ServerSource) -> Result<ScreenFrame, CliError> {
+fn request(source: &ServerSource) -> Round {
     let jobs = |status: JobStatus| {
         let route = format!("{}?status={}&limit={ROWS}", paths::JOBS, status.name());
         source.read(&route).map(|page: JobPage| page.jobs)
