@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use thiserror::Error;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::verification_keys::CircuitId;
 use super::verifier::Verifier;
@@ -193,9 +193,8 @@ impl CheckedProof {
 
 /// Logs the consequences of a refused proof.
 fn report(Refusal { prover, ended, failed, suspended_ms }: &Refusal) {
-    if *failed {
-        error!(?prover, "the job has failed after refused proofs");
-    } else if *ended {
+    // The queue reports a job that has failed.
+    if *ended && !failed {
         info!(?prover, "the refused proof ended the attempt, the job can be claimed again");
     }
     if *suspended_ms > 0 {

@@ -124,6 +124,53 @@ fn a_faulty_prover_does_not_empty_the_queue() {
     assert_eq!(server.get_job("bad")["job_id"], 2);
 }
 
+/// Returns the lines of the log about jobs that used up their attempts.
+fn failures(folder: &Path) -> Vec<String> {
+    let log = std::fs::read_to_string(folder.join("data.log")).unwrap();
+    log.lines().filter(|line| line.contains("jobs requeue")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_log_names_a_job_that_used_up_its_attempts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["max_attempts=2", "gone_timeout=1s", "retry_backoff=0s", "refusal_backoff=0s"];
+    let mut settings: Vec<&str> = settings.into_iter().flat_map(|setting| ["--set", setting]).collect();
+    settings.extend(["--log-format", "json"]);
+    let server = serving(&folder.path().join("data"), 2, &settings);
+    // Job 1 is held by provers that die.
+    let failed = |id: i32| until(|| (job(&server, id)["status"] == "failed").then_some(()));
+    assert_eq!(server.get_job("dies")["job_id"], 1);
+    until(|| (job(&server, 1)["status"] == "idle").then_some(()));
+    assert_eq!(failures(folder.path()), [""; 0]);
+    assert_eq!(server.next_job("dies too")["job_id"], 1);
+    failed(1);
+    // Proofs of job 2 are refused.
+    Runtime::new().unwrap().block_on(async {
+        for name in ["false", "false too"] {
+            let prover = ProverClient::new(client(&server).with_own_connections(), name);
+            let job = prover.get_job().await.unwrap().unwrap();
+            assert!(prover.publish(&proof(&job, false)).await.is_err());
+        }
+    });
+    failed(2);
+    assert_eq!(server.terminate(), Some(0));
+    let failures = failures(folder.path());
+    let field = |line: &str, name: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["level"], "ERROR", "{line}");
+        line[name].clone()
+    };
+    assert_eq!(failures.len(), 2, "{failures:?}");
+    for (line, number, attempts, refused, prover) in
+        [(&failures[0], 1, 2, 0, "dies too"), (&failures[1], 2, 0, 2, "false too")]
+    {
+        let fields = ["job", "first", "last", "attempts", "refused"].map(|name| field(line, name));
+        assert_eq!(fields, [number, number, number, attempts, refused].map(|value: i32| json!(value)));
+        assert_eq!(field(line, "last_prover"), prover, "{line}");
+        assert!(line.contains(&format!("`jobs requeue {number}`")), "{line}");
+    }
+}
+
 #[test]
 fn an_answer_that_did_not_arrive_keeps_no_lease_and_costs_no_attempt() {
     let folder = tempfile::tempdir().unwrap();

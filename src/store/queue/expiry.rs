@@ -8,7 +8,6 @@
 //! Jobs in backoff have an index of their own, so a claim does not step over them. The end of a
 //! backoff costs one write, done by the next claim.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use crate::store::kv::table::Table;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::JobRow;
 use crate::store::queue::leases::{Held, Leases};
-use crate::store::queue::transitions::{Transition, no_job};
+use crate::store::queue::transitions::{Transition, no_job, report_failed};
 
 impl JobQueue {
     /// Ends the leases that were not renewed in time. Returns the ids of their jobs, which are idle
@@ -42,15 +41,16 @@ impl JobQueue {
             })?;
         self.core.metrics.leases_ended.add("released", released.len() as u64);
         let ids = leases.gone(now, policy);
-        let failed = Cell::new(0);
-        let expired = self.change_held(&mut leases, &ids, AttemptOutcome::LeaseLost, |job| {
-            let ended = job.expire(now, policy);
-            failed.set(failed.get() + u64::from(ended && job.status() == JobStatus::Failed));
-            ended
-        })?;
+        let outcome = AttemptOutcome::LeaseLost;
+        let expired = self.change_held(&mut leases, &ids, outcome, |job| job.expire(now, policy))?;
+        let rows = expired.iter().map(|&id| self.job_row(id)?.ok_or_else(|| no_job(id)));
+        let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
+        let failed = rows.iter().filter(|row| row.status == JobStatus::Failed);
+        failed.clone().for_each(|row| report_failed(row, leases.refusals(row.id)));
+        let failed = failed.count() as u64;
         let metrics = &self.core.metrics;
-        metrics.leases_ended.add("parked", failed.get());
-        metrics.leases_ended.add("waiting", (expired.len() as u64).saturating_sub(failed.get()));
+        metrics.leases_ended.add("parked", failed);
+        metrics.leases_ended.add("waiting", (expired.len() as u64).saturating_sub(failed));
         Ok(expired)
     }
 

@@ -27,6 +27,11 @@ impl RefusalRecord {
         self.by_prover.iter().any(|(name, _)| name == prover)
     }
 
+    /// Returns the number of refused attempts.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.by_prover.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
     /// Returns true if the job has failed: `max_attempts` provers had a proof refused, or one prover
     /// had that number of proofs refused.
     pub(crate) fn used_up(&self, max_attempts: Option<u32>) -> bool {

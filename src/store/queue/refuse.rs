@@ -14,8 +14,9 @@ use crate::store::kv::table::Table;
 use crate::store::queue::attempt_record::AttemptEnd;
 use crate::store::queue::job_index::JobChanges;
 use crate::store::queue::job_queue::JobQueue;
+use crate::store::queue::job_record::JobRow;
 use crate::store::queue::link::Sender;
-use crate::store::queue::transitions::Transition;
+use crate::store::queue::transitions::{Transition, report_failed};
 
 /// The consequences of a refused proof.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl JobQueue {
         if job.refuse(&prover, refusals.used_up(self.policy.max_attempts)) {
             (refusal.ended, refusal.failed) = (true, job.status() == JobStatus::Failed);
             let new = old.clone();
-            changed = Some(self.change(&mut changes, Transition { old, new, job, end })?);
+            changed = Some(self.change(&mut changes, Transition { old: old.clone(), new, job, end })?);
         } else {
             changes.end_late_attempt(id, &prover, &end, self.core.now_ms())?;
         }
@@ -65,6 +66,11 @@ impl JobQueue {
         self.core.apply(self.finished(changes)?)?;
         if let Some((id, state)) = changed {
             leases.set(id, state, self.core.now_ms());
+        }
+        if refusal.failed {
+            // The refused attempt does not count.
+            let attempts = old.attempts.saturating_sub(1);
+            report_failed(&JobRow { attempts, ..old }, Some(&refusals));
         }
         leases.set_refusals(id, refusals);
         let outcome = if refusal.failed { "failed" } else { "refused" };

@@ -11,6 +11,7 @@ use crate::store::queue::job_index::JobChanges;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::{JobDataRef, JobRow};
 use crate::store::queue::leases::{Leases, lease_now, renewal_of_earlier_run};
+use crate::store::queue::refusal_record::RefusalRecord;
 
 /// Number of jobs that change in one transaction. With their attempts and provers, each takes up to
 /// 3 kB.
@@ -157,6 +158,23 @@ impl JobQueue {
         let renewed_at_ms = renewal_of_earlier_run(clock, self.policy, row.updated_at_ms);
         Lease { holder: row.holder.clone().unwrap_or_default(), renewed_at_ms }
     }
+}
+
+/// Logs that a job has used up its attempts, and what an operator can do. Called once for each such
+/// job: it is not claimed again.
+pub(crate) fn report_failed(row: &JobRow, refusals: Option<&RefusalRecord>) {
+    let JobRow { id, first, last, attempts, .. } = *row;
+    let refused = refusals.map_or(0, RefusalRecord::attempts);
+    let last_prover = row.holder.as_deref();
+    tracing::error!(
+        job = id,
+        first,
+        last,
+        attempts,
+        refused,
+        last_prover,
+        "the job has used up its attempts and has failed; mend the provers, then run `jobs requeue {id}`"
+    );
 }
 
 pub(crate) fn no_job(id: u32) -> StoreError {
