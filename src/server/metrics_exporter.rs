@@ -56,7 +56,7 @@ impl Exporter {
         let store = self.node.store();
         let versions = numbers(&mut now, "witness_server_info", "1, with the version of the program");
         set(&versions, "version", env!("CARGO_PKG_VERSION"), 1.0);
-        chain(&mut now, store)?;
+        chain(&mut now, store, self.monitor.proven())?;
         let queue = numbers(&mut now, "witness_server_jobs", "Jobs by status");
         let JobCounts { idle, in_progress, done, failed } = store.queue().counts()?;
         for (status, count) in
@@ -137,7 +137,7 @@ enum ExportError {
     Format(#[from] fmt::Error),
 }
 
-fn chain(now: &mut Registry, store: &Store) -> Result<(), StoreError> {
+fn chain(now: &mut Registry, store: &Store, proven: u32) -> Result<(), StoreError> {
     let witnessed = store.tree().head()?;
     let processed = numbers(now, "last_processed_block", "The last block with a witness");
     set(&processed, "stage", "witness_generator", witnessed.into());
@@ -147,6 +147,7 @@ fn chain(now: &mut Registry, store: &Store) -> Result<(), StoreError> {
         ("imported", store.chain().head()?),
         ("witnessed", witnessed),
         ("queued", store.queue().last_block_in_queue(JobType::Single)?),
+        ("proven", proven),
         ("queued_aggregated", store.queue().last_block_in_queue(JobType::Aggregated)?),
         ("commit_blocks", operations(AggregatedAction::CommitBlocks)?),
         ("create_proof_blocks", operations(AggregatedAction::CreateProofBlocks)?),

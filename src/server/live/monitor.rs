@@ -108,6 +108,11 @@ impl Monitor {
         self.lock().bytes
     }
 
+    /// Returns the last block up to which all were proven at the last poll, some seconds ago at most.
+    pub fn proven(&self) -> u32 {
+        self.lock().heads.proven
+    }
+
     /// Returns the history of the last hour.
     pub fn history(&self) -> HistoryView {
         let points = self.lock().points.iter().copied().collect();
