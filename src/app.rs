@@ -1,10 +1,11 @@
 //! Composition root: runs the command of a parsed command line.
 
 use clap::CommandFactory;
+use std::fs::File;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing::{debug, warn};
+use tracing::{Level, debug, warn};
 
 use crate::{
     cli::{
@@ -14,7 +15,7 @@ use crate::{
     },
     config::{Config, ConfigError, Environment, Origin},
     crypto::rescue,
-    logging::{self, LogFilter},
+    logging::{self, LogCopy, LogFilter},
     workers::hash_pool,
 };
 
@@ -37,10 +38,10 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), CliError> {
     let (config, filter) = match &cli.command {
         Command::Run(args) => {
-            run::remove_earlier(args)?;
-            prepare(&cli).inspect_err(|error| run::report_early_failure(args, error))
+            let log = run::remove_earlier(args)?;
+            prepare(&cli, log).inspect_err(|error| run::report_early_failure(args, error))
         }
-        _ => prepare(&cli),
+        _ => prepare(&cli, None),
     }?;
     let load = || load(&cli);
     match &cli.command {
@@ -76,13 +77,20 @@ fn load(cli: &Cli) -> Result<Config, ConfigError> {
     Config::load(cli.config.as_deref(), &Environment::of_process(), &cli.flags()?)
 }
 
-/// Reads the configuration, and starts what the command needs.
-fn prepare(cli: &Cli) -> Result<(Config, LogFilter), CliError> {
+/// Reads the configuration, and starts what the command needs. `copy` receives the log as well.
+fn prepare(cli: &Cli, copy: Option<File>) -> Result<(Config, LogFilter), CliError> {
     let config = load(cli)?;
     // Progress is the output of these commands; by default their log has warnings only.
     let quiet = matches!(cli.command, Command::Demo(_) | Command::Devnet(_) | Command::Run(_))
         && *config.origin("log") == Origin::Default;
-    let filter = logging::init(if quiet { "warn" } else { &config.log }, config.log_format)?;
+    let level = match (quiet, &copy) {
+        (true, None) => "warn",
+        (true, Some(_)) => "info",
+        (false, _) => &config.log,
+    };
+    let shown = if quiet { Level::WARN } else { Level::TRACE };
+    let copy = copy.map(|file| LogCopy { file, shown });
+    let filter = logging::init(level, config.log_format, copy)?;
     config.warnings().iter().for_each(|warning| warn!("{warning}"));
     if let Some(engine) = config.cpu_features {
         rescue::force_engine(engine)?;

@@ -1,11 +1,14 @@
 //! The log: text or JSON, always on standard error, because standard output is for data.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
-use tracing::Subscriber;
+use tracing::{Level, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+use tracing_subscriber::fmt::writer::{BoxMakeWriter, MakeWriterExt};
 use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
@@ -56,13 +59,21 @@ fn parsed(filter: &str) -> Result<Targets, LogError> {
     filter.parse().map_err(|_| LogError::Filter(filter.to_owned()))
 }
 
+/// A file that receives the log as well.
+pub(crate) struct LogCopy {
+    /// The file.
+    pub file: File,
+    /// The least severe level that standard error shows.
+    pub shown: Level,
+}
+
 /// Starts logging for the whole process. `filter` names levels, of all modules or of
 /// single ones, such as `info` or `zksync_witness_server=debug,info`. Returns the filter, which can
 /// be replaced.
 ///
 /// # Errors
 /// Fails if the filter does not parse, or at a second call.
-pub(crate) fn init(filter: &str, format: LogFormat) -> Result<LogFilter, LogError> {
+pub(crate) fn init(filter: &str, format: LogFormat, copy: Option<LogCopy>) -> Result<LogFilter, LogError> {
     let filter = parsed(filter)?;
     // Failed writes would be reported by a panic, also when standard error is closed.
     let builder = tracing_subscriber::fmt()
@@ -71,14 +82,26 @@ pub(crate) fn init(filter: &str, format: LogFormat) -> Result<LogFilter, LogErro
         .log_internal_errors(false);
     match format {
         LogFormat::Human => {
-            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let terminal = std::io::stderr().is_terminal() && copy.is_none();
+            let colour = terminal && std::env::var_os("NO_COLOR").is_none();
             let fields = builder.with_ansi(colour).with_target(false).fmt_fields(PrintableFields);
-            start(fields.finish(), filter)
+            start(fields.with_writer(copied(io::stderr, copy)).finish(), filter)
         }
         LogFormat::Json => {
-            let lines = builder.json().flatten_event(true).with_writer(PrintableStderr);
+            let lines = builder.json().flatten_event(true).with_writer(copied(PrintableStderr, copy));
             start(lines.finish(), filter)
         }
+    }
+}
+
+/// Returns a writer of the log to standard error and to the copy.
+fn copied<W>(stderr: W, copy: Option<LogCopy>) -> BoxMakeWriter
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    match copy {
+        None => BoxMakeWriter::new(stderr),
+        Some(LogCopy { file, shown }) => BoxMakeWriter::new(stderr.with_max_level(shown).and(Arc::new(file))),
     }
 }
 

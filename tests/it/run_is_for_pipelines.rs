@@ -68,9 +68,10 @@ fn a_green_run_has_a_case_for_each_block_and_stage() {
     run_well(&["doctor", "--data-dir", &data]);
 }
 
-#[test]
-fn a_damaged_chain_fails_with_the_reason_at_the_faulty_block() {
-    let (written, sample) = (Written::new(), sample_chain());
+/// Writes the first three blocks of the sample chain, the second one with a wrong root; returns the
+/// folder.
+fn damaged_chain(written: &Written) -> String {
+    let sample = sample_chain();
     let chain = written.path("chain");
     fs::create_dir_all(Path::new(&chain).join("blocks")).unwrap();
     fs::copy(Path::new(&sample).join("genesis.json"), Path::new(&chain).join("genesis.json")).unwrap();
@@ -83,6 +84,55 @@ fn a_damaged_chain_fails_with_the_reason_at_the_faulty_block() {
         }
         fs::write(Path::new(&chain).join(name), block.to_string()).unwrap();
     }
+    chain
+}
+
+#[test]
+fn artifacts_are_all_that_a_pipeline_keeps_of_a_failed_run() {
+    let written = Written::new();
+    let chain = damaged_chain(&written);
+    let folder = written.path("kept/artifacts");
+    let path = |name: &str| Path::new(&folder).join(name);
+    let run = |chain: &str, until: &str| {
+        let args = ["run", "--import", chain, "--until", until, "--artifacts", &folder];
+        run_badly(&args, 1)
+    };
+    let names = || {
+        let mut names: Vec<String> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let error = run(&chain, "proven");
+    // The run ends before block 1 is proven, or after it.
+    let (first, others): (Vec<_>, Vec<_>) = names().into_iter().partition(|name| name == "block-1.bundle");
+    assert!(first.len() <= 1);
+    assert_eq!(others, ["block-2.bundle", "block-3.txt", "junit.xml", "server.log", "summary.json"]);
+    assert!(fs::read_to_string(path("junit.xml")).unwrap().contains("block 2 is quarantined"));
+    let summary: Value = serde_json::from_slice(&fs::read(path("summary.json")).unwrap()).unwrap();
+    assert!(error.ends_with(summary["reason"].as_str().unwrap()), "{error}");
+    let log = fs::read_to_string(path("server.log")).unwrap();
+    assert!(log.contains(" INFO ") && log.contains("Quarantined"), "{log}");
+    // The bundle replays to the same fault, and the text says what block 3 needs.
+    let bundle = path("block-2.bundle");
+    let replayed = run_badly(&["check", "bundle", bundle.to_str().unwrap()], 6);
+    assert!(replayed.contains("block 2 does not hold"), "{replayed}");
+    let text = fs::read_to_string(path("block-3.txt")).unwrap();
+    assert!(text.contains("witness --until 2"), "{text}");
+
+    // A run that cannot begin leaves its own files only, and those of others.
+    fs::write(path("notes.txt"), "kept").unwrap();
+    run("/nowhere/chain", "proven");
+    assert_eq!(names(), ["junit.xml", "notes.txt", "server.log", "summary.json"]);
+    assert!(fs::read_to_string(path("junit.xml")).unwrap().contains("/nowhere/chain"));
+}
+
+#[test]
+fn a_damaged_chain_fails_with_the_reason_at_the_faulty_block() {
+    let written = Written::new();
+    let chain = damaged_chain(&written);
     let files = written.files();
     let error = run_badly(&written.args(&chain, &["--until", "proven"], &files), 1);
     assert!(error.contains("block 2 is quarantined"), "{error}");

@@ -113,6 +113,22 @@ impl ChainProgress {
         Ok(first.filter(|(block, _)| *block <= self.blocks()).map(|(block, why)| (block, why.reason)))
     }
 
+    /// Returns the blocks at fault: those that have not reached the milestone, and the quarantined
+    /// ones.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    pub(crate) fn at_fault(&self) -> Result<Vec<u32>, StoreError> {
+        let mut blocks: BTreeSet<u32> = self
+            .times()
+            .filter(|(_, times)| missing(times, self.until).is_some())
+            .map(|(block, _)| block)
+            .collect();
+        let quarantined = self.store.chain().quarantined_from(0, QUARANTINED)?;
+        blocks.extend(quarantined.iter().map(|(block, _)| *block));
+        Ok(blocks.into_iter().collect())
+    }
+
     fn count(&mut self) -> Result<(), StoreError> {
         let store = Arc::clone(&self.store);
         self.reach(Milestone::Imported, store.chain().head()?);

@@ -5,6 +5,7 @@
 //! transactions, and the sample provers work over HTTP. The outcome is an exit code, a JUnit report for the page of the pipeline, and a
 //! summary as JSON for scripts.
 
+mod artifacts;
 mod folder_operations;
 mod junit;
 mod outcome;
@@ -12,7 +13,7 @@ mod script;
 mod step_summary;
 mod summary;
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::client::Client;
 use crate::config::{Config, Origin, parse_duration};
 use crate::report;
 use crate::service::Service;
+use crate::workers::Node;
 use folder_operations::{Coverage, FolderOperations};
 use outcome::{RunFailure, RunOutcome};
 use script::ScriptRun;
@@ -63,6 +65,10 @@ pub(crate) struct RunArgs {
     /// Write a summary as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
+    /// Folder for everything to keep of the run: junit.xml, summary.json, server.log, and a bundle of
+    /// each block at fault
+    #[arg(long, value_name = "DIR")]
+    pub artifacts: Option<PathBuf>,
     /// Number of sample provers; their proofs are not cryptographic
     #[arg(long, value_name = "K", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub provers: u32,
@@ -100,15 +106,16 @@ fn begin(args: &RunArgs, config: &Config) -> Result<RunOutcome, CliError> {
     }
 }
 
-/// Removes report and summary of an earlier run, which must not stay if this one fails.
+/// Removes the files of an earlier run, which must not stay if this one fails. Returns the log of the
+/// artifacts.
 ///
 /// # Errors
-/// [`CliError::Output`] if a file cannot be removed.
-pub(crate) fn remove_earlier(args: &RunArgs) -> Result<(), CliError> {
+/// [`CliError::Output`] if a file cannot be removed or created.
+pub(crate) fn remove_earlier(args: &RunArgs) -> Result<Option<File>, CliError> {
     for path in [&args.report, &args.summary].into_iter().flatten().filter(|path| path.is_file()) {
         fs::remove_file(path).map_err(unwritable(path))?;
     }
-    Ok(())
+    args.artifacts.as_deref().map(artifacts::begin).transpose()
 }
 
 /// Writes report and summary of a run that failed before it began.
@@ -135,7 +142,8 @@ fn run_script(args: &RunArgs, script: &str, config: &Config) -> Result<RunOutcom
     let runtime = runtime()?;
     let (until, provers, timeout) = (args.until, args.provers, args.timeout);
     let run = ScriptRun { script, until, provers, timeout };
-    let outcome = runtime.block_on(script::run(&run, &config, &data.path, &|text| say(args, text)));
+    let keep = |node: &Node, progress: &ChainProgress| keep_blocks(args, node, progress);
+    let outcome = runtime.block_on(script::run(&run, &config, &data.path, &|text| say(args, text), &keep));
     runtime.shutdown_background();
     outcome
 }
@@ -242,23 +250,37 @@ async fn driven(
     let ending = in_process::drive(config, service, options, importing, &mut progress).await;
     let ending = ending.unwrap_or_else(|error| Ending::Failed(error.to_string()));
     let failure = failure(args, service, &chain, &progress, ending);
+    keep_blocks(args, service.node(), &progress);
     say(args, &progress.table())?;
     Ok(RunOutcome::new(&progress, failure))
+}
+
+/// Keeps the blocks at fault among the artifacts, if these are wanted. A failure is reported and does
+/// not hide that of the run.
+fn keep_blocks(args: &RunArgs, node: &Node, progress: &ChainProgress) {
+    let Some(folder) = &args.artifacts else { return };
+    let waited = artifacts::wait_for_tree(node.store());
+    let blocks = waited.and_then(|()| progress.at_fault()).map_err(CliError::from);
+    let kept = blocks.and_then(|blocks| artifacts::keep_blocks(folder, node.store(), &blocks, node.now_ms()));
+    if let Err(error) = kept {
+        tell(&format!("witness-server: {error}"));
+    }
 }
 
 /// Writes report, summary and the summary of a step, each even if another fails; returns the first
 /// error.
 fn write(args: &RunArgs, outcome: &RunOutcome) -> Result<(), CliError> {
-    let report = args
-        .report
-        .as_deref()
-        .map(|path| junit::report(outcome).and_then(|xml| write_output(Some(path), true, xml.as_bytes())));
-    let summary = args
-        .summary
-        .as_deref()
-        .map(|path| write_output(Some(path), true, format!("{}\n", summary::summary(outcome)).as_bytes()));
-    let step = step_summary::append(outcome);
-    report.unwrap_or(Ok(())).and(summary.unwrap_or(Ok(()))).and(step)
+    let folder = args.artifacts.as_deref();
+    let reports = args.report.iter().cloned().chain(folder.map(artifacts::report));
+    let summaries = args.summary.iter().cloned().chain(folder.map(artifacts::summary));
+    let report = |path: PathBuf| {
+        junit::report(outcome).and_then(|xml| write_output(Some(&path), true, xml.as_bytes()))
+    };
+    let summary = |path: PathBuf| {
+        write_output(Some(&path), true, format!("{}\n", summary::summary(outcome)).as_bytes())
+    };
+    let written = reports.map(report).chain(summaries.map(summary)).fold(Ok(()), Result::and);
+    written.and(step_summary::append(outcome))
 }
 
 /// Returns the reason why a block did not reach the milestone, if one did not.

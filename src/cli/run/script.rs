@@ -17,6 +17,7 @@ use crate::cli::signals::Signals;
 use crate::config::Config;
 use crate::devnet::{self, Bound, DevnetOptions, Listeners, Started};
 use crate::report;
+use crate::workers::Node;
 
 /// Interval of checks of script and blocks.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -39,7 +40,7 @@ pub(super) struct ScriptRun<'a> {
 }
 
 /// Starts a devnet on free ports, runs the script with its URLs in the environment, and waits until
-/// every block has reached the milestone.
+/// every block has reached the milestone. `keep` keeps the blocks at fault.
 ///
 /// # Errors
 /// Fails if the devnet cannot start. A failure of the script is part of the outcome.
@@ -48,6 +49,7 @@ pub(super) async fn run(
     config: &Config,
     data: &Path,
     say: &dyn Fn(&TonedText) -> Result<(), CliError>,
+    keep: &dyn Fn(&Node, &ChainProgress),
 ) -> Result<RunOutcome, CliError> {
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut config = config.clone();
@@ -71,6 +73,9 @@ pub(super) async fn run(
             reason = started.devnet.failed() => Some(reason),
         };
         let failure = failure.map(|reason| RunFailure { at: None, reason });
+        if let Some(node) = started.devnet.node() {
+            keep(&node, &progress);
+        }
         say(&progress.table())?;
         Ok(RunOutcome::new(&progress, failure))
     }
