@@ -2,7 +2,8 @@
 //!
 //!     cargo bench -- [PART]… [--quick] [--json] [--plots FOLDER]
 //!
-//! A `PART` is `engines`, `witnesses`, `genesis`, `delivery`, `queue`, `chain` or `growth`.
+//! A `PART` is `engines`, `witnesses`, `genesis`, `delivery`, `queue`, `chain`, `growth` or
+//! `long-chain`.
 
 #[path = "mod.rs"]
 mod figures;
@@ -20,7 +21,7 @@ struct Arguments {
     /// Parts to measure [default: all]
     #[arg(value_enum, value_name = "PART")]
     parts: Vec<Part>,
-    /// Use small sizes: two minutes instead of a quarter of an hour; the bounds are for full sizes
+    /// Use small sizes: five minutes instead of an hour; the bounds are for full sizes
     #[arg(long)]
     quick: bool,
     /// Number of accounts in the largest data folder
@@ -29,10 +30,13 @@ struct Arguments {
     /// Number of accounts in the tree that the part `genesis` builds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     genesis: Option<u32>,
+    /// Number of blocks of the longest chain
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3_000..=10_000_000))]
+    blocks: Option<u32>,
     /// Print one JSON document instead of a table
     #[arg(long)]
     json: bool,
-    /// Folder to write plots of the cost of a block into
+    /// Folder to write the plots into
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
     /// Folder for temporary data folders [default: the system's temporary folder]
@@ -48,6 +52,7 @@ fn main() -> anyhow::Result<()> {
     let mut scale = if arguments.quick { Scale::QUICK } else { Scale::FULL };
     scale.large = arguments.large.unwrap_or(scale.large);
     scale.genesis = arguments.genesis.unwrap_or(scale.genesis);
+    scale.long_chain = arguments.blocks.unwrap_or(scale.long_chain);
     let parts = if arguments.parts.is_empty() { Part::value_variants().to_vec() } else { arguments.parts };
     let options = Options {
         parts,

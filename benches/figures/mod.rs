@@ -24,6 +24,7 @@
 //! | [`delivery`] | job data over HTTP, latency from witness to job |
 //! | [`queue`] | leases and heartbeats with and without history |
 //! | [`chain`] | import of a chain until all jobs are queued |
+//! | [`long_chain`] | folder, memory, start and commands of a long chain |
 
 mod chain;
 mod delivery;
@@ -31,6 +32,7 @@ mod engines;
 pub mod figure;
 mod genesis;
 mod growth;
+mod long_chain;
 mod mixed;
 mod naive_witness;
 pub mod options;
@@ -61,6 +63,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
             Part::Queue => queue::run(options, report)?,
             Part::Chain => chain::run(options, report)?,
             Part::Growth => growth::run(options, report)?,
+            Part::LongChain => long_chain::run(options, report)?,
         }
     }
     Ok(())

@@ -21,6 +21,8 @@ pub enum Part {
     Chain,
     /// Cost of a block by accounts and chunks, with plots; start and memory of a large server
     Growth,
+    /// Folder, memory, start and commands of a long chain, with plots
+    LongChain,
 }
 
 /// Sizes of what is measured.
@@ -36,6 +38,8 @@ pub struct Scale {
     pub naive_genesis: u32,
     /// Number of blocks of the imported chain.
     pub blocks: u32,
+    /// Number of blocks of the longest chain.
+    pub long_chain: u32,
     /// Number of finished jobs of the queue with history.
     pub history: u32,
     /// Number of repetitions of a measurement; half as many for slow naive baselines.
@@ -43,23 +47,26 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Full sizes, for which the bounds are chosen; a run takes about a quarter of an hour.
+    /// Full sizes, for which the bounds are chosen; a run takes about an hour, half of it the long
+    /// chain.
     pub const FULL: Self = Self {
         accounts: 100_000,
         large: 1_000_000,
         genesis: 20_000,
         naive_genesis: 1_000,
         blocks: 1_000,
+        long_chain: 30_000,
         history: 100_000,
         repetitions: 5,
     };
-    /// A tenth of the full sizes or less; a run takes about two minutes.
+    /// A tenth of the full sizes or less; a run takes about five minutes.
     pub const QUICK: Self = Self {
         accounts: 10_000,
         large: 20_000,
         genesis: 2_000,
         naive_genesis: 10,
         blocks: 50,
+        long_chain: 3_000,
         history: 2_000,
         repetitions: 3,
     };

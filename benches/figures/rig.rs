@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 /// Lifetime of a token.
 const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
 
-/// Returns a node with running workers on a new data folder with the genesis of `chain`.
+/// Returns a node with running workers on a data folder with the genesis of `chain`, which is
+/// imported if the folder is new.
 ///
 /// # Errors
 /// Fails if the folder cannot be created or the genesis is refused.
