@@ -70,6 +70,7 @@ mod provers_may_go_wrong;
 mod provers_work_over_tls;
 mod references_to_the_protocol_exist;
 mod run_is_for_pipelines;
+mod schemas_describe_the_formats;
 mod secrets_stay_secret;
 mod servers_in_one_process_are_independent;
 mod servers_share_a_node;

@@ -23,7 +23,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 ///
 /// The response is sent when all of it is stored, which takes many minutes if it is large. The
 /// import continues if the client disconnects.
-#[utoipa::path(post, path = paths::GENESIS, request_body(content = Value, description = "The accounts before block 1, by id"),
+#[utoipa::path(post, path = paths::GENESIS, request_body(content = Value, description = "The accounts before block 1, by id; JSON Schema: `docs/schemas/genesis.schema.json`"),
     responses((status = OK, body = ImportOutcome)))]
 pub(super) async fn genesis(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.genesis).await?)?;
@@ -39,7 +39,7 @@ pub(super) async fn genesis(State(api): Shared, body: Body) -> Result<Json<Impor
 }
 
 /// Imports the next block.
-#[utoipa::path(post, path = paths::BLOCKS, request_body(content = Value, description = "A block and its account updates: `{\"block\": …, \"accounts_updated\": …}`"),
+#[utoipa::path(post, path = paths::BLOCKS, request_body(content = Value, description = "A block and its account updates: `{\"block\": …, \"accounts_updated\": …}`; JSON Schema: `docs/schemas/block.schema.json`"),
     responses((status = OK, body = ImportOutcome)))]
 pub(super) async fn block(State(api): Shared, body: Body) -> Result<Json<ImportOutcome>, ApiError> {
     let body = not_empty(api.read(body, api.limits.block).await?)?;
@@ -49,7 +49,7 @@ pub(super) async fn block(State(api): Shared, body: Body) -> Result<Json<ImportO
 }
 
 /// Imports an aggregated operation.
-#[utoipa::path(post, path = paths::AGGREGATED_OPERATIONS, request_body(content = Value, description = "An aggregated operation"),
+#[utoipa::path(post, path = paths::AGGREGATED_OPERATIONS, request_body(content = Value, description = "An aggregated operation; JSON Schema: `docs/schemas/aggregated-operation.schema.json`"),
     responses((status = OK, body = ImportOutcome)))]
 pub(super) async fn aggregated_operation(
     State(api): Shared,
