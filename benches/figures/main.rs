@@ -21,7 +21,7 @@ struct Arguments {
     /// Parts to measure [default: all]
     #[arg(value_enum, value_name = "PART")]
     parts: Vec<Part>,
-    /// Use small sizes: five minutes instead of an hour; the bounds are for full sizes
+    /// Use small sizes, which take minutes; the bounds are for full sizes
     #[arg(long)]
     quick: bool,
     /// Number of accounts in the largest data folder

@@ -47,8 +47,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Full sizes, for which the bounds are chosen; a run takes about an hour, half of it the long
-    /// chain.
+    /// Full sizes, for which the bounds are chosen; the long chain takes most of the time.
     pub const FULL: Self = Self {
         accounts: 100_000,
         large: 1_000_000,
@@ -59,7 +58,7 @@ impl Scale {
         history: 100_000,
         repetitions: 5,
     };
-    /// A tenth of the full sizes or less; a run takes about five minutes.
+    /// A tenth of the full sizes or less; a run takes minutes.
     pub const QUICK: Self = Self {
         accounts: 10_000,
         large: 20_000,

@@ -32,7 +32,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("docker build -t witness-server .", "needs a container engine"),
     ("ssh -N -L 3312:127.0.0.1:3312 HOST", "needs another machine"),
-    ("cargo bench", "measures for an hour; benchmark_figures_are_sound runs a part of it"),
+    ("cargo bench", "measures for long; benchmark_figures_are_sound runs a part of it"),
     ("cargo bench -- long-chain --quick", "measures for minutes"),
     (
         "cargo bench -- engines witnesses",
