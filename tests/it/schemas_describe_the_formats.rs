@@ -12,6 +12,7 @@ use zksync_witness_server::testing::internals::domain::{
     AccountMap, AggregatedOperation, EncodedAggregatedProof, ImportedBlock,
 };
 
+use crate::support::json_references::references;
 use crate::support::{self, run_badly, unpacked};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -38,18 +39,6 @@ fn json_of(file: &Path) -> Value {
 fn schemas() -> BTreeMap<String, Value> {
     let named = |file: &PathBuf| (file.file_name().unwrap().to_str().unwrap().to_owned(), json_of(file));
     files(&root().join("docs/schemas")).iter().map(named).collect()
-}
-
-/// Adds every `$ref` within the value.
-fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
-    match value {
-        Value::Object(fields) => {
-            found.extend(fields.get("$ref").and_then(Value::as_str));
-            fields.values().for_each(|field| references(field, found));
-        }
-        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
-        _ => {}
-    }
 }
 
 #[test]

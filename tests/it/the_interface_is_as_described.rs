@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use zksync_witness_server::api::paths;
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
+use crate::support::json_references::references;
 use crate::support::{Server, http, input_of, run_well, token};
 
 const OPERATOR: &str = "operator-of-the-contract";
@@ -55,17 +56,6 @@ fn operations(document: &Value) -> Vec<(String, String, &Value)> {
             .map(|(method, operation)| (method.to_uppercase(), path.clone(), operation))
     });
     all.collect()
-}
-
-fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
-    match value {
-        Value::Object(fields) => {
-            found.extend(fields.get("$ref").and_then(Value::as_str));
-            fields.values().for_each(|field| references(field, found));
-        }
-        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
-        _ => {}
-    }
 }
 
 #[test]

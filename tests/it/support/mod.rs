@@ -10,6 +10,7 @@ pub mod history;
 mod history_tests;
 pub mod invariants;
 pub mod journal;
+pub mod json_references;
 pub mod load;
 pub mod node_database;
 pub mod node_world;
