@@ -9,7 +9,10 @@ import * as zksync from 'zksync';
 const KEY = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
 
 const rpc = process.env.DEVNET_RPC_URL ?? 'http://127.0.0.1:3030';
-const provider = await zksync.Provider.newHttpProvider(rpc, 100, 'localhost');
+const provider = await zksync.Provider.newHttpProvider(rpc, 100, 'localhost').catch((error) => {
+  console.error(`no devnet answers at ${rpc} (${error.message}): start one with \`witness-server devnet\``);
+  process.exit(1);
+});
 const alice = await zksync.Wallet.fromEthSigner(new ethers.Wallet(KEY), provider);
 if (!(await alice.isSigningKeySet())) {
   const change = await alice.setSigningKey({ feeToken: 'ETH', ethAuthType: 'ECDSA' });

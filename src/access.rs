@@ -1,5 +1,5 @@
-//! Why the system refuses a file or a folder, in words: whose it is and its permissions, or what its
-//! file system lacks.
+//! Explains why the system refuses a file or a folder: by its owner and its permissions, or by an
+//! operation that its file system does not support.
 
 use std::fs;
 use std::io;
@@ -32,7 +32,8 @@ pub(crate) fn is_unsupported(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| unsupported.iter().any(|errno| errno.raw_os_error() == code))
 }
 
-/// Says whose the path is, or the folder above it that this user may not enter.
+/// Describes owner and permissions of the path, or of the folder above it that this user may not
+/// enter.
 fn denied(path: &Path) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let user = user(rustix::process::geteuid().as_raw());

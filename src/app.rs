@@ -8,6 +8,7 @@ use clap::Parser;
 use tracing::{Level, debug, warn};
 
 use crate::{
+    allocator,
     cli::{
         Cli, CliError, Command, backup, blocks, chain, check, completions, demo, devnet, doctor, explain,
         export, health, import, jobs, node, prover, provers, restore, revert, run, serve, serve::Reload,
@@ -22,6 +23,7 @@ use crate::{
 /// Parses the command line, runs the command, and reports an error by message and exit code: all of
 /// `main`.
 pub fn main() -> ExitCode {
+    allocator::configure();
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -20,16 +20,15 @@
 //!
 //! 1. `workers::import` checks a sealed block against the state after its predecessor and stores
 //!    it.
-//! 2. A maintainer (`workers::maintainer`) builds its witness: plan what each chunk shows
-//!    (`witness::plan`), hash every version of the account tree at once (`tree`), assemble the
+//! 2. A maintainer (`workers::maintainer`) builds the witness of the block: it plans what each chunk
+//!    shows (`witness::plan`), hashes all versions of the account tree (`tree`), and assembles the
 //!    `ProverData` (`witness::assemble`).
 //! 3. The updater (`workers::updater`) adds a job for each witness. If the blocks of a
 //!    `CreateProofBlocks` operation are all proven, it adds an aggregated job.
 //! 4. `server` lets provers claim jobs and publish proofs; `workers::proofs` checks each proof.
 //! 5. `store` keeps everything: small records in sled, large values in checksummed files, and a
-//!    journal.
-//! 6. `backup` writes everything that cannot be derived into one file; `workers::rebuild` fills a
-//!    store from it.
+//!    journal as a second copy of everything that cannot be derived.
+//! 6. `backup` writes the same into one file; `workers::rebuild` fills a store from it.
 //! 7. `bundle` writes one block with everything that determines its witness, and replays it
 //!    elsewhere.
 //! 8. `report` builds the views of `api` from a store: for HTTP and the dashboard (`server`), and
@@ -52,14 +51,16 @@
 //! ```
 //!
 //! `crypto` is the package `zksync-witness-crypto` in `src/crypto`, so that tests run its arithmetic
-//! optimised and build everything else fast. `execution` turns transactions into sealed blocks. `witness` knows the protocol but no hashes,
-//! `tree` knows hashes but no protocol, and `store` knows neither.
+//! optimised and build everything else fast. `witness` knows the protocol but no hashes, `tree` knows
+//! hashes but no protocol, and `store` knows neither. The files next to these folders are helpers
+//! below all layers: allocator, fsync, backoff, clock, limits of input files, TLS, logging.
 
 #![cfg_attr(feature = "testing", deny(unreachable_pub))]
 // The re-exports that only `testing::internals` uses.
 #![cfg_attr(not(feature = "testing"), allow(unused_imports))]
 
 mod access;
+mod allocator;
 pub mod api;
 mod app;
 mod backoff;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use tracing::{Level, Subscriber};
@@ -22,7 +22,7 @@ use crate::printable;
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Text, coloured if standard error is a terminal and `NO_COLOR` is not set.
+    /// Text, coloured if standard error is a terminal with colours and `NO_COLOR` is not set.
     Human,
     /// One JSON object for each line.
     Json,
@@ -82,8 +82,7 @@ pub(crate) fn init(filter: &str, format: LogFormat, copy: Option<LogCopy>) -> Re
         .log_internal_errors(false);
     match format {
         LogFormat::Human => {
-            let terminal = std::io::stderr().is_terminal() && copy.is_none();
-            let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+            let colour = copy.is_none() && printable::has_colours(&io::stderr());
             let fields = builder.with_ansi(colour).with_target(false).fmt_fields(PrintableFields);
             start(fields.with_writer(copied(io::stderr, copy)).finish(), filter)
         }

@@ -3,6 +3,9 @@
 //!
 //! An escape is that of JSON (`\u001b`), so that JSON stays the same JSON.
 
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+
 /// Returns the text as one line: everything that is not printable is escaped, line breaks included.
 pub(crate) fn line(text: &str) -> String {
     escaped(text, |_| false)
@@ -32,6 +35,18 @@ fn escaped(text: &str, stays: impl Fn(char) -> bool) -> String {
 /// points without a character.
 fn is_printable(c: char) -> bool {
     matches!(c, '"' | '\'' | '\\') || c.escape_debug().len() == 1
+}
+
+/// Returns true if text on this stream may have colours: on a terminal, unless `NO_COLOR` is set or
+/// `TERM` names a terminal without colours.
+pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
+    let variable = |name| std::env::var_os(name).unwrap_or_default();
+    stream.is_terminal() && allows_colours(&variable("NO_COLOR"), &variable("TERM"))
+}
+
+/// Returns true if these values of `NO_COLOR` and `TERM`, empty if unset, allow colours.
+fn allows_colours(no_color: &OsStr, term: &OsStr) -> bool {
+    no_color.is_empty() && !term.is_empty() && term != "dumb"
 }
 
 #[cfg(test)]

@@ -1,16 +1,28 @@
-//! Time from the import of a stored chain of small blocks until all jobs are queued.
+//! Time from the import of a stored chain of small blocks until all jobs are queued, and where the
+//! processor time of such a block goes.
 
 use std::fs;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use super::figure::{Bound, Figure};
 use super::options::Options;
-use super::{rig, witnesses};
+use super::{engines, rig, witnesses};
 use zksync_witness_server::chain_folder::ChainFolder;
 use zksync_witness_server::testing::Chain;
+use zksync_witness_server::testing::internals::crypto::rescue;
+use zksync_witness_server::testing::internals::domain::ImportedBlock;
+use zksync_witness_server::testing::internals::domain::job::JobType;
+use zksync_witness_server::testing::internals::witness::check_signatures;
+use zksync_witness_server::testing::internals::workers::Node;
 
 const CHUNKS: usize = 26;
 const TRANSFERS: u32 = 13;
+/// Number of blocks of the budget.
+const BUDGET_BLOCKS: usize = 200;
 
 /// Measures the time from the import of the first block until all jobs are queued.
 ///
@@ -28,18 +40,22 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
     }
     let stored = ChainFolder::open(stored.path())?;
 
+    budget(options, &chain, &stored, report)?;
     let folder = tempfile::tempdir_in(&options.scratch)?;
     let node = rig::node(folder.path(), &chain)?;
+    let permutations = rescue::PERMUTATIONS.load(Ordering::Relaxed);
     let begin = Instant::now();
     for block in stored.blocks() {
         node.import_block(&block.file.read()?)?;
     }
     let imported = begin.elapsed();
-    rig::wait_until(&node, || Ok(node.store().queue().counts()?.idle == u64::from(blocks)))?;
+    wait_for_jobs(&node, blocks)?;
     let took = begin.elapsed();
     node.stop();
+    let permutations = rescue::PERMUTATIONS.load(Ordering::Relaxed) - permutations;
     // Two leaf updates for each transfer, and one version for all fees of a block.
-    let floor = witnesses::floor_of(blocks * (2 * TRANSFERS + 1), options.scale.repetitions)?;
+    let updates = blocks * (2 * TRANSFERS + 1);
+    let floor = witnesses::floor_of(updates, options.scale.repetitions)?;
     report(Figure {
         name: "chain",
         what: format!("import of {blocks} stored {CHUNKS}-chunk blocks to all jobs queued"),
@@ -48,11 +64,91 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
         unit: "×",
         bound: Bound::AtMost(1.6),
         detail: format!(
-            "{:.1} s, imported after {:.1} s, floor {:.1} s",
+            "{:.1} s, imported after {:.1} s, floor {:.1} s, {:.3} of its permutations",
             took.as_secs_f64(),
             imported.as_secs_f64(),
-            floor.as_secs_f64()
+            floor.as_secs_f64(),
+            permutations as f64 / f64::from(updates * witnesses::PERMUTATIONS),
         ),
     });
     Ok(())
+}
+
+/// Waits until the blocks up to `last` have jobs; looks rarely, because looking costs time as well.
+fn wait_for_jobs(node: &Node, last: u32) -> anyhow::Result<()> {
+    rig::wait_until(node, || {
+        thread::sleep(Duration::from_millis(5));
+        Ok(node.store().queue().last_block_in_queue(JobType::Single)? == last)
+    })
+}
+
+/// Measures the processor time of one block by stage, on all cores together: each stage takes the
+/// first blocks of the chain alone.
+fn budget(
+    options: &Options,
+    chain: &Chain,
+    stored: &ChainFolder,
+    report: &mut dyn FnMut(Figure),
+) -> anyhow::Result<()> {
+    let bodies: Vec<Vec<u8>> = stored
+        .blocks()
+        .iter()
+        .take(BUDGET_BLOCKS)
+        .map(|block| block.file.read())
+        .collect::<Result<_, _>>()?;
+    let blocks = bodies.len() as f64;
+    let parsed: Vec<ImportedBlock> =
+        bodies.iter().map(|body| serde_json::from_slice(body)).collect::<Result<_, _>>()?;
+
+    let (signatures, _) = processor_time(|| {
+        parsed.iter().for_each(|imported| drop(check_signatures(&imported.block)));
+        Ok(())
+    })?;
+    let folder = tempfile::tempdir_in(&options.scratch)?;
+    let node = rig::idle_node(folder.path(), chain)?;
+    let (import, _) = processor_time(|| {
+        for body in &bodies {
+            node.import_block(body)?;
+        }
+        Ok(())
+    })?;
+    let (witness, permutations) = processor_time(|| {
+        node.start()?;
+        wait_for_jobs(&node, bodies.len() as u32)
+    })?;
+    node.stop();
+
+    let permutation = engines::batch_time(rescue::engine(), options.scale.repetitions)?.median();
+    let hashes = permutation.as_secs_f64() / engines::STATES as f64 * permutations as f64;
+    let of_block = |seconds: f64| 1e3 * seconds / blocks;
+    let [signatures, import, witness] =
+        [signatures, import, witness].map(|time| of_block(time.as_secs_f64()));
+    let hashes = of_block(hashes);
+    report(Figure {
+        name: "chain_budget",
+        what: format!("processor time of a {CHUNKS}-chunk block, import to job"),
+        baseline: "its hashes".into(),
+        value: (import + witness) / hashes,
+        unit: "×",
+        bound: Bound::None,
+        detail: format!(
+            "{hashes:.1} ms of hashes, {:.1} ms from plan to job, {signatures:.1} ms of signature checks, \
+             {:.1} ms of the import without these",
+            witness - hashes,
+            import - signatures,
+        ),
+    });
+    Ok(())
+}
+
+/// Returns the processor time of all threads while something runs, and the permutations computed.
+fn processor_time(run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<(Duration, u64)> {
+    let now = || {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    };
+    let permutations = || rescue::PERMUTATIONS.load(Ordering::Relaxed);
+    let before = (now(), permutations());
+    run()?;
+    Ok((now() - before.0, permutations() - before.1))
 }

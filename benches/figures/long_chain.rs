@@ -33,7 +33,7 @@ const REVERTED: u32 = 10;
 /// Memory that a server with a million blocks may have, in MiB.
 const MEMORY: f64 = 1024.0;
 
-/// What is measured at one length of the chain.
+/// The measurements at one length of the chain.
 struct Point {
     blocks: u32,
     bytes: [u64; PARTS.len()],

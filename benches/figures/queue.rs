@@ -112,7 +112,13 @@ fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
     })?;
     let witness = Some(store.tree().prepare_witness(number, 26, |out| out.write_all(b"{}"))?);
     let change_set = ChangeSet::default();
-    store.tree().commit_witness(WitnessCommit { number, witness, change_set: &change_set, root: [0; 32] })?;
+    store.tree().commit_witness(WitnessCommit {
+        number,
+        witness,
+        required: true,
+        change_set: &change_set,
+        root: [0; 32],
+    })?;
     match store.queue().add_single_job(number)? {
         AddOutcome::Added(id) | AddOutcome::Exists(id) => Ok(id),
     }

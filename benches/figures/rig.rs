@@ -32,9 +32,18 @@ const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
 /// # Errors
 /// Fails if the folder cannot be created or the genesis is refused.
 pub fn node(folder: &Path, chain: &Chain) -> anyhow::Result<Arc<Node>> {
+    let node = idle_node(folder, chain)?;
+    node.start()?;
+    Ok(node)
+}
+
+/// Returns a node like [`node`] whose workers do not run yet.
+///
+/// # Errors
+/// Those of [`node`].
+pub fn idle_node(folder: &Path, chain: &Chain) -> anyhow::Result<Arc<Node>> {
     let node = Node::new(Arc::new(Store::open(folder, StoreOptions::default())?), NodeOptions::default());
     node.import_genesis(&serde_json::to_vec(&chain.genesis())?, &|_, _| {})?;
-    node.start()?;
     Ok(node)
 }
 

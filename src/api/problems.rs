@@ -10,7 +10,7 @@ pub const CONTENT_TYPE: &str = "application/problem+json";
 /// and `request_id`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// `about:blank`: `code` tells the kind of problem.
+    /// `about:blank`: `code` identifies the kind of problem.
     #[serde(default)]
     pub r#type: String,
     /// The reason phrase of the status.

@@ -9,7 +9,7 @@ use crate::access;
 #[derive(Debug, thiserror::Error)]
 pub enum ChainFolderError {
     /// The folder or a required part of it is missing.
-    #[error("{} is missing; a chain folder holds genesis.json and blocks/000001.json and so on", .0.display())]
+    #[error("{} does not exist; a chain folder holds genesis.json and blocks/000001.json and so on", .0.display())]
     Missing(PathBuf),
     /// A file is named in place of the folder.
     #[error("{} is a file; name the chain folder that holds it", .0.display())]

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::block_number::block_after_genesis;
 use super::colour::Tone;
 use super::error::CliError;
 use super::flags::{self, misplaced};
@@ -70,7 +71,7 @@ pub(crate) enum BlockAction {
     /// Retry a block that is quarantined, or whose job was dropped
     Retry {
         /// The block's number
-        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(value_parser = block_after_genesis)]
         number: u32,
     },
 }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::backup::read_backup;
 use super::error::CliError;
 use super::flags;
-use super::output::{folder_of, show, unwritable};
+use super::output::{show, unwritable};
 use super::restore::backup_error;
 use crate::{
     backup::{self, Entry, Kind},
@@ -65,7 +65,7 @@ fn export(source: impl Read, out: &Path) -> Result<(u64, u64), CliError> {
     }
     let written = write(source, &part).and_then(|counts| {
         fsync::rename(&part, out).map_err(unwritable(out))?;
-        fsync::sync_folder_if_supported(folder_of(out)).map_err(unwritable(out))?;
+        fsync::sync_folder_if_supported(fsync::folder_of(out)).map_err(unwritable(out))?;
         Ok(counts)
     });
     if written.is_err() {
@@ -95,7 +95,7 @@ fn write(source: impl Read, folder: &Path) -> Result<(u64, u64), CliError> {
         fsync::sync_folder_if_supported(path).map_err(unwritable(path))?;
     }
     match counts.blocks {
-        0 => Err(CliError::NotFound("the chain has no block yet".to_owned())),
+        0 => Err(CliError::NotFound("the chain has no block yet; import or seal one first".to_owned())),
         blocks => Ok((blocks, operations)),
     }
 }

@@ -3,8 +3,6 @@
 //! A text consists of segments, each with a tone. What is not printable is escaped segment by
 //! segment, so that a terminal receives no other control sequences than those of the tones.
 
-use std::io::IsTerminal;
-
 use clap::builder::styling::{AnsiColor, Style};
 
 use crate::printable;
@@ -32,14 +30,6 @@ impl Tone {
             Self::Done => Style::new().dimmed(),
         }
     }
-}
-
-/// Returns true if text on this stream is coloured: on a terminal, unless `NO_COLOR` is set or
-/// `TERM` names a terminal without colours.
-pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
-    let disabled = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let capable = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
-    stream.is_terminal() && capable && !disabled
 }
 
 /// A text in segments of one tone each.
@@ -101,8 +91,8 @@ impl TonedText {
         fitted
     }
 
-    /// Returns the text as it is written: what is not printable is escaped, except line breaks, and
-    /// the tones are control sequences if `coloured` is true.
+    /// Returns the bytes for a stream: what is not printable is escaped, except line breaks, and the
+    /// tones are control sequences if `coloured` is true.
     pub(crate) fn written(&self, coloured: bool) -> String {
         let segment = |(tone, text): &(Tone, String)| match (printable::lines(text), tone.style()) {
             (text, style) if coloured => format!("{style}{text}{style:#}"),

@@ -16,7 +16,8 @@ use super::runtime::runtime;
 use super::signals::Signals;
 use crate::config::{Config, parse_duration, parse_duration_or_zero};
 use crate::devnet::{
-    self, Bound, DevnetError, DevnetOptions, Finality, Listeners, Started, TEST_MNEMONIC, Tokens, Traffic,
+    self, Beginning, Bound, DevnetError, DevnetOptions, Finality, Listeners, Started, TEST_MNEMONIC, Tokens,
+    Traffic,
 };
 
 /// Settings that `devnet` has flags for.
@@ -162,11 +163,12 @@ async fn serve(
 ) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     let bound = Bound::new(args.rpc_listen, args.rest_listen).await?;
+    let funded: Vec<String> = options.tokens.all().iter().map(|token| token.symbol.clone()).collect();
     let started = devnet::start(config, &data.path, options).await?;
     let listeners = bound.serve(&started.devnet, config)?;
     let traffic = Traffic::start(&started.devnet, &args.chain.mnemonic, args.traffic);
     let outcome = async {
-        announced(show_lines(&description(&started, &listeners, args.chain.balance, data)));
+        announced(show_lines(&description(&started, &funded, &listeners, &args.chain, data)));
         announced(show("ready"));
         tokio::select! {
             () = signals.any() => Ok(()),
@@ -180,24 +182,42 @@ async fn serve(
     outcome
 }
 
-/// Describes a started devnet.
-fn description(started: &Started, listeners: &Listeners, balance: u64, data: &DataFolder) -> String {
+/// Describes a started devnet; `funded` are the symbols of the tokens that its accounts hold. The
+/// chain of a fork may have others.
+fn description(
+    started: &Started,
+    funded: &[String],
+    listeners: &Listeners,
+    chain: &ChainArgs,
+    data: &DataFolder,
+) -> String {
     let tokens = started.devnet.tokens();
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let symbols: Vec<&str> = tokens.all().iter().map(|token| token.symbol.as_str()).collect();
-    let _ = writeln!(text, "Accounts, each with {balance} {}", symbols.join(", "));
-    for (index, account) in started.devnet.accounts().iter().enumerate() {
+    let accounts = started.devnet.accounts();
+    let _ = match started.beginning {
+        Beginning::Continued => writeln!(text, "Accounts of the chain in this folder"),
+        _ => writeln!(text, "Accounts, each with {} {}", chain.balance, funded.join(", ")),
+    };
+    for (index, account) in accounts.iter().enumerate() {
         let _ = writeln!(text, "  ({index}) {}", account.address);
     }
     let _ = writeln!(text, "Private keys");
-    for (index, account) in started.devnet.accounts().iter().enumerate() {
+    for (index, account) in accounts.iter().enumerate() {
         let _ = writeln!(text, "  ({index}) 0x{}", hex::encode(account.private_key));
     }
     let _ = writeln!(
         text,
         "WARNING: these keys are public. On a real network, funds of these accounts are stolen."
     );
+    if accounts.len() < chain.accounts as usize {
+        let _ = writeln!(
+            text,
+            "WARNING: this chain has {} of {} accounts of this mnemonic; --mnemonic and --accounts count at the first start.",
+            accounts.len(),
+            chain.accounts
+        );
+    }
     let _ = writeln!(text, "Tokens");
     for token in tokens.all() {
         let _ = writeln!(

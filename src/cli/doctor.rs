@@ -6,9 +6,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::error::CliError;
-use super::flags;
 use super::output::{show, show_lines};
 use super::progress::Phases;
+use super::{flags, folder};
 use crate::{
     config::Config,
     printable,
@@ -40,30 +40,31 @@ pub(crate) struct DoctorArgs {
 /// Fails with [`CliError::DataFolder`] if the system fails to read something, which changes
 /// nothing, and with [`CliError::Findings`] if the folder is not sound in the end.
 pub(crate) fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
-    let folder = config.require_data_dir()?;
+    let dir = config.require_data_dir()?;
     let phases = Phases::default();
     let progress = |what: &'static str, done: u64, total: u64| phases.set(what, done, total);
     let options = store_options(config);
     let (findings, replaced) = if args.repair {
-        match doctor::repair(folder, &options, args.accept_loss, &progress) {
+        folder::warn_of_owner(dir);
+        match doctor::repair(dir, &options, args.accept_loss, &progress) {
             Ok(repaired) => (repaired.findings, repaired.replaced),
             Err(error) => {
                 drop(phases);
                 if let RepairError::WouldLose { findings, lost } = &error {
-                    print(args, folder, findings, None, lost)?;
+                    print(args, dir, findings, None, lost)?;
                 }
                 return Err(unrepaired(error));
             }
         }
     } else {
-        let (inspection, mut findings) = doctor::examine(folder, &options, &progress).map_err(unopened)?;
+        let (inspection, mut findings) = doctor::examine(dir, &options, &progress).map_err(unopened)?;
         if !config.node_share.is_divided() {
             findings.extend(doctor::unprovable(&inspection).map_err(unopened)?);
         }
         (findings, None)
     };
     drop(phases);
-    print(args, folder, &findings, replaced.as_ref(), &[])?;
+    print(args, dir, &findings, replaced.as_ref(), &[])?;
     verdict(&findings, replaced.as_ref())
 }
 

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::block_number::block_number;
 use super::error::CliError;
 use super::flags;
 use super::text_table::text;
@@ -10,7 +11,7 @@ use crate::{api::paths, api::views::Explanation, config::Config, report};
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
-#[command(args = flags::of_target())]
+#[command(args = flags::of_target(), override_usage = "witness-server explain block <NUMBER> [OPTIONS]")]
 pub(crate) struct ExplainArgs {
     /// What to explain
     #[command(subcommand)]
@@ -23,6 +24,7 @@ pub(crate) enum ExplainSubject {
     /// Print in a paragraph what a block waits for
     Block {
         /// The block's number
+        #[arg(value_parser = block_number)]
         number: u32,
         /// Print the JSON of the API
         #[arg(short, long)]

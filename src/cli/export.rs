@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::block_number::block_number;
 use super::error::CliError;
 use super::export_node::{self, BlockRange};
 use super::output::{is_stream, occupied, write_output};
@@ -56,6 +57,7 @@ pub(crate) enum StoredItem {
     /// The witness (ProverData) of a block
     Witness {
         /// Block number
+        #[arg(value_parser = block_number)]
         block: u32,
     },
     /// The data of a job, as a prover receives it
@@ -66,18 +68,22 @@ pub(crate) enum StoredItem {
     /// The proof of a block
     Proof {
         /// Block number
+        #[arg(value_parser = block_number)]
         block: u32,
     },
     /// The aggregated proof of a range of blocks
     AggregatedProof {
         /// First block number
+        #[arg(value_parser = block_number)]
         first: u32,
         /// Last block number
+        #[arg(value_parser = block_number)]
         last: u32,
     },
     /// A block and its account updates, as imported
     Block {
         /// Block number
+        #[arg(value_parser = block_number)]
         block: u32,
     },
     /// A block with everything that its witness depends on, to attach to a bug report; `check
@@ -90,10 +96,10 @@ pub(crate) enum StoredItem {
 #[group(required = true, multiple = false)]
 pub(crate) struct BundleArgs {
     /// Block number
-    #[arg(value_name = "BLOCK")]
+    #[arg(value_name = "BLOCK", value_parser = block_number)]
     number: Option<u32>,
     /// Block number
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, value_parser = block_number)]
     block: Option<u32>,
 }
 

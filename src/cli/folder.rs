@@ -1,6 +1,8 @@
 //! Opening a data folder for a command, without a server.
 
-use std::{path::Path, sync::Arc};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Arc};
+
+use tracing::warn;
 
 use super::error::CliError;
 use crate::{
@@ -16,6 +18,7 @@ use crate::{
 /// [`CliError::DataFolder`].
 pub(crate) fn open_existing(config: &Config, folder: &Path) -> Result<Arc<Store>, CliError> {
     check_exists(folder)?;
+    warn_of_owner(folder);
     service::open_store(config, folder).map_err(unopened)
 }
 
@@ -48,8 +51,20 @@ fn check_exists(folder: &Path) -> Result<(), CliError> {
 /// # Errors
 /// [`CliError::DataFolder`].
 pub(crate) fn idle_node(config: &Config, folder: &Path) -> Result<Arc<Node>, CliError> {
+    warn_of_owner(folder);
     let store = service::open_store(config, folder).map_err(unopened)?;
     Ok(Node::new(store, node_options(config)))
+}
+
+/// Warns if root is about to write into the folder of another user.
+pub(crate) fn warn_of_owner(folder: &Path) {
+    let is_foreign = fs::metadata(folder).is_ok_and(|found| found.uid() != 0);
+    if is_foreign && rustix::process::geteuid().is_root() {
+        let shown = folder.display();
+        warn!(
+            "this command runs as root, and {shown} belongs to another user, who cannot write the files that are created now: afterwards run `chown -R --reference={shown}/ {shown}/`"
+        );
+    }
 }
 
 fn unopened(error: StoreError) -> CliError {
@@ -79,7 +94,7 @@ impl From<StartError> for CliError {
             StartError::Secret(error) => error.into(),
             StartError::Keys(error) => error.into(),
             StartError::Tls(error) => error.into(),
-            StartError::Bind(_) | StartError::Address(_) | StartError::Link(_) => {
+            StartError::Bind { .. } | StartError::Address(_) | StartError::Link(_) => {
                 Self::Failed(error.to_string())
             }
         }

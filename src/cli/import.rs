@@ -9,6 +9,7 @@ use std::{
 
 use clap::Args;
 
+use super::block_number::block_number;
 use super::error::CliError;
 use super::import_tally::Tally;
 use super::output::show;
@@ -41,7 +42,7 @@ pub(crate) struct ImportArgs {
     #[arg(value_name = "CHAIN_FOLDER", conflicts_with = "node")]
     pub chain: Option<PathBuf>,
     /// Last block to import from --node [default: the newest]
-    #[arg(long, value_name = "BLOCK", requires = "node", conflicts_with = "chain")]
+    #[arg(long, value_name = "BLOCK", value_parser = block_number, requires = "node", conflicts_with = "chain")]
     pub until: Option<u32>,
 }
 

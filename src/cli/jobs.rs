@@ -172,7 +172,7 @@ pub(crate) fn run(args: &JobsArgs, config: &Config) -> Result<(), CliError> {
         }
         Some(JobAction::Resume) => {
             change()?.change(paths::RESUME, |store| store.queue().resume().map(drop))?;
-            show("claims are not paused")
+            show("claims are resumed")
         }
         Some(JobAction::Drop { id }) => drop_job(&change()?, *id),
         Some(JobAction::Watch { json }) => match read()? {
@@ -227,7 +227,10 @@ fn requeue(
     let outcome = source.change_with(paths::REQUEUE_MANY, &request, requeue)?;
     let requeued: Vec<String> = outcome.requeued.iter().map(ToString::to_string).collect();
     match &requeued[..] {
-        [] => show("no job is requeued"),
+        [] => show(match status {
+            Some(RequeuedStatus::Failed) => "no job is requeued: none has failed",
+            None => "no job is requeued: these blocks have no jobs, or all of them are done",
+        }),
         [id] => show(&format!("job {id} is requeued")),
         ids => show(&format!("{} jobs are requeued: {}", ids.len(), ids.join(", "))),
     }

@@ -4,6 +4,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub(crate) mod backup;
+mod block_number;
 pub(crate) mod blocks;
 pub(crate) mod chain;
 pub(crate) mod check;

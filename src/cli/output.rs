@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempPath;
 
-use super::colour::{TonedText, has_colours};
+use super::colour::TonedText;
 use super::error::CliError;
 use crate::{access, fsync, printable};
 
@@ -41,7 +41,7 @@ pub(crate) fn write_output(out: Option<&Path>, replace: bool, bytes: &[u8]) -> R
             file.finish()
         }
         _ => {
-            // Stored bytes are written as they are, but not to a terminal.
+            // Stored bytes are written verbatim, but not to a terminal.
             let terminal = io::stdout().is_terminal();
             let shown = terminal.then(|| printable::lines(&String::from_utf8_lossy(bytes)));
             write_stdout(shown.as_ref().map_or(bytes, String::as_bytes))
@@ -82,7 +82,7 @@ pub(crate) fn show_lines(text: &str) -> Result<(), CliError> {
 /// # Errors
 /// [`CliError::Output`].
 pub(crate) fn show_toned(text: &TonedText) -> Result<(), CliError> {
-    let mut text = text.written(has_colours(&io::stdout()));
+    let mut text = text.written(printable::has_colours(&io::stdout()));
     if !text.ends_with('\n') {
         text.push('\n');
     }
@@ -106,7 +106,7 @@ pub(crate) fn tell(line: &str) {
 /// Writes one or more lines to standard error, coloured on a terminal.
 pub(crate) fn tell_toned(text: &TonedText) {
     let mut stderr = io::stderr().lock();
-    let text = text.written(has_colours(&stderr));
+    let text = text.written(printable::has_colours(&stderr));
     let _ = writeln!(stderr, "{}", text.trim_end_matches('\n'));
 }
 
@@ -217,7 +217,7 @@ impl Output {
             io::ErrorKind::AlreadyExists => occupied(path),
             _ => unwritable(path)(error.error),
         })?;
-        fsync::sync_folder_if_supported(folder_of(path)).map_err(failed())
+        fsync::sync_folder_if_supported(fsync::folder_of(path)).map_err(failed())
     }
 }
 
@@ -237,11 +237,6 @@ impl Write for Output {
             To::File { part, .. } => part.file.flush(),
         }
     }
-}
-
-/// Returns the folder of a file.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Returns the error of an output.
@@ -284,7 +279,7 @@ mod tests {
         half.write_all(b"half").unwrap();
         drop(half);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        // What a killed process left is overwritten; what another one writes is not.
+        // The file of a killed process is overwritten, that of a running one is not.
         std::fs::write(folder.path().join("out.part"), "left by a kill").unwrap();
         let late = Output::open(&path, false).unwrap();
         assert!(Output::open(&path, false).is_err());

@@ -86,7 +86,7 @@ pub(crate) fn run(args: &ProversArgs, config: &Config) -> Result<(), CliError> {
             let source = ViewSource::open_to_change(config)?;
             source
                 .change(&paths::unblock_prover(name), |store| store.queue().unblock_prover(name).map(drop))?;
-            show(&format!("prover {} is neither blocked nor suspended", text(Some(name))))
+            show(&format!("prover {} is unblocked", text(Some(name))))
         }
     }
 }
@@ -112,7 +112,7 @@ pub(crate) fn table(provers: &[ProverView], now_ms: u64) -> TextTable {
         let jobs = (!jobs.is_empty()).then(|| jobs.join(","));
         table.row(vec![
             text(Some(&prover.name)),
-            age(Some(prover.last_seen_ms), now_ms),
+            age((prover.last_seen_ms > 0).then_some(prover.last_seen_ms), now_ms),
             match prover.held > prover.jobs.len() as u64 {
                 true => format!("{},… ({})", jobs.unwrap_or_default(), prover.held),
                 false => text(jobs),

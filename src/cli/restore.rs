@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::output::{show, tell};
 use super::progress::Phases;
 use super::text_table::time;
-use super::{flags, input};
+use super::{flags, folder, input};
 use crate::{
     backup::{self, About, BackupError, Counts, Kind, RestoreError, Restored},
     config::Config,
@@ -48,6 +48,7 @@ pub(crate) fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
         return show(&format!("{} is whole: {}", file.display(), describe(&about, counts)));
     }
     let dir = config.require_data_dir()?;
+    folder::warn_of_owner(dir);
     // Damage at the end is found now, not after the accounts of a large genesis have been hashed.
     check(file)?;
     let phases = Phases::default();

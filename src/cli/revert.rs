@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stderr, stdin};
 
 use clap::Args;
 
+use super::block_number::block_number;
 use super::error::CliError;
 use super::output::{show, tell};
 use super::{flags, folder};
@@ -18,7 +19,7 @@ use crate::{
 #[command(args = flags::of_stopped_folder())]
 pub(crate) struct RevertArgs {
     /// The last block that stays
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = block_number)]
     pub to: u32,
     /// Print what would be removed, and change nothing
     #[arg(long)]
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &RevertArgs, config: &Config) -> Result<(), CliError> {
     ))
 }
 
-/// Says what a revert to a block removes.
+/// Describes the items that a revert to a block removes.
 fn removed(store: &Store, to: u32) -> Result<String, CliError> {
     let (head, proven) =
         (store.chain().head()?, store.chain().last_block_of(AggregatedAction::CreateProofBlocks)?);
@@ -80,7 +81,7 @@ fn removed(store: &Store, to: u32) -> Result<String, CliError> {
     ))
 }
 
-/// Asks the terminal.
+/// Asks for a confirmation on the terminal.
 fn confirmed(what: &str) -> bool {
     tell(&format!("{what}. Type yes to continue:"));
     let mut answer = String::new();

@@ -16,7 +16,7 @@ use super::error::CliError;
 
 /// Threads for blocking work that are made at the start.
 const KEPT: usize = 4;
-/// Idle threads for blocking work are kept for this time: ever.
+/// Time for which idle threads for blocking work are kept: without end.
 const KEEP_ALIVE: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Longest wait for a thread to start.
 const TIMEOUT: Duration = Duration::from_secs(5);

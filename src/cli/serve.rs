@@ -40,7 +40,7 @@ pub(crate) struct ServeArgs {
     pub print_config: bool,
 }
 
-/// What SIGHUP reads again.
+/// The files and settings that SIGHUP reads again.
 pub(crate) struct Reload<'a> {
     /// Loads the configuration from the same sources as at the start.
     pub load: &'a dyn Fn() -> Result<Config, ConfigError>,
@@ -110,6 +110,11 @@ async fn serve(config: &Config, folder: &Path, reload: &Reload<'_>) -> Result<()
         warn!(
             address = %service.address(),
             "other machines reach this address without TLS: tokens and blocks can be read on the network; set tls_certificate and tls_key, or put a proxy in front"
+        );
+    }
+    if config.node.is_none() && matches!(service.node().store().chain().has_followed(), Ok(true)) {
+        warn!(
+            "the blocks of this folder come from a node, which is not followed now: no new blocks arrive, and no proofs are handed back; pass --node to follow it"
         );
     }
     let failed = loop {

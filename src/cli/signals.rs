@@ -12,11 +12,12 @@ pub(crate) struct Signals {
     terminate: Signal,
     /// `None` if SIGHUP is ignored, as after `nohup`.
     hangup: Option<Signal>,
-    /// True if the process was started on a terminal, so that SIGHUP says that the terminal is gone.
+    /// True if the process was started on a terminal, so that SIGHUP means that the terminal is
+    /// gone.
     on_terminal: bool,
 }
 
-/// What a signal asks for.
+/// The request that a signal stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
     /// SIGINT or SIGTERM.
@@ -73,7 +74,7 @@ impl Signals {
     }
 }
 
-/// Returns true if SIGHUP is ignored. Only Linux tells.
+/// Returns true if SIGHUP is ignored. Known on Linux only.
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

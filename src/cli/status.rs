@@ -97,6 +97,12 @@ fn problems(status: &Status, now_ms: u64) -> Vec<(Tone, String)> {
     if quarantined.len() > QUARANTINED {
         trouble(format!("{} further blocks are quarantined.", quarantined.len() - QUARANTINED));
     }
+    if let Some(fault) = &status.witness_fault {
+        let (number, cause) = (fault.block, text(Some(fault.cause.trim_end_matches('.'))));
+        trouble(format!(
+            "The witness of block {number} cannot be built, and later blocks wait: {cause}; see `explain block {number}`."
+        ));
+    }
     if status.jobs.failed > 0 {
         trouble(format!(
             "{} failed: see `jobs list --status failed`, then `jobs requeue` them.",
@@ -113,7 +119,10 @@ fn problems(status: &Status, now_ms: u64) -> Vec<(Tone, String)> {
         ));
     }
     if let Some(node) = &status.node {
-        for fault in [&node.fault, &node.hand_back_fault].into_iter().flatten() {
+        let mut faults = vec![&node.fault, &node.hand_back_fault];
+        // Reading and writing fail for the same reason if Postgres is down.
+        faults.dedup_by_key(|fault| fault.as_ref().map(|fault| &fault.message));
+        for fault in faults.into_iter().flatten() {
             trouble(format!("The link to the node: {}.", text(Some(fault.message.trim_end_matches('.')))));
         }
     }
@@ -239,5 +248,14 @@ mod tests {
             assert!(text.contains(words), "{words:?} in\n{text}");
         }
         assert!(!text.contains("none") && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn a_fault_of_reading_and_writing_is_reported_once() {
+        let fault = json!({"code": "unreachable", "message": "no answer", "at_ms": 0});
+        let node = json!({"url": "postgres://db", "phase": "failing", "since_ms": 0, "newest_block": 0, "blocks_behind": 0,
+            "proofs_pending": 0, "fault": fault, "hand_back_fault": fault});
+        let text = for_people(&status(|status| status["node"] = node), 0).written(false);
+        assert_eq!(text.matches("The link to the node: no answer.").count(), 1, "{text}");
     }
 }

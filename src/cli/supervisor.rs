@@ -88,7 +88,7 @@ async fn report(node: Arc<Node>, serving: String) {
     }
 }
 
-/// What the supervisor knows.
+/// The state that was last reported to the supervisor.
 #[derive(Debug, Default)]
 struct Known {
     ready: bool,

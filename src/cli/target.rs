@@ -119,8 +119,7 @@ fn waited(client: Client, config: &Config) -> Result<Client, CliError> {
     Ok(client)
 }
 
-/// Waits until the server answers, at most for `longest`. Whatever it answers then is the business
-/// of the command.
+/// Waits until the server answers, at most for `longest`. The answer is left to the command.
 async fn wait_until_started(client: &Client, longest: Duration) {
     let end = Instant::now() + longest;
     for attempt in 1.. {

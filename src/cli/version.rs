@@ -1,4 +1,4 @@
-//! What `--version` prints.
+//! The text of `--version`.
 
 use crate::backup;
 use crate::bundle;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::block_number::block_number;
 use super::error::CliError;
 use super::output::show;
 use super::progress::ProgressDisplay;
@@ -18,7 +19,7 @@ const POLL: Duration = Duration::from_millis(200);
 #[command(args = flags::of_stopped_folder())]
 pub(crate) struct WitnessArgs {
     /// Last block to build [default: the last imported one]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = block_number)]
     pub until: Option<u32>,
 }
 

@@ -56,7 +56,7 @@ pub enum ClientError {
     },
     /// The server refused the token.
     #[error(
-        "the server at {url} refuses the token: {message}; set API_PROVER_SECRET_AUTH to the server's secret"
+        "the server at {url} refuses the token: {message}; configure the server's secret with API_PROVER_SECRET_AUTH or secret_file"
     )]
     Unauthorized {
         /// The base URL.

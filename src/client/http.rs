@@ -74,7 +74,8 @@ impl Answer {
     ///
     /// # Errors
     /// [`ClientError::NotTheServer`] for a page of HTML, or another status with a body that is not
-    /// the server's; else [`ClientError::Unauthorized`], [`ClientError::TokenTime`] or [`ClientError::Refused`].
+    /// the server's; else [`ClientError::Unauthorized`], [`ClientError::TokenTime`] or
+    /// [`ClientError::Refused`].
     pub fn success(self) -> Result<Bytes, ClientError> {
         if self.status.is_success() && !self.is_page { Ok(self.body) } else { Err(self.failure()) }
     }
@@ -88,7 +89,7 @@ impl Answer {
         serde_json::from_slice(&self.success()?).map_err(|_| ClientError::NotTheServer { url, status })
     }
 
-    /// Returns the error of an answer that is no success.
+    /// Returns the error of an answer without a 2xx status.
     fn failure(self) -> ClientError {
         let Self { status, url, clocks, .. } = self;
         let Ok(problem) = serde_json::from_slice::<Problem>(&self.body) else {
@@ -357,7 +358,7 @@ fn certificate_error(error: &(dyn std::error::Error + 'static)) -> Option<rustls
     None
 }
 
-/// Returns the innermost cause: the outer ones only tell that the request failed.
+/// Returns the innermost cause: the outer ones only state that the request failed.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {

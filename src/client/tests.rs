@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, middleware::from_fn_with_state, routing};
+use axum::{Router, http::HeaderMap, middleware::from_fn_with_state, routing};
 use bytes::Bytes;
-use hyper::StatusCode;
+use chrono::{TimeDelta, Utc};
+use hyper::{StatusCode, header::AUTHORIZATION};
 
 use super::*;
 use crate::api::tokens::{Authenticator, REQUEST_TTL};
@@ -20,6 +21,10 @@ async fn echo() -> String {
     let auth = Arc::new(Authenticator::new(&Secret::new("right").unwrap()));
     let router = Router::new()
         .route("/echo", routing::get(echo).post(echo))
+        .route(
+            "/token",
+            routing::post(|head: HeaderMap, _: Bytes| async move { head[AUTHORIZATION].as_bytes().to_vec() }),
+        )
         .route("/slow", routing::get(|| async { std::future::pending::<()>().await }))
         .fallback(|| async { ApiError::UnknownRoute })
         .layer(from_fn_with_state(auth, require_token));
@@ -75,6 +80,18 @@ async fn a_wrong_token_or_none_is_unauthorized_even_for_unknown_routes() {
     let token = Authenticator::new(&Secret::new("right").unwrap()).mint("me", REQUEST_TTL).unwrap();
     let bearer = Client::new(&url, Credentials::Token(token), Duration::from_secs(1)).unwrap();
     assert_eq!(bearer.post("/echo", &1).await.unwrap().status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_token_of_a_request_lives_as_long_as_its_body_may_take() {
+    let client = client(&echo().await, "right").with_timeout(Duration::from_secs(60));
+    let verifier = Authenticator::new(&Secret::new("right").unwrap());
+    for (bytes, lives) in [(1, false), (400 << 10, true)] {
+        let token = client.post_bytes("/token", vec![b'0'; bytes]).await.unwrap().success().unwrap();
+        let token = std::str::from_utf8(&token).unwrap().strip_prefix("Bearer ").unwrap();
+        let later = Utc::now() + TimeDelta::seconds(40);
+        assert_eq!(verifier.verify_at(token, later).is_ok(), lives, "{bytes} bytes");
+    }
 }
 
 #[tokio::test]

@@ -99,12 +99,13 @@ impl Config {
     }
 }
 
-/// Reads the secret of a file that may be absent.
+/// Reads the generated secret, which may be absent.
 fn stored(path: &Path) -> Result<Option<Secret>, SecretError> {
-    match Secret::of_file(path) {
-        Ok(secret) => Ok(Some(secret)),
-        Err(SecretError::Unreadable { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    match Secret::read(path) {
+        Ok(Some(secret)) => Ok(Some(secret)),
+        Ok(None) => Err(SecretError::GeneratedEmpty(path.to_owned())),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(SecretError::GeneratedUnreadable { path: path.to_owned(), cause }),
     }
 }
 

@@ -74,7 +74,7 @@ impl Config {
         }
     }
 
-    /// Returns what is strange about the configuration and no error, a sentence each.
+    /// Returns the warnings, a sentence each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }

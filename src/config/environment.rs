@@ -61,8 +61,8 @@ impl Environment {
         }
     }
 
-    /// Returns a warning for each variable that looks like one of a setting and is not. It is no
-    /// error: an image or a compose file may use the same prefix for variables of its own.
+    /// Returns a warning for each variable that looks like one of a setting and is not. It is not
+    /// an error: an image or a compose file may use the same prefix for variables of its own.
     pub(super) fn unknown_names(&self) -> Vec<String> {
         let mut names: Vec<String> = SETTINGS.iter().map(Setting::own_variable).collect();
         names

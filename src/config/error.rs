@@ -49,8 +49,16 @@ pub enum ConfigError {
     #[error("tls_certificate and tls_key go together; give both for TLS, neither for plain HTTP")]
     HalfOfTls,
     /// A secret is given both as text and as a file.
-    #[error("{0} and {0}_file are both set; keep one of them")]
-    SecretTwice(&'static str),
+    #[error(
+        "{} (from {}) and {} (from {}) are both set; remove one of them",
+        settings[0], origins[0], settings[1], origins[1]
+    )]
+    SecretTwice {
+        /// The names of both settings.
+        settings: [&'static str; 2],
+        /// The places where they were written.
+        origins: [Origin; 2],
+    },
     /// The file of a secret cannot be read, or is empty.
     #[error(transparent)]
     Secret(#[from] SecretError),

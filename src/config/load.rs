@@ -43,10 +43,19 @@ impl Config {
 
     /// Reads the files of the secrets and compares settings with each other.
     fn checked(mut self) -> Result<Self, ConfigError> {
-        read_secret("secret", &mut self.secret, self.secret_file.as_deref())?;
-        read_secret("operator_token", &mut self.operator_token, self.operator_token_file.as_deref())?;
-        // Each connection reads it again, so that the password can be changed while the server runs.
-        self.node_password_file.as_deref().map(Secret::of_file).transpose()?;
+        if let Some(path) = &self.secret_file {
+            self.set_once(["secret", "secret_file"], self.secret.is_some())?;
+            self.secret = Some(Secret::of_file("secret_file", path)?);
+        }
+        if let Some(path) = &self.operator_token_file {
+            self.set_once(["operator_token", "operator_token_file"], self.operator_token.is_some())?;
+            self.operator_token = Some(Secret::of_file("operator_token_file", path)?);
+        }
+        if let Some(path) = &self.node_password_file {
+            // Each connection reads it again, so that the password can be changed while the server
+            // runs.
+            Secret::of_file("node_password_file", path)?;
+        }
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
             return Err(ConfigError::HalfOfTls);
         }
@@ -61,20 +70,12 @@ impl Config {
         }
         Ok(self)
     }
-}
 
-/// Reads a secret from its file, if one is set.
-fn read_secret(
-    name: &'static str,
-    secret: &mut Option<Secret>,
-    file: Option<&Path>,
-) -> Result<(), ConfigError> {
-    let Some(file) = file else { return Ok(()) };
-    if secret.is_some() {
-        return Err(ConfigError::SecretTwice(name));
+    /// Refuses a secret that is given as text besides its file.
+    fn set_once(&self, settings: [&'static str; 2], has_text: bool) -> Result<(), ConfigError> {
+        let origins = || settings.map(|setting| self.origin(setting).clone());
+        if has_text { Err(ConfigError::SecretTwice { settings, origins: origins() }) } else { Ok(()) }
     }
-    *secret = Some(Secret::of_file(file)?);
-    Ok(())
 }
 
 /// Returns the file to read: the given one, else the one in the data folder that the flags or the

@@ -29,16 +29,24 @@ impl Secret {
         if text.is_empty() { Err(EmptySecret) } else { Ok(Self(text)) }
     }
 
-    /// Reads the secret that a file contains, without a byte order mark and without white space
-    /// around it.
+    /// Reads the secret in the file that a setting names.
     ///
     /// # Errors
     /// Fails if the file cannot be read or contains no secret.
-    pub(crate) fn of_file(path: &Path) -> Result<Self, SecretError> {
-        let text = input::read_text(path, MAX_FILE_BYTES)
-            .map_err(|cause| SecretError::Unreadable { path: path.to_owned(), cause })?;
+    pub(crate) fn of_file(setting: &'static str, path: &Path) -> Result<Self, SecretError> {
+        let path = path.to_owned();
+        match Self::read(&path) {
+            Ok(secret) => secret.ok_or(SecretError::Empty { setting, path }),
+            Err(cause) => Err(SecretError::Unreadable { setting, path, cause }),
+        }
+    }
+
+    /// Reads the secret that a file contains, without a byte order mark and without white space
+    /// around it; `None` if the file contains nothing else.
+    pub(super) fn read(path: &Path) -> io::Result<Option<Self>> {
+        let text = input::read_text(path, MAX_FILE_BYTES)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        Self::new(text.trim()).map_err(|EmptySecret| SecretError::Empty(path.to_owned()))
+        Ok(Self::new(text.trim()).ok())
     }
 
     /// Returns the bytes of the secret.
@@ -93,15 +101,33 @@ pub enum SecretError {
     OperatorNotVisible,
     /// A client command has no secret to sign with.
     #[error(
-        "no secret is configured; set API_PROVER_SECRET_AUTH, or pass --data-dir with the server's data folder, whose secret is used then"
+        "no secret is configured; set API_PROVER_SECRET_AUTH or secret_file, or pass --data-dir with the server's data folder, whose secret is used then"
     )]
     NotConfigured,
-    /// The secret file is empty.
-    #[error("the secret file {} is empty; write the secret into it, or remove it", .0.display())]
-    Empty(PathBuf),
-    /// The secret file cannot be read.
-    #[error("cannot read the secret file {}: {cause}; check the path and its permissions", path.display())]
+    /// The file that a setting names is empty.
+    #[error("{}, which {setting} names, is empty; write the secret into it, or remove the setting", path.display())]
+    Empty {
+        /// The name of the setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file that a setting names cannot be read.
+    #[error("cannot read {}, which {setting} names: {cause}; check the path and its permissions", path.display())]
     Unreadable {
+        /// The name of the setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        cause: io::Error,
+    },
+    /// The file of the generated secret is empty.
+    #[error("the generated secret file {} is empty; remove it, and the next start generates one", .0.display())]
+    GeneratedEmpty(PathBuf),
+    /// The file of the generated secret cannot be read.
+    #[error("cannot read the generated secret file {}: {cause}; check its permissions", path.display())]
+    GeneratedUnreadable {
         /// The file.
         path: PathBuf,
         /// The error of the operating system.

@@ -70,7 +70,7 @@ macro_rules! settings {
             $( $(#[doc = $help])+ pub $name: $type, )+
             /// The settings as `--print-config` shows them.
             pub(super) shown: Vec<Shown>,
-            /// What is strange and no error, a sentence each.
+            /// Warnings, a sentence each.
             pub(super) warnings: Vec<String>,
         }
 

@@ -107,6 +107,15 @@ fn every_setting_is_read() {
 }
 
 #[test]
+fn default_times_fit_those_of_usual_proxies_and_of_docker() {
+    let config = load(None, &[], &[]).unwrap();
+    // Proxies and load balancers reuse an idle connection for 60 s.
+    assert!(config.idle_timeout > Duration::from_secs(60));
+    // `docker stop` kills after 10 s.
+    assert!(config.shutdown_timeout < Duration::from_secs(10));
+}
+
+#[test]
 fn flags_beat_environment_beats_file_beats_default() {
     let file = "idle_provers = 2\nmax_attempts = 2\nhistory = 2\naggregate = [8, 1, 4]\n";
     let env = [("PROVER_CORE_IDLE_PROVERS", "3"), ("WITNESS_SERVER_MAX_ATTEMPTS", "3")];
@@ -261,7 +270,14 @@ fn settings_that_contradict_each_other_are_refused() {
     let slow = refused(&[], &[("gone_timeout", "50ms")]);
     assert!(matches!(slow, ConfigError::HeartbeatTooSlow { .. }));
     let both = refused(&[("API_PROVER_SECRET_AUTH", "s")], &[("secret_file", "f")]);
-    assert!(matches!(both, ConfigError::SecretTwice("secret")));
+    assert!(matches!(both, ConfigError::SecretTwice { .. }));
+    assert_eq!(
+        both.to_string(),
+        "secret (from environment API_PROVER_SECRET_AUTH) and secret_file (from flag --flag) are both set; remove one of them"
+    );
+    let both = load(Some("operator_token = 't'"), &[], &[("operator_token_file", "f")]);
+    let both = message(both);
+    assert!(both.contains("operator_token (from file ") && both.contains("settings.toml)"), "{both}");
     for one in ["tls_certificate", "tls_key"] {
         assert!(matches!(refused(&[], &[(one, "f")]), ConfigError::HalfOfTls));
     }
@@ -305,6 +321,24 @@ fn a_byte_order_mark_at_the_start_of_a_file_is_skipped() {
 }
 
 #[test]
+fn an_unusable_file_of_a_secret_is_named_with_its_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let (absent, empty) = (folder.path().join("absent"), folder.path().join("empty"));
+    std::fs::write(&empty, "\u{feff} \n").unwrap();
+    for setting in ["secret_file", "operator_token_file", "node_password_file"] {
+        let error = |path: &Path| message(load(None, &[], &[(setting, path.to_str().unwrap())]));
+        let is_named =
+            |path: &Path| error(path).contains(&format!("{}, which {setting} names", path.display()));
+        assert!(is_named(&absent) && is_named(&empty), "{}", error(&absent));
+        assert!(
+            error(&empty).ends_with("write the secret into it, or remove the setting"),
+            "{}",
+            error(&empty)
+        );
+    }
+}
+
+#[test]
 fn the_scheme_of_a_url_may_be_in_capitals() {
     let url = |text| load(None, &[], &[("url", text)]).unwrap().url;
     assert_eq!(url("HTTP://Host:1/"), "http://Host:1");
@@ -336,7 +370,7 @@ fn without_a_secret_loopback_gets_a_generated_one_and_the_world_gets_none() {
     assert_eq!(config.client_secret().unwrap(), first.secret);
 
     std::fs::write(&path, "\n").unwrap();
-    assert!(matches!(config.server_secret(folder.path()), Err(SecretError::Empty(_))));
+    assert!(matches!(config.server_secret(folder.path()), Err(SecretError::GeneratedEmpty(_))));
 
     let open = load(None, &[], &[("listen", "0.0.0.0:0")]).unwrap();
     assert!(matches!(open.server_secret(folder.path()), Err(SecretError::BeyondLoopback(_))));

@@ -23,6 +23,8 @@ pub mod ethereum;
 pub mod fr;
 mod montgomery;
 #[cfg(any(test, feature = "testing"))]
+pub mod naive_hash;
+#[cfg(any(test, feature = "testing"))]
 pub mod naive_signature;
 pub mod packed_float;
 pub mod rescue;

@@ -1,5 +1,7 @@
 //! The JSON body of a request.
 
+use std::error::Error;
+
 use axum::{
     Json,
     extract::{FromRequest, Request},
@@ -26,8 +28,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         let body = request_body::read(request.into_body(), MAX_BODY_BYTES, BODY_TIMEOUTS).await;
         let body = body.map_err(|error| refusal(error.status_and_code().0, &error.to_string()))?;
         let text = if body.is_empty() { b"{}" } else { body.as_slice() };
-        serde_json::from_slice(text).map(Self).map_err(|error| {
-            refusal(StatusCode::BAD_REQUEST, &format!("the body is not the expected JSON: {error}"))
+        Json::from_bytes(text).map(|Json(body)| Self(body)).map_err(|error| {
+            // The source begins with the name of the field.
+            let cause = error.source().map_or_else(|| error.body_text(), ToString::to_string);
+            refusal(StatusCode::BAD_REQUEST, &format!("the body is not the expected JSON: {cause}"))
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{own, rest, rpc};
+use super::{control, rest, rpc};
 
 /// A message of JSON-RPC: every error has a code of those that need no devnet.
 pub(crate) fn rpc(bytes: &[u8]) {
@@ -11,7 +11,7 @@ pub(crate) fn rpc(bytes: &[u8]) {
     }
 }
 
-/// The body of a REST request or of an own endpoint.
+/// The body of a request to REST, or to an endpoint below `/devnet`.
 pub(crate) fn rest(bytes: &[u8]) {
     fn read<T: DeserializeOwned>(bytes: &[u8]) {
         let _ = serde_json::from_slice::<T>(bytes);
@@ -21,6 +21,6 @@ pub(crate) fn rest(bytes: &[u8]) {
     read::<rest::FeeRequest>(bytes);
     read::<rest::BatchFeeRequest>(bytes);
     read::<super::requests::Toggle2Fa>(bytes);
-    read::<own::DepositBody>(bytes);
-    read::<own::FullExitBody>(bytes);
+    read::<control::DepositBody>(bytes);
+    read::<control::FullExitBody>(bytes);
 }

@@ -233,7 +233,7 @@ impl Devnet {
         self.shared.node().clone()
     }
 
-    /// Waits until the devnet cannot go on; returns the reason.
+    /// Waits until the devnet cannot continue; returns the reason.
     pub(crate) async fn failed(&self) -> String {
         let mut failure = self.shared.failure.subscribe();
         loop {

@@ -74,7 +74,7 @@ pub(super) fn prepare(source: &Path, folder: &Path, config: &Config) -> Result<(
         Ok(file) => Ok(BufReader::new(file)),
         Err(cause) => Err(ForkError::Backup { path: path.clone(), cause }),
     };
-    // What else is wrong with the backup, its restore says.
+    // Other faults of the backup are reported by its restore.
     let first = BackupReader::open(file()?).and_then(|mut backup| backup.next_entry());
     if let Ok(Some(genesis)) = first
         && genesis.kind == Kind::Genesis

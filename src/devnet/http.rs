@@ -1,4 +1,4 @@
-//! What both addresses of the devnet have in common.
+//! Limits and layers of requests that both addresses of the devnet share.
 
 use std::time::Duration;
 

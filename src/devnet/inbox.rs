@@ -1,4 +1,4 @@
-//! The records of the inbox: what the devnet must not lose although no block has it.
+//! The records of the inbox: everything that the devnet must not lose and that no block contains.
 //!
 //! | key | value |
 //! | --- | --- |
@@ -41,7 +41,7 @@ pub(super) struct StoredPriorityOp {
     pub at_ms: u64,
 }
 
-/// What a miniblock executed.
+/// The requests that a miniblock executed, with its times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Miniblock {
     /// Timestamp of the block, in Unix seconds.

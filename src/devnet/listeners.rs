@@ -25,8 +25,10 @@ impl Bound {
     /// # Errors
     /// If an address cannot be bound.
     pub(crate) async fn new(rpc: SocketAddr, rest: SocketAddr) -> Result<Self, DevnetError> {
-        let bind = async |address| server::bind(address).await.map_err(StartError::from);
-        Ok(Self { rpc: bind(rpc).await?, rest: bind(rest).await? })
+        let bind = async |flag, address| {
+            server::bind(address).await.map_err(|error| StartError::Bind { flag, error })
+        };
+        Ok(Self { rpc: bind("rpc-listen", rpc).await?, rest: bind("rest-listen", rest).await? })
     }
 
     /// Serves a devnet.

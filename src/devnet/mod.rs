@@ -7,21 +7,21 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `options`, `tokens`, `accounts` | what a devnet is started with |
+//! | `options`, `tokens`, `accounts` | options of a devnet, its tokens and its funded accounts |
 //! | `start`, `fork`, `load` | a new chain, the fork of a chain, the state of a folder |
 //! | `devnet` | the running devnet: submissions, layer 1, test controls, reads |
 //! | `ledger` | accounts, transactions, blocks and NFTs, as clients see them |
-//! | `requests`, `fees` | what clients ask; the price of each kind of transaction |
+//! | `requests`, `fees` | requests of clients; the price of each kind of transaction |
 //! | `submit_error`, `control_error` | the reasons of refusals, with their codes |
 //! | `admission` | the checks before a transaction is accepted |
 //! | `intake`, `inbox` | requests become durable; their records |
-//! | `producer`, `filler`, `arrangement` | executes requests, seals blocks, in which order |
+//! | `producer`, `filler`, `arrangement` | the thread that executes requests and seals blocks; the pending block; the order of requests |
 //! | `layer_one` | the stand-in for layer 1 |
 //! | `snapshots`, `host` | returns to earlier states; the server below, which ends with it |
 //! | `proving`, `time` | sample provers and the time, with their test controls |
-//! | `traffic`, `wallet`, `request_signer` | random transfers, and what signs them and those of tests |
-//! | `shared` | what these parts share |
-//! | `rpc`, `rest`, `own` | the interface to clients: JSON-RPC, REST v0.2, the devnet's own endpoints |
+//! | `traffic`, `wallet`, `request_signer` | random transfers; the signer of these, and that of tests |
+//! | `shared` | the state that these parts share |
+//! | `rpc`, `rest`, `control` | the interfaces to clients: JSON-RPC, REST v0.2, and the endpoints below `/devnet` |
 //! | `wire`, `contracts` | the objects that they share |
 //! | `http`, `body`, `listeners` | limits and layers of requests; the two addresses |
 
@@ -30,6 +30,7 @@ mod admission;
 mod arrangement;
 mod body;
 mod contracts;
+mod control;
 mod control_error;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod decoders;
@@ -47,7 +48,6 @@ mod ledger;
 mod listeners;
 mod load;
 mod options;
-mod own;
 mod producer;
 mod proving;
 #[cfg(any(test, feature = "testing"))]
@@ -76,6 +76,6 @@ pub(crate) use listeners::{Bound, Listeners};
 pub(crate) use options::{DevnetOptions, Finality};
 #[cfg(any(test, feature = "testing"))]
 pub use request_signer::RequestSigner;
-pub(crate) use start::{DevnetError, Started, start};
+pub(crate) use start::{Beginning, DevnetError, Started, start};
 pub(crate) use tokens::Tokens;
 pub(crate) use traffic::Traffic;

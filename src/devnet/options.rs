@@ -1,4 +1,4 @@
-//! What a devnet is started with.
+//! Options of a devnet.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) struct DevnetOptions {
     pub accounts: u32,
     /// Balance of each funded account in each token, in whole tokens.
     pub balance: u64,
-    /// Words that the keys of the funded accounts are derived from.
+    /// Mnemonic from which the keys of the funded accounts are derived.
     pub mnemonic: String,
     /// The tokens.
     pub tokens: Tokens,

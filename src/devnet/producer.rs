@@ -1,5 +1,5 @@
-//! The producer: one thread that executes what waits, seals blocks, and does what must not happen
-//! at the same time as that.
+//! The producer: one thread that executes waiting requests, seals blocks, and runs the commands
+//! that exclude these.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,7 +33,7 @@ const HELD_BACK_INTERVAL: Duration = Duration::from_millis(200);
 /// Delay before a failed write is repeated.
 const WRITE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
-/// The reason why the producer cannot go on.
+/// The reason why the producer cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fatal {
     /// The devnet stops while a write fails.
@@ -173,7 +173,7 @@ impl Producer {
         self.tick()
     }
 
-    /// Executes what waits, seals if it is time, and does the work of layer 1.
+    /// Executes waiting requests, seals the block if it is time, and does the work of layer 1.
     fn tick(&mut self) -> Result<(), Fatal> {
         self.fill()?;
         let due = |since: Instant| since.elapsed() >= self.shared.options.block_time;
@@ -189,7 +189,8 @@ impl Producer {
     }
 
     /// Executes everything that waits at this moment and may be executed now, and seals full
-    /// blocks. What arrives meanwhile is left for the next time, so that this ends under any load.
+    /// blocks. Requests that arrive meanwhile are left for the next call, so that this one ends
+    /// under any load.
     fn fill(&mut self) -> Result<(), Fatal> {
         let Some(last) = self.shared.read(|ledger| ledger.waiting().last_number()) else {
             return Ok(());
@@ -245,7 +246,7 @@ impl Producer {
         let refused = |reason: String| Fatal::Block { block: number, reason };
         let (block, keys) = self.filler.seal().map_err(|error| refused(error.to_string()))?;
         let imported_at_ms = self.import(&block)?;
-        // What a failure leaves is removed at the next start.
+        // After a failure, the next start removes the rest.
         if let Some(Err(error)) = self.shared.with_store(|store| store.remove_from_inbox(&keys)) {
             warn!(%error, "the requests of a sealed block stay in the inbox");
         }

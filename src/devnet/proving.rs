@@ -14,7 +14,7 @@ use crate::client::{Client, ProveFunction, ProverJob, ProverOptions, SampleProve
 use crate::config::Config;
 use crate::domain::JobResultData;
 
-/// What test controls ask of the sample provers.
+/// The settings of the test controls for the sample provers.
 #[derive(Debug, Default)]
 pub(super) struct Proving {
     /// Number of proofs that still fail.

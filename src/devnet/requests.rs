@@ -1,4 +1,4 @@
-//! What clients ask of a devnet.
+//! Requests of clients.
 
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};

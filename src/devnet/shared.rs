@@ -22,7 +22,7 @@ use crate::workers::Node;
 /// Answers a command.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, ControlError>>;
 
-/// What the producer is told.
+/// A command to the producer.
 pub(super) enum Command {
     /// Requests may have arrived.
     Work,
@@ -54,7 +54,7 @@ pub(super) struct Intake {
     pub in_flight: HashSet<H256>,
 }
 
-/// What the parts of a running devnet share. Locks are taken in the order of the fields.
+/// The state that the parts of a running devnet share. Locks are taken in the order of the fields.
 pub(super) struct Shared {
     pub options: DevnetOptions,
     pub tokens: Tokens,
@@ -73,7 +73,7 @@ pub(super) struct Shared {
     pub changes: watch::Sender<u64>,
     pub automine: AtomicBool,
     pub proving: Arc<Proving>,
-    /// The reason why the devnet cannot go on, once there is one.
+    /// The reason why the devnet cannot continue, once there is one.
     pub failure: watch::Sender<Option<String>>,
 }
 
@@ -82,7 +82,7 @@ impl Shared {
         read(&self.ledger.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes the ledger; the watchers are told afterwards.
+    /// Changes the ledger, then notifies the watchers.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut Ledger) -> R) -> R {
         let result = change(&mut self.ledger.write().unwrap_or_else(PoisonError::into_inner));
         self.changes.send_modify(|count| *count += 1);

@@ -101,6 +101,19 @@ pub(crate) struct Started {
     pub server_url: String,
     /// URL of the dashboard.
     pub dashboard_url: String,
+    /// How its chain began.
+    pub beginning: Beginning,
+}
+
+/// How the chain of a devnet began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// At this start, with a new genesis.
+    New,
+    /// At this start, with another chain.
+    Forked,
+    /// At an earlier start.
+    Continued,
 }
 
 /// Starts a devnet in a data folder.
@@ -128,7 +141,7 @@ pub(crate) async fn start(
         tokio::task::spawn_blocking(move || prepare(&node, &options, &accounts).map(|loaded| (node, loaded)))
     };
     let prepared = prepared.await.map_err(|error| DevnetError::Thread(std::io::Error::other(error)))?;
-    let (node, (loaded, is_new_fork)) = match prepared {
+    let (node, (loaded, beginning)) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             service.stop().await;
@@ -138,15 +151,16 @@ pub(crate) async fn start(
     let proving = Arc::new(Proving::default());
     let stopping = Arc::new(AtomicBool::new(false));
     let host = Host::new(service, stopping.clone());
+    let accounts = if beginning == Beginning::Continued { held(accounts, &loaded) } else { accounts };
     let tokens = named_tokens(&options.tokens, &loaded);
     let shared = run(node, loaded, options.clone(), (tokens, accounts.clone()), proving.clone(), host)?;
     let provers = Provers::start(&config, &client, options.provers, options.prove_time, &proving);
     let devnet = Devnet { shared, stopping, provers: Arc::new(Mutex::new(Some(provers))) };
     explorer.set(rest::explorer(devnet.clone()));
-    if is_new_fork {
+    if beginning == Beginning::Forked {
         fund(&devnet, &accounts, &options).await?;
     }
-    Ok(Started { devnet, server_url, dashboard_url })
+    Ok(Started { devnet, server_url, dashboard_url, beginning })
 }
 
 /// Returns the settings of the server below a devnet.
@@ -170,25 +184,23 @@ fn settings(config: &Config, finality: Finality) -> Config {
     config
 }
 
-/// Creates the chain of an empty folder, and rebuilds the state. Returns true as well if the chain
-/// was forked now.
+/// Creates the chain of an empty folder, and rebuilds the state.
 fn prepare(
     node: &Node,
     options: &DevnetOptions,
     accounts: &[DevAccount],
-) -> Result<(Loaded, bool), DevnetError> {
+) -> Result<(Loaded, Beginning), DevnetError> {
     let store = node.store();
     let base = inbox::Inbox::read(store)?.base;
     let has_genesis = store.chain().genesis()?.is_some();
     if base.is_some() && options.fork_from.is_some() {
         return Err(DevnetError::NotEmpty);
     }
-    let mut is_new_fork = false;
-    match (base, &options.fork_from) {
-        (Some(_), _) if has_genesis => {}
+    let beginning = match (base, &options.fork_from) {
+        (Some(_), _) if has_genesis => Beginning::Continued,
         (None, Some(source)) => {
             fork::import(source, node)?;
-            is_new_fork = true;
+            Beginning::Forked
         }
         (None, None) if has_genesis => return Err(DevnetError::OtherChain),
         (Some(_) | None, _) => {
@@ -196,9 +208,18 @@ fn prepare(
             let genesis = serde_json::to_vec(&genesis(options, accounts)?)
                 .map_err(|error| ImportError::Json { what: "genesis", source: error })?;
             node.import_genesis(&genesis, &|_, _| {})?;
+            Beginning::New
         }
-    }
-    Ok((load(store, options)?, is_new_fork))
+    };
+    Ok((load(store, options)?, beginning))
+}
+
+/// Returns those of the accounts that the chain has: it may have begun with another mnemonic, or with
+/// fewer accounts.
+fn held(accounts: Vec<DevAccount>, loaded: &Loaded) -> Vec<DevAccount> {
+    let addresses: HashSet<Address> =
+        loaded.ledger.committed().iter().map(|(_, account)| account.address).collect();
+    accounts.into_iter().filter(|account| addresses.contains(&account.address)).collect()
 }
 
 /// Remembers the block that a reset returns to, by which the folder is known as that of a devnet.

@@ -44,7 +44,7 @@ pub(crate) enum SubmitError {
     /// The Ethereum signature is not that of the sender.
     #[error("Eth signature is incorrect")]
     WrongEthSignature,
-    /// The transaction is incorrect whatever the state is.
+    /// The transaction is incorrect in every state.
     #[error("Tx is incorrect: {0}")]
     Incorrect(String),
     /// The nonce was used already.

@@ -244,7 +244,7 @@ fn a_block_round_trips() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn a_changed_block_is_read_or_refused(at: prop::sample::Index, with in edge()) {

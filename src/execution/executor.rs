@@ -23,7 +23,7 @@ pub(crate) enum ExecutorError {
     NoFeeAccount(AccountId),
 }
 
-/// What became of a transaction, a batch or a priority operation.
+/// The outcome of a transaction, a batch or a priority operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It is at the end of [`PendingBlock::operations`]; a batch with all its transactions.

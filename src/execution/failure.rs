@@ -112,7 +112,7 @@ pub(crate) enum Failure {
     NoNftStorage,
     #[error("Amount of gas required to process batch is too big")]
     BatchGas,
-    /// The reference answers this on admission, and repeats the batch for ever if it is executed.
+    /// The reference answers this on admission, and repeats the batch forever if it is executed.
     #[error("Batch will not fit in any of supported block sizes")]
     BatchChunks,
 }

@@ -5,7 +5,8 @@
 //! 1. [`VerifiedTx`] is a transaction whose signatures were checked once; its
 //!    [`check_correctness`](VerifiedTx::check_correctness) is what an API requires of it.
 //! 2. [`Executor`] executes transactions, batches and priority operations on a [`State`] and
-//!    collects them in a [`PendingBlock`](pending::PendingBlock), until one does not fit or the caller seals.
+//!    collects them in a [`PendingBlock`](pending::PendingBlock), until one does not fit or the
+//!    caller seals.
 //! 3. [`Executor::seal`] pays the fees, computes root and commitment, and returns the block as the
 //!    import takes it.
 //!
@@ -17,7 +18,7 @@
 //! | `failure`, `priority` | reasons of failures, with the texts of the reference; refused priority operations |
 //! | `kinds` | one file for each kind of operation: checks, operation, account updates |
 //! | `recorder` | changes of the state with the account updates that describe them |
-//! | `options` | where a chain continues, and the parameters of its blocks |
+//! | `options` | the block after which a chain continues, and the parameters of its blocks |
 //! | `pending` | the pending block |
 //! | `executor` | transactions, batches and priority operations on the pending block |
 //! | `seal` | fees, root and commitment |

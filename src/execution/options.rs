@@ -1,4 +1,4 @@
-//! Where a chain continues, and the parameters of its blocks.
+//! The block after which a chain continues, and the parameters of its blocks.
 
 use crate::domain::{AccountId, BlockNumber};
 

@@ -1,5 +1,5 @@
-//! What other servers and the node have done with the imported blocks: proofs are taken over, and
-//! aggregated operations imported.
+//! Takes over proofs that other servers have written into the node's tables, and imports the node's
+//! aggregated operations.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const MAX_SEARCHED: usize = 5_000;
 /// Number of proofs that are taken over in one round.
 const MAX_TAKEN: u64 = 200;
 
-/// What a link has imported.
+/// The numbers of items that a link has imported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub blocks: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Progress {
     pub proofs: u64,
 }
 
-/// What this server takes from the node's tables beside blocks.
+/// The part of a session that reads proofs and aggregated operations.
 pub(super) struct Adoption<'a> {
     node: &'a Arc<Node>,
     /// Ids of operations that do not fit the blocks here.
@@ -46,7 +46,7 @@ impl<'a> Adoption<'a> {
         Self { node, refused: Vec::new(), invalid: BTreeSet::new(), searched: [None; 2], taken: 0 }
     }
 
-    /// Forgets what was refused: after a revert, blocks are others.
+    /// Forgets what was refused: after a revert, other blocks have these numbers.
     pub(super) fn clear(&mut self) {
         self.refused.clear();
         self.invalid.clear();
@@ -64,7 +64,7 @@ impl<'a> Adoption<'a> {
         let store = self.node.store().clone();
         let base = store.chain().base()?;
         let head = store.chain().head()?;
-        // Up to here no proof arrives any more that has to be taken over.
+        // Blocks up to here need no proof any more.
         let settled = store.chain().last_verified_block()?.max(executed);
         let searched = |last: Option<u32>| last.map_or(base, |last| last.min(settled));
         let [blocks, ranges] = self.searched.map(searched);
@@ -84,7 +84,7 @@ impl<'a> Adoption<'a> {
             progress.proofs += self.taken;
             info!(proofs = self.taken, "proofs of other servers taken over");
         }
-        // Proofs first, so that an operation asks for no proof that exists.
+        // Proofs first, so that an operation makes no job for a proof that exists.
         if is_complete {
             is_complete = self.import_operations(&snapshot, head, progress).await?;
         }
@@ -173,7 +173,7 @@ impl<'a> Adoption<'a> {
             match self.node.import_parsed_operation(&operation) {
                 Ok(Imported::Stored) => progress.aggregated_operations += 1,
                 Ok(_) => self.refused.push(row.id),
-                // Its blocks are others here: it is older than a revert of the node.
+                // It is about other blocks than those here: it is older than a revert of the node.
                 Err(
                     error @ (ImportError::OtherBlock(_)
                     | ImportError::NotARun

@@ -182,7 +182,7 @@ fn header(row: &Row) -> Result<Header, LinkError> {
         chunks: of.number("block_size")?,
         commit_gas_limit: of.number("commit_gas_limit")?,
         verify_gas_limit: of.number("verify_gas_limit")?,
-        // The node stores 64 bits without a sign in a column with one.
+        // The node stores an unsigned number of 64 bits in a signed column.
         timestamp: of.get::<Option<i64>>("timestamp")?.unwrap_or(0).cast_unsigned(),
     })
 }
@@ -227,7 +227,7 @@ fn transaction(row: &Row) -> Result<(u32, u32, ExecutedOperations), LinkError> {
     let transaction = ExecutedTx {
         signed_tx: SignedZkSyncTx { tx: of.json("tx")?, eth_sign_data, created_at },
         success,
-        // A failed transaction has no effect and no place, whatever the columns say.
+        // A failed transaction has no effect and no place, even if the columns have values.
         op: op.filter(|_| success),
         fail_reason: of.get("fail_reason")?,
         block_index: block_index.filter(|_| success),

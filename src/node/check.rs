@@ -1,7 +1,9 @@
-//! The check of a database before it is used: version, tables, permissions, and where the chain
-//! stands.
+//! The check of a database before it is used: version, tables, permissions, and progress of the
+//! chain.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_postgres::Client;
 
 use super::columns::Columns;
 use super::connection::{Role, connect};
@@ -79,7 +81,7 @@ const CHAIN: &str = "
 /// A fault of the database, with the statement or the change that mends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// A sentence about what is wrong.
+    /// The fault, as a sentence.
     pub message: String,
     /// The SQL statement for the owner of the tables, if one mends it.
     pub statement: Option<String>,
@@ -100,7 +102,7 @@ pub(crate) struct ChainNumbers {
     pub aggregated: u32,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DatabaseReport {
     /// Version of PostgreSQL.
@@ -141,6 +143,27 @@ pub(crate) async fn check(options: &LinkOptions) -> Result<DatabaseReport, LinkE
         });
     }
 
+    faults.extend(table_faults(&client, &grantee).await?);
+    let chain = match client.query_one(CHAIN, &[]).await {
+        Ok(row) => Some(chain_numbers(&Columns { table: "blocks", row: &row })?),
+        // The faults say why.
+        Err(_) if !faults.is_empty() => None,
+        Err(error) => return Err(error.into()),
+    };
+    let tls = Some(of.get::<String>("tls")?).filter(|version| !version.is_empty());
+    Ok(DatabaseReport {
+        version: of.get("version")?,
+        database: of.get("database")?,
+        role,
+        tls,
+        faults,
+        chain,
+    })
+}
+
+/// Returns the tables, columns and permissions that are missing. `grantee` is the role as SQL.
+async fn table_faults(client: &Client, grantee: &str) -> Result<Vec<Fault>, LinkError> {
+    let mut faults = Vec::new();
     let names: Vec<&str> = READ.iter().map(|(table, _)| *table).collect();
     let mut columns: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in &client.query(COLUMNS, &[&names]).await? {
@@ -172,21 +195,7 @@ pub(crate) async fn check(options: &LinkOptions) -> Result<DatabaseReport, LinkE
             });
         }
     }
-    let chain = match client.query_one(CHAIN, &[]).await {
-        Ok(row) => Some(chain_numbers(&Columns { table: "blocks", row: &row })?),
-        // The faults say why.
-        Err(_) if !faults.is_empty() => None,
-        Err(error) => return Err(error.into()),
-    };
-    let tls = Some(of.get::<String>("tls")?).filter(|version| !version.is_empty());
-    Ok(DatabaseReport {
-        version: of.get("version")?,
-        database: of.get("database")?,
-        role,
-        tls,
-        faults,
-        chain,
-    })
+    Ok(faults)
 }
 
 fn chain_numbers(of: &Columns<'_>) -> Result<ChainNumbers, LinkError> {

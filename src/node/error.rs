@@ -1,4 +1,4 @@
-//! What can be wrong with the database of a node.
+//! Errors of the database of a node.
 
 use std::io;
 use std::path::PathBuf;
@@ -240,7 +240,7 @@ fn without_answer(error: &tokio_postgres::Error) -> LinkError {
     if error.is_closed() {
         return LinkError::Lost(cause);
     }
-    // The client does not tell its kinds of errors apart but by their texts.
+    // The kinds of the client's errors differ only in their texts.
     let text = error.to_string();
     if text.starts_with("error connecting") || text.starts_with("timeout") {
         LinkError::Unreachable(cause)

@@ -20,9 +20,9 @@ use crate::workers::{LinkPhase, Node, TakenOver};
 
 /// Number of missing blocks from which on the link catches up.
 const BEHIND: u32 = 8;
-/// Number of the newest blocks that are compared with the database at each look.
+/// Number of the newest blocks that are compared with the database at each poll.
 const RECENT: usize = 4_096;
-/// Longest time for a look at the database, after which the connection counts as lost.
+/// Longest time for an answer of the database, after which the connection counts as lost.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// Interval at which all blocks that the node can revert are compared.
 const FULL_INTERVAL: Duration = Duration::from_secs(60);
@@ -140,7 +140,7 @@ impl<'a> Follower<'a> {
         Ok(look)
     }
 
-    /// Checks that the folder is of this node's chain, or imports the state with which it begins.
+    /// Checks that the folder has this node's chain, or imports the state with which it begins.
     async fn begin(&mut self, reader: &mut Reader) -> Result<Window, LinkError> {
         let chain = self.node.store().chain();
         let snapshot = reader.snapshot().await?;
@@ -159,6 +159,7 @@ impl<'a> Follower<'a> {
                 }
             }
         }
+        chain.note_followed()?;
         let executed = snapshot.executed().await?;
         snapshot.transaction.commit().await?;
         self.return_to_share(executed)?;
@@ -188,7 +189,7 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Notes where the node is.
+    /// Records the node's newest block and the distance to it.
     fn note(&mut self, look: &Look, window: &Window) {
         self.has_progressed = true;
         let behind = look.newest.saturating_sub(window.head());
@@ -207,7 +208,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Imports blocks, each with the proof that the node's tables have of it.
+    /// Imports blocks, each with its proof if the node's tables have one.
     async fn import(&self, look: Look) -> Result<Progress, LinkError> {
         let start = Instant::now();
         let node = self.node.clone();

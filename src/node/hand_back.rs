@@ -9,7 +9,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -17,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::error::LinkError;
 use super::options::LinkOptions;
+use super::stoppable_thread::StoppableThread;
 use super::writer::{BlockRow, RangeRow, Writer, Written};
 use crate::backoff::Backoff;
 use crate::domain::job::JobType;
@@ -30,10 +30,7 @@ const PAGE: usize = 64;
 const TYPES: [JobType; 2] = [JobType::Single, JobType::Aggregated];
 
 /// The thread that hands proofs back, which [`stop`](Self::stop) ends.
-pub(crate) struct HandBackThread {
-    stopping: watch::Sender<bool>,
-    thread: JoinHandle<()>,
-}
+pub(crate) struct HandBackThread(StoppableThread);
 
 impl HandBackThread {
     /// Starts to hand proofs back.
@@ -41,28 +38,20 @@ impl HandBackThread {
     /// # Errors
     /// Fails if the system refuses the thread or its runtime.
     pub(crate) fn start(node: Arc<Node>, options: LinkOptions) -> std::io::Result<Self> {
-        let (stopping, mut stop) = watch::channel(false);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("node_hand_back".to_owned()).spawn(move || {
+        let run = move |mut stop: watch::Receiver<bool>| async move {
             let mut hand_back = HandBack::new(node, options);
-            // A statement in flight is not waited for: after the next start its row is compared.
-            // A dropped sender also means the stop.
-            runtime.block_on(async {
-                tokio::select! {
-                    () = hand_back.run() => {}
-                    _ = stop.wait_for(|stop| *stop) => {}
-                }
-            });
-            runtime.shutdown_background();
-        })?;
-        Ok(Self { stopping, thread })
+            // After the next start, the row of a statement in flight is compared.
+            tokio::select! {
+                () = hand_back.run() => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+        };
+        Ok(Self(StoppableThread::start("node_hand_back", run)?))
     }
 
     /// Stops the thread.
     pub(crate) fn stop(self) {
-        self.stopping.send_replace(true);
-        // A panic was reported by its hook.
-        let _ = self.thread.join();
+        self.0.stop();
     }
 }
 
@@ -140,7 +129,7 @@ impl HandBack {
                 rows: [None, None],
             }),
         };
-        // What waits is written first, so that a new proof waits for nothing else.
+        // Waiting proofs are written first, so that a new one waits for nothing else.
         let mut outcome = write_all(&self.node, &connection.writer).await;
         if is_due {
             let floor = connection.writer.executed().await?;

@@ -1,7 +1,6 @@
 //! The link to a node: one thread that reads the database and imports what is new.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,8 +11,10 @@ use super::error::LinkError;
 use super::follow::Follower;
 use super::options::LinkOptions;
 use super::state::StateProgress;
+use super::stoppable_thread::StoppableThread;
 use crate::backoff::Backoff;
 use crate::clock::ProgressMeter;
+use crate::config::NodeFrom;
 use crate::workers::{LinkFault, LinkPhase, Node};
 
 /// Delay before the next attempt after a failure.
@@ -23,10 +24,7 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The thread of a link, which [`stop`](Self::stop) ends.
-pub(crate) struct LinkThread {
-    stopping: watch::Sender<bool>,
-    thread: JoinHandle<()>,
-}
+pub(crate) struct LinkThread(StoppableThread);
 
 impl LinkThread {
     /// Starts to follow a node.
@@ -34,27 +32,19 @@ impl LinkThread {
     /// # Errors
     /// Fails if the system refuses the thread or its runtime.
     pub(crate) fn start(node: Arc<Node>, options: LinkOptions) -> std::io::Result<Self> {
-        let (stopping, stop) = watch::channel(false);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("node_link".to_owned()).spawn(move || {
-            runtime.block_on(run(node, options, stop));
-            // A statement in flight is not waited for.
-            runtime.shutdown_background();
-        })?;
-        Ok(Self { stopping, thread })
+        Ok(Self(StoppableThread::start("node_link", move |stop| run(node, options, stop))?))
     }
 
     /// Stops the link after the import in progress.
     pub(crate) fn stop(self) {
-        self.stopping.send_replace(true);
-        // A panic was reported by its hook.
-        let _ = self.thread.join();
+        self.0.stop();
     }
 }
 
 /// Follows the node until the stop; each failure is followed by another attempt.
 async fn run(node: Arc<Node>, options: LinkOptions, mut stop: watch::Receiver<bool>) {
     node.link().begin(options.url.to_string(), node.now_ms());
+    warn_of_other_beginning(&node, &options);
     let meter = ProgressMeter::new(REPORT_INTERVAL);
     let progress: StateProgress = Arc::new(move |done, of| {
         if let Some(report) = meter.update(done as u64, of as u64) {
@@ -107,5 +97,19 @@ pub(crate) async fn import(
     until: u32,
     progress: &StateProgress,
 ) -> Result<Progress, LinkError> {
+    warn_of_other_beginning(node, options);
     Follower::new(node, options, until, progress).catch_up().await
+}
+
+/// Warns if the folder has begun with the state after another block than the options name.
+fn warn_of_other_beginning(node: &Node, options: &LinkOptions) {
+    if let (NodeFrom::Block(from), Ok(Some(genesis))) = (options.from, node.store().chain().genesis())
+        && from != genesis.number
+    {
+        warn!(
+            from,
+            begun_with = genesis.number,
+            "--from is ignored: this folder has begun with the state after another block; to begin elsewhere, choose an empty folder"
+        );
+    }
 }

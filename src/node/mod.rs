@@ -10,17 +10,18 @@
 //! | `password` | the password of a connection: address, file, or password file |
 //! | `tls` | the checks of the database's certificate |
 //! | `link` | the thread, its attempts and its failures |
+//! | `stoppable_thread` | a thread with a runtime of its own, until it is stopped |
 //! | `follow` | following over one connection: start, new blocks, reverts |
-//! | `adoption` | what is taken from the node's tables beside blocks: proofs, aggregated operations |
+//! | `adoption` | proofs and aggregated operations from the node's tables |
 //! | `state`, `overlay` | the state with which an empty folder begins |
 //! | `reader` | the connection that reads, and its view of the chain at one moment |
 //! | `blocks`, `state_rows`, `proof_rows`, `operations`, `columns` | rows of the tables |
 //! | `window` | the newest blocks of this store, which the node can still revert |
-//! | `hand_back` | the thread that writes proofs, and what it compares |
+//! | `hand_back` | the thread that writes proofs, and compares the rows with the stored proofs |
 //! | `writer` | the connection that writes proofs |
 //! | `prover_tables` | the tables with which the reference's prover server takes over again |
 //! | `check` | version, tables, permissions and chain of a database |
-//! | `error` | what can be wrong with the database, each with what to do |
+//! | `error` | errors of the database, each with the remedy |
 
 mod adoption;
 mod blocks;
@@ -40,6 +41,7 @@ mod prover_tables;
 mod reader;
 mod state;
 mod state_rows;
+mod stoppable_thread;
 mod tls;
 mod window;
 mod writer;

@@ -35,7 +35,7 @@ pub(super) struct OperationRow {
     pub to_block: u32,
 }
 
-/// What this server has of the node's operations.
+/// The operations of the node that this server has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OperationsHere {
     /// The last imported block.

@@ -18,7 +18,7 @@ pub(crate) struct LinkOptions {
     pub tls_ca: Option<PathBuf>,
     /// State with which an empty folder starts.
     pub from: NodeFrom,
-    /// Time between two looks for new blocks.
+    /// Interval of polls for new blocks.
     pub poll: Duration,
 }
 

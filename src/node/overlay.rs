@@ -18,7 +18,7 @@ pub(super) struct Overlay {
 struct Patch {
     /// True if the account does not exist.
     absent: bool,
-    /// True if what the account was before does not count.
+    /// True if the account's values before do not count.
     fresh: bool,
     nonce: Option<u32>,
     address: Option<[u8; 20]>,

@@ -13,7 +13,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// be changed while the server runs.
 pub(super) fn find(options: &LinkOptions) -> Result<Option<Secret>, LinkError> {
     if let Some(path) = &options.password_file {
-        return Ok(Some(Secret::of_file(path)?));
+        return Ok(Some(Secret::of_file("node_password_file", path)?));
     }
     if let Some(password) = options.url.password() {
         return Ok(Some(password.clone()));

@@ -48,8 +48,8 @@ impl ProofStatements {
         row.map(|row| Columns { table: "proofs", row: &row }.get("proof")).transpose()
     }
 
-    /// Returns the ranges of the aggregated proofs that begin after `base`, end after `floor`, and end
-    /// up to `head`.
+    /// Returns the ranges of the aggregated proofs that begin after `base`, end after `floor`, and
+    /// end up to `head`.
     pub(super) async fn aggregated(
         &self,
         of: &Transaction<'_>,

@@ -90,7 +90,7 @@ impl Reader {
     /// [`LinkError::Schema`] if a table or column is missing, and the errors of a connection.
     pub(super) async fn open(options: &LinkOptions) -> Result<Self, LinkError> {
         let client = connect(options, Role::Read).await?;
-        // Found now rather than when the first row of a table is wanted.
+        // Checked now rather than with the first row of a table.
         let unreadable = client.query(UNREADABLE, &[&TABLES.as_slice()]).await?;
         if !unreadable.is_empty() {
             let names = unreadable.iter().map(|row| row.try_get::<_, &str>(0));

@@ -55,7 +55,7 @@ pub(super) async fn start(
     }
     let first = loader.load(Origin::Block(executed)).await;
     let Err(LinkError::OtherState { found, .. }) = &first else { return first.map(|_| number) };
-    // `accounts` may be the state of an earlier block: its own root tells which.
+    // `accounts` may be the state of an earlier block, which its root identifies.
     let raw = if executed == number { *found } else { loader.root_of_tables(executed).await? };
     let origin = snapshot.state.block_of_root(&snapshot.transaction, &raw, executed).await?;
     let Some(origin) = origin else { return first.map(|_| number) };
@@ -100,7 +100,7 @@ impl Loader<'_> {
         self.load_with(origin, &overlay, self.root).await
     }
 
-    /// Returns the root of the tables as they are.
+    /// Returns the root of the accounts in the tables, without the overlay.
     async fn root_of_tables(&self, executed: u32) -> Result<[u8; 32], LinkError> {
         // No state has this root, so that nothing is kept.
         let loaded = self.load_with(Origin::Block(executed), &Overlay::default(), Some([0xff; 32])).await;
@@ -125,7 +125,7 @@ impl Loader<'_> {
         let importing = tokio::task::spawn_blocking(move || {
             let mut next = move || match receive.blocking_recv() {
                 Some(page) => Ok(Some(page)),
-                // The end of the stream; of a failed one if the other channel says so.
+                // The stream ended; it failed if the other channel has a message.
                 None if has_failed.try_recv().is_ok() => {
                     Err(ImportError::Accounts("the database failed".to_owned()))
                 }

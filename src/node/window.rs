@@ -65,7 +65,8 @@ impl Window {
     }
 
     /// Returns the last block before the first one that `rows`, the blocks above the floor in the
-    /// node's database, lack or show differently; `None` if they show all blocks of the window.
+    /// node's database, lack or have with another mark; `None` if they have all blocks of the
+    /// window.
     pub(super) fn ancestor(&self, rows: &[(u32, Mark)]) -> Option<u32> {
         let numbers = (self.floor..).map(|before| before.saturating_add(1));
         let ours = numbers.zip(self.marks.iter().copied());

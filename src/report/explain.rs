@@ -7,11 +7,14 @@ use crate::{
         AggregatedAction, Quarantine,
         job::{JobStatus, JobType},
     },
-    store::{JobRecord, Store, StoreError},
+    store::{JobRecord, Store, StoreError, WitnessFault},
 };
 
 /// Jobs ahead of a job are counted up to this number; beyond it the text says "more than".
 const MAX_COUNTED: usize = 1_000;
+/// What to do about a witness that cannot be built.
+const FAULT_REMEDY: &str = "It is tried again at least every 10 s. If that does not help, stop the server: `witness-server doctor` names what is \
+     damaged, and `doctor --repair` mends it or tells what to import again.";
 /// Maximum number of blocks of a range that are searched for one without a proof.
 const MAX_SEARCHED: usize = 1_000;
 
@@ -112,8 +115,21 @@ fn waits_for_witness(store: &Store, number: u32) -> Result<String, StoreError> {
         ));
     }
     let space = space(store, "No witness is built");
+    let fault = store.tree().fault.of(next);
     if number == next {
+        if let Some(WitnessFault { cause, .. }) = fault {
+            return Ok(format!(
+                "Block {number} is imported, and its witness cannot be built: {}. {FAULT_REMEDY}",
+                cause.trim_end_matches('.')
+            ));
+        }
         return Ok(format!("Block {number} is imported and its witness is the next one to be built.{space}"));
+    }
+    if fault.is_some() {
+        return Ok(format!(
+            "Block {number} is imported and waits behind block {next}, whose witness cannot be built. `witness-server explain block {next}` tells the \
+             reason and what to do."
+        ));
     }
     Ok(format!(
         "Block {number} is imported and waits for the witness of block {}; witnesses are stored up to block {witnessed}, so {} come before it.{space}",
@@ -158,7 +174,7 @@ fn retry(number: u32) -> String {
 /// Explains what a job that is not done waits for.
 fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -> Result<String, StoreError> {
     let JobRecord { id, attempts, .. } = *job;
-    let holder = job.holder.as_deref().unwrap_or("a prover without a name");
+    let holder = holder_of(job);
     let text = match job.status {
         JobStatus::InProgress => {
             let since = match job.leased_since_ms {
@@ -185,34 +201,7 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -
                 counted(attempts as usize, "attempt")
             )
         }
-        JobStatus::Idle => match job.waits_ms {
-            Some(left) if let Some(error) = unreadable(store, id)? => format!(
-                "{subject} (job {id}) cannot be claimed because its data cannot be read: {error}; the next attempt is in {}.",
-                span(left)
-            ),
-            Some(left) => format!(
-                "{subject} (job {id}) lost its lease at attempt {attempts}, held by {holder}, and can be claimed again in {}.",
-                span(left)
-            ),
-            None => {
-                let before = store.queue().idle_before(job, MAX_COUNTED)?;
-                let place = match before {
-                    0 => "is the next one to be claimed".to_owned(),
-                    MAX_COUNTED.. => format!("is queued behind more than {MAX_COUNTED} jobs"),
-                    _ => format!("is queued behind {}", counted(before, "job")),
-                };
-                let again = match attempts {
-                    0 => String::new(),
-                    _ => format!(
-                        " It was claimed {} before, last by {holder}.",
-                        counted(attempts as usize, "time")
-                    ),
-                };
-                let space = space(store, "Jobs cannot be claimed");
-                let withheld = withheld(store, now_ms)?;
-                format!("{subject} (job {id}) {place}; it waits for a prover.{again}{withheld}{space}")
-            }
-        },
+        JobStatus::Idle => waits_for_claim(store, subject, job, now_ms)?,
         JobStatus::Done => format!("{subject} (job {id}) is done."),
     };
     let text = format!("{text}{}", refusals(job));
@@ -223,6 +212,45 @@ fn waits_for_proof(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -
         }
         None => text,
     })
+}
+
+/// Explains why an idle job is not claimed.
+fn waits_for_claim(store: &Store, subject: &str, job: &JobRecord, now_ms: u64) -> Result<String, StoreError> {
+    let JobRecord { id, attempts, .. } = *job;
+    let holder = holder_of(job);
+    Ok(match job.waits_ms {
+        Some(left) if let Some(error) = unreadable(store, id)? => format!(
+            "{subject} (job {id}) cannot be claimed because its data cannot be read: {error}; the next attempt is in {}.",
+            span(left)
+        ),
+        Some(left) => format!(
+            "{subject} (job {id}) lost its lease at attempt {attempts}, held by {holder}, and can be claimed again in {}.",
+            span(left)
+        ),
+        None => {
+            let before = store.queue().idle_before(job, MAX_COUNTED)?;
+            let place = match before {
+                0 => "is the next one to be claimed".to_owned(),
+                MAX_COUNTED.. => format!("is queued behind at least {MAX_COUNTED} jobs"),
+                _ => format!("is queued behind {}", counted(before, "job")),
+            };
+            let again = match attempts {
+                0 => String::new(),
+                _ => format!(
+                    " It was claimed {} before, last by {holder}.",
+                    counted(attempts as usize, "time")
+                ),
+            };
+            let space = space(store, "Jobs cannot be claimed");
+            let withheld = withheld(store, now_ms)?;
+            format!("{subject} (job {id}) {place}; it waits for a prover.{again}{withheld}{space}")
+        }
+    })
+}
+
+/// Returns the name of the current or last holder.
+fn holder_of(job: &JobRecord) -> &str {
+    job.holder.as_deref().unwrap_or("a prover without a name")
 }
 
 /// Returns a further sentence about the provers whose proofs were refused.
@@ -238,7 +266,7 @@ fn refusals(job: &JobRecord) -> String {
     format!(" Proofs of these provers for it were refused: {}.", provers.join(", "))
 }
 
-/// Returns a further sentence about what keeps provers from getting jobs.
+/// Returns a further sentence about paused claims, and about suspended and blocked provers.
 fn withheld(store: &Store, now_ms: u64) -> Result<String, StoreError> {
     if let Some(since_ms) = store.queue().paused_at_ms()? {
         let ago = span(now_ms.saturating_sub(since_ms));

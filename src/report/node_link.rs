@@ -57,7 +57,7 @@ pub(crate) fn explain_with_link(node: &Node, number: u32) -> Result<Explanation,
     Ok(explanation)
 }
 
-/// Says what the link does about a block that is not imported.
+/// Describes the state of the link for a block that is not imported.
 fn sentence(link: &NodeLinkStatus, number: u32) -> String {
     let NodeLinkStatus { newest_block, blocks_behind, .. } = link;
     let sealed = match *newest_block {

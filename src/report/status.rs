@@ -4,11 +4,11 @@ use super::heads::ProvenHeads;
 use crate::{
     api::views::{
         BlockNumbers, GenesisStatus, JobTotals, OperationNumbers, QuarantinedBlock, SpaceStatus, Status,
-        StorageStatus, WithheldProver,
+        StorageStatus, WithheldProver, WitnessFaultView,
     },
     domain::AggregatedAction,
     domain::{H256, job::JobType},
-    store::{JobCounts, ProverRecord, SpaceState, Store, StoreBytes, StoreError},
+    store::{JobCounts, ProverRecord, SpaceState, Store, StoreBytes, StoreError, WitnessFault},
 };
 
 /// Maximum number of quarantined blocks in the view; the first one is what an operator has to look
@@ -65,6 +65,10 @@ pub(crate) fn status_with_seen(
             verified,
             quarantined: quarantined.collect(),
         },
+        witness_fault: store.tree().fault.of(witnessed.saturating_add(1)).map(|fault| {
+            let WitnessFault { block, cause } = fault;
+            WitnessFaultView { block, cause }
+        }),
         jobs: JobTotals {
             idle,
             in_progress,

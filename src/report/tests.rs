@@ -13,7 +13,7 @@ use crate::domain::{
 use crate::store::testing::{
     NOW, clock, commit_witness, operation, options, publish_next, put_block, put_genesis, witnessed,
 };
-use crate::store::{HeartbeatOutcome, JobFilter, Preference, Store};
+use crate::store::{HeartbeatOutcome, JobFilter, Preference, Sender, Store};
 
 struct Folder {
     _dir: tempfile::TempDir,
@@ -73,6 +73,13 @@ fn an_explanation_without_a_witness_names_the_block_it_waits_for() {
     }
     assert_eq!(f.stage(4), Stage::Imported);
     f.assert_explained(2, &["its witness is the next one to be built"]);
+    f.store.tree().fault.set(2, "the body of block 2 is missing or damaged");
+    f.assert_explained(
+        2,
+        &["cannot be built: the body of block 2 is missing or damaged.", "`doctor --repair`"],
+    );
+    f.assert_explained(4, &["waits behind block 2, whose witness cannot be built"]);
+    f.store.tree().fault.clear();
     f.assert_explained(
         4,
         &["waits for the witness of block 3", "stored up to block 1", "2 blocks come before it"],
@@ -136,6 +143,26 @@ fn an_explanation_of_a_job_names_its_holder_and_its_place_in_the_queue() {
     f.assert_explained(1, &["failed after 3 attempts", "the last one by bob", "/api/v1/jobs/1/requeue"]);
     f.store.queue().drop_job(2).unwrap();
     f.assert_explained(2, &["no job: the job was dropped"]);
+}
+
+#[test]
+fn an_explanation_names_refusals_and_the_provers_that_get_no_job() {
+    let f = folder(1);
+    let queue = f.store.queue();
+    queue.add_single_job(1).unwrap();
+    queue.claim("alice", Preference::default()).unwrap().unwrap();
+    let alice = Sender { name: Some("alice".to_owned()), ..Sender::default() };
+    assert!(queue.refuse(1, &alice, "it is false").unwrap().ended);
+    queue.block_prover("bob").unwrap();
+    f.assert_explained(
+        1,
+        &[
+            "it waits for a prover",
+            "these provers for it were refused: alice.",
+            "1 prover is suspended after refused proofs and gets no job",
+            "1 prover is blocked by an operator and gets no job",
+        ],
+    );
 }
 
 #[test]

@@ -145,7 +145,7 @@ pub enum ApiError {
     /// The request comes from a page of another site.
     #[error("requests of other sites are refused: {why}; use localhost or 127.0.0.1")]
     ForeignSite {
-        /// How this was detected.
+        /// The header that shows it, as a clause.
         why: &'static str,
     },
     /// The admin listener has no operator token, so no request may change anything.

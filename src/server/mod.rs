@@ -6,7 +6,7 @@
 //! | `http` | listener, TLS, limits, tokens, request bodies, content codings, request ids |
 //! | `routes` | the routes of the main and of the admin listener |
 //! | `live` | the monitor that watches a node, and the event streams it feeds |
-//! | `dashboard`, `explorer` | the pages of the admin listener, and what the explorer of a devnet reads |
+//! | `dashboard`, `explorer` | the pages of the admin listener, and the endpoints that the explorer of a devnet reads |
 //! | `error` | error responses: status, code and sentence; `error_conversions` maps errors of store and workers to them |
 //! | `metrics_exporter` | `/metrics` |
 //! | `openapi` | the OpenAPI documents |

@@ -1,4 +1,4 @@
-//! The whole server as a value: what `serve` runs, and what an embedding program starts and stops.
+//! The whole server as a value: `serve` runs it, and an embedding program starts and stops it.
 //!
 //! | module | content |
 //! | --- | --- |

@@ -45,5 +45,5 @@ pub fn open_store(config: &Config, folder: &Path) -> Result<Arc<Store>, StoreErr
 
 /// Opens a data folder with the configured options for reading only. It stays unchanged.
 pub fn look_at_store(config: &Config, folder: &Path) -> Result<Arc<Store>, StoreError> {
-    Store::look(folder, store_options(config)).map(Arc::new)
+    Store::open_read_only(folder, store_options(config)).map(Arc::new)
 }

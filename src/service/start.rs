@@ -32,8 +32,13 @@ pub enum StartError {
     #[error(transparent)]
     Keys(#[from] KeysError),
     /// An address cannot be bound.
-    #[error(transparent)]
-    Bind(#[from] BindError),
+    #[error("{error} with --{flag}")]
+    Bind {
+        /// The flag that sets the address, without its hyphens.
+        flag: &'static str,
+        /// The reason.
+        error: BindError,
+    },
     /// The operating system refuses the thread that follows the node.
     #[error("the node cannot be followed: {0}; check the limits of this user")]
     Link(std::io::Error),
@@ -77,8 +82,11 @@ impl Service {
         // This requires that the folder exists and is locked: a generated secret is stored in it.
         let ServerSecret { secret, generated } = config.server_secret(folder)?;
         let operator = config.operator_secret()?.as_ref().map(OperatorToken::new);
-        let listener = server::bind(config.listen).await?;
-        let admin_listener = server::bind(config.admin_listen).await?;
+        let bind = async |flag, address| {
+            server::bind(address).await.map_err(|error| StartError::Bind { flag, error })
+        };
+        let listener = bind("listen", config.listen).await?;
+        let admin_listener = bind("admin-listen", config.admin_listen).await?;
         let address = listener.local_addr().map_err(StartError::Address)?;
         let admin_address = admin_listener.local_addr().map_err(StartError::Address)?;
 

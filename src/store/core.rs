@@ -25,7 +25,7 @@ use crate::store::kv::table::Table;
 use crate::store::options::StoreOptions;
 use crate::store::view_registry::ViewRegistry;
 
-/// Longest time between two looks at the place of the folder, in milliseconds.
+/// Longest time between two checks that the folder is in its place, in milliseconds.
 const LOOK_INTERVAL_MS: u64 = 1_000;
 
 /// Reopens the kv after a failed write and recovers all three parts.
@@ -44,7 +44,7 @@ pub(crate) struct Core {
     pub read_views: ViewRegistry,
     space: Space,
     reopen: OnceLock<Reopen>,
-    /// Monotonic time in milliseconds of the last look at the folder, if it was in its place.
+    /// Monotonic time in milliseconds of the last check, if the folder was in its place.
     in_place: Mutex<Option<u64>>,
     /// `None` in a folder that is only inspected and has no such file.
     lock: Option<FolderLock>,

@@ -16,12 +16,12 @@
 //!
 //! | file or folder | content |
 //! | --- | --- |
-//! | `store`, `open`, `look`, `options`, `parameters` | the open folder, and how it is opened |
+//! | `store`, `open`, `read_only`, `options`, `parameters` | the open folder, and how it is opened |
 //! | `parts` | the three parts together, and their recovery after a crash or a failed write |
 //! | `core` | what the parts share |
 //! | `chain` | genesis, blocks, accounts, aggregated operations; account tree and witnesses |
 //! | `queue` | jobs, leases, proofs, retention |
-//! | `revert`, `read_view` | operations across the parts |
+//! | `revert`, `read_view`, `view_registry` | operations across the parts |
 //! | `durable_kinds` | the table of the records that cannot be derived |
 //! | `kv`, `durable`, `recovery` | sled; files and syncs; check, salvage and replacement |
 //!
@@ -68,8 +68,9 @@
 //! Only the import of the genesis depends on the number of accounts, and a start as far as it
 //! copies a kv of up to 128 MiB twice, or reads a larger one through. A start also reads sled's map
 //! of its pages, the names of the blob files, the last segment of the journal, the markers and
-//! heads of `meta`, and the leases; it reads no account and no node of the tree. A block writes its blob, its witness, and the accounts, balances, leaves and nodes that it
-//! changes: one node per level of the account tree for each changed leaf.
+//! heads of `meta`, and the leases; it reads no account and no node of the tree. A block writes its
+//! blob, its witness, and the accounts, balances, leaves and nodes that it changes: one node per
+//! level of the account tree for each changed leaf.
 //!
 //! # Space
 //!
@@ -124,12 +125,12 @@ mod golden_tests;
 mod imported;
 mod inbox;
 mod kv;
-mod look;
 mod open;
 mod options;
 mod parameters;
 mod parts;
 mod queue;
+mod read_only;
 mod read_view;
 mod recovery;
 #[cfg(test)]
@@ -152,6 +153,7 @@ pub use chain::blocks::NewBlock;
 pub(crate) use chain::chain_store::ChainStore;
 pub use chain::genesis_load::GenesisEnd;
 pub(crate) use chain::genesis_load::GenesisLoad;
+pub(crate) use chain::witness_fault::WitnessFault;
 pub use chain::witnesses::WitnessCommit;
 pub use durable::blob_label::{BlobKind, BlobLabel};
 pub(crate) use durable::blob_reader::BlobReader;
@@ -179,8 +181,6 @@ pub(crate) use queue::job_data::JobData;
 pub(crate) use queue::job_index::JobCounts;
 pub(crate) use queue::job_queries::{JobFilter, LeaseRecord};
 pub use queue::job_record::JobRecord;
-pub(crate) use queue::link::Link;
-pub use queue::link::Sender;
 pub use queue::new_jobs::AddOutcome;
 pub(crate) use queue::operators::WhichJobs;
 pub use queue::proof_record::NewProof;
@@ -191,6 +191,8 @@ pub(crate) use queue::publish::PublishError;
 pub(crate) use queue::refusal_record::RefusalRecord;
 pub(crate) use queue::refuse::Refusal;
 pub(crate) use queue::rejected::{RejectedProof, RejectedRecord};
+pub(crate) use queue::sender::ProverConnection;
+pub use queue::sender::Sender;
 pub(crate) use read_view::ReadView;
 pub use recovery::finding::{Finding, Severity};
 pub use recovery::inspect::Inspection;

@@ -30,7 +30,7 @@ impl Store {
         if !indexed && !is_new(dir)? {
             return Err(StoreError::corrupt("its kv is missing"));
         }
-        // What can be read without the kv is read before sled changes its files.
+        // Everything that needs no kv is read before sled changes its files.
         let mut found = FoundJournal::read(&dir.join("journal"))?;
         let kv = Kv::open_in(lock.folder(), "index", options.cache_bytes, options.flush_every_ms)?;
         check_parameters(named, dir, &kv)?;

@@ -79,6 +79,31 @@ fn a_kv_without_an_acknowledged_block_is_not_served() {
 }
 
 #[test]
+fn the_tree_does_not_move_over_a_block_whose_witness_a_reopen_has_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = witnessed(dir.path(), &clock(), 1);
+    put_block(&store, 2).unwrap();
+    store.sync().unwrap();
+    copied(dir.path(), "older");
+    commit_witness(&store, 2).unwrap();
+    // A maintainer sees the witness before the reopen.
+    assert!(store.tree().witness(2).unwrap().is_some());
+    fail(&store);
+    replaced(dir.path(), Some("older"));
+    let seen = store.tree().commit_witness(WitnessCommit {
+        number: 2,
+        witness: None,
+        required: true,
+        change_set: &change_set(2),
+        root: [2; 32],
+    });
+    assert!(matches!(seen, Err(StoreError::Interrupted)), "{seen:?}");
+    assert_eq!(store.tree().head().unwrap(), 1);
+    commit_witness(&store, 2).unwrap();
+    assert!(store.tree().witness(2).unwrap().is_some());
+}
+
+#[test]
 fn leases_in_memory_outlive_a_reopen_that_lost_their_claims() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &clock, 4);

@@ -107,7 +107,7 @@ fn executed_elsewhere(dir: &std::path::Path, history: u32) -> Store {
     operation(&store, AggregatedAction::ExecuteBlocks, 3, 4);
     for number in 1..=4 {
         let (change_set, root) = (change_set(number), [number as u8; 32]);
-        let commit = WitnessCommit { number, witness: None, change_set: &change_set, root };
+        let commit = WitnessCommit { number, witness: None, required: false, change_set: &change_set, root };
         store.tree().commit_witness(commit).unwrap();
     }
     (5..=6).for_each(|n| assert!(commit_witness(&store, n).is_ok()));

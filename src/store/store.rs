@@ -26,7 +26,7 @@ use crate::store::queue::job_queue::JobQueue;
 /// An open data folder.
 pub struct Store {
     pub(crate) parts: Arc<Parts>,
-    /// The folder of the copy of the kv, if the data folder is only looked at. Removed last.
+    /// The folder of the copy of the kv, if the store is read-only. Removed last.
     pub(crate) copy: Option<TempDir>,
 }
 

@@ -110,6 +110,7 @@ pub(crate) fn commit_witness(store: &Store, number: u32) -> Result<(), StoreErro
     store.tree().commit_witness(WitnessCommit {
         number,
         witness,
+        required: true,
         change_set: &change_set(number),
         root: [number as u8; 32],
     })

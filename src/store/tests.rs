@@ -185,7 +185,13 @@ fn a_change_larger_than_a_transaction_is_applied_whole() {
     let change_set = ChangeSet { changes: (0..20_000).map(change).collect() };
     store
         .tree()
-        .commit_witness(WitnessCommit { number: 1, witness: None, change_set: &change_set, root: [1; 32] })
+        .commit_witness(WitnessCommit {
+            number: 1,
+            witness: None,
+            required: false,
+            change_set: &change_set,
+            root: [1; 32],
+        })
         .unwrap();
     let all = store.tree().source().range(&[0], &[1], 50_000).unwrap();
     assert_eq!(all.len(), 20_000);
@@ -220,7 +226,7 @@ fn many_writers_share_flushes_and_all_are_durable() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(12))]
     /// The stored tree behaves like an ordered map, also after it is reopened.
     #[test]
     fn the_stored_tree_equals_an_ordered_map(
@@ -249,7 +255,7 @@ proptest::proptest! {
                 Change { key, old, new }
             });
             let change_set = ChangeSet { changes: changes.collect() };
-            store.tree().commit_witness(WitnessCommit { number, witness: None, change_set: &change_set, root: [0; 32] }).unwrap();
+            store.tree().commit_witness(WitnessCommit { number, witness: None, required: false, change_set: &change_set, root: [0; 32] }).unwrap();
             if at % 3 == 1 {
                 drop(store);
                 store = open(dir.path());

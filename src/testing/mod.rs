@@ -32,8 +32,9 @@
 //! ```
 //!
 //! [`Chain`] also makes blocks with transactions of every kind, signed by a [`Wallet`]; its
-//! documentation has an example. [`TestServer::client`] gives access to the rest of the API. The builder has further options: the
-//! configuration ([`TestServerBuilder::configure`]), a folder that is kept, provers from the start.
+//! documentation has an example. [`TestServer::client`] gives access to the rest of the API. The
+//! builder has further options: the configuration ([`TestServerBuilder::configure`]), a folder that
+//! is kept, provers from the start.
 
 #[doc(hidden)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -65,6 +66,9 @@ mod memory;
 mod naive_tree;
 #[doc(hidden)]
 pub mod random_chain;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod vectors;
 
 #[doc(hidden)]
 pub use crate::crypto::naive_signature;

@@ -2,20 +2,12 @@
 //! franklin-crypto. Tests and benchmarks compare the account tree with it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use franklin_crypto::bellman::pairing::bn256::Bn256;
-use franklin_crypto::rescue::{bn256::Bn256RescueParams, rescue_hash};
-
+use crate::crypto::naive_hash::hash;
 use crate::crypto::{Fr, bits, fr};
 use crate::tree::build::InitialAccount;
 use crate::tree::{AccountHeader, AccountLeaf, batch, leaf};
-
-static PARAMETERS: LazyLock<Bn256RescueParams> = LazyLock::new(Bn256RescueParams::new_checked_2_into_1);
-
-fn hash(elements: &[Fr]) -> Fr {
-    rescue_hash::<Bn256>(&PARAMETERS, elements)[0]
-}
 
 /// A sparse Merkle tree of depth 32 that stores every node on a path of a leaf.
 #[derive(Clone)]

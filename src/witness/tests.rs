@@ -1,30 +1,16 @@
 //! All chains of `tests/vectors/chains`, from the plan to the JSON, byte for byte.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
 use crate::crypto::fr;
 use crate::domain::{AccountMap, Block, ImportedBlock, to_u128};
 use crate::testing::Memory;
+use crate::testing::vectors::{files, read};
 use crate::tree::build::InitialAccount;
 use crate::tree::{AccountHeader, AccountTree, TreeView};
 use crate::workers::TreeState;
-
-fn read(path: &Path) -> Vec<u8> {
-    let file = std::fs::read(path).unwrap();
-    if path.extension().is_some_and(|end| end == "zst") {
-        zstd::decode_all(file.as_slice()).unwrap()
-    } else {
-        file
-    }
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-}
 
 fn genesis(json: &[u8]) -> Memory {
     let accounts: AccountMap = serde_json::from_slice(json).unwrap();

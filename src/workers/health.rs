@@ -1,4 +1,4 @@
-//! Health of a node: readiness for work, and whether anything but a restart can help.
+//! Health of a node: readiness for work, and liveness, without which only a restart helps.
 
 use super::node::Node;
 use crate::store::StoreError;
@@ -48,7 +48,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(!node.has_failed());
-        // Threads that end because they are told to are no fault.
+        // Threads that end because of a pause are not a fault.
         node.wakeup().pause();
         assert!(is_alive(&node));
         node.stop();

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What the link does.
+/// The activity of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LinkPhase {
     /// It connects to the database.
@@ -38,19 +38,19 @@ impl LinkPhase {
 pub(crate) struct LinkFault {
     /// A stable name of the kind of failure.
     pub code: &'static str,
-    /// One sentence.
+    /// The failure, as one sentence.
     pub message: String,
     /// Time in milliseconds since 1970.
     pub at_ms: u64,
 }
 
-/// A moment of a link.
+/// The state of a link at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LinkView {
     /// Address of the database, without a password.
     pub url: String,
     pub phase: LinkPhase,
-    /// Time of the begin of the phase, in milliseconds since 1970.
+    /// Start of the phase, in milliseconds since 1970.
     pub since_ms: u64,
     /// The newest block of the node that is known.
     pub node_block: u32,
@@ -72,7 +72,7 @@ impl LinkStatus {
         self.lock().clone()
     }
 
-    /// Begins: a link to this address connects.
+    /// Records that a link to this address begins to connect.
     pub(crate) fn begin(&self, url: String, now_ms: u64) {
         let phase = LinkPhase::Connecting;
         *self.lock() = Some(LinkView {
@@ -85,14 +85,14 @@ impl LinkStatus {
         });
     }
 
-    /// Notes the newest block of the node.
+    /// Records the newest block of the node.
     pub(crate) fn note_block(&self, number: u32) {
         if let Some(view) = &mut *self.lock() {
             view.node_block = number;
         }
     }
 
-    /// Notes what the link does; returns true if it did something else before.
+    /// Sets the phase; returns true if it was another one before.
     pub(crate) fn enter(&self, phase: LinkPhase, now_ms: u64) -> bool {
         let mut view = self.lock();
         let Some(view) = &mut *view else { return false };
@@ -107,7 +107,7 @@ impl LinkStatus {
         changed
     }
 
-    /// Notes a failure; returns true if it is another one than the last.
+    /// Records a failure; returns true if its kind differs from that of the last one.
     pub(crate) fn fail(&self, phase: LinkPhase, fault: LinkFault) -> bool {
         let changed = self.enter(phase, fault.at_ms);
         let mut view = self.lock();
@@ -117,7 +117,8 @@ impl LinkStatus {
         changed || other
     }
 
-    /// Notes a failure to hand proofs back; returns true if it is another one than the last.
+    /// Records a failure to hand proofs back; returns true if its kind differs from that of the
+    /// last one.
     pub(crate) fn hand_back_failed(&self, fault: LinkFault) -> bool {
         let mut view = self.lock();
         let Some(view) = &mut *view else { return false };
@@ -126,7 +127,7 @@ impl LinkStatus {
         other
     }
 
-    /// Notes that proofs are handed back; returns true if that failed before.
+    /// Records that proofs are handed back; returns true if that failed before.
     pub(crate) fn hands_back_again(&self) -> bool {
         self.lock().as_mut().is_some_and(|view| view.hand_back_fault.take().is_some())
     }

@@ -29,7 +29,7 @@ const STORE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), MAX_DELA
 /// core, and more would only delay the first block.
 const RUN_UPDATES: usize = 256;
 
-/// The share in these of a block without a witness, of which only the final values are hashed.
+/// Number of updates that a block without a witness counts as: only its final values are hashed.
 const FINAL_UPDATES: usize = RUN_UPDATES / 8;
 
 /// The state that all maintainers share.
@@ -145,7 +145,12 @@ fn try_block(shared: &Shared, number: u32) -> Result<bool, ()> {
     let span = info_span!("block", number, chunks = tracing::field::Empty);
     let _entered = span.enter();
     if let Some((view, room)) = shared.versions.turn_to_hash(number) {
-        match run_from(shared, number, room, &view) {
+        let run = run_from(shared, number, room, &view);
+        match &run {
+            Err(AttemptError::Transient(cause)) => shared.store.tree().fault.set(number, cause),
+            _ => shared.store.tree().fault.clear(),
+        }
+        match run {
             Ok(run) if run.is_empty() => return Ok(false),
             // From here on, the tree versions contain these blocks, so they must be finished.
             Ok(run) => shared.versions.hashed(run),
@@ -300,7 +305,8 @@ fn commit(shared: &Shared, ready: &HashedBlock) -> Result<Option<u64>, StoreErro
     let write =
         || shared.store.tree().prepare_witness(number, operations, |out| hashed.write_json(block, out));
     // After a revert, the tree may move over blocks that have their witnesses.
-    let needed = shared.builds(number) && shared.store.tree().witness(number)?.is_none();
+    let required = shared.builds(number);
+    let needed = required && shared.store.tree().witness(number)?.is_none();
     let witness = if needed { Some(write()?) } else { None };
     let bytes = witness.as_ref().map_or(0, |witness| witness.blob.blob_ref().raw_len());
     loop {
@@ -314,7 +320,13 @@ fn commit(shared: &Shared, ready: &HashedBlock) -> Result<Option<u64>, StoreErro
         shared.wakeup.wait(before, shared.interval);
     }
     let root = fr::to_bytes(&block.new_root_hash);
-    match shared.store.tree().commit_witness(WitnessCommit { number, witness, change_set: changes, root }) {
+    match shared.store.tree().commit_witness(WitnessCommit {
+        number,
+        witness,
+        required,
+        change_set: changes,
+        root,
+    }) {
         // An earlier attempt recorded the block and failed later. The tree is applied now.
         Err(StoreError::OutOfOrder { expected, .. }) if number.checked_add(1) == Some(expected) => {
             Ok(Some(bytes))

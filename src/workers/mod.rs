@@ -5,7 +5,7 @@
 //! | `node` | all workers together: start, stop, imports |
 //! | `options` | options of a node |
 //! | `wakeup` | wakes waiting threads after a change |
-//! | `health` | readiness for work, and life at all |
+//! | `health` | readiness for work, and liveness |
 //! | `hash_pool` | the threads that compute hashes |
 //! | `import` | checks and stores genesis, blocks and aggregated operations |
 //! | `account_state` | the account state that the plan of a block reads |
@@ -17,7 +17,7 @@
 //! | `aggregator` | creates aggregated operations from proven blocks, if enabled |
 //! | `proofs` | checks of a published proof |
 //! | `verifier` | verification of published proofs, a bounded number at a time |
-//! | `verification_keys` | the keys for that |
+//! | `verification_keys` | the verification keys of a folder |
 //! | `doctor` | checks and repairs a data folder |
 //! | `rebuild` | fills an empty store from blocks, operations and proofs |
 //! | `reverted_proofs` | keeps the proofs of reverted blocks among the rejected ones |

@@ -248,8 +248,8 @@ impl Node {
 
     /// Imports the next block and wakes the workers; returns its number and the outcome.
     pub fn import_block(&self, body: &[u8]) -> Result<(u32, Imported), ImportError> {
-        // A block that a failed write left unacknowledged is stored already, but it can only be
-        // acknowledged once the store is open again.
+        // If a failed write left the block stored but unacknowledged, it can only be acknowledged
+        // once the store is open again.
         self.store.ready()?;
         // Checked before the lock: the import of a large genesis may hold it for many minutes.
         if self.store.chain().genesis()?.is_none() {
@@ -331,8 +331,7 @@ impl Node {
         self.measured("aggregated_operation", import, |imported| imported)
     }
 
-    /// Removes an aggregated operation that the node has removed, and the job that it asked for
-    /// unless that is done.
+    /// Removes an aggregated operation that the node has removed, and its job unless that is done.
     pub(crate) fn forget_operation(&self, operation: &AggregatedOperationRecord) -> Result<(), StoreError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
         self.store.chain().remove_aggregated_operation(operation)?;

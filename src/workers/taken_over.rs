@@ -8,14 +8,14 @@ use crate::domain::job::JobType;
 use crate::domain::{AggregatedProof, SingleProof};
 use crate::store::{ImportedProof, PublishError, Store, StoreError};
 
-/// What became of a proof that another server published.
+/// The outcome of taking over a proof of another server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TakenOver {
     /// It is stored.
     Stored,
     /// A proof of these blocks was stored before.
     Present,
-    /// It is no proof of these blocks, for this reason.
+    /// It is not a proof of these blocks, for this reason.
     Invalid(String),
 }
 

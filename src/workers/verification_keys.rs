@@ -19,7 +19,7 @@ const MAX_KEY_BYTES: u64 = 4_096;
 /// A folder of verification keys that cannot be used. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// The folder or a file in it cannot be read.
+    /// The folder, or a file in it, cannot be read.
     #[error("cannot read the verification keys at {}: {cause}; check verification_keys", path.display())]
     Unreadable {
         /// The folder or file.
@@ -71,7 +71,7 @@ pub enum KeysError {
     },
 }
 
-/// A circuit, of which each has its own key.
+/// A circuit. Each has a verification key of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CircuitId {
     /// The circuit of blocks of one size.

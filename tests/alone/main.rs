@@ -1,4 +1,4 @@
-//! Tests that measure something of the whole process: nothing else may run in it at the same time.
+//! Tests that measure their whole process, in which nothing else may run at the same time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 

@@ -26,9 +26,12 @@ fn a_run_waits_for_the_script_and_for_its_blocks() {
     let read = |file: &str| fs::read_to_string(file).unwrap();
     let outcome: Value = serde_json::from_str(&read(&summary)).unwrap();
     assert_eq!((&outcome["reached"], &outcome["block"]), (&json!(true), &json!(1)));
-    assert!(read(&report).lines().nth(1).unwrap().contains("tests=\"5\""), "{}", read(&report));
+    assert!(read(&report).lines().nth(1).unwrap().contains("tests=\"6\""), "{}", read(&report));
+    assert!(read(&report).contains("name=\"the script\""), "{}", read(&report));
 
-    let mut args = vec!["run", "--script", "exit 3", "--until", "proven"];
+    // The files of the run before are gone when a run begins.
+    let script = format!("test -e {report} || test -e {summary} || exit 3");
+    let mut args = vec!["run", "--script", &script, "--until", "proven"];
     args.extend(files);
     let message = run_badly(&args, 1);
     assert!(message.contains("exit status: 3"), "{message}");

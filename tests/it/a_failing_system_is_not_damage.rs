@@ -1,6 +1,6 @@
-//! Calls of the system that fail are errors and not damage: whichever call fails during `doctor`,
-//! its repair, a backup, a restore or a revert, nothing is lost, and the folder is the old one or
-//! the complete new one.
+//! Calls of the system that fail are errors and not damage: if any call fails during `doctor`, its
+//! repair, a backup, a restore or a revert, nothing is lost, and the folder is the old one or the
+//! complete new one.
 //!
 //! The short form tries some positions of each command, the long form all of them.
 
@@ -15,7 +15,7 @@ use crate::support::{ended, number, run, run_badly, run_well};
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
 /// Positions of one command that the short form tries.
-const SHORT: u64 = 5;
+const SHORT: u64 = 3;
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -47,7 +47,7 @@ struct Case<'a> {
     faulty: &'a Path,
 }
 
-/// How a command under a fault ended.
+/// The end of a command under a fault.
 struct Outcome {
     /// The exit code; `None` if the process aborted, which it does without memory.
     code: Option<i32>,

@@ -1,12 +1,13 @@
 //! A folder may begin with the state after any block of a node: every command knows its first block.
 
+use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::support::following::{serve, wait_for_link};
 use crate::support::node_database::NodeDatabase;
-use crate::support::{Server, chain, run_badly, run_well, vectors};
+use crate::support::{SECRET, Server, chain, run, run_badly, run_well, until, vectors};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -28,7 +29,7 @@ fn following(database: &NodeDatabase, folder: &Path, from: u32) -> Server {
     server
 }
 
-/// What is read from a server or a stopped folder.
+/// The state that is read from a server or a stopped folder.
 fn reads_begin_with_the_first_block(target: [&str; 2], folder: &Path, base: u32) {
     let first = (base + 1).to_string();
     let explained = |block: u32| {
@@ -109,7 +110,20 @@ fn every_command_knows_the_first_block() {
         let reverted = status(restored);
         assert_eq!((&reverted["blocks"]["head"], &reverted["genesis"]), (&base.into(), &whole["genesis"]));
         run_well(&["doctor", "--data-dir", restored]);
-        run_well(&["import", "--data-dir", restored, "--node", &url]);
+        // It begins there whatever is asked, and says so.
+        let import = |from: u32| {
+            let imported =
+                run(&["import", "--data-dir", restored, "--node", &url, "--from", &from.to_string()]);
+            let told = String::from_utf8(imported.stderr).unwrap();
+            assert!(imported.status.success(), "{told}");
+            told.contains("--from is ignored")
+        };
+        assert!(import(7) && !import(base));
+        // Without the node, its folder is served with a warning.
+        let log = files.path().join("log");
+        let alone = Server::start_logging(Path::new(restored), SECRET, &[], &log);
+        until(|| fs::read_to_string(&log).unwrap().contains("pass --node to follow it").then_some(()));
+        assert_eq!(alone.terminate(), Some(0));
         run_well(&["witness", "--data-dir", restored]);
         assert!(run_well(&["export", "--data-dir", restored, "witness", "8"]) == expected(8));
         run_well(&["doctor", "--data-dir", restored]);

@@ -14,7 +14,7 @@ use zksync_witness_server::testing::internals::domain::sample_single_proof;
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 use zksync_witness_server::testing::{Chain, on_small_disk};
 
-use crate::support::{Answer, Server, input_of, until};
+use crate::support::{Answer, Server, input_of, publication, until};
 
 /// Size of the file system in MiB.
 const DISK: u32 = 32;
@@ -58,10 +58,8 @@ fn proof_of(blocks: &[Value], number: u64) -> Value {
 }
 
 fn publish(server: &Server, blocks: &[Value], job: &Value) -> Answer {
-    let (first, last) = (&job["first_block"], &job["last_block"]);
-    let data = proof_of(blocks, first.as_u64().unwrap());
-    let body = json!({"job_id": job["job_id"], "first_block": first, "last_block": last, "data": data});
-    server.post("/publish", &body.to_string())
+    let data = proof_of(blocks, job["first_block"].as_u64().unwrap());
+    server.post("/publish", &publication(job, &data))
 }
 
 /// Refused requests by route, status and code.

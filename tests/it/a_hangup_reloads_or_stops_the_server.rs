@@ -1,16 +1,15 @@
 //! SIGHUP: a server without a terminal loads certificate and log filter again, one on a terminal
-//! stops when the terminal goes.
+//! stops when the terminal closes.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::fd::OwnedFd;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use zksync_witness_server::client::{Client, ClientError};
 use zksync_witness_server::config::Secret;
 
+use crate::support::terminal::terminal;
 use crate::support::{SECRET, Server, http, until};
 
 /// Writes a certificate for 127.0.0.1 and its key.
@@ -72,11 +71,7 @@ async fn without_a_terminal_certificate_and_log_filter_are_loaded_again() {
 #[test]
 fn a_server_on_a_terminal_stops_like_at_sigterm_when_the_terminal_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let ours: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&ours).unwrap();
-    unlockpt(&ours).unwrap();
-    let name = ptsname(&ours, Vec::new()).unwrap();
-    let theirs = OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let (ours, theirs) = terminal();
     let server = Server::start_with(folder.path(), SECRET, &[], |command| {
         command.stdin(theirs.try_clone().unwrap()).stderr(theirs)
     });
@@ -91,16 +86,19 @@ fn a_server_on_a_terminal_stops_like_at_sigterm_when_the_terminal_goes() {
 #[test]
 fn after_nohup_a_server_survives_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
+    let (_ours, theirs) = terminal();
     let server = Server::start_with(folder.path(), SECRET, &[], |command| {
         let ignoring = format!("trap '' HUP; exec {} \"$@\"", env!("CARGO_BIN_EXE_witness-server"));
         let mut shell = Command::new("sh");
         shell.args(["-c", &ignoring, "sh"]).args(command.get_args());
         shell.env_clear().env("API_PROVER_SECRET_AUTH", SECRET);
-        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        shell.stdin(theirs).stdout(Stdio::piped()).stderr(Stdio::null());
         *command = shell;
         command
     });
-    server.signal("-HUP");
-    http(&server.admin, "GET", "/healthz", None, "").accepted();
+    for _ in 0..3 {
+        server.signal("-HUP");
+        http(&server.admin, "GET", "/healthz", None, "").accepted();
+    }
     assert_eq!(server.terminate(), Some(0));
 }

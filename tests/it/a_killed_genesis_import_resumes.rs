@@ -16,7 +16,7 @@ use zksync_witness_server::testing::internals::tree::source::Entry;
 use crate::support::heavy;
 
 /// Accounts of the genesis: ten chunks of the import.
-const ACCOUNTS: u32 = 20_480;
+const ACCOUNTS: u32 = 10_240;
 
 const MARK: &str = "part of the genesis is on disk accounts=";
 const RESUMED: &str = "an interrupted import of the genesis continues accounts=";
@@ -27,7 +27,7 @@ fn import(data: &Path, chain: &Path) -> Child {
         .args([data, chain])
         .env_clear()
         // The size of a chunk depends on the number of cores.
-        .env("RAYON_NUM_THREADS", "2")
+        .env("RAYON_NUM_THREADS", "1")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

@@ -12,7 +12,9 @@ use crate::support::following::{begun, sealed, serve};
 use crate::support::node_database::{NodeDatabase, file};
 use crate::support::sealed_chain::Chain;
 use crate::support::tcp_proxy::TcpProxy;
-use crate::support::{Server, chain, http, input_of, run_badly, run_well, until, vectors};
+use crate::support::{
+    Server, chain, http, input_of, publication, run_badly, run_well, sample_block, until, vectors,
+};
 
 /// A server that follows a database through a proxy.
 struct Following {
@@ -143,14 +145,9 @@ fn a_revert_of_the_node_is_followed_to_the_common_block() {
     // A prover works on all blocks, and has proven one that vanishes.
     let held: Vec<Value> = (1..=8).map(|_| following.server.next_job("prover")).collect();
     let publish = |block: u32| {
-        let file = format!("{}/data/sample-chain/blocks/{block:06}.json", env!("CARGO_MANIFEST_DIR"));
-        let imported: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         let job = held.iter().find(|job| job["first_block"] == block).unwrap();
-        let message = json!({
-            "job_id": job["job_id"], "first_block": block, "last_block": block,
-            "data": {"BlockProof": sample_single_proof(&input_of(&imported), block.into())},
-        });
-        following.server.post("/publish", &message.to_string())
+        let proof = sample_single_proof(&input_of(&sample_block(block)), block.into());
+        following.server.post("/publish", &publication(job, &json!({"BlockProof": proof})))
     };
     publish(6).accepted();
     following.load_in_its_place("revert_after");

@@ -1,5 +1,5 @@
-//! Whatever happens to a node or its database, the server ends at the node's chain, and provers are
-//! served on meanwhile.
+//! After any failure of a node or its database, the server has the node's chain in the end, and
+//! provers are served in the meantime.
 
 use serde_json::Value;
 use zksync_witness_server::testing::dice::Dice;

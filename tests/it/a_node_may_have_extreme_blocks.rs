@@ -1,4 +1,4 @@
-//! Blocks of a node that are larger or stranger than usual are those of a chain folder.
+//! Blocks of a node that are larger or stranger than usual are read as from a chain folder.
 
 use std::path::Path;
 

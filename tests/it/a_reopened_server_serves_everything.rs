@@ -13,7 +13,7 @@ use crate::support::{
     genesis, heavy, http, real_folder, until,
 };
 
-/// What a client can check: routes with their answers.
+/// The answers that a client can check, by route.
 struct Acknowledged(Vec<(String, Vec<u8>)>);
 
 impl Acknowledged {

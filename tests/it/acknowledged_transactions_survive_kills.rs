@@ -95,7 +95,7 @@ fn history(devnet: &Devnet, address: &str) -> Vec<String> {
         let page = devnet.get(&path)["result"]["list"].clone();
         let page = page.as_array().unwrap();
         let more = page.iter().map(|tx| tx["txHash"].as_str().unwrap().replace("0x", "sync-tx:"));
-        // A page begins with the transaction that it is asked for.
+        // A page begins with the requested transaction.
         hashes.extend(more.skip(usize::from(!hashes.is_empty())));
         if page.len() < 100 {
             hashes.reverse();

@@ -5,22 +5,16 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, run_badly, run_well};
-
-fn sample(number: u32) -> Value {
-    let file = format!("data/sample-chain/blocks/{number:06}.json");
-    serde_json::from_slice(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()).unwrap()
-}
+use crate::support::{Server, run_badly, run_well, sample_block, sample_chain};
 
 fn execute(first: u32, last: u32) -> String {
-    let blocks: Vec<Value> = (first..=last).map(|number| sample(number)["block"].clone()).collect();
+    let blocks: Vec<Value> = (first..=last).map(|number| sample_block(number)["block"].clone()).collect();
     json!({"ExecuteBlocks": {"blocks": blocks}}).to_string()
 }
 
 fn serving(folder: &Path) -> Server {
     let server = Server::start(folder, &[]);
-    let chain = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain");
-    run_well(&["import", "--url", &server.url, chain.to_str().unwrap()]);
+    run_well(&["import", "--url", &server.url, &sample_chain()]);
     server
 }
 
@@ -37,7 +31,7 @@ fn an_operation_after_a_gap_is_answered_with_the_expected_range() {
     post(&execute(5, 6)).accepted();
     post(&execute(5, 6)).accepted();
     assert_eq!(verified(), 6);
-    let mut other = sample(7)["block"].clone();
+    let mut other = sample_block(7)["block"].clone();
     other["timestamp"] = json!(other["timestamp"].as_u64().unwrap() + 1);
     let other = json!({"ExecuteBlocks": {"blocks": [other]}}).to_string();
     post(&other).refused_about(422, "import_refused", "block 7");

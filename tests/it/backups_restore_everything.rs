@@ -7,7 +7,6 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,7 +22,7 @@ use zksync_witness_server::testing::internals::domain::{
 };
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
-use crate::support::{SECRET, Server, heavy, run, run_badly, run_well, until, vectors};
+use crate::support::{Quiet, Server, heavy, publication, run, run_badly, run_well, until, vectors};
 
 /// A genesis and blocks as JSON.
 struct Chain {
@@ -69,7 +68,7 @@ fn sample_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain")
 }
 
-/// What a server has acknowledged.
+/// The items that a server has acknowledged.
 #[derive(Clone, Default)]
 struct Acknowledged {
     blocks: usize,
@@ -86,8 +85,7 @@ fn prove_one(server: &Server, chain: &Chain, prover: &str, acknowledged: &Mutex<
     }
     let data = chain.prove(&job);
     let (first, last) = (&job["first_block"], &job["last_block"]);
-    let message = json!({"job_id": job["job_id"], "first_block": first, "last_block": last, "data": data});
-    server.post("/publish", &message.to_string()).accepted();
+    server.post("/publish", &publication(&job, &data)).accepted();
     let (kind, proof) = match (&data["BlockProof"], &data["AggregatedBlockProof"]) {
         (Value::Null, aggregated) => ("aggregated", aggregated),
         (single, _) => ("single", single),
@@ -158,7 +156,7 @@ fn prove_rest(server: &Server, chain: &Chain) {
 #[test]
 fn a_backup_of_a_server_under_load_restores_everything_acknowledged() {
     let _heavy = heavy();
-    const BLOCKS: usize = 48;
+    const BLOCKS: usize = 24;
     let chain = Chain::invented(BLOCKS as u32);
     let folder = tempfile::tempdir().unwrap();
     let serve = ["--aggregate", "1,4", "--set", "aggregate_deadline=100ms"];
@@ -199,7 +197,7 @@ fn a_backup_of_a_server_under_load_restores_everything_acknowledged() {
                 }
             });
         }
-        for (name, blocks, next) in [("first", 2, 24), ("second", 16, 40), ("third", 32, BLOCKS)] {
+        for (name, blocks, next) in [("first", 2, 12), ("second", 8, 20), ("third", 16, BLOCKS)] {
             until(|| {
                 let now = acknowledged.lock().unwrap();
                 (now.blocks >= blocks && !now.proofs.is_empty()).then_some(())
@@ -396,18 +394,10 @@ fn a_restore_is_complete_or_absent() {
 
     // Killed at any moment after its start.
     for moment in 0..4 {
-        let mut restoring = Command::new(env!("CARGO_BIN_EXE_witness-server"))
-            .args(["restore", path(&backup), "--data-dir", path(&restored_folder)])
-            .env_clear()
-            .env("API_PROVER_SECRET_AUTH", SECRET)
-            .stderr(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let restoring = Quiet::start(&["restore", path(&backup), "--data-dir", path(&restored_folder)]);
         until(|| restored_folder.join("restoring/index").exists().then_some(()));
         std::thread::sleep(Duration::from_millis(20 * moment));
-        restoring.kill().unwrap();
-        restoring.wait().unwrap();
+        drop(restoring);
         if restored_folder.join("index").exists() {
             // It had finished before the kill.
             fs::remove_dir_all(&restored_folder).unwrap();

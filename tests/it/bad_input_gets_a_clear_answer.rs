@@ -191,6 +191,7 @@ fn folders_and_ports_that_cannot_be_used_are_one_sentence() {
     let other = folder.path().join("other");
     let error = run_badly(&["serve", "--data-dir", other.to_str().unwrap(), "--listen", port], 1);
     assert!(error.contains("is taken by another process"), "{error}");
+    assert!(error.contains("choose another address with --listen"), "{error}");
     drop(server);
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();

@@ -25,6 +25,7 @@ fn status() -> Value {
         "blocks": {
             "head": 2, "witnessed": 1, "proven": 0, "aggregated": 0, "verified": 0, "quarantined": [],
         },
+        "witness_fault": null,
         "jobs": {
             "idle": 0, "in_progress": 1, "done": 0, "failed": 0, "pending": 1, "last_single_block": 1,
             "last_aggregated_block": 0, "paused_at_ms": null, "claimable_since_ms": null,

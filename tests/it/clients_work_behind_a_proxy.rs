@@ -1,5 +1,5 @@
-//! Client commands and provers behind a proxy: its failures and its limits are told apart from those
-//! of the server, and the documented configuration of nginx carries a whole run.
+//! Client commands and provers behind a proxy: its failures and its limits are distinguished from
+//! those of the server, and the documented configuration of nginx carries a whole run.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,11 +14,7 @@ use tokio::sync::watch;
 use zksync_witness_server::client::{Client, ProverOptions, SampleProver, sample_proof};
 use zksync_witness_server::config::Secret;
 
-use crate::support::{SECRET, Server, begun, free_port, run_badly, run_well, until};
-
-fn sample_chain() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
-}
+use crate::support::{SECRET, Server, begun, free_port, run_badly, run_well, sample_chain, token, until};
 
 /// Reads a request to its end.
 fn read_request(stream: &mut TcpStream) {
@@ -212,6 +208,20 @@ impl Nginx {
         ["--url".to_owned(), self.url("/prover"), "--set".to_owned(), trust]
     }
 
+    /// Sends the begin of a request over TLS, and no more; returns the head of the answer.
+    fn begin(&self, request: &str) -> String {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{}", self.port)]);
+        openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = openssl.spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(request.as_bytes()).unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let head = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        head
+    }
+
     fn client(&self, path: &str) -> Client {
         let secret = Secret::new(SECRET).unwrap();
         Client::trusting(Some(&self.certificate()), &self.url(path), &secret, Duration::from_secs(30))
@@ -277,6 +287,11 @@ async fn the_documented_nginx_configuration_carries_a_whole_run() {
     for path in ["/", "/app.js", "/api/v1/status", "/readyz"] {
         assert_eq!(board.get(path).await.unwrap().status.as_u16(), 200, "{path}");
     }
+    let head = nginx.begin("GET /board/ HTTP/1.1\r\nHost: prover.example\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    // A body that is longer than those that nginx passes on by default reaches the server.
+    let long = nginx.client("/prover").post_bytes("/publish", vec![b' '; 2 << 20]).await.unwrap();
+    assert_eq!(long.status.as_u16(), 400);
     // An event arrives while the stream continues.
     let mut events = board.get_parts("/api/v1/events").await.unwrap();
     assert!(events.next().await.unwrap().is_some());
@@ -288,12 +303,18 @@ async fn the_documented_nginx_configuration_carries_a_whole_run() {
 #[ignore = "needs nginx"]
 fn a_stopped_server_behind_nginx_is_told_and_limits_of_bodies_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("data"), &[]);
+    let server = Server::start(&folder.path().join("data"), &["--set", "stall_timeout=500ms"]);
     let nginx = Nginx::start(&server, &[("client_max_body_size 1g", "client_max_body_size 1k")]);
     let target = nginx.target();
     let target: Vec<&str> = target.iter().map(String::as_str).collect();
     let error = run_badly(&[&["import", &sample_chain()], &target[..]].concat(), 5);
     assert!(error.contains("client_max_body_size"), "{error}");
+    // A body is passed on while it arrives: the server notices that it has stopped.
+    let head = nginx.begin(&format!(
+        "POST /prover/publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Length: 50\r\n\r\n[",
+        token()
+    ));
+    assert!(head.starts_with("HTTP/1.1 408") && head.contains("application/problem+json"), "{head}");
     assert_eq!(server.terminate(), Some(0));
     let error = run_badly(&[&["status"], &target[..]].concat(), 5);
     assert!(error.contains("502") && error.contains("check that the server runs"), "{error}");

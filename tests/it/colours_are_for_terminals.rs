@@ -1,18 +1,15 @@
-//! States have colours on a terminal, unless it is without colours or they are disabled; never elsewhere.
+//! States have colours on a terminal, unless it is without colours or they are disabled; never
+//! elsewhere.
 
 use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::terminal::{command, read_all, terminal};
-use crate::support::{Server, run_well};
+use crate::support::{SECRET, Server, run_well, sample_chain};
 
 const RED: &str = "\u{1b}[31m";
 const YELLOW: &str = "\u{1b}[33m";
 const DIM: &str = "\u{1b}[2m";
-
-fn sample_chain() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
-}
 
 /// Returns what a command writes to a terminal as its standard output.
 fn shown(args: &[&str], variables: &[(&str, &str)]) -> String {
@@ -74,4 +71,24 @@ fn trouble_is_red_and_an_unfinished_run_yellow() {
     let server = Server::start(Path::new(empty), &[]);
     let status = shown(&["status", "--url", &server.url], &[]);
     assert!(status.contains(&format!("{RED}No genesis is imported")), "{status:?}");
+}
+
+#[test]
+fn the_log_follows_the_same_rule() {
+    let log = |variables: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = terminal();
+        let server = Server::start_with(folder.path(), SECRET, &[], |command| {
+            command.envs(variables.iter().copied()).stderr(theirs)
+        });
+        assert_eq!(server.terminate(), Some(0));
+        read_all(ours)
+    };
+    let colours = ("TERM", "xterm-256color");
+    let coloured = log(&[colours]);
+    assert!(coloured.contains("\u{1b}[32m INFO"), "{coloured:?}");
+    for variables in [&[("TERM", "dumb")][..], &[], &[colours, ("NO_COLOR", "1")]] {
+        let plain = log(variables);
+        assert!(plain.contains("INFO") && !plain.contains('\u{1b}'), "{variables:?}: {plain:?}");
+    }
 }

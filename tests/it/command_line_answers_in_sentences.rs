@@ -106,6 +106,31 @@ fn wrong_settings_exit_with_2_and_one_sentence() {
 }
 
 #[test]
+fn a_wrong_block_gets_what_is_accepted() {
+    for (args, words) in [
+        (&["explain", "7"][..], "witness-server explain block <NUMBER>"),
+        (&["explain", "block", "x"], "expected the number of a block, such as 7"),
+        (&["blocks", "retry", "0"], "from 1 on"),
+        (&["export", "bundle", "seven"], "expected the number of a block"),
+        (&["revert", "--to", "newest"], "expected the number of a block"),
+    ] {
+        let outcome = run(args, &[]);
+        assert_eq!(outcome.code, 2, "{args:?}");
+        assert!(outcome.err.contains(words), "{args:?}: {}", outcome.err);
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_is_warned_of_writing_into_the_folder_of_another_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let restore = || run(&["restore", "/nowhere", "--data-dir", folder.path().to_str().unwrap()], &[]).err;
+    assert!(!restore().contains("chown"), "{}", restore());
+    std::os::unix::fs::chown(folder.path(), Some(65_534), None).unwrap();
+    assert!(restore().contains("`chown -R --reference="), "{}", restore());
+}
+
+#[test]
 fn a_missing_server_exits_with_5_and_a_missing_chain_with_1() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");

@@ -15,10 +15,7 @@ use zksync_witness_server::testing::dice::Dice;
 use zksync_witness_server::testing::internals::store::{Finding, Inspection, Severity, Store, StoreOptions};
 use zksync_witness_server::testing::internals::workers::doctor;
 
-use crate::support::{
-    heavy,
-    real_folder::{Contents, contents, copy, files, grow, serve_to_the_end},
-};
+use crate::support::real_folder::{Contents, contents, copy, files, grow, serve_to_the_end};
 
 /// Longest time for one operation on a folder.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -145,7 +142,6 @@ struct Rounds {
 }
 
 fn run(Rounds { rounds, binary: binaries, repair: repairs }: Rounds) {
-    let _heavy = heavy();
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let rounds = number("WITNESS_FLIPS", rounds);
     let first = number("WITNESS_FLIPS_SEED", 1);
@@ -251,7 +247,7 @@ fn repaired(folder: &Path, name: &str, finished: &Contents, what: &str) {
 
 #[test]
 fn damage_of_any_byte_is_found_or_harmless() {
-    run(Rounds { rounds: 60, binary: 12, repair: 8 });
+    run(Rounds { rounds: 40, binary: 10, repair: 7 });
 }
 
 /// The long form: `WITNESS_FLIPS=5000 cargo test --release --test it damaged_files_are_detected --

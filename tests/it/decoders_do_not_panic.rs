@@ -14,8 +14,6 @@ use serde_json::{Value, json};
 use zksync_witness_server::testing::decoders::{DECODERS, Decoder};
 use zksync_witness_server::testing::seeds::seeds;
 
-use crate::support::heavy;
-
 /// Cases of each decoder and kind of input; `PROPTEST_CASES` overrides it.
 const CASES: u32 = 1_500;
 /// Longest input that is damaged, in bytes: longer ones would take most of the time.
@@ -25,7 +23,6 @@ static SEEDS: LazyLock<BTreeMap<&str, Vec<Vec<u8>>>> =
     LazyLock::new(|| seeds(Path::new(env!("CARGO_MANIFEST_DIR"))));
 
 fn each(check: impl Fn(&mut TestRunner, &'static str, Decoder, &[Vec<u8>])) {
-    let _heavy = heavy();
     let asked_for = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     let cases = asked_for.unwrap_or(CASES);
     for (name, decoder) in DECODERS {

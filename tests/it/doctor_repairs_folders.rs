@@ -9,6 +9,7 @@ use serde_json::Value;
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
 use crate::support::real_folder::{BLOCKS, Contents, contents, copy, files, grow, serve_to_the_end};
+use crate::support::{Server, run_badly, run_well, sample_chain, until};
 
 fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
@@ -201,4 +202,40 @@ fn a_repair_asks_before_it_loses_anything() {
     assert_eq!((code, &object["repaired"]["blocks"]), (6, &(BLOCKS - 2).into()), "{out}{err}");
     assert!(!object["repaired"]["lost"].as_array().unwrap().is_empty());
     assert_eq!(doctor(&folder, &[]).0, 0);
+}
+
+/// The server does not end: earlier blocks are served.
+#[test]
+fn a_block_whose_file_is_damaged_is_named_by_the_running_server() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    let dir = folder.to_str().unwrap();
+    run_well(&["import", "--data-dir", dir, &sample_chain()]);
+    let third = fs::read_dir(folder.join("blobs")).unwrap().map(|entry| entry.unwrap().path());
+    let third = third.min_by_key(|path| !path.to_str().unwrap().contains("/0000000000000003-")).unwrap();
+    let mut bytes = fs::read(&third).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&third, bytes).unwrap();
+
+    let server = Server::start(&folder, &[]);
+    let fault = until(|| {
+        let status = server.get("/api/v1/status").json();
+        Some(status["witness_fault"].clone()).filter(|fault| !fault.is_null())
+    });
+    let block = fault["block"].as_u64().unwrap();
+    assert!((1..8).contains(&block), "{fault}");
+    let told = |args: &[&str]| {
+        let mut args = args.to_vec();
+        args.extend(["--url", &server.admin]);
+        String::from_utf8(run_well(&args)).unwrap()
+    };
+    let problem = format!("The witness of block {block} cannot be built, and later blocks wait: ");
+    assert!(told(&["status"]).contains(&problem), "{}", told(&["status"]));
+    let explained = told(&["explain", "block", &block.to_string()]);
+    assert!(explained.contains("its witness cannot be built") && explained.contains("doctor"), "{explained}");
+    let behind = told(&["explain", "block", &(block + 1).to_string()]);
+    assert!(behind.contains(&format!("waits behind block {block}")), "{behind}");
+    assert_eq!(server.terminate(), Some(0));
+    run_badly(&["doctor", "--data-dir", dir], 6);
 }

@@ -25,6 +25,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("cargo test", "it runs this test"),
     ("cargo install --locked --path .", "builds for minutes"),
+    ("name=witness-server-x86_64-unknown-linux-musl", "downloads a release"),
     ("rustup target add x86_64-unknown-linux-musl", "builds for minutes"),
     (
         "sudo install -m 755 target/release/witness-server /usr/local/bin/witness-server",
@@ -33,6 +34,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("docker build -t witness-server .", "needs a container engine"),
     ("ssh -N -L 3312:127.0.0.1:3312 HOST", "needs another machine"),
     ("cargo bench", "measures for long; benchmark_figures_are_sound runs a part of it"),
+    ("cargo bench -- chain", "measures for minutes"),
     ("cargo bench -- long-chain --quick", "measures for minutes"),
     (
         "cargo bench -- engines witnesses",
@@ -235,6 +237,7 @@ fn the_guide_to_pipelines() {
     let mut machine = Machine::new(&[]);
     let service = "export API_PROVER_SECRET_AUTH=\"a secret of thirty-two bytes or more\"\nwitness-server serve --data-dir service";
     machine.serve("before", service);
+    assert_eq!(machine.run_all("docs/formats.md"), 1);
     assert!(machine.run_all("docs/ci.md") >= 3);
 }
 
@@ -367,9 +370,8 @@ fn no_other_document_has_commands_and_every_exception_exists() {
         let name = format!("docs/{}", entry.unwrap().file_name().into_string().unwrap());
         if name.ends_with(".md") {
             let found = blocks(&name);
-            let run =
-                ["docs/operation.md", "docs/ci.md", "docs/devnet.md", "docs/node.md", "docs/provers.md"]
-                    .contains(&name.as_str());
+            let guides = ["operation", "ci", "devnet", "node", "provers", "formats"];
+            let run = guides.iter().any(|guide| name == format!("docs/{guide}.md"));
             let excepted = |block: &Block| NOT_RUN.iter().any(|(line, _)| *line == block.first_line());
             assert!(run || found.iter().all(excepted), "{name} has commands that are not run");
             all.extend(found);

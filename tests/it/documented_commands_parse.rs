@@ -1,8 +1,10 @@
 //! The commands of README and docs parse, CI runs the two main commands and the tests that need a
 //! tool, and the tests that SECURITY.md names exist.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Parser;
 use zksync_witness_server::config::{Config, Environment};
@@ -81,6 +83,7 @@ fn check(command: &str) {
             assert_eq!(*program, "/usr/local/bin/witness-server");
             parse(&[&["witness-server"], rest].concat(), command);
         }
+        ["cd", _] | ["sha256sum", "--check", ..] => {}
         ["du" | "ls" | "mkdir" | "strip" | "tar" | "zstd", ..] => {}
         ["witness-server", ..] => {
             let redirection = words.iter().position(|word| *word == ">").unwrap_or(words.len());
@@ -117,11 +120,7 @@ fn parse(words: &[&str], command: &str) {
     let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}"));
     let flags = cli.flags().unwrap_or_else(|error| panic!("{command}: {error}"));
     // A command before creates that file.
-    let created = [
-        "operator_token_file=operator-token",
-        "node_password_file=node.password",
-        "secret_file=devnet/secret",
-    ];
+    let created = ["operator_token_file=operator-token", "node_password_file=node.password"];
     if !created.iter().any(|file| command.contains(file)) {
         Config::load(None, &Environment::default(), &flags)
             .unwrap_or_else(|error| panic!("{command}: {error}"));
@@ -273,4 +272,38 @@ fn the_tests_that_the_table_of_faults_names_exist() {
         }
     }
     assert!(named > 40, "{named}");
+}
+
+/// Cargo takes one filter; all others belong behind `--`. A filter that finds nothing runs nothing,
+/// and the command succeeds.
+#[test]
+fn filters_of_cargo_test_find_tests() {
+    let listed = Command::new(env::current_exe().unwrap()).arg("--list").output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let mut filters = 0;
+    for command in lines_of_cargo_test() {
+        let (before, behind) = command.split_once(" -- ").unwrap_or((&command, ""));
+        let before: Vec<&str> = before.split(' ').collect();
+        // Programs other than this one cannot be asked.
+        if !before.contains(&"--test") || before.contains(&"--lib") {
+            continue;
+        }
+        let words = before.iter().skip_while(|word| **word != "--test").skip(2);
+        assert!(words.clone().count() <= 1, "more than one filter before `--`: {command}");
+        let options = ["--ignored", "--nocapture", "--test-threads", "1"];
+        for filter in words.copied().chain(behind.split(' ')) {
+            if !filter.is_empty() && !options.contains(&filter) {
+                filters += 1;
+                assert!(listed.contains(filter), "{filter:?} finds no test: {command}");
+            }
+        }
+    }
+    assert!(filters >= 20, "{filters} filters");
+}
+
+/// Returns the commands of CONTRIBUTING that run tests, without variables.
+fn lines_of_cargo_test() -> Vec<String> {
+    let text = read("CONTRIBUTING.md");
+    let commands = text.lines().flat_map(|line| line.split('`'));
+    commands.filter_map(|text| Some(text[text.find("cargo test ")?..].trim().to_owned())).collect()
 }

@@ -1,5 +1,5 @@
-//! Errors of the surroundings are blamed on what they come from: another owner, a file system
-//! without locks, a full disk behind the output, a variable of another program, a read-only mount.
+//! Messages of errors name a cause outside the program: another owner, a file system without locks,
+//! a full disk behind the output, a variable of another program, a read-only mount.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,14 +10,11 @@ use std::process::{Child, Command, Stdio};
 use zksync_witness_server::testing::on_small_disk;
 
 use crate::support::faults::{Call, Effect, Fault, Faults};
-use crate::support::{SECRET, Server, ended, free_port, run_well, until};
+use crate::support::real_folder::{copy, files};
+use crate::support::{SECRET, Server, ended, free_port, run_well, sample_chain, until};
 
 /// User and group without any right.
 const NOBODY: u32 = 65534;
-
-fn sample_chain() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
-}
 
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
@@ -254,4 +251,38 @@ fn a_read_only_mount_allows_what_only_reads() {
     let serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     let error = refused(binary().args(serve).arg("--data-dir").arg(&data).stdin(Stdio::null()), 4);
     assert!(error.contains("Read-only"), "{error}");
+}
+
+#[test]
+#[ignore = "needs mount namespaces"]
+fn an_index_that_is_a_mount_point_is_named_and_unchanged() {
+    let name = "an_index_that_is_a_mount_point_is_named_and_unchanged";
+    let Some(disk) = on_small_disk(module_path!(), name, 600) else { return };
+    let (data, elsewhere) = (disk.join("data"), disk.join("elsewhere"));
+    let index = data.join("index");
+    run_well(&["import", "--data-dir", data.to_str().unwrap(), &sample_chain()]);
+    copy(&index, &elsewhere);
+    let before = files(&data);
+    let system = |program: &str, args: &[&str]| {
+        let mut command = Command::new(program);
+        assert!(command.args(args).arg(&index).status().unwrap().success(), "{program} {args:?}");
+    };
+    let start = || {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir"];
+        let error = refused(binary().args(serve).arg(&data), 4);
+        assert!(error.contains("`index` of the data folder is a mount point"), "{error}");
+    };
+    // A folder of the same file system, then another file system, full and empty.
+    system("mount", &["--bind", elsewhere.to_str().unwrap()]);
+    start();
+    assert!(files(&data) == before);
+    run_well(&["status", "--data-dir", data.to_str().unwrap()]);
+    system("umount", &[]);
+    system("mount", &["-t", "tmpfs", "none"]);
+    start();
+    copy(&elsewhere, &index);
+    start();
+    assert!(files(&data) == before);
+    system("umount", &[]);
+    run_well(&["witness", "--data-dir", data.to_str().unwrap()]);
 }

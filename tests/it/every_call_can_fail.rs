@@ -4,8 +4,9 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::support::{
     faults::{Call, Effect, Fault, Faults},
@@ -36,7 +37,7 @@ const OPERATIONS: [(Call, Operation); 14] = [
     }),
 ];
 
-/// Runs the operations in a process of its own; returns what each of them came to, as a line.
+/// Runs the operations in a process of its own; returns the outcome of each, as a line.
 fn run(faults: &Faults, folder: &Path) -> Vec<String> {
     let mut command: Command = this_test(module_path!(), "the_operations_of_a_process");
     command.arg("--ignored").env(FOLDER, folder);
@@ -97,6 +98,13 @@ fn a_fault_hits_the_chosen_call_and_no_other() {
     faults.arm(Call::TRANSFERS_IN, Fault::once(1, Effect::Short));
     assert_eq!(run(&faults, &folder), sound);
     assert_eq!(faults.failed(), 1);
+    // A killed process does not make the call.
+    let mut command: Command = this_test(module_path!(), "the_operations_of_a_process");
+    command.arg("--ignored").env(FOLDER, &folder);
+    faults.arm(&[Call::Unlink], Fault::kill(1));
+    let status = faults.prepare(&mut command).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.signal(), Some(9));
+    assert!(folder.join("file.newer").exists());
     // The standard library repeats an interrupted call.
     for (effect, code) in [
         (Effect::Io, Some(5)),

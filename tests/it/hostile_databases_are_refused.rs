@@ -1,5 +1,5 @@
-//! Rows that no node writes: the link says what it cannot use, provers are served on, and the link
-//! follows once the rows are usable.
+//! Rows that no node writes: the link reports what it cannot use, provers are still served, and the
+//! link follows once the rows are usable.
 
 use std::time::{Duration, Instant};
 

@@ -4,8 +4,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::{Shutdown, TcpStream},
-    time::Duration,
+    net::Shutdown,
 };
 
 use crate::support::{SECRET, Server, heavy, token};
@@ -22,16 +21,10 @@ const SETTINGS: [&str; 8] = [
     "max_message_bytes=16KiB",
 ];
 
-fn connect(server: &Server) -> TcpStream {
-    let stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    stream
-}
-
 /// Sends bytes on a connection of their own; returns the statuses of all answers until it is
 /// closed.
 fn statuses(server: &Server, bytes: &[u8]) -> Vec<u16> {
-    let mut stream = connect(server);
+    let mut stream = server.connect();
     // If the server closes the connection before it has read everything, its answer may be lost.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
@@ -166,7 +159,7 @@ fn malformed_chunks_and_endless_bodies_are_refused() {
         let cut = request("POST /stopped HTTP/1.1", "Content-Length: 100\r\nExpect: 100-continue\r\n", b"");
         let got = statuses(server, &cut);
         assert_eq!(got, [100, 408], "announced and never sent");
-        let mut gone = connect(server);
+        let mut gone = server.connect();
         gone.write_all(&request("POST /stopped HTTP/1.1", "Content-Length: 100\r\n", b"\"p")).unwrap();
         gone.shutdown(Shutdown::Write).unwrap();
         let mut answer = String::new();
@@ -292,7 +285,7 @@ fn many_requests_on_one_connection_and_many_idle_connections_are_served() {
         let last = head("GET /status HTTP/1.1", "Connection: close\r\n");
         assert_eq!(statuses(server, &[one.repeat(500), last].concat()), [200; 501]);
         for number in 0..10_000 {
-            let mut stream = connect(server);
+            let mut stream = server.connect();
             if number % 3 == 0 {
                 let _ = stream.write_all(b"GET /sta");
             }

@@ -1,4 +1,4 @@
-//! Below the floor of free space nothing is imported, handed out or witnessed, but proofs are still
+//! Below the floor of free space nothing is imported, claimed or witnessed, but proofs are still
 //! accepted. Once space is available, everything resumes by itself.
 
 use std::sync::Arc;
@@ -128,7 +128,7 @@ fn imports_claims_and_witnesses_stop_proofs_are_accepted_and_all_resumes_by_itse
     assert!(ready["reasons"][0].as_str().unwrap().contains("insufficient storage"), "{ready}");
     refused(&server.get_job());
     refused(&server.post("/api/v1/aggregated_operations", &operation));
-    // What is already stored is still acknowledged.
+    // An item that is already stored is still acknowledged.
     assert_eq!(
         server.post("/api/v1/blocks", &imported.to_string()).accepted().json()["outcome"],
         "already_there"

@@ -115,7 +115,13 @@ fn witness(store: &Store, number: u32) {
     let change_set = ChangeSet { changes };
     store
         .tree()
-        .commit_witness(WitnessCommit { number, witness, change_set: &change_set, root: [number as u8; 32] })
+        .commit_witness(WitnessCommit {
+            number,
+            witness,
+            required: true,
+            change_set: &change_set,
+            root: [number as u8; 32],
+        })
         .unwrap();
 }
 

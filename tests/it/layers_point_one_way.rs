@@ -11,6 +11,7 @@ use crate::support::sources::{Reference, Sources, references};
 /// anything.
 const LAYERS: &[(&str, &[&str])] = &[
     ("access", &["input"]),
+    ("allocator", &[]),
     ("backoff", &[]),
     ("crypto", &[]),
     ("clock", &[]),

@@ -81,6 +81,7 @@ mod stopping_finishes_running_requests;
 mod terminals_get_progress_bars;
 mod the_dashboard_works_in_a_browser;
 mod the_devnet_answers_clients;
+mod the_explorer_works_in_a_browser;
 mod the_interface_is_as_described;
 mod the_load_test_loses_nothing;
 mod the_queue_keeps_its_promises;

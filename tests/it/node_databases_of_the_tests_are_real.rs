@@ -6,10 +6,10 @@ use zksync_witness_server::testing::internals::domain::{AggregatedOperation, Imp
 
 use crate::support::node_database::{NodeDatabase, Rows, file};
 use crate::support::tcp_proxy::TcpProxy;
-use crate::support::vectors;
+use crate::support::{sample_block, vectors};
 
-/// What a server reads. Left out: the hash and the addresses of a transaction, and the names of
-/// tokens.
+/// The rows that a server reads. Left out: the hash and the addresses of a transaction, and the
+/// names of tokens.
 const QUERIES: [&str; 9] = [
     "SELECT * FROM blocks ORDER BY number",
     "SELECT block_number, block_index, tx, operation, success, fail_reason, nonce, created_at, eth_sign_data, \
@@ -38,11 +38,6 @@ fn assert_equal(found: &[Rows], expected: &[Rows]) {
         assert_eq!(found.len(), expected.len(), "{query}");
         assert!(!expected.is_empty(), "{query}");
     }
-}
-
-fn sample_block(number: u32) -> Value {
-    let path = format!("{}/data/sample-chain/blocks/{number:06}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
 fn executed(blocks: &[Value]) -> AggregatedOperation {

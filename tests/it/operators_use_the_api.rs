@@ -229,11 +229,9 @@ fn the_remaining_time_follows_from_proven_blocks_and_sizes_are_measured() {
         let known = of_size.insert(view["chunks"].as_u64().unwrap(), ()).is_some();
         assert_eq!(view["eta_ms"].is_u64(), known, "{view}");
         let number = job["first_block"].as_u64().unwrap();
-        let file = std::fs::read(format!("data/sample-chain/blocks/{number:06}.json")).unwrap();
-        let input = support::input_of(&serde_json::from_slice(&file).unwrap());
+        let input = support::input_of(&support::sample_block(u32::try_from(number).unwrap()));
         let data = serde_json::json!({"BlockProof": zksync_witness_server::testing::internals::domain::sample_single_proof(&input, 1)});
-        let body = serde_json::json!({"job_id": job["job_id"], "first_block": number, "last_block": number, "data": data});
-        server.post("/publish", &body.to_string()).accepted();
+        server.post("/publish", &support::publication(&job, &data)).accepted();
     }
     assert!(of_size.len() < 8, "no two blocks are of one size");
     let storage =

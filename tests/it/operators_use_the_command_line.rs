@@ -7,11 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{SECRET, Server, run_badly, run_well, until};
-
-fn sample_chain() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
-}
+use crate::support::{SECRET, Server, run_badly, run_well, sample_chain, until};
 
 fn text(args: &[&str], target: &[&str]) -> String {
     String::from_utf8(run_well(&[args, target].concat())).unwrap()
@@ -114,7 +110,7 @@ fn jobs_are_requeued_and_dropped_in_a_server_and_in_a_folder() {
     text(&["jobs", "drop", "5"], online);
     run_badly(&["jobs", "show", "5", "--url", &server.url], 3);
     run_badly(&["jobs", "requeue", "5", "--url", &server.url], 3);
-    // What only a stopped folder allows.
+    // Commands that only a stopped folder allows.
     let error = run_badly(&["revert", "--to", "7", "--data-dir", dir], 4);
     assert!(error.contains("another witness-server"), "{error}");
     assert_eq!(server.terminate(), Some(0));

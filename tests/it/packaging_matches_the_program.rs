@@ -3,6 +3,7 @@
 //!
 //! No image is built here.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -134,6 +135,57 @@ fn actionlint_finds_no_fault_in_the_workflows() {
 }
 
 #[test]
+fn the_action_finds_its_own_repository() {
+    let action = read("action.yml").unwrap();
+    let (_, install) = action.split_once("      run: |\n").unwrap();
+    let install = install.split_once("\n    - name: Run").unwrap().0;
+    let folder = tempfile::tempdir().unwrap();
+    let gh = folder.path().join("gh");
+    std::fs::write(&gh, "#!/bin/sh\necho \"$@\"\nexit 1\n").unwrap();
+    std::fs::set_permissions(&gh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let downloaded_from = |input: &str, action_path: &str| {
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let mut bash = Command::new("bash");
+        bash.args(["-eo", "pipefail", "-c", install]).env_clear().env("PATH", path);
+        bash.env("RUNNER_TEMP", folder.path()).env("VERSION", "1").env("REPOSITORY", input);
+        bash.env("GITHUB_REPOSITORY", "user/project").env("GITHUB_ACTION_PATH", action_path);
+        let asked = String::from_utf8(bash.output().unwrap().stdout).unwrap();
+        asked.split_once("--repo ").unwrap().1.split(' ').next().unwrap().to_owned()
+    };
+    let checkout = "/home/runner/work/_actions/owner/witness/v0.2.0";
+    assert_eq!(downloaded_from("", checkout), "owner/witness");
+    assert_eq!(downloaded_from("other/place", checkout), "other/place");
+    assert_eq!(downloaded_from("", "/home/runner/work/project/project"), "user/project");
+    assert!(install.contains("\"v${VERSION#v}\""), "a version may be given as its tag");
+}
+
+#[test]
+fn the_action_runs_a_folder_or_a_script_and_keeps_its_artifacts_apart() {
+    let action = read("action.yml").unwrap();
+    let (_, step) = action.rsplit_once("      run: |\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("witness-server");
+    std::fs::write(&program, "#!/bin/sh\necho \"$@\"\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let run = |import: &str, script: &str, artifacts: &str| {
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let mut bash = Command::new("bash");
+        bash.args(["-eo", "pipefail", "-c", step]).env_clear().env("PATH", path);
+        bash.env("IMPORT", import).env("SCRIPT", script).env("ARTIFACTS", artifacts);
+        bash.env("UNTIL", "proven").env("TIMEOUT", "5m").env("RUNNER_TEMP", "/temp");
+        bash.env("GITHUB_OUTPUT", folder.path().join("output"));
+        let output = bash.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let end = "--until proven --timeout 5m --artifacts";
+    let default = format!("run --import chain {end} /temp/witness-server-artifacts\n");
+    assert_eq!(run("chain", "", ""), (true, default));
+    assert_eq!(run("", "npm test", "kept"), (true, format!("run --script npm test {end} kept\n")));
+    let both = run("chain", "npm test", "");
+    assert!(!both.0 && both.1.starts_with("::error::import and script"), "{both:?}");
+}
+
+#[test]
 fn the_compose_file_mounts_what_exists_and_sets_known_settings() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/compose");
     let compose = read("deploy/compose/compose.yml").unwrap();
@@ -175,7 +227,7 @@ fn the_release_packs_what_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for asset in assets.split_once("\n]").unwrap().0.lines() {
         let path = asset.split('"').nth(1).unwrap();
-        // What the release itself writes is named there.
+        // Files that the release itself writes are named there.
         let made = path.strip_prefix("target/package/").map(|name| name.split('/').next().unwrap());
         let exists = match made {
             Some(name) => {
@@ -185,6 +237,13 @@ fn the_release_packs_what_exists() {
             None => path == "target/release/witness-server" || root.join(path).exists(),
         };
         assert!(exists, "{path}");
+    }
+    // The archive has the files of README's commands, and the documents.
+    let packed = release.split_once("git archive HEAD ").unwrap().1.split_once(" |").unwrap().0;
+    let packed: Vec<&str> = packed.split(' ').collect();
+    assert!(packed.iter().all(|path| root.join(path).exists()), "{packed:?}");
+    for needed in ["data/sample-chain", "examples/devnet.mjs", "docs", "deploy"] {
+        assert!(packed.contains(&needed), "{needed}");
     }
     let shells = ["bash", "zsh", "fish"];
     assert!(release.contains(&format!("for shell in {}", shells.join(" "))));

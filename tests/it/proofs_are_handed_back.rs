@@ -1,5 +1,5 @@
-//! Proofs that are published here appear in the node's tables, whatever happens to the database, to
-//! this server, or to the chain; provers are served all the while.
+//! Proofs that are published here appear in the node's tables, after any failure of the database or
+//! of this server and after a revert of the chain; provers are served in the meantime.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -222,7 +222,7 @@ fn provers_are_served_during_20_failures_of_the_database() {
                 6 => drop(world.database.sql(&format!("REVOKE INSERT ON proofs FROM {ROLE}"))),
                 _ => proxy.cut(),
             }
-            // What is stored is proven, whatever the database does.
+            // Stored blocks are proven in any state of the database.
             server.wait_for("/jobs/last_single_block", world.head.into());
             until(|| {
                 let jobs = server.get("/api/v1/status").json()["jobs"].clone();

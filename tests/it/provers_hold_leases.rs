@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use zksync_witness_server::testing::internals::crypto::fr;
 use zksync_witness_server::testing::internals::domain::{sample_aggregated_proof, sample_single_proof};
 
-use crate::support::{self, Server, block, chain, http_with, input_of, run_well, token};
+use crate::support::{self, Server, block, chain, http_with, input_of, publication, run_well, token};
 
 /// Starts a server with the only block of a chain.
 fn serving(name: &str) -> (tempfile::TempDir, Server) {
@@ -16,11 +16,6 @@ fn serving(name: &str) -> (tempfile::TempDir, Server) {
 
 fn working_on(server: &Server, prover: &str, job: &Value) -> support::Answer {
     server.post("/working_on", &json!({"prover_name": prover, "job_id": job["job_id"]}).to_string())
-}
-
-fn proof(job: &Value, data: Value) -> String {
-    let (first, last) = (&job["first_block"], &job["last_block"]);
-    json!({"job_id": job["job_id"], "first_block": first, "last_block": last, "data": data}).to_string()
 }
 
 #[test]
@@ -89,13 +84,13 @@ fn proofs_are_checked_stored_once_aggregated_and_verified() {
     let input = input_of(&imported);
     let good = json!({"BlockProof": sample_single_proof(&input, 1)});
     let other = json!({"BlockProof": sample_single_proof(&fr::from_u64(1), 1)});
-    server.post("/publish", &proof(&job, other)).refused(422, "proof_refused");
-    server.post("/publish", &proof(&job, json!({"BlockProof": "AAEC"}))).refused(422, "proof_refused");
+    server.post("/publish", &publication(&job, &other)).refused(422, "proof_refused");
+    server.post("/publish", &publication(&job, &json!({"BlockProof": "AAEC"}))).refused(422, "proof_refused");
     let mut elsewhere = job.clone();
     elsewhere["last_block"] = json!(2);
-    server.post("/publish", &proof(&elsewhere, good.clone())).refused_about(422, "proof_refused", "job 1");
+    server.post("/publish", &publication(&elsewhere, &good)).refused_about(422, "proof_refused", "job 1");
     let aggregated = json!({"AggregatedBlockProof": sample_aggregated_proof(&[input], 1)});
-    server.post("/publish", &proof(&job, aggregated.clone())).refused_about(422, "proof_refused", "job 1");
+    server.post("/publish", &publication(&job, &aggregated)).refused_about(422, "proof_refused", "job 1");
     let rejected = server.get("/api/v1/rejected_proofs").accepted().json();
     assert_eq!(rejected["rejected_proofs"].as_array().unwrap().len(), 2);
     assert_eq!(server.get("/api/v1/rejected_proofs/1").accepted().json(), "AAEC");
@@ -105,8 +100,8 @@ fn proofs_are_checked_stored_once_aggregated_and_verified() {
     // The first valid proof is stored, even without a lease.
     server.post("/stopped", r#""p""#).accepted();
     server.get("/api/v1/blocks/1/proof").refused_about(404, "not_found", "proof of block 1");
-    server.post("/publish", &proof(&job, good.clone())).accepted();
-    server.post("/publish", &proof(&job, good.clone())).refused(409, "duplicate_key");
+    server.post("/publish", &publication(&job, &good)).accepted();
+    server.post("/publish", &publication(&job, &good)).refused(409, "duplicate_key");
     assert_eq!(server.get("/api/v1/blocks/1/proof").accepted().json(), good["BlockProof"]);
     server.post("/api/v1/jobs/1/requeue", "").refused(409, "overlap");
     working_on(&server, "p", &job).refused(409, "job_not_in_progress");
@@ -114,8 +109,8 @@ fn proofs_are_checked_stored_once_aggregated_and_verified() {
     let job = server.next_job("p");
     assert_eq!(job["data"]["AggregatedBlockProof"][0][0], good["BlockProof"]);
     let other = json!({"AggregatedBlockProof": sample_aggregated_proof(&[fr::from_u64(1)], 1)});
-    server.post("/publish", &proof(&job, other)).refused(422, "proof_refused");
-    server.post("/publish", &proof(&job, aggregated.clone())).accepted();
+    server.post("/publish", &publication(&job, &other)).refused(422, "proof_refused");
+    server.post("/publish", &publication(&job, &aggregated)).accepted();
     let stored = server.get("/api/v1/aggregated_proofs/1/1").accepted().json();
     assert_eq!(stored, aggregated["AggregatedBlockProof"]);
     server.get("/api/v1/aggregated_proofs/1/2").refused_about(404, "not_found", "blocks 1 to 2");

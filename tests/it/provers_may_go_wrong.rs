@@ -18,7 +18,7 @@ use zksync_witness_server::testing::internals::domain::{
     BlockNumber, JobResultData, ProverOutputRequest, sample_single_proof,
 };
 
-use crate::support::{SECRET, Server, run_well, sealed_chain::Chain, token, until};
+use crate::support::{SECRET, Server, http, run_well, sealed_chain::Chain, token, until};
 
 /// Starts a server with the jobs of the first blocks of a chain.
 fn serving(folder: &Path, blocks: u32, more: &[&str]) -> Server {
@@ -122,6 +122,27 @@ fn a_faulty_prover_does_not_empty_the_queue() {
     assert!(good["blocked_at_ms"].is_u64() && good["held"] == 0, "{good}");
     assert_eq!(server.get_job("good")["job_id"], 0);
     assert_eq!(server.get_job("bad")["job_id"], 2);
+    // One that was never seen counts as blocked, but not as a prover that works here.
+    let numbers = || {
+        let status = server.get(paths::STATUS).json();
+        (status["provers"].as_u64().unwrap(), status["provers_blocked"].as_u64().unwrap())
+    };
+    let (seen, blocked) = numbers();
+    server.post(&paths::block_prover("unseen"), "").accepted();
+    assert_eq!(numbers(), (seen, blocked + 1));
+    let listed = String::from_utf8(run_well(&["provers", "--url", &server.url])).unwrap();
+    let unseen = listed.lines().find(|line| line.starts_with("unseen ")).unwrap();
+    assert_eq!(unseen.split_whitespace().nth(1), Some("-"), "{listed}");
+    assert_eq!(server.get_job("unseen")["job_id"], 0);
+    let unseen = provers().as_array().unwrap().iter().find(|one| one["name"] == "unseen").unwrap().clone();
+    assert!(unseen["first_seen_ms"].as_u64() > Some(0) && numbers().0 == seen + 1, "{unseen}");
+}
+
+/// Returns the value of a metric, with its labels.
+fn metric(server: &Server, name: &str) -> f64 {
+    let text = http(&server.admin, "GET", "/metrics", None, "").accepted().text();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("{name} is missing in {text}")).parse().unwrap()
 }
 
 /// Returns the lines of the log about jobs that used up their attempts.
@@ -294,10 +315,10 @@ fn jobs_are_requeued_in_bulk_and_claims_are_paused() {
     assert_eq!(failed(), 3);
     assert_eq!(run(&["jobs", "requeue", "1", "2"]), "2 jobs are requeued: 1, 2\n");
     assert_eq!(run(&["jobs", "requeue", "--blocks", "2-3"]), "2 jobs are requeued: 2, 3\n");
-    assert_eq!(
-        (failed(), run(&["jobs", "requeue", "--status", "failed"])),
-        (0, "no job is requeued\n".into())
-    );
+    assert_eq!(failed(), 0);
+    assert_eq!(run(&["jobs", "requeue", "--status", "failed"]), "no job is requeued: none has failed\n");
+    let none = run(&["jobs", "requeue", "--blocks", "7-9"]);
+    assert_eq!(none, "no job is requeued: these blocks have no jobs, or all of them are done\n");
 
     run(&["jobs", "pause"]);
     assert_eq!(server.get_job("good")["job_id"], 0);
@@ -308,15 +329,19 @@ fn jobs_are_requeued_in_bulk_and_claims_are_paused() {
     );
     let text = server.get("/api/v1/blocks/1/explain").json()["text"].as_str().unwrap().to_owned();
     assert!(text.contains("/api/v1/jobs/resume"), "{text}");
+    assert!(metric(&server, "witness_server_claims_paused") == 1.0);
+    assert!(metric(&server, "witness_server_claimable_seconds") > 0.0);
     assert_eq!(server.terminate(), Some(0));
     // On the stopped folder.
     let folder = data.to_str().unwrap();
     run_well(&["provers", "block", "good", "--data-dir", folder]);
-    let server = Server::start(&data, &[]);
+    let server = Server::start(&data, &["--set", "max_jobs_per_prover=1"]);
+    assert!(metric(&server, "witness_server_provers_withheld{reason=\"blocked\"}") == 1.0);
     assert_eq!(server.get_job("other")["job_id"], 0);
     server.post(paths::RESUME, "").accepted();
     assert_eq!(server.get_job("good")["job_id"], 0);
-    assert_eq!(server.get_job("other")["job_id"], 1);
+    assert_eq!([(); 2].map(|()| server.get_job("other")["job_id"].clone()), [1, 0]);
+    assert_eq!(server.get_job("third")["job_id"], 2);
 }
 
 /// One healthy prover, one that publishes false proofs, one that hangs up in the middle of answers,
@@ -400,4 +425,7 @@ fn bad_provers_keep_no_block_from_being_proven() {
             all.as_array().unwrap().iter().any(|one| one["prover"] == prover && one["outcome"] == outcome);
         assert!(found, "{prover} {outcome}: {all}");
     }
+    // A refused proof keeps no lease that would have to be lost.
+    let lost = |one: &&Value| one["prover"] == "false" && one["outcome"] == "lease_lost";
+    assert_eq!(all.as_array().unwrap().iter().find(lost), None);
 }

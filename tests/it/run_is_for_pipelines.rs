@@ -7,11 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{run_badly, run_well};
-
-fn sample_chain() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
-}
+use crate::support::{run_badly, run_well, sample_chain};
 
 /// The files of a run.
 struct Written {
@@ -123,7 +119,8 @@ fn artifacts_are_all_that_a_pipeline_keeps_of_a_failed_run() {
     assert!(replayed.contains("block 2 does not hold"), "{replayed}");
     let text = fs::read_to_string(path("block-3.txt")).unwrap();
     let needs_tree = text.contains("witness --until 2");
-    assert!(needs_tree || text.trim_end().ends_with("block 3 does not exist"), "{text}");
+    let ended = "block 2 is quarantined, and the run ended before block 3 was imported";
+    assert!(needs_tree || text.trim_end().ends_with(ended), "{text}");
 
     // A run that cannot begin leaves its own files only, and those of others.
     fs::write(path("notes.txt"), "kept").unwrap();
@@ -155,9 +152,12 @@ fn a_refused_import_fails_with_the_file() {
     fs::create_dir_all(Path::new(&chain).join("blocks")).unwrap();
     fs::copy(Path::new(&sample).join("genesis.json"), Path::new(&chain).join("genesis.json")).unwrap();
     fs::write(Path::new(&chain).join("blocks/000001.json"), "{}").unwrap();
-    let files = written.files();
-    let error = run_badly(&written.args(&chain, &["--until", "imported"], &files), 1);
+    let (files, artifacts) = (written.files(), written.path("artifacts"));
+    let more = ["--until", "imported", "--artifacts", &artifacts];
+    let error = run_badly(&written.args(&chain, &more, &files), 1);
     assert!(error.contains("000001.json"), "{error}");
+    let text = fs::read_to_string(Path::new(&artifacts).join("block-1.txt")).unwrap();
+    assert!(text.ends_with("the run ended before block 1 was imported\n"), "{text}");
     assert!(written.report().contains("000001.json"), "{}", written.report());
     assert_eq!(written.summary()["failed_stage"], "imported");
 }
@@ -291,6 +291,15 @@ fn a_report_that_cannot_be_written_fails_early_and_a_failure_is_reported_once() 
     let (sample, nowhere) = (sample_chain(), written.path("no/where.xml"));
     let error = run_badly(&["run", "--import", &sample, "--until", "imported", "--report", &nowhere], 1);
     assert!(error.contains("where.xml"), "{error}");
+    // The other file says so; it has nothing of an earlier run.
+    for [unwritable, other] in [["--summary", "--report"], ["--report", "--summary"]] {
+        let file = written.path("other");
+        fs::write(&file, "of an earlier run").unwrap();
+        let args = ["run", &sample, "--until", "imported", unwritable, &nowhere, other, &file];
+        assert!(run_badly(&args, 1).contains("where.xml"));
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains("where.xml") && !text.contains("earlier"), "{text}");
+    }
     // A quarantined block is imported as well.
     let (chain, files) = (first_blocks(&written, 2), written.files());
     let second = Path::new(&chain).join("blocks/000002.json");

@@ -294,7 +294,8 @@ fn the_schemas_refuse_what_the_import_refuses() {
             "block" => is_read::<ImportedBlock>(text),
             _ => is_read::<AggregatedOperation>(text),
         };
-        // What docs/formats.md names: here a schema refuses values that the import reads.
+        // The places that docs/formats.md names: here a schema refuses values that the import
+        // reads.
         let stricter = ["new_root_hash", "validFrom", "validUntil", "created_at"];
         match (read, verdict) {
             (true, None) => accepted += 1,

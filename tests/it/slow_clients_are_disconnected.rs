@@ -11,15 +11,9 @@ use std::{
 
 use crate::support::{Server, run_well, token, until};
 
-fn connect(server: &Server) -> TcpStream {
-    let stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    stream
-}
-
 /// Sends the head of a request and a part of its body.
 fn begin(server: &Server, path: &str) -> TcpStream {
-    let mut stream = connect(server);
+    let mut stream = server.connect();
     let token = token();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Length: 50\r\n\r\n["
@@ -52,10 +46,10 @@ fn trickle(mut stream: TcpStream, bytes: &[u8]) -> String {
 fn connections_without_a_request_are_closed() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &["--set", "idle_timeout=500ms"]);
-    assert_eq!(rest(connect(&server)), "");
+    assert_eq!(rest(server.connect()), "");
     let head = format!("GET /status HTTP/1.1\r\nAuthorization: Bearer {}\r\n", token());
-    assert!(!trickle(connect(&server), head.as_bytes()).contains("200"));
-    let mut served = connect(&server);
+    assert!(!trickle(server.connect(), head.as_bytes()).contains("200"));
+    let mut served = server.connect();
     served.write_all(format!("{head}\r\n").as_bytes()).unwrap();
     assert!(rest(served).ends_with("alive"));
 }
@@ -117,7 +111,7 @@ fn connections_with_unread_answers_are_closed() {
     );
     // More than the socket buffers of both sides hold.
     let requests = request.repeat((64 << 20) / witness + 1);
-    let mut readers: Vec<TcpStream> = (0..4).map(|_| connect(&server)).collect();
+    let mut readers: Vec<TcpStream> = (0..4).map(|_| server.connect()).collect();
     for reader in &mut readers {
         reader.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
         // The server reads no further request until its answers are sent.

@@ -15,7 +15,7 @@ use zksync_witness_server::client::{Client, ClientError};
 use zksync_witness_server::config::Secret;
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
-use crate::support::{SECRET, Server, block, chain, genesis, input_of, run_well, token, until};
+use crate::support::{SECRET, Server, block, chain, genesis, input_of, publication, run_well, token, until};
 
 fn address(server: &Server) -> &str {
     server.url.strip_prefix("http://").unwrap()
@@ -46,11 +46,6 @@ fn almost(server: &Server, path: &str, body: &str) -> TcpStream {
 /// Waits until no connection is accepted.
 fn wait_until_stopping(server: &Server) {
     until(|| TcpStream::connect(address(server)).is_err().then_some(()));
-}
-
-fn publication(job: &Value, data: &Value) -> String {
-    let (first, last) = (&job["first_block"], &job["last_block"]);
-    json!({"job_id": job["job_id"], "first_block": first, "last_block": last, "data": data}).to_string()
 }
 
 #[test]

@@ -1,14 +1,9 @@
 //! Progress bars and coloured logs on a pseudo-terminal, lines on a pipe.
 
-use std::path::Path;
 use std::process::Stdio;
 
-use crate::support::run;
 use crate::support::terminal::{command, read_all, terminal};
-
-fn sample_chain() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
-}
+use crate::support::{run, sample_chain};
 
 #[test]
 fn a_bar_on_a_terminal_has_no_colour_and_a_pipe_gets_lines() {

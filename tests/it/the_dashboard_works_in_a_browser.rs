@@ -10,15 +10,10 @@ use serde_json::{Value, json};
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
 use crate::support::browser::{Driver, ENTER, ESCAPE, HOME, Page, RIGHT};
-use crate::support::{Devnet, Server, http, input_of, npm, run_badly, run_well, until};
+use crate::support::{Devnet, Server, http, input_of, npm, run_badly, run_well, sample_block, until};
 
 const OPERATOR: &str = "token-of-an-operator";
 const WRONG_COMMITMENT: &str = "Chain stops at block 8: wrong commitment";
-
-fn block(number: u32) -> Value {
-    let file = format!("data/sample-chain/blocks/{number:06}.json");
-    serde_json::from_slice(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()).unwrap()
-}
 
 /// Imports the sample chain with a wrong last block.
 fn import_with_a_bad_block(folder: &Path, data: &Path) {
@@ -26,7 +21,7 @@ fn import_with_a_bad_block(folder: &Path, data: &Path) {
     fs::create_dir_all(chain.join("blocks")).unwrap();
     fs::copy("data/sample-chain/genesis.json", chain.join("genesis.json")).unwrap();
     for number in 1..=8 {
-        let mut block = block(number);
+        let mut block = sample_block(number);
         if number == 8 {
             block["block"]["block_commitment"] = json!(format!("0x{}", "0".repeat(64)));
         }
@@ -41,7 +36,7 @@ fn import_with_a_bad_block(folder: &Path, data: &Path) {
 fn proof(job: &Value, is_true: bool) -> String {
     let number = u32::try_from(job["first_block"].as_u64().unwrap()).unwrap();
     let proven = if is_true { number } else { number + 1 };
-    let data = json!({"BlockProof": sample_single_proof(&input_of(&block(proven)), 1)});
+    let data = json!({"BlockProof": sample_single_proof(&input_of(&sample_block(proven)), 1)});
     json!({"job_id": job["job_id"], "first_block": number, "last_block": number, "data": data}).to_string()
 }
 
@@ -54,7 +49,10 @@ fn the_page_shows_updates_obeys_and_fits() {
     import_with_a_bad_block(folder.path(), &data);
     let token = folder.path().join("operator-token");
     std::fs::write(&token, OPERATOR).unwrap();
-    let server = Server::start(&data, &["--set", &format!("operator_token_file={}", token.display())]);
+    // A lease that ends meanwhile would move the rows.
+    let leases = "gone_timeout=1h";
+    let token = format!("operator_token_file={}", token.display());
+    let server = Server::start(&data, &["--set", &token, "--set", leases]);
     server.wait_for("/jobs/idle", 7);
 
     // The page loads.
@@ -68,6 +66,7 @@ fn the_page_shows_updates_obeys_and_fits() {
     page.until("document.querySelector('#block-8.quarantined')");
     assert!(page.text("#problem-list").contains("Block 8 is quarantined"));
     page.until("document.querySelector('#live').textContent === 'live'");
+    assert!(page.text("#oldest").starts_with("1, "));
     page.picture("loaded");
 
     // A block is proven: the strip and the lanes update without a reload.
@@ -76,7 +75,7 @@ fn the_page_shows_updates_obeys_and_fits() {
     page.until("document.querySelector('#lanes .bar.working')");
     server.post("/publish", &proof(&job, true)).accepted();
     page.until("document.querySelector('#block-1.proven')");
-    page.until("document.querySelector('#lanes .bar.accepted').getAttribute('aria-label').startsWith('block 1: accepted')");
+    page.until("document.querySelector('#lanes .bar.accepted')?.getAttribute('aria-label').startsWith('block 1: accepted')");
     assert_eq!(page.eval("return performance.getEntriesByType('navigation').length"), 1);
     let refused = server.get_job("prover three");
     server.post("/publish", &proof(&refused, false)).refused(422, "proof_refused");
@@ -86,6 +85,12 @@ fn the_page_shows_updates_obeys_and_fits() {
     let number = held["first_block"].as_u64().unwrap();
     page.until(&format!("document.querySelector('#block-{number}.proving')"));
     page.until("document.querySelector('#lanes').textContent.includes('onerror')");
+    page.until("document.querySelector('#oldest').textContent.startsWith('2, ')");
+    // Stages differ without their colours.
+    let shapes = "return new Set(['queued', 'proving', 'proven', 'quarantined'].map((stage) => { \
+        const { backgroundImage, borderStyle, borderRadius } = getComputedStyle(document.querySelector(`#strip .${stage}`)); \
+        return [backgroundImage.replace(/rgb[^)]*\\)/g, ''), borderStyle, borderRadius].join(); })).size";
+    assert_eq!(page.eval(shapes), 4);
 
     // The keyboard leads to a block, whose panel has an address.
     page.press("#block-1", &HOME.to_string());
@@ -94,7 +99,7 @@ fn the_page_shows_updates_obeys_and_fits() {
     page.press(&format!("#block-{number}"), &ENTER.to_string());
     page.until(&format!("location.hash === '#block={number}' && document.querySelector('#panel[open]')"));
     page.until("document.querySelector('#panel-text').textContent.includes('onerror')");
-    page.until("document.querySelector('#timeline .working').textContent.includes('claimed by <img')");
+    page.until("document.querySelector('#timeline .working')?.textContent.includes('claimed by <img')");
     page.until("document.querySelectorAll('#kinds li').length > 0");
     assert_eq!(page.text("#panel-title"), format!("Block {number}"));
     page.picture("panel");
@@ -151,6 +156,11 @@ fn the_page_shows_updates_obeys_and_fits() {
     assert!(page.eval(brightness).as_u64().unwrap() < 150);
     page.picture("dark");
     page.scheme("light");
+    for (motion, time) in [("no-preference", "0.4s"), ("reduce", "0s")] {
+        page.media("prefers-reduced-motion", motion);
+        let shown = "return getComputedStyle(document.querySelector('#block-1')).transitionDuration";
+        assert_eq!(page.eval(shown), time, "{motion}");
+    }
     // A job with two buttons, the widest row.
     let held = server.get_job("prover four");
     for width in [360, 768, 1280, 1920] {
@@ -186,6 +196,7 @@ fn the_state_is_said_in_words_in_the_page_and_its_title() {
         page.until(&format!("document.title.includes('{headline}')"));
         let alarmed = ["bad", "wait", "off"].contains(&level);
         page.until(&format!("document.title.startsWith('⚠') === {alarmed}"));
+        page.until("document.querySelector('link[rel=icon]').href.includes(encodeURIComponent(document.querySelector('#sign path').getAttribute('d')))");
         page.picture(&format!("state-{}", headline.replace([' ', ':'], "-")));
     };
     let folder = tempfile::tempdir().unwrap();
@@ -202,6 +213,9 @@ fn the_state_is_said_in_words_in_the_page_and_its_title() {
 
     let server = serve(&folder.path().join("empty"), &[]);
     says("idle", "Nothing is imported yet", "Import a genesis");
+    // What has nothing to show is a line high.
+    let highest = "return Math.max(...[...document.querySelectorAll('#provers, #rejected, #jobs, .pair section')].map((box) => box.offsetHeight))";
+    assert!(page.eval(highest).as_u64().unwrap() < 60, "{}", page.eval(highest));
     drop(server);
     says("off", "No connection to the server", "What is shown is");
 
@@ -233,10 +247,135 @@ fn the_state_is_said_in_words_in_the_page_and_its_title() {
     says("wait", "Block 2 has no job", "a retry creates it again");
     drop(server);
 
-    let server = serve(&sample("failed"), &["--set", "max_attempts=1", "--set", "gone_timeout=1s"]);
+    let token = folder.path().join("operator-token");
+    fs::write(&token, OPERATOR).unwrap();
+    let token = format!("operator_token_file={}", token.display());
+    let settings = ["--set", "max_attempts=1", "--set", "gone_timeout=1s", "--set", &token];
+    let server = serve(&sample("failed"), &settings);
     server.wait_for("/jobs/idle", 8);
-    server.get_job("prover one");
-    says("bad", "1 job failed", "Also: 7 jobs wait, and no prover asks");
+    for _ in 0..2 {
+        server.get_job("prover one");
+    }
+    says("bad", "2 jobs failed", "Also: 6 jobs wait, and no prover asks");
+    page.until("document.querySelectorAll('#lanes .bar.lost').length === 2");
+    page.click("#operator");
+    page.press("#token", &format!("{OPERATOR}{ENTER}"));
+    let all = "#problem-actions button[aria-label='requeue all 2 failed jobs']";
+    page.until(&format!("document.querySelector(\"{all}\")"));
+    page.click(all);
+    says("wait", "8 jobs wait, and no prover asks", "Start provers");
+    page.click("#queue-actions button[aria-label='pause claims']");
+    page.ask("POST", "alert/accept", json!({}));
+    says("wait", "Claims are paused", "An operator paused them");
+    assert_eq!(server.get_job("prover one")["job_id"], 0);
+    page.click("#remedies button[aria-label='resume']");
+    says("wait", "8 jobs wait, and no prover asks", "Start provers");
+}
+
+#[test]
+#[ignore = "needs chromium-driver"]
+fn lanes_show_refusals_and_an_operator_blocks_and_unblocks_provers() {
+    const BAD: &str = "bad/1";
+    let driver = Driver::start();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    run_well(&["import", "--data-dir", data.to_str().unwrap(), "data/sample-chain"]);
+    let token = folder.path().join("operator-token");
+    fs::write(&token, OPERATOR).unwrap();
+    let token = format!("operator_token_file={}", token.display());
+    let server = Server::start(&data, &["--set", &token, "--set", "refusal_backoff=1h"]);
+    server.wait_for("/jobs/idle", 8);
+    let page = Page::open(&driver, &server.admin);
+    page.until("document.querySelector('#live').textContent === 'live'");
+    let pictures = |state: &str| {
+        for width in [390, 1440] {
+            page.size(width, 900);
+            for scheme in ["light", "dark"] {
+                page.scheme(scheme);
+                page.eval("document.querySelector('#lanes').scrollIntoView({ block: 'center' })");
+                assert_eq!(page.overflow(), 0, "{state} at {width}");
+                let cut = "return [...document.querySelectorAll('.who > *')].filter((one) => one.scrollWidth > one.clientWidth && one.clientWidth).map((one) => one.textContent)";
+                assert_eq!(page.eval(cut), json!([]), "is cut off at {width}, {state}");
+                page.picture(&format!("lanes-{state}-{width}-{scheme}"));
+            }
+        }
+    };
+    let lane = |prover: &str, expression: &str| {
+        page.until(&format!(
+            "[...document.querySelectorAll('.lane')].some((lane) => \
+             lane.querySelector('b').textContent === '{prover}' && {expression})"
+        ));
+    };
+
+    // A refused proof has a bar with a sign and words of its own beside one in progress.
+    let refused = server.get_job(BAD);
+    server.post("/publish", &proof(&refused, false)).refused(422, "proof_refused");
+    let held = server.get_job("good");
+    let bar = "lane.querySelector('.bar.rejected')";
+    lane(
+        BAD,
+        &format!("{bar}?.getAttribute('aria-label').startsWith('block 1: proof rejected, job 1, bad/1')"),
+    );
+    lane(BAD, "lane.querySelector('.counts').textContent === '0 accepted, 1 rejected'");
+    lane(BAD, "lane.matches('.trouble') && lane.textContent.includes('suspended for ')");
+    lane("good", "!lane.matches('.trouble') && lane.querySelector('.bar.working')");
+    server.post("/publish", &proof(&held, true)).accepted();
+    lane("good", "lane.querySelector('.bar.accepted')");
+    assert_eq!(page.eval("return document.querySelectorAll('.lane button').length"), 0);
+
+    // A pointer over a bar shows its details; of two taps the first does, and the second opens the block.
+    let on_bar =
+        |script: &str| page.eval(&format!("const bar = document.querySelector('.bar.rejected'); {script}"));
+    let event = |name: &str, kind: &str| {
+        on_bar(&format!(
+            "bar.dispatchEvent(new PointerEvent('{name}', {{ bubbles: true, pointerType: '{kind}' }}))"
+        ))
+    };
+    let details = "!document.querySelector('#tip').hidden && document.querySelector('#tip').textContent.startsWith('block 1: proof rejectedjob 1, bad/1')";
+    event("pointerover", "mouse");
+    page.until(details);
+    event("pointerout", "mouse");
+    page.until("document.querySelector('#tip').hidden");
+    event("pointerdown", "touch");
+    on_bar("bar.click()");
+    page.until(details);
+    assert_eq!(page.eval("return location.hash"), "");
+    on_bar("bar.click()");
+    page.until("location.hash === '#block=1'");
+    page.click("#close-panel");
+
+    // With the token, the operator ends the suspension, blocks the prover, and unblocks it.
+    page.click("#operator");
+    page.press("#token", &format!("{OPERATOR}{ENTER}"));
+    let button = |what: &str| format!(".lane button[aria-label='{what} prover {BAD}']");
+    let shown = |what: &str| page.until(&format!("document.querySelector(\"{}\")", button(what)));
+    shown("unblock");
+    pictures("suspended");
+    assert_eq!(server.get_job(BAD)["job_id"], 0);
+    page.click(&button("unblock"));
+    shown("block");
+    lane(BAD, "!lane.matches('.trouble') && lane.textContent.includes('seen ')");
+    for answer in ["dismiss", "accept"] {
+        page.click(&button("block"));
+        let question = page.ask("GET", "alert/text", Value::Null);
+        assert_eq!(question, "Block bad/1? It gets no job until it is unblocked.");
+        page.ask("POST", &format!("alert/{answer}"), json!({}));
+        if answer == "dismiss" {
+            shown("block");
+            assert_eq!(server.get("/api/v1/provers").json()["provers"][0]["blocked_at_ms"], Value::Null);
+        }
+    }
+    shown("unblock");
+    lane(BAD, "lane.matches('.trouble') && lane.textContent.includes('blocked by an operator')");
+    pictures("blocked");
+    assert_eq!(server.get_job(BAD)["job_id"], 0);
+    page.click(&button("unblock"));
+    shown("block");
+    let held = server.get_job(BAD);
+    assert_ne!(held["job_id"], 0);
+    lane(BAD, "lane.querySelector('.bar.working')");
+    pictures("working");
+    assert_eq!(page.complaints(), Vec::<Value>::new());
 }
 
 #[test]
@@ -250,7 +389,7 @@ fn a_page_without_an_event_stream_polls_and_says_so() {
     // A proxy that collects the whole response delivers no event.
     page.before_each_load("window.EventSource = class { addEventListener() {} close() {} };");
     page.load(&server.admin);
-    page.until("document.querySelector('#live.polling').textContent.includes('no event stream arrives')");
+    page.until("document.querySelector('#live.polling')?.textContent.includes('no event stream arrives')");
     page.picture("polling");
     server.get_job("prover");
     page.until("document.querySelector('#block-1.proving')");
@@ -275,11 +414,16 @@ fn no_page_has_an_accessibility_fault() {
         status["blocks"]["verified"].as_u64().filter(|verified| *verified > 1)
     });
     let page = Page::empty(&driver);
+    let timeline = "['imported', 'witness built', 'queued as job', 'claimed by', 'proof accepted', 'aggregated', 'verified'].every((step) => \
+        document.querySelector('#timeline').textContent.includes(step))";
+    let figures = "document.querySelector('.lane .bar') && document.querySelector('#proven-rate').textContent.endsWith('/min') && \
+        /yes|in about/.test(document.querySelector('#all-proven').textContent) && \
+        [/^\\d+$/, /^\\d\\d:\\d\\d$/].every((value) => [...document.querySelectorAll('#rates text')].some((text) => value.test(text.textContent)))";
     for (url, ready) in [
         (format!("{}/", troubled.admin), "document.querySelector('#rejected-rows tr')"),
         (format!("{}/#block=8", troubled.admin), "document.querySelector('#kinds li')"),
-        (format!("{}/#block=1", devnet.board), "document.querySelector('#timeline li')"),
-        (format!("{}/", devnet.board), "document.querySelector('.lane .bar')"),
+        (format!("{}/#block=1", devnet.board), timeline),
+        (format!("{}/", devnet.board), figures),
         (format!("{}/explorer#/block/1", devnet.board), "document.querySelector('#detail-rows tr')"),
     ] {
         for width in [390, 768, 1440] {
@@ -298,56 +442,4 @@ fn no_page_has_an_accessibility_fault() {
             }
         }
     }
-}
-
-#[test]
-#[ignore = "needs chromium-driver"]
-fn the_explorer_shows_blocks_transactions_and_accounts() {
-    let driver = Driver::start();
-    let devnet = Devnet::start(&["--traffic", "5", "--finality", "instant"]);
-    let page = Page::empty(&driver);
-    let shown =
-        |address: &str| page.ask("POST", "url", json!({"url": format!("{}/{address}", devnet.board)}));
-    let title = "document.querySelector('#detail-title').textContent";
-    let transfers = || {
-        let page = devnet.get("/blocks/lastCommitted/transactions?from=latest&limit=9&direction=older");
-        let list = page["result"]["list"].as_array()?.clone();
-        list.into_iter().find(|tx| tx["op"]["type"] == "Transfer")
-    };
-    let transfer = until(transfers);
-    let (hash, block) = (transfer["txHash"].as_str().unwrap(), &transfer["blockNumber"]);
-
-    shown("");
-    page.until("document.querySelector('nav a').textContent === 'Explorer'");
-    page.click("nav a");
-    page.until("document.querySelector('#live').textContent === 'live'");
-    page.until("document.querySelectorAll('#block-rows tr').length > 0");
-    page.picture("explorer");
-    page.press("#wanted", &format!("{hash}{ENTER}"));
-    page.until(&format!("{title}.startsWith('Transfer')"));
-    assert!(page.text("#facts").contains(transfer["op"]["amount"].as_str().unwrap()));
-    page.picture("explorer-transaction");
-    page.click("#facts a");
-    page.until(&format!("{title} === 'Block {block}'"));
-    page.until("document.querySelectorAll('#detail-rows tr').length > 0");
-    let sender = transfer["op"]["from"].as_str().unwrap();
-    shown(&format!("explorer#/account/{sender}"));
-    page.until(&format!("{title}.startsWith('Account')"));
-    page.until("document.querySelectorAll('#detail-rows tr').length > 1");
-    assert!(page.text("#facts").contains(sender) && page.text("#facts").contains("ETH"));
-    page.picture("explorer-account");
-    shown("explorer#/tx/0x00");
-    page.until(&format!("{title}.includes('transactions/0x00')"));
-    page.size(360, 900);
-    shown("explorer");
-    page.until("document.querySelectorAll('#block-rows tr').length > 0");
-    // The width is 360 less that of a scroll bar, once there is one.
-    let width = page.eval("return document.scrollingElement.scrollWidth");
-    assert!(width.as_u64().is_some_and(|width| width <= 360), "{width}");
-    // The browser reports the answer to the wrong hash.
-    let complaints = page.complaints();
-    assert!(
-        complaints.iter().all(|entry| entry["message"].as_str().unwrap().contains("400")),
-        "{complaints:?}"
-    );
 }

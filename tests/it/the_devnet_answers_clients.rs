@@ -1,11 +1,11 @@
-//! The devnet answers clients over real sockets: JSON-RPC, REST, its own endpoints, the explorer.
-//! What the official SDK does with it is in `the_sdk_works_against_the_devnet`.
+//! The devnet answers clients over real sockets: JSON-RPC, REST, the endpoints below `/devnet`, the
+//! explorer. `the_sdk_works_against_the_devnet` drives it with the official SDK.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Devnet, http, http_with, until};
+use crate::support::{Devnet, http, http_with, sample_chain, until};
 
 const ADDRESS: &str = "0xabababababababababababababababababababab";
 const HASH: &str = "0xabababababababababababababababababababababababababababababababab";
@@ -80,17 +80,36 @@ fn wrong_requests_get_the_codes_of_the_reference() {
         let answer = devnet.get(path);
         assert_eq!((&answer["status"], &answer["error"]["code"]), (&json!("error"), &json!(code)), "{path}");
     }
-    for (path, body, status) in [
-        ("deposits", json!({}), 400),
-        ("deposits", json!({"to": ADDRESS, "token": "ETH", "amount": "0"}), 400),
-        ("deposits", json!({"to": ADDRESS, "token": "NONE", "amount": "1"}), 404),
-        ("mine", json!({"blocks": 1_000_000}), 400),
-        ("revert", json!({"snapshot": 77}), 404),
-        ("nothing", json!({}), 404),
+    for (path, body, status, words) in [
+        ("deposits", json!({}), 400, "missing field `to`"),
+        ("deposits", json!({"to": "0xab", "token": "ETH", "amount": "1"}), 400, "to: Size mismatch"),
+        ("deposits", json!({"to": ADDRESS, "token": "ETH", "amount": "0"}), 400, "a deposit of nothing"),
+        ("deposits", json!({"to": ADDRESS, "token": "NONE", "amount": "1"}), 404, "NONE"),
+        (
+            "deposits",
+            json!({"to": ADDRESS, "token": "ETH", "amount": "1.5"}),
+            400,
+            "amount: expected an integer",
+        ),
+        (
+            "deposits",
+            json!({"to": ADDRESS, "token": "ETH", "amount": "1e3"}),
+            400,
+            "amount: expected an integer",
+        ),
+        ("mine", json!({"blocks": 1_000_000}), 400, "blocks"),
+        ("revert", json!({"snapshot": 77}), 404, "77"),
+        ("deposit", json!({}), 404, "those below /devnet are accounts, authorizations,"),
     ] {
         let answer = devnet.own(path, &body);
         assert_eq!(answer.status, status, "{path} {body}: {}", answer.text());
-        assert!(!answer.json()["error"].as_str().unwrap().is_empty());
+        let error = answer.json()["error"].as_str().unwrap().to_owned();
+        assert!(error.contains(words), "{error}");
+    }
+    for (url, path) in [(&devnet.rest, "/devnet"), (&devnet.rpc, "/devnet/nothing")] {
+        let answer = http(url, "GET", path, None, "");
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.text().contains("full_exits"), "{path}: {}", answer.text());
     }
     assert_eq!(devnet.get("/networkStatus")["result"]["totalTransactions"], 0);
 }
@@ -192,4 +211,35 @@ fn it_warns_if_other_machines_can_reach_it() {
     assert!(!warned(&local.printed), "{}", local.printed);
     let exposed = Devnet::start(&["--rpc-listen", "0.0.0.0:0"]);
     assert!(warned(&exposed.printed), "{}", exposed.printed);
+}
+
+/// The accounts and balances of a chain are those of its first start, whatever a later one is told.
+#[test]
+fn a_continued_devnet_prints_only_accounts_that_its_chain_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let addresses = |devnet: &Devnet| {
+        let lines = devnet.printed.lines().skip_while(|line| !line.starts_with("Accounts")).skip(1);
+        lines.take_while(|line| line.starts_with("  (")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let first = Devnet::start(&["--data-dir", data, "--accounts", "2", "--balance", "7"]);
+    assert!(first.printed.contains("Accounts, each with 7 ETH"), "{}", first.printed);
+    let begun_with = addresses(&first);
+    assert_eq!(begun_with.len(), 2);
+    drop(first);
+    let more = Devnet::start(&["--data-dir", data, "--accounts", "3", "--balance", "8"]);
+    assert_eq!(addresses(&more), begun_with);
+    assert!(!more.printed.contains("each with"), "{}", more.printed);
+    assert!(more.printed.contains("WARNING: this chain has 2 of 3 accounts"), "{}", more.printed);
+    drop(more);
+    let words =
+        "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
+    let other = Devnet::start(&["--data-dir", data, "--mnemonic", words]);
+    assert!(addresses(&other).is_empty(), "{}", other.printed);
+    assert!(other.printed.contains("WARNING: this chain has 0 of 10 accounts"), "{}", other.printed);
+    drop(other);
+    // The chain of a fork has tokens that the accounts do not get.
+    let fork = Devnet::start(&["--fork-from", &sample_chain(), "--accounts", "1", "--balance", "7"]);
+    assert!(fork.printed.contains("Accounts, each with 7 ETH, DAI, USDC, WBTC\n"), "{}", fork.printed);
+    assert!(fork.printed.contains("TOKEN-4"), "{}", fork.printed);
 }

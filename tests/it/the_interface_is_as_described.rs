@@ -8,7 +8,7 @@ use zksync_witness_server::api::paths;
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
 use crate::support::json_references::references;
-use crate::support::{Server, http, input_of, run_well, token};
+use crate::support::{Server, http, input_of, publication, run_well, sample_block, token};
 
 const OPERATOR: &str = "operator-of-the-contract";
 
@@ -22,21 +22,13 @@ fn server() -> (TempDir, Server) {
     let server = Server::start(&data, &["--set", &format!("operator_token_file={}", operator.display())]);
     server.wait_for("/jobs/idle", 8);
     let job = server.get_job("prover");
-    let proof = |input, block: &Value| {
-        let data = json!({"BlockProof": sample_single_proof(&input, 1)});
-        json!({"job_id": job["job_id"], "first_block": block, "last_block": block, "data": data}).to_string()
-    };
-    let number = &job["first_block"];
-    let file = format!(
-        "{}/data/sample-chain/blocks/{:06}.json",
-        env!("CARGO_MANIFEST_DIR"),
-        number.as_u64().unwrap()
-    );
-    let input = input_of(&serde_json::from_slice(&fs::read(file).unwrap()).unwrap());
+    let proof = |input| publication(&job, &json!({"BlockProof": sample_single_proof(&input, 1)}));
+    let number = job["first_block"].as_u64().unwrap();
+    let input = input_of(&sample_block(u32::try_from(number).unwrap()));
     for _ in 0..2 {
-        server.post("/publish", &proof(Default::default(), number)).refused(422, "proof_refused");
+        server.post("/publish", &proof(Default::default())).refused(422, "proof_refused");
     }
-    server.post("/publish", &proof(input, number)).accepted();
+    server.post("/publish", &proof(input)).accepted();
     server.get_job("another prover");
     (folder, server)
 }

@@ -1,7 +1,7 @@
-//! Clients import, claim, renew, publish, stop, requeue, drop, retry, block, pause and list at the same time, while
-//! the server is killed, stopped and hit by failing calls of the system. What each was answered, and
-//! when, is compared with the lease machine: one holder at a time, one accepted proof of a job,
-//! nothing acknowledged lost, counters equal to lists.
+//! Clients import, claim, renew, publish, stop, requeue, drop, retry, block, pause and list at the
+//! same time, while the server is killed, stopped and hit by failing calls of the system. The
+//! answers and their times are compared with the lease machine: one holder at a time, one accepted
+//! proof of a job, nothing acknowledged lost, counters equal to lists.
 //!
 //! `HISTORY_SEED` repeats the random choices of the first history, but not the order in which
 //! threads run; `HISTORIES` is the number of histories of the long forms.
@@ -50,7 +50,7 @@ const AHEAD: u32 = 6;
 /// Longest wait for an answer, and for everything to be proven at the end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the clients of one history share.
+/// The state that the clients of one history share.
 struct Recorder {
     start: Instant,
     /// The client of the running server, and how often it was started.
@@ -303,7 +303,7 @@ impl Recorder {
             serde_json::from_slice(&answer).ok()
         };
         let from = self.now();
-        // The workers of the server go on, so that two answers may be of different moments.
+        // The workers of the server continue, so that two answers may be of different moments.
         let mut tries = 0;
         let listing = loop {
             let before = get(paths::STATUS)?;

@@ -26,9 +26,14 @@ fn every_call_of_the_sdk_is_answered() {
 #[ignore = "needs Node.js with npm"]
 fn the_example_runs() {
     let _heavy = heavy();
+    let run = |rpc: &str| {
+        let mut node = Command::new("node");
+        node.arg("devnet.mjs").current_dir(project()).env("DEVNET_RPC_URL", rpc);
+        node.output().expect("node")
+    };
+    let without = String::from_utf8(run("http://127.0.0.1:1").stderr).unwrap();
+    assert!(without.starts_with("no devnet answers") && without.lines().count() == 1, "{without}");
     let devnet = Devnet::start(&[]);
-    let mut node = Command::new("node");
-    node.arg("devnet.mjs").current_dir(project()).env("DEVNET_RPC_URL", &devnet.rpc);
-    let printed = succeeded(node.output().expect("node"));
+    let printed = succeeded(run(&devnet.rpc));
     assert!(printed.contains("has 1.5 DAI") && printed.contains("verified"), "{printed}");
 }

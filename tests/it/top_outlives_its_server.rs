@@ -1,14 +1,14 @@
-//! `top` on a pseudo-terminal: its keys, and what it shows while its server is away.
+//! `top` on a pseudo-terminal: its keys, and its screen while its server does not answer.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use crate::support::terminal::{command, terminal};
-use crate::support::{SECRET, Server, run_well};
+use crate::support::{Quiet, Server, run_well};
 
 /// The end of every screen.
 const END: &str = "? helps";
@@ -42,7 +42,7 @@ impl Top {
         Self { child, keys: ours, output, shown: String::new() }
     }
 
-    /// Waits for a whole screen of which `is_expected` holds.
+    /// Waits for a whole screen for which `is_expected` returns true.
     fn wait_for(&mut self, is_expected: impl Fn(&str) -> bool) -> String {
         loop {
             while let Some((screen, rest)) = self.shown.split_once(END) {
@@ -132,19 +132,11 @@ fn it_says_that_the_server_is_away_and_continues_when_it_returns() {
     let away = top.wait_for(|screen| screen.contains("requests continue"));
     // The last state stays, below the reason.
     assert!(away.contains("\u{1b}[31mThe state below is ") && away.contains("witnessed"), "{away:?}");
-    let mut again = Command::new(env!("CARGO_BIN_EXE_witness-server"))
-        .args(["serve", "--listen", &address, "--admin-listen", "127.0.0.1:0", "--data-dir"])
-        .arg(folder.path())
-        .env_clear()
-        .env("API_PROVER_SECRET_AUTH", SECRET)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let path = folder.path().to_str().unwrap();
+    let _again =
+        Quiet::start(&["serve", "--listen", &address, "--admin-listen", "127.0.0.1:0", "--data-dir", path]);
     top.wait_for(|screen| screen.contains("witnessed") && !screen.contains("requests continue"));
     top.quit();
-    again.kill().unwrap();
-    again.wait().unwrap();
 }
 
 #[test]

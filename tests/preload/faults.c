@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/file.h>
@@ -45,7 +46,7 @@ enum call {
 
 struct control {
   uint32_t calls;     /* the kinds of calls that count, a bit each; 0 disarms */
-  int32_t error;      /* errno of the calls that fail; 0: half of the bytes are transferred */
+  int32_t error;      /* errno of the calls that fail; 0: half of the bytes are transferred; -1: the process is killed */
   uint64_t first;     /* position of the first call that fails, counted from 1; 0 for none */
   uint64_t times;     /* number of consecutive calls that fail */
   uint64_t counted;   /* calls that counted so far */
@@ -86,6 +87,11 @@ static enum fate decide(const char *name, const char *path) {
     strncpy(control->name, name, sizeof control->name - 1);
   }
   if (control->error == 0) return HALVE;
+  if (control->error < 0) {
+    kill(getpid(), SIGKILL);
+    /* It takes effect before this returns, but the compiler does not know. */
+    pause();
+  }
   errno = control->error;
   return FAIL;
 }

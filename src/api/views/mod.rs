@@ -31,5 +31,5 @@ pub use prover::{ProofTimesView, ProverPage, ProverView};
 pub use rejected::{RejectedProofPage, RejectedProofView};
 pub use status::{
     BlockNumbers, GenesisStatus, JobTotals, NodeLinkFault, NodeLinkStatus, OperationNumbers,
-    QuarantinedBlock, SpaceStatus, Status, StorageStatus, WithheldProver,
+    QuarantinedBlock, SpaceStatus, Status, StorageStatus, WithheldProver, WitnessFaultView,
 };

@@ -5,14 +5,14 @@ use utoipa::ToSchema;
 
 use crate::domain::job::JobType;
 
-/// A prover that sent a request, or that holds a job.
+/// A prover that sent a request, that holds a job, or that an operator has blocked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProverView {
     /// Its name, as sent by the prover.
     pub name: String,
-    /// Time of its first request.
+    /// Time of its first request; 0 if it has sent none.
     pub first_seen_ms: u64,
-    /// Time of its last request.
+    /// Time of its last request; 0 if it has sent none.
     pub last_seen_ms: u64,
     /// Ids of the jobs it holds, at most the first hundred.
     pub jobs: Vec<i32>,

@@ -14,6 +14,10 @@ pub struct Status {
     pub genesis: Option<GenesisStatus>,
     /// Progress of the blocks.
     pub blocks: BlockNumbers,
+    /// The fault that keeps the next witness from being built; null if there is none. The server
+    /// tries again.
+    #[serde(default)]
+    pub witness_fault: Option<WitnessFaultView>,
     /// Numbers of jobs.
     pub jobs: JobTotals,
     /// The last block of each action of aggregated operations; 0 for none.
@@ -36,6 +40,15 @@ pub struct Status {
     /// These suspended and blocked provers by name, at most the first twenty.
     #[serde(default)]
     pub provers_withheld: Vec<WithheldProver>,
+}
+
+/// A block whose witness cannot be built so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WitnessFaultView {
+    /// Number of the block.
+    pub block: u32,
+    /// The cause, as a part of a sentence.
+    pub cause: String,
 }
 
 /// A prover that gets no job.

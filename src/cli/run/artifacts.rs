@@ -76,7 +76,7 @@ pub(super) fn wait_for_tree(store: &Store) -> Result<(), StoreError> {
 /// Writes a bundle of each block at fault, or the reason why it has none.
 ///
 /// # Errors
-/// [`CliError::Output`] if a file cannot be written.
+/// Fails if the store cannot be read, and with [`CliError::Output`] if a file cannot be written.
 pub(super) fn keep_blocks(folder: &Path, store: &Store, blocks: &[u32], now_ms: u64) -> Result<(), CliError> {
     for number in blocks.iter().take(MAX_BLOCKS) {
         let exported = bundle::export(store, *number, now_ms);
@@ -84,13 +84,27 @@ pub(super) fn keep_blocks(folder: &Path, store: &Store, blocks: &[u32], now_ms: 
         let (name, bytes) = match file {
             Ok(bytes) => (format!("block-{number}.bundle"), bytes),
             Err(error) => {
-                let text = format!("There is no bundle of block {number}: {error}\n");
+                let reason = match store.chain().block(*number)? {
+                    Some(_) => error.to_string(),
+                    None => not_imported(store, *number)?,
+                };
+                let text = format!("There is no bundle of block {number}: {reason}\n");
                 (format!("block-{number}.txt"), text.into_bytes())
             }
         };
         write_output(Some(&folder.join(name)), true, &bytes)?;
     }
     Ok(())
+}
+
+/// Returns the reason why a block was not imported.
+fn not_imported(store: &Store, number: u32) -> Result<String, StoreError> {
+    let ended = format!("the run ended before block {number} was imported");
+    let quarantined = store.chain().quarantined_from(0, 1)?.into_iter().next();
+    Ok(match quarantined.filter(|(block, _)| *block < number) {
+        Some((block, _)) => format!("block {block} is quarantined, and {ended}"),
+        None => ended,
+    })
 }
 
 #[cfg(test)]

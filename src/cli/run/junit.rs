@@ -1,4 +1,5 @@
-//! The outcome of a run as JUnit: a suite for each milestone, with a test case for each block.
+//! The outcome of a run as JUnit: a suite for each milestone, with a test case for each block, and a
+//! suite for a script.
 
 use std::time::Duration;
 
@@ -34,9 +35,11 @@ pub(crate) fn report(outcome: &RunOutcome) -> Result<String, CliError> {
         suite.set_time(longest);
         report.add_test_suite(suite);
     }
-    if let Some(reason) = without_case(outcome) {
+    let reason = without_case(outcome);
+    if reason.is_some() || outcome.of_script {
         let mut suite = TestSuite::new("run");
-        let mut case = TestCase::new("the chain", failure(reason));
+        let name = if outcome.of_script { "the script" } else { "the chain" };
+        let mut case = TestCase::new(name, reason.map_or_else(TestCaseStatus::success, failure));
         case.set_classname("witness-server.run");
         suite.add_test_case(case);
         report.add_test_suite(suite);
@@ -101,6 +104,7 @@ mod tests {
     #[test]
     fn the_case_at_fault_fails_and_later_ones_are_skipped() {
         let outcome = RunOutcome {
+            of_script: false,
             until: Milestone::Proven,
             blocks: vec![
                 (1, [at(100), at(150), at(400), None, None]),
@@ -127,6 +131,7 @@ mod tests {
     fn a_fault_outside_blocks_has_a_case_of_its_own() {
         let failure = Some(RunFailure { at: None, reason: "no genesis".to_owned() });
         let outcome = RunOutcome {
+            of_script: false,
             until: Milestone::Imported,
             blocks: vec![(1, BlockTimes::default())],
             elapsed: Duration::ZERO,
@@ -137,12 +142,31 @@ mod tests {
     }
 
     #[test]
+    fn a_script_has_a_case_even_if_it_made_no_block() {
+        let mut outcome = RunOutcome {
+            of_script: true,
+            until: Milestone::Proven,
+            blocks: Vec::new(),
+            elapsed: Duration::ZERO,
+            failure: None,
+        };
+        for failures in ["failures=\"0\"", "failures=\"1\""] {
+            let xml = report(&outcome).unwrap();
+            let head = xml.lines().nth(1).unwrap();
+            assert!(head.contains("tests=\"1\"") && head.contains(failures), "{xml}");
+            assert!(xml.contains("name=\"the script\""), "{xml}");
+            outcome.failure = Some(RunFailure { at: None, reason: "exit status: 3".to_owned() });
+        }
+    }
+
+    #[test]
     fn a_failure_that_no_block_shows_has_a_case_of_its_own() {
         let reached = [at(1), None, None, None, None];
         for (until, block) in [(Milestone::Imported, 1), (Milestone::Witnessed, 9)] {
             let failure =
                 RunFailure { at: Some((block, Milestone::Witnessed)), reason: "no root".to_owned() };
             let outcome = RunOutcome {
+                of_script: false,
                 until,
                 blocks: vec![(1, reached)],
                 elapsed: Duration::ZERO,

@@ -2,8 +2,8 @@
 //! pipeline.
 //!
 //! The server runs in this process, on free ports; the chain is imported, or made by the script's
-//! transactions, and the sample provers work over HTTP. The outcome is an exit code, a JUnit report for the page of the pipeline, and a
-//! summary as JSON for scripts.
+//! transactions, and the sample provers work over HTTP. The outcome is an exit code, a JUnit report
+//! for the page of the pipeline, and a summary as JSON for scripts.
 
 mod artifacts;
 mod folder_operations;
@@ -79,7 +79,10 @@ pub(crate) struct RunArgs {
 /// # Errors
 /// Fails unless every block has reached the milestone. Report and summary are written in any case.
 pub(crate) fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
-    check(args)?;
+    let outputs = [&args.report, &args.summary];
+    if outputs.iter().all(|path| path.as_deref().is_some_and(is_stdout)) {
+        return Err(CliError::Usage("--report and --summary cannot both be standard output".to_owned()));
+    }
     match begin(args, config) {
         Ok(outcome) => {
             let written = write(args, &outcome);
@@ -93,6 +96,8 @@ pub(crate) fn run(args: &RunArgs, config: &Config) -> Result<(), CliError> {
 }
 
 fn begin(args: &RunArgs, config: &Config) -> Result<RunOutcome, CliError> {
+    // What cannot be written is reported before the run, not after it.
+    [&args.report, &args.summary].into_iter().flatten().try_for_each(|path| probe(path))?;
     if config.verification_keys.is_some() {
         return Err(CliError::Usage(
             "verification_keys is set, and the proofs of sample provers satisfy no key; unset it for `run`"
@@ -120,20 +125,13 @@ pub(crate) fn remove_earlier(args: &RunArgs) -> Result<Option<File>, CliError> {
 
 /// Writes report and summary of a run that failed before it began.
 pub(crate) fn report_early_failure(args: &RunArgs, error: &CliError) {
-    if let Err(unwritten) = write(args, &RunOutcome::failed_early(args.until, error.to_string())) {
+    let outcome = RunOutcome::failed_early(args.script.is_some(), args.until, error.to_string());
+    // A failure to write may be the error itself.
+    if let Err(unwritten) = write(args, &outcome).map_err(|unwritten| unwritten.to_string())
+        && unwritten != error.to_string()
+    {
         tell(&format!("witness-server: {unwritten}"));
     }
-}
-
-/// Checks that report and summary can be written: this is reported before the run, not after it.
-fn check(args: &RunArgs) -> Result<(), CliError> {
-    for path in [&args.report, &args.summary].into_iter().flatten() {
-        probe(path)?;
-    }
-    if [&args.report, &args.summary].into_iter().all(|path| path.as_deref().is_some_and(is_stdout)) {
-        return Err(CliError::Usage("--report and --summary cannot both be standard output".to_owned()));
-    }
-    Ok(())
 }
 
 fn run_script(args: &RunArgs, script: &str, config: &Config) -> Result<RunOutcome, CliError> {
@@ -252,7 +250,7 @@ async fn driven(
     let failure = failure(args, service, &chain, &progress, ending);
     keep_blocks(args, service.node(), &progress);
     say(args, &progress.table())?;
-    Ok(RunOutcome::new(&progress, failure))
+    Ok(RunOutcome::new(false, &progress, failure))
 }
 
 /// Keeps the blocks at fault among the artifacts, if these are wanted. A failure is reported and does

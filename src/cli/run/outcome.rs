@@ -7,6 +7,8 @@ use crate::cli::in_process::{BlockTimes, ChainProgress, Milestone};
 
 /// The outcome of a run.
 pub(crate) struct RunOutcome {
+    /// True if a script made the blocks.
+    pub of_script: bool,
     /// The milestone that every block should reach.
     pub until: Milestone,
     /// The blocks by number, each with the times at which it reached the milestones.
@@ -29,8 +31,9 @@ pub(crate) struct RunFailure {
 
 impl RunOutcome {
     /// Returns the outcome for the progress at the end of a run.
-    pub(crate) fn new(progress: &ChainProgress, failure: Option<RunFailure>) -> Self {
+    pub(crate) fn new(of_script: bool, progress: &ChainProgress, failure: Option<RunFailure>) -> Self {
         Self {
+            of_script,
             until: progress.until(),
             blocks: progress.times().map(|(block, times)| (block, *times)).collect(),
             elapsed: progress.elapsed(),
@@ -39,9 +42,9 @@ impl RunOutcome {
     }
 
     /// Returns the outcome of a run that failed before it could import anything.
-    pub(crate) fn failed_early(until: Milestone, reason: String) -> Self {
+    pub(crate) fn failed_early(of_script: bool, until: Milestone, reason: String) -> Self {
         let failure = Some(RunFailure { at: None, reason });
-        Self { until, blocks: Vec::new(), elapsed: Duration::ZERO, failure }
+        Self { of_script, until, blocks: Vec::new(), elapsed: Duration::ZERO, failure }
     }
 
     /// Returns the last block that should reach the milestone.
@@ -68,6 +71,7 @@ mod tests {
     #[test]
     fn the_reason_is_followed_by_the_error_of_the_report() {
         let outcome = |reason: Option<&str>| RunOutcome {
+            of_script: false,
             until: Milestone::Proven,
             blocks: Vec::new(),
             elapsed: Duration::ZERO,

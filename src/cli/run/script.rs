@@ -77,7 +77,7 @@ pub(super) async fn run(
             keep(&node, &progress);
         }
         say(&progress.table())?;
-        Ok(RunOutcome::new(&progress, failure))
+        Ok(RunOutcome::new(true, &progress, failure))
     }
     .await;
     listeners.stop().await;

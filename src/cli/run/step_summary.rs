@@ -56,6 +56,7 @@ mod tests {
     fn stages_are_a_table_and_the_reason_is_verbatim() {
         let at = Some(Duration::from_secs(1));
         let mut outcome = RunOutcome {
+            of_script: false,
             until: Milestone::Witnessed,
             blocks: vec![(1, [at, at, None, None, None]), (2, [at, None, None, None, None])],
             elapsed: Duration::from_secs(2),

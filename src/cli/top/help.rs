@@ -3,7 +3,7 @@
 use super::sort::Sort;
 use crate::cli::colour::TonedText;
 
-/// What the keys do, and what the screen shows.
+/// The help: the keys, and the content of the screen.
 const HELP: &str = "\
 Keys
   q, Esc, Ctrl-C  quit

@@ -82,7 +82,7 @@ pub(crate) fn run(args: &TopArgs, config: &Config) -> Result<(), CliError> {
         if screen.wait_for_quit(args.interval, &frame)? {
             return Ok(());
         }
-        // If the thread has ended, the receiver says so.
+        // If the thread has ended, the receiver reports it.
         let _ = asks.send(());
         let answer = loop {
             match answers.try_recv() {

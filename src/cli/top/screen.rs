@@ -15,9 +15,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::frame::ScreenFrame;
 use super::help;
 use super::sort::Sort;
-use crate::cli::colour::has_colours;
 use crate::cli::error::CliError;
 use crate::cli::runtime::runtime;
+use crate::printable;
 
 /// Time between two checks for a signal.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(200);
@@ -57,8 +57,13 @@ impl Screen {
         }));
         terminal::enable_raw_mode().map_err(unwritable)?;
         // From here on, every return drops the screen.
-        let screen =
-            Self { sort, helps: false, coloured: has_colours(&io::stdout()), signalled, _runtime: runtime };
+        let screen = Self {
+            sort,
+            helps: false,
+            coloured: printable::has_colours(&io::stdout()),
+            signalled,
+            _runtime: runtime,
+        };
         execute!(io::stdout(), EnterAlternateScreen, Hide).map_err(unwritable)?;
         Ok(screen)
     }

@@ -119,7 +119,7 @@ fn permute_eight(states: &mut [State]) {
         sum(&loaded, &splat(&constants[0][cell]))
     });
     for (layer, constants) in constants[1..].iter().enumerate() {
-        cells = substitute(layer, cells);
+        substitute(layer, &mut cells);
         cells = array::from_fn(|i| linear::<3>(&cells, &matrix[i], &splat(&constants[i])));
     }
     for cell in 0..3 {
@@ -153,7 +153,7 @@ fn permute_packed<const N: usize>(states: &mut [State]) {
         sum(&load(numbers), &constants(0))
     });
     for layer in 0..LAYERS {
-        sets = substitute(layer, sets);
+        substitute(layer, &mut sets);
         let constants = constants(layer + 1);
         sets = sets.map(|set| {
             let turned = |d: usize| Lanes(set.0.map(|limb| _mm512_permutexvar_epi64(next[d], limb)));
@@ -170,32 +170,25 @@ fn permute_packed<const N: usize>(states: &mut [State]) {
 
 /// Applies the S-box of the layer to each number.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn substitute<const N: usize>(layer: usize, x: [Lanes; N]) -> [Lanes; N] {
-    if layer.is_multiple_of(2) {
-        chain::fifth_root(x, |a, b| multiply(a, b), |a, times| square(a, times))
-    } else {
-        multiply(&square(&x, 2), &x)
-    }
+fn substitute<const N: usize>(layer: usize, x: &mut [Lanes; N]) {
+    chain::substitute(layer, x, |a, b| multiply(a, b), |a, times| square(a, times));
 }
 
 /// Multiplies each number of `a` by that of `b`.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn multiply<const N: usize>(a: &[Lanes; N], b: &[Lanes; N]) -> [Lanes; N] {
-    let mut products = *a;
-    for (product, b) in products.iter_mut().zip(b) {
+fn multiply<const N: usize>(a: &mut [Lanes; N], b: &[Lanes; N]) {
+    for (a, b) in a.iter_mut().zip(b) {
         let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
-        add_product(&mut columns, product, b);
-        *product = carry(reduce::<N>(columns));
+        add_product(&mut columns, a, b);
+        *a = carry(reduce::<N>(columns));
     }
-    products
 }
 
 /// Squares each number `times` times. The loop is in this function to keep the limbs in registers.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn square<const N: usize>(numbers: &[Lanes; N], times: u32) -> [Lanes; N] {
-    let mut squares = *numbers;
+fn square<const N: usize>(numbers: &mut [Lanes; N], times: u32) {
     for _ in 0..times {
-        for number in &mut squares {
+        for number in &mut *numbers {
             let Lanes(limbs) = *number;
             let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
             for i in 0..LIMBS {
@@ -212,7 +205,6 @@ fn square<const N: usize>(numbers: &[Lanes; N], times: u32) -> [Lanes; N] {
             *number = carry(reduce::<N>(columns));
         }
     }
-    squares
 }
 
 /// Returns `Σ numbers·factors + summand` with a single reduction.

@@ -12,7 +12,7 @@
 //! | `permutation` | the permutation, by the engine in use |
 //! | `sponge` | the hash, alone and in batches |
 //! | `franklin`, `portable`, `mulx`, `fma`, `ifma` | the engines |
-//! | `chain` | the addition chain of the inverse S-box |
+//! | `chain` | the S-boxes, the inverse one by an addition chain |
 
 #[cfg(not(target_arch = "x86_64"))]
 mod absent;

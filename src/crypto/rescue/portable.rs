@@ -28,12 +28,12 @@ static PARAMETERS: LazyLock<Parameters> = LazyLock::new(|| {
 /// Applies the permutation to each state, with instructions that every processor has.
 pub(super) fn permute_batch(states: &mut [State]) {
     #[inline(never)]
-    fn multiply_apart(a: &Cells, b: &Cells) -> Cells {
-        multiply(a, b)
+    fn multiply_apart(a: &mut Cells, b: &Cells) {
+        multiply(a, b);
     }
     #[inline(never)]
-    fn square_apart(cells: &Cells, times: u32) -> Cells {
-        square(cells, times)
+    fn square_apart(cells: &mut Cells, times: u32) {
+        square(cells, times);
     }
     for state in states {
         permute(state, multiply_apart, square_apart);
@@ -47,17 +47,13 @@ pub(super) fn permute_batch(states: &mut [State]) {
 #[inline(always)]
 pub(super) fn permute(
     state: &mut State,
-    multiply: impl Fn(&Cells, &Cells) -> Cells,
-    square: impl Fn(&Cells, u32) -> Cells,
+    multiply: impl Fn(&mut Cells, &Cells),
+    square: impl Fn(&mut Cells, u32),
 ) {
     let Parameters { matrix, constants } = &*PARAMETERS;
     let mut cells: Cells = std::array::from_fn(|i| Element::from_fr(&state[i]).add(&constants[0][i]));
     for (layer, constants) in constants[1..].iter().enumerate() {
-        cells = if layer.is_multiple_of(2) {
-            chain::fifth_root(cells, &multiply, &square)
-        } else {
-            multiply(&square(&cells, 2), &cells)
-        };
+        chain::substitute(layer, &mut cells, &multiply, &square);
         let row = |i: usize| Element::linear(&cells, &matrix[i], &constants[i]);
         cells = [row(0), row(1), row(2)];
     }
@@ -66,16 +62,16 @@ pub(super) fn permute(
 
 /// Multiplies each cell of `a` by that of `b`.
 #[inline(always)]
-pub(super) fn multiply(a: &Cells, b: &Cells) -> Cells {
-    [a[0].mul(&b[0]), a[1].mul(&b[1]), a[2].mul(&b[2])]
+pub(super) fn multiply(a: &mut Cells, b: &Cells) {
+    *a = [a[0].mul(&b[0]), a[1].mul(&b[1]), a[2].mul(&b[2])];
 }
 
 /// Squares each cell `times` times.
 #[inline(always)]
-pub(super) fn square(cells: &Cells, times: u32) -> Cells {
+pub(super) fn square(cells: &mut Cells, times: u32) {
     let [mut a, mut b, mut c] = *cells;
     for _ in 0..times {
         (a, b, c) = (a.square(), b.square(), c.square());
     }
-    [a, b, c]
+    *cells = [a, b, c];
 }

@@ -13,8 +13,8 @@ use crate::devnet::tokens::{Token, Tokens};
 use crate::domain::{AccountId, Address, PubKeyHash, TokenId, TxSignature};
 use crate::execution::ethereum::TokenText;
 
-/// What the checks of admission read. Each reads the ledger for itself: what changes in between is
-/// decided by the execution.
+/// The state that the checks of admission read. Each check reads the ledger separately; if the
+/// ledger changes in between, the execution decides.
 pub(in crate::devnet) struct Admission<'a> {
     pub ledger: &'a RwLock<Ledger>,
     pub tokens: &'a Tokens,

@@ -10,7 +10,7 @@ use crate::domain::{AccountId, Address, TokenId, TxSignature, ZkSyncTx};
 /// Id of the Ethereum chain that clients connect to the network `localhost`.
 pub(super) const CHAIN_ID: u64 = 9;
 
-/// What admission needs to know of a transaction.
+/// The properties of a transaction that admission reads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts {
     /// The account that signs and pays; of a forced exit the initiator.

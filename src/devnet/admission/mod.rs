@@ -3,7 +3,7 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `context` | what the checks read |
+//! | `context` | the state that the checks read |
 //! | `facts` | sender, fee and kind of a transaction |
 //! | `signatures` | Ethereum signatures |
 //! | `single`, `batch` | the checks of a transaction and of a batch |

@@ -2,11 +2,11 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `state` | what is known, and how it is read |
+//! | `state` | the whole ledger, and its queries |
 //! | `changes` | requests arrive, are executed, sealed and final |
 //! | `accounts` | accounts by id and by address |
-//! | `records` | what is known of a transaction, a batch or a block |
-//! | `waiting` | what waits for its execution |
+//! | `records` | the record of a transaction, a batch or a block |
+//! | `waiting` | the mempool, and the priority operations that wait |
 //! | `parties` | the addresses that take part in a request |
 //! | `hashes` | the hashes by which requests are found |
 

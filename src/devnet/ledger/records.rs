@@ -1,11 +1,11 @@
-//! What the ledger records of transactions, batches and blocks.
+//! The records of transactions, batches and blocks.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{H256, PriorityOp, PubKeyHash, SignedZkSyncTx, ZkSyncOp};
 
-/// How an account authorises transactions besides its signing key (docs/protocol/07-execution.md
+/// The authorisation that an account needs besides its signing key (docs/protocol/07-execution.md
 /// §10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum AccountType {

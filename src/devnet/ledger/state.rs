@@ -134,7 +134,7 @@ impl Ledger {
         &self.pending
     }
 
-    /// Returns what waits for its execution, in the order of arrival.
+    /// Returns the requests that wait for their execution, in the order of arrival.
     pub(in crate::devnet) fn waiting(&self) -> &Waiting {
         &self.waiting
     }

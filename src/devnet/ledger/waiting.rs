@@ -1,4 +1,5 @@
-//! What waits for its execution, in the order of arrival.
+//! The requests that wait for their execution, in the order of arrival: the mempool, and priority
+//! operations.
 
 use std::collections::{BTreeMap, HashMap};
 

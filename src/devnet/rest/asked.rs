@@ -19,7 +19,7 @@ use crate::devnet::devnet::Devnet;
 /// Path of the endpoints.
 pub(super) const PREFIX: &str = "/api/v0.2";
 
-/// The devnet that a request asks, and the parts of the request that its answer repeats.
+/// The devnet that answers a request, and the parts of the request that the answer repeats.
 pub(super) struct Asked {
     pub devnet: Devnet,
     resource: String,

@@ -1,4 +1,4 @@
-//! What every answer is wrapped in.
+//! The object that every answer is wrapped in.
 
 use std::collections::BTreeMap;
 

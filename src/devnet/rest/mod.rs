@@ -2,8 +2,8 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `envelope`, `error` | what every answer is wrapped in, errors with the codes of the reference |
-//! | `asked` | the request behind an answer |
+//! | `envelope`, `error` | the object around every answer, errors with the codes of the reference |
+//! | `asked` | the parts of a request that its answer repeats |
 //! | `page` | pages of lists |
 //! | `argument` | accounts, block positions and hashes in paths |
 //! | `network`, `accounts`, `blocks`, `tokens`, `fees`, `transactions` | the endpoints |

@@ -7,14 +7,13 @@ use super::asked::PREFIX;
 use super::{accounts, blocks, fees, network, openapi, tokens, transactions};
 use crate::devnet::body::refusal;
 use crate::devnet::devnet::Devnet;
-use crate::devnet::{http, own};
+use crate::devnet::{control, http};
 
-/// Returns the routes of the REST address: REST v0.2, the devnet's own endpoints below `/devnet`,
-/// and the description of both.
+/// Returns the routes of the REST address: REST v0.2, the endpoints below `/devnet`, and the
+/// description of both.
 pub(crate) fn router(devnet: Devnet) -> Router {
-    let described = OpenApiRouter::new()
-        .nest(PREFIX, reads().merge(writes()))
-        .nest(own::PREFIX, own::reads().merge(own::changes()));
+    let described =
+        OpenApiRouter::new().nest(PREFIX, reads().merge(writes())).nest(control::PREFIX, control::all());
     let routes = openapi::served(described)
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "no such endpoint exists") })
         .with_state(devnet);
@@ -23,7 +22,7 @@ pub(crate) fn router(devnet: Devnet) -> Router {
 
 /// Returns what the explorer reads. Nothing of it changes the devnet.
 pub(crate) fn explorer(devnet: Devnet) -> Router {
-    let described = OpenApiRouter::new().nest(PREFIX, reads()).nest("/api/devnet", own::reads());
+    let described = OpenApiRouter::new().nest(PREFIX, reads()).nest("/api/devnet", control::reads());
     Router::from(described).with_state(devnet)
 }
 

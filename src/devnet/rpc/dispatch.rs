@@ -1,4 +1,4 @@
-//! Answers messages, whatever they arrive by.
+//! Answers messages, over HTTP or a WebSocket.
 
 use serde_json::Value;
 

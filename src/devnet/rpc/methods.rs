@@ -1,4 +1,4 @@
-//! What the methods of JSON-RPC do.
+//! The implementation of the methods of JSON-RPC.
 
 use std::collections::BTreeMap;
 

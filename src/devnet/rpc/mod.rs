@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `error` | error objects with the codes of the reference |
 //! | `params` | the arguments of a call |
-//! | `request`, `methods` | the methods with their arguments, and what they do |
+//! | `request`, `methods` | the methods: their arguments, and their implementation |
 //! | `envelope` | calls, batches of calls, notifications |
 //! | `dispatch` | answers to messages |
 //! | `subscriptions`, `websocket` | a connection that reports changes |

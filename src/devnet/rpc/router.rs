@@ -17,15 +17,15 @@ use super::dispatch::respond;
 use super::envelope::answer;
 use super::error::RpcError;
 use super::websocket;
+use crate::devnet::control;
 use crate::devnet::devnet::Devnet;
 use crate::devnet::http::{self, BODY_TIMEOUTS, MAX_BODY_BYTES};
-use crate::devnet::own;
 use crate::server::http::request_body;
 
 /// Largest number of open WebSockets.
 const MAX_WEBSOCKETS: usize = 256;
 
-/// What the routes need.
+/// The state of the routes.
 #[derive(Clone)]
 struct Rpc {
     devnet: Devnet,
@@ -33,14 +33,14 @@ struct Rpc {
     websockets: Arc<Semaphore>,
 }
 
-/// Returns the routes of the RPC address: JSON-RPC at `/` and `/jsrpc`, by POST and over a WebSocket, and the
-/// devnet's own endpoints below `/devnet`.
+/// Returns the routes of the RPC address: JSON-RPC at `/` and `/jsrpc`, by POST and over a
+/// WebSocket, and the endpoints below `/devnet`.
 pub(crate) fn router(devnet: Devnet) -> Router {
     let rpc = Rpc { devnet: devnet.clone(), websockets: Arc::new(Semaphore::new(MAX_WEBSOCKETS)) };
     let endpoint = get(connect).post(post);
     // Some clients have the path of the public networks.
     let routes = Router::new().route("/", endpoint.clone()).route("/jsrpc", endpoint).with_state(rpc);
-    http::finished(routes.merge(own::router(devnet)))
+    http::finished(routes.merge(control::router(devnet)))
 }
 
 async fn connect(

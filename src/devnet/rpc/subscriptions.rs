@@ -1,4 +1,4 @@
-//! Subscriptions of a WebSocket connection: a client is told once a transaction or a priority
+//! Subscriptions of a WebSocket connection: a client is notified once a transaction or a priority
 //! operation is executed or final, and each time an account changes.
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ enum Action {
     Verify,
 }
 
-/// What a subscription is about.
+/// The subject of a subscription.
 #[derive(Debug)]
 enum Subject {
     Tx(H256),

@@ -33,7 +33,7 @@ pub(super) async fn serve(devnet: Devnet, mut socket: WebSocket) {
         {
             return;
         }
-        // What a new subscription waits for may have happened already.
+        // The event that a new subscription waits for may have happened already.
         if send_due(&devnet, &mut subscriptions, &mut socket).await.is_err() {
             return;
         }

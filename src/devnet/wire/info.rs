@@ -1,4 +1,4 @@
-//! What JSON-RPC says about a transaction or a priority operation.
+//! Transactions and priority operations as JSON-RPC shows them.
 
 use serde::Serialize;
 

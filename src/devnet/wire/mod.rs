@@ -5,8 +5,8 @@
 //! | `hash` | hashes of transactions in both of their text forms |
 //! | `signatures` | Ethereum signatures as requests give them |
 //! | `token`, `nft`, `account` | tokens with their prices, NFTs, accounts |
-//! | `info` | what JSON-RPC says about a transaction |
-//! | `transaction` | what REST says about a transaction |
+//! | `info` | a transaction as JSON-RPC shows it |
+//! | `transaction` | a transaction as REST shows it |
 //! | `block`, `fee` | sealed blocks, quoted fees |
 
 mod account;

@@ -1,4 +1,4 @@
-//! What REST says about a transaction or a priority operation.
+//! Transactions and priority operations as REST shows them.
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -61,7 +61,7 @@ pub(super) fn amount(amount: &BigUint) -> Result<u128, Failure> {
     to_u128(amount).map_err(|_| Failure::NotEnoughBalance)
 }
 
-/// Returns a fee, which must have a packed form, if a rounded one: the public data has it.
+/// Returns a fee. It must have a packed form, which may be rounded: the public data contains it.
 pub(super) fn fee(fee: &BigUint) -> Result<u128, Failure> {
     let fee = amount(fee)?;
     pack_fee(fee).map_err(|_| Failure::FeeNotPackable)?;

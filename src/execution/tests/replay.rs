@@ -3,22 +3,8 @@
 
 use super::super::*;
 use crate::domain::{AccountMap, Block, ExecutedOperations, ImportedBlock};
+use crate::testing::vectors::{files, read};
 use std::path::{Path, PathBuf};
-
-fn read(path: &Path) -> Vec<u8> {
-    let file = std::fs::read(path).unwrap();
-    if path.extension().is_some_and(|end| end == "zst") {
-        zstd::decode_all(file.as_slice()).unwrap()
-    } else {
-        file
-    }
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-}
 
 /// Executes the transactions of a block. A block does not say between which operations a
 /// transaction failed: `failed_first` puts those before all operations, otherwise they come last.

@@ -1,13 +1,13 @@
 // The explorer of a devnet: reads the REST endpoints of the listener that served it, once a second. What is shown in detail is named by
 // the fragment of the address: #/block/7, #/tx/0x…, #/account/0x…. All text is set by textContent, because transactions are untrusted.
 
-import { $, clock, element, send, setText, short } from "./common.js";
+import { $, element, send, setText, short } from "./common.js";
 
 const REFRESH_INTERVAL_MS = 1000;
 const SHOWN_BLOCKS = 50;
 const SHOWN_TRANSACTIONS = 100;
 
-const time = (text) => (text ? clock(Date.parse(text)) : null);
+const time = (text) => (text ? new Date(text).toLocaleString() : null);
 const link = (kind, value, text = value) => element("a", { href: `#/${kind}/${value}`, text, title: value });
 
 const read = async (path) => (await send(`api/${path}`)).json();
@@ -17,6 +17,30 @@ async function rest(path) {
   const answer = await read(`v0.2/${path}`);
   if (answer.status !== "success") throw new Error(answer.error.message);
   return answer.result;
+}
+
+// The states of blocks and transactions, in the words of this page.
+const STATES = { committed: "sealed", finalized: "final" };
+const state = (status) => STATES[status] ?? status;
+
+// Tokens by id and by symbol.
+const tokens = new Map();
+
+async function readTokens() {
+  for (const token of (await rest("tokens?from=0&limit=100&direction=newer")).list) {
+    tokens.set(token.id, token);
+    tokens.set(token.symbol, token);
+  }
+}
+
+// Returns an amount, given in the smallest unit, in whole tokens with their symbol. NFTs have no unit.
+function inTokens(amount, name) {
+  const token = tokens.get(name);
+  if (!token) return amount;
+  const digits = amount.padStart(token.decimals + 1, "0");
+  const whole = digits.slice(0, digits.length - token.decimals);
+  const part = digits.slice(whole.length).replace(/0+$/, "");
+  return `${whole}${part && "."}${part} ${token.symbol}`;
 }
 
 // Replaces the rows only if they changed, so that a selection and the focus stay.
@@ -39,13 +63,13 @@ function showRows(id, rows, empty) {
 
 function showBlocks(blocks) {
   showRows("block-rows", blocks.map((block) => [
-    link("block", block.blockNumber), block.status, block.blockSize, short(block.newStateRoot),
+    link("block", block.blockNumber), state(block.status), block.blockSize, short(block.newStateRoot),
   ]), "No block yet.");
 }
 
 function showMempool(mempool) {
   const rows = [...mempool.pending.toReversed(), ...mempool.layerOne, ...mempool.waiting];
-  showRows("mempool-rows", rows.map((item) => [item.op.type, link("tx", item.txHash, short(item.txHash)), item.status]), "Nothing waits.");
+  showRows("mempool-rows", rows.map((item) => [item.op.type, link("tx", item.txHash, short(item.txHash)), state(item.status)]), "Nothing waits.");
 }
 
 // --- detail ----------------------------------------------------------------------------------------------------------------------
@@ -65,7 +89,7 @@ function showTransactions(page) {
     item.op.type,
     link("tx", item.txHash, short(item.txHash)),
     item.blockNumber === null ? null : link("block", item.blockNumber),
-    item.status,
+    state(item.status),
     item.failReason,
   ]), page === null ? "" : "No transaction.");
   const more = (page?.pagination.count ?? 0) - list.length;
@@ -85,14 +109,25 @@ function fact(name, value) {
   return [name, typeof value === "object" ? JSON.stringify(value) : String(value)];
 }
 
+// Returns a field of a transaction: amounts in whole tokens as well, tokens by symbol as well.
+function factOf(fields, name, value) {
+  const token = fields.token ?? fields.tokenId;
+  if (name === "amount" && tokens.has(token)) return [name, `${inTokens(value, token)} (${value})`];
+  const feeToken = fields.feeToken ?? token;
+  if (name === "fee" && tokens.has(feeToken)) return [name, `${inTokens(value, feeToken)} (${value})`];
+  if (["token", "tokenId", "feeToken"].includes(name) && tokens.has(value)) return [name, `${tokens.get(value).symbol} (${value})`];
+  return fact(name, value);
+}
+
 const DETAILS = {
   async block(number) {
+    if (!/^\d+$/.test(number)) throw new Error("Type the number of a block, the hash of a transaction, or an address.");
     const block = await rest(`blocks/${number}`);
     const listed = await rest(`blocks/${number}/transactions?${page(SHOWN_TRANSACTIONS)}`);
     if (!block && listed.list.length === 0) throw new Error(`block ${number} does not exist`);
     showFacts(block
       ? [
-        ["status", block.status], ["chunks", block.blockSize], ["sealed at", time(block.committedAt)], ["final at", time(block.finalizedAt)],
+        ["status", state(block.status)], ["chunks", block.blockSize], ["sealed at", time(block.committedAt)], ["final at", time(block.finalizedAt)],
         ["root", `0x${block.newStateRoot}`],
       ]
       : [["status", "not sealed yet"]]);
@@ -106,12 +141,12 @@ const DETAILS = {
     const { type, signature, ...fields } = op;
     showFacts([
       ["hash", record.txHash],
-      ["status", record.status],
+      ["status", state(record.status)],
       ["block", record.blockNumber === null ? null : link("block", record.blockNumber)],
       ["reason", record.failReason],
       ["accepted at", time(record.createdAt)],
       ["batch", record.batchId],
-      ...Object.entries(fields).map(([name, value]) => fact(name, value)),
+      ...Object.entries(fields).map(([name, value]) => factOf(fields, name, value)),
       ["signed by", signature?.pubKey],
       ["Ethereum signature", data.ethSignature],
     ]);
@@ -130,9 +165,12 @@ const DETAILS = {
       ["nonce", committed?.nonce],
       ["signing key", committed?.pubKeyHash],
       ["kind", fact("kind", committed?.accountType)[1]],
-      ...Object.entries(depositing.balances).map(([symbol, { amount }]) => [`${symbol}, being deposited`, amount]),
+      ...Object.entries(depositing.balances).map(([symbol, { amount }]) => [`${symbol}, being deposited`, inTokens(amount, symbol)]),
       ...Object.entries(committed?.balances ?? {}).map(([symbol, amount]) => [
-        symbol, finalized?.balances[symbol] === amount ? amount : `${amount} (final: ${finalized?.balances[symbol] ?? 0})`,
+        symbol,
+        finalized?.balances[symbol] === amount
+          ? inTokens(amount, symbol)
+          : `${inTokens(amount, symbol)} (final: ${inTokens(finalized?.balances[symbol] ?? "0", symbol)})`,
       ]),
       ["NFTs", Object.keys(committed?.nfts ?? {}).join(", ")],
       ["minted NFTs", Object.keys(committed?.mintedNfts ?? {}).join(", ")],
@@ -148,6 +186,7 @@ async function showDetail() {
   $("detail").hidden = !show || !value;
   if (!show || !value) return;
   try {
+    if (tokens.size === 0) await readTokens();
     $("detail-title").textContent = await show(decodeURIComponent(value));
   } catch (error) {
     $("detail-title").textContent = error.message;

@@ -86,7 +86,7 @@ class Row {
       : prover.suspended_until_ms > now() ? `suspended for ${duration(prover.suspended_until_ms - now())}` : null;
     const state = withheld ? withheld
       : working ? `on ${blocks(working.first, working.last)}${working.eta ? `, ${duration(working.eta)} left` : ""}`
-      : `seen ${since(prover.last_seen_ms)} ago`;
+      : prover.last_seen_ms ? `seen ${since(prover.last_seen_ms)} ago` : "never seen";
     this.li.classList.toggle("resting", !working);
     this.li.classList.toggle("trouble", Boolean(withheld));
     setText(this.facts, state);

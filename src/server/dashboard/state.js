@@ -31,6 +31,11 @@ function troubles({ status, readiness, provers, failed, oldest }) {
       `${behind > 0 ? `${counted(behind, "block")} behind it ${behind === 1 ? "waits" : "wait"}. ` : ""}Once the cause is fixed, retry it; or revert to block ${stop.block - 1} and import it again.`,
       [{ kind: "explain", block: stop.block }, { kind: "retry", block: stop.block }]);
   }
+  const fault = status.witness_fault;
+  if (fault) {
+    add("bad", "witness-fault", `Chain stops at block ${fault.block}: its witness cannot be built`,
+      `${ended(fault.cause)} The server tries again by itself.`, [{ kind: "explain", block: fault.block }]);
+  }
   if (jobs.failed > 0) {
     const [job] = failed;
     const which = job ? `${blocks(job.first_block, job.last_block)}: ` : "";

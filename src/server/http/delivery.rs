@@ -1,4 +1,4 @@
-//! Whether an answer reached its client, as far as a server can tell.
+//! Detection of answers that do not reach their clients, as far as a server can tell.
 //!
 //! An answer counts as cut if its body was dropped before its end, or if the connection failed
 //! before the next request came over it: a client that closes a connection with unread data resets

@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::{delivery::Deliveries, receipt::Receipt, write_stall_timeout::WriteStallTimeout};
-use crate::{config::Config, store::Link};
+use crate::{config::Config, store::ProverConnection};
 
 /// Longest head of a request, in bytes, including its first line; a longer one is answered with
 /// 431, as are more than 100 header lines. The largest expected header is a token.
@@ -88,7 +88,7 @@ impl From<&Config> for ListenLimits {
 /// `tls`, only TLS is accepted.
 ///
 /// Handlers find the peer's address as [`ConnectInfo<SocketAddr>`], the connection as
-/// [`Arc<Link>`], and its answers as [`Arc<Deliveries>`].
+/// [`Arc<ProverConnection>`], and its answers as [`Arc<Deliveries>`].
 pub(crate) async fn serve_counted(
     listener: TcpListener,
     tls: Option<TlsSource>,
@@ -197,7 +197,7 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Self { peer, router, limits, mut stopped } = self;
-        let link = Arc::new(Link::default());
+        let prover_connection = Arc::new(ProverConnection::default());
         let receipt = Receipt::default();
         let observed = receipt.clone();
         let stopping = stopped.clone();
@@ -205,7 +205,7 @@ impl Connection {
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(|body| observed.observe(body));
             request.extensions_mut().insert(ConnectInfo(peer));
-            request.extensions_mut().insert(link.clone());
+            request.extensions_mut().insert(prover_connection.clone());
             deliveries.next_request();
             request.extensions_mut().insert(deliveries.clone());
             let answered = router.clone().oneshot(request);
@@ -377,7 +377,10 @@ mod tests {
         stream.read_exact(&mut byte).await.unwrap();
         // The connection is idle now.
         stop.send(()).unwrap();
-        tokio::task::yield_now().await;
+        // Every task learns of the stop.
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+        }
         stream.write_all(b"GET /peer HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
         let answers = rest(stream).await;
         let second = answers.rfind("HTTP/1.1 200").expect("the second answer");

@@ -1,5 +1,5 @@
-//! What a connection has received of its current request, so that a server that stops can drop the
-//! connections without a whole one.
+//! The received part of the current request of a connection, so that a server that stops can drop
+//! the connections without a whole request.
 
 use std::{
     pin::Pin,
@@ -12,7 +12,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 
-/// What a connection has received. Clones share it.
+/// The received part of a request. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct Receipt(Arc<Mutex<Received>>);
 

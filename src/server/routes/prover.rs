@@ -27,7 +27,7 @@ use crate::{
             stored_json::StoredJson,
         },
     },
-    store::{HeartbeatOutcome, Link, Preference, Sender},
+    store::{HeartbeatOutcome, Preference, ProverConnection, Sender},
     workers::{CheckedProof, Node, PublishRefused},
 };
 
@@ -42,11 +42,11 @@ pub(super) async fn get_job(
     let ProverInputRequest { prover_name: prover, aux_data } = parse_json(&body)?;
     check_name(&prover)?;
     note(&extensions, &prover);
-    let link = lasting(&extensions, &headers);
+    let connection = lasting(&extensions, &headers);
     let node = api.node.clone();
     let job = api.blocking(move |_| {
         node.store().queue().seen(&prover);
-        let claimed = node.store().queue().claim_open(&prover, preference(&aux_data), link.as_ref())?;
+        let claimed = node.store().queue().claim_open(&prover, preference(&aux_data), connection.as_ref())?;
         let Some((job, blob)) = claimed else { return Ok(None) };
         let (id, first, last, attempt) = (job.id, job.first, job.last, job.attempt);
         let delivery = undelivered(&node, id, job.claim, &prover);
@@ -103,12 +103,12 @@ pub(super) async fn working_on(
     let WorkingOn { prover_name: prover, job_id } = parse_json(&body)?;
     check_name(&prover)?;
     note(&extensions, &prover);
-    let link = lasting(&extensions, &headers);
+    let connection = lasting(&extensions, &headers);
     let id = u32::try_from(job_id).map_err(|_| ApiError::UnknownJob { job_id })?;
     let heartbeat = api.blocking(move |node| {
         let _job = info_span!("job", id).entered();
         node.store().queue().seen(&prover);
-        match node.store().queue().heartbeat_over(link.as_ref(), &prover, id)? {
+        match node.store().queue().heartbeat_over(connection.as_ref(), &prover, id)? {
             HeartbeatOutcome::Renewed => {
                 debug!(?prover, "heartbeat");
                 Ok(StatusCode::OK)
@@ -128,13 +128,17 @@ pub(super) async fn publish(
     body: Body,
 ) -> Result<StatusCode, ApiError> {
     let body = api.read(body, api.limits.proof).await?;
-    let link = extensions.get().cloned();
+    let connection = extensions.get().cloned();
     // A proof is processed to the end even if its prover disconnects while it waits for
     // verification.
-    outcome_of(tokio::spawn(with_current_permit(process(api, link, body)).in_current_span()).await)
+    outcome_of(tokio::spawn(with_current_permit(process(api, connection, body)).in_current_span()).await)
 }
 
-async fn process(api: Arc<Api>, link: Option<Arc<Link>>, body: Vec<u8>) -> Result<StatusCode, ApiError> {
+async fn process(
+    api: Arc<Api>,
+    connection: Option<Arc<ProverConnection>>,
+    body: Vec<u8>,
+) -> Result<StatusCode, ApiError> {
     let checked = api.blocking(move |node| {
         let request: ProverOutputRequest = parse_json(&body)?;
         let PublisherName { prover_name: name } = parse_json(&body)?;
@@ -146,7 +150,7 @@ async fn process(api: Arc<Api>, link: Option<Arc<Link>>, body: Vec<u8>) -> Resul
         let _job = published.span().entered();
         let verifier = node.verifier().map(Arc::as_ref);
         let checked =
-            CheckedProof::new(node.store(), node.metrics(), verifier, request, Sender { name, link });
+            CheckedProof::new(node.store(), node.metrics(), verifier, request, Sender { name, connection });
         checked.map(|checked| (checked, published)).map_err(|refused| published.refused(node, refused))
     });
     let (proof, published) = checked.await?;
@@ -214,10 +218,10 @@ pub(super) async fn stopped(
     let ProverStopped { prover_name: prover } = parse_json(&body)?;
     check_name(&prover)?;
     note(&extensions, &prover);
-    let link: Option<Arc<Link>> = extensions.get().cloned();
+    let connection: Option<Arc<ProverConnection>> = extensions.get().cloned();
     let released = api.blocking(move |node| {
         node.store().queue().seen(&prover);
-        let jobs = node.store().queue().release_over(link.as_ref(), &prover)?;
+        let jobs = node.store().queue().release_over(connection.as_ref(), &prover)?;
         info!(?prover, ?jobs, "prover stopped, its jobs are idle again");
         node.wake();
         Ok(StatusCode::OK)
@@ -238,7 +242,7 @@ pub(super) async fn replicas(
 }
 
 /// Returns the connection, unless it ends with this request.
-fn lasting(extensions: &Extensions, headers: &HeaderMap) -> Option<Arc<Link>> {
+fn lasting(extensions: &Extensions, headers: &HeaderMap) -> Option<Arc<ProverConnection>> {
     let connection = headers.get(CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let ends = connection.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"));
     if ends { None } else { extensions.get().cloned() }
@@ -246,8 +250,8 @@ fn lasting(extensions: &Extensions, headers: &HeaderMap) -> Option<Arc<Link>> {
 
 /// Remembers which prover sends messages over the connection.
 fn note(extensions: &Extensions, prover: &str) {
-    if let Some(link) = extensions.get::<Arc<Link>>() {
-        link.note(prover);
+    if let Some(connection) = extensions.get::<Arc<ProverConnection>>() {
+        connection.note(prover);
     }
 }
 

@@ -82,7 +82,7 @@ impl ChainStore {
         Ok(Imported::Stored)
     }
 
-    /// Removes an operation, which no longer counts; durable on return.
+    /// Removes an operation; durable on return.
     pub(crate) fn remove_aggregated_operation(
         &self,
         operation: &AggregatedOperationRecord,

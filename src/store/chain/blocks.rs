@@ -18,7 +18,7 @@ use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
 use crate::store::kv::table::Table;
 
-/// A block to store.
+/// A block to be stored.
 #[derive(Clone, Debug)]
 pub struct NewBlock<'a> {
     /// Block number; one more than [`ChainStore::head`].

@@ -23,7 +23,7 @@ impl ChainStore {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks what is known about the ends of aggregated operations.
+    /// Locks the cache of the ends of aggregated operations.
     pub(crate) fn covered(&self) -> MutexGuard<'_, CoveredBlocks> {
         self.covered.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -91,6 +91,24 @@ impl ChainStore {
         self.genesis_row()?.map(|stored| self.core.open_blob(&stored.row.blob)).transpose()
     }
 
+    /// Returns true if the blocks have come from a node.
+    pub(crate) fn has_followed(&self) -> Result<bool, StoreError> {
+        self.core.kv.contains(Table::Meta, meta::FOLLOWED)
+    }
+
+    /// Records that the blocks come from a node. Not synced: each session with the node does it
+    /// again.
+    pub(crate) fn note_followed(&self) -> Result<(), StoreError> {
+        if self.has_followed()? {
+            return Ok(());
+        }
+        self.core.ready()?;
+        let _chain = self.lock();
+        let mut batch = Batch::new();
+        batch.put(Table::Meta, meta::FOLLOWED, &true)?;
+        self.core.apply(batch)
+    }
+
     pub(crate) fn genesis_row(&self) -> Result<Option<NumberedGenesis>, StoreError> {
         let payload = self.core.kv.get_raw(Table::Meta, meta::GENESIS)?;
         payload.map(|payload| NumberedGenesis::decode(&payload)).transpose()

@@ -47,8 +47,8 @@ pub struct GenesisLoad<'a> {
 }
 
 impl Store {
-    /// Begins to load the genesis with this identity, such as its hash, in parts of `part_size` account ids, or resumes
-    /// it; returns `None` if it is stored.
+    /// Begins to load the genesis with this identity, such as its hash, in parts of `part_size`
+    /// account ids, or resumes it; returns `None` if it is stored.
     ///
     /// # Errors
     /// [`StoreError::Different`] if another genesis is stored.

@@ -1,9 +1,9 @@
 //! Progress of a genesis that is being loaded.
 //!
-//! From the first entry on, `meta` has two markers: one says that a load is in progress, the other
-//! which genesis it loads and the account id below which everything is on disk. An interrupted load
-//! leaves both; the next load of the same genesis resumes at that id and overwrites the entries
-//! beyond it. A load of another genesis removes all of it first.
+//! From the first entry on, `meta` has two markers: one exists while a load is in progress, the
+//! other has the loaded genesis and the account id below which everything is on disk. An
+//! interrupted load leaves both; the next load of the same genesis resumes at that id and
+//! overwrites the entries beyond it. A load of another genesis removes all of it first.
 
 use serde::{Deserialize, Serialize};
 

@@ -8,6 +8,7 @@
 //! | `covered_blocks` | the blocks that aggregated operations cover without a gap |
 //! | `change_log` | the change sets of accounts and account tree by block, which a revert undoes |
 //! | `witnesses`, `tree_source`, `tree_before` | what maintainers write, and the tree that they read |
+//! | `witness_fault` | why the next witness cannot be built so far |
 
 pub(crate) mod accounts;
 pub(crate) mod aggregated_operations;
@@ -24,4 +25,5 @@ pub(crate) mod quarantine;
 pub(crate) mod tree_before;
 pub(crate) mod tree_source;
 pub(crate) mod tree_store;
+pub(crate) mod witness_fault;
 pub(crate) mod witnesses;

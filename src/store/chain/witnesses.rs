@@ -30,8 +30,10 @@ pub struct NewWitness {
 pub struct WitnessCommit<'a> {
     /// Block number; one more than [`TreeStore::head`].
     pub number: u32,
-    /// The witness; `None` if only the tree moves over the block.
+    /// The witness; `None` if it is stored already, or if only the tree moves over the block.
     pub witness: Option<NewWitness>,
+    /// True if the block has to have a witness afterwards.
+    pub required: bool,
     /// The changes of the account tree.
     pub change_set: &'a ChangeSet,
     /// Root of the account tree after the block, big-endian.
@@ -80,6 +82,10 @@ impl TreeStore {
     ///
     /// The last block may be committed again with the same root, so that a failed call can be
     /// repeated.
+    ///
+    /// # Errors
+    /// [`StoreError::Interrupted`] if a required witness is neither given nor stored: the caller saw
+    /// one that a reopen has lost.
     pub fn commit_witness(&self, commit: WitnessCommit<'_>) -> Result<(), StoreError> {
         self.core.ready()?;
         let _tree = self.lock();
@@ -97,6 +103,9 @@ impl TreeStore {
         }
         if number > self.chain.head()? {
             return Err(StoreError::NotFound { what: format!("block {number}") });
+        }
+        if commit.required && commit.witness.is_none() && self.witness(number)?.is_none() {
+            return Err(StoreError::Interrupted);
         }
         let label = BlobLabel::block(BlobKind::TreeChanges, number);
         let change_set = self.core.prepare_blob(label, &ChangeLog::encode(commit.change_set)?)?;

@@ -1,5 +1,5 @@
-//! Reading a blob in parts, so that little of it is in memory, whatever its size and the speed of
-//! the reader.
+//! Reading a blob in parts, so that little of it is in memory, for any size and any speed of the
+//! reader.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -107,8 +107,8 @@ impl BlobReader {
         let read = self.into_decoder().and_then(|mut decoder| decoder.read_to_end(&mut bytes));
         match read {
             Ok(_) => Ok(bytes),
-            // The errors of zstd have no number of the system. The one without memory has no kind
-            // of its own either.
+            // Errors of zstd have no error number of the system, and running out of memory has no
+            // kind of its own.
             Err(error) if error.raw_os_error().is_some() || error.to_string().contains("memory") => {
                 Err(StoreError::io("reading a blob")(error))
             }

@@ -97,7 +97,7 @@ impl Blobs {
     }
 
     /// Opens the folder for reading only.
-    pub(crate) fn look(dir: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open_read_only(dir: &Path) -> Result<Self, StoreError> {
         let folder = fs::metadata(dir).and_then(|found| {
             if found.is_dir() { File::open(dir) } else { Err(io::ErrorKind::NotADirectory.into()) }
         });

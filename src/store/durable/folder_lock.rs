@@ -17,8 +17,8 @@ const NAME: &str = "LOCK";
 /// Longest note that is read, in bytes.
 const MAX_NOTE_BYTES: u64 = 1 << 10;
 
-/// The lock of a data folder, without an open store: no other process can open the folder. The
-/// system releases it when the value is dropped, or when the process ends in any way.
+/// The lock of a data folder, without an open store: no other process can open the folder. It is
+/// released when the value is dropped, and by the system when the process ends in any way.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
     dir: PathBuf,
@@ -60,7 +60,7 @@ impl FolderLock {
     /// It may be that of an earlier process.
     pub(crate) fn note(dir: &Path) -> Option<String> {
         let file = input::open(&dir.join(NAME)).ok()?;
-        if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        if !is_held(&file) {
             return None;
         }
         let mut note = String::new();
@@ -106,6 +106,27 @@ impl FolderLock {
     }
 }
 
+impl Drop for FolderLock {
+    /// A process that this one starts has a copy of the descriptor until it executes its program,
+    /// and closing the last copy only would release the lock.
+    fn drop(&mut self) {
+        // If it fails, closing releases the lock.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Returns true if another process has the lock of this file.
+fn is_held(file: &File) -> bool {
+    match file.try_lock_shared() {
+        Ok(()) => {
+            // As in `FolderLock::drop`.
+            let _ = file.unlock();
+            false
+        }
+        Err(error) => matches!(error, TryLockError::WouldBlock),
+    }
+}
+
 fn locked(dir: &Path, folder: OpenFolder, file: File) -> Result<FolderLock, StoreError> {
     match file.try_lock() {
         Ok(()) => Ok(FolderLock { dir: dir.into(), folder: Arc::new(folder), file }),
@@ -116,4 +137,33 @@ fn locked(dir: &Path, folder: OpenFolder, file: File) -> Result<FolderLock, Stor
 
 fn unusable(dir: &Path) -> impl Fn(io::Error) -> StoreError {
     move |source| StoreError::Folder { dir: dir.into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The copy stands for that of a process that was forked and has not executed its program.
+    #[test]
+    fn a_dropped_lock_is_free_although_a_copy_of_its_descriptor_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = FolderLock::take(dir.path()).unwrap();
+        let _copy = lock.file.try_clone().unwrap();
+        assert!(matches!(FolderLock::take(dir.path()), Err(StoreError::Locked { .. })));
+        drop(lock);
+        let again = FolderLock::take_existing(dir.path()).unwrap().unwrap();
+        assert!(is_held(&File::open(dir.path().join(NAME)).unwrap()));
+        drop(again);
+    }
+
+    #[test]
+    fn a_look_at_the_lock_leaves_it_free_although_a_copy_of_its_descriptor_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(FolderLock::take(dir.path()).unwrap());
+        let file = File::open(dir.path().join(NAME)).unwrap();
+        let _copy = file.try_clone().unwrap();
+        assert!(!is_held(&file));
+        drop(file);
+        FolderLock::take(dir.path()).unwrap();
+    }
 }

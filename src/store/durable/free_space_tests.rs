@@ -47,8 +47,13 @@ fn with_large_witness(store: &Store, number: u32) {
     let witness =
         store.tree().prepare_witness(number, 10, |out| out.write_all(&noise(number, WITNESS_BYTES)));
     let change_set = change_set(number);
-    let commit =
-        WitnessCommit { number, witness: Some(witness.unwrap()), change_set: &change_set, root: [1; 32] };
+    let commit = WitnessCommit {
+        number,
+        witness: Some(witness.unwrap()),
+        required: true,
+        change_set: &change_set,
+        root: [1; 32],
+    };
     store.tree().commit_witness(commit).unwrap();
 }
 

@@ -10,11 +10,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use crate::backoff::Backoff;
 use crate::fsync;
 use crate::store::durable::blob_ref::BlobRef;
 use crate::store::durable::free_space;
@@ -23,25 +21,13 @@ use crate::store::error::StoreError;
 use crate::store::kv::batch::{Batch, MAX_BATCH_BYTES};
 use crate::store::kv::codec;
 use crate::store::kv::opening::{self, Opening};
+use crate::store::kv::outage::Outage;
 use crate::store::kv::sled_db::{self, SledDb};
 use crate::store::kv::table::Table;
 use crate::tree::source::Entry;
 
 /// Bytes that must be writable before the kv is reopened. sled grows in steps of half a megabyte.
 const PROBE_BYTES: usize = 2 << 20;
-/// Delays between attempts to reopen the kv.
-const REOPENS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-
-/// The time in which the kv could not be reopened.
-#[derive(Debug)]
-struct Outage {
-    /// The error of the last attempt.
-    cause: String,
-    attempts: u32,
-    /// Time of the next attempt.
-    next: Instant,
-}
-
 pub(crate) struct Kv {
     dir: PathBuf,
     cache_bytes: u64,
@@ -196,14 +182,11 @@ impl Kv {
             tracing::error!(%error, "the failed kv stays open");
         }
         let mut outage = self.lock_outage();
-        let attempts = outage.as_ref().map_or(0, |outage| outage.attempts).saturating_add(1);
-        let cause = cause.to_string();
-        if attempts == 1 {
-            tracing::error!(cause, "the store is closed to reads and writes until it can be reopened");
+        let next = Outage::after(outage.as_ref(), cause);
+        if next.attempts() == 1 {
+            tracing::error!(%cause, "the store is closed to reads and writes until it can be reopened");
         }
-        *outage =
-            Some(Outage { cause: cause.clone(), attempts, next: Instant::now() + REOPENS.delay(attempts) });
-        StoreError::Closed { cause }
+        outage.insert(next).error()
     }
 
     /// Fails while a reopen failed so recently that the next one would fail for the same reason.
@@ -212,16 +195,14 @@ impl Kv {
     /// [`StoreError::Closed`].
     pub(crate) fn check_reopens(&self) -> Result<(), StoreError> {
         match &*self.lock_outage() {
-            Some(Outage { cause, next, .. }) if Instant::now() < *next => {
-                Err(StoreError::Closed { cause: cause.clone() })
-            }
+            Some(outage) if !outage.is_next_due() => Err(outage.error()),
             _ => Ok(()),
         }
     }
 
     /// Ends an outage: the kv is open, and the store has recovered.
     pub(crate) fn reopened(&self) {
-        let attempts = self.lock_outage().take().map_or(1, |outage| outage.attempts.saturating_add(1));
+        let attempts = self.lock_outage().take().map_or(1, |outage| outage.attempts().saturating_add(1));
         tracing::info!(attempts, "the kv was reopened after a failed write");
     }
 
@@ -250,9 +231,8 @@ impl Kv {
         let result = match sled.as_ref() {
             Some(sled) => run(sled),
             None => {
-                let outage = self.lock_outage();
-                let cause = outage.as_ref().map_or("it is being reopened", |outage| &outage.cause);
-                Err(StoreError::Closed { cause: cause.to_owned() })
+                let reopening = || StoreError::Closed { cause: "it is being reopened".into() };
+                Err(self.lock_outage().as_ref().map_or_else(reopening, Outage::error))
             }
         };
         if let Err(error) = &result

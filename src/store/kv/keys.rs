@@ -10,6 +10,8 @@ pub(crate) mod meta {
     pub(crate) const GENESIS_LOADING: &[u8] = b"genesis_loading";
     /// Present while genesis is being loaded: which genesis it is, and its progress.
     pub(crate) const GENESIS_PROGRESS: &[u8] = b"genesis_progress";
+    /// Present if the folder has followed a node.
+    pub(crate) const FOLLOWED: &[u8] = b"followed";
     /// The last imported block.
     pub(crate) const HEAD: &[u8] = b"head";
     /// The last block whose account changes are in `accounts`.

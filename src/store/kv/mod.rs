@@ -7,6 +7,7 @@
 //! | `codec` | the bytes of each record |
 //! | `batch` | writes that are applied together |
 //! | `handle` | [`Kv`](handle::Kv), the open database, which is reopened after a failed write |
+//! | `outage` | the time in which it could not be reopened |
 //! | `pager` | the iterator over the entries of a table |
 //! | `opening` | the opening of a kv with acknowledged records, which a failed call does not harm |
 //! | `sled_db` | an open sled |
@@ -18,6 +19,7 @@ pub(crate) mod codec;
 pub(crate) mod handle;
 pub(crate) mod keys;
 pub(crate) mod opening;
+mod outage;
 pub(crate) mod pager;
 pub(crate) mod sled_db;
 mod sled_files;

@@ -23,6 +23,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use crate::fsync;
 use crate::store::error::StoreError;
 use crate::store::kv::sled_db::{self, RecoveredSled, SledDb};
@@ -78,14 +80,43 @@ pub(crate) fn open(
     cache_bytes: u64,
     flush_every_ms: u64,
 ) -> Result<(SledDb, Option<Opening>), StoreError> {
-    sled_db::wait_until_free(dir)?;
     if sled_files::size(dir)? > MAX_COPIED_BYTES {
+        sled_db::wait_until_free(dir)?;
         return Ok((open_in_place(dir, cache_bytes, flush_every_ms)?, None));
     }
+    check_renameable(dir)?;
+    sled_db::wait_until_free(dir)?;
     let expected = try_out(dir, &dir.with_extension(TRIAL), cache_bytes)?;
     let opening = Opening::begin(dir)?;
     let sled = recover(dir, cache_bytes, &expected)?.start(flush_every_ms)?;
     Ok((sled, Some(opening)))
+}
+
+/// Checks that the kv can be renamed.
+///
+/// # Errors
+/// If it is a mount point.
+fn check_renameable(dir: &Path) -> Result<(), StoreError> {
+    if is_mount_point(dir) {
+        return Err(StoreError::io(
+            "the folder `index` of the data folder is a mount point, so it cannot be renamed while the kv is opened: mount the whole data folder instead",
+        )(Errno::BUSY.into()));
+    }
+    Ok(())
+}
+
+/// Returns true if the system says so. Where it cannot, the rename fails before anything is changed.
+#[cfg(target_os = "linux")]
+fn is_mount_point(dir: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+
+    let found = statx(CWD, dir, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mount_point(_: &Path) -> bool {
+    false
 }
 
 /// Opens a kv without copies.

@@ -49,10 +49,12 @@ impl RecoveredSled {
     /// over what follows.
     pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let dir = dir.to_owned();
-        with_pool(move || {
-            let sled = guard(|| Ok(config(&dir, cache_bytes).open()?))?;
-            Ok(Self { dir, sled })
-        })
+        with_pool(move || Self::recover(dir, cache_bytes))
+    }
+
+    fn recover(dir: PathBuf, cache_bytes: u64) -> Result<Self, StoreError> {
+        let sled = guard(|| Ok(config(&dir, cache_bytes).open()?))?;
+        Ok(Self { dir, sled })
     }
 
     /// Opens the tables and starts the threads.
@@ -183,7 +185,7 @@ pub fn wait_until_closed(dir: &Path) -> Result<(), StoreError> {
     if exists { wait_until_free(&kv) } else { Ok(()) }
 }
 
-/// Drops a kv. sled panics if its last flush fails, of which no acknowledged write is a part.
+/// Drops a kv. sled panics if its last flush fails; acknowledged writes are not part of that flush.
 pub(crate) fn close(sled: SledDb) {
     drop_guarded(sled);
 }
@@ -238,7 +240,8 @@ pub(crate) fn closes(db: &Path) -> bool {
     let Ok(file) = input::open(db) else { return false };
     for _ in 0..500 {
         match file.try_lock() {
-            Ok(()) => return true,
+            // Closing does not release it while a process that was just started has a copy.
+            Ok(()) => return file.unlock().is_ok(),
             Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(2)),
             Err(TryLockError::Error(_)) => return false,
         }
@@ -277,14 +280,18 @@ pub(crate) fn create(dir: &Path, cache_bytes: u64) -> Result<(), StoreError> {
     if temporary.try_exists().map_err(failed())? {
         fs::remove_dir_all(&temporary).map_err(failed())?;
     }
-    let created = RecoveredSled::open(&temporary, cache_bytes)?;
-    let written = guard(|| {
-        open_tables(&created.sled)?;
-        created.sled.flush()?;
-        Ok(())
-    });
-    created.close();
-    written?;
+    let new = temporary.clone();
+    // Without files to recover, it is the first flush that makes the pool.
+    with_pool(move || {
+        let created = RecoveredSled::recover(new, cache_bytes)?;
+        let written = guard(|| {
+            open_tables(&created.sled)?;
+            created.sled.flush()?;
+            Ok(())
+        });
+        created.close();
+        written
+    })?;
     for name in ["conf", "db"] {
         fsync::sync_path(&temporary.join(name)).map_err(failed())?;
     }

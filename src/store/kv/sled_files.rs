@@ -21,6 +21,8 @@ const SNAPSHOT: &str = "snap.";
 const UNFINISHED: &str = ".generating";
 const SECOND: &str = "kept-";
 
+const ZEROS: [u8; 1 << 12] = [0; 1 << 12];
+
 /// sled's log.
 const LOG: &str = "db";
 
@@ -52,8 +54,7 @@ impl SledFiles {
             let mut hasher = blake3::Hasher::new();
             let mut zeros = 0;
             read(&dir.join(&name), |part| {
-                let end = part.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-                let (content, rest) = part.split_at(if is_log { end } else { part.len() });
+                let (content, rest) = part.split_at(if is_log { content_end(part) } else { part.len() });
                 if !content.is_empty() {
                     hash_zeros(&mut hasher, zeros);
                     zeros = 0;
@@ -68,10 +69,18 @@ impl SledFiles {
     }
 }
 
+/// Returns the length without the zeros at the end. The log is mostly zeros, so they are compared
+/// in pieces, which is fast in an unoptimised build as well.
+fn content_end(mut part: &[u8]) -> usize {
+    while let Some(before) = part.strip_suffix(&ZEROS) {
+        part = before;
+    }
+    part.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}
+
 fn hash_zeros(hasher: &mut blake3::Hasher, mut count: usize) {
-    let zeros = [0; 1 << 12];
     while count > 0 {
-        let part = zeros.get(..count).unwrap_or(&zeros);
+        let part = ZEROS.get(..count).unwrap_or(&ZEROS);
         hasher.update(part);
         count -= part.len();
     }

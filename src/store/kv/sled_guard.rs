@@ -9,13 +9,13 @@ use crate::store::error::{StoreError, is_of_content};
 impl From<sled::Error> for StoreError {
     fn from(error: sled::Error) -> Self {
         match error {
-            // A file that ends too early is damaged. The lock is no matter of the content either.
+            // A file that ends too early is damaged. An error of the lock is not about the content.
             sled::Error::Io(error) if is_of_content(&error) => {
                 StoreError::corrupt(format!("the kv cannot be read ({error})"))
             }
             sled::Error::Io(error) => StoreError::io("reading or writing the kv")(error),
             sled::Error::Corruption { .. } => StoreError::corrupt("the kv has a bad checksum"),
-            // The configuration is the same for every folder, so a difference is one of the files.
+            // The configuration is the same for every folder, so a difference is in the files.
             other => StoreError::corrupt(format!("the kv cannot be read ({other})")),
         }
     }
@@ -63,5 +63,5 @@ pub(crate) fn guard<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T,
     })
 }
 
-/// What the message of a panic has if an error of the system is the cause.
+/// Parts of the message of a panic that is caused by an error of the system.
 const OF_SYSTEM: [&str; 5] = ["Os {", "os error", "kind: Other", "spawn", "lru was constructed"];

@@ -62,6 +62,27 @@ fn every_attempt_has_its_prover_its_times_and_its_outcome() {
 }
 
 #[test]
+fn the_last_ten_thousand_attempts_are_stored() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let store = witnessed(dir.path(), &clock, 1);
+    store.queue().add_single_job(1).unwrap();
+    let attempt = |prover: &str| {
+        store.queue().claim(prover, Preference::default()).unwrap().unwrap();
+        store.queue().release(prover).unwrap();
+        attempts(&store).into_iter().map(|(prover, ..)| prover).collect::<Vec<_>>()
+    };
+    attempt("first");
+    // As if many others had ended.
+    let mut batch = Batch::new();
+    batch.put(Table::Meta, keys::meta::NEXT_ATTEMPT, &9_999_u64).unwrap();
+    store.core().apply(batch).unwrap();
+    assert_eq!(attempt("second"), ["second", "first"]);
+    assert_eq!(attempt("third"), ["third", "second"]);
+    assert_eq!(store.queue().attempts_of_job(1, 9).unwrap().len(), 2);
+    assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
 fn statistics_of_provers_survive_a_restart() {
     let (dir, time) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &time, 2);

@@ -24,8 +24,8 @@ use crate::store::queue::job_data::JobData;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::{JobRow, MAX_PROVER_NAME};
 use crate::store::queue::leases::Leases;
-use crate::store::queue::link::Link;
-use crate::store::queue::standing::Withheld;
+use crate::store::queue::sender::ProverConnection;
+use crate::store::queue::suspension::Withheld;
 use crate::store::queue::transitions::Transition;
 
 /// Time before a job whose data could not be read is claimed again, in milliseconds.
@@ -97,10 +97,10 @@ impl JobQueue {
         &self,
         prover: &str,
         preference: Preference,
-        link: Option<&Arc<Link>>,
+        connection: Option<&Arc<ProverConnection>>,
     ) -> Result<Option<(ClaimedJob, BlobReader)>, StoreError> {
         let mut unread = 0;
-        while let Some((before, job)) = self.lease_next(prover, preference, link)? {
+        while let Some((before, job)) = self.lease_next(prover, preference, connection)? {
             // This reads the whole file, so it follows the lock.
             match self.core.open_blob(&job.data.blob) {
                 Ok(data) => {
@@ -135,7 +135,7 @@ impl JobQueue {
         &self,
         prover: &str,
         preference: Preference,
-        link: Option<&Arc<Link>>,
+        connection: Option<&Arc<ProverConnection>>,
     ) -> Result<Option<(JobRow, ClaimedJob)>, StoreError> {
         if prover.len() > MAX_PROVER_NAME {
             return Err(StoreError::TooLarge { what: "the name of the prover".into() });
@@ -171,7 +171,7 @@ impl JobQueue {
             let end = AttemptOutcome::Ended.into();
             self.apply_transitions(&mut leases, vec![Transition { old, new, job, end }])?;
             if let Some(data) = data {
-                leases.set_link(id, link);
+                leases.set_connection(id, connection);
                 let claim = leases.get(id).map_or(0, |held| held.claim);
                 return Ok(Some((before, ClaimedJob { id, job_type, first, last, attempt, data, claim })));
             }
@@ -198,7 +198,7 @@ impl JobQueue {
     }
 
     /// Takes back the lease of a claim whose answer did not reach the prover, unless a heartbeat
-    /// says that it did. The attempt does not count. The job can be claimed at once, and the same
+    /// shows that it did. The attempt does not count. The job can be claimed at once, and the same
     /// prover gets it if it asks first. Returns true if the claim held the lease.
     pub fn undelivered(&self, id: u32, claim: u64) -> Result<bool, StoreError> {
         self.core.ready()?;
@@ -224,11 +224,11 @@ impl JobQueue {
     /// Renews the lease of a prover on a job.
     pub(crate) fn heartbeat_over(
         &self,
-        link: Option<&Arc<Link>>,
+        connection: Option<&Arc<ProverConnection>>,
         prover: &str,
         id: u32,
     ) -> Result<HeartbeatOutcome, StoreError> {
-        let outcome = self.renew(link, prover, id)?;
+        let outcome = self.renew(connection, prover, id)?;
         let label = match outcome {
             HeartbeatOutcome::Renewed => "renewed",
             HeartbeatOutcome::NotFound => "not_found",
@@ -253,7 +253,7 @@ impl JobQueue {
     /// usual time, and for an eighth of the timeout at least.
     pub(crate) fn release_over(
         &self,
-        link: Option<&Arc<Link>>,
+        connection: Option<&Arc<ProverConnection>>,
         prover: &str,
     ) -> Result<Vec<u32>, StoreError> {
         self.core.ready()?;
@@ -261,7 +261,7 @@ impl JobQueue {
         let (kept, ids): (Vec<u32>, Vec<u32>) = leases
             .of_holder(prover)
             .into_iter()
-            .partition(|id| leases.get(*id).is_some_and(|held| held.is_kept_by_another(link)));
+            .partition(|id| leases.get(*id).is_some_and(|held| held.is_kept_by_another(connection)));
         if !kept.is_empty() {
             tracing::info!(?prover, jobs = ?kept, "jobs that another connection keeps alive stay leased for now");
         }
@@ -273,7 +273,12 @@ impl JobQueue {
         Ok(released)
     }
 
-    fn renew(&self, link: Option<&Arc<Link>>, prover: &str, id: u32) -> Result<HeartbeatOutcome, StoreError> {
+    fn renew(
+        &self,
+        connection: Option<&Arc<ProverConnection>>,
+        prover: &str,
+        id: u32,
+    ) -> Result<HeartbeatOutcome, StoreError> {
         let mut leases = self.lock();
         self.take_up_cut(&mut leases, prover, id)?;
         let Some(held) = leases.get(id) else {
@@ -288,7 +293,7 @@ impl JobQueue {
             Err(JobError::NotHolder { holder }) => return Ok(HeartbeatOutcome::NotHolder { holder }),
             Err(JobError::WrongStatus { status }) => return Ok(HeartbeatOutcome::NotInProgress { status }),
         }
-        leases.set_link(id, link);
+        leases.set_connection(id, connection);
         let JobState::InProgress(lease) = job.state else { return Ok(HeartbeatOutcome::Renewed) };
         let wall_ms = self.core.now_ms();
         if leases.renew(id, lease, wall_ms, self.policy)
@@ -300,8 +305,8 @@ impl JobQueue {
         Ok(HeartbeatOutcome::Renewed)
     }
 
-    /// Gives a prover the lease of an idle job back if its answer counted as cut: the heartbeat says
-    /// that it arrived.
+    /// Gives a prover the lease of an idle job back if its answer counted as cut: the heartbeat
+    /// shows that it arrived.
     fn take_up_cut(&self, leases: &mut Leases, prover: &str, id: u32) -> Result<(), StoreError> {
         if leases.cut(id).is_none_or(|name| name != prover) {
             return Ok(());

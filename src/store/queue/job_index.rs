@@ -141,7 +141,7 @@ impl<'a> JobChanges<'a> {
     }
 
     fn take_out(&mut self, old: &JobRow) {
-        // A record does not say whether the job waits, so the keys of both cases are removed.
+        // A record does not contain whether the job waits, so the keys of both cases are removed.
         for key in index_keys(old, false).into_iter().chain([index::waiting(old.id)]) {
             self.batch.remove(Table::JobIndex, &key);
         }

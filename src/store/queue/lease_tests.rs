@@ -282,7 +282,7 @@ fn a_job_that_another_connection_keeps_alive_is_released_once_its_prover_is_sile
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let store = witnessed(dir.path(), &clock, 1);
     store.queue().add_single_job(1).unwrap();
-    let [works, stops] = [0; 2].map(|_| Arc::<Link>::default());
+    let [works, stops] = [0; 2].map(|_| Arc::<ProverConnection>::default());
     let queue = store.queue();
     let claim = || queue.claim_open("p", Preference::default(), Some(&works)).unwrap().map(|(job, _)| job.id);
     let status = || queue.job(1).unwrap().unwrap().status;
@@ -293,7 +293,9 @@ fn a_job_that_another_connection_keeps_alive_is_released_once_its_prover_is_sile
     clock.advance(7_499);
     queue.expire().unwrap();
     assert_eq!(queue.heartbeat_over(Some(&works), "p", 1).unwrap(), HeartbeatOutcome::Renewed);
-    assert_eq!(stop(), Vec::<u32>::new());
+    clock.advance(7_499);
+    queue.expire().unwrap();
+    assert_eq!((status(), stop()), (JobStatus::InProgress, Vec::new()));
     // Or twice the longest time between two signs of life.
     clock.advance(14_997);
     queue.expire().unwrap();
@@ -303,9 +305,11 @@ fn a_job_that_another_connection_keeps_alive_is_released_once_its_prover_is_sile
     queue.expire().unwrap();
     assert_eq!((status(), claim()), (JobStatus::Idle, Some(1)));
     assert_eq!(queue.release_over(Some(&works), "p").unwrap(), [1]);
-    assert_eq!(claim(), Some(1));
+    // Or none once the connection is closed.
+    assert_eq!((claim(), stop()), (Some(1), Vec::new()));
     drop(works);
-    assert_eq!(queue.release_over(Some(&stops), "p").unwrap(), [1]);
+    queue.expire().unwrap();
+    assert_eq!(status(), JobStatus::Idle);
 }
 
 #[test]

@@ -15,8 +15,8 @@ use std::sync::{Arc, Weak};
 
 use crate::clock::Clock;
 use crate::domain::job::{JobState, Lease, LeasePolicy};
-use crate::store::queue::link::Link;
 use crate::store::queue::refusal_record::RefusalRecord;
+use crate::store::queue::sender::ProverConnection;
 
 /// The leases of all jobs in progress, and the jobs in backoff.
 #[derive(Clone, Debug, Default)]
@@ -48,12 +48,12 @@ pub(crate) struct Held {
     recorded_at_ms: u64,
     /// Number of the claim in this run.
     pub claim: u64,
-    /// True once a heartbeat came.
+    /// True once a heartbeat arrived.
     pub heard: bool,
     /// Longest time between two renewals so far, in milliseconds.
     longest_gap_ms: u64,
     /// The connection of the last message about the job, while it is open.
-    link: Weak<Link>,
+    connection: Weak<ProverConnection>,
     /// Lease time at which the lease ends because a process with the name of the holder has stopped,
     /// unless a heartbeat comes before.
     stops_at_ms: Option<u64>,
@@ -61,8 +61,10 @@ pub(crate) struct Held {
 
 impl Held {
     /// Returns true if another open connection than this one keeps the lease alive.
-    pub(crate) fn is_kept_by_another(&self, link: Option<&Arc<Link>>) -> bool {
-        self.link.upgrade().is_some_and(|own| link.is_none_or(|link| !Arc::ptr_eq(&own, link)))
+    pub(crate) fn is_kept_by_another(&self, connection: Option<&Arc<ProverConnection>>) -> bool {
+        self.connection
+            .upgrade()
+            .is_some_and(|own| connection.is_none_or(|connection| !Arc::ptr_eq(&own, connection)))
     }
 
     /// Returns the time in which a heartbeat must come after a process with the name of the holder
@@ -109,7 +111,7 @@ impl Leases {
             claim: self.claims,
             heard: false,
             longest_gap_ms: 0,
-            link: Weak::new(),
+            connection: Weak::new(),
             stops_at_ms: None,
         };
         self.by_job.insert(job, held);
@@ -133,9 +135,9 @@ impl Leases {
     }
 
     /// Remembers the connection of a message about a job.
-    pub(crate) fn set_link(&mut self, job: u32, link: Option<&Arc<Link>>) {
-        if let (Some(held), Some(link)) = (self.by_job.get_mut(&job), link) {
-            held.link = Arc::downgrade(link);
+    pub(crate) fn set_connection(&mut self, job: u32, connection: Option<&Arc<ProverConnection>>) {
+        if let (Some(held), Some(connection)) = (self.by_job.get_mut(&job), connection) {
+            held.connection = Arc::downgrade(connection);
         }
     }
 
@@ -169,7 +171,7 @@ impl Leases {
     /// Returns the jobs whose holder has stopped, as its silence or its closed connection tell.
     pub(crate) fn stopped(&self, now_ms: u64) -> Vec<u32> {
         let ends = |held: &Held| {
-            held.stops_at_ms.is_some_and(|at_ms| at_ms <= now_ms || held.link.upgrade().is_none())
+            held.stops_at_ms.is_some_and(|at_ms| at_ms <= now_ms || held.connection.upgrade().is_none())
         };
         self.by_job.iter().filter(|(_, held)| ends(held)).map(|(job, _)| *job).collect()
     }
@@ -179,7 +181,7 @@ impl Leases {
         self.by_job.values().filter_map(|held| held.stops_at_ms).min()
     }
 
-    /// Removes all that is known of a job that is done or dropped.
+    /// Removes everything about a job that is done or dropped.
     pub(crate) fn forget(&mut self, job: u32) {
         self.remove(job);
         self.refusals.remove(&job);

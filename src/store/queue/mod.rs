@@ -7,14 +7,14 @@
 //! | `job_index` | the indexes and counters that change with a job |
 //! | `leases` | the leases of this run, in memory |
 //! | `attempt_record`, `attempt_log`, `attempt_queries` | the attempts of provers, in progress and ended |
-//! | `prover_record`, `prover_table`, `provers` | the statistics of the provers |
+//! | `prover_record`, `prover_table`, `provers` | provers: statistics, suspension, block |
 //! | `old_index` | replacement of the indexes of earlier versions |
 //! | `transitions` | changes of record, indexes and lease together |
 //! | `new_jobs`, `job_data` | creation of jobs, and their data |
 //! | `claims` | claim, heartbeat, release |
 //! | `refuse`, `refusal_record` | the consequences of a refused proof |
-//! | `standing` | suspended and blocked provers, paused claims |
-//! | `link`, `publisher` | the prover that sent a proof, if it is known |
+//! | `suspension` | suspended and blocked provers, paused claims |
+//! | `sender`, `publisher` | the prover that sent a proof, if it is known |
 //! | `expiry` | the end of leases and of backoffs |
 //! | `publish`, `proofs`, `rejected` | accepted and rejected proofs |
 //! | `hand_back` | the proofs that the node's database still lacks |
@@ -39,7 +39,6 @@ pub(crate) mod job_record;
 #[cfg(test)]
 mod lease_tests;
 pub(crate) mod leases;
-pub(crate) mod link;
 pub(crate) mod new_jobs;
 pub(crate) mod old_index;
 pub(crate) mod operators;
@@ -62,6 +61,7 @@ pub(crate) mod refuse;
 mod refuse_tests;
 pub(crate) mod rejected;
 pub(crate) mod retention;
-pub(crate) mod standing;
+pub(crate) mod sender;
+pub(crate) mod suspension;
 pub(crate) mod transitions;
 pub(crate) mod unproven;

@@ -201,5 +201,7 @@ impl JobQueue {
 }
 
 fn proven(id: u32) -> StoreError {
-    StoreError::Conflict { what: format!("the stored proof of job {id}") }
+    StoreError::Conflict {
+        what: format!("the stored proof of job {id}: the job is done, and only `revert` removes proofs"),
+    }
 }

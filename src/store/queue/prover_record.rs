@@ -7,13 +7,13 @@ use crate::domain::job::JobType;
 /// Number of sizes of jobs for which the times of a prover are stored.
 const MAX_SIZES: usize = 32;
 
-/// Statistics of a prover, and what stands against it. Times are in milliseconds since 1970.
+/// Statistics of a prover, its suspension and its block. Times are in milliseconds since 1970.
 /// Stored; the layout is frozen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProverRecord {
-    /// Time of its first request.
+    /// Time of its first request; 0 if it has sent none.
     pub first_seen_ms: u64,
-    /// Time of its last request.
+    /// Time of its last request; 0 if it has sent none.
     pub last_seen_ms: u64,
     /// Number of its accepted proofs.
     pub proofs: u64,

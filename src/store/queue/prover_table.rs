@@ -58,14 +58,16 @@ impl ProverTable {
         if !self.make_room(name) {
             return None;
         }
-        let new = || ProverRecord { first_seen_ms: now_ms, ..ProverRecord::default() };
-        let prover = self.by_name.entry(name.to_owned()).or_insert_with(new);
+        let prover = self.by_name.entry(name.to_owned()).or_default();
+        if prover.first_seen_ms == 0 {
+            prover.first_seen_ms = now_ms;
+        }
         prover.last_seen_ms = prover.last_seen_ms.max(now_ms);
         Some(prover)
     }
 
     /// Replaces another prover if there is no room for this one; returns false if none can be
-    /// replaced. What stands against a prover stays.
+    /// replaced. A suspended or blocked prover is not replaced.
     pub(crate) fn make_room(&mut self, name: &str) -> bool {
         if self.by_name.contains_key(name) || self.by_name.len() < MAX_PROVERS {
             return true;
@@ -190,12 +192,16 @@ mod tests {
     #[test]
     fn a_new_prover_replaces_the_one_that_was_silent_for_longest() {
         let mut provers = ProverTable::default();
-        for number in 0..=MAX_PROVERS as u64 {
+        // A prover that gets no job would get one again if it was forgotten.
+        provers.put("blocked", ProverRecord { blocked_at_ms: Some(1), ..ProverRecord::default() });
+        provers.put("refused", ProverRecord { refused_in_row: 1, ..ProverRecord::default() });
+        for number in 0..=MAX_PROVERS as u64 - 2 {
             provers.seen(&format!("p{number}"), 100 + number);
             provers.seen("p0", 100 + number);
         }
         assert_eq!(provers.all().len(), MAX_PROVERS);
-        assert!(provers.all().contains_key("p0") && !provers.all().contains_key("p1"));
+        assert!(["p0", "blocked", "refused"].iter().all(|name| provers.all().contains_key(*name)));
+        assert!(!provers.all().contains_key("p1"));
         assert!(provers.seen(&"x".repeat(MAX_PROVER_NAME + 1), 1).is_none());
         let mut batch = Batch::new();
         provers.write(&mut batch, ["p0"].into_iter()).unwrap();

@@ -1,4 +1,4 @@
-//! Provers: when they were seen, what became of their attempts.
+//! Provers: their last requests, and the outcomes of their attempts.
 
 use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::prover_record::ProverRecord;
 use crate::store::queue::prover_table::ProverTable;
 
-/// Number of the last attempts from which the usual durations of jobs are known after a start.
+/// Number of the last attempts from which a start computes the usual durations of jobs.
 const LOADED_ATTEMPTS: usize = 1_000;
 
 impl JobQueue {

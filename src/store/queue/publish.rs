@@ -7,8 +7,8 @@ use crate::store::error::StoreError;
 use crate::store::queue::job_index::JobChanges;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::{JobRecord, JobRow};
-use crate::store::queue::link::Sender;
 use crate::store::queue::proof_record::{NewProof, ProofRow, blob_kind, key, table};
+use crate::store::queue::sender::Sender;
 
 /// The reason why a proof is not stored.
 #[derive(Debug, thiserror::Error)]

@@ -193,7 +193,7 @@ fn same_jobs(store: &Store, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn the_queue_equals_a_naive_model(steps in proptest::collection::vec(step(), 1..60)) {
         let (dir, mut clock) = (tempfile::tempdir().unwrap(), clock());

@@ -234,7 +234,8 @@ fn a_proof_must_fit_its_job_and_the_first_one_wins() {
     let done = HeartbeatOutcome::NotInProgress { status: JobStatus::Done };
     assert_eq!(store.queue().heartbeat("q", 1).unwrap(), done);
     assert!(matches!(store.queue().drop_job(1), Err(StoreError::Conflict { .. })));
-    assert!(matches!(store.queue().requeue(1), Err(StoreError::Conflict { .. })));
+    let refused = store.queue().requeue(1).unwrap_err();
+    assert!(refused.to_string().contains("the job is done"), "{refused}");
     drop(store);
     let store = Store::open(dir.path(), options(&clock)).unwrap();
     assert_eq!(store.queue().single_proof(1).unwrap().unwrap(), br#"{"proof":1}"#);

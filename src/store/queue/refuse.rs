@@ -15,7 +15,7 @@ use crate::store::queue::attempt_record::AttemptEnd;
 use crate::store::queue::job_index::JobChanges;
 use crate::store::queue::job_queue::JobQueue;
 use crate::store::queue::job_record::JobRow;
-use crate::store::queue::link::Sender;
+use crate::store::queue::sender::Sender;
 use crate::store::queue::transitions::{Transition, report_failed};
 
 /// The consequences of a refused proof.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::clock::ManualClock;
 use crate::domain::AttemptOutcome;
 use crate::domain::job::{JobStatus, JobType};
-use crate::store::queue::link::Link;
+use crate::store::queue::sender::ProverConnection;
 use crate::store::testing::*;
 use crate::store::*;
 
 fn named(prover: &str) -> Sender {
-    Sender { name: Some(prover.to_owned()), link: None }
+    Sender { name: Some(prover.to_owned()), connection: None }
 }
 
 fn claim(store: &Store, prover: &str) -> Option<u32> {
@@ -154,10 +154,10 @@ fn a_late_proof_is_credited_to_its_prover() {
         store.queue().publish_from(JobType::Single, proof(job, job, job), &sender).unwrap();
         store.queue().proof_record(JobType::Single, job, job).unwrap().unwrap().prover
     };
-    let link = |provers: &[&str]| {
-        let link = Arc::new(Link::default());
-        provers.iter().for_each(|prover| link.note(prover));
-        Sender { name: None, link: Some(link) }
+    let connection = |provers: &[&str]| {
+        let connection = Arc::new(ProverConnection::default());
+        provers.iter().for_each(|prover| connection.note(prover));
+        Sender { name: None, connection: Some(connection) }
     };
     moved_on(1);
     assert_eq!(credited(1, named("first")).as_deref(), Some("first"));
@@ -169,12 +169,12 @@ fn a_late_proof_is_credited_to_its_prover() {
         [("first".to_owned(), AttemptOutcome::Accepted), ("second".to_owned(), AttemptOutcome::Superseded)];
     assert_eq!(outcomes(1), expected);
     moved_on(2);
-    assert_eq!(credited(2, link(&["first"])).as_deref(), Some("first"));
+    assert_eq!(credited(2, connection(&["first"])).as_deref(), Some("first"));
     moved_on(3);
     // A proxy's connection.
-    assert_eq!(credited(3, link(&["third", "first"])).as_deref(), Some("first"));
+    assert_eq!(credited(3, connection(&["third", "first"])).as_deref(), Some("first"));
     moved_on(4);
-    assert_eq!(credited(4, link(&["first", "second"])).as_deref(), Some("second"));
+    assert_eq!(credited(4, connection(&["first", "second"])).as_deref(), Some("second"));
     let provers = store.queue().provers();
     assert_eq!((provers["first"].proofs, provers["second"].proofs), (3, 1));
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());

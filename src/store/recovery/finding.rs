@@ -42,7 +42,7 @@ pub struct Finding {
     pub what: String,
     /// The consequence, as a clause.
     pub means: &'static str,
-    /// What a repair does, as a clause.
+    /// The action of a repair, as a clause.
     pub repair: &'static str,
 }
 

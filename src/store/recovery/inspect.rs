@@ -67,7 +67,7 @@ impl Inspection {
             findings.push(finding.meaning(means, "a repair or the next start finishes it"));
         }
         let copy = leftovers::copy_folder(dir).map_err(StoreError::io("creating a temporary folder"))?;
-        let blobs = match Blobs::look(&dir.join("blobs")) {
+        let blobs = match Blobs::open_read_only(&dir.join("blobs")) {
             Ok(blobs) => Some(blobs),
             Err(error) => {
                 findings.push(Finding::damage("blobs", error.damage()?));
@@ -85,7 +85,7 @@ impl Inspection {
             }
         };
         let mut reverted = None;
-        let store = match (kv, unless_damaged(Blobs::look(&dir.join("blobs")))?) {
+        let store = match (kv, unless_damaged(Blobs::open_read_only(&dir.join("blobs")))?) {
             (Some(kv), Some(blobs)) => {
                 // If the marker cannot be read, the check reports it.
                 reverted = kv.get(Table::Meta, meta::REVERT_TO).unwrap_or(None);

@@ -93,7 +93,7 @@ impl Inspection {
     fn of_files(&self, salvage: &mut Salvage<'_>) -> Result<(), StoreError> {
         let Some(blobs) = &self.blobs else { return Ok(()) };
         let mut names = blobs.names().map_err(StoreError::io("listing the blob files"))?;
-        // Of two files for one block, the later one counts.
+        // If two files have the same block, the later one counts.
         names.reverse();
         for (name, path) in names {
             if let Some((label, blob)) = unless_damaged(blobs.file_ref(&name, &path))?

@@ -16,8 +16,8 @@ pub(super) struct AccountWithBalances {
     pub balances: BTreeMap<u32, u128>,
 }
 
-/// The expected accounts after a block. Holds the genesis as JSON and the accounts that blocks have
-/// changed in memory.
+/// The expected accounts after a block. The genesis as JSON, and the accounts that blocks have
+/// changed, are in memory.
 pub(super) struct ExpectedAccounts<'a> {
     genesis: GenesisAccounts<'a>,
     changed: BTreeMap<u32, AccountWithBalances>,

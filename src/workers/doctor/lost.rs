@@ -1,5 +1,5 @@
-//! What a repair loses: durable records that the old folder is known to have had and of which no
-//! copy can be stored again. Everything else has to be in the fresh folder.
+//! The losses of a repair: durable records that the old folder is known to have had, and that have
+//! no copy which can be stored again. Everything else must be in the fresh folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -42,7 +42,7 @@ pub(crate) fn count(lost: &[Lost]) -> String {
 }
 
 /// Reads a fresh folder back, and compares it with everything that can be read of the old one: for
-/// each known record that is not `lost`, it has the content of one of the copies.
+/// each known record that is not `lost`, it must have the content of one of the copies.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] if a record is missing; also if one cannot be read.

@@ -34,7 +34,7 @@ pub enum RepairError {
     WouldLose {
         /// The findings of the check.
         findings: Vec<Finding>,
-        /// What would be lost.
+        /// The records that would be lost.
         lost: Vec<Lost>,
     },
     /// The folder cannot be read or written.
@@ -63,8 +63,8 @@ pub struct Replaced {
 }
 
 /// Opens a data folder and checks it. If the check finds faults, it is made a second time on a new
-/// copy: what the system fails to read now and then is not damaged, and such an error may be hidden
-/// in sled, which takes it for the end of its log.
+/// copy: data that the system sometimes fails to read is not damaged, and sled may hide such an
+/// error, because it takes it for the end of its log.
 ///
 /// # Errors
 /// [`StoreError::Unsteady`] if the two checks differ; also every other error that is not damage.
@@ -124,7 +124,7 @@ pub fn repair(
     }
     drop(fresh);
     wait_until_closed(&replacement.fresh())?;
-    // Opened again, so that the files are read and not what is in memory.
+    // Opened again, so that it is read from its files and not from memory.
     let fresh = Store::open(&replacement.fresh(), options.clone())?;
     let unsound = fresh.check_everything()?;
     if let Some(finding) = unsound.first() {

@@ -2,21 +2,19 @@
 //! interrupted at any moment.
 //!
 //! The accounts are processed in *chunks* of whole [parts](crate::tree::build), by ascending id.
-//! One thread hashes a chunk, on all cores, while another writes the previous chunk and from time
-//! to time marks its progress in the store. If the process is killed, an import of the same genesis
-//! continues after the last mark.
+//! Each chunk is hashed while the previous one is written, and the progress is marked from time to
+//! time. If the process is killed, an import of the same genesis continues after the last mark.
 //!
 //! It keeps in memory: the body, the position of each account in it, two chunks, and the
 //! compressed canonical form until it is in its file.
 
 use std::io::Write;
-use std::sync::mpsc::{SyncSender, sync_channel};
 
 use rayon::prelude::*;
 use serde_json::value::RawValue;
 use tracing::info;
 
-use super::chunks::{Chunk, PACE, Pace, write};
+use super::chunks::{Chunk, ChunkWriter, PACE, Pace};
 use super::error::ImportError;
 use super::genesis_accounts::GenesisAccounts;
 use crate::crypto::fr;
@@ -65,16 +63,18 @@ fn at_pace(
     }
     progress(done, accounts.len());
     let least = pace.accounts_per_core * rayon::current_num_threads();
-    let (send, receive) = sync_channel(1);
-    let mut hashed = Err(ImportError::Store(StoreError::Interrupted));
-    // The hashes are computed by the threads of the pool, which exist: a new one may be refused.
-    let written = rayon::in_place_scope(|scope| {
-        scope.spawn(|_| hashed = hash(&genesis, builder, &accounts[done..], least, send));
-        write(pace, &mut load, receive, done, &|done| progress(done, accounts.len()))
-    });
-    // An error of either side ends the other without an error of its own.
-    let built = written.and(hashed)?;
-    let Finished { records, roots, root } = built.finish();
+    let mut chunks = divided(&builder, &accounts[done..], least).into_iter();
+    let hash = |chunk: &[(u32, &RawValue)]| {
+        let parse = |(id, raw): &(u32, &RawValue)| genesis.initial(*id, raw);
+        let accounts = chunk.par_iter().with_min_len(PARSED_TOGETHER).map(parse);
+        let accounts = accounts.collect::<Result<Vec<_>, ImportError>>()?;
+        let tree = builder.add(&accounts)?;
+        Ok(Some(Chunk { accounts, tree, done: builder.done() }))
+    };
+    let writer = ChunkWriter::new(pace, &mut load, done);
+    writer.write_all(|| Ok(chunks.next()), hash, &|done| progress(done, accounts.len()))?;
+    info!(sets = builder.hashed_sets(), "accounts of the genesis hashed");
+    let Finished { records, roots, root } = builder.finish();
     let root = fr::to_bytes(&root);
     let count = accounts.len() as u64;
     let end = GenesisEnd { blob: form, root, accounts: count, tree: records, roots };
@@ -82,27 +82,19 @@ fn at_pace(
     Ok(Imported::Stored)
 }
 
-/// Hashes the accounts in chunks, until all are sent or the receiver is gone.
-fn hash(
-    genesis: &GenesisAccounts<'_>,
-    mut builder: TreeBuilder,
-    mut rest: &[(u32, &RawValue)],
+/// Divides accounts into chunks of whole parts.
+fn divided<'a, 'b>(
+    builder: &TreeBuilder,
+    mut rest: &'b [(u32, &'a RawValue)],
     least: usize,
-    send: SyncSender<Chunk>,
-) -> Result<TreeBuilder, ImportError> {
+) -> Vec<&'b [(u32, &'a RawValue)]> {
+    let mut chunks = Vec::new();
     while !rest.is_empty() {
         let (chunk, after) = rest.split_at(builder.whole_parts(rest.iter().map(|(id, _)| *id), least));
+        chunks.push(chunk);
         rest = after;
-        let parse = |(id, raw): &(u32, &RawValue)| genesis.initial(*id, raw);
-        let accounts = chunk.par_iter().with_min_len(PARSED_TOGETHER).map(parse);
-        let accounts = accounts.collect::<Result<Vec<_>, ImportError>>()?;
-        let tree = builder.add(&accounts)?;
-        if send.send(Chunk { accounts, tree, done: builder.done() }).is_err() {
-            break;
-        }
     }
-    info!(sets = builder.hashed_sets(), "accounts of the genesis hashed");
-    Ok(builder)
+    chunks
 }
 
 /// Checks every account; returns the canonical form of the genesis and its hash.
@@ -138,7 +130,8 @@ fn canonical(store: &Store, genesis: &GenesisAccounts<'_>) -> Result<([u8; 32], 
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
+    use std::sync::Barrier;
     use std::time::Duration;
 
     use serde_json::json;
@@ -217,6 +210,36 @@ mod tests {
                 return;
             }
         }
+    }
+
+    #[test]
+    fn imports_that_cannot_write_leave_the_pool_to_others() {
+        let barrier = || Barrier::new(rayon::current_num_threads() + 1);
+        let (blocked, release) = (barrier(), barrier());
+        let (send, receive) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..rayon::current_num_threads() {
+                scope.spawn(|| {
+                    let (_dir, store) = store();
+                    let written = Cell::new(0);
+                    let wait = |_, _| {
+                        written.set(written.get() + 1);
+                        if written.get() == 3 {
+                            blocked.wait();
+                            release.wait();
+                        }
+                    };
+                    at_pace(&SMALL, &store, 0, &json(5, 24), &wait).unwrap();
+                });
+            }
+            blocked.wait();
+            // Each import hashes as far ahead as it may.
+            std::thread::sleep(Duration::from_millis(200));
+            std::thread::spawn(move || rayon::join(|| (), move || send.send(())));
+            let hashed = receive.recv_timeout(Duration::from_secs(60));
+            release.wait();
+            assert!(hashed.is_ok(), "every thread of the pool waits for an import");
+        });
     }
 
     #[test]

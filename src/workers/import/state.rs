@@ -1,17 +1,15 @@
 //! Import of the state after a block from a stream of accounts, with which a folder begins.
 //!
-//! The accounts arrive in pages of whole [parts](crate::tree::build), by ascending id. One thread
-//! hashes a page, on all cores, while another writes the previous one; a few pages are in memory at
-//! a time. If the process is killed, an import of the same state hashes only what is missing, but
+//! The accounts arrive in pages of whole [parts](crate::tree::build), by ascending id. Each page is
+//! hashed while the previous one is written; a few pages are in memory at a time. If the process is killed, an import of the same state hashes only what is missing, but
 //! the stream is read from its start, because its canonical form is stored as one blob.
 
 use std::io::Write;
-use std::sync::mpsc::{SyncSender, sync_channel};
 
 use rayon::prelude::*;
 use tracing::info;
 
-use super::chunks::{Chunk, PACE, write};
+use super::chunks::{Chunk, ChunkWriter, PACE};
 use super::error::ImportError;
 use crate::crypto::fr;
 use crate::domain::{Account, AccountId, Address, Nonce, PubKeyHash, TokenId};
@@ -26,9 +24,9 @@ const WRITTEN_TOGETHER: usize = 256;
 pub(crate) struct StateStart {
     /// The block; 0 for the genesis.
     pub number: u32,
-    /// The root after it; `None` if nothing tells it.
+    /// The root after it; `None` if it is unknown.
     pub root: Option<[u8; 32]>,
-    /// About how many accounts there are, for the progress.
+    /// Estimated number of accounts, for the progress.
     pub accounts: usize,
 }
 
@@ -38,7 +36,7 @@ impl StateStart {
         TreeBuilder::default().part_size()
     }
 
-    /// Returns the hash that tells this state from others.
+    /// Returns the hash that identifies this state.
     pub(crate) fn identity(number: u32, root: Option<[u8; 32]>) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key("witness-server: state after a block");
         hasher.update(&number.to_be_bytes()).update(&root.unwrap_or_default());
@@ -64,21 +62,24 @@ pub(crate) fn import(
     let identity = StateStart::identity(start.number, start.root);
     let load = store.load_genesis(identity, builder.part_size())?;
     let mut load = load.ok_or(StoreError::Different { what: "genesis".into() })?;
-    let form = Form::begin(store)?;
+    let mut form = Form::begin(store)?;
     let done = load.done();
     if done > 0 {
         info!(below = done, "an interrupted import of the state resumes after the accounts with these ids");
         builder = builder.resume(&*store.tree().source(), done)?;
     }
-    let (send, receive) = sync_channel(1);
-    let (builder, form) = std::thread::scope(|scope| {
-        let hasher = scope.spawn(move || hash(pages, builder, form, send));
-        let count = |done: usize| progress(done, start.accounts.max(done));
-        let written = write(&PACE, &mut load, receive, 0, &count);
-        let hashed = hasher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // An error of either thread ends the other without an error of its own.
-        written.and(hashed)
-    })?;
+    // Those before `done` are on disk, from before an interruption.
+    let hash = |mut accounts: Vec<InitialAccount>| {
+        form.add(&accounts)?;
+        accounts.retain(|account| account.id >= builder.done());
+        if accounts.is_empty() {
+            return Ok(None);
+        }
+        let tree = builder.add(&accounts)?;
+        Ok(Some(Chunk { accounts, tree, done: builder.done() }))
+    };
+    let count = |done: usize| progress(done, start.accounts.max(done));
+    ChunkWriter::new(&PACE, &mut load, 0).write_all(pages, hash, &count)?;
     let Finished { records, roots, root } = builder.finish();
     let root = fr::to_bytes(&root);
     if let Some(expected) = start.root.filter(|expected| *expected != root) {
@@ -89,28 +90,6 @@ pub(crate) fn import(
     let blob = store.finish_blob(BlobLabel::block(BlobKind::Genesis, start.number), writer)?;
     let end = GenesisEnd { blob, root, accounts, tree: records, roots };
     Ok(load.finish_at(start.number, *hasher.finalize().as_bytes(), end)?)
-}
-
-/// Hashes the pages, until all are sent or the receiver is gone.
-fn hash(
-    pages: &mut NextPage<'_>,
-    mut builder: TreeBuilder,
-    mut form: Form,
-    send: SyncSender<Chunk>,
-) -> Result<(TreeBuilder, Form), ImportError> {
-    while let Some(mut accounts) = pages()? {
-        form.add(&accounts)?;
-        // The others are on disk, from before an interruption.
-        accounts.retain(|account| account.id >= builder.done());
-        if accounts.is_empty() {
-            continue;
-        }
-        let tree = builder.add(&accounts)?;
-        if send.send(Chunk { accounts, tree, done: builder.done() }).is_err() {
-            break;
-        }
-    }
-    Ok((builder, form))
 }
 
 /// The canonical JSON of the accounts while it is written, with its hash.

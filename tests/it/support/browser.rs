@@ -194,7 +194,12 @@ impl Page {
     }
 
     pub fn scheme(&self, scheme: &str) {
-        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.media("prefers-color-scheme", scheme);
+    }
+
+    /// Emulates a media feature, and no other.
+    pub fn media(&self, feature: &str, value: &str) {
+        let media = json!({"features": [{"name": feature, "value": value}]});
         self.cdp("Emulation.setEmulatedMedia", media);
     }
 

@@ -11,7 +11,7 @@ use super::{Answer, http};
 /// A running devnet; killed when dropped.
 pub struct Devnet {
     child: Child,
-    /// What it printed before it was ready.
+    /// Its output before it was ready.
     pub printed: String,
     pub rpc: String,
     pub rest: String,

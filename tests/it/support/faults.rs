@@ -77,7 +77,7 @@ impl Call {
     pub const THREADS: &[Self] = &[Self::Thread];
 }
 
-/// What happens instead of a call.
+/// The effect that replaces a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// EIO.
@@ -100,11 +100,14 @@ pub enum Effect {
     NotSupported,
     /// A transfer of half of the bytes. Other calls are made.
     Short,
+    /// SIGKILL instead of the call.
+    Kill,
 }
 
 impl Effect {
     fn code(self) -> i32 {
         match self {
+            Self::Kill => -1,
             Self::Short => 0,
             Self::Interrupted => 4,
             Self::Io => 5,
@@ -131,6 +134,16 @@ impl Fault {
     /// Only the call at this position, counted from 1.
     pub fn once(position: u64, effect: Effect) -> Self {
         Self { first: position, times: 1, effect }
+    }
+
+    /// The process is killed before the call at this position.
+    pub fn kill(position: u64) -> Self {
+        Self::once(position, Effect::Kill)
+    }
+
+    /// Returns true if the process is killed.
+    pub fn kills(&self) -> bool {
+        self.effect == Effect::Kill
     }
 
     /// All calls from this position on.

@@ -148,7 +148,7 @@ fn listings_without_what_was_acknowledged_are_refused() {
     contradicted(&listed(vec![], "done", 0), "is done without a proof");
     contradicted(&listed(vec![claim("b", 0, 10)], "in_progress", 1), "which never claimed it");
     contradicted(&listed(vec![claim("a", 0, 10)], "in_progress", 2), "has 2 attempts");
-    // What a call did whose answer is missing is not known.
+    // The effect of a call without an answer is not known.
     let unknown =
         |prover: &str| event(Call::Claim { prover: prover.into() }, Answer::Unknown, 0, Micros::MAX);
     accepted(&listed(vec![unknown("a")], "in_progress", 1));

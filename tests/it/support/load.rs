@@ -2,12 +2,12 @@
 //! acknowledged.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use serde_json::Value;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use zksync_witness_server::api::{paths, problems::Problem};
 use zksync_witness_server::client::{Client, ClientError, ProverClient, ProverJob, Work};
 use zksync_witness_server::config::Secret;
@@ -49,13 +49,13 @@ pub const SETTINGS: &[&str] = &[
     "keep_verified=6",
 ];
 
-/// What the clients share.
+/// A client, and the state that all clients share.
 pub struct Load<'a> {
     world: &'a Mutex<World>,
     now: &'a (dyn Fn() -> Moment + Sync),
     client: Client,
     runtime: Runtime,
-    over: AtomicBool,
+    over: Arc<AtomicBool>,
     /// True if no prover misbehaves and nothing is imported.
     steady: bool,
 }
@@ -72,6 +72,13 @@ fn proof(job: &ProverJob, inputs: &[Fr], seed: u64) -> JobResultData {
     }
 }
 
+/// Returns a runtime of one thread, which drives the connections of that thread. If another thread
+/// drove them, a request that is sent just when a connection ends could stay in the channel to it
+/// (tokio's, as hyper 1.12 uses it) and would wait until its timeout.
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 impl<'a> Load<'a> {
     /// Clients of the server at `url`; `now` returns the current moment.
     pub fn new(
@@ -81,7 +88,13 @@ impl<'a> Load<'a> {
         steady: bool,
     ) -> Self {
         let client = Client::new(url, &Secret::new(SECRET).unwrap(), PATIENCE).unwrap();
-        Self { world, now, client, runtime: Runtime::new().unwrap(), over: AtomicBool::new(false), steady }
+        Self { world, now, client, runtime: runtime(), over: Arc::default(), steady }
+    }
+
+    /// Returns another client of the same load, for another thread.
+    fn another(&self) -> Self {
+        let client = self.client.with_own_connections();
+        Self { client, runtime: runtime(), over: self.over.clone(), ..*self }
     }
 
     /// Runs the clients until `until` returns, once the server is dead or has nothing left to do.
@@ -93,15 +106,15 @@ impl<'a> Load<'a> {
         }
         std::thread::scope(|scope| {
             if !self.steady {
-                let mut dice = dice.fork();
-                scope.spawn(move || self.guarded(|| self.import(&mut dice)));
+                let (client, mut dice) = (self.another(), dice.fork());
+                scope.spawn(move || client.guarded(|| client.import(&mut dice)));
             }
             for index in 0..PROVERS {
-                let mut dice = dice.fork();
-                scope.spawn(move || self.guarded(|| self.prove(index, &mut dice)));
+                let (client, mut dice) = (self.another(), dice.fork());
+                scope.spawn(move || client.guarded(|| client.prove(index, &mut dice)));
             }
-            let mut dice = dice.fork();
-            scope.spawn(move || self.guarded(|| self.operate(&mut dice)));
+            let (client, mut dice) = (self.another(), dice.fork());
+            scope.spawn(move || client.guarded(|| client.operate(&mut dice)));
             until(self);
             self.over.store(true, Ordering::SeqCst);
         });

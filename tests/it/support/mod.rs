@@ -54,6 +54,23 @@ pub fn chain(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/chains").join(name)
 }
 
+/// Returns the path of the sample chain.
+pub fn sample_chain() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
+}
+
+/// Returns a block of the sample chain, as imported.
+pub fn sample_block(number: u32) -> Value {
+    let file = Path::new(&sample_chain()).join(format!("blocks/{number:06}.json"));
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+/// Returns the body that publishes a proof of a claimed job.
+pub fn publication(job: &Value, data: &Value) -> String {
+    let (first, last) = (&job["first_block"], &job["last_block"]);
+    json!({"job_id": job["job_id"], "first_block": first, "last_block": last, "data": data}).to_string()
+}
+
 /// Returns the content of a `.zst` file.
 pub fn unpacked(path: &Path) -> Vec<u8> {
     zstd::decode_all(&std::fs::read(path).unwrap()[..]).unwrap()
@@ -77,6 +94,13 @@ pub fn input_of(imported: &Value) -> Fr {
 pub fn run(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
     command.args(args).env_clear().env("API_PROVER_SECRET_AUTH", SECRET).output().unwrap()
+}
+
+/// Returns a command of the binary on a data folder.
+pub fn command_on(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+    command.args(args).arg("--data-dir").arg(folder).env_clear().env("API_PROVER_SECRET_AUTH", SECRET);
+    command
 }
 
 /// Returns the command that runs one test of a module in a process of its own.
@@ -123,7 +147,7 @@ pub fn ended(command: &mut Command) -> Output {
 }
 
 /// Waits until no other heavy test runs: one that keeps several cores busy for seconds would starve
-/// those that measure time.
+/// those that measure time. A test that keeps one core busy is not heavy.
 pub fn heavy() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -174,6 +198,13 @@ impl Server {
         let addresses = line.trim().strip_prefix("serving on ").unwrap_or_else(|| panic!("{line:?}"));
         let (url, admin) = addresses.split_once(", dashboard on ").unwrap();
         Self { child, url: url.to_owned(), admin: admin.to_owned() }
+    }
+
+    /// Opens a connection whose reads fail after a minute.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
     }
 
     /// Sends a request with a valid token.
@@ -349,6 +380,24 @@ pub fn http_with(
 /// Returns the number in an environment variable, or the default.
 pub fn number(variable: &str, default: u32) -> u32 {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a whole number"))
+}
+
+/// A command that runs without output; killed when dropped.
+pub struct Quiet(Child);
+
+impl Quiet {
+    pub fn start(args: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+        command.args(args).env_clear().env("API_PROVER_SECRET_AUTH", SECRET);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A command that has ended.

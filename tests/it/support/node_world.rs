@@ -133,8 +133,8 @@ impl NodeWorld {
 /// A first and a last block, and true for an aggregated proof.
 pub type Range = (u32, u32, bool);
 
-/// What provers got acknowledged: the proof of each range with its time, the last one if the blocks
-/// were reverted in between.
+/// The proofs that were acknowledged to provers: the proof of each range with its time, the last
+/// one if the blocks were reverted in between.
 pub type Acknowledged = Mutex<BTreeMap<Range, (Value, SystemTime)>>;
 
 /// Claims and proves jobs until the end, or until the server dies. A server that lives accepts every

@@ -108,8 +108,12 @@ impl NodeDatabase {
     }
 
     /// Reverts the chain to a block, as the node's `block_revert` does.
+    ///
+    /// The lock is not the node's: without it, a proof that is written while the transaction runs may
+    /// stay (docs/node.md).
     pub fn revert_blocks(&self, last: u32) {
         let mut script = Script::default();
+        script.text += "LOCK TABLE proofs, aggregated_proofs IN SHARE ROW EXCLUSIVE MODE;";
         for table in ["executed_transactions", "executed_priority_operations"]
             .iter()
             .chain(&["account_creates", "account_balance_updates", "account_pubkey_updates"])

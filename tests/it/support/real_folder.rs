@@ -31,6 +31,8 @@ pub fn node(folder: &Path) -> Arc<Node> {
         witness_generators: 2,
         interval: Duration::from_millis(20),
         aggregate: vec![2],
+        // On a busy machine, the second block of a pair may take longer than the default.
+        aggregate_deadline: Duration::from_secs(3_600),
         ..NodeOptions::default()
     };
     Node::new(store, options)
@@ -51,7 +53,7 @@ pub fn grow(folder: &Path) {
     prove(&node, BLOCKS - 2, 4);
     let start = Instant::now();
     while node.store().queue().last_block_in_queue(JobType::Single).unwrap() < BLOCKS {
-        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "no further witness is built");
+        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "no further witness: {}", progress(&node));
         std::thread::sleep(Duration::from_millis(5));
     }
     node.store().queue().release("prover").unwrap();
@@ -74,7 +76,7 @@ pub fn prove(node: &Node, single: u32, aggregated: u32) {
                 .all(|last| store.queue().has_aggregated_proof(last - 1, last).unwrap())
     };
     while !done(store) {
-        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "no further job");
+        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "no further job: {}", progress(node));
         let Some(job) = store.queue().claim("prover", Preference::default()).unwrap() else {
             std::thread::sleep(Duration::from_millis(5));
             continue;
@@ -85,6 +87,19 @@ pub fn prove(node: &Node, single: u32, aggregated: u32) {
             node.wake();
         }
     }
+}
+
+/// Describes how far a node has come, and what keeps it from continuing.
+fn progress(node: &Node) -> String {
+    let store = node.store();
+    format!(
+        "failed {}, head {:?}, tree {:?}, quarantined {:?}, jobs {:?}",
+        node.has_failed(),
+        store.chain().head(),
+        store.tree().head(),
+        store.chain().quarantined_from(0, 10),
+        store.queue().jobs(None, 0, 100),
+    )
 }
 
 fn inputs(store: &Store, job: &ClaimedJob) -> Vec<Fr> {
@@ -117,7 +132,7 @@ pub fn serve_to_the_end(folder: &Path) {
     prove(&node, head, head / 2 * 2);
     let start = Instant::now();
     while node.store().tree().head().unwrap() < head {
-        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "no further witness is built");
+        assert!(start.elapsed() < PATIENCE && !node.has_failed(), "no further witness: {}", progress(&node));
         std::thread::sleep(Duration::from_millis(5));
     }
     node.stop();

@@ -97,7 +97,7 @@ fn permute<const K: usize>(states: &mut [State]) {
     add(&mut cells, &constants[0]);
     let matrix: [Cells<Vector<K>>; CELLS] = array::from_fn(|row| splat(&matrix[row]));
     for (layer, constants) in constants[1..].iter().enumerate() {
-        cells = substitute(layer, &cells);
+        substitute(layer, &mut cells);
         let mut sums = cells;
         for (row, factors) in matrix.iter().enumerate() {
             let mut products = cells;
@@ -117,18 +117,8 @@ fn permute<const K: usize>(states: &mut [State]) {
 
 /// Applies the S-box of the layer to each cell.
 #[target_feature(enable = "avx2,fma")]
-fn substitute<const K: usize>(layer: usize, x: &Cells<Vector<K>>) -> Cells<Vector<K>> {
-    let product = |a: &Cells<Vector<K>>, b: &Cells<Vector<K>>| {
-        let mut product = *a;
-        multiply_cells(&mut product, b);
-        product
-    };
-    let power = |a: &Cells<Vector<K>>, times: u32| {
-        let mut power = *a;
-        square_cells(&mut power, times);
-        power
-    };
-    if layer.is_multiple_of(2) { chain::fifth_root(*x, product, power) } else { product(&power(x, 2), x) }
+fn substitute<const K: usize>(layer: usize, x: &mut Cells<Vector<K>>) {
+    chain::substitute(layer, x, |a, b| multiply_cells(a, b), |a, times| square_cells(a, times));
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -64,11 +64,11 @@ pub(super) const NEGATIVE_INVERSE: f64 = {
     if residue >> (LIMB_BITS - 1) == 1 { -(((1 << LIMB_BITS) - residue) as f64) } else { residue as f64 }
 };
 
-/// What the high parts of a column are added to.
+/// The number that the high parts of a column are added to.
 pub(super) const START: f64 = (1.5 + 1.0 / 32.0) * 2.0 * LIMB * LIMB;
 
-/// What a multiplication needs of the limbs it computes with. Each operation is exact within the
-/// bounds of the module, rounded to nearest (ties to even) where it says so.
+/// The operations on limbs that a multiplication needs. Each is exact within the bounds of the
+/// module, unless its documentation says that it rounds; then to nearest, ties to even.
 pub(super) trait Number: Copy {
     /// Returns a constant.
     fn constant(value: f64) -> Self;
@@ -200,7 +200,7 @@ fn product<N: Number, const SQUARE: bool>(a: &mut Cells<N>, b: &Cells<N>) {
     a[LIMBS - 1] = state.carries;
 }
 
-/// What the columns of a multiplication hand on.
+/// The values that each column of a multiplication passes to the next.
 struct State<N> {
     quotients: [[N; CELLS]; LIMBS],
     carries: [N; CELLS],

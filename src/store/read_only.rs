@@ -1,7 +1,7 @@
-//! Opening a data folder to look at it, without changing anything.
+//! Opening a data folder for reading only: nothing in it is changed.
 //!
-//! sled writes to the files that it opens, and so does a start. So the kv is copied and the copy is
-//! opened; what an interrupted run left to do is done in the copy.
+//! sled writes to the files that it opens, and so does a start. So the kv is copied, the copy is
+//! opened, and the work of an interrupted run is finished in the copy.
 
 use std::path::Path;
 
@@ -15,11 +15,11 @@ use crate::store::store::Store;
 
 impl Store {
     /// Opens a data folder for reading only, with the checks of a start. It stays unchanged, also
-    /// if something cannot be read. There has to be space for a copy of the kv.
+    /// if something cannot be read. Needs space for a copy of the kv.
     ///
     /// # Errors
     /// As for [`Store::open`].
-    pub fn look(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+    pub fn open_read_only(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         replace::check_data_folder(dir)?;
         if replace::is_unfinished(dir)? {
             // Until the repair is finished, the folder has parts of two others.
@@ -27,7 +27,7 @@ impl Store {
         }
         let lock = FolderLock::take_existing(dir)?;
         let found = FoundJournal::read(&dir.join("journal"))?;
-        let blobs = Blobs::look(&dir.join("blobs"))?;
+        let blobs = Blobs::open_read_only(&dir.join("blobs"))?;
         let copy = leftovers::copy_folder(dir).map_err(StoreError::io("creating a temporary folder"))?;
         let kv = inspect::open_copy(dir, copy.path(), &options)?;
         if let Some(mut found) = found {

@@ -1,7 +1,7 @@
-//! What layer 1 does on the real network.
+//! Requests to the stand-in for layer 1.
 
 use axum::{extract::State, response::Response};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use utoipa::ToSchema;
 
 use super::answer::{ErrorBody, answer};
@@ -22,12 +22,23 @@ pub(in crate::devnet) struct DepositBody {
     /// The token: its id, address or symbol.
     #[schema(value_type = String)]
     token: TokenLike,
-    /// Amount in the smallest unit, as a decimal string.
-    #[schema(value_type = String)]
+    /// Amount in the smallest unit, as a decimal integer in a string.
+    #[schema(value_type = String, pattern = "^[0-9]+$")]
+    #[serde(deserialize_with = "integer")]
     amount: Amount,
     /// Address of the sender on layer 1; `to` by default.
     #[schema(value_type = Option<String>)]
     from: Option<Address>,
+}
+
+/// Reads an amount without a fraction. The amounts of the protocol may have one, which is dropped;
+/// a client that sends `1.5` means whole tokens.
+fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Amount, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(D::Error::custom("expected an integer in the smallest unit of the token"));
+    }
+    text.parse().map_err(D::Error::custom)
 }
 
 /// A full exit: a withdrawal of the whole balance that is requested on layer 1.

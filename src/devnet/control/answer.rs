@@ -1,4 +1,4 @@
-//! Answers and errors of the devnet's own endpoints.
+//! Answers and errors of the endpoints below `/devnet`.
 
 use axum::{
     Json,

@@ -56,7 +56,7 @@ pub(super) struct FundedAccount {
     private_key: String,
 }
 
-/// What waits for its execution or its sealing.
+/// The requests that wait for their execution or their sealing.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Mempool {

@@ -1,4 +1,5 @@
-//! What keeps a prover from getting jobs: a suspension after refused proofs, or an operator.
+//! Reasons why a prover gets no jobs: a suspension after refused proofs, a block by an operator, or
+//! a pause of all claims.
 
 use std::time::Duration;
 
@@ -84,16 +85,10 @@ impl JobQueue {
         self.core.ready()?;
         let mut leases = self.lock();
         let now_ms = self.core.now_ms();
-        let before = self.prover_table().all().get(prover).cloned();
-        let was_blocked = before.as_ref().is_some_and(|before| before.blocked_at_ms.is_some());
-        let blocked = ProverRecord {
-            blocked_at_ms: Some(before.as_ref().and_then(|before| before.blocked_at_ms).unwrap_or(now_ms)),
-            ..before.unwrap_or(ProverRecord {
-                first_seen_ms: now_ms,
-                last_seen_ms: now_ms,
-                ..ProverRecord::default()
-            })
-        };
+        // The record of a prover that was never seen has no times.
+        let before = self.prover_table().all().get(prover).cloned().unwrap_or_default();
+        let was_blocked = before.blocked_at_ms.is_some();
+        let blocked = ProverRecord { blocked_at_ms: before.blocked_at_ms.or(Some(now_ms)), ..before };
         self.set_prover(prover, blocked)?;
         leases.forget_cut(prover);
         let ids = leases.of_holder(prover);

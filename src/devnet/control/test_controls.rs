@@ -1,4 +1,4 @@
-//! What tests need: sealing, finality, snapshots, time, and failures of proofs.
+//! Test controls: sealing, finality, snapshots, time, and failures of proofs.
 
 use axum::{extract::State, response::Response};
 use serde::{Deserialize, Serialize};

@@ -8,11 +8,11 @@ const MAX_NAMES: usize = 64;
 
 /// A connection, and the provers that sent messages over it.
 #[derive(Debug, Default)]
-pub(crate) struct Link {
+pub(crate) struct ProverConnection {
     names: Mutex<Vec<String>>,
 }
 
-impl Link {
+impl ProverConnection {
     /// Remembers a prover that sent a message over this connection.
     pub(crate) fn note(&self, prover: &str) {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,5 +33,5 @@ pub struct Sender {
     /// The name in the message, which most provers leave out.
     pub name: Option<String>,
     /// The connection.
-    pub(crate) link: Option<Arc<Link>>,
+    pub(crate) connection: Option<Arc<ProverConnection>>,
 }
