@@ -1,6 +1,6 @@
 //! A chain of small blocks that are sealed on demand and can branch off, with the state after each.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use zksync_witness_server::testing;
@@ -13,6 +13,8 @@ const ACCOUNTS: u32 = 12;
 const SIGNERS: u32 = 4;
 /// Most blocks that a branch can go back.
 pub const BRANCH_DEPTH: u32 = 24;
+/// More transfers than a branch has.
+const MAX_BRANCH_TRANSFERS: u64 = 1_000_000;
 
 /// A block of the chain and the state after it.
 pub struct SealedBlock {
@@ -34,6 +36,8 @@ pub struct Chain {
     blocks: Vec<Arc<SealedBlock>>,
     /// Builders after each of the last blocks, the newest one last.
     builders: VecDeque<testing::Chain>,
+    /// The roots after all blocks of all branches.
+    roots: HashSet<[u8; 32]>,
     dice: Dice,
 }
 
@@ -46,6 +50,7 @@ impl Chain {
             genesis: builder.initial_accounts(),
             blocks: Vec::new(),
             builders: VecDeque::from([builder]),
+            roots: HashSet::new(),
             dice: dice.fork(),
         }
     }
@@ -68,9 +73,11 @@ impl Chain {
                 account.header.nonce = new_nonce.0;
                 account.balances = vec![(token.0, to_u128(balance).unwrap())];
             }
+            let root = fr::to_bytes(&imported.block.new_root_hash);
+            assert!(self.roots.insert(root), "two branches have the same root");
             self.blocks.push(Arc::new(SealedBlock {
                 json: serde_json::to_vec(&imported).unwrap(),
-                root: fr::to_bytes(&imported.block.new_root_hash),
+                root,
                 input: public_input(&imported.block.block_commitment),
                 block: imported.block,
                 accounts,
@@ -82,13 +89,13 @@ impl Chain {
         }
     }
 
-    /// Removes the blocks after the given one; their replacements have other numbers of transfers
-    /// and chunks.
+    /// Removes the blocks after the given one; their replacements have other transfers.
     pub fn branch_off(&mut self, last: u32) {
         let forgotten = self.blocks.len().saturating_sub(last as usize);
         self.blocks.truncate(last as usize);
         assert!(forgotten < self.builders.len(), "block {last} is too far back");
         self.builders.truncate(self.builders.len() - forgotten);
+        self.builders.back_mut().unwrap().skip_transfers(MAX_BRANCH_TRANSFERS);
     }
 
     /// Returns a sealed block.
