@@ -17,6 +17,19 @@ pub(crate) fn configure() {
     }
 }
 
+/// Returns the free memory of all arenas to the system. It blocks allocations for a few
+/// milliseconds. It does nothing on systems without glibc.
+///
+/// By itself, glibc returns only what is free at the end of an arena; a small buffer there that is
+/// in use, such as an entry of a cache, keeps everything before it.
+pub(crate) fn trim() {
+    // SAFETY: malloc_trim takes a number of bytes to keep and may be called at any time.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Size in bytes from which a buffer has a mapping of its own. Mapping costs a system call and a
 /// fault for each page, which is little beside the work on a megabyte.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

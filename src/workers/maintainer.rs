@@ -10,6 +10,7 @@ use super::account_state::TreeState;
 use super::quarantine;
 use super::tree_versions::{HashedBlock, TreeVersions};
 use super::wakeup::Wakeup;
+use crate::allocator;
 use crate::backoff::Backoff;
 use crate::config::Share;
 use crate::crypto::fr;
@@ -24,6 +25,9 @@ const MAX_DELAY: Duration = Duration::from_secs(10);
 
 /// Delay before the next attempt to store a witness.
 const STORE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), MAX_DELAY);
+
+/// Number of blocks after which free memory is returned to the system.
+const TRIM_BLOCKS: u32 = 64;
 
 /// Number of leaf updates that end a run of blocks hashed together. They fill every lane of every
 /// core, and more would only delay the first block.
@@ -269,6 +273,9 @@ fn finish(shared: &Shared, ready: &HashedBlock) {
                 measure(shared, number, ready.hashing, finishing);
                 let hashing_ms = ready.hashing.as_millis() as u64;
                 info!(hashing_ms, finishing_ms = finishing.as_millis() as u64, bytes, "witness stored");
+                if number.is_multiple_of(TRIM_BLOCKS) {
+                    allocator::trim();
+                }
                 return;
             }
             Ok(None) => debug!("stopped before the witness was stored; the next start builds it again"),
