@@ -1,7 +1,10 @@
 //! The state that all routes share: the node, limits, and helpers that read requests and run
 //! blocking work.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -81,15 +84,20 @@ impl Api {
         let node = Arc::clone(&self.node);
         let span = Span::current();
         let permit = current_permit();
-        let work = move || {
+        let outcome = Arc::new(Mutex::new(None));
+        let place = outcome.clone();
+        // Boxed, because each type of work would be another task in the binary.
+        let work: Box<dyn FnOnce() + Send> = Box::new(move || {
             let outcome = span.in_scope(|| {
                 node.store().readable()?;
                 work(&node)
             });
             drop(permit);
-            outcome
-        };
-        outcome_of(tokio::task::spawn_blocking(work).await)
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        });
+        let joined = tokio::task::spawn_blocking(work).await;
+        let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+        outcome_of(joined.map(|()| outcome.unwrap_or_else(|| Err(stopping()))))
     }
 }
 
@@ -98,8 +106,12 @@ pub(super) fn outcome_of<T>(joined: Result<Result<T, ApiError>, JoinError>) -> R
     match joined {
         Ok(outcome) => outcome,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(ApiError::Unavailable { reason: "the server is stopping".to_owned() }),
+        Err(_) => Err(stopping()),
     }
+}
+
+fn stopping() -> ApiError {
+    ApiError::Unavailable { reason: "the server is stopping".to_owned() }
 }
 
 /// Returns the parameters of a path.
