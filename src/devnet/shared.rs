@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use tokio::sync::{oneshot, watch};
 
 use super::accounts::DevAccount;
-use super::admission::Admission;
+use super::admission::{Admission, SignatureQueue};
 use super::control_error::ControlError;
 use super::ledger::Ledger;
 use super::options::DevnetOptions;
@@ -58,6 +58,7 @@ pub(super) struct Intake {
 pub(super) struct Shared {
     pub options: DevnetOptions,
     pub tokens: Tokens,
+    pub signatures: SignatureQueue,
     /// The funded accounts.
     pub accounts: Vec<DevAccount>,
     pub time: DevnetTime,
@@ -120,6 +121,7 @@ impl Shared {
         Admission {
             ledger: &self.ledger,
             tokens: &self.tokens,
+            signatures: &self.signatures,
             largest_block: self.options.block_sizes.last().copied().unwrap_or(0),
             now: self.time.now(),
         }

@@ -11,6 +11,7 @@ use num_bigint::BigUint;
 use tokio::sync::watch;
 
 use super::accounts::{DevAccount, MnemonicError, derive};
+use super::admission::SignatureQueue;
 use super::control_error::ControlError;
 use super::devnet::Devnet;
 use super::fork::{self, ForkError};
@@ -278,6 +279,7 @@ fn run(
     let shared = Arc::new(Shared {
         options,
         tokens,
+        signatures: SignatureQueue::default(),
         accounts,
         time,
         node: RwLock::new(Some(node)),

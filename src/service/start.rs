@@ -94,8 +94,14 @@ impl Service {
         let scheme = if tls.is_some() { "https" } else { "http" };
         store.set_lock_note(&format!("{scheme} {address} {admin_address}\n"));
 
-        let options =
-            NodeOptions { verifier: verifier.map(Arc::new), clock, metrics, ..node_options(config) };
+        let options = NodeOptions {
+            verifier: verifier.map(Arc::new),
+            clock,
+            metrics,
+            // A devnet answers wallets first.
+            witnesses_in_background: explorer.is_some(),
+            ..node_options(config)
+        };
         let node = Node::new(store, options);
         node.start()?;
         let link = LinkOptions::of(config).map(|options| {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::{debug, error, info, info_span, warn};
 
 use super::account_state::TreeState;
+use super::hash_pool;
 use super::quarantine;
 use super::tree_versions::{HashedBlock, TreeVersions};
 use super::wakeup::Wakeup;
@@ -149,7 +150,7 @@ fn try_block(shared: &Shared, number: u32) -> Result<bool, ()> {
     let span = info_span!("block", number, chunks = tracing::field::Empty);
     let _entered = span.enter();
     if let Some((view, room)) = shared.versions.turn_to_hash(number) {
-        let run = run_from(shared, number, room, &view);
+        let run = hash_pool::run_for_witnesses(|| run_from(shared, number, room, &view));
         match &run {
             Err(AttemptError::Transient(cause)) => shared.store.tree().fault.set(number, cause),
             _ => shared.store.tree().fault.clear(),

@@ -6,7 +6,7 @@
 //! | `options` | options of a node |
 //! | `wakeup` | wakes waiting threads after a change |
 //! | `health` | readiness for work, and liveness |
-//! | `hash_pool` | the threads that compute hashes |
+//! | `hash_pool` | the threads that compute hashes, with others for witnesses |
 //! | `import` | checks and stores genesis, blocks and aggregated operations |
 //! | `account_state` | the account state that the plan of a block reads |
 //! | `account_updates` | the account updates of a block, checked against state and operations |

@@ -98,9 +98,18 @@ impl Node {
             share: self.options.share,
         });
         let step = self.options.witness_generators.max(1);
+        let is_background = self.options.witnesses_in_background;
+        if is_background {
+            hash_pool::lower_priority_of_witnesses();
+        }
         for offset in 0..step {
             let shared = shared.clone();
-            self.spawn("prover_server_pool", move || maintainer::run(&shared, offset, step))?;
+            self.spawn("prover_server_pool", move || {
+                if is_background {
+                    hash_pool::lower_priority();
+                }
+                maintainer::run(&shared, offset, step);
+            })?;
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ use crate::metrics::Metrics;
 pub struct NodeOptions {
     /// Number of maintainer threads, at least 1.
     pub witness_generators: u32,
+    /// True if all other threads run before those that build witnesses.
+    pub witnesses_in_background: bool,
     /// Longest wait of updater and maintainers if nothing wakes them, and unit of the maintainers'
     /// start delay.
     pub interval: Duration,
@@ -38,6 +40,7 @@ impl Default for NodeOptions {
     fn default() -> Self {
         Self {
             witness_generators: 4,
+            witnesses_in_background: false,
             interval: Duration::from_secs(5),
             aggregate: Vec::new(),
             aggregate_deadline: Duration::from_secs(1),

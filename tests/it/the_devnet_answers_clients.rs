@@ -1,7 +1,7 @@
 //! The devnet answers clients over real sockets: JSON-RPC, REST, the endpoints below `/devnet`, the
 //! explorer. `the_sdk_works_against_the_devnet` drives it with the official SDK.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -242,4 +242,26 @@ fn a_continued_devnet_prints_only_accounts_that_its_chain_has() {
     let fork = Devnet::start(&["--fork-from", &sample_chain(), "--accounts", "1", "--balance", "7"]);
     assert!(fork.printed.contains("Accounts, each with 7 ETH, DAI, USDC, WBTC\n"), "{}", fork.printed);
     assert!(fork.printed.contains("TOKEN-4"), "{}", fork.printed);
+}
+
+/// Wallets are answered first: a devnet's witnesses wait while it is busy.
+#[test]
+#[cfg(target_os = "linux")]
+fn threads_that_build_witnesses_have_the_lowest_priority() {
+    let devnet = Devnet::start(&[]);
+    let priorities = || {
+        let mut priorities = BTreeMap::<String, BTreeSet<String>>::new();
+        for thread in std::fs::read_dir(format!("/proc/{}/task", devnet.id())).unwrap() {
+            // A thread may end meanwhile.
+            let Ok(stat) = std::fs::read_to_string(thread.unwrap().path().join("stat")) else { continue };
+            let (name, fields) = stat.split_once('(').unwrap().1.rsplit_once(')').unwrap();
+            // The nice value is field 19; the name is field 2.
+            let nice = fields.split_whitespace().nth(16).unwrap();
+            priorities.entry(name.to_owned()).or_default().insert(nice.to_owned());
+        }
+        ["witness-hash", "prover_server_p", "producer", "tokio-rt-worker"]
+            .map(|name| priorities.remove(name).into_iter().flatten().collect::<Vec<_>>())
+    };
+    // Each thread lowers its own.
+    until(|| (priorities() == [["10"], ["10"], ["0"], ["0"]]).then_some(()));
 }

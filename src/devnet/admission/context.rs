@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock};
 use chrono::{DateTime, Utc};
 
 use super::facts::Facts;
+use super::signature_queue::SignatureQueue;
 use crate::crypto::signature::pub_key_hash;
 use crate::devnet::fees::Fee;
 use crate::devnet::ledger::{AccountType, Ledger};
@@ -18,6 +19,7 @@ use crate::execution::ethereum::TokenText;
 pub(in crate::devnet) struct Admission<'a> {
     pub ledger: &'a RwLock<Ledger>,
     pub tokens: &'a Tokens,
+    pub signatures: &'a SignatureQueue,
     /// Size of the largest block, in chunks.
     pub largest_block: usize,
     /// The present time of the devnet.

@@ -6,12 +6,14 @@
 //! | `context` | the state that the checks read |
 //! | `facts` | sender, fee and kind of a transaction |
 //! | `signatures` | Ethereum signatures |
+//! | `signature_queue` | signatures that are checked together |
 //! | `single`, `batch` | the checks of a transaction and of a batch |
 //! | `two_factor` | the checks of a switch of two-factor authentication |
 
 mod batch;
 mod context;
 mod facts;
+mod signature_queue;
 mod signatures;
 mod single;
 #[cfg(test)]
@@ -19,3 +21,4 @@ mod tests;
 mod two_factor;
 
 pub(super) use context::Admission;
+pub(super) use signature_queue::SignatureQueue;

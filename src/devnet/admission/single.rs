@@ -37,7 +37,7 @@ impl Admission<'_> {
             eth_sign_data = expected.map(|signature| self.verify(&tx, sender, signature)).transpose()?;
         }
         self.check_authorisation(&tx)?;
-        let tx = VerifiedTx::new(SignedZkSyncTx { tx, eth_sign_data, created_at: self.now });
+        let tx = self.signatures.check(SignedZkSyncTx { tx, eth_sign_data, created_at: self.now });
         Self::check_correctness(&tx)?;
         self.check_orders(tx.tx(), signatures)?;
         self.check_nonce(&facts)?;

@@ -5,6 +5,7 @@ use std::sync::RwLock;
 use num_bigint::BigUint;
 
 use super::context::Admission;
+use super::signature_queue::SignatureQueue;
 use crate::devnet::ledger::{AccountType, Ledger};
 use crate::devnet::requests::{EthSignatures, FastProcessing, Toggle2Fa};
 use crate::devnet::submit_error::SubmitError;
@@ -23,6 +24,7 @@ const NOW_MS: u64 = 1_700_000_000_000;
 struct World {
     ledger: RwLock<Ledger>,
     tokens: Tokens,
+    signatures: SignatureQueue,
 }
 
 impl World {
@@ -36,11 +38,21 @@ impl World {
         };
         let accounts: AccountMap =
             (0..3).map(|index| (AccountId(index as u32 + 1), account(index))).collect();
-        Self { ledger: RwLock::new(Ledger::new(accounts)), tokens: Tokens::default() }
+        Self {
+            ledger: RwLock::new(Ledger::new(accounts)),
+            tokens: Tokens::default(),
+            signatures: SignatureQueue::default(),
+        }
     }
 
     fn admission(&self) -> Admission<'_> {
-        Admission { ledger: &self.ledger, tokens: &self.tokens, largest_block: 26, now: date(NOW_MS) }
+        Admission {
+            ledger: &self.ledger,
+            tokens: &self.tokens,
+            signatures: &self.signatures,
+            largest_block: 26,
+            now: date(NOW_MS),
+        }
     }
 
     fn set_type(&self, account: u32, account_type: AccountType) {

@@ -54,6 +54,11 @@ impl Devnet {
         Self { child, rpc, rest, board, printed }
     }
 
+    /// Returns the id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Calls a method of JSON-RPC; returns the whole answer.
     pub fn call(&self, method: &str, params: Value) -> Value {
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
