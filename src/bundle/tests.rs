@@ -18,7 +18,7 @@ use crate::workers::{Node, NodeOptions};
 const NOW: u64 = 1_767_225_600_000;
 
 /// A store with the whole sample chain witnessed and block 2 proven, and the number of its blocks.
-fn witnessed() -> (tempfile::TempDir, Arc<Store>, u32) {
+static WITNESSED: LazyLock<(tempfile::TempDir, Arc<Store>, u32)> = LazyLock::new(|| {
     let sample = Sample::read();
     let (dir, store) = empty();
     let head = sample.blocks.len() as u32;
@@ -33,11 +33,11 @@ fn witnessed() -> (tempfile::TempDir, Arc<Store>, u32) {
     }
     node.stop();
     (dir, store, head)
-}
+});
 
 static SECOND: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let (_dir, store, _) = witnessed();
-    export(&store, 2, NOW).unwrap().to_file().unwrap()
+    let (_, store, _) = &*WITNESSED;
+    export(store, 2, NOW).unwrap().to_file().unwrap()
 });
 
 fn outcomes(report: &Report) -> Vec<Outcome> {
@@ -64,9 +64,9 @@ fn fails(report: &Report, at: Check, words: &str) {
 #[test]
 fn every_block_holds_even_after_the_tree_has_moved_on() {
     use Outcome::{Absent, Holds};
-    let (_dir, store, head) = witnessed();
-    for number in 1..=head {
-        let report = check(&export(&store, number, NOW).unwrap().to_file().unwrap()).unwrap();
+    let (_, store, head) = &*WITNESSED;
+    for number in 1..=*head {
+        let report = check(&export(store, number, NOW).unwrap().to_file().unwrap()).unwrap();
         assert!(report.holds, "{report:?}");
         assert_eq!(report.block, Some(number));
         let proof = if number == 2 { Holds } else { Absent };
@@ -182,8 +182,8 @@ fn each_alteration_behind_the_checksums_fails_its_check() {
 #[test]
 fn a_missing_leaf_is_not_mistaken_for_an_empty_one() {
     // The leaf is removed with its path: the hash beside the other paths still leads to the root.
-    let (_dir, store, _) = witnessed();
-    let bundle = export(&store, 2, NOW).unwrap();
+    let (_, store, _) = &*WITNESSED;
+    let bundle = export(store, 2, NOW).unwrap();
     let proof = bundle.before.multiproof().unwrap();
     let tree = crate::tree::PartialTree::new(proof.clone()).unwrap();
     let view = crate::tree::TreeView::new(Arc::new(tree));

@@ -136,10 +136,10 @@ fn change_sets_grow_with_the_logarithm_of_the_accounts() {
         (changes.len(), changes.iter().map(|c| c.key.len() + size(&c.old) + size(&c.new)).sum::<usize>())
     };
     let (small, small_bytes) = sizes(1_000);
-    let (large, large_bytes) = sizes(20_000);
+    let (large, large_bytes) = sizes(4_000);
     // All touched accounts are below 1,000, so each further level adds one junction above them.
-    let levels = (20_000f64 / 1_000.).log2().ceil() as usize;
-    assert!(large <= small + levels, "{small} records of 1,000 accounts, {large} of 20,000");
+    let levels = (4_000f64 / 1_000.).log2().ceil() as usize;
+    assert!(large <= small + levels, "{small} records of 1,000 accounts, {large} of 4,000");
     assert!(large_bytes <= small_bytes + levels * (6 + 2 * 64), "{small_bytes} bytes, then {large_bytes}");
     // Root, account leaves, balances (one is unchanged), and less than a whole path for each.
     let leaves = 1 + 2 * TOUCHED as usize - 1;

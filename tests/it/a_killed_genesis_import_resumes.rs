@@ -15,8 +15,8 @@ use zksync_witness_server::testing::internals::tree::source::Entry;
 
 use crate::support::heavy;
 
-/// Accounts of the genesis: ten chunks of the import.
-const ACCOUNTS: u32 = 10_240;
+/// Accounts of the genesis: seven chunks of the import.
+const ACCOUNTS: u32 = 7_168;
 
 const MARK: &str = "part of the genesis is on disk accounts=";
 const RESUMED: &str = "an interrupted import of the genesis continues accounts=";

@@ -18,7 +18,7 @@ fn a_short_load_loses_nothing_and_leaves_no_connection_open() {
     let data = folder.path().join("data");
     let options = load::LoadOptions {
         connections: CONNECTIONS as usize,
-        duration: Duration::from_secs(6),
+        duration: Duration::from_secs(4),
         heartbeat_interval: Duration::ZERO,
         data_dir: Some(data.clone()),
         scratch: folder.path().into(),
