@@ -1,6 +1,7 @@
 //! The pending block: requests are executed on it, and what it executed is remembered so that a
 //! restart executes the same.
 
+use std::slice;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +10,7 @@ use super::inbox::{self, Miniblock};
 use super::ledger::{Request, WaitingRequest};
 use crate::domain::{AccountUpdates, ExecutedOperations, ImportedBlock};
 use crate::execution::{Executor, Outcome, PriorityOpError, SealError};
+use crate::workers::CheckedSignatures;
 
 /// The outcome of a request.
 pub(super) struct Executed {
@@ -20,12 +22,23 @@ pub(super) struct Executed {
     pub updates: AccountUpdates,
 }
 
+/// A sealed block.
+pub(super) struct Sealed {
+    pub block: ImportedBlock,
+    /// The signatures of its transactions.
+    pub checked: CheckedSignatures,
+    /// Keys of the inbox to remove once the block is stored.
+    pub keys: Vec<Vec<u8>>,
+}
+
 /// The pending block with its book-keeping.
 pub(super) struct Filler {
     executor: Executor,
     /// Keys of the requests of the pending block, and of its miniblocks.
     requests: Vec<Vec<u8>>,
     keys: Vec<Vec<u8>>,
+    /// Signatures of its transactions, which were checked on admission.
+    checked: CheckedSignatures,
     /// Time of the first successful operation.
     first_success: Option<Instant>,
 }
@@ -33,7 +46,13 @@ pub(super) struct Filler {
 impl Filler {
     /// Starts with the pending block of an executor, which is empty.
     pub(super) fn new(executor: Executor) -> Self {
-        Self { executor, requests: Vec::new(), keys: Vec::new(), first_success: None }
+        Self {
+            executor,
+            requests: Vec::new(),
+            keys: Vec::new(),
+            checked: CheckedSignatures::new(),
+            first_success: None,
+        }
     }
 
     pub(super) fn executor(&self) -> &Executor {
@@ -81,6 +100,12 @@ impl Filler {
         let pending = self.executor.pending();
         if outcome == Outcome::Succeeded {
             self.first_success.get_or_insert_with(Instant::now);
+            let txs = match &request.request {
+                Request::Tx(tx) => slice::from_ref(&**tx),
+                Request::Batch { txs, .. } => txs,
+                Request::Priority(..) => &[],
+            };
+            self.checked.extend(txs.iter().filter_map(|tx| Some((tx.hash()?, tx.version()))));
         }
         let new = [&pending.operations()[operations..], &pending.failed()[failed..]];
         Ok(Some(Executed {
@@ -115,16 +140,15 @@ impl Filler {
         self.requests.extend(keys_of(miniblock));
     }
 
-    /// Seals the pending block and starts the next one. Returns the sealed block, and the keys of
-    /// the inbox to remove once it is stored.
-    pub(super) fn seal(&mut self) -> Result<(ImportedBlock, Vec<Vec<u8>>), SealError> {
-        let sealed = self.executor.seal()?;
+    /// Seals the pending block and starts the next one.
+    pub(super) fn seal(&mut self) -> Result<Sealed, SealError> {
+        let block = self.executor.seal()?;
         self.first_success = None;
         // The miniblocks come last: without its miniblock, a request that a crash brings back would
         // be executed again.
         let mut keys = std::mem::take(&mut self.requests);
         keys.append(&mut self.keys);
-        Ok((sealed, keys))
+        Ok(Sealed { block, checked: std::mem::take(&mut self.checked), keys })
     }
 }
 

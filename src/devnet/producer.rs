@@ -10,7 +10,7 @@ use tracing::{error, warn};
 
 use super::arrangement::in_order;
 use super::control_error::ControlError;
-use super::filler::Filler;
+use super::filler::{Filler, Sealed};
 use super::host::Host;
 use super::inbox;
 use super::layer_one;
@@ -22,7 +22,7 @@ use crate::backoff::Backoff;
 use crate::domain::ImportedBlock;
 use crate::execution::PriorityOpError;
 use crate::store::{InboxRecord, Store, StoreError};
-use crate::workers::{ImportError, Imported, Node};
+use crate::workers::{CheckedSignatures, ImportError, Imported, Node};
 
 /// Largest number of requests that are executed together.
 const MAX_TOGETHER: usize = 400;
@@ -244,8 +244,9 @@ impl Producer {
     fn seal(&mut self) -> Result<u32, Fatal> {
         let number = self.filler.block();
         let refused = |reason: String| Fatal::Block { block: number, reason };
-        let (block, keys) = self.filler.seal().map_err(|error| refused(error.to_string()))?;
-        let imported_at_ms = self.import(&block)?;
+        let Sealed { block, checked, keys } =
+            self.filler.seal().map_err(|error| refused(error.to_string()))?;
+        let imported_at_ms = self.import(&block, &checked)?;
         // After a failure, the next start removes the rest.
         if let Some(Err(error)) = self.shared.with_store(|store| store.remove_from_inbox(&keys)) {
             warn!(%error, "the requests of a sealed block stay in the inbox");
@@ -255,10 +256,10 @@ impl Producer {
     }
 
     /// Imports a block; returns the time of its import.
-    fn import(&self, block: &ImportedBlock) -> Result<u64, Fatal> {
+    fn import(&self, block: &ImportedBlock, checked: &CheckedSignatures) -> Result<u64, Fatal> {
         let number = block.block.block_number.0;
         let refused = |reason: String| Fatal::Block { block: number, reason };
-        self.retry(|node| match node.import_parsed_block(block) {
+        self.retry(|node| match node.import_checked_block(block, checked) {
             Ok(Imported::Quarantined(reason)) => Err(refused(reason)),
             Ok(Imported::Stored | Imported::AlreadyThere) => {
                 Ok(node.store().chain().block(number)?.map_or(0, |block| block.imported_at_ms))

@@ -9,7 +9,8 @@ use super::submit_error::SubmitError;
 use super::testing::{
     FEE, STRANGER, balance, deposit, open, options, set_key, submit, transfer, until, wallets,
 };
-use crate::domain::{AccountId, AggregatedAction, TokenId};
+use crate::domain::{AccountId, AggregatedAction, ImportedBlock, TokenId};
+use crate::witness::check_signatures;
 
 const ETH: u128 = 10u128.pow(18);
 
@@ -78,6 +79,12 @@ async fn transactions_are_executed_sealed_proven_and_final() {
         assert!(operation.is_some(), "{action}");
     }
     assert_eq!(node.store().chain().last_verified_block().unwrap(), head);
+    for number in 1..=head {
+        let json = node.store().chain().block_json(number).unwrap().unwrap();
+        let block: ImportedBlock = serde_json::from_slice(&json).unwrap();
+        let outcomes: Vec<u8> = check_signatures(&block.block).iter().map(|check| *check as u8).collect();
+        assert_eq!(node.store().chain().block_extra(number).unwrap(), Some(outcomes), "block {number}");
+    }
     drop(node);
     devnet.stop().await;
 }

@@ -1,7 +1,7 @@
 //! Transactions with the outcome of their signature checks.
 
 use super::ethereum::is_authorised;
-use crate::domain::{PubKeyHash, SignedForms, SignedZkSyncTx, TxHash, ZkSyncTx};
+use crate::domain::{PubKeyHash, SignedForms, SignedZkSyncTx, TxHash, TxVersion, ZkSyncTx};
 
 /// Completes a transaction as the API does before it checks the signature
 /// (docs/protocol/07-execution.md §10, docs/protocol/07-execution.md §11.1): sets the chain id of a
@@ -22,7 +22,7 @@ pub(crate) fn complete(tx: &mut ZkSyncTx, chain_id: u64) {
 pub(crate) struct VerifiedTx {
     signed: SignedZkSyncTx,
     hash: Option<TxHash>,
-    signer: Option<PubKeyHash>,
+    signer: Option<(PubKeyHash, TxVersion)>,
     order_signers: [Option<PubKeyHash>; 2],
     is_authorised: bool,
 }
@@ -31,32 +31,36 @@ impl VerifiedTx {
     /// Checks the signatures of a transaction, and the Ethereum authorisation of a ChangePubKey.
     pub(crate) fn new(signed: SignedZkSyncTx) -> Self {
         let forms = forms(&signed.tx);
-        Self::with_signers(signed, &mut signers(&forms).into_iter())
+        Self::with_signers(signed, &mut SignedForms::verify_batch(&forms).into_iter())
     }
 
     /// Returns a transaction whose signatures the caller vouches for, with the hashes of the keys
-    /// that signed it and its orders.
+    /// that signed it and its orders in the current form.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn signed_by(
         signed: SignedZkSyncTx,
         signer: PubKeyHash,
         orders: [Option<PubKeyHash>; 2],
     ) -> Self {
-        Self::with_signers(signed, &mut [Some(signer), orders[0], orders[1]].into_iter())
+        let signers = [Some(signer), orders[0], orders[1]].map(|key| Some((key?, TxVersion::V1)));
+        Self::with_signers(signed, &mut signers.into_iter())
     }
 
     /// Checks the signatures of several transactions on this thread; cheaper than one by one.
     pub(crate) fn all(signed: Vec<SignedZkSyncTx>) -> Vec<Self> {
         let forms: Vec<SignedForms> = signed.iter().flat_map(|signed| forms(&signed.tx)).collect();
-        let mut signers = signers(&forms).into_iter();
+        let mut signers = SignedForms::verify_batch(&forms).into_iter();
         signed.into_iter().map(|signed| Self::with_signers(signed, &mut signers)).collect()
     }
 
-    fn with_signers(signed: SignedZkSyncTx, signers: &mut impl Iterator<Item = Option<PubKeyHash>>) -> Self {
+    fn with_signers(
+        signed: SignedZkSyncTx,
+        signers: &mut impl Iterator<Item = Option<(PubKeyHash, TxVersion)>>,
+    ) -> Self {
         let mut next = || signers.next().flatten();
         let signer = next();
         let order_signers = match &signed.tx {
-            ZkSyncTx::Swap(_) => [next(), next()],
+            ZkSyncTx::Swap(_) => [next(), next()].map(|signer| signer.map(|(key, _)| key)),
             _ => [None; 2],
         };
         let is_authorised = match &signed.tx {
@@ -86,7 +90,12 @@ impl VerifiedTx {
     /// Returns the hash of the key that signed the transaction; `None` if the signature is not
     /// valid over any of its forms.
     pub(crate) fn signer(&self) -> Option<PubKeyHash> {
-        self.signer
+        self.signer.map(|(key, _)| key)
+    }
+
+    /// Returns the form over which the signature is valid; `None` if it is valid over neither.
+    pub(crate) fn version(&self) -> Option<TxVersion> {
+        self.signer.map(|(_, version)| version)
     }
 
     /// Returns the hashes of the keys that signed the two orders of a Swap.
@@ -108,8 +117,4 @@ fn forms(tx: &ZkSyncTx) -> Vec<SignedForms> {
         forms.extend([tx.orders.0.signed_forms(), tx.orders.1.signed_forms()]);
     }
     forms
-}
-
-fn signers(forms: &[SignedForms]) -> Vec<Option<PubKeyHash>> {
-    SignedForms::verify_batch(forms).into_iter().map(|outcome| outcome.map(|(key, _)| key)).collect()
 }

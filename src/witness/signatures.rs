@@ -4,11 +4,13 @@
 //! valid. This is checked once, when a block is imported, and stored with the block as one byte per
 //! transaction.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
 use super::error::Cause;
 use crate::crypto::{Fr, bits};
-use crate::domain::{Block, ExecutedOperations, SignedForms, TxSignature, TxVersion, ZkSyncOp};
+use crate::domain::{Block, ExecutedOperations, SignedForms, TxHash, TxSignature, TxVersion, ZkSyncOp};
 
 /// Size of the message in the circuit in bytes: 736 bits. Signed messages are shorter.
 const MESSAGE_BYTES: usize = 92;
@@ -26,6 +28,16 @@ pub enum SignatureCheck {
     V1 = 2,
     /// Valid over neither form: the witness shows an empty message.
     Invalid = 3,
+}
+
+impl From<Option<TxVersion>> for SignatureCheck {
+    fn from(version: Option<TxVersion>) -> Self {
+        match version {
+            Some(TxVersion::Legacy) => Self::Legacy,
+            Some(TxVersion::V1) => Self::V1,
+            None => Self::Invalid,
+        }
+    }
 }
 
 impl TryFrom<u8> for SignatureCheck {
@@ -56,13 +68,26 @@ pub fn check_signatures(block: &Block) -> Vec<SignatureCheck> {
     let share = forms.len().div_ceil(rayon::current_num_threads()).clamp(1, BATCH);
     let verified = forms.par_chunks(share).flat_map_iter(SignedForms::verify_batch).collect::<Vec<_>>();
     for (slot, verified) in slots.into_iter().zip(verified) {
-        outcomes[slot] = match verified {
-            Some((_, TxVersion::Legacy)) => SignatureCheck::Legacy,
-            Some((_, TxVersion::V1)) => SignatureCheck::V1,
-            None => SignatureCheck::Invalid,
-        };
+        outcomes[slot] = verified.map(|(_, version)| version).into();
     }
     outcomes
+}
+
+/// Signatures that were checked already, by the hash of the transaction: the form over which each is
+/// valid, `None` if it is valid over neither.
+pub(crate) type CheckedSignatures = HashMap<TxHash, Option<TxVersion>>;
+
+/// Returns what [`check_signatures`] returns for a block; `None` if a signature is not among those
+/// that were checked.
+pub(crate) fn known_outcomes(block: &Block, checked: &CheckedSignatures) -> Option<Vec<SignatureCheck>> {
+    let outcome = |executed: &ExecutedOperations| match executed {
+        ExecutedOperations::Tx(tx) if checked_forms(executed).is_some() => {
+            let version = checked.get(&TxHash::of(&tx.signed_tx.tx).ok()?)?;
+            Some(SignatureCheck::from(*version))
+        }
+        _ => Some(SignatureCheck::NotNeeded),
+    };
+    block.block_transactions.iter().map(outcome).collect()
 }
 
 /// Returns the signed forms of a transaction whose witness depends on the signed form; `None` for

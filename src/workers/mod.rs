@@ -78,3 +78,4 @@ pub(crate) use verifier::TooManyWaiting;
 pub(crate) use verifier::Verifier;
 
 pub use crate::store::Imported;
+pub(crate) use crate::witness::CheckedSignatures;

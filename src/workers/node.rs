@@ -24,6 +24,7 @@ use crate::domain::job::{JobStatus, JobType};
 use crate::domain::{AggregatedAction, AggregatedOperation, ImportedBlock};
 use crate::metrics::Metrics;
 use crate::store::{AggregatedOperationRecord, DurableKind, Imported, RevertReport, Store, StoreError};
+use crate::witness::CheckedSignatures;
 
 /// A store with its worker threads. If it is dropped without [`stop`](Self::stop), the threads run
 /// until the process ends.
@@ -285,8 +286,18 @@ impl Node {
 
     /// Imports the next block, which is parsed already, like [`import_block`](Self::import_block).
     pub(crate) fn import_parsed_block(&self, block: &ImportedBlock) -> Result<Imported, ImportError> {
+        self.import_checked_block(block, &CheckedSignatures::new())
+    }
+
+    /// Imports the next block like [`import_parsed_block`](Self::import_parsed_block), without
+    /// another check of signatures that were checked already.
+    pub(crate) fn import_checked_block(
+        &self,
+        block: &ImportedBlock,
+        checked: &CheckedSignatures,
+    ) -> Result<Imported, ImportError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        let import = || import::parsed_block(&self.store, block).map(|(_, imported)| imported);
+        let import = || import::parsed_block(&self.store, block, checked).map(|(_, imported)| imported);
         self.measured("block", import, |imported| imported)
     }
 

@@ -1,14 +1,17 @@
 //! The chains of the reference, executed again: the transactions of each block give the same
-//! operations, account updates, failures, roots and commitments, byte for byte.
+//! operations, account updates, failures, roots, commitments and outcomes of signature checks, byte
+//! for byte.
 
 use super::super::*;
 use crate::domain::{AccountMap, Block, ExecutedOperations, ImportedBlock};
 use crate::testing::vectors::{files, read};
+use crate::witness::{CheckedSignatures, SignatureCheck, check_signatures, known_outcomes};
 use std::path::{Path, PathBuf};
 
 /// Executes the transactions of a block. A block does not say between which operations a
 /// transaction failed: `failed_first` puts those before all operations, otherwise they come last.
-fn execute(executor: &mut Executor, block: &Block, failed_first: bool) -> Result<(), String> {
+fn execute(executor: &mut Executor, block: &Block, failed_first: bool) -> Result<CheckedSignatures, String> {
+    let mut checked = CheckedSignatures::new();
     executor.set_time(block.timestamp);
     let (operations, failed): (Vec<_>, Vec<_>) =
         block.block_transactions.iter().partition(|executed| executed.op().is_some());
@@ -21,6 +24,7 @@ fn execute(executor: &mut Executor, block: &Block, failed_first: bool) -> Result
             }
             ExecutedOperations::Tx(tx) => {
                 let verified = VerifiedTx::new(tx.signed_tx.clone());
+                checked.extend(verified.hash().map(|hash| (hash, verified.version())));
                 let outcome = executor.execute_tx(&verified, tx.created_at);
                 let expected = tx.fail_reason.clone().map_or(Outcome::Succeeded, Outcome::Failed);
                 if outcome != expected {
@@ -29,7 +33,7 @@ fn execute(executor: &mut Executor, block: &Block, failed_first: bool) -> Result
             }
         }
     }
-    Ok(())
+    Ok(checked)
 }
 
 /// Returns the number of transactions.
@@ -47,9 +51,14 @@ fn replay(genesis: &[u8], blocks: &[PathBuf]) -> usize {
         let options = ExecutorOptions { block_sizes, fee_account: block.fee_account };
         let mut executor = Executor::new(state, head, options).unwrap();
         let before = executor.clone();
-        if let Err(other) = execute(&mut executor, block, false) {
+        let checked = execute(&mut executor, block, false).unwrap_or_else(|other| {
             executor = before;
-            execute(&mut executor, block, true).unwrap_or_else(|error| panic!("{other}; {error}"));
+            execute(&mut executor, block, true).unwrap_or_else(|error| panic!("{other}; {error}"))
+        });
+        let outcomes = check_signatures(block);
+        assert_eq!(known_outcomes(block, &checked).as_ref(), Some(&outcomes), "{}", file.display());
+        if outcomes.iter().any(|outcome| *outcome != SignatureCheck::NotNeeded) {
+            assert_eq!(known_outcomes(block, &CheckedSignatures::new()), None);
         }
         let sealed = executor.seal().unwrap();
         for (ours, theirs) in sealed.accounts_updated.iter().zip(&expected.accounts_updated) {

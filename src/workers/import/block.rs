@@ -5,7 +5,9 @@ use super::json;
 use crate::crypto::fr;
 use crate::domain::{Block, ImportedBlock, Quarantine};
 use crate::store::{BlockRecord, Imported, NewBlock, Store, StoreError};
-use crate::witness::{Cause, WitnessError, assemble, check_signatures, plan};
+use crate::witness::{
+    Cause, CheckedSignatures, WitnessError, assemble, check_signatures, known_outcomes, plan,
+};
 use crate::workers::account_state::StoredState;
 use crate::workers::account_updates::UpdatedAccounts;
 use crate::workers::quarantine;
@@ -18,11 +20,15 @@ const WHAT: &str = r#"block: {"block":…,"accounts_updated":…}"#;
 /// the number of chunks, and the commitment. If only the commitment is wrong, the block is stored
 /// and quarantined.
 pub fn import(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError> {
-    parsed(store, &json::parse(WHAT, body)?)
+    parsed(store, &json::parse(WHAT, body)?, &CheckedSignatures::new())
 }
 
-/// Imports a block like [`import`].
-pub(crate) fn parsed(store: &Store, imported: &ImportedBlock) -> Result<(u32, Imported), ImportError> {
+/// Imports a block like [`import`]; signatures that the caller has checked are not checked again.
+pub(crate) fn parsed(
+    store: &Store,
+    imported: &ImportedBlock,
+    checked: &CheckedSignatures,
+) -> Result<(u32, Imported), ImportError> {
     let number = imported.block.block_number.0;
     let canonical =
         serde_json::to_vec(imported).map_err(|source| ImportError::Json { what: WHAT, source })?;
@@ -46,7 +52,7 @@ pub(crate) fn parsed(store: &Store, imported: &ImportedBlock) -> Result<(u32, Im
     let previous_root = store.chain().block(head)?.map_or(genesis.root, |block| block.root);
 
     let block = &imported.block;
-    let signatures = check_signatures(block);
+    let signatures = known_outcomes(block, checked).unwrap_or_else(|| check_signatures(block));
     let plan = plan(block, &signatures, &StoredState(store))?;
     let updates = |source| ImportError::Updates { block: number, source };
     let mut updated = UpdatedAccounts::apply(store, &imported.accounts_updated).map_err(updates)?;
