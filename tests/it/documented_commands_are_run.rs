@@ -44,6 +44,10 @@ const NOT_RUN: &[(&str, &str)] = &[
         "cargo bench --bench load -- --connections 500 --duration 60s",
         "measures for a minute; the_load_test_loses_nothing runs a short one",
     ),
+    (
+        "cargo bench --bench load -- devnet",
+        "measures for a minute; the_load_test_loses_nothing sends fewer transfers",
+    ),
 ];
 
 /// First lines of blocks that require a stopped server.
