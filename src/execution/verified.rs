@@ -17,7 +17,8 @@ pub(crate) fn complete(tx: &mut ZkSyncTx, chain_id: u64) {
 }
 
 /// A transaction whose signatures were checked, with their signers. Signatures are expensive (a
-/// good part of a millisecond each), so they are checked on admission and not again on execution.
+/// good part of a millisecond each), so they are checked on admission and not again on execution or
+/// when the sealed block is imported.
 #[derive(Clone, Debug)]
 pub(crate) struct VerifiedTx {
     signed: SignedZkSyncTx,

@@ -1,8 +1,8 @@
 //! Signature checks, and signatures as the witness shows them (docs/protocol/04-witness.md §3.3).
 //!
 //! For four kinds of transactions the witness depends on the form over which the signature is
-//! valid. This is checked once, when a block is imported, and stored with the block as one byte per
-//! transaction.
+//! valid. This is checked once, when a block is imported or before (a devnet checks transactions on
+//! their admission), and stored with the block as one byte per transaction.
 
 use std::collections::HashMap;
 

@@ -50,7 +50,7 @@ fn survive(rounds: u32) {
 
 #[test]
 fn acknowledged_items_survive_kills() {
-    survive(10);
+    survive(15);
 }
 
 #[test]

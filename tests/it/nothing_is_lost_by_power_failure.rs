@@ -106,7 +106,7 @@ fn a_new_folder_is_on_the_disk() {
 
 #[test]
 fn acknowledged_items_survive_power_failures() {
-    survive(8);
+    survive(12);
 }
 
 #[test]
