@@ -13,16 +13,16 @@
 //! # From a block to its proof
 //!
 //! ```text
-//! import ─▶ blocks ─▶ maintainers ─▶ witnesses ─▶ updater ─▶ job queue ─▶ provers
-//!                                                    ▲                       │
-//!                      aggregated operations ────────┴────── proofs ◀────────┘
+//! import ─▶ blocks ─▶ hasher ─▶ maintainers ─▶ witnesses ─▶ updater ─▶ job queue ─▶ provers
+//!                                                             ▲                       │
+//!                               aggregated operations ────────┴────── proofs ◀────────┘
 //! ```
 //!
 //! 1. `workers::import` checks a sealed block against the state after its predecessor and stores
 //!    it.
-//! 2. A maintainer (`workers::maintainer`) builds the witness of the block: it plans what each chunk
-//!    shows (`witness::plan`), hashes all versions of the account tree (`tree`), and assembles the
-//!    `ProverData` (`witness::assemble`).
+//! 2. The hasher (`workers::hasher`) plans what each chunk of the witness shows (`witness::plan`) and
+//!    hashes all versions of the account tree (`tree`). A maintainer (`workers::maintainer`)
+//!    assembles the `ProverData` (`witness::assemble`) and stores it.
 //! 3. The updater (`workers::updater`) adds a job for each witness. If the blocks of a
 //!    `CreateProofBlocks` operation are all proven, it adds an aggregated job.
 //! 4. `server` lets provers claim jobs and publish proofs; `workers::proofs` checks each proof.

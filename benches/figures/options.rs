@@ -64,7 +64,7 @@ impl Scale {
         large: 20_000,
         genesis: 2_000,
         naive_genesis: 10,
-        blocks: 50,
+        blocks: 200,
         long_chain: 3_000,
         history: 2_000,
         repetitions: 3,

@@ -146,10 +146,10 @@ settings! {
     refusal_backoff: Duration = "2s", Text, duration_or_zero;
     /// Number of jobs that one prover may hold at a time; unset: no limit
     max_jobs_per_prover: Option<u32>, Bare, number::<1, 1_000_000, _>;
-    /// Fallback interval of updater and maintainers
+    /// Fallback interval of updater, hasher and maintainers
     prepare_data_interval: Duration = "5s", Text, duration,
         reference "PROVER_WITNESS_GENERATOR_PREPARE_DATA_INTERVAL" Milliseconds;
-    /// Number of maintainer threads, which build witnesses
+    /// Number of maintainer threads, which write and store witnesses
     witness_generators: usize = "4", Bare, number::<1, 256, _>, flag "--witness-generators" "N",
         reference "PROVER_WITNESS_GENERATOR_WITNESS_GENERATORS" Plain;
     /// Sizes, in blocks, of the aggregated operations that the server creates, such as `1,4,8`;

@@ -11,8 +11,10 @@
 //! | `account_state` | the account state that the plan of a block reads |
 //! | `account_updates` | the account updates of a block, checked against state and operations |
 //! | `quarantine` | the consequences of a wrong root or commitment |
-//! | `maintainer` | threads that build witnesses |
-//! | `tree_versions` | the versions of the account tree that all maintainers share |
+//! | `hasher` | thread that plans and hashes waiting blocks |
+//! | `maintainer` | threads that write and store the witnesses of hashed blocks |
+//! | `tree_versions` | the versions of the account tree between hasher and maintainers |
+//! | `witness_line` | what hasher and maintainers share |
 //! | `updater` | thread that turns witnesses and proofs into jobs and ends expired leases |
 //! | `aggregator` | creates aggregated operations from proven blocks, if enabled |
 //! | `proofs` | checks of a published proof |
@@ -31,6 +33,7 @@ mod account_updates;
 mod aggregator;
 pub(crate) mod doctor;
 pub(crate) mod hash_pool;
+mod hasher;
 mod health;
 pub(crate) mod import;
 mod link_status;
@@ -59,6 +62,7 @@ mod verifier;
 #[cfg(test)]
 mod verifier_tests;
 mod wakeup;
+mod witness_line;
 
 pub use account_state::TreeState;
 pub(crate) use account_updates::{AccountsBefore, UpdateError, UpdatedAccounts};

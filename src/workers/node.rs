@@ -9,6 +9,7 @@ use std::time::Instant;
 use tracing::{error, info};
 
 use super::hash_pool;
+use super::hasher;
 use super::import::{self, ImportError, NextPage, StateStart};
 use super::link_status::LinkStatus;
 use super::maintainer;
@@ -19,6 +20,7 @@ use super::tree_versions::TreeVersions;
 use super::updater::Updater;
 use super::verifier::Verifier;
 use super::wakeup::Wakeup;
+use super::witness_line::WitnessLine;
 use crate::config::Share;
 use crate::domain::job::{JobStatus, JobType};
 use crate::domain::{AggregatedAction, AggregatedOperation, ImportedBlock};
@@ -88,7 +90,7 @@ impl Node {
         self.started().maintainers_until = Some(until);
         let last_verified = self.store.chain().last_verified_block()?;
         info!(last_verified, "maintainers start after the last verified block");
-        let shared = Arc::new(maintainer::Shared {
+        let line = Arc::new(WitnessLine {
             store: self.store.clone(),
             versions: TreeVersions::open(&self.store, self.wakeup.clone(), &self.options.metrics)?,
             metrics: self.options.metrics.clone(),
@@ -98,21 +100,22 @@ impl Node {
             last_verified,
             share: self.options.share,
         });
-        let step = self.options.witness_generators.max(1);
         let is_background = self.options.witnesses_in_background;
         if is_background {
             hash_pool::lower_priority_of_witnesses();
         }
-        for offset in 0..step {
-            let shared = shared.clone();
-            self.spawn("prover_server_pool", move || {
+        let spawn = |name: &str, run: fn(&WitnessLine)| {
+            let line = line.clone();
+            self.spawn(name, move || {
                 if is_background {
                     hash_pool::lower_priority();
                 }
-                maintainer::run(&shared, offset, step);
-            })?;
-        }
-        Ok(())
+                run(&line);
+            })
+        };
+        spawn("hasher", hasher::run)?;
+        (0..self.options.witness_generators.max(1))
+            .try_for_each(|_| spawn("prover_server_pool", maintainer::run))
     }
 
     /// Starts a worker thread. If it panics, the node counts as failed and the other workers stop,

@@ -15,8 +15,7 @@ pub struct NodeOptions {
     pub witness_generators: u32,
     /// True if all other threads run before those that build witnesses.
     pub witnesses_in_background: bool,
-    /// Longest wait of updater and maintainers if nothing wakes them, and unit of the maintainers'
-    /// start delay.
+    /// Longest wait of updater, hasher and maintainers if nothing wakes them.
     pub interval: Duration,
     /// Numbers of blocks to aggregate; empty if aggregated operations are only imported.
     pub aggregate: Vec<u32>,

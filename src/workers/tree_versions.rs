@@ -1,12 +1,11 @@
 //! The versions of the account tree between the last committed and the last hashed block.
 //!
-//! Blocks are *hashed* in order and *committed* in order; in between, several maintainers assemble
-//! and compress witnesses concurrently. The changes of a hashed block are an overlay over the
-//! stored tree until its commit applies them, so that no tree is copied and no node is hashed
-//! twice. Waiting blocks are hashed in one run, whose batches fill the lanes of the hash engine
-//! even if the blocks are small; each block is then finished by its own maintainer.
+//! Blocks are *hashed* in order by one thread and *committed* in order; in between, several
+//! maintainers assemble and compress witnesses concurrently, while the next blocks are hashed. The
+//! changes of a hashed block are an overlay over the stored tree until its commit applies them, so
+//! that no tree is copied and no node is hashed twice.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,11 +19,11 @@ use crate::tree::view::Overlay;
 use crate::tree::{ChangeSet, TreeView};
 use crate::witness::Hashed;
 
-/// Largest number of blocks that are hashed but not committed. It bounds the memory if the disk is
-/// slower than hashing.
-const MAX_AHEAD: u32 = 16;
+/// Number of leaf updates in blocks that are hashed but not committed from which no more are hashed.
+/// It bounds the memory if the disk is slower than hashing: an update takes about 10 KB.
+const MAX_AHEAD: usize = 2048;
 
-/// The tree versions that all maintainers share.
+/// The tree versions that hasher and maintainers share.
 pub(crate) struct TreeVersions {
     state: Mutex<State>,
     wakeup: Arc<Wakeup>,
@@ -36,8 +35,17 @@ struct State {
     view: TreeView,
     hashed: u32,
     committed: u32,
-    /// Hashed blocks that no maintainer has taken yet.
-    ready: BTreeMap<u32, HashedBlock>,
+    /// Hashed blocks that no maintainer has taken yet, oldest first.
+    ready: VecDeque<HashedBlock>,
+    /// The numbers of updates of the blocks that are hashed but not committed, oldest first.
+    ahead: VecDeque<usize>,
+}
+
+/// The block after the last hashed one.
+pub(crate) struct NextBlock {
+    pub number: u32,
+    /// The tree before it; `None` until more blocks are committed.
+    pub view: Option<TreeView>,
 }
 
 pub(crate) struct HashedBlock {
@@ -47,6 +55,8 @@ pub(crate) struct HashedBlock {
     pub hashed: Hashed,
     /// The changes of the stored tree by the block.
     pub changes: ChangeSet,
+    /// Number of leaf updates that were hashed for it, at least 1.
+    pub updates: usize,
     /// Duration of the hashing of its run.
     pub hashing: Duration,
 }
@@ -57,7 +67,13 @@ impl TreeVersions {
         let committed = store.tree().head()?;
         let view = TreeView::new(store.tree().source());
         Ok(Self {
-            state: Mutex::new(State { view, hashed: committed, committed, ready: BTreeMap::new() }),
+            state: Mutex::new(State {
+                view,
+                hashed: committed,
+                committed,
+                ready: VecDeque::new(),
+                ahead: VecDeque::new(),
+            }),
             wakeup,
             gauge: metrics.tree_cache_size.clone(),
         })
@@ -67,13 +83,11 @@ impl TreeVersions {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the tree before block `number` and the number of blocks that may be hashed from
-    /// there on, if the block is the next to be hashed.
-    pub(crate) fn turn_to_hash(&self, number: u32) -> Option<(TreeView, u32)> {
+    /// Returns the next block to be hashed.
+    pub(crate) fn next_to_hash(&self) -> NextBlock {
         let state = self.lock();
-        let turn = state.hashed.checked_add(1) == Some(number);
-        let room = MAX_AHEAD.saturating_sub(state.hashed - state.committed);
-        (turn && room > 0).then(|| (state.view.clone(), room))
+        let has_room = state.ahead.iter().sum::<usize>() < MAX_AHEAD;
+        NextBlock { number: state.hashed.saturating_add(1), view: has_room.then(|| state.view.clone()) }
     }
 
     /// Adds the versions after the blocks of a run, which must be the next to be hashed.
@@ -84,17 +98,17 @@ impl TreeVersions {
         for (ready, overlay) in run.into_iter().zip(overlays) {
             state.view.push(overlay);
             state.hashed = ready.imported.block.block_number.0;
-            let number = state.hashed;
-            state.ready.insert(number, ready);
+            state.ahead.push_back(ready.updates);
+            state.ready.push_back(ready);
         }
         self.gauge.set((state.hashed - state.committed).into());
         drop(state);
         self.wakeup.notify();
     }
 
-    /// Takes block `number`, if it is hashed. The caller must commit it.
-    pub(crate) fn take(&self, number: u32) -> Option<HashedBlock> {
-        self.lock().ready.remove(&number)
+    /// Takes the oldest hashed block that no maintainer has taken. The caller must commit it.
+    pub(crate) fn take_next(&self) -> Option<HashedBlock> {
+        self.lock().ready.pop_front()
     }
 
     /// Returns true if block `number` is the next to be committed.
@@ -106,6 +120,7 @@ impl TreeVersions {
     pub(crate) fn committed(&self, number: u32) {
         let mut state = self.lock();
         state.view.pop_oldest();
+        state.ahead.pop_front();
         state.committed = number;
         self.gauge.set((state.hashed - state.committed).into());
         drop(state);
