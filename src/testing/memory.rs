@@ -11,6 +11,12 @@ use crate::tree::{ChangeSet, MemoryTree, SourceError, TreeSource};
 #[derive(Default)]
 pub struct Memory(Mutex<MemoryTree>);
 
+impl Clone for Memory {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.tree().clone()))
+    }
+}
+
 impl Memory {
     /// Creates a tree from its records.
     pub fn new(records: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {

@@ -5,12 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json, value::RawValue};
-use zksync_witness_server::chain_folder::ChainFolder;
 use zksync_witness_server::testing::internals::bundle;
-use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
-use zksync_witness_server::testing::internals::workers::import;
+use zksync_witness_server::testing::internals::store::Store;
 
-use crate::support::{Server, block, chain, genesis, heavy, run, run_badly, run_well, until, vectors};
+use crate::support::{Server, block, chain, genesis, run, run_badly, run_well, until, vectors};
 
 /// Checks a bundle without the data folder that it comes from; returns the report.
 fn report(file: &Path, code: i32) -> Value {
@@ -25,35 +23,16 @@ fn outcome(report: &Value, check: &str) -> (String, String) {
     (line["outcome"].as_str().unwrap().to_owned(), line["detail"].as_str().unwrap().to_owned())
 }
 
-/// The witness of the reference replaces the stored one: the replay computes the same bytes from
-/// the bundle alone.
-#[test]
-fn a_bundle_of_every_vector_replays_to_the_witness_of_the_reference() {
-    let _heavy = heavy();
-    // In parallel, because most of the time is spent waiting for the disk.
-    let chains = vectors::shipped();
-    std::thread::scope(|scope| {
-        for some in chains.chunks(10) {
-            scope.spawn(move || first_blocks_hold(some));
-        }
-    });
-}
-
-fn first_blocks_hold(chains: &[vectors::Chain]) {
-    for vectors::Chain { name, folder, expected } in chains {
-        let chain = ChainFolder::open(folder).unwrap();
-        let data = tempfile::tempdir().unwrap();
-        let store = Store::open(data.path(), StoreOptions::default()).unwrap();
-        import::genesis(&store, &chain.genesis().read().unwrap(), &|_, _| {}).unwrap();
-        import::block(&store, &chain.blocks()[0].file.read().unwrap()).unwrap();
-        let mut taken = bundle::export(&store, 1, 1_767_225_600_000).unwrap();
-        assert!(taken.witness.is_none(), "{name}");
-        let witness = String::from_utf8(vectors::read(&expected[0])).unwrap();
-        taken.witness = Some(RawValue::from_string(witness).unwrap());
-        let report = bundle::check(&taken.to_file().unwrap()).unwrap();
-        assert!(report.holds, "{name}: {report:?}");
-        assert_eq!(report.lines[bundle::Check::Witness as usize].outcome, bundle::Outcome::Holds, "{name}");
-    }
+/// Checks the bundle of the first block of a chain, which has no witness yet: with the witness of the
+/// reference, the replay computes the same bytes from the bundle alone.
+pub fn bundle_replays_to(expected: &Path, store: &Store, name: &str) {
+    let mut taken = bundle::export(store, 1, 1_767_225_600_000).unwrap();
+    assert!(taken.witness.is_none(), "{name}");
+    let witness = String::from_utf8(vectors::read(expected)).unwrap();
+    taken.witness = Some(RawValue::from_string(witness).unwrap());
+    let report = bundle::check(&taken.to_file().unwrap()).unwrap();
+    assert!(report.holds, "{name}: {report:?}");
+    assert_eq!(report.lines[bundle::Check::Witness as usize].outcome, bundle::Outcome::Holds, "{name}");
 }
 
 #[test]
