@@ -2,7 +2,6 @@
 //! where the processor time of such a block goes.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use rustix::time::{ClockId, clock_gettime};
+use tempfile::TempDir;
 
 use super::figure::{Bound, Figure};
 use super::options::Options;
@@ -21,39 +21,74 @@ use zksync_witness_server::chain_folder::ChainFolder;
 use zksync_witness_server::client::Client;
 use zksync_witness_server::config::Secret;
 use zksync_witness_server::testing::Chain;
-use zksync_witness_server::testing::internals::crypto::rescue;
+use zksync_witness_server::testing::internals::crypto::rescue::{self, Engine};
 use zksync_witness_server::testing::internals::domain::ImportedBlock;
 use zksync_witness_server::testing::internals::domain::job::JobType;
 use zksync_witness_server::testing::internals::witness::check_signatures;
 use zksync_witness_server::testing::internals::workers::Node;
 
-const CHUNKS: usize = 26;
-const TRANSFERS: u32 = 13;
+/// Chunks of the blocks of the budget and of the import.
+const SMALL: usize = 26;
+/// Chunks of large blocks.
+const LARGE: usize = 390;
 /// Number of blocks of the budget.
 const BUDGET_BLOCKS: usize = 200;
 /// Time between two looks for the last job: short beside a measurement, and the look costs little.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Measures the time from stored blocks until all their jobs are queued, with and without import.
+/// A chain in a folder.
+struct Stored {
+    chain: Chain,
+    folder: TempDir,
+    files: ChainFolder,
+    chunks: usize,
+}
+
+/// Measures the time from stored blocks until all their jobs are queued: by each engine, for large
+/// blocks, and with the import.
 ///
 /// # Errors
 /// Fails if the data folder fails or a block is refused.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let blocks = options.scale.blocks;
-    let stored_folder = tempfile::tempdir_in(&options.scratch)?;
-    let mut chain = Chain::with_accounts(1_000, 100);
-    fs::create_dir(stored_folder.path().join("blocks"))?;
-    fs::write(stored_folder.path().join("genesis.json"), serde_json::to_vec(&chain.genesis())?)?;
-    for number in 1..=blocks {
-        let block = serde_json::to_vec(&chain.next_block(CHUNKS))?;
-        fs::write(stored_folder.path().join(format!("blocks/{number:06}.json")), block)?;
+    let small = seal(options, SMALL, blocks)?;
+    budget(options, &small, report)?;
+    let best = rescue::engine();
+    let without_import = catch_up(options, &small, blocks, report)?;
+    import(options, &small, without_import, report)?;
+    catch_up(options, &seal(options, LARGE, blocks / 20)?, blocks / 20, report)?;
+    let others = [Engine::Portable, Engine::Fma].into_iter();
+    for engine in others.filter(|engine| *engine != best && rescue::is_available(*engine)) {
+        rescue::force_engine(engine)?;
+        catch_up(options, &small, blocks / 5, report)?;
     }
-    let stored = ChainFolder::open(stored_folder.path())?;
+    Ok(rescue::force_engine(best)?)
+}
 
-    budget(options, &chain, &stored, report)?;
+/// Seals blocks full of transfers and writes them into a folder.
+fn seal(options: &Options, chunks: usize, blocks: u32) -> anyhow::Result<Stored> {
     let folder = tempfile::tempdir_in(&options.scratch)?;
-    let node = rig::idle_node(folder.path(), &chain)?;
-    for block in stored.blocks() {
+    let mut chain = Chain::with_accounts(1_000, 100);
+    fs::create_dir(folder.path().join("blocks"))?;
+    fs::write(folder.path().join("genesis.json"), serde_json::to_vec(&chain.genesis())?)?;
+    for number in 1..=blocks {
+        let block = serde_json::to_vec(&chain.next_block(chunks))?;
+        fs::write(folder.path().join(format!("blocks/{number:06}.json")), block)?;
+    }
+    let files = ChainFolder::open(folder.path())?;
+    Ok(Stored { chain, folder, files, chunks })
+}
+
+/// Measures the first blocks of a chain from the start of the workers until all jobs are queued.
+fn catch_up(
+    options: &Options,
+    stored: &Stored,
+    blocks: u32,
+    report: &mut dyn FnMut(Figure),
+) -> anyhow::Result<Duration> {
+    let folder = tempfile::tempdir_in(&options.scratch)?;
+    let node = rig::idle_node(folder.path(), &stored.chain)?;
+    for block in stored.files.blocks().iter().take(blocks as usize) {
         node.import_block(&block.file.read()?)?;
     }
     let begin = Instant::now();
@@ -63,16 +98,25 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
     })?;
     let took = begin.elapsed();
     node.stop();
-    // Two leaf updates for each transfer, and one version for all fees of a block.
-    let updates = blocks * (2 * TRANSFERS + 1);
+    // Each transfer has two chunks and two leaf updates; all fees of a block are one more.
+    let updates = blocks * (stored.chunks as u32 + 1);
     let floor = witnesses::floor_of(updates, options.scale.repetitions)?;
     report(Figure {
-        name: "chain",
-        what: format!("{blocks} stored {CHUNKS}-chunk blocks to all jobs queued"),
+        name: match (stored.chunks, rescue::engine()) {
+            (SMALL, Engine::Ifma) => "chain_ifma",
+            (SMALL, Engine::Fma) => "chain_fma",
+            (SMALL, _) => "chain_portable",
+            _ => "chain_large_blocks",
+        },
+        what: format!(
+            "{blocks} stored {}-chunk blocks to all jobs queued, {:?}",
+            stored.chunks,
+            rescue::engine()
+        ),
         baseline: "floor".into(),
         value: took.as_secs_f64() / floor.as_secs_f64(),
         unit: "×",
-        bound: Bound::AtMost(1.15),
+        bound: Bound::AtMost(if stored.chunks == SMALL { 1.15 } else { 1.08 }),
         detail: format!(
             "{:.1} s, floor {:.1} s, {:.3} of its permutations, processors busy for {:.0} %",
             took.as_secs_f64(),
@@ -81,15 +125,14 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
             100.0 * processor.as_secs_f64() / took.as_secs_f64() / rayon::current_num_threads() as f64,
         ),
     });
-    import(options, stored_folder.path(), blocks, took, report)
+    Ok(took)
 }
 
 /// Measures the import of the same chain by the command line into a running server, until all jobs
 /// are queued.
 fn import(
     options: &Options,
-    stored: &Path,
-    blocks: u32,
+    stored: &Stored,
     without_import: Duration,
     report: &mut dyn FnMut(Figure),
 ) -> anyhow::Result<()> {
@@ -99,13 +142,17 @@ fn import(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let begin = Instant::now();
     let mut command = Command::new(&options.server);
-    command.arg("import").arg(stored).args(["--url", server.url()]).env("API_PROVER_SECRET_AUTH", SECRET);
+    command
+        .arg("import")
+        .arg(stored.folder.path())
+        .args(["--url", server.url()])
+        .env("API_PROVER_SECRET_AUTH", SECRET);
     let status = command.stdout(Stdio::null()).status()?;
     ensure!(status.success(), "the import ended with {status}");
     let imported = begin.elapsed();
     loop {
         let status: Status = runtime.block_on(client.get(paths::STATUS))?.json()?;
-        if status.jobs.last_single_block == blocks {
+        if status.jobs.last_single_block as usize == stored.files.blocks().len() {
             break;
         }
         thread::sleep(POLL);
@@ -134,13 +181,9 @@ fn wait_for_jobs(node: &Node, last: u32) -> anyhow::Result<()> {
 
 /// Measures the processor time of one block by stage, on all cores together: each stage takes the
 /// first blocks of the chain alone.
-fn budget(
-    options: &Options,
-    chain: &Chain,
-    stored: &ChainFolder,
-    report: &mut dyn FnMut(Figure),
-) -> anyhow::Result<()> {
+fn budget(options: &Options, stored: &Stored, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let bodies: Vec<Vec<u8>> = stored
+        .files
         .blocks()
         .iter()
         .take(BUDGET_BLOCKS)
@@ -155,7 +198,7 @@ fn budget(
         Ok(())
     })?;
     let folder = tempfile::tempdir_in(&options.scratch)?;
-    let node = rig::idle_node(folder.path(), chain)?;
+    let node = rig::idle_node(folder.path(), &stored.chain)?;
     let (import, _) = processor_time(|| {
         for body in &bodies {
             node.import_block(body)?;
@@ -176,7 +219,7 @@ fn budget(
     let hashes = of_block(hashes);
     report(Figure {
         name: "chain_budget",
-        what: format!("processor time of a {CHUNKS}-chunk block, import to job"),
+        what: format!("processor time of a {SMALL}-chunk block, import to job"),
         baseline: "its hashes".into(),
         value: (import + witness) / hashes,
         unit: "×",

@@ -23,7 +23,7 @@
 //! | [`rig`] | data folders and a server to measure on |
 //! | [`delivery`] | job data over HTTP, latency from witness to job |
 //! | [`queue`] | leases and heartbeats with and without history |
-//! | [`chain`] | import of a chain until all jobs are queued |
+//! | [`chain`] | stored blocks until all jobs are queued, by each engine, and with their import |
 //! | [`long_chain`] | folder, memory, start and commands of a long chain |
 
 mod chain;

@@ -17,7 +17,7 @@ pub enum Part {
     Delivery,
     /// Leases and heartbeats with and without history
     Queue,
-    /// Import of a chain until all jobs are queued
+    /// Stored blocks until all jobs are queued, with and without their import
     Chain,
     /// Cost of a block by accounts and chunks, with plots; start and memory of a large server
     Growth,
@@ -64,7 +64,7 @@ impl Scale {
         large: 20_000,
         genesis: 2_000,
         naive_genesis: 10,
-        blocks: 200,
+        blocks: 100,
         long_chain: 3_000,
         history: 2_000,
         repetitions: 3,
