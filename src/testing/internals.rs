@@ -29,6 +29,7 @@ pub mod crypto {
         pub use crate::crypto::rescue::PERMUTATIONS;
         pub use crate::crypto::rescue::State;
         pub use crate::crypto::rescue::engine;
+        pub use crate::crypto::rescue::force_engine;
         pub use crate::crypto::rescue::is_available;
         pub use crate::crypto::rescue::permute_batch_by;
     }
