@@ -21,10 +21,9 @@ use zksync_witness_server::testing::internals::witness::{ProverData, check_signa
 use zksync_witness_server::testing::internals::workers::TreeState;
 use zksync_witness_server::testing::{Chain, Memory, NaiveAccountTree};
 
-/// Permutations of a leaf update without that of the balance leaf: 32 in the balance tree, 3 in the
-/// account leaf, 32 in the account tree. With the balance leaf it is 68, so the floor is slightly
-/// low.
-pub const PERMUTATIONS: u32 = 67;
+/// Permutations of a leaf update: 1 in the balance leaf, 32 in the balance tree, 3 in the account leaf,
+/// 32 in the account tree.
+pub const PERMUTATIONS: u32 = 68;
 /// Number of accounts that can send; more would only cost time for keys.
 const SIGNERS: u32 = 100;
 

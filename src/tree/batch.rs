@@ -15,7 +15,7 @@ pub(super) fn in_parallel<T: Sync, R: Send>(items: &[T], batch: impl Fn(&[T]) ->
     /// Number of states that fill all lanes of the widest engine.
     const LANES: usize = 8;
     /// Number of slices for each core, so that no core waits long for another.
-    const SLICES: usize = 4;
+    const SLICES: usize = 8;
     let groups = items.len().div_ceil(LANES);
     let cores = rayon::current_num_threads();
     // Slices of two groups at least, because starting one takes time as well.
