@@ -56,19 +56,20 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
 /// both and the length in bytes.
 async fn get_job(node: &Arc<Node>, encoding: &str, requests: usize) -> anyhow::Result<(Times, Times, usize)> {
     let server = Server::start(node.clone(), Router::new()).await?;
-    let (_, length) = server.get_job(PROVER, encoding).await?;
-    server.stopped(PROVER).await?;
+    let mut prover = server.prover(PROVER).await?;
+    let (_, length) = prover.get_job(encoding).await?;
+    prover.stopped().await?;
     let body = Bytes::from(vec![b'x'; length]);
     let more = Router::new().route("/static", get(move || async move { body }));
-    let server = Server::start(node.clone(), more).await?;
+    let mut prover = Server::start(node.clone(), more).await?.prover(PROVER).await?;
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for _ in 0..requests {
         let begin = Instant::now();
-        let (_, got) = server.get_job(PROVER, encoding).await?;
+        let (_, got) = prover.get_job(encoding).await?;
         ours.push(begin.elapsed());
-        server.stopped(PROVER).await?;
+        prover.stopped().await?;
         let begin = Instant::now();
-        let (same, _) = server.ask("GET", "/static", "", "").await?;
+        let (same, _) = prover.ask("GET", "/static", "", "").await?;
         plain.push(begin.elapsed());
         // The id of the job may grow by a digit.
         ensure!(got.abs_diff(same) < 16, "{got} bytes against {same}");

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::figure::{Bound, Figure};
 use super::options::Options;
-use super::rig::{self, Server};
+use super::rig::{self, Prover, Server};
 use zksync_witness_server::testing::internals::domain::job::JobType;
 use zksync_witness_server::testing::internals::store::{
     AddOutcome, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
@@ -127,12 +127,13 @@ fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
 /// Measures the rate of leases and heartbeats, per second.
 fn rate(node: &Arc<Node>) -> anyhow::Result<f64> {
     let rate = rig::runtime()?.block_on(async {
-        let server = Arc::new(Server::start(node.clone(), Router::new()).await?);
+        let server = Server::start(node.clone(), Router::new()).await?;
         let done = Arc::new(AtomicU64::new(0));
         let begin = Instant::now();
         let mut provers = JoinSet::new();
         for prover in 0..CONNECTIONS {
-            provers.spawn(prove(server.clone(), format!("prover-{prover}"), begin + SPAN, done.clone()));
+            let prover = server.prover(&format!("prover-{prover}")).await?;
+            provers.spawn(prove(prover, begin + SPAN, done.clone()));
         }
         while let Some(ended) = provers.join_next().await {
             ended??;
@@ -146,19 +147,14 @@ fn rate(node: &Arc<Node>) -> anyhow::Result<f64> {
     Ok(rate)
 }
 
-async fn prove(
-    server: Arc<Server>,
-    prover: String,
-    until: Instant,
-    done: Arc<AtomicU64>,
-) -> anyhow::Result<()> {
+async fn prove(mut prover: Prover, until: Instant, done: Arc<AtomicU64>) -> anyhow::Result<()> {
     while Instant::now() < until {
-        let (id, _) = server.get_job(&prover, "").await?;
+        let (id, _) = prover.get_job("").await?;
         let id = id.context("the response has no job id")?;
         for _ in 0..HEARTBEATS {
-            server.working_on(&prover, id).await?;
+            prover.working_on(id).await?;
         }
-        server.stopped(&prover).await?;
+        prover.stopped().await?;
         done.fetch_add(1 + HEARTBEATS as u64, Ordering::Relaxed);
     }
     Ok(())

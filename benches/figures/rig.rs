@@ -1,5 +1,6 @@
 //! Nodes on new data folders, and a server with its client, to measure on.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,9 +9,10 @@ use anyhow::{Context, bail};
 use axum::Router;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, StatusCode, header};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 
 use super::server_process::SECRET;
 use zksync_witness_server::api::tokens::{Authenticator, CLIENT_SUBJECT};
@@ -77,11 +79,10 @@ pub fn wait_until(node: &Node, mut holds: impl FnMut() -> anyhow::Result<bool>) 
     Ok(())
 }
 
-/// A server on a free loopback port, which may have further routes, and a client for it.
+/// A server on a free loopback port, which may have further routes.
 pub struct Server {
-    base: String,
+    address: SocketAddr,
     token: String,
-    http: Client<HttpConnector, Full<Bytes>>,
 }
 
 impl Server {
@@ -97,7 +98,7 @@ impl Server {
         let router =
             more.merge(server::main_router(node, Monitor::idle(), authenticator, Limits::from(&config)));
         let listener = server::bind("127.0.0.1:0".parse()?).await?;
-        let base = format!("http://{}", listener.local_addr()?);
+        let address = listener.local_addr()?;
         let limits = ListenLimits {
             header_read_timeout: PATIENCE,
             max_connections: 4096,
@@ -105,19 +106,38 @@ impl Server {
             ..ListenLimits::from(&config)
         };
         tokio::spawn(server::serve(listener, None, router, limits, std::future::pending()));
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let http = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(4096).build(connector);
-        Ok(Self { base, token, http })
+        Ok(Self { address, token })
     }
 
+    /// Opens a connection for a prover of the given name.
+    ///
+    /// # Errors
+    /// Fails if the server does not accept it.
+    pub async fn prover(&self, name: &str) -> anyhow::Result<Prover> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let (requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Prover { requests, token: self.token.clone(), name: name.to_owned() })
+    }
+}
+
+/// A prover, with one connection for all of its requests: the server ends leases of a prover that
+/// stops only if no other connection keeps them alive.
+pub struct Prover {
+    requests: SendRequest<Full<Bytes>>,
+    token: String,
+    name: String,
+}
+
+impl Prover {
     /// Sends a request and discards the body of the response. Returns its length and its first
     /// part.
     ///
     /// # Errors
     /// Fails if the status is not 200 or the response does not arrive.
     pub async fn ask(
-        &self,
+        &mut self,
         method: &str,
         path: &str,
         encoding: &str,
@@ -125,11 +145,13 @@ impl Server {
     ) -> anyhow::Result<(usize, Bytes)> {
         let request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.base))
+            .uri(path)
+            .header(header::HOST, "localhost")
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .header(header::ACCEPT_ENCODING, encoding)
             .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))?;
-        let mut response = self.http.request(request).await?;
+        self.requests.ready().await?;
+        let mut response = self.requests.send_request(request).await?;
         let (mut length, mut first) = (0, Bytes::new());
         while let Some(frame) = response.frame().await {
             let data = frame?.into_data().unwrap_or_default();
@@ -148,8 +170,8 @@ impl Server {
     ///
     /// # Errors
     /// Fails if no job is idle.
-    pub async fn get_job(&self, prover: &str, encoding: &str) -> anyhow::Result<(Option<u32>, usize)> {
-        let request = format!(r#"{{"prover_name":"{prover}","aux_data":{{}}}}"#);
+    pub async fn get_job(&mut self, encoding: &str) -> anyhow::Result<(Option<u32>, usize)> {
+        let request = format!(r#"{{"prover_name":"{}","aux_data":{{}}}}"#, self.name);
         let (length, first) = self.ask("GET", "/get_job", encoding, &request).await?;
         let id = first.strip_prefix(br#"{"job_id":"#).map(|rest| {
             let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
@@ -161,12 +183,13 @@ impl Server {
         Ok((id, length))
     }
 
-    /// Releases all jobs of a prover.
+    /// Releases all jobs of the prover.
     ///
     /// # Errors
     /// Fails if the request fails.
-    pub async fn stopped(&self, prover: &str) -> anyhow::Result<()> {
-        self.ask("POST", "/stopped", "", &format!(r#"{{"prover_name":"{prover}"}}"#)).await?;
+    pub async fn stopped(&mut self) -> anyhow::Result<()> {
+        let body = format!(r#"{{"prover_name":"{}"}}"#, self.name);
+        self.ask("POST", "/stopped", "", &body).await?;
         Ok(())
     }
 
@@ -174,8 +197,8 @@ impl Server {
     ///
     /// # Errors
     /// Fails if the request fails.
-    pub async fn working_on(&self, prover: &str, job: u32) -> anyhow::Result<()> {
-        let body = format!(r#"{{"prover_name":"{prover}","job_id":{job}}}"#);
+    pub async fn working_on(&mut self, job: u32) -> anyhow::Result<()> {
+        let body = format!(r#"{{"prover_name":"{}","job_id":{job}}}"#, self.name);
         self.ask("POST", "/working_on", "", &body).await?;
         Ok(())
     }

@@ -120,6 +120,7 @@ impl CliError {
                 | ClientError::Untrusted { .. }
                 | ClientError::Unauthorized { .. }
                 | ClientError::TokenTime { .. }
+                | ClientError::NotHttp { .. }
                 | ClientError::NotTheServer { .. },
             ) => 5,
             Self::ChainFolder(_)

@@ -25,6 +25,12 @@ pub enum ClientError {
         /// The innermost cause.
         cause: String,
     },
+    /// What answers is not HTTP.
+    #[error("{url} does not answer in HTTP; if the server has a certificate, its URL begins with https://")]
+    NotHttp {
+        /// The base URL.
+        url: String,
+    },
     /// The certificate of the server is not trusted.
     #[error(
         "the certificate of {url} is not trusted: {cause}; check the URL and the certificate, or set tls_ca to the file of its root"

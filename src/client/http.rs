@@ -1,6 +1,6 @@
 //! Requests over HTTP/1, plain or in TLS depending on the URL, with a token for each.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use chrono::Utc;
@@ -262,9 +262,16 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
-        self.http.request(request).await.map_err(|error| match certificate_error(&error) {
-            Some(cause) => ClientError::Untrusted { url: self.base.clone(), cause },
-            None => ClientError::Unreachable { url: self.base.clone(), cause: root_cause(&error) },
+        self.http.request(request).await.map_err(|error| {
+            let url = self.base.clone();
+            let not_http = |cause: &hyper::Error| cause.is_parse();
+            if let Some(cause) = certificate_error(&error) {
+                ClientError::Untrusted { url, cause }
+            } else if error.source().and_then(|cause| cause.downcast_ref()).is_some_and(not_http) {
+                ClientError::NotHttp { url }
+            } else {
+                ClientError::Unreachable { url, cause: root_cause(&error) }
+            }
         })
     }
 
@@ -344,7 +351,7 @@ fn encode<T: Serialize>(message: &T) -> Result<Bytes, ClientError> {
 }
 
 /// Returns the problem of the server's certificate if it made a request fail.
-fn certificate_error(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Error> {
+fn certificate_error(error: &(dyn Error + 'static)) -> Option<rustls::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(tls @ rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
@@ -352,14 +359,13 @@ fn certificate_error(error: &(dyn std::error::Error + 'static)) -> Option<rustls
         }
         // `source` of an I/O error skips the error that it wraps.
         let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause =
-            wrapped.map(|wrapped| wrapped as &(dyn std::error::Error + 'static)).or_else(|| error.source());
+        cause = wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source());
     }
     None
 }
 
 /// Returns the innermost cause: the outer ones only state that the request failed.
-fn root_cause(error: &dyn std::error::Error) -> String {
+fn root_cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -8,6 +8,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::options::{node_options, store_options};
 use super::running::Service;
+use crate::allocator;
 use crate::api::tokens::{Authenticator, OperatorToken};
 use crate::config::{Config, SecretError, ServerSecret};
 use crate::node::{HandBackThread, LinkOptions, LinkThread};
@@ -79,6 +80,8 @@ impl Service {
         let clock = options.clock.clone();
         let metrics = options.metrics.clone();
         let store = Arc::new(Store::open(folder, options)?);
+        // The recovery of sled reads the whole index, and nearly all of it is free again.
+        allocator::trim();
         // This requires that the folder exists and is locked: a generated secret is stored in it.
         let ServerSecret { secret, generated } = config.server_secret(folder)?;
         let operator = config.operator_secret()?.as_ref().map(OperatorToken::new);

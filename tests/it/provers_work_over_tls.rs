@@ -133,7 +133,8 @@ fn plain_http_to_the_tls_port_gets_no_answer_and_is_harmless() {
         run.block_on(client.get("/status")).unwrap().success().unwrap();
     }
     let plain = server.url.replace("https", "http");
-    run_badly(&["status", "--url", &plain], 5);
+    let error = run_badly(&["status", "--url", &plain], 5);
+    assert!(error.contains("https://"), "{error}");
     assert_eq!(server.terminate(), Some(0));
 }
 
