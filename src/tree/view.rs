@@ -12,11 +12,17 @@ pub(crate) struct Overlay(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 
 impl From<&ChangeSet> for Overlay {
     fn from(set: &ChangeSet) -> Self {
-        Self(set.changes.iter().map(|change| (change.key.clone(), change.new.clone())).collect())
+        Self::default().then(set)
     }
 }
 
 impl Overlay {
+    /// Adds the new values of the change set of the next block.
+    pub(crate) fn then(mut self, set: &ChangeSet) -> Self {
+        self.0.extend(set.changes.iter().map(|change| (change.key.clone(), change.new.clone())));
+        self
+    }
+
     /// Gives the keys of a change set their old values. Change sets must be undone from the last
     /// block backwards.
     pub(crate) fn undo(&mut self, set: ChangeSet) {

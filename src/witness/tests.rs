@@ -1,6 +1,6 @@
 //! All chains of `tests/vectors/chains`, from the plan to the JSON, byte for byte.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::*;

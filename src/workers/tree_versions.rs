@@ -2,8 +2,8 @@
 //!
 //! Blocks are *hashed* in order by one thread and *committed* in order; in between, several
 //! maintainers assemble and compress witnesses concurrently, while the next blocks are hashed. The
-//! changes of a hashed block are an overlay over the stored tree until its commit applies them, so
-//! that no tree is copied and no node is hashed twice.
+//! changes of a run of hashed blocks are an overlay over the stored tree until the commits of its
+//! blocks have applied them, so that no tree is copied and no node is hashed twice.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,6 +39,8 @@ struct State {
     ready: VecDeque<HashedBlock>,
     /// The numbers of updates of the blocks that are hashed but not committed, oldest first.
     ahead: VecDeque<usize>,
+    /// The last block of each run whose overlay is in the view, oldest first.
+    run_ends: VecDeque<u32>,
 }
 
 /// The block after the last hashed one.
@@ -73,6 +75,7 @@ impl TreeVersions {
                 committed,
                 ready: VecDeque::new(),
                 ahead: VecDeque::new(),
+                run_ends: VecDeque::new(),
             }),
             wakeup,
             gauge: metrics.tree_cache_size.clone(),
@@ -92,15 +95,15 @@ impl TreeVersions {
 
     /// Adds the versions after the blocks of a run, which must be the next to be hashed.
     pub(crate) fn hashed(&self, run: Vec<HashedBlock>) {
-        let overlays: Vec<Arc<Overlay>> =
-            run.iter().map(|block| Arc::new(Overlay::from(&block.changes))).collect();
+        let Some(last) = run.last() else { return };
+        let last = last.imported.block.block_number.0;
+        let overlay = run.iter().fold(Overlay::default(), |overlay, block| overlay.then(&block.changes));
         let mut state = self.lock();
-        for (ready, overlay) in run.into_iter().zip(overlays) {
-            state.view.push(overlay);
-            state.hashed = ready.imported.block.block_number.0;
-            state.ahead.push_back(ready.updates);
-            state.ready.push_back(ready);
-        }
+        state.view.push(Arc::new(overlay));
+        state.run_ends.push_back(last);
+        state.hashed = last;
+        state.ahead.extend(run.iter().map(|block| block.updates));
+        state.ready.extend(run);
         self.gauge.set((state.hashed - state.committed).into());
         drop(state);
         self.wakeup.notify();
@@ -116,11 +119,16 @@ impl TreeVersions {
         self.lock().committed.checked_add(1) == Some(number)
     }
 
-    /// Removes the version of block `number`, which is committed and applied to the stored tree.
+    /// Removes the version of block `number`, which is committed and applied to the stored tree. The
+    /// overlay of its run stays until the last block of the run: above an applied change it reads the
+    /// same.
     pub(crate) fn committed(&self, number: u32) {
         let mut state = self.lock();
-        state.view.pop_oldest();
         state.ahead.pop_front();
+        if state.run_ends.front() == Some(&number) {
+            state.run_ends.pop_front();
+            state.view.pop_oldest();
+        }
         state.committed = number;
         self.gauge.set((state.hashed - state.committed).into());
         drop(state);
