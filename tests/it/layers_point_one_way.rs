@@ -57,7 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("client", &["api", "backoff", "config", "crypto", "domain", "tls"]),
     ("chain_folder", &["access", "domain", "input"]),
     ("node", &["backoff", "clock", "config", "crypto", "domain", "input", "store", "tls", "tree", "workers"]),
-    ("service", &["api", "store", "workers", "node", "server", "config", "tls"]),
+    ("service", &["allocator", "api", "store", "workers", "node", "server", "config", "tls"]),
     (
         "devnet",
         &[
