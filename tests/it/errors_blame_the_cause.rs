@@ -64,7 +64,10 @@ fn a_folder_of_another_user_is_said_to_be_one_with_owner_and_mode() {
     // Root may enter every folder, so another user runs the program then.
     let is_root = rustix::process::geteuid().is_root();
     let program = closed.0.path().join("witness-server");
-    fs::copy(env!("CARGO_BIN_EXE_witness-server"), &program).unwrap();
+    // By another process: a program that this one has written may still be open for writing in a child
+    // that a concurrent test has forked, and cannot be run then.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_witness-server")).arg(&program).status().unwrap();
+    assert!(copied.success());
     closed.set_mode(if is_root { 0o700 } else { 0o600 });
     let mode = if is_root { "mode 0700" } else { "mode 0600" };
     for args in [
