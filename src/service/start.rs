@@ -80,7 +80,7 @@ impl Service {
         let clock = options.clock.clone();
         let metrics = options.metrics.clone();
         let store = Arc::new(Store::open(folder, options)?);
-        // The recovery of sled reads the whole index, and nearly all of it is free again.
+        // Opening reads the whole index; the memory for that is free again.
         allocator::trim();
         // This requires that the folder exists and is locked: a generated secret is stored in it.
         let ServerSecret { secret, generated } = config.server_secret(folder)?;

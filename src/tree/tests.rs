@@ -101,7 +101,7 @@ proptest! {
             for (from, to) in [(0, middle), (middle, last)] {
                 let set = versions.change_set(from, to);
                 if keep_overlays {
-                    view.push(Arc::new(Overlay::from(&set)));
+                    view.push(Arc::new(Overlay::default().then(&set)));
                 } else {
                     memory.apply(&set);
                 }
@@ -154,7 +154,7 @@ fn a_view_reads_the_same_after_its_overlay_is_applied_to_the_source() {
     let update =
         |version, account, balance| LeafUpdate { version, account, token: 0, header: header(1, 0), balance };
     let first = AccountTree::open(&view).unwrap().apply(&[update(1, 2, 7)], &[]).unwrap();
-    view.push(Arc::new(Overlay::from(&first.change_set(0, 1))));
+    view.push(Arc::new(Overlay::default().then(&first.change_set(0, 1))));
     let before = AccountTree::open(&view).unwrap().apply(&[update(1, 3, 9)], &[(0, 0)]).unwrap();
     memory.apply(&first.change_set(0, 1));
     let after = AccountTree::open(&view).unwrap().apply(&[update(1, 3, 9)], &[(0, 0)]).unwrap();

@@ -10,12 +10,6 @@ use super::source::{ChangeSet, Entry, SourceError, TreeSource};
 #[derive(Debug, Default)]
 pub(crate) struct Overlay(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 
-impl From<&ChangeSet> for Overlay {
-    fn from(set: &ChangeSet) -> Self {
-        Self::default().then(set)
-    }
-}
-
 impl Overlay {
     /// Adds the new values of the change set of the next block.
     pub(crate) fn then(mut self, set: &ChangeSet) -> Self {

@@ -20,7 +20,7 @@ use crate::tree::{ChangeSet, TreeView};
 use crate::witness::Hashed;
 
 /// Number of leaf updates in blocks that are hashed but not committed from which no more are hashed.
-/// It bounds the memory if the disk is slower than hashing: an update takes about 10 KB.
+/// It bounds the memory if the disk is slower than hashing.
 const MAX_AHEAD: usize = 2048;
 
 /// The tree versions that hasher and maintainers share.
