@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::clock::Clock;
@@ -11,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::store::durable::blob_label::{BlobKind, BlobLabel};
 use crate::store::durable::blob_reader::BlobReader;
 use crate::store::durable::blob_ref::BlobRef;
-use crate::store::durable::blob_writer::BlobWriter;
+use crate::store::durable::blob_writer::{BlobWriter, Compressed};
 use crate::store::durable::blobs::{Blobs, PreparedBlob};
 use crate::store::durable::folder_lock::FolderLock;
 use crate::store::durable::free_space::{Space, SpaceState};
@@ -42,6 +43,8 @@ pub(crate) struct Core {
     pub metrics: Arc<Metrics>,
     pub clock: Arc<dyn Clock>,
     pub read_views: ViewRegistry,
+    /// True while nothing is synced, see [`Core::defer_syncs`].
+    defers_syncs: AtomicBool,
     space: Space,
     reopen: OnceLock<Reopen>,
     /// Monotonic time in milliseconds of the last check, if the folder was in its place.
@@ -75,6 +78,7 @@ impl Core {
             metrics: options.metrics.clone(),
             clock: options.clock.clone(),
             read_views: ViewRegistry::default(),
+            defers_syncs: AtomicBool::new(false),
             space: Space::new(
                 lock.as_ref().map_or(dir, FolderLock::path),
                 options.space.clone(),
@@ -101,6 +105,10 @@ impl Core {
         self.check_folder()?;
         if !self.kv.is_broken() {
             return Ok(());
+        }
+        // The state on disk lacks what was not synced.
+        if self.defers_syncs.load(Ordering::Relaxed) {
+            return Err(StoreError::Interrupted);
         }
         self.reopen.get().map_or(Err(StoreError::Interrupted), |reopen| reopen())
     }
@@ -174,9 +182,26 @@ impl Core {
         self.space().check()
     }
 
+    /// Lets every write return before it is durable, until [`Core::sync_deferred`]: for a folder
+    /// that does not count before it is complete.
+    pub(crate) fn defer_syncs(&self) {
+        self.defers_syncs.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes all writes since [`Core::defer_syncs`] durable, and all later ones when they are made.
+    pub(crate) fn sync_deferred(&self) -> Result<(), StoreError> {
+        if self.defers_syncs.swap(false, Ordering::Relaxed) {
+            self.blobs.sync_files()?;
+        }
+        self.sync()
+    }
+
     /// Returns once everything that was written before this call is durable, in the folder where it
     /// will be looked for. Concurrent callers share one flush.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        if self.defers_syncs.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         self.committer.sync(&self.kv, &self.blobs, self.journal.as_ref(), &self.metrics)?;
         self.look_at_folder()
     }
@@ -192,7 +217,7 @@ impl Core {
     /// Compresses a blob and makes it durable. A blob that no record adopts is removed when it is
     /// dropped.
     pub(crate) fn prepare_blob(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {
-        self.blobs.keep(label, BlobWriter::compress(label.kind, bytes)?)
+        self.keep_blob(label, BlobWriter::compress(label.kind, bytes)?)
     }
 
     /// Compresses the bytes that `write` writes as they arrive, and makes the blob durable.
@@ -217,7 +242,11 @@ impl Core {
         label: BlobLabel,
         writer: BlobWriter,
     ) -> Result<PreparedBlob, StoreError> {
-        self.blobs.keep(label, writer.finish().map_err(StoreError::io("compressing a blob"))?)
+        self.keep_blob(label, writer.finish().map_err(StoreError::io("compressing a blob"))?)
+    }
+
+    fn keep_blob(&self, label: BlobLabel, compressed: Compressed) -> Result<PreparedBlob, StoreError> {
+        self.blobs.keep(label, compressed, !self.defers_syncs.load(Ordering::Relaxed))
     }
 
     /// Reads a whole blob and checks it against its hash.

@@ -60,6 +60,9 @@
 //! journal at the same time. Concurrent callers of [`Store::sync`] share the last two. A small blob
 //! is part of its record and has no file; proofs are small.
 //!
+//! A restore, a repair and a fork fill a folder that does not count before it is complete: they sync
+//! once, at their end.
+//!
 //! A blob file is unlinked after the transaction that removed its record is durable. Changes larger
 //! than a transaction go through a log of change sets (`chain/change_log.rs`).
 //!
@@ -175,8 +178,8 @@ pub use kv::sled_db::wait_until_closed;
 pub use options::StoreOptions;
 pub(crate) use parameters::FORMAT;
 pub(crate) use queue::attempt_record::AttemptRecord;
-pub(crate) use queue::claims::HeartbeatOutcome;
 pub use queue::claims::{ClaimedJob, Preference};
+pub(crate) use queue::heartbeats::HeartbeatOutcome;
 pub(crate) use queue::job_data::JobData;
 pub(crate) use queue::job_index::JobCounts;
 pub(crate) use queue::job_queries::{JobFilter, LeaseRecord};

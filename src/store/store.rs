@@ -117,6 +117,17 @@ impl Store {
         self.core().check_space()
     }
 
+    /// Lets every write return before it is durable, until [`Store::sync_deferred`]: for a folder
+    /// that does not count before it is complete. If a write fails meanwhile, all later ones do.
+    pub(crate) fn defer_syncs(&self) {
+        self.core().defer_syncs();
+    }
+
+    /// Makes all writes since [`Store::defer_syncs`] durable, and all later ones when they are made.
+    pub(crate) fn sync_deferred(&self) -> Result<(), StoreError> {
+        self.core().sync_deferred()
+    }
+
     /// Returns once everything that was written before this call is durable. Concurrent callers
     /// share one flush.
     pub fn sync(&self) -> Result<(), StoreError> {

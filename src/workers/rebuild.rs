@@ -67,7 +67,7 @@ pub(crate) struct Rebuild<'a> {
 }
 
 impl<'a> Rebuild<'a> {
-    /// Begins a rebuild into an empty store.
+    /// Begins a rebuild into an empty store. Nothing is durable before [`Rebuild::finish`].
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the store has a genesis.
@@ -75,6 +75,7 @@ impl<'a> Rebuild<'a> {
         if store.chain().genesis()?.is_some() {
             return Err(StoreError::Conflict { what: "what the data folder holds: it must be empty".into() });
         }
+        store.defer_syncs();
         Ok(Self { store, report: RebuildReport::default(), unproven: 0, unaggregated: 0 })
     }
 
@@ -214,7 +215,7 @@ impl<'a> Rebuild<'a> {
 
     /// Makes everything durable and returns the report.
     pub(crate) fn finish(self) -> Result<RebuildReport, StoreError> {
-        self.store.sync()?;
+        self.store.sync_deferred()?;
         Ok(self.report)
     }
 

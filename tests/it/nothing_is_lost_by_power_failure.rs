@@ -11,15 +11,17 @@
 //! `CRASH_SEED` repeats the random choices, but not the order in which threads run; `CRASH_ROUNDS`
 //! is the number of rounds of the long form.
 
+use std::path::Path;
 use std::sync::Mutex;
 
 use zksync_witness_server::testing::{dice::Dice, ledger::Moment};
 
 use crate::support::{
-    crash,
+    command_on, crash,
     disk::{self, Disk},
-    heavy, invariants, number,
+    ended, heavy, invariants, number,
     power::Power,
+    real_folder,
     sealed_chain::Chain,
     world::World,
 };
@@ -102,6 +104,33 @@ fn a_new_folder_is_on_the_disk() {
     disk::write_image(power.root(), &disk.with_luck(0.0, &mut dice));
     let found = invariants::look(&data, &world.lock().unwrap(), Moment::MAX, false);
     assert_eq!(found.findings, Vec::<String>::new());
+}
+
+/// A restore syncs only at its end. Of its folder, the disk has what was synced and nothing else.
+#[test]
+fn a_restored_folder_is_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let [original, backup] = ["data", "backup"].map(|name| folder.path().join(name));
+    real_folder::grow(&original);
+    assert!(
+        ended(&mut command_on(&original, &["backup", "--out", backup.to_str().unwrap()])).status.success()
+    );
+    let power = Power::new();
+    let data = power.root().join("data");
+    let mut disk = Disk::of(power.root());
+    let mut restore = command_on(&data, &["restore", backup.to_str().unwrap()]);
+    power.record(&mut restore);
+    assert!(ended(&mut restore).status.success());
+    power.replay(&mut disk);
+    disk::write_image(power.root(), &disk.with_luck(0.0, &mut Dice::new(1)));
+    let durable = |folder: &Path| {
+        let (mut contents, damaged) = real_folder::contents(real_folder::node(folder).store());
+        assert_eq!(damaged, 0);
+        // These are derived.
+        contents.retain(|name, _| !name.starts_with("witness") && !name.contains("job"));
+        contents
+    };
+    assert_eq!(durable(&data), durable(&original));
 }
 
 #[test]

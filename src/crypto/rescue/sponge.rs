@@ -30,7 +30,10 @@ pub fn compress(left: &Fr, right: &Fr) -> Fr {
 
 /// Returns [`compress`] of each pair.
 pub fn compress_batch(pairs: &[[Fr; 2]]) -> Vec<Fr> {
-    hash_batch(pairs)
+    let start = initial_state(2);
+    let mut states: Vec<State> = pairs.iter().map(|pair| absorb(start, pair, 0)).collect();
+    permute_batch(&mut states);
+    states.into_iter().map(|state| state[0]).collect()
 }
 
 /// Returns [`hash_elements`] of each input. Lengths may differ.

@@ -105,8 +105,15 @@ pub(super) async fn working_on(
     note(&extensions, &prover);
     let connection = lasting(&extensions, &headers);
     let id = u32::try_from(job_id).map_err(|_| ApiError::UnknownJob { job_id })?;
+    let job = info_span!("job", id);
+    let queue = api.node.store().queue();
+    if queue.heartbeat_at_once(connection.as_ref(), &prover, id) {
+        queue.seen(&prover);
+        debug!(parent: &job, ?prover, "heartbeat");
+        return Ok(StatusCode::OK);
+    }
     let heartbeat = api.blocking(move |node| {
-        let _job = info_span!("job", id).entered();
+        let _job = job.entered();
         node.store().queue().seen(&prover);
         match node.store().queue().heartbeat_over(connection.as_ref(), &prover, id)? {
             HeartbeatOutcome::Renewed => {

@@ -10,6 +10,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rayon::prelude::*;
+
 use crate::fsync;
 use crate::input;
 use crate::store::durable::blob_header::{HEADER, Header, RecordType, read_header};
@@ -125,8 +127,13 @@ impl Blobs {
         }
     }
 
-    /// Makes a compressed blob durable. It has no owner yet.
-    pub(crate) fn keep(&self, label: BlobLabel, compressed: Compressed) -> Result<PreparedBlob, StoreError> {
+    /// Stores a compressed blob, which has no owner yet; durable on return if `durable`.
+    pub(crate) fn keep(
+        &self,
+        label: BlobLabel,
+        compressed: Compressed,
+        durable: bool,
+    ) -> Result<PreparedBlob, StoreError> {
         let Compressed { frame, raw_len } = compressed;
         if frame.len() <= inline_limit(label.kind) {
             return Ok(PreparedBlob { blob: BlobRef::Inline { frame, raw_len }, file: None });
@@ -144,13 +151,26 @@ impl Blobs {
             let header = Header { label, record_type: RecordType::Inline, raw_len, len, hash };
             file.write_all(&header.bytes())?;
             file.write_all(&frame)?;
-            fsync::sync_data(&file)?;
+            if durable {
+                fsync::sync_data(&file)?;
+            }
             fsync::rename(&temporary, &path)
         };
         write().map_err(StoreError::io("writing a blob file"))?;
         prepared.file = Some(path);
-        fsync::sync_file(&self.folder).map_err(StoreError::io("syncing the folder of blobs"))?;
+        if durable {
+            fsync::sync_file(&self.folder).map_err(StoreError::io("syncing the folder of blobs"))?;
+        }
         Ok(prepared)
+    }
+
+    /// Makes all blob files and their names durable.
+    pub(crate) fn sync_files(&self) -> Result<(), StoreError> {
+        let sync = || -> io::Result<()> {
+            self.names()?.par_iter().try_for_each(|(_, path)| fsync::sync_path(path))?;
+            self.sync_folder()
+        };
+        sync().map_err(StoreError::io("syncing the blob files"))
     }
 
     /// Opens a blob, and checks its file against the reference without loading it into memory.
@@ -284,7 +304,7 @@ mod tests {
 
     impl Blobs {
         fn prepare(&self, label: BlobLabel, bytes: &[u8]) -> Result<PreparedBlob, StoreError> {
-            self.keep(label, BlobWriter::compress(label.kind, bytes)?)
+            self.keep(label, BlobWriter::compress(label.kind, bytes)?, true)
         }
     }
 

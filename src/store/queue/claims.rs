@@ -1,22 +1,21 @@
-//! Claims, heartbeats and releases: the operations of provers on jobs, except publishing.
+//! Claims and releases of jobs by provers.
 //!
 //! - One prover at a time holds a job. A claim takes the idle job with the smallest (priority, first
 //!   block), unless the prover prefers a type or, among jobs of one type, a block size. The holder
 //!   is recorded with the claim. A job that returns to the queue is in its old place: aggregation
 //!   waits for the oldest block.
-//! - Only heartbeats of the holder renew its lease; [`expiry`](super::expiry) ends it otherwise.
+//! - Only [`heartbeats`](super::heartbeats) of the holder renew its lease;
+//!   [`expiry`](super::expiry) ends it otherwise.
 //!
 //! All of it is serialised by the lock of the queue, which is held for some index look-ups and one
-//! transaction, never during a sync. Leases are not synced: losing one costs a lease. A heartbeat
-//! writes nothing but the record of a lease, at most eight times a timeout.
+//! transaction, never during a sync. Leases are not synced: losing one costs a lease.
 
 use std::sync::Arc;
 
 use crate::domain::AttemptOutcome;
-use crate::domain::job::{Job, JobError, JobState, JobStatus, JobType};
+use crate::domain::job::{Job, JobState, JobType};
 use crate::store::durable::blob_reader::BlobReader;
 use crate::store::error::StoreError;
-use crate::store::kv::batch::Batch;
 use crate::store::kv::keys;
 use crate::store::kv::keys::index;
 use crate::store::kv::table::Table;
@@ -63,25 +62,6 @@ pub struct ClaimedJob {
     pub data: JobData,
     /// Number of the claim in this run, for [`JobQueue::undelivered`].
     pub claim: u64,
-}
-
-/// The outcome of a heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeartbeatOutcome {
-    /// The lease was renewed.
-    Renewed,
-    /// The job does not exist.
-    NotFound,
-    /// Another prover holds the job.
-    NotHolder {
-        /// Name of that prover.
-        holder: String,
-    },
-    /// No prover holds the job.
-    NotInProgress {
-        /// Status of the job.
-        status: JobStatus,
-    },
 }
 
 impl JobQueue {
@@ -215,31 +195,6 @@ impl JobQueue {
         Ok(true)
     }
 
-    /// Like [`JobQueue::heartbeat_over`], over an unknown connection.
-    #[cfg(any(test, feature = "testing"))]
-    pub fn heartbeat(&self, prover: &str, id: u32) -> Result<HeartbeatOutcome, StoreError> {
-        self.heartbeat_over(None, prover, id)
-    }
-
-    /// Renews the lease of a prover on a job.
-    pub(crate) fn heartbeat_over(
-        &self,
-        connection: Option<&Arc<ProverConnection>>,
-        prover: &str,
-        id: u32,
-    ) -> Result<HeartbeatOutcome, StoreError> {
-        let outcome = self.renew(connection, prover, id)?;
-        let label = match outcome {
-            HeartbeatOutcome::Renewed => "renewed",
-            HeartbeatOutcome::NotFound => "not_found",
-            HeartbeatOutcome::NotHolder { .. } => "not_holder",
-            HeartbeatOutcome::NotInProgress { .. } => "not_in_progress",
-        };
-        // The lock of the queue is released by now.
-        self.core.metrics.heartbeats.add(label, 1);
-        Ok(outcome)
-    }
-
     /// Like [`JobQueue::release_over`], over an unknown connection.
     #[cfg(any(test, feature = "testing"))]
     pub fn release(&self, prover: &str) -> Result<Vec<u32>, StoreError> {
@@ -271,62 +226,6 @@ impl JobQueue {
             self.change_held(&mut leases, &ids, AttemptOutcome::Stopped, |job| job.release(prover))?;
         self.core.metrics.leases_ended.add("released", released.len() as u64);
         Ok(released)
-    }
-
-    fn renew(
-        &self,
-        connection: Option<&Arc<ProverConnection>>,
-        prover: &str,
-        id: u32,
-    ) -> Result<HeartbeatOutcome, StoreError> {
-        let mut leases = self.lock();
-        self.take_up_cut(&mut leases, prover, id)?;
-        let Some(held) = leases.get(id) else {
-            return Ok(match self.job_row(id)? {
-                Some(row) => HeartbeatOutcome::NotInProgress { status: row.status },
-                None => HeartbeatOutcome::NotFound,
-            });
-        };
-        let mut job = Job { state: JobState::InProgress(held.lease.clone()), attempts: 0 };
-        match job.heartbeat(prover, self.lease_now()) {
-            Ok(()) => {}
-            Err(JobError::NotHolder { holder }) => return Ok(HeartbeatOutcome::NotHolder { holder }),
-            Err(JobError::WrongStatus { status }) => return Ok(HeartbeatOutcome::NotInProgress { status }),
-        }
-        leases.set_connection(id, connection);
-        let JobState::InProgress(lease) = job.state else { return Ok(HeartbeatOutcome::Renewed) };
-        let wall_ms = self.core.now_ms();
-        if leases.renew(id, lease, wall_ms, self.policy)
-            && let Err(error) = self.record_renewal(id, wall_ms)
-        {
-            // The lease itself is renewed; only the next run would not know of it.
-            tracing::warn!(job = id, %error, "cannot record a heartbeat");
-        }
-        Ok(HeartbeatOutcome::Renewed)
-    }
-
-    /// Gives a prover the lease of an idle job back if its answer counted as cut: the heartbeat
-    /// shows that it arrived.
-    fn take_up_cut(&self, leases: &mut Leases, prover: &str, id: u32) -> Result<(), StoreError> {
-        if leases.cut(id).is_none_or(|name| name != prover) {
-            return Ok(());
-        }
-        let Some(old) = self.job_row(id)? else { return Ok(()) };
-        let mut job = self.state_of(&old, leases);
-        if job.claim(prover, self.lease_now()).is_err() {
-            return Ok(());
-        }
-        let new = JobRow { holder: Some(prover.to_owned()), ..old.clone() };
-        let end = AttemptOutcome::Ended.into();
-        self.apply_transitions(leases, vec![Transition { old, new, job, end }])
-    }
-
-    fn record_renewal(&self, id: u32, wall_ms: u64) -> Result<(), StoreError> {
-        let Some(mut row) = self.job_row(id)? else { return Ok(()) };
-        row.updated_at_ms = wall_ms;
-        let mut batch = Batch::new();
-        batch.put(Table::Jobs, &keys::number(id), &row)?;
-        self.core.apply(batch)
     }
 
     /// Records the request of a prover for a job, and returns the reason why it gets none.

@@ -51,4 +51,9 @@ impl JobQueue {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Leases> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Takes the lock if that is possible without waiting.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Leases>> {
+        self.leases.try_lock().ok()
+    }
 }

@@ -123,6 +123,30 @@ fn a_wall_clock_that_jumps_neither_ends_nor_extends_a_lease() {
     }
 }
 
+#[test]
+fn a_heartbeat_is_answered_at_once_unless_it_must_wait_write_or_explain() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let store = waiting(dir.path(), &clock, 2);
+    let queue = store.queue();
+    let at_once = |prover: &str, id| queue.heartbeat_at_once(None, prover, id);
+    assert!(!at_once("a", 1), "an idle job");
+    assert_eq!(claimed(&store, "a"), Some(1));
+    assert!(!at_once("b", 1) && !at_once("a", 2) && !at_once("a", 9));
+    let locked = queue.lock();
+    assert!(!at_once("a", 1));
+    drop(locked);
+    // An eighth of the timeout after the claim, the record is written.
+    clock.advance(7_499);
+    assert!(at_once("a", 1));
+    clock.advance(1);
+    assert!(!at_once("a", 1));
+    // What was answered at once counts as the last heartbeat.
+    clock.advance(59_998);
+    assert_eq!(queue.expire().unwrap(), Vec::<u32>::new());
+    clock.advance(1);
+    assert_eq!(queue.expire().unwrap(), [1]);
+}
+
 /// The server is started with another wall clock than it was stopped with.
 #[test]
 fn a_wall_clock_that_jumps_across_a_restart_neither_frees_nor_freezes_a_lease() {

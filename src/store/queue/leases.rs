@@ -67,6 +67,11 @@ impl Held {
             .is_some_and(|own| connection.is_none_or(|connection| !Arc::ptr_eq(&own, connection)))
     }
 
+    /// Returns true if the record of the lease is to be written when it is renewed now.
+    pub(crate) fn record_is_due(&self, now_ms: u64, policy: LeasePolicy) -> bool {
+        now_ms.saturating_sub(self.recorded_at_ms) >= policy.gone_timeout_ms / 8
+    }
+
     /// Returns the time in which a heartbeat must come after a process with the name of the holder
     /// has stopped.
     fn patience_ms(&self, policy: LeasePolicy) -> u64 {
@@ -227,7 +232,7 @@ impl Leases {
         let Some(held) = self.by_job.get_mut(&job) else { return false };
         self.by_age.remove(&(held.lease.renewed_at_ms, job));
         self.by_age.insert((lease.renewed_at_ms, job));
-        let due = lease.renewed_at_ms.saturating_sub(held.recorded_at_ms) >= policy.gone_timeout_ms / 8;
+        let due = held.record_is_due(lease.renewed_at_ms, policy);
         if due {
             held.recorded_at_ms = lease.renewed_at_ms;
         }

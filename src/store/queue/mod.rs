@@ -11,7 +11,7 @@
 //! | `old_index` | replacement of the indexes of earlier versions |
 //! | `transitions` | changes of record, indexes and lease together |
 //! | `new_jobs`, `job_data` | creation of jobs, and their data |
-//! | `claims` | claim, heartbeat, release |
+//! | `claims`, `heartbeats` | claim and release; heartbeat |
 //! | `refuse`, `refusal_record` | the consequences of a refused proof |
 //! | `suspension` | suspended and blocked provers, paused claims |
 //! | `sender`, `publisher` | the prover that sent a proof, if it is known |
@@ -31,6 +31,7 @@ mod attempts_tests;
 pub(crate) mod claims;
 pub(crate) mod expiry;
 pub(crate) mod hand_back;
+pub(crate) mod heartbeats;
 pub(crate) mod job_data;
 pub(crate) mod job_index;
 pub(crate) mod job_queries;
