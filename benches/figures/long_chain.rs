@@ -41,8 +41,6 @@ struct Point {
     start: Start,
     /// Resident memory, in bytes, after everything was read once.
     resident_after_reading: u64,
-    /// The same with the smallest page cache.
-    resident_without_cache: u64,
     doctor: Duration,
     backup: Duration,
     restore: Duration,
@@ -132,27 +130,19 @@ fn measure(options: &Options, folder: &Path, blocks: u32) -> anyhow::Result<Poin
         ensure!(status.success(), "{arguments:?} ended with {status}");
         Ok(begin.elapsed())
     };
-    let smallest = scratch.path().join("smallest-cache.toml");
-    fs::write(&smallest, "cache_bytes = \"1MiB\"")?;
     // A backup reads everything, so that the page cache is as full as it gets.
-    let after_reading = |more: &[String]| -> anyhow::Result<u64> {
-        let server = ServerProcess::start(&options.server, folder, None, more)?;
-        command(&[
-            "backup".as_ref(),
-            "--url".as_ref(),
-            server.url().as_ref(),
-            "--data-dir".as_ref(),
-            folder.as_os_str(),
-            "--force".as_ref(),
-            "--out".as_ref(),
-            read.as_ref(),
-        ])?;
-        let resident = server.footprint().resident_bytes;
-        server.stop()?;
-        Ok(resident)
-    };
-    let resident_after_reading = after_reading(&[])?;
-    let resident_without_cache = after_reading(&["--config".to_owned(), smallest.display().to_string()])?;
+    let server = ServerProcess::start(&options.server, folder, None, &[])?;
+    command(&[
+        "backup".as_ref(),
+        "--url".as_ref(),
+        server.url().as_ref(),
+        "--data-dir".as_ref(),
+        folder.as_os_str(),
+        "--out".as_ref(),
+        read.as_ref(),
+    ])?;
+    let resident_after_reading = server.footprint().resident_bytes;
+    server.stop()?;
     let folder = folder.as_os_str();
     let doctor = command(&["doctor".as_ref(), "--data-dir".as_ref(), folder])?;
     let backup =
@@ -174,18 +164,7 @@ fn measure(options: &Options, folder: &Path, blocks: u32) -> anyhow::Result<Poin
         to.as_ref(),
         "--yes".as_ref(),
     ])?;
-    Ok(Point {
-        blocks,
-        bytes,
-        start,
-        resident_after_reading,
-        resident_without_cache,
-        doctor,
-        backup,
-        restore,
-        revert,
-        copy,
-    })
+    Ok(Point { blocks, bytes, start, resident_after_reading, doctor, backup, restore, revert, copy })
 }
 
 fn size_of(folder: &Path) -> anyhow::Result<u64> {
@@ -224,10 +203,9 @@ fn describe(point: &Point, report: &mut dyn FnMut(Figure)) {
         "MiB",
         Bound::None,
         format!(
-            "peak {:.0} MiB; after everything was read: {:.0} MiB, with a page cache of 1 MiB {:.0} MiB",
+            "peak {:.0} MiB; after everything was read: {:.0} MiB",
             mib(point.start.peak),
-            mib(point.resident_after_reading),
-            mib(point.resident_without_cache)
+            mib(point.resident_after_reading)
         ),
     );
     let seconds = Duration::as_secs_f64;
@@ -258,15 +236,13 @@ fn describe(point: &Point, report: &mut dyn FnMut(Figure)) {
 /// Reports what grows from the first to the last length, and what a million blocks will take.
 fn compare(points: &[Point], report: &mut dyn FnMut(Figure)) {
     let [first, middle, last] = points else { return };
-    let [before, after] = [middle, last].map(|point| mib(point.resident_without_cache));
-    let slope = (after - before) / f64::from(last.blocks - middle.blocks);
-    // The page cache has a size of its own, which the longest chain shows.
-    let now = mib(last.resident_after_reading);
+    // Between the first two lengths, parts grow that are bounded, such as the history.
+    let slope = (last.resident_mib() - middle.resident_mib()) / f64::from(last.blocks - middle.blocks);
     report(Figure {
         name: "long_memory",
-        what: "resident memory at 1000000 blocks: that of the last length, and a line through the last two without a page cache".into(),
+        what: "resident memory at 1000000 blocks, by a line through the last two lengths".into(),
         baseline: String::new(),
-        value: now + slope * (1e6 - f64::from(last.blocks)),
+        value: last.resident_mib() + slope * (1e6 - f64::from(last.blocks)),
         unit: "MiB",
         bound: Bound::AtMost(MEMORY),
         detail: format!("{:.0} B a block", slope * f64::from(1 << 20)),
