@@ -35,7 +35,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("ssh -N -L 3312:127.0.0.1:3312 HOST", "needs another machine"),
     ("cargo bench", "measures for long; benchmark_figures_are_sound runs a part of it"),
     ("cargo bench -- chain", "measures for minutes"),
-    ("cargo bench -- long-chain --quick", "measures for minutes"),
+    ("cargo bench -- long-chain", "measures for minutes"),
     (
         "cargo bench -- engines witnesses",
         "measures for minutes; benchmark_figures_are_sound runs a part of it",
