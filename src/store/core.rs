@@ -183,7 +183,7 @@ impl Core {
     }
 
     /// Lets every write return before it is durable, until [`Core::sync_deferred`]: for a folder
-    /// that does not count before it is complete.
+    /// that does not count before it is complete. If a write fails meanwhile, all later ones do.
     pub(crate) fn defer_syncs(&self) {
         self.defers_syncs.store(true, Ordering::Relaxed);
     }
