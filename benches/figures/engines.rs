@@ -24,13 +24,15 @@ pub fn states() -> Vec<State> {
     (0..STATES).map(|i| [3 * i, 3 * i + 1, 3 * i + 2].map(fr::from_u64)).collect()
 }
 
-/// Measures a batch of [`STATES`] permutations on one thread.
+/// Measures batches of [`STATES`] permutations, `repetitions` of them on each core at the same time.
 ///
 /// # Errors
 /// Fails if the processor does not support the engine.
-pub fn batch_time(engine: Engine, repetitions: usize) -> anyhow::Result<Times> {
+pub fn batches_on_all_cores(engine: Engine, repetitions: usize) -> anyhow::Result<Times> {
     let states = states();
-    (0..repetitions).map(|_| Ok(permute(engine, &states)?.0)).collect()
+    let on_this_core = || (0..repetitions).map(|_| Ok(permute(engine, &states)?.0)).collect();
+    let times: Vec<anyhow::Result<Vec<Duration>>> = rayon::broadcast(|_| on_this_core());
+    Ok(times.into_iter().collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 fn permute(engine: Engine, states: &[State]) -> anyhow::Result<(Duration, Vec<State>)> {
@@ -54,7 +56,7 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
             report(permutations(options, engine, name, least)?);
         }
     }
-    report(signatures(options)?);
+    signatures(options)?.into_iter().for_each(report);
     Ok(())
 }
 
@@ -80,7 +82,7 @@ fn permutations(options: &Options, engine: Engine, name: &'static str, least: f6
     })
 }
 
-fn signatures(options: &Options) -> anyhow::Result<Figure> {
+fn signatures(options: &Options) -> anyhow::Result<[Figure; 2]> {
     let signed: Vec<_> = (0..SIGNATURES)
         .map(|n| {
             let key = signature::PrivateKey::from_seed(&n.to_be_bytes());
@@ -97,18 +99,27 @@ fn signatures(options: &Options) -> anyhow::Result<Figure> {
     };
     let one_by_one =
         |claim: &Claim<'_>| naive_signature::verify(claim.pub_key, claim.signature, claim.message);
-    let (ours, naive) = in_turns(
-        options.scale.repetitions,
-        || check(&|| signature::verify_batch(&claims)),
-        || check(&|| claims.iter().map(one_by_one).collect()),
-    )?;
-    Ok(Figure {
-        name: "signature",
-        what: format!("signature check, batch of {SIGNATURES}, one thread"),
-        baseline: "naive".into(),
-        value: ours.faster_than(&naive),
-        unit: "×",
-        bound: Bound::AtLeast(5.0),
-        detail: format!("{ours} against {naive}"),
-    })
+    let figure = |name, keys, prepare: &dyn Fn()| -> anyhow::Result<Figure> {
+        let (ours, naive) = in_turns(
+            options.scale.repetitions,
+            || {
+                prepare();
+                check(&|| signature::verify_batch(&claims))
+            },
+            || check(&|| claims.iter().map(one_by_one).collect()),
+        )?;
+        Ok(Figure {
+            name,
+            what: format!("signature check, batch of {SIGNATURES}, {keys} keys, one thread"),
+            baseline: "naive".into(),
+            value: ours.faster_than(&naive),
+            unit: "×",
+            bound: Bound::AtLeast(5.0),
+            detail: format!("{ours} against {naive}"),
+        })
+    };
+    Ok([
+        figure("signature", "new", &signature::forget_keys)?,
+        figure("signature_of_known_key", "known", &|| ())?,
+    ])
 }

@@ -27,6 +27,11 @@ impl Times {
         self.0.get(last * percent / 100).copied().unwrap_or_default()
     }
 
+    /// Returns these measurements and the others.
+    pub fn and(self, others: Self) -> Self {
+        Self::new([self.0, others.0].concat())
+    }
+
     /// Returns the median of `others` divided by that of these times.
     pub fn faster_than(&self, others: &Self) -> f64 {
         others.median().as_secs_f64() / self.median().as_secs_f64()

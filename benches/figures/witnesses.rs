@@ -167,7 +167,8 @@ fn floor(
     report: &mut dyn FnMut(Figure),
 ) -> anyhow::Result<()> {
     let updates = case.with_tree(|tree| leaf_updates(block, tree))?;
-    let floor = floor_of(updates, options.scale.repetitions)?;
+    let floor =
+        floor_of(updates, &engines::batches_on_all_cores(rescue::engine(), options.scale.repetitions)?);
     let of = |name, what: &str, pick: fn(&Stages) -> Duration, bound| {
         let times: Times = stages.iter().map(pick).collect();
         Figure {
@@ -187,15 +188,11 @@ fn floor(
 }
 
 /// Returns the floor of `updates` leaf updates: the time of their hashes in full batches on all
-/// cores.
-///
-/// # Errors
-/// Fails if the processor does not support the engine, which cannot happen: it is the one in use.
-pub fn floor_of(updates: u32, repetitions: usize) -> anyhow::Result<Duration> {
-    let batch = engines::batch_time(rescue::engine(), repetitions)?.median();
-    let permutation = batch.as_secs_f64() / engines::STATES as f64;
-    let cores = rayon::current_num_threads() as f64;
-    Ok(Duration::from_secs_f64(f64::from(updates * PERMUTATIONS) * permutation / cores))
+/// cores, by the times of [`engines::batches_on_all_cores`].
+pub fn floor_of(updates: u32, batches: &Times) -> Duration {
+    let batches_a_core =
+        f64::from(updates * PERMUTATIONS) / engines::STATES as f64 / rayon::current_num_threads() as f64;
+    batches.median().mul_f64(batches_a_core)
 }
 
 /// Reports the size of a stored witness relative to its JSON.

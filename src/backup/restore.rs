@@ -11,8 +11,11 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use super::entry::{About, Counts, ProofMeta};
 use super::error::BackupError;
@@ -20,7 +23,12 @@ use super::reader::{BackupReader, Entry};
 use crate::fsync;
 use crate::store::leftovers::{self, RESTORING};
 use crate::store::{DurableKind, FolderLock, Store, StoreError, wait_until_closed};
-use crate::workers::{OmittedItem, Progress, Rebuild, RebuildItem, RebuildReport};
+use crate::workers::{OmittedItem, PreparedItem, Progress, Rebuild, RebuildItem, RebuildReport};
+
+/// Most items that are prepared together: enough to keep all cores busy with signature checks.
+const BATCH: usize = 64;
+/// Bytes of the items at which a batch ends as well.
+const BATCH_BYTES: usize = 8 << 20;
 
 const LOCK: &str = "LOCK";
 const INDEX: &str = "index";
@@ -72,7 +80,7 @@ pub(crate) struct Restored {
 /// the checks of imports and publications. An item that fails them ends the restore, or is omitted
 /// with `keep_going`. If the restore fails, the folder is empty afterwards.
 pub(crate) fn restore(
-    backup: impl Read,
+    backup: impl Read + Send,
     dir: &Path,
     open: &dyn Fn(&Path) -> Result<Arc<Store>, StoreError>,
     keep_going: bool,
@@ -90,28 +98,56 @@ pub(crate) fn restore(
 }
 
 fn fill(
-    backup: impl Read,
+    backup: impl Read + Send,
     store: &Store,
     keep_going: bool,
     progress: Progress<'_>,
 ) -> Result<Restored, RestoreError> {
-    let mut reader = BackupReader::open(backup)?;
+    let reader = BackupReader::open(backup)?;
+    let about = reader.about().clone();
+    let blocks = u64::from(about.head);
     let mut rebuild = Rebuild::new(store)?;
-    let blocks = u64::from(reader.about().head);
-    while let Some(entry) = reader.next_entry()? {
-        // The reader returns no others.
-        let Some(kind) = entry.kind.durable() else { continue };
-        match kind {
-            DurableKind::Block => progress("blocks", entry.first.into(), blocks),
-            DurableKind::SingleProof => progress("proofs", entry.last.into(), blocks),
-            _ => {}
+    let counts = thread::scope(|scope| {
+        // One batch is stored while the next one is read and prepared.
+        let (sender, batches) = mpsc::sync_channel(1);
+        let reading = thread::Builder::new()
+            .name("backup-read".to_owned())
+            .spawn_scoped(scope, move || read_all(reader, &sender))
+            .map_err(StoreError::io("starting the thread that reads the backup"))?;
+        for item in batches.into_iter().flatten() {
+            match item.kind() {
+                DurableKind::Block => progress("blocks", item.last().into(), blocks),
+                DurableKind::SingleProof => progress("proofs", item.last().into(), blocks),
+                _ => {}
+            }
+            let stored = rebuild.put(item, progress)?;
+            if let Some(omitted) = rebuild.report().omitted.first().filter(|_| !stored && !keep_going) {
+                return Err(RestoreError::Invalid(omitted.clone()));
+            }
         }
-        let stored = rebuild.put(item(kind, entry, &reader)?, progress)?;
-        if let Some(omitted) = rebuild.report().omitted.first().filter(|_| !stored && !keep_going) {
-            return Err(RestoreError::Invalid(omitted.clone()));
+        Ok(reading.join().unwrap_or_else(|cause| panic::resume_unwind(cause))?)
+    })?;
+    Ok(Restored { about, counts, report: rebuild.finish()? })
+}
+
+/// Reads and prepares all items; ends early if they are no longer received.
+fn read_all<R: Read>(
+    mut reader: BackupReader<R>,
+    batches: &SyncSender<Vec<PreparedItem>>,
+) -> Result<Counts, BackupError> {
+    loop {
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        while items.len() < BATCH && bytes < BATCH_BYTES {
+            let Some(entry) = reader.next_entry()? else { break };
+            // The reader returns no others.
+            let Some(kind) = entry.kind.durable() else { continue };
+            bytes += entry.body.len();
+            items.push(item(kind, entry, &reader)?);
+        }
+        if items.is_empty() || batches.send(PreparedItem::all(items)).is_err() {
+            return Ok(reader.counts());
         }
     }
-    Ok(Restored { about: reader.about().clone(), counts: reader.counts(), report: rebuild.finish()? })
 }
 
 fn item<R: Read>(

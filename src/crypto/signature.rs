@@ -14,6 +14,7 @@ use franklin_crypto::{
     alt_babyjubjub::fs::{Fs, FsRepr},
     bellman::pairing::ff::{Field, PrimeField, PrimeFieldRepr},
 };
+use known_keys::{PublicKey, last_20_bytes};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -45,19 +46,24 @@ pub fn verify(pub_key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Optio
 ///
 /// All claims are hashed together, which costs less than one call for each.
 pub fn verify_batch(claims: &[Claim<'_>]) -> Vec<Option<[u8; 20]>> {
-    let parsed: Vec<Option<Parsed>> = claims.iter().map(Parsed::of).collect();
-    let hashes = challenges_and_key_hashes(&parsed.iter().flatten().collect::<Vec<&Parsed>>());
-    let mut hashes = hashes.into_iter();
+    let keys = known_keys::unpack_batch(&claims.iter().map(|claim| claim.pub_key).collect::<Vec<_>>());
+    let parsed: Vec<Option<Parsed>> =
+        claims.iter().zip(keys).map(|(claim, key)| Parsed::of(claim, key?)).collect();
+    let mut challenges = challenges(&parsed.iter().flatten().collect::<Vec<&Parsed>>()).into_iter();
     let verify = |parsed: &Option<Parsed>| {
-        let (parsed, (challenge, key_hash)) = (parsed.as_ref()?, hashes.next()?);
-        let key = Point::from(&parsed.key);
-        // R needs no such check: if the equation holds, R is the difference of two points of the
-        // subgroup.
-        let valid = key.is_in_subgroup()
-            && key.times(&challenge).add(&Point::from(&parsed.r)) == Point::generator_times(&parsed.s);
-        valid.then_some(key_hash)
+        let (Parsed { key, r, s, .. }, challenge) = (parsed.as_ref()?, challenges.next()?);
+        // R need not be in the subgroup: if the equation holds, it is the difference of two points
+        // that are.
+        let left = Point::from(&key.point).times(&challenge).add(&Point::from(r));
+        (left == Point::generator_times(s)).then_some(key.hash)
     };
     parsed.iter().map(verify).collect()
+}
+
+/// Forgets all public keys that [`verify_batch`] has checked, as if each were new.
+#[cfg(any(test, feature = "testing"))]
+pub fn forget_keys() {
+    known_keys::forget();
 }
 
 /// Returns true if a packed key is the neutral point. The validity of its signatures does not
@@ -69,20 +75,19 @@ pub fn is_neutral(pub_key: &[u8; 32]) -> bool {
 
 /// A claim whose points and S are well-formed.
 struct Parsed {
-    key: Affine,
+    key: PublicKey,
     r: Affine,
     s: Fs,
     message: Vec<Fr>,
 }
 
 impl Parsed {
-    fn of(claim: &Claim<'_>) -> Option<Self> {
+    fn of(claim: &Claim<'_>, key: PublicKey) -> Option<Self> {
         if claim.message.len() > MAX_MESSAGE_BYTES {
             return None;
         }
         let (r, s) = claim.signature.split_first_chunk()?;
-        let s = fs_from_le_bytes(s)?;
-        let (key, r) = (Affine::unpack(claim.pub_key)?, Affine::unpack(r)?);
+        let (r, s) = (Affine::unpack(r)?, fs_from_le_bytes(s)?);
         Some(Self { key, r, s, message: message_elements(claim.message) })
     }
 }
@@ -187,34 +192,32 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// Returns the challenges of signatures and the hashes of their keys.
+/// Returns the challenges of signatures.
 ///
-/// Each takes five permutations. They are computed in three batches, each of which holds everything
+/// Each takes four permutations. They are computed in three batches, each of which holds everything
 /// whose inputs are known.
-fn challenges_and_key_hashes(parsed: &[&Parsed]) -> Vec<(Fs, [u8; 20])> {
+fn challenges(parsed: &[&Parsed]) -> Vec<Fs> {
     use rescue::{absorb, initial_state};
     let count = parsed.len();
     // The challenge absorbs the hash of the message only in its second round.
-    let points = |p: &Parsed, hash: [u8; 32]| challenge_elements(&p.key, &p.r, &hash);
+    let points = |p: &Parsed, hash: [u8; 32]| challenge_elements(&p.key.point, &p.r, &hash);
     let messages = parsed.iter().map(|p| absorb(initial_state(p.message.len()), &p.message, 0));
     let challenges = parsed.iter().map(|p| {
         let points = points(p, [0; 32]);
         absorb(initial_state(points.len()), &points, 0)
     });
-    let keys = parsed.iter().map(|p| absorb(initial_state(2), &[p.key.x, p.key.y], 0));
-    let mut first: Vec<rescue::State> = messages.chain(challenges).chain(keys).collect();
+    let mut first: Vec<rescue::State> = messages.chain(challenges).collect();
     rescue::permute_batch(&mut first);
 
     let second = parsed.iter().zip(&first).map(|(p, state)| absorb(*state, &p.message, 1));
     let mut second: Vec<rescue::State> = second.collect();
     rescue::permute_batch(&mut second);
 
-    let (begun, keys) = first[count..].split_at(count);
-    let third = parsed.iter().zip(begun).zip(&second);
+    let third = parsed.iter().zip(&first[count..]).zip(&second);
     let mut third: Vec<rescue::State> =
         third.map(|((p, state), [hash, ..])| absorb(*state, &points(p, le_bytes(hash)), 1)).collect();
     rescue::permute_batch(&mut third);
-    third.iter().zip(keys).map(|(state, key)| (challenge(state), last_20_bytes(&key[0]))).collect()
+    third.iter().map(challenge).collect()
 }
 
 /// Packs the message, padded with zeros to 736 bits, into three elements.
@@ -251,11 +254,6 @@ fn fs_from_le_bytes(bytes: &[u8]) -> Option<Fs> {
     Fs::from_repr(repr).ok()
 }
 
-fn last_20_bytes(value: &Fr) -> [u8; 20] {
-    let bytes = fr::to_bytes(value);
-    std::array::from_fn(|i| bytes[12 + i])
-}
-
 fn le_bytes(value: &Fr) -> [u8; 32] {
     let mut bytes = fr::to_bytes(value);
     bytes.reverse();
@@ -272,6 +270,8 @@ fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let inner = parts.iter().fold(keyed(0x36), |inner, part| inner.chain_update(part)).finalize();
     keyed(0x5c).chain_update(inner).finalize().into()
 }
+
+mod known_keys;
 
 #[cfg(test)]
 mod franklin_tests;

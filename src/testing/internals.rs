@@ -36,6 +36,7 @@ pub mod crypto {
     pub mod signature {
         pub use crate::crypto::signature::Claim;
         pub use crate::crypto::signature::PrivateKey;
+        pub use crate::crypto::signature::forget_keys;
         pub use crate::crypto::signature::verify_batch;
     }
 }

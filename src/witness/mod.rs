@@ -36,6 +36,6 @@ pub use assemble::{hash, hash_run};
 pub use error::{Cause, WitnessError};
 pub use plan::{Plan, Planner, plan};
 pub use prover_data::ProverData;
-pub(crate) use signatures::{CheckedSignatures, SignatureCheck, known_outcomes};
+pub(crate) use signatures::{CheckedSignatures, SignatureCheck, check_signatures_of, known_outcomes};
 pub use signatures::{check_signatures, checked_forms};
 pub(crate) use state::{State, StateError};

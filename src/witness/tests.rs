@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::crypto::fr;
 use crate::crypto::rescue::{self, Engine};
-use crate::domain::{AccountMap, Block, ImportedBlock, to_u128};
+use crate::domain::{AccountMap, Block, ExecutedOperations, ImportedBlock, ZkSyncOp, to_u128};
 use crate::testing::Memory;
 use crate::testing::vectors::{files, read};
 use crate::tree::build::InitialAccount;
@@ -154,6 +154,33 @@ fn a_block_without_a_witness_changes_the_tree_in_the_same_way() {
         .iter()
         .map(|block| (block, planner.next(block, &check_signatures(block)).unwrap(), Detail::FinalValues));
     assert_eq!(hash_mixed_run(plans.collect(), &tree).unwrap().len(), 1);
+}
+
+#[test]
+fn signatures_of_several_blocks_have_the_outcomes_of_each_block() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = files(&root.join("tests/vectors/chains")).into_iter().map(|chain| chain.join("blocks"));
+    let folders = folders.filter(|blocks| blocks.exists()).chain([root.join("data/sample-chain/blocks")]);
+    let mut blocks: Vec<Block> = folders
+        .flat_map(|blocks| files(&blocks))
+        .map(|file| serde_json::from_slice::<ImportedBlock>(&read(&file)).unwrap().block)
+        .collect();
+    for executed in blocks.iter_mut().flat_map(|block| &mut block.block_transactions) {
+        // Another nonce than the signed one.
+        if let ExecutedOperations::Tx(tx) = executed
+            && let Some(ZkSyncOp::ForcedExit(op)) = &mut tx.op
+        {
+            op.tx.nonce.0 += 1;
+        }
+    }
+    let together = check_signatures_of(&blocks.iter().collect::<Vec<_>>());
+    let one_by_one: Vec<_> = blocks.iter().map(check_signatures).collect();
+    assert_eq!(together, one_by_one);
+    use SignatureCheck::{Invalid, Legacy, NotNeeded, V1};
+    for outcome in [NotNeeded, Legacy, V1, Invalid] {
+        assert!(together.iter().flatten().any(|found| *found == outcome), "no {outcome:?}");
+    }
+    assert!(together.iter().any(Vec::is_empty), "no empty block");
 }
 
 /// Checks all chains by each of the engines; returns the number of blocks. The engine is that of the

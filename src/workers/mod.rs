@@ -25,6 +25,7 @@
 //! | `reverted_proofs` | keeps the proofs of reverted blocks among the rejected ones |
 //! | `taken_over` | proofs that another server published |
 //! | `link_status` | the state of the link to a node |
+//! | `rebuild_item` | what a rebuild stores; blocks are checked on all cores in advance |
 //! | `rebuild_report` | the stored and the omitted items of a rebuild |
 //! | `progress` | callback for the progress of long tasks |
 
@@ -46,6 +47,7 @@ mod progress;
 mod proofs;
 mod quarantine;
 mod rebuild;
+mod rebuild_item;
 mod rebuild_report;
 #[cfg(test)]
 mod rebuild_tests;
@@ -73,7 +75,8 @@ pub use node::Node;
 pub use options::NodeOptions;
 pub(crate) use progress::Progress;
 pub use proofs::{CheckedProof, PublishRefused};
-pub(crate) use rebuild::{Rebuild, RebuildItem};
+pub(crate) use rebuild::Rebuild;
+pub(crate) use rebuild_item::{PreparedItem, RebuildItem};
 pub(crate) use rebuild_report::{OmittedItem, RebuildReport};
 pub(crate) use taken_over::TakenOver;
 pub(crate) use verification_keys::KeysError;

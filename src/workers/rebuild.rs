@@ -16,38 +16,16 @@ use std::fmt::Display;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::account_updates::UpdateError;
-use super::import::{self, ImportError};
+use super::import::{self, CheckedBlock, ImportError};
 use super::progress::Progress;
 use super::proofs::{self, PublishRefused};
+use super::rebuild_item::PreparedItem;
 use super::rebuild_report::{OmittedItem, RebuildReport};
 use crate::domain::job::JobType;
-use crate::domain::{AggregatedAction, AggregatedOperation, AggregatedProof, ImportedBlock, SingleProof};
+use crate::domain::{AggregatedAction, AggregatedOperation, AggregatedProof, SingleProof};
 use crate::store::{
     BlobKind, BlobLabel, DurableKind, Imported, ImportedProof, PublishError, Store, StoreError,
 };
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RebuildItem {
-    /// The kind.
-    pub kind: DurableKind,
-    /// The first block of its range; the block before the first one for genesis.
-    pub first: u32,
-    /// The last block of its range; the block before the first one for genesis.
-    pub last: u32,
-    /// The prover of a proof, if known.
-    pub prover: Option<String>,
-    /// Time of the publication of a proof, in milliseconds since 1970.
-    pub stored_at_ms: u64,
-    /// The content, in its stored form.
-    pub content: Vec<u8>,
-}
-
-impl RebuildItem {
-    fn into_proof(self) -> ImportedProof {
-        let Self { first, last, prover, stored_at_ms, content: json, .. } = self;
-        ImportedProof { first, last, prover, stored_at_ms, json }
-    }
-}
 
 /// A rebuild of an empty store.
 ///
@@ -80,12 +58,16 @@ impl<'a> Rebuild<'a> {
     }
 
     /// Stores an item. `progress` receives the progress of genesis.
-    pub(crate) fn put(&mut self, item: RebuildItem, progress: Progress<'_>) -> Result<bool, StoreError> {
+    pub(crate) fn put(&mut self, item: PreparedItem, progress: Progress<'_>) -> Result<bool, StoreError> {
+        let PreparedItem { item, block } = item;
         match item.kind {
             DurableKind::Genesis => self.genesis(item.first, &item.content, &|done, of| {
                 progress("accounts", done as u64, of as u64);
             }),
-            DurableKind::Block => self.block(item.first, &item.content),
+            DurableKind::Block => match block {
+                Some(checked) => self.checked_block(item.first, &item.content, checked),
+                None => self.block(item.first, &item.content),
+            },
             DurableKind::AggregatedOperation => {
                 self.aggregated_operation(item.first, item.last, &item.content)
             }
@@ -114,15 +96,26 @@ impl<'a> Rebuild<'a> {
     }
 
     pub(crate) fn block(&mut self, number: u32, body: &[u8]) -> Result<bool, StoreError> {
+        CheckedBlock::all(&[body])
+            .pop()
+            .map_or(Ok(false), |checked| self.checked_block(number, body, checked))
+    }
+
+    fn checked_block(
+        &mut self,
+        number: u32,
+        body: &[u8],
+        checked: Result<CheckedBlock, ImportError>,
+    ) -> Result<bool, StoreError> {
         let item = BlobLabel::block(BlobKind::Block, number);
         let next = self.store.chain().head()?.saturating_add(1);
         if number != next {
             return self.omit(item, format!("out of order: block {next} is next"));
         }
-        if !is_canonical::<ImportedBlock>(body) {
+        if checked.as_ref().is_ok_and(|checked| checked.canonical() != body) {
             return self.omit(item, NOT_CANONICAL);
         }
-        match import::block(self.store, body) {
+        match checked.and_then(|checked| checked.import(self.store)) {
             Ok((_, imported)) => {
                 self.report.blocks += 1;
                 self.report.quarantined += u32::from(matches!(imported, Imported::Quarantined(_)));

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::terminal::{command, read_all, terminal};
-use crate::support::{SECRET, Server, run_well, sample_chain};
+use crate::support::{SECRET, Server, run_well, sample_chain, witnessed_sample};
 
 const RED: &str = "\u{1b}[31m";
 const YELLOW: &str = "\u{1b}[33m";
@@ -26,9 +26,9 @@ fn shown(args: &[&str], variables: &[(&str, &str)]) -> String {
 #[test]
 fn states_are_coloured_where_they_matter() {
     let folder = tempfile::tempdir().unwrap();
+    witnessed_sample(folder.path());
     let server = Server::start(folder.path(), &[]);
     let url = ["--url", &*server.url];
-    run_well(&["import", "--url", &server.url, &sample_chain()]);
     server.wait_for("/jobs/idle", 8);
     let of_server = |args: &[&str], variables: &[(&str, &str)]| shown(&[args, &url].concat(), variables);
     // Nothing is wrong and nothing is done.

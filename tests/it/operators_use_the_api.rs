@@ -217,7 +217,7 @@ fn the_number_of_open_streams_is_limited() {
 fn the_remaining_time_follows_from_proven_blocks_and_sizes_are_measured() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    support::run_well(&["import", "--data-dir", data.to_str().unwrap(), "data/sample-chain"]);
+    support::witnessed_sample(&data);
     let server = Server::start(&data, &[]);
     server.wait_for("/jobs/idle", 8);
     let shown = |id: &serde_json::Value| server.get(&format!("/api/v1/jobs/{id}")).accepted().json();

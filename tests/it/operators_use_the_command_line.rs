@@ -2,13 +2,12 @@
 //! once it is stopped.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::support::{SECRET, Server, real_folder, run_badly, run_well, sample_chain, until};
+use crate::support::{SECRET, Server, run_badly, run_well, sample_chain, until, witnessed_sample};
 
 fn text(args: &[&str], target: &[&str]) -> String {
     String::from_utf8(run_well(&[args, target].concat())).unwrap()
@@ -20,16 +19,7 @@ fn json(args: &[&str], target: &[&str]) -> Value {
 
 /// Starts a server with the sample chain, all of whose jobs are idle.
 fn start(folder: &Path) -> Server {
-    /// A folder with the sample chain and its witnesses, which are built once for all tests.
-    static WITNESSED: LazyLock<PathBuf> = LazyLock::new(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("witnessed-sample-chain");
-        let dir = folder.to_str().unwrap();
-        let _ = std::fs::remove_dir_all(dir);
-        run_well(&["import", "--data-dir", dir, &sample_chain()]);
-        run_well(&["witness", "--data-dir", dir]);
-        folder
-    });
-    real_folder::copy(&WITNESSED, folder);
+    witnessed_sample(folder);
     let server = Server::start(folder, &[]);
     server.wait_for("/jobs/idle", 8);
     server

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Server, run_well, token, until};
+use crate::support::{Server, token, until, witnessed_sample};
 
 /// Sends the head of a request and a part of its body.
 fn begin(server: &Server, path: &str) -> TcpStream {
@@ -99,9 +99,7 @@ fn descriptors(server: &Server) -> usize {
 #[test]
 fn connections_with_unread_answers_are_closed() {
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().to_str().unwrap();
-    run_well(&["import", "--data-dir", data, concat!(env!("CARGO_MANIFEST_DIR"), "/data/sample-chain")]);
-    run_well(&["witness", "--data-dir", data, "--until", "1"]);
+    witnessed_sample(folder.path());
     let server = Server::start(folder.path(), &["--set", "stall_timeout=500ms"]);
     let witness = server.get("/api/v1/blocks/1/witness").accepted().body.len();
     let before = descriptors(&server);

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
 use crate::support::browser::{Driver, ENTER, ESCAPE, HOME, Page, RIGHT};
-use crate::support::{Devnet, Server, http, input_of, npm, run_badly, run_well, sample_block, until};
+use crate::support::{
+    Devnet, Server, http, input_of, npm, run_badly, run_well, sample_block, until, witnessed_sample,
+};
 
 const OPERATOR: &str = "token-of-an-operator";
 const WRONG_COMMITMENT: &str = "Chain stops at block 8: wrong commitment";
@@ -279,7 +281,7 @@ fn lanes_show_refusals_and_an_operator_blocks_and_unblocks_provers() {
     let driver = Driver::start();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    run_well(&["import", "--data-dir", data.to_str().unwrap(), "data/sample-chain"]);
+    witnessed_sample(&data);
     let token = folder.path().join("operator-token");
     fs::write(&token, OPERATOR).unwrap();
     let token = format!("operator_token_file={}", token.display());
@@ -383,7 +385,7 @@ fn lanes_show_refusals_and_an_operator_blocks_and_unblocks_provers() {
 fn a_page_without_an_event_stream_polls_and_says_so() {
     let driver = Driver::start();
     let folder = tempfile::tempdir().unwrap();
-    run_well(&["import", "--data-dir", folder.path().to_str().unwrap(), "data/sample-chain"]);
+    witnessed_sample(folder.path());
     let server = Server::start(folder.path(), &[]);
     let page = Page::empty(&driver);
     // A proxy that collects the whole response delivers no event.

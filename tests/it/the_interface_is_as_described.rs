@@ -8,7 +8,7 @@ use zksync_witness_server::api::paths;
 use zksync_witness_server::testing::internals::domain::sample_single_proof;
 
 use crate::support::json_references::references;
-use crate::support::{Server, http, input_of, publication, run_well, sample_block, token};
+use crate::support::{Server, http, input_of, publication, sample_block, token, witnessed_sample};
 
 const OPERATOR: &str = "operator-of-the-contract";
 
@@ -16,7 +16,7 @@ const OPERATOR: &str = "operator-of-the-contract";
 fn server() -> (TempDir, Server) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    run_well(&["import", "--data-dir", data.to_str().unwrap(), "data/sample-chain"]);
+    witnessed_sample(&data);
     let operator = folder.path().join("operator-token");
     fs::write(&operator, OPERATOR).unwrap();
     let server = Server::start(&data, &["--set", &format!("operator_token_file={}", operator.display())]);

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use crate::support::terminal::{command, terminal};
-use crate::support::{Quiet, Server, run_well};
+use crate::support::{Quiet, Server, run_well, witnessed_sample};
 
 /// The end of every screen.
 const END: &str = "? helps";
@@ -80,9 +80,8 @@ impl Drop for Top {
 }
 
 fn start(folder: &Path) -> Server {
+    witnessed_sample(folder);
     let server = Server::start(folder, &[]);
-    let chain = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain");
-    run_well(&["import", "--url", &server.url, chain.to_str().unwrap()]);
     server.wait_for("/jobs/idle", 8);
     server
 }

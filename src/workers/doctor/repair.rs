@@ -15,7 +15,8 @@ use crate::store::{
     StoreOptions, check_data_folder, wait_until_closed,
 };
 use crate::workers::progress::Progress;
-use crate::workers::rebuild::{Rebuild, RebuildItem};
+use crate::workers::rebuild::Rebuild;
+use crate::workers::rebuild_item::RebuildItem;
 use crate::workers::rebuild_report::RebuildReport;
 
 /// The reason why a folder was not repaired. It is unchanged.
@@ -218,7 +219,7 @@ impl Filling<'_> {
         // Only the kv has prover and time of a proof.
         let (prover, stored_at_ms) = version.published().unwrap_or((None, now_ms));
         let item = RebuildItem { kind, first, last, prover, stored_at_ms, content };
-        if self.rebuild.put(item, self.progress)? {
+        if self.rebuild.put(item.into(), self.progress)? {
             return Ok(None);
         }
         let reason = self.rebuild.report().omitted.last().map(|omitted| omitted.reason.clone());

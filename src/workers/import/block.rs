@@ -6,7 +6,7 @@ use crate::crypto::fr;
 use crate::domain::{Block, ImportedBlock, Quarantine};
 use crate::store::{BlockRecord, Imported, NewBlock, Store, StoreError};
 use crate::witness::{
-    Cause, CheckedSignatures, WitnessError, assemble, check_signatures, known_outcomes, plan,
+    Cause, CheckedSignatures, SignatureCheck, WitnessError, assemble, check_signatures, known_outcomes, plan,
 };
 use crate::workers::account_state::StoredState;
 use crate::workers::account_updates::UpdatedAccounts;
@@ -20,7 +20,7 @@ const WHAT: &str = r#"block: {"block":…,"accounts_updated":…}"#;
 /// the number of chunks, and the commitment. If only the commitment is wrong, the block is stored
 /// and quarantined.
 pub fn import(store: &Store, body: &[u8]) -> Result<(u32, Imported), ImportError> {
-    parsed(store, &json::parse(WHAT, body)?, &CheckedSignatures::new())
+    parsed(store, &parse(body)?, &CheckedSignatures::new())
 }
 
 /// Imports a block like [`import`]; signatures that the caller has checked are not checked again.
@@ -29,10 +29,31 @@ pub(crate) fn parsed(
     imported: &ImportedBlock,
     checked: &CheckedSignatures,
 ) -> Result<(u32, Imported), ImportError> {
+    let signatures =
+        |block: &Block| known_outcomes(block, checked).unwrap_or_else(|| check_signatures(block));
+    put(store, imported, &canonical(imported)?, signatures)
+}
+
+/// Parses the body of an import.
+pub(super) fn parse(body: &[u8]) -> Result<ImportedBlock, ImportError> {
+    json::parse(WHAT, body)
+}
+
+/// Returns a block in its stored form.
+pub(super) fn canonical(imported: &ImportedBlock) -> Result<Vec<u8>, ImportError> {
+    serde_json::to_vec(imported).map_err(|source| ImportError::Json { what: WHAT, source })
+}
+
+/// Imports a block with its stored form. `signatures` returns the outcomes of its signature checks;
+/// it is not called for a block that is stored already.
+pub(super) fn put(
+    store: &Store,
+    imported: &ImportedBlock,
+    canonical: &[u8],
+    signatures: impl FnOnce(&Block) -> Vec<SignatureCheck>,
+) -> Result<(u32, Imported), ImportError> {
     let number = imported.block.block_number.0;
-    let canonical =
-        serde_json::to_vec(imported).map_err(|source| ImportError::Json { what: WHAT, source })?;
-    let content_hash = *blake3::hash(&canonical).as_bytes();
+    let content_hash = *blake3::hash(canonical).as_bytes();
     let genesis = store.chain().genesis()?.ok_or(ImportError::NoGenesis)?;
     let head = store.chain().head()?;
     if let Some(present) = store.chain().block(number)? {
@@ -52,7 +73,7 @@ pub(crate) fn parsed(
     let previous_root = store.chain().block(head)?.map_or(genesis.root, |block| block.root);
 
     let block = &imported.block;
-    let signatures = known_outcomes(block, checked).unwrap_or_else(|| check_signatures(block));
+    let signatures = signatures(block);
     let plan = plan(block, &signatures, &StoredState(store))?;
     let updates = |source| ImportError::Updates { block: number, source };
     let mut updated = UpdatedAccounts::apply(store, &imported.accounts_updated).map_err(updates)?;
@@ -66,7 +87,7 @@ pub(crate) fn parsed(
         commitment: block.block_commitment.0,
         chunks: u32::try_from(block.block_chunks_size).unwrap_or(u32::MAX),
         content_hash,
-        json: &canonical,
+        json: canonical,
         extra: &extra,
         changes: &updated.into_changes(),
         quarantine,

@@ -5,6 +5,7 @@
 
 mod aggregated_operation;
 mod block;
+mod checked_block;
 mod chunks;
 mod error;
 mod genesis;
@@ -18,6 +19,7 @@ pub(crate) use aggregated_operation::{
 };
 pub use block::import as block;
 pub(crate) use block::{number_of_operations, parsed as parsed_block};
+pub(crate) use checked_block::CheckedBlock;
 pub(crate) use error::ImportError;
 pub use genesis::import as genesis;
 pub(crate) use genesis::import_at as genesis_at;

@@ -33,7 +33,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU16, Ordering},
     },
     time::{Duration, Instant},
@@ -57,6 +57,19 @@ pub fn chain(name: &str) -> PathBuf {
 /// Returns the path of the sample chain.
 pub fn sample_chain() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
+}
+
+/// Makes a data folder with the sample chain and its witnesses, which are built once for all tests.
+pub fn witnessed_sample(folder: &Path) {
+    static WITNESSED: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("witnessed-sample-chain");
+        let dir = folder.to_str().unwrap();
+        let _ = std::fs::remove_dir_all(dir);
+        run_well(&["import", "--data-dir", dir, &sample_chain()]);
+        run_well(&["witness", "--data-dir", dir]);
+        folder
+    });
+    real_folder::copy(&WITNESSED, folder);
 }
 
 /// Returns a block of the sample chain, as imported.
