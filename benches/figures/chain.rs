@@ -91,7 +91,7 @@ fn catch_up(
     for block in stored.files.blocks().iter().take(blocks as usize) {
         node.import_block(&block.file.read()?)?;
     }
-    // A machine that others use has faster and slower minutes, so the floor is measured around it.
+    // The speed of a shared machine varies, so the floor is measured before and after the chain.
     let batches = || engines::batches_on_all_cores(rescue::engine(), 5 * options.scale.repetitions);
     let before = batches()?;
     let begin = Instant::now();

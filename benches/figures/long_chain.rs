@@ -1,5 +1,6 @@
 //! What a long chain costs: bytes of a block by part of the data folder, memory and start of the
-//! server, and the commands that walk the whole folder, at growing numbers of blocks.
+//! server, and the commands that walk the whole folder, at growing numbers of blocks; and the memory
+//! of a server with more blocks than can be hashed in a measurement.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,12 +15,15 @@ use super::options::Options;
 use super::plot::{Plot, Series};
 use super::rig;
 use super::server_process::{SECRET, ServerProcess};
+use super::short_blocks::{self, Content};
 use super::start::{self, Start};
 use zksync_witness_server::testing::Chain;
 use zksync_witness_server::testing::internals::crypto::Fr;
 use zksync_witness_server::testing::internals::domain::job::JobType;
 use zksync_witness_server::testing::internals::domain::{public_input, sample_single_proof};
-use zksync_witness_server::testing::internals::store::{NewProof, Preference};
+use zksync_witness_server::testing::internals::store::{
+    NewProof, Preference, Store, StoreOptions, wait_until_closed,
+};
 use zksync_witness_server::testing::internals::workers::Node;
 
 const CHUNKS: usize = 26;
@@ -83,7 +87,49 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
         points.push(point);
     }
     compare(&points, report);
+    million(options, report)?;
     plots(options, &points)
+}
+
+/// Estimates the memory of a server with a million blocks after its start, by two lengths at which
+/// the page cache is full. The blocks have no change sets, of which a folder keeps only the last
+/// ones; their other records and files are as usual.
+fn million(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir_in(short_blocks::scratch(options, 4 << 30))?;
+    // Bytes that do not compress, of about the sizes of a block with a transfer.
+    let mut random = vec![0; 5_000];
+    blake3::Hasher::new().finalize_xof().fill(&mut random);
+    let content = Content { body: &random[..3_000], proof: &random[3_000..] };
+    let half = options.scale.short_blocks;
+    drop(short_blocks::create(folder.path())?);
+    let mut resident = Vec::new();
+    for last in [half, 2 * half] {
+        let store = Store::open(folder.path(), StoreOptions::default())?;
+        short_blocks::add_proven(&store, last - half + 1..=last - 1, content)?;
+        short_blocks::add(&store, last..=last, content)?;
+        store.sync()?;
+        drop(store);
+        wait_until_closed(folder.path())?;
+        resident.push(mib(start::measure(&options.server, folder.path())?.resident));
+    }
+    let slope = (resident[1] - resident[0]) / f64::from(half);
+    report(Figure {
+        name: "long_memory",
+        what: "resident memory after a start with 1000000 short blocks, by a line through two lengths".into(),
+        baseline: String::new(),
+        value: resident[1] + slope * (1e6 - f64::from(2 * half)),
+        unit: "MiB",
+        bound: Bound::AtMost(MEMORY),
+        detail: format!(
+            "{half} short blocks {:.0} MiB, {} {:.0} MiB, {:.0} B a block; index {:.0} B a block",
+            resident[0],
+            2 * half,
+            resident[1],
+            slope * f64::from(1 << 20),
+            size_of(&folder.path().join("index"))? as f64 / f64::from(2 * half),
+        ),
+    });
+    Ok(())
 }
 
 /// Imports `more` blocks, waits for their jobs, and proves all but the last. `inputs` has the public
@@ -233,20 +279,9 @@ fn describe(point: &Point, report: &mut dyn FnMut(Figure)) {
     );
 }
 
-/// Reports what grows from the first to the last length, and what a million blocks will take.
+/// Reports what grows from the first to the last length.
 fn compare(points: &[Point], report: &mut dyn FnMut(Figure)) {
-    let [first, middle, last] = points else { return };
-    // Between the first two lengths, parts grow that are bounded, such as the history.
-    let slope = (last.resident_mib() - middle.resident_mib()) / f64::from(last.blocks - middle.blocks);
-    report(Figure {
-        name: "long_memory",
-        what: "resident memory at 1000000 blocks, by a line through the last two lengths".into(),
-        baseline: String::new(),
-        value: last.resident_mib() + slope * (1e6 - f64::from(last.blocks)),
-        unit: "MiB",
-        bound: Bound::AtMost(MEMORY),
-        detail: format!("{:.0} B a block", slope * f64::from(1 << 20)),
-    });
+    let [first, _, last] = points else { return };
     let growth = last.start.first_job.as_secs_f64() / first.start.first_job.as_secs_f64();
     report(Figure {
         name: "long_start_growth",

@@ -22,6 +22,7 @@
 //! | [`start`] | start time and memory of a server |
 //! | [`rig`] | data folders and a server to measure on |
 //! | [`delivery`] | job data over HTTP, latency from witness to job |
+//! | [`short_blocks`] | stores with more blocks than can be hashed in a measurement |
 //! | [`queue`] | leases and heartbeats with and without history |
 //! | [`chain`] | stored blocks until all jobs are queued, by each engine, and with their import |
 //! | [`long_chain`] | folder, memory, start and commands of a long chain |
@@ -42,6 +43,7 @@ mod rig;
 #[path = "../common/server_process.rs"]
 #[allow(dead_code, reason = "two benchmarks share it, and each uses a part")]
 mod server_process;
+mod short_blocks;
 mod start;
 mod timing;
 mod witnesses;

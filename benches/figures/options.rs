@@ -40,6 +40,8 @@ pub struct Scale {
     pub blocks: u32,
     /// Number of blocks of the longest chain.
     pub long_chain: u32,
+    /// Number of short blocks with which the memory of a server is measured, and twice as many.
+    pub short_blocks: u32,
     /// Number of finished jobs of the queue with history.
     pub history: u32,
     /// Number of repetitions of a measurement; half as many for slow naive baselines.
@@ -55,6 +57,7 @@ impl Scale {
         naive_genesis: 1_000,
         blocks: 1_000,
         long_chain: 30_000,
+        short_blocks: 100_000,
         history: 100_000,
         repetitions: 5,
     };
@@ -66,6 +69,7 @@ impl Scale {
         naive_genesis: 10,
         blocks: 100,
         long_chain: 3_000,
+        short_blocks: 3_000,
         history: 2_000,
         repetitions: 3,
     };

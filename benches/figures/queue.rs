@@ -1,7 +1,6 @@
 //! Leases and heartbeats per second over many connections, with an empty and with a long history.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,12 +13,8 @@ use tokio::task::JoinSet;
 use super::figure::{Bound, Figure};
 use super::options::Options;
 use super::rig::{self, Prover, Server};
+use super::short_blocks::{self, Content};
 use zksync_witness_server::testing::internals::domain::job::JobType;
-use zksync_witness_server::testing::internals::store::{
-    AddOutcome, BlobKind, BlobLabel, GenesisEnd, NewBlock, NewProof, Preference, Store, StoreOptions,
-    WitnessCommit,
-};
-use zksync_witness_server::testing::internals::tree::ChangeSet;
 use zksync_witness_server::testing::internals::workers::{Node, NodeOptions};
 
 /// Number of connections, each of one prover.
@@ -30,19 +25,15 @@ const HEARTBEATS: usize = 10;
 const IDLE: u32 = 200;
 /// Duration of one measurement.
 const SPAN: Duration = Duration::from_secs(3);
-/// A folder in memory: filling a history does not wait for a disk, and leases and heartbeats are
-/// not synced.
-const IN_MEMORY: &str = "/dev/shm";
 
 /// Measures leases and heartbeats with an empty and with a long history.
 ///
 /// # Errors
 /// Fails if a server or a data folder fails.
 pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
-    let in_memory = Path::new(IN_MEMORY);
-    let scratch = if in_memory.is_dir() { in_memory.to_owned() } else { options.scratch.clone() };
-    let (_old, long) = filled(&scratch, options.scale.history)?;
-    let (_new, empty) = filled(&scratch, 0)?;
+    let scratch = short_blocks::scratch(options, 1 << 30);
+    let (_old, long) = filled(scratch, options.scale.history)?;
+    let (_new, empty) = filled(scratch, 0)?;
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..options.scale.repetitions {
         with.push(rate(&long)?);
@@ -71,57 +62,13 @@ fn middle(mut rates: Vec<f64>) -> (f64, f64, f64) {
 
 /// Returns a node on a store with `history` finished jobs and [`IDLE`] idle ones. Blocks, witnesses
 /// and proofs are as short as possible, because only their number matters here.
-fn filled(scratch: &PathBuf, history: u32) -> anyhow::Result<(TempDir, Arc<Node>)> {
+fn filled(scratch: &Path, history: u32) -> anyhow::Result<(TempDir, Arc<Node>)> {
     let folder = tempfile::tempdir_in(scratch)?;
-    let store = Store::open(folder.path(), StoreOptions { history: 1, ..StoreOptions::default() })?;
-    let genesis = store.load_genesis([0; 32], 1)?.context("the new store already has a genesis")?;
-    genesis.finish(GenesisEnd {
-        blob: store.prepare_blob(BlobLabel::block(BlobKind::Genesis, 0), b"{}")?,
-        root: [0; 32],
-        accounts: 0,
-        tree: Vec::new(),
-        roots: (b"roots".to_vec(), Vec::new()),
-    })?;
-    for number in 1..=history + IDLE {
-        let id = add_job(&store, number)?;
-        if number <= history {
-            store
-                .queue()
-                .claim("history", Preference::default())?
-                .context("the added job cannot be claimed")?;
-            store.queue().publish(
-                JobType::Single,
-                NewProof { job_id: id, first: number, last: number, json: b"{}" },
-            )?;
-        }
-    }
+    let store = short_blocks::create(folder.path())?;
+    let content = Content { body: b"{}", proof: b"{}" };
+    short_blocks::add_proven(&store, 1..=history, content)?;
+    short_blocks::add(&store, history + 1..=history + IDLE, content)?;
     Ok((folder, Node::new(Arc::new(store), NodeOptions::default())))
-}
-
-fn add_job(store: &Store, number: u32) -> anyhow::Result<u32> {
-    store.chain().put_block(NewBlock {
-        number,
-        root: [0; 32],
-        commitment: [0; 32],
-        chunks: 26,
-        content_hash: [1; 32],
-        json: b"{}",
-        extra: b"",
-        changes: &[],
-        quarantine: None,
-    })?;
-    let witness = Some(store.tree().prepare_witness(number, 26, |out| out.write_all(b"{}"))?);
-    let change_set = ChangeSet::default();
-    store.tree().commit_witness(WitnessCommit {
-        number,
-        witness,
-        required: true,
-        change_set: &change_set,
-        root: [0; 32],
-    })?;
-    match store.queue().add_single_job(number)? {
-        AddOutcome::Added(id) | AddOutcome::Exists(id) => Ok(id),
-    }
 }
 
 /// Measures the rate of leases and heartbeats, per second.

@@ -25,9 +25,10 @@ use crate::store::leftovers::{self, RESTORING};
 use crate::store::{DurableKind, FolderLock, Store, StoreError, wait_until_closed};
 use crate::workers::{OmittedItem, PreparedItem, Progress, Rebuild, RebuildItem, RebuildReport};
 
-/// Most items that are prepared together: enough to keep all cores busy with signature checks.
+/// Maximum number of items in a batch: enough to keep all cores busy with signature checks.
 const BATCH: usize = 64;
-/// Bytes of the items at which a batch ends as well.
+/// Size of the contents, in bytes, at which a batch ends as well. A prepared block takes several
+/// times its content, and there are two batches at a time.
 const BATCH_BYTES: usize = 8 << 20;
 
 const LOCK: &str = "LOCK";
@@ -109,7 +110,7 @@ fn fill(
     let mut rebuild = Rebuild::new(store)?;
     let counts = thread::scope(|scope| {
         // One batch is stored while the next one is read and prepared.
-        let (sender, batches) = mpsc::sync_channel(1);
+        let (sender, batches) = mpsc::sync_channel(0);
         let reading = thread::Builder::new()
             .name("backup-read".to_owned())
             .spawn_scoped(scope, move || read_all(reader, &sender))
@@ -130,24 +131,37 @@ fn fill(
     Ok(Restored { about, counts, report: rebuild.finish()? })
 }
 
-/// Reads and prepares all items; ends early if they are no longer received.
+/// Reads and prepares all items, those before an error included. Ends early if they are no longer
+/// received.
 fn read_all<R: Read>(
     mut reader: BackupReader<R>,
     batches: &SyncSender<Vec<PreparedItem>>,
 ) -> Result<Counts, BackupError> {
     loop {
-        let (mut items, mut bytes) = (Vec::new(), 0);
-        while items.len() < BATCH && bytes < BATCH_BYTES {
-            let Some(entry) = reader.next_entry()? else { break };
-            // The reader returns no others.
-            let Some(kind) = entry.kind.durable() else { continue };
-            bytes += entry.body.len();
-            items.push(item(kind, entry, &reader)?);
-        }
-        if items.is_empty() || batches.send(PreparedItem::all(items)).is_err() {
+        let mut items = Vec::new();
+        let read = read_batch(&mut reader, &mut items);
+        let is_last = items.is_empty();
+        let is_received = batches.send(PreparedItem::all(items)).is_ok();
+        read?;
+        if is_last || !is_received {
             return Ok(reader.counts());
         }
     }
+}
+
+fn read_batch<R: Read>(
+    reader: &mut BackupReader<R>,
+    items: &mut Vec<RebuildItem>,
+) -> Result<(), BackupError> {
+    let mut bytes = 0;
+    while items.len() < BATCH && bytes < BATCH_BYTES {
+        let Some(entry) = reader.next_entry()? else { break };
+        // The reader returns no others.
+        let Some(kind) = entry.kind.durable() else { continue };
+        bytes += entry.body.len();
+        items.push(item(kind, entry, reader)?);
+    }
+    Ok(())
 }
 
 fn item<R: Read>(

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use tempfile::TempDir;
 use super::entry::{FORMAT, Head, file_head};
 use super::*;
 use crate::store::{BlobKind, BlobLabel, FolderLock, ImportedProof, Store, StoreError, StoreOptions};
+use crate::testing::Chain;
 use crate::workers::RebuildReport;
 use crate::workers::testing::{Sample, empty};
 
@@ -206,6 +208,49 @@ fn an_invalid_item_ends_the_restore_or_is_omitted() {
     let Restored { report, .. } = restore(&wrong[..], &place, &open, true, &|_, _, _| {}).unwrap();
     assert_eq!((report.blocks, report.proofs, report.omitted.len()), (1, 0, 1));
     open(&place).unwrap();
+}
+
+/// More blocks than a batch has, and an invalid one in the second batch, before an entry that cannot
+/// be read.
+#[test]
+fn items_are_stored_in_order_across_batches_and_the_first_fault_is_reported() {
+    const INVALID: usize = 66;
+    let mut chain = Chain::with_accounts(4, 2);
+    let genesis = serde_json::to_vec(&chain.genesis()).unwrap();
+    let mut blocks: Vec<Vec<u8>> =
+        (0..70).map(|_| serde_json::to_vec(&chain.next_block_of(2, 1)).unwrap()).collect();
+    let backup_of = |blocks: &[Vec<u8>], more: &[(u8, u8, u32, &'static str, &'static [u8])]| {
+        let blocks = (1..).zip(blocks).map(|(number, body)| (3, 0, number, "{}", &body[..]));
+        let entries = [ABOUT, (2, 0, 0, "{}", &genesis)].into_iter().chain(blocks);
+        by_hand(FORMAT, &entries.chain(more.iter().copied()).collect::<Vec<_>>())
+    };
+    let whole = backup_of(&blocks, &[]);
+    blocks[INVALID - 1] = b"{".to_vec();
+    let wrong = backup_of(&blocks, &[]);
+    let unreadable = backup_of(&blocks, &[(5, 0, 1, r#"{"prover":7}"#, b"{}")]);
+
+    let dir = tempfile::tempdir().unwrap();
+    let seen = RefCell::new(Vec::new());
+    let progress = |what, done, _| {
+        if what == "blocks" {
+            seen.borrow_mut().push(done);
+        }
+    };
+    let Restored { report, .. } =
+        restore(&whole[..], &dir.path().join("whole"), &open, false, &progress).unwrap();
+    assert_eq!((report.blocks, report.omitted.len()), (70, 0));
+    assert_eq!(*seen.borrow(), (1..=70).collect::<Vec<u64>>());
+
+    for backup in [&wrong, &unreadable] {
+        let error = restored(backup, &dir.path().join("refused")).unwrap_err();
+        let RestoreError::Invalid(omitted) = error else { panic!("{error}") };
+        assert_eq!(omitted.item, BlobLabel::block(BlobKind::Block, INVALID as u32));
+    }
+    let Restored { report, .. } =
+        restore(&wrong[..], &dir.path().join("kept"), &open, true, &progress).unwrap();
+    assert_eq!((report.blocks as usize, report.omitted.len()), (INVALID - 1, 70 - INVALID + 1));
+    let error = restore(&unreadable[..], &dir.path().join("unreadable"), &open, true, &progress).unwrap_err();
+    assert!(matches!(error, RestoreError::Backup(BackupError::Damaged { .. })), "{error}");
 }
 
 #[test]

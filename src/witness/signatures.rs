@@ -63,16 +63,17 @@ pub fn check_signatures(block: &Block) -> Vec<SignatureCheck> {
 
 /// Returns [`check_signatures`] of each block. Small blocks cost less together than one by one.
 pub(crate) fn check_signatures_of(blocks: &[&Block]) -> Vec<Vec<SignatureCheck>> {
-    let mut outcomes: Vec<Vec<SignatureCheck>> =
-        blocks.iter().map(|block| vec![SignatureCheck::NotNeeded; block.block_transactions.len()]).collect();
-    let (slots, forms): (Vec<(usize, usize)>, Vec<SignedForms>) = blocks
-        .iter()
-        .enumerate()
-        .flat_map(|(block, of)| {
-            of.block_transactions.iter().enumerate().map(move |(tx, of)| ((block, tx), of))
-        })
-        .filter_map(|(slot, executed)| Some((slot, checked_forms(executed)?)))
-        .unzip();
+    let mut outcomes = Vec::new();
+    let (mut slots, mut forms) = (Vec::new(), Vec::new());
+    for (block, Block { block_transactions, .. }) in blocks.iter().enumerate() {
+        outcomes.push(vec![SignatureCheck::NotNeeded; block_transactions.len()]);
+        for (tx, executed) in block_transactions.iter().enumerate() {
+            if let Some(signed) = checked_forms(executed) {
+                slots.push((block, tx));
+                forms.push(signed);
+            }
+        }
+    }
     let share = forms.len().div_ceil(rayon::current_num_threads()).clamp(1, BATCH);
     let verified = forms.par_chunks(share).flat_map_iter(SignedForms::verify_batch).collect::<Vec<_>>();
     for ((block, tx), verified) in slots.into_iter().zip(verified) {

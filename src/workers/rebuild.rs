@@ -95,10 +95,9 @@ impl<'a> Rebuild<'a> {
         Ok(true)
     }
 
+    /// Stores a block.
     pub(crate) fn block(&mut self, number: u32, body: &[u8]) -> Result<bool, StoreError> {
-        CheckedBlock::all(&[body])
-            .pop()
-            .map_or(Ok(false), |checked| self.checked_block(number, body, checked))
+        self.checked_block(number, body, CheckedBlock::new(body))
     }
 
     fn checked_block(
@@ -112,10 +111,10 @@ impl<'a> Rebuild<'a> {
         if number != next {
             return self.omit(item, format!("out of order: block {next} is next"));
         }
-        if checked.as_ref().is_ok_and(|checked| checked.canonical() != body) {
+        if checked.as_ref().is_ok_and(|checked| !checked.is_canonical()) {
             return self.omit(item, NOT_CANONICAL);
         }
-        match checked.and_then(|checked| checked.import(self.store)) {
+        match checked.and_then(|checked| checked.import(self.store, body)) {
             Ok((_, imported)) => {
                 self.report.blocks += 1;
                 self.report.quarantined += u32::from(matches!(imported, Imported::Quarantined(_)));

@@ -1,4 +1,4 @@
-//! What a rebuild stores.
+//! Items of a rebuild.
 
 use super::import::{CheckedBlock, ImportError};
 use crate::store::{DurableKind, ImportedProof};
@@ -27,7 +27,8 @@ impl RebuildItem {
     }
 }
 
-/// An item of a rebuild. A block was parsed and its signatures checked, unless it is alone.
+/// An item that is ready to be stored. `block` is the parsed block with its checked signatures; it
+/// is `None` for other kinds, and for a block that is checked when it is stored.
 pub(crate) struct PreparedItem {
     pub(super) item: RebuildItem,
     pub(super) block: Option<Result<CheckedBlock, ImportError>>,
@@ -46,17 +47,15 @@ impl PreparedItem {
 
     /// Prepares items on all cores.
     pub(crate) fn all(items: Vec<RebuildItem>) -> Vec<Self> {
-        let is_block = |item: &RebuildItem| item.kind == DurableKind::Block;
-        let bodies: Vec<&[u8]> =
-            items.iter().filter(|item| is_block(item)).map(|item| &item.content[..]).collect();
-        let mut checked = CheckedBlock::all(&bodies).into_iter();
+        let is_block = |item: &&RebuildItem| item.kind == DurableKind::Block;
+        let bodies: Vec<&[u8]> = items.iter().filter(is_block).map(|item| &item.content[..]).collect();
+        let checked = CheckedBlock::all(&bodies);
+        let mut items: Vec<Self> = items.into_iter().map(Self::from).collect();
+        let blocks = items.iter_mut().filter(|item| item.kind() == DurableKind::Block);
+        for (item, checked) in blocks.zip(checked) {
+            item.block = Some(checked);
+        }
         items
-            .into_iter()
-            .map(|item| {
-                let block = if is_block(&item) { checked.next() } else { None };
-                Self { item, block }
-            })
-            .collect()
     }
 }
 
