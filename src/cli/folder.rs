@@ -35,7 +35,7 @@ fn check_exists(folder: &Path) -> Result<(), CliError> {
     let failed = |source| unopened(StoreError::Folder { dir: folder.into(), source });
     let exists = |path: &Path| path.try_exists().map_err(failed);
     let has_kv = leftovers::has_kv(folder).map_err(unopened)?;
-    leftovers::check_restored(folder).map_err(unopened)?;
+    leftovers::check_not_restoring(folder).map_err(unopened)?;
     if has_kv {
         return Ok(());
     }

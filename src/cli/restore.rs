@@ -119,7 +119,9 @@ fn restore_error(file: &Path, error: RestoreError) -> CliError {
             CliError::DataFolder(error.to_string())
         }
         RestoreError::Store(error) => error.into(),
-        RestoreError::Occupied { .. } => CliError::DataFolder(error.to_string()),
-        RestoreError::Invalid(_) | RestoreError::Folder { .. } => CliError::Failed(error.to_string()),
+        RestoreError::Occupied { .. } | RestoreError::Folder { .. } => {
+            CliError::DataFolder(error.to_string())
+        }
+        RestoreError::Invalid(_) => CliError::Failed(error.to_string()),
     }
 }

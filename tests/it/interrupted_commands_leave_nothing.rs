@@ -63,6 +63,14 @@ fn a_folder_with_an_unfinished_restore_is_refused() {
             }
         }
         is_refused(&target);
+        // While it is running, it is not called interrupted.
+        let lock = fs::File::open(target.join("LOCK")).unwrap();
+        lock.lock().unwrap();
+        for args in [["status", "--data-dir", text(&target)], ["doctor", "--data-dir", text(&target)]] {
+            let sentence = run_badly(&args, 4);
+            assert!(sentence.contains("stop it") && !sentence.contains("interrupted"), "{sentence}");
+        }
+        drop(lock);
         run_well(&["restore", text(&backup), "--data-dir", text(&target)]);
         assert_eq!(names(&target), ["LOCK", "blobs", "index", "journal"]);
         run_well(&["doctor", "--data-dir", text(&target)]);

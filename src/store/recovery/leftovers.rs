@@ -9,6 +9,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use crate::store::durable::folder_lock::FolderLock;
 use crate::store::error::StoreError;
 use crate::store::kv::opening;
 
@@ -58,7 +59,22 @@ pub(crate) fn has_kv(dir: &Path) -> Result<bool, StoreError> {
     opening::place(&dir.join("index")).and_then(|kv| kv.try_exists()).map_err(failed)
 }
 
-/// Fails if a restore into the folder was killed before it was complete.
+/// Fails if a restore into the folder is running, or was killed before it was complete. For callers
+/// that do not hold the lock of the folder.
+///
+/// # Errors
+/// [`StoreError::Locked`] if it is running; [`StoreError::UnfinishedRestore`]; also if the folder
+/// cannot be read.
+pub(crate) fn check_not_restoring(dir: &Path) -> Result<(), StoreError> {
+    let checked = check_restored(dir);
+    if matches!(checked, Err(StoreError::UnfinishedRestore { .. })) {
+        FolderLock::take_existing(dir)?;
+    }
+    checked
+}
+
+/// Fails if a restore into the folder was killed before it was complete. The caller holds the lock
+/// of the folder.
 ///
 /// # Errors
 /// [`StoreError::UnfinishedRestore`]; also if the folder cannot be read.
@@ -135,7 +151,14 @@ mod tests {
         fs::create_dir(dir.join("restoring")).unwrap();
         let refused = check_restored(dir).unwrap_err();
         assert!(matches!(refused, StoreError::UnfinishedRestore { .. }), "{refused}");
+        let refused = check_not_restoring(dir).unwrap_err();
+        assert!(matches!(refused, StoreError::UnfinishedRestore { .. }), "{refused}");
+        let restoring = FolderLock::take(dir).unwrap();
+        let refused = check_not_restoring(dir).unwrap_err();
+        assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
         fs::create_dir(dir.join("index")).unwrap();
         check_restored(dir).unwrap();
+        check_not_restoring(dir).unwrap();
+        drop(restoring);
     }
 }

@@ -132,10 +132,10 @@ pub(crate) fn finish(dir: &Path) -> Result<(), StoreError> {
 /// Checks that this directory contains a data folder, sound or damaged.
 ///
 /// # Errors
-/// [`StoreError::NotFound`]; [`StoreError::UnfinishedRestore`]; also if the directory cannot be
-/// read.
+/// [`StoreError::NotFound`]; those of [`leftovers::check_not_restoring`]; also if the directory
+/// cannot be read.
 pub(crate) fn check_data_folder(dir: &Path) -> Result<(), StoreError> {
-    leftovers::check_restored(dir)?;
+    leftovers::check_not_restoring(dir)?;
     let mut found = is_unfinished(dir)?;
     for part in PARTS {
         found |= dir.join(part).try_exists().map_err(StoreError::io("opening the data folder"))?;
