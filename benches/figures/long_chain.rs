@@ -91,8 +91,8 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
     plots(options, &points)
 }
 
-/// Estimates the memory of a server with a million blocks after its start, by two lengths at which
-/// the page cache is full. The blocks have no change sets, of which a folder keeps only the last
+/// Estimates the memory of a server with a million blocks after its start, by two lengths, the larger
+/// the better: the page cache is a bounded part of it. The blocks have no change sets, of which a folder keeps only the last
 /// ones; their other records and files are as usual.
 fn million(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let folder = tempfile::tempdir_in(short_blocks::scratch(options, 4 << 30))?;

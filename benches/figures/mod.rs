@@ -5,8 +5,8 @@
 //! - **naive**: the reference's method in a few lines. Each leaf update and each fee rehashes its
 //!   path with franklin-crypto, paths are read from the tree of that version, and signatures are
 //!   checked one by one with franklin-crypto. Both sides must give the same roots and paths.
-//! - **floor**: `leaf updates × 68 × time of a permutation in a batch ÷ cores`, the cost of the
-//!   hashes of a block alone.
+//! - **floor**: `leaf updates × 68 × time of a permutation in a batch ÷ cores`, measured with all
+//!   cores busy: the cost of the hashes of a block alone.
 //!
 //! | module | noun |
 //! | --- | --- |

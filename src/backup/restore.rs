@@ -79,7 +79,7 @@ pub(crate) struct Restored {
 
 /// Restores a backup into a missing or empty folder; `open` opens the new store. Every item passes
 /// the checks of imports and publications. An item that fails them ends the restore, or is omitted
-/// with `keep_going`. If the restore fails, the folder is empty afterwards.
+/// with `keep_going`. If the restore fails, the folder has nothing but its lock file afterwards.
 pub(crate) fn restore(
     backup: impl Read + Send,
     dir: &Path,

@@ -86,6 +86,20 @@ fn a_folder_with_an_unfinished_restore_is_refused() {
 }
 
 #[test]
+fn a_restore_into_what_is_no_folder_is_a_fault_of_the_data_folder() {
+    let parent = tempfile::tempdir().unwrap();
+    let (data, backup) = (parent.path().join("data"), parent.path().join("backup"));
+    grow(&data);
+    run_well(&["backup", "--data-dir", text(&data), "--out", text(&backup)]);
+    let before = fs::read(&backup).unwrap();
+    for target in [backup.clone(), backup.join("below")] {
+        let sentence = run_badly(&["restore", text(&backup), "--data-dir", text(&target)], 4);
+        assert!(sentence.contains("Not a directory"), "{sentence}");
+    }
+    assert!(fs::read(&backup).unwrap() == before);
+}
+
+#[test]
 fn a_killed_restore_is_never_taken_for_a_new_folder() {
     let parent = tempfile::tempdir().unwrap();
     let (data, backup) = (parent.path().join("data"), parent.path().join("backup"));
