@@ -24,6 +24,7 @@ mod a_reopened_server_serves_everything;
 mod acknowledged_transactions_survive_kills;
 mod aggregated_operations_leave_no_gap;
 mod an_error_while_opening_loses_nothing;
+mod an_idle_server_is_small;
 mod backups_restore_everything;
 mod bad_input_gets_a_clear_answer;
 mod benchmark_figures_are_sound;

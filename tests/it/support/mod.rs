@@ -59,15 +59,25 @@ pub fn sample_chain() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
 }
 
-/// Makes a data folder with the sample chain and its witnesses, which are built once for all tests.
+/// Makes a data folder with the sample chain and its witnesses, which are built once for each build of the program.
 pub fn witnessed_sample(folder: &Path) {
     static WITNESSED: LazyLock<PathBuf> = LazyLock::new(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("witnessed-sample-chain");
-        let dir = folder.to_str().unwrap();
-        let _ = std::fs::remove_dir_all(dir);
-        run_well(&["import", "--data-dir", dir, &sample_chain()]);
-        run_well(&["witness", "--data-dir", dir]);
-        folder
+        let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let built = std::fs::metadata(env!("CARGO_BIN_EXE_witness-server")).unwrap().modified().unwrap();
+        let name = humantime::format_rfc3339_nanos(built).to_string().replace(':', "-");
+        let witnessed = all.join(format!("witnessed-sample-chain-{name}"));
+        if !witnessed.exists() {
+            let new = tempfile::tempdir_in(all).unwrap();
+            let folder = new.path().join("data");
+            let dir = folder.to_str().unwrap();
+            run_well(&["import", "--data-dir", dir, &sample_chain()]);
+            run_well(&["witness", "--data-dir", dir]);
+            // Another process that runs tests may have been first.
+            if std::fs::rename(&folder, &witnessed).is_err() {
+                assert!(witnessed.exists());
+            }
+        }
+        witnessed
     });
     real_folder::copy(&WITNESSED, folder);
 }
