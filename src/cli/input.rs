@@ -1,6 +1,7 @@
 //! Input of a command: a file or standard input.
 
 use std::{
+    env,
     fs::File,
     io::{self, Read},
     path::Path,
@@ -33,4 +34,26 @@ pub(crate) fn open(path: &Path) -> Result<File, CliError> {
 /// Those of [`open`].
 pub(crate) fn open_or_stdin(path: &Path) -> Result<Box<dyn Read>, CliError> {
     Ok(if path == Path::new(STDIO) { Box::new(io::stdin().lock()) } else { Box::new(open(path)?) })
+}
+
+/// Opens a file that is read more than once; if its name is `-`, a temporary copy of standard input.
+///
+/// # Errors
+/// Those of [`open`]; [`CliError::Failed`] if standard input cannot be copied.
+pub(crate) fn open_or_copy_of_stdin(path: &Path) -> Result<File, CliError> {
+    if path != Path::new(STDIO) {
+        return open(path);
+    }
+    let copy = || {
+        let mut copy = tempfile::tempfile()?;
+        io::copy(&mut io::stdin().lock(), &mut copy)?;
+        Ok(copy)
+    };
+    copy().map_err(|error: io::Error| {
+        let folder = env::temp_dir();
+        CliError::Failed(format!(
+            "cannot copy standard input to a temporary file in {}: {error}; TMPDIR names another folder",
+            folder.display()
+        ))
+    })
 }

@@ -1,13 +1,13 @@
 //! `restore`: creates a data folder from a backup.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::error::CliError;
-use super::output::{show, tell};
+use super::output::{STDIO, show, tell};
 use super::progress::Phases;
 use super::text_table::time;
 use super::{flags, folder, input};
@@ -21,11 +21,14 @@ use crate::{
 /// Maximum number of omitted items that are printed.
 const SHOWN: usize = 20;
 
+/// Number of bytes of a backup that are read at once.
+const READ_BYTES: usize = 1 << 18;
+
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
 #[command(args = flags::of_settings(&["data_dir"]))]
 pub(crate) struct RestoreArgs {
-    /// The backup
+    /// The backup, or - for standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Only read the backup to its end and compare every hash; restore nothing
@@ -42,22 +45,24 @@ pub(crate) struct RestoreArgs {
 /// # Errors
 /// Fails if the backup is damaged, or if the folder is occupied or cannot be written.
 pub(crate) fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
-    let file = &args.file;
+    let name = name_of(&args.file);
     if args.check {
-        let (about, counts) = check(file)?;
-        return show(&format!("{} is whole: {}", file.display(), describe(&about, counts)));
+        let (about, counts) = check(input::open_or_stdin(&args.file)?, &name)?;
+        return show(&format!("{name} is whole: {}", describe(&about, counts)));
     }
     let dir = config.require_data_dir()?;
     folder::warn_of_owner(dir);
+    let mut file = input::open_or_copy_of_stdin(&args.file)?;
     // Damage at the end is found now, not after the accounts of a large genesis have been hashed.
-    check(file)?;
+    check(from_begin(&mut file, &name)?, &name)?;
     let phases = Phases::default();
     let open_store = |dir: &Path| open_store(config, dir);
-    let restored = backup::restore(open(file)?, dir, &open_store, args.keep_going, &|what, done, total| {
+    let source = BufReader::with_capacity(READ_BYTES, from_begin(&mut file, &name)?);
+    let restored = backup::restore(source, dir, &open_store, args.keep_going, &|what, done, total| {
         phases.set(what, done, total);
     });
     drop(phases);
-    let Restored { about, report, .. } = restored.map_err(|error| restore_error(file, error))?;
+    let Restored { about, report, .. } = restored.map_err(|error| restore_error(&name, error))?;
     for omitted in report.omitted.iter().take(SHOWN) {
         tell(&format!("omitted: {omitted}"));
     }
@@ -75,19 +80,26 @@ pub(crate) fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
     ))
 }
 
-fn open(file: &Path) -> Result<BufReader<File>, CliError> {
-    Ok(BufReader::with_capacity(1 << 18, input::open(file)?))
+/// Returns the name of a backup in messages.
+fn name_of(file: &Path) -> String {
+    if file == Path::new(STDIO) { "standard input".into() } else { file.display().to_string() }
+}
+
+/// Returns a reader of the file, from its begin.
+fn from_begin(file: &mut File, name: &str) -> Result<File, CliError> {
+    let rewound = file.seek(SeekFrom::Start(0)).and_then(|_| file.try_clone());
+    rewound.map_err(|error| CliError::Failed(format!("cannot read {name}: {error}")))
 }
 
 /// Reads the backup to its end.
-fn check(file: &Path) -> Result<(About, Counts), CliError> {
+fn check(source: impl Read, name: &str) -> Result<(About, Counts), CliError> {
     let phases = Phases::default();
-    let verified = backup::verify(open(file)?, |about, entry| {
+    let verified = backup::verify(BufReader::with_capacity(READ_BYTES, source), |about, entry| {
         if entry.kind == Kind::Block {
             phases.set("blocks verified", entry.first.into(), about.head.into());
         }
     });
-    verified.map_err(|error| backup_error(&file.display().to_string(), error))
+    verified.map_err(|error| backup_error(name, error))
 }
 
 /// Returns a summary of a backup in one line.
@@ -112,9 +124,9 @@ pub(super) fn backup_error(name: &str, error: BackupError) -> CliError {
     CliError::Failed(format!("{name}: {error}"))
 }
 
-fn restore_error(file: &Path, error: RestoreError) -> CliError {
+fn restore_error(name: &str, error: RestoreError) -> CliError {
     match error {
-        RestoreError::Backup(error) => backup_error(&file.display().to_string(), error),
+        RestoreError::Backup(error) => backup_error(name, error),
         RestoreError::Store(error @ (StoreError::Locked { .. } | StoreError::Folder { .. })) => {
             CliError::DataFolder(error.to_string())
         }

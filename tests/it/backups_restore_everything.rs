@@ -2,11 +2,12 @@
 //! acknowledged; an incomplete backup restores nothing.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -302,6 +303,36 @@ fn a_damaged_folder_the_last_backup_and_the_chain_bring_everything_back() {
     assert_eq!(server.terminate(), Some(0));
     let store = Store::open(&restored_folder, StoreOptions::default()).unwrap();
     assert_eq!(store.check_everything().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_backup_may_come_from_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data, restored, file] = ["data", "restored", "file"].map(|name| folder.path().join(name));
+    run_well(&["import", "--data-dir", path(&data), path(&sample_folder())]);
+    let backup = run_well(&["backup", "--data-dir", path(&data), "--out", "-"]);
+    fs::write(&file, &backup).unwrap();
+    let from_file = |args: &[&str], temporary: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+        let input = File::open(&file).unwrap();
+        command.args(args).env("TMPDIR", temporary).stdin(input).output().unwrap()
+    };
+    let whole = from_file(&["restore", "-", "--check"], folder.path());
+    assert_eq!(whole.status.code(), Some(0), "{whole:?}");
+
+    // Standard input is copied, since it is read twice.
+    let restore = ["restore", "-", "--data-dir", path(&restored)];
+    let refused = from_file(&restore, &folder.path().join("absent"));
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("TMPDIR"));
+    assert!(!restored.exists());
+    fs::write(&file, &backup[..backup.len() / 2]).unwrap();
+    assert_eq!(from_file(&restore, folder.path()).status.code(), Some(1));
+    assert!(!restored.exists());
+    fs::write(&file, &backup).unwrap();
+    assert_eq!(from_file(&restore, folder.path()).status.code(), Some(0));
+    let again = run_well(&["backup", "--data-dir", path(&restored), "--out", "-"]);
+    assert_eq!(again.len(), backup.len());
 }
 
 #[test]
