@@ -1,6 +1,7 @@
 //! `serve`: runs the server.
 
 use std::path::Path;
+use std::time::Instant;
 
 use clap::Args;
 use tracing::{error, info, warn};
@@ -126,12 +127,13 @@ async fn serve(config: &Config, folder: &Path, reload: &Reload<'_>) -> Result<()
             () = service.failed() => break true,
         }
     };
+    let begin = Instant::now();
     info!(failed, "stopping");
     supervisor.stopping().await;
     let worker_failed = service.node().has_failed();
     tokio::select! {
         () = service.stop() => {}
-        () = signals.stop() => {
+        () = signals.stop_again(begin) => {
             return Err(CliError::Failed(
                 "a second signal ended the server before it had stopped; everything it acknowledged is on disk".to_owned(),
             ));

@@ -1,10 +1,15 @@
 //! SIGINT, SIGTERM and SIGHUP.
 
 use std::io::{IsTerminal, stderr, stdin};
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CliError;
+
+/// Time in which a signal counts as the one before: `timeout`, and programs that pass on Ctrl-C,
+/// send it to this process and to its group.
+const ONE_SIGNAL: Duration = Duration::from_secs(1);
 
 /// Signals of this process.
 pub(crate) struct Signals {
@@ -68,9 +73,10 @@ impl Signals {
         self.next().await;
     }
 
-    /// Waits for SIGINT or SIGTERM. A terminal that goes may send SIGHUP several times.
-    pub(crate) async fn stop(&mut self) {
-        while self.next().await != Request::Stop {}
+    /// Waits for a further SIGINT or SIGTERM after the one that came at `first`. A terminal that goes
+    /// may send SIGHUP several times.
+    pub(crate) async fn stop_again(&mut self, first: Instant) {
+        while self.next().await != Request::Stop || first.elapsed() < ONE_SIGNAL {}
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     path::Path,
+    process::Command,
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     time::Duration,
 };
@@ -174,6 +175,24 @@ fn unfinished_requests_are_aborted_after_the_timeout() {
     server.get(paths::GENESIS).refused_about(404, "not_found", "genesis");
 }
 
+/// `timeout`, and programs that pass on Ctrl-C, send a signal to the process and to its group.
+#[test]
+fn signals_at_the_same_time_count_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let mut stopped = almost(&server, "/stopped", "\"p\"");
+    // Two of one kind may arrive as one.
+    let both = format!("kill -TERM {0} && kill -INT {0}", server.id());
+    assert!(Command::new("sh").args(["-c", &both]).status().unwrap().success());
+    wait_until_stopping(&server);
+    std::thread::sleep(Duration::from_millis(200));
+    stopped.write_all(b"\"").unwrap();
+    let mut answer = String::new();
+    stopped.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(server.end(), Some(0));
+}
+
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
     for (first, second) in [("-TERM", "-TERM"), ("-INT", "-TERM"), ("-TERM", "-INT")] {
@@ -188,6 +207,7 @@ fn a_second_signal_ends_the_process_at_once() {
         });
         server.signal(first);
         wait_until_stopping(&server);
+        std::thread::sleep(Duration::from_millis(1_100));
         server.signal(second);
         assert_eq!(server.end(), Some(1), "{first} {second}");
         trickling.join().unwrap();
