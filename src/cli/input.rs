@@ -3,13 +3,16 @@
 use std::{
     env,
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Write},
     path::Path,
 };
 
 use super::error::CliError;
 use super::output::STDIO;
 use crate::input;
+
+/// Number of bytes of standard input that are copied at once.
+const PART_BYTES: usize = 1 << 18;
 
 /// Opens a regular file.
 ///
@@ -44,16 +47,20 @@ pub(crate) fn open_or_copy_of_stdin(path: &Path) -> Result<File, CliError> {
     if path != Path::new(STDIO) {
         return open(path);
     }
-    let copy = || {
-        let mut copy = tempfile::tempfile()?;
-        io::copy(&mut io::stdin().lock(), &mut copy)?;
-        Ok(copy)
-    };
-    copy().map_err(|error: io::Error| {
+    let unwritable = |error: io::Error| {
         let folder = env::temp_dir();
         CliError::Failed(format!(
-            "cannot copy standard input to a temporary file in {}: {error}; TMPDIR names another folder",
+            "cannot copy standard input to a temporary file in {}: {error}; set TMPDIR to a folder with enough space",
             folder.display()
         ))
-    })
+    };
+    let mut copy = tempfile::tempfile().map_err(unwritable)?;
+    let mut part = vec![0; PART_BYTES];
+    loop {
+        let read = io::stdin().lock().read(&mut part);
+        match read.map_err(|error| CliError::Failed(format!("cannot read standard input: {error}")))? {
+            0 => return Ok(copy),
+            bytes => copy.write_all(&part[..bytes]).map_err(unwritable)?,
+        }
+    }
 }

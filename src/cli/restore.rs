@@ -1,7 +1,7 @@
 //! `restore`: creates a data folder from a backup.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -52,12 +52,12 @@ pub(crate) fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
     }
     let dir = config.require_data_dir()?;
     folder::warn_of_owner(dir);
-    let mut file = input::open_or_copy_of_stdin(&args.file)?;
+    let file = input::open_or_copy_of_stdin(&args.file)?;
     // Damage at the end is found now, not after the accounts of a large genesis have been hashed.
-    check(from_begin(&mut file, &name)?, &name)?;
+    check(from_start(&file, &name)?, &name)?;
     let phases = Phases::default();
     let open_store = |dir: &Path| open_store(config, dir);
-    let source = BufReader::with_capacity(READ_BYTES, from_begin(&mut file, &name)?);
+    let source = BufReader::with_capacity(READ_BYTES, from_start(&file, &name)?);
     let restored = backup::restore(source, dir, &open_store, args.keep_going, &|what, done, total| {
         phases.set(what, done, total);
     });
@@ -85,10 +85,10 @@ fn name_of(file: &Path) -> String {
     if file == Path::new(STDIO) { "standard input".into() } else { file.display().to_string() }
 }
 
-/// Returns a reader of the file, from its begin.
-fn from_begin(file: &mut File, name: &str) -> Result<File, CliError> {
-    let rewound = file.seek(SeekFrom::Start(0)).and_then(|_| file.try_clone());
-    rewound.map_err(|error| CliError::Failed(format!("cannot read {name}: {error}")))
+/// Returns a reader of the file, from its start.
+fn from_start<'a>(mut file: &'a File, name: &str) -> Result<&'a File, CliError> {
+    file.rewind().map_err(|error| CliError::Failed(format!("cannot read {name}: {error}")))?;
+    Ok(file)
 }
 
 /// Reads the backup to its end.

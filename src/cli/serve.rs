@@ -129,10 +129,13 @@ async fn serve(config: &Config, folder: &Path, reload: &Reload<'_>) -> Result<()
     };
     let begin = Instant::now();
     info!(failed, "stopping");
-    supervisor.stopping().await;
     let worker_failed = service.node().has_failed();
+    let stopped = async {
+        supervisor.stopping().await;
+        service.stop().await;
+    };
     tokio::select! {
-        () = service.stop() => {}
+        () = stopped => {}
         () = signals.stop_again(begin) => {
             return Err(CliError::Failed(
                 "a second signal ended the server before it had stopped; everything it acknowledged is on disk".to_owned(),

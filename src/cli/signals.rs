@@ -7,8 +7,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CliError;
 
-/// Time in which a signal counts as the one before: `timeout`, and programs that pass on Ctrl-C,
-/// send it to this process and to its group.
+/// Time after the begin of a stop in which further signals count as the first: `timeout`, and
+/// programs that pass Ctrl-C on, signal both this process and its group.
 const ONE_SIGNAL: Duration = Duration::from_secs(1);
 
 /// Signals of this process.
@@ -73,10 +73,10 @@ impl Signals {
         self.next().await;
     }
 
-    /// Waits for a further SIGINT or SIGTERM after the one that came at `first`. A terminal that goes
-    /// may send SIGHUP several times.
-    pub(crate) async fn stop_again(&mut self, first: Instant) {
-        while self.next().await != Request::Stop || first.elapsed() < ONE_SIGNAL {}
+    /// Waits for another SIGINT or SIGTERM after a stop began. A terminal that goes may send SIGHUP
+    /// several times.
+    pub(crate) async fn stop_again(&mut self, stopping_since: Instant) {
+        while self.next().await != Request::Stop || stopping_since.elapsed() < ONE_SIGNAL {}
     }
 }
 

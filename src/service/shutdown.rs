@@ -8,8 +8,8 @@
 //!    connections,
 //! 3. stops the workers and flushes the store, in the rest of `shutdown_timeout`.
 //!
-//! A second signal, a second or more after the first, ends the process at once. In every case all acknowledged data is on disk;
-//! interrupted work is repeated after the next start.
+//! Another signal, at least 1 s after the first, ends the process at once. In every case all
+//! acknowledged data is on disk; interrupted work is repeated after the next start.
 
 use std::time::Instant;
 

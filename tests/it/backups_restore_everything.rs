@@ -23,7 +23,9 @@ use zksync_witness_server::testing::internals::domain::{
 };
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
-use crate::support::{Quiet, Server, heavy, publication, run, run_badly, run_well, until, vectors};
+use crate::support::{
+    Quiet, Server, command_on, heavy, publication, real_folder, run, run_badly, run_well, until, vectors,
+};
 
 /// A genesis and blocks as JSON.
 struct Chain {
@@ -315,7 +317,7 @@ fn a_backup_may_come_from_standard_input() {
     let from_file = |args: &[&str], temporary: &Path| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
         let input = File::open(&file).unwrap();
-        command.args(args).env("TMPDIR", temporary).stdin(input).output().unwrap()
+        command.args(args).env_clear().env("TMPDIR", temporary).stdin(input).output().unwrap()
     };
     let whole = from_file(&["restore", "-", "--check"], folder.path());
     assert_eq!(whole.status.code(), Some(0), "{whole:?}");
@@ -326,13 +328,20 @@ fn a_backup_may_come_from_standard_input() {
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(String::from_utf8(refused.stderr).unwrap().contains("TMPDIR"));
     assert!(!restored.exists());
+    let mut no_input = command_on(&restored, &["restore", "-"]);
+    let refused = no_input.stdin(File::open(folder.path()).unwrap()).output().unwrap();
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("cannot read standard input"));
     fs::write(&file, &backup[..backup.len() / 2]).unwrap();
     assert_eq!(from_file(&restore, folder.path()).status.code(), Some(1));
     assert!(!restored.exists());
     fs::write(&file, &backup).unwrap();
     assert_eq!(from_file(&restore, folder.path()).status.code(), Some(0));
-    let again = run_well(&["backup", "--data-dir", path(&restored), "--out", "-"]);
-    assert_eq!(again.len(), backup.len());
+    let chains = [&data, &restored].map(|folder| {
+        let chain = folder.with_extension("chain");
+        run_well(&["chain", "export", "--data-dir", path(folder), "--out", path(&chain)]);
+        real_folder::files(&chain)
+    });
+    assert!(chains[0] == chains[1] && chains[0].len() == 9);
 }
 
 #[test]

@@ -36,7 +36,7 @@ use std::{
         LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU16, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 pub use devnet::{Devnet, try_call};
@@ -59,14 +59,21 @@ pub fn sample_chain() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-chain").to_str().unwrap().to_owned()
 }
 
-/// Makes a data folder with the sample chain and its witnesses, which are built once for each build of the program.
+/// Makes a data folder with the sample chain and its witnesses, which are built once for each build
+/// of the program.
 pub fn witnessed_sample(folder: &Path) {
     static WITNESSED: LazyLock<PathBuf> = LazyLock::new(|| {
         let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let built = std::fs::metadata(env!("CARGO_BIN_EXE_witness-server")).unwrap().modified().unwrap();
-        let name = humantime::format_rfc3339_nanos(built).to_string().replace(':', "-");
-        let witnessed = all.join(format!("witnessed-sample-chain-{name}"));
+        let name = |build: &str| format!("witnessed-sample-chain-{build}");
+        let witnessed = all.join(name(&built.duration_since(UNIX_EPOCH).unwrap().as_nanos().to_string()));
         if !witnessed.exists() {
+            for older in std::fs::read_dir(all).unwrap().map(|entry| entry.unwrap()) {
+                if older.file_name().to_str().is_some_and(|other| other.starts_with(&name(""))) {
+                    // Another process may have removed it.
+                    let _ = std::fs::remove_dir_all(older.path());
+                }
+            }
             let new = tempfile::tempdir_in(all).unwrap();
             let folder = new.path().join("data");
             let dir = folder.to_str().unwrap();
