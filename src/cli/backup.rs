@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::error::CliError;
-use super::output::{Output, is_stdout, is_stream, show, tell, unwritable};
+use super::output::{Output, is_stream, show, tell, unwritable};
 use super::progress::Phases;
 use super::restore::{backup_error, describe};
 use super::runtime::runtime;
@@ -45,7 +45,8 @@ pub(crate) struct BackupArgs {
 pub(crate) fn run(args: &BackupArgs, config: &Config) -> Result<(), CliError> {
     let (out, force) = (args.out.clone(), args.force);
     let summary = read_backup(config, move |source| write(Output::open(&out, force)?, &out, source))?;
-    if is_stdout(&args.out) {
+    // A pipe or device, such as /dev/stdout, may be standard output.
+    if is_stream(&args.out) {
         tell(&summary);
         return Ok(());
     }

@@ -81,6 +81,8 @@ impl From<StoreError> for CliError {
             | StoreError::Folder { .. }
             | StoreError::Closed { .. }
             | StoreError::Io { .. }
+            | StoreError::DiskFull
+            | StoreError::InsufficientStorage { .. }
             | StoreError::Kv(_) => Self::DataFolder(error.to_string()),
             error => Self::Failed(error.to_string()),
         }
@@ -97,6 +99,19 @@ impl From<StartError> for CliError {
             StartError::Bind { .. } | StartError::Address(_) | StartError::Link(_) => {
                 Self::Failed(error.to_string())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_space_is_a_fault_of_the_data_folder() {
+        let lacking = StoreError::InsufficientStorage { free: 1, floor: 2 };
+        for error in [StoreError::DiskFull, lacking] {
+            assert_eq!(CliError::from(error).exit_code(), 4);
         }
     }
 }

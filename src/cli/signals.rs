@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stderr, stdin};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CliError;
@@ -48,6 +49,15 @@ impl Signals {
             hangup,
             on_terminal,
         })
+    }
+
+    /// Takes over the signals before anything runs on a runtime.
+    ///
+    /// # Errors
+    /// [`CliError::Runtime`].
+    pub(crate) fn on(runtime: &Runtime) -> Result<Self, CliError> {
+        let _entered = runtime.enter();
+        Self::new()
     }
 
     /// Waits for the next signal of a program that can reload something.

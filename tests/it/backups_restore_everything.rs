@@ -358,6 +358,8 @@ fn a_backup_file_is_complete_or_absent() {
     // To standard output: the same file except for its time.
     let piped = run(&["backup", "--data-dir", path(&data), "--out", "-"]);
     assert_eq!((piped.status.code(), piped.stdout.len()), (Some(0), complete.len()));
+    let piped = run(&["backup", "--data-dir", path(&data), "--out", "/dev/stdout"]);
+    assert_eq!((piped.status.code(), piped.stdout.len()), (Some(0), complete.len()));
     let again = run_badly(&["backup", "--data-dir", path(&data), "--out", path(&out)], 1);
     assert!(again.contains("exists already"), "{again}");
     run_well(&["backup", "--data-dir", path(&data), "--out", path(&out), "--force"]);

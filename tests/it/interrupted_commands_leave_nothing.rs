@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::real_folder::{contents, copy, grow};
-use crate::support::{chain, run, run_badly, run_well, until};
+use crate::support::{chain, run, run_badly, run_well, sample_chain, until};
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
 fn text(path: &Path) -> &str {
@@ -165,4 +165,23 @@ fn temporary_files_are_removed_by_the_next_command() {
     }
     assert_eq!(names(parent.path()), ["data"]);
     assert!(!data.join("blobs/00000000000000ff.tmp").exists());
+}
+
+#[test]
+fn a_signal_right_after_its_start_leaves_no_temporary_folder() {
+    let sample = sample_chain();
+    let chain: &[&str] = &["run", "--until", "verified", &sample];
+    let script: &[&str] = &["run", "--until", "verified", "--script", "sleep 60"];
+    for args in [&["demo"], chain, script] {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_witness-server"));
+        command.args(args).env_clear().env("TMPDIR", temporary.path()).env("PATH", env!("PATH"));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until(|| (!names(temporary.path()).is_empty()).then_some(()));
+        let stop = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(stop.success());
+        let status = until(|| child.try_wait().unwrap());
+        assert_eq!(status.code(), Some(1), "{args:?}");
+        assert_eq!(names(temporary.path()), Vec::<String>::new(), "{args:?}");
+    }
 }

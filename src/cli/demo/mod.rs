@@ -16,6 +16,7 @@ use super::flags;
 use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
 use super::output::{show, show_lines, show_toned};
 use super::runtime::runtime;
+use super::signals::Signals;
 use crate::api::paths;
 use crate::client::Client;
 use crate::config::Config;
@@ -36,30 +37,37 @@ pub(crate) struct DemoArgs {}
 /// Fails unless every block is witnessed, proven, aggregated and verified.
 pub(crate) fn run(config: &Config) -> Result<(), CliError> {
     let mut config = config.clone();
+    let runtime = runtime()?;
+    let mut signals = Signals::on(&runtime)?;
     let data = DataFolder::choose(&mut config, "demo")?;
     in_process::aggregate_all(&mut config);
     // Free ports, because another server may use the default ones.
     config.listen.set_port(0);
     config.admin_listen.set_port(0);
-    let table = runtime()?.block_on(whole(&config, &data.path))?;
+    let table = runtime.block_on(whole(&config, &data.path, &mut signals))?;
     show_toned(&table)?;
     show_lines(&what_next(&data.path, data.temporary.is_some()))
 }
 
-async fn whole(config: &Config, data: &Path) -> Result<TonedText, CliError> {
+async fn whole(config: &Config, data: &Path, signals: &mut Signals) -> Result<TonedText, CliError> {
     let service = Service::start(config, data).await?;
     let url = service.url();
     show(&format!("Serving on {url}; two sample provers connect (their proofs are not cryptographic)."))?;
-    let outcome = drive(config, &service, &url).await;
+    let outcome = drive(config, &service, &url, signals).await;
     service.stop().await;
     outcome
 }
 
-async fn drive(config: &Config, service: &Service, url: &str) -> Result<TonedText, CliError> {
+async fn drive(
+    config: &Config,
+    service: &Service,
+    url: &str,
+    signals: &mut Signals,
+) -> Result<TonedText, CliError> {
     let client = Client::new(url, service.secret(), REQUEST_TIMEOUT)?;
     let store = service.node().store().clone();
     let mut progress = ChainProgress::new(store, chain::BLOCKS.len() as u32, Milestone::Verified);
-    match in_process::drive(config, service, &OPTIONS, import(client), &mut progress).await? {
+    match in_process::drive(config, service, &OPTIONS, import(client), &mut progress, signals).await? {
         Ending::Reached => Ok(progress.table()),
         Ending::Quarantined { block, reason } => {
             Err(CliError::Failed(format!("block {block} is quarantined: {reason}")))

@@ -55,16 +55,18 @@ pub(crate) struct DriveOptions {
     pub time_limit: Duration,
 }
 
-/// Imports and proves until every block has reached its milestone, or cannot reach it.
+/// Imports and proves until every block has reached its milestone, or cannot reach it, or a signal
+/// comes.
 ///
 /// # Errors
-/// Fails if the store cannot be read, or if the operating system refuses signals.
+/// Fails if the store cannot be read.
 pub(crate) async fn drive(
     config: &Config,
     service: &Service,
     options: &DriveOptions,
     import: impl Future<Output = Result<(), CliError>> + Send + 'static,
     progress: &mut ChainProgress,
+    signals: &mut Signals,
 ) -> Result<Ending, CliError> {
     let client = Client::new(&service.url(), service.secret(), REQUEST_TIMEOUT)?;
     let (stop, stopped) = watch::channel(false);
@@ -78,7 +80,6 @@ pub(crate) async fn drive(
         let name = format!("{}-{number}", options.name);
         work.spawn(sample_prover(config, client.clone(), name, stopped.clone()));
     }
-    let mut signals = Signals::new()?;
 
     let failed = |error: &dyn std::fmt::Display| Ending::Failed(format!("a part of the run failed: {error}"));
     let limit = tokio::time::sleep(options.time_limit);

@@ -25,6 +25,7 @@ use super::error::CliError;
 use super::in_process::{self, ChainProgress, DataFolder, DriveOptions, Ending, Milestone, REQUEST_TIMEOUT};
 use super::output::{is_stdout, probe, show_toned, tell, tell_toned, unwritable, write_output};
 use super::runtime::runtime;
+use super::signals::Signals;
 use super::{flags, import};
 use crate::chain_folder::ChainFolder;
 use crate::client::Client;
@@ -136,12 +137,20 @@ pub(crate) fn report_early_failure(args: &RunArgs, error: &CliError) {
 
 fn run_script(args: &RunArgs, script: &str, config: &Config) -> Result<RunOutcome, CliError> {
     let mut config = config.clone();
-    let data = DataFolder::choose(&mut config, "run")?;
     let runtime = runtime()?;
+    let mut signals = Signals::on(&runtime)?;
+    let data = DataFolder::choose(&mut config, "run")?;
     let (until, provers, timeout) = (args.until, args.provers, args.timeout);
     let run = ScriptRun { script, until, provers, timeout };
     let keep = |node: &Node, progress: &ChainProgress| keep_blocks(args, node, progress);
-    let outcome = runtime.block_on(script::run(&run, &config, &data.path, &|text| say(args, text), &keep));
+    let outcome = runtime.block_on(script::run(
+        &run,
+        &config,
+        &data.path,
+        &|text| say(args, text),
+        &keep,
+        &mut signals,
+    ));
     runtime.shutdown_background();
     outcome
 }
@@ -158,13 +167,14 @@ fn run_chain(args: &RunArgs, import: &Path, config: &Config) -> Result<RunOutcom
     }
     let operations = FolderOperations::read(&chain);
     let mut config = settings(args, import, config, &chain, block, operations.as_ref())?;
+    let runtime = runtime()?;
+    let mut signals = Signals::on(&runtime)?;
     let data = DataFolder::choose(&mut config, "run")?;
     let layer_one =
         args.until >= Milestone::Verified && operations.is_none_or(|operations| !operations.layer_one);
     let (name, provers) = ("run-prover", args.provers);
     let options = DriveOptions { name, provers, layer_one, time_limit: args.timeout };
-    let runtime = runtime()?;
-    let outcome = runtime.block_on(whole(args, &config, &data.path, chain, block, &options));
+    let outcome = runtime.block_on(whole(args, &config, &data.path, chain, block, &options, &mut signals));
     // Work that still runs, such as the import of a large genesis, ends with the process.
     runtime.shutdown_background();
     outcome
@@ -221,11 +231,12 @@ async fn whole(
     chain: ChainFolder,
     block: u32,
     options: &DriveOptions,
+    signals: &mut Signals,
 ) -> Result<RunOutcome, CliError> {
     let service = Service::start(config, data).await?;
     let begin = format!("Serving on {}; {} sample provers connect.", service.url(), args.provers);
     say(args, &begin.into())?;
-    let outcome = driven(args, config, &service, chain, block, options).await;
+    let outcome = driven(args, config, &service, chain, block, options, signals).await;
     service.stop().await;
     outcome
 }
@@ -238,6 +249,7 @@ async fn driven(
     chain: ChainFolder,
     block: u32,
     options: &DriveOptions,
+    signals: &mut Signals,
 ) -> Result<RunOutcome, CliError> {
     let client = Client::new(&service.url(), service.secret(), REQUEST_TIMEOUT)?;
     let mut progress = ChainProgress::new(service.node().store().clone(), block, args.until);
@@ -245,7 +257,7 @@ async fn driven(
         let chain = chain.clone();
         async move { import::send_all(&chain, &client).await }
     };
-    let ending = in_process::drive(config, service, options, importing, &mut progress).await;
+    let ending = in_process::drive(config, service, options, importing, &mut progress, signals).await;
     let ending = ending.unwrap_or_else(|error| Ending::Failed(error.to_string()));
     let failure = failure(args, service, &chain, &progress, ending);
     keep_blocks(args, service.node(), &progress);

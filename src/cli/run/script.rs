@@ -50,6 +50,7 @@ pub(super) async fn run(
     data: &Path,
     say: &dyn Fn(&TonedText) -> Result<(), CliError>,
     keep: &dyn Fn(&Node, &ChainProgress),
+    signals: &mut Signals,
 ) -> Result<RunOutcome, CliError> {
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut config = config.clone();
@@ -64,7 +65,6 @@ pub(super) async fn run(
         let begin =
             format!("Devnet with JSON-RPC on {rpc}, REST on {rest}; {provers} sample provers connect.");
         say(&begin.into())?;
-        let mut signals = Signals::new()?;
         let mut progress = progress(&started, run.until)?;
         let driven = drive(run, &started, &listeners, &mut progress);
         let failure = tokio::select! {
