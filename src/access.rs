@@ -23,7 +23,17 @@ pub(crate) fn explain(path: &Path, error: &io::Error) -> String {
             "its file system has no file locks or cannot sync folders ({error}), as some network mounts; use a folder on a local disk"
         );
     }
-    format!("{error}; check its path, owner and permissions")
+    let is_taken = matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory);
+    match fs::read_link(path) {
+        Ok(target) if is_taken && !path.exists() => format!(
+            "it is a link to {}, which does not exist; create that folder, or name another one",
+            target.display()
+        ),
+        _ if is_taken && path.exists() && !path.is_dir() => {
+            format!("it is no folder ({error}); name another path")
+        }
+        _ => format!("{error}; check its path, owner and permissions"),
+    }
 }
 
 /// Returns true for the errors of an operation that the file system does not have.
@@ -72,6 +82,18 @@ mod tests {
 
     fn error(errno: Errno) -> io::Error {
         io::Error::from_raw_os_error(errno.raw_os_error())
+    }
+
+    #[test]
+    fn a_link_to_nothing_and_a_file_are_told_from_a_refusal() {
+        let folder = tempfile::tempdir().unwrap();
+        let [link, file] = ["link", "file"].map(|name| folder.path().join(name));
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        fs::write(&file, "").unwrap();
+        let exists = error(Errno::EXIST);
+        assert!(explain(&link, &exists).contains("a link to nowhere, which does not exist"));
+        assert!(explain(&file, &exists).contains("no folder"));
+        assert!(explain(folder.path(), &exists).contains("owner and permissions"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::fsync;
 use crate::store::durable::blobs::Blobs;
 use crate::store::durable::folder_lock::FolderLock;
 use crate::store::durable::journal_found::FoundJournal;
@@ -29,6 +30,11 @@ impl Store {
         let indexed = dir.join("index").try_exists().map_err(StoreError::io("opening the data folder"))?;
         if !indexed && !is_new(dir)? {
             return Err(StoreError::corrupt("its kv is missing"));
+        }
+        if !indexed {
+            // A creation may be interrupted; with a kv and no blobs, the folder would be damaged.
+            let failed = StoreError::io("creating the folder of the blob files");
+            fsync::create_folders(&dir.join("blobs")).map_err(failed)?;
         }
         // Everything that needs no kv is read before sled changes its files.
         let mut found = FoundJournal::read(&dir.join("journal"))?;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::real_folder::{contents, copy, grow};
-use crate::support::{chain, run, run_badly, run_well, sample_chain, until};
+use crate::support::{chain, command_on, run, run_badly, run_well, sample_chain, until};
 use zksync_witness_server::testing::internals::store::{Store, StoreOptions};
 
 fn text(path: &Path) -> &str {
@@ -165,6 +165,24 @@ fn temporary_files_are_removed_by_the_next_command() {
     }
     assert_eq!(names(parent.path()), ["data"]);
     assert!(!data.join("blobs/00000000000000ff.tmp").exists());
+}
+
+#[test]
+fn a_folder_whose_creation_is_killed_is_empty_and_not_damaged() {
+    for _ in 0..5 {
+        let parent = tempfile::tempdir().unwrap();
+        let data = parent.path().join("data");
+        let mut command = command_on(&data, &["import", &sample_chain()]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !data.join("index").exists() {
+            std::hint::spin_loop();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let shown = run(&["status", "--data-dir", text(&data)]);
+        assert_eq!(shown.status.code(), Some(0), "{shown:?}, {:?}", names(&data));
+        run_well(&["import", "--data-dir", text(&data), &sample_chain()]);
+    }
 }
 
 #[test]

@@ -49,7 +49,10 @@ pub(crate) fn check(
 pub(crate) fn damage(reading: &Reading) -> Vec<Finding> {
     if !reading.present {
         let finding = Finding::left_over("journal", "it is missing");
-        return vec![finding.meaning("an older version wrote the folder", "the next start creates it")];
+        return vec![finding.meaning(
+            "an older version wrote the folder, or its creation was interrupted",
+            "the next start creates it",
+        )];
     }
     let damage = |(file, what): &(String, String)| {
         let finding = Finding::damage(format!("journal/{file}"), what);
