@@ -30,7 +30,7 @@ pub(crate) fn explain(path: &Path, error: &io::Error) -> String {
             target.display()
         ),
         _ if is_taken && path.exists() && !path.is_dir() => {
-            format!("it is no folder ({error}); name another path")
+            format!("it is not a folder ({error}); name another path")
         }
         _ => format!("{error}; check its path, owner and permissions"),
     }
@@ -92,7 +92,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let exists = error(Errno::EXIST);
         assert!(explain(&link, &exists).contains("a link to nowhere, which does not exist"));
-        assert!(explain(&file, &exists).contains("no folder"));
+        assert!(explain(&file, &exists).contains("not a folder"));
         assert!(explain(folder.path(), &exists).contains("owner and permissions"));
     }
 

@@ -91,9 +91,9 @@ pub fn run(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<
     plots(options, &points)
 }
 
-/// Estimates the memory of a server with a million blocks after its start, by two lengths, the larger
-/// the better: the page cache is a bounded part of it. The blocks have no change sets, of which a folder keeps only the last
-/// ones; their other records and files are as usual.
+/// Estimates the memory of a server with a million blocks after its start, by a line through two
+/// long chains; the page cache is a bounded part of it. The blocks have no change sets, of which a
+/// folder keeps only the last ones; their other records and files are as usual.
 fn million(options: &Options, report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
     let folder = tempfile::tempdir_in(short_blocks::scratch(options, 4 << 30))?;
     // Bytes that do not compress, of about the sizes of a block with a transfer.

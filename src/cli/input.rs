@@ -57,10 +57,11 @@ pub(crate) fn open_or_copy_of_stdin(path: &Path) -> Result<File, CliError> {
     let mut copy = tempfile::tempfile().map_err(unwritable)?;
     let mut part = vec![0; PART_BYTES];
     loop {
-        let read = io::stdin().lock().read(&mut part);
-        match read.map_err(|error| CliError::Failed(format!("cannot read standard input: {error}")))? {
-            0 => return Ok(copy),
-            bytes => copy.write_all(&part[..bytes]).map_err(unwritable)?,
+        match io::stdin().lock().read(&mut part) {
+            Ok(0) => return Ok(copy),
+            Ok(bytes) => copy.write_all(&part[..bytes]).map_err(unwritable)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(CliError::Failed(format!("cannot read standard input: {error}"))),
         }
     }
 }

@@ -180,18 +180,22 @@ fn unfinished_requests_are_aborted_after_the_timeout() {
 fn signals_at_the_same_time_count_once() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
-    let name = format!("\"{}\"", "p".repeat(10));
+    let name = format!("\"{}\"", "p".repeat(30));
     let mut stopped = begun(&server, "/stopped", name.len());
+    // A body that pauses for a second is dropped at the stop.
+    let trickling = std::thread::spawn(move || {
+        for byte in name.bytes() {
+            stopped.write_all(&[byte]).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let mut answer = String::new();
+        stopped.read_to_string(&mut answer).unwrap();
+        answer
+    });
     // Two of one kind may arrive as one.
     let both = format!("kill -TERM {0} && kill -INT {0}", server.id());
     assert!(Command::new("sh").args(["-c", &both]).status().unwrap().success());
-    wait_until_stopping(&server);
-    for byte in name.bytes() {
-        stopped.write_all(&[byte]).unwrap();
-        std::thread::sleep(Duration::from_millis(30));
-    }
-    let mut answer = String::new();
-    stopped.read_to_string(&mut answer).unwrap();
+    let answer = trickling.join().unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(server.end(), Some(0));
 }
