@@ -51,5 +51,5 @@ pub(crate) use checksums::with_right_checksums;
 pub(crate) use entry::{About, Counts, FORMAT, Kind};
 pub(crate) use error::BackupError;
 pub(crate) use reader::{BackupReader, Entry, verify};
-pub(crate) use restore::{RestoreError, Restored, restore};
+pub(crate) use restore::{RestoreError, Restored, require_vacant, restore};
 pub(crate) use source::BackupSource;

@@ -187,13 +187,9 @@ struct Place {
 impl Place {
     /// Creates the folder if it is missing, locks it, and removes the remains of a killed restore.
     fn claim(dir: &Path) -> Result<Self, RestoreError> {
-        let check = || match occupied(dir).map_err(failed(dir))? {
-            Some(found) => Err(RestoreError::Occupied { dir: dir.into(), found }),
-            None => Ok(()),
-        };
         // Checked before the lock, which creates the folder and a file in it; and again with the
         // lock, since another process may have written until then.
-        check()?;
+        require_vacant(dir)?;
         let building = dir.join(RESTORING);
         // Before the lock file: a folder that has only that one looks like a new data folder.
         fsync::create_folders(&building).map_err(failed(dir))?;
@@ -205,7 +201,7 @@ impl Place {
                 return Err(error.into());
             }
         };
-        check()?;
+        require_vacant(dir)?;
         for left in [dir.join(BLOBS), dir.join(JOURNAL)] {
             leftovers::remove(&left)?;
         }
@@ -257,6 +253,18 @@ impl Place {
 
 fn failed(dir: &Path) -> impl Fn(io::Error) -> RestoreError {
     move |cause| RestoreError::Folder { dir: dir.into(), cause }
+}
+
+/// Checks that a backup can be restored into a folder: it is missing, empty, or has only the remains
+/// of a restore.
+///
+/// # Errors
+/// [`RestoreError::Occupied`]; [`RestoreError::Folder`] if it cannot be read.
+pub(crate) fn require_vacant(dir: &Path) -> Result<(), RestoreError> {
+    match occupied(dir).map_err(failed(dir))? {
+        Some(found) => Err(RestoreError::Occupied { dir: dir.into(), found }),
+        None => Ok(()),
+    }
 }
 
 /// Returns the name of an entry of the folder that is not the remains of a restore.

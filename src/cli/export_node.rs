@@ -62,7 +62,7 @@ pub(crate) fn everything(config: &Config) -> Result<(), CliError> {
     let source = ViewSource::open_to_export(config)?;
     let ViewSource::Folder(store) = &source else {
         return Err(CliError::Usage(
-            "a running server would go on with its jobs: stop it, and give its folder with --data-dir"
+            "a running server would continue its jobs: stop it, and give its folder with --data-dir"
                 .to_owned(),
         ));
     };

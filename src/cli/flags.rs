@@ -52,7 +52,7 @@ pub(crate) fn of_target() -> impl Iterator<Item = Arg> {
 
 /// Returns the error of options of a list that stand before a subcommand.
 pub(crate) fn misplaced() -> CliError {
-    CliError::Usage("the options of a list stand behind `list`".to_owned())
+    CliError::Usage("put the options of a list after `list`".to_owned())
 }
 
 fn select(names: &'static [&'static str]) -> impl Iterator<Item = &'static Setting> {

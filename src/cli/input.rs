@@ -39,14 +39,11 @@ pub(crate) fn open_or_stdin(path: &Path) -> Result<Box<dyn Read>, CliError> {
     Ok(if path == Path::new(STDIO) { Box::new(io::stdin().lock()) } else { Box::new(open(path)?) })
 }
 
-/// Opens a file that is read more than once; if its name is `-`, a temporary copy of standard input.
+/// Copies standard input into a temporary file, which can be read more than once.
 ///
 /// # Errors
-/// Those of [`open`]; [`CliError::Failed`] if standard input cannot be copied.
-pub(crate) fn open_or_copy_of_stdin(path: &Path) -> Result<File, CliError> {
-    if path != Path::new(STDIO) {
-        return open(path);
-    }
+/// [`CliError::Failed`] if standard input cannot be read or copied.
+pub(crate) fn copy_of_stdin() -> Result<File, CliError> {
     let unwritable = |error: io::Error| {
         let folder = env::temp_dir();
         CliError::Failed(format!(

@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(args = flags::of_target())]
 pub(crate) struct ProverArgs {
-    /// Name of the prover; several have a number behind it
+    /// Name of the prover; with several, `-1`, `-2`, … is appended
     #[arg(long, value_name = "NAME", default_value = "sample-prover")]
     pub name: String,
     /// Number of provers

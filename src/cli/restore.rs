@@ -52,7 +52,10 @@ pub(crate) fn run(args: &RestoreArgs, config: &Config) -> Result<(), CliError> {
     }
     let dir = config.require_data_dir()?;
     folder::warn_of_owner(dir);
-    let file = input::open_or_copy_of_stdin(&args.file)?;
+    let given = (args.file != Path::new(STDIO)).then(|| input::open(&args.file)).transpose()?;
+    // Before the backup is read, which may take long.
+    backup::require_vacant(dir).map_err(|error| restore_error(&name, error))?;
+    let file = given.map_or_else(input::copy_of_stdin, Ok)?;
     // Damage at the end is found now, not after the accounts of a large genesis have been hashed.
     check(from_start(&file, &name)?, &name)?;
     let phases = Phases::default();

@@ -143,7 +143,7 @@ fn withheld(status: &Status, now_ms: u64) -> Vec<String> {
     let withheld = status.provers_suspended.saturating_add(status.provers_blocked);
     let further = withheld.saturating_sub(status.provers_withheld.len() as u64);
     if further > 0 {
-        reasons.push(format!("{further} provers more are suspended or blocked: see `provers list`."));
+        reasons.push(format!("Further suspended or blocked provers: {further}; see `provers list`."));
     }
     reasons
 }
@@ -240,7 +240,7 @@ mod tests {
             "paused for 100 s, so provers get no job: `jobs resume`",
             "p1 is suspended after refused proofs until 1970-01-01T00:28:20Z, for 10 min: `provers unblock p1`",
             "blocked by an operator 2 min ago and gets no job: `provers unblock 'it'\\''s \\u001b'`",
-            "20 provers more are suspended or blocked",
+            "Further suspended or blocked provers: 20",
             "away.",
             "no grant.",
             "catching up, newest block 50, 10 behind, 3 proofs",

@@ -65,7 +65,7 @@ fn wait(node: &Node, target: u32) -> Result<(), CliError> {
                 format!("operation {index} ({}): ", quarantine.kind.as_deref().unwrap_or("unknown"))
             });
             return Err(CliError::Failed(format!(
-                "block {next} is quarantined: {}{}; revert to block {reached} and import it again",
+                "block {next} is quarantined: {}{}; revert to block {reached}, then import the right block {next}",
                 operation.unwrap_or_default(),
                 quarantine.reason
             )));

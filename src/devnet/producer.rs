@@ -94,7 +94,7 @@ impl Producer {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             if let Err(fatal) = result {
-                error!(error = %fatal, "the devnet cannot go on");
+                error!(error = %fatal, "the devnet cannot continue");
                 self.shared.failure.send_replace(Some(fatal.to_string()));
                 break;
             }

@@ -94,7 +94,7 @@ pub(crate) enum LinkError {
     },
     /// The node reverted more blocks than this folder can.
     #[error(
-        "the node reverted to block {ancestor}, and this folder can go back to block {oldest} only; provers are served on: start with an empty folder, and with a larger `history`"
+        "the node reverted to block {ancestor}, and this folder can go back to block {oldest} only; provers are still served: start with an empty folder, and with a larger `history`"
     )]
     BeyondHistory {
         /// The last common block.

@@ -87,8 +87,8 @@ fn quarantined(number: u32, quarantine: Option<&Quarantine>, now_ms: u64) -> Str
         since = format!(" for {}", span(now_ms.saturating_sub(*at_ms)));
     }
     format!(
-        "Block {number} has been quarantined{since}{reason}. It gets no witness, and the blocks after it wait. Revert to block {} and import it \
-         again, or, once the cause is fixed, retry it with `witness-server blocks retry {number}` or a POST to /api/v1/blocks/{number}/retry.",
+        "Block {number} has been quarantined{since}{reason}. It gets no witness, and the blocks after it wait. Revert to block {} and import \
+         the right block, or, once the cause is fixed, retry it with `witness-server blocks retry {number}` or a POST to /api/v1/blocks/{number}/retry.",
         number.saturating_sub(1)
     )
 }
@@ -161,7 +161,7 @@ fn published_elsewhere(store: &Store, number: u32) -> Result<Option<String>, Sto
     let published = store.chain().last_block_of(AggregatedAction::PublishProofBlocksOnchain)?;
     Ok((number <= published).then(|| {
         format!(
-            "The proof of block {number} is published on layer 1, so that none is needed of this server. The block waits for an ExecuteBlocks \
+            "The proof of block {number} is published on layer 1, so this server does not need to provide one. The block waits for an ExecuteBlocks \
              operation that covers it."
         )
     }))

@@ -45,7 +45,7 @@ pub enum StoreError {
     },
     /// The folder was moved or removed while it is open. Nothing is acknowledged until it is back.
     #[error(
-        "the data folder {} was moved or removed while the server runs ({what}): move it back, or stop the server; nothing is stored meanwhile", dir.display()
+        "the data folder {} was moved or removed while the server was running ({what}): move it back, or stop the server; nothing is stored meanwhile", dir.display()
     )]
     Moved {
         /// The path by which the folder was opened.
@@ -63,7 +63,7 @@ pub enum StoreError {
     },
     /// Two checks of the same files found different faults, so that the faults are not in the files.
     #[error(
-        "two checks of the data folder {} found different faults, so the disk or the system fails and not the folder; nothing was changed: look into the system's log, then repeat", dir.display()
+        "two checks of the data folder {} found different faults, so the fault is in the disk or the system, not in the folder; nothing was changed: check the system log, then repeat", dir.display()
     )]
     Unsteady {
         /// The data folder.

@@ -94,7 +94,7 @@ fn hash_from(line: &WitnessLine, first: u32, view: &TreeView) -> Result<bool, ()
 }
 
 fn put_in_quarantine(line: &WitnessLine, number: u32, reason: &WitnessError) -> Result<(), ()> {
-    error!(%reason, "the block is quarantined: revert to the block before it and import it again");
+    error!(%reason, "the block is quarantined: revert to the block before it, then import the right block");
     let quarantine = quarantine::of(reason);
     line.store.chain().set_quarantine(number, quarantine).map_err(|error| {
         warn!(%error, "storing the quarantine failed and is retried");

@@ -6,11 +6,19 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use zksync_witness_server::client::{Client, ClientError};
 use zksync_witness_server::config::Secret;
 
 use crate::support::terminal::terminal;
 use crate::support::{SECRET, Server, http, until};
+
+/// Lets programs that are started from now on receive SIGHUP, also if the tests run under `nohup`:
+/// they inherit a signal that is ignored, but not one that is handled.
+async fn handle_hangups() {
+    drop(signal(SignalKind::hangup()).unwrap());
+}
 
 /// Writes a certificate for 127.0.0.1 and its key.
 fn certify(folder: &Path) {
@@ -27,6 +35,7 @@ fn trusting(server: &Server, certificate: &Path) -> Client {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_terminal_certificate_and_log_filter_are_loaded_again() {
+    handle_hangups().await;
     let folder = tempfile::tempdir().unwrap();
     let (root, log) = (folder.path(), folder.path().join("log"));
     certify(root);
@@ -70,6 +79,7 @@ async fn without_a_terminal_certificate_and_log_filter_are_loaded_again() {
 
 #[test]
 fn a_server_on_a_terminal_stops_like_at_sigterm_when_the_terminal_goes() {
+    Runtime::new().unwrap().block_on(handle_hangups());
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = terminal();
     let server = Server::start_with(folder.path(), SECRET, &[], |command| {

@@ -13,7 +13,7 @@ use crate::support::{Server, http, number, run_well, until};
 
 #[test]
 #[ignore = "needs PostgreSQL"]
-fn provers_are_served_on_while_the_database_is_away() {
+fn provers_are_served_while_the_database_is_away() {
     let mut database = NodeDatabase::new();
     database.load("chain_mixed");
     let proxy = TcpProxy::start(database.postgres.port());
@@ -123,7 +123,7 @@ fn reverts_kills_and_outages_end_at_the_chain_of_the_node() {
 
 #[test]
 #[ignore = "needs PostgreSQL"]
-fn a_revert_beyond_the_history_stops_following_and_serves_on() {
+fn a_revert_beyond_the_history_stops_following_and_keeps_serving() {
     let mut chain = Chain::new(Dice::new(5));
     let database = begun(&chain);
     for number in 1..=12 {

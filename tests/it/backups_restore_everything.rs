@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -342,6 +342,13 @@ fn a_backup_may_come_from_standard_input() {
         real_folder::files(&chain)
     });
     assert!(chains[0] == chains[1] && chains[0].len() == 9);
+
+    // An occupied folder is refused while the input is still open.
+    let mut into_occupied = command_on(&restored, &["restore", "-"]);
+    let mut refused = into_occupied.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let input = refused.stdin.take();
+    assert_eq!(until(|| refused.try_wait().unwrap()).code(), Some(4));
+    drop(input);
 }
 
 #[test]

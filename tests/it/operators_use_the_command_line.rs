@@ -80,7 +80,7 @@ fn a_running_server_and_its_folder_show_the_same() {
         let listed = json(&[command, "list", "-n", "2"], offline);
         assert_eq!(json(&[command, "-n", "2"], offline), listed);
         let error = run_badly(&[command, "-n", "2", "list", "--data-dir", dir], 2);
-        assert!(error.contains("behind `list`"), "{error}");
+        assert!(error.contains("after `list`"), "{error}");
     }
     assert!(text(&["provers", "list"], offline).contains("p1"));
     let blocks = text(&["blocks"], offline);

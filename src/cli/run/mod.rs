@@ -66,7 +66,7 @@ pub(crate) struct RunArgs {
     /// Write a summary as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
-    /// Folder for everything to keep of the run: junit.xml, summary.json, server.log, and a bundle of
+    /// Folder for the files that are worth keeping: junit.xml, summary.json, server.log, and a bundle of
     /// each block at fault
     #[arg(long, value_name = "DIR")]
     pub artifacts: Option<PathBuf>,

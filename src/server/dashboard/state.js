@@ -28,7 +28,7 @@ function troubles({ status, readiness, provers, failed, oldest }) {
   if (stop) {
     const behind = heads.head - stop.block;
     add("bad", "quarantine", `Chain stops at block ${stop.block}: ${cause(stop)}`,
-      `${behind > 0 ? `${counted(behind, "block")} behind it ${behind === 1 ? "waits" : "wait"}. ` : ""}Once the cause is fixed, retry it; or revert to block ${stop.block - 1} and import it again.`,
+      `${behind > 0 ? `${counted(behind, "block")} behind it ${behind === 1 ? "waits" : "wait"}. ` : ""}Once the cause is fixed, retry it; or revert to block ${stop.block - 1} and import the right block.`,
       [{ kind: "explain", block: stop.block }, { kind: "retry", block: stop.block }]);
   }
   const fault = status.witness_fault;
