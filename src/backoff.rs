@@ -1,9 +1,5 @@
 //! Exponential backoff: the delay before the next attempt doubles with each attempt, up to a
 //! maximum.
-//!
-//! Five places use it: a job whose lease ended, before it can be claimed again; a maintainer that
-//! could not store a witness; a store that could not be reopened; a prover that cannot reach its
-//! server; a command that waits for a server.
 
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ use crate::domain::{
     PriorityOp, PubKeyHash, TokenId, TxEthSignature, ZkSyncPriorityOp, ZkSyncTx,
 };
 use crate::execution::VerifiedTx;
-use crate::store::{InboxRecord, Store, StoreError};
+use crate::store::Store;
 
 /// Number of blocks of layer 1 in which a priority operation must be executed.
 const PRIORITY_EXPIRATION: u64 = 35_000;
@@ -61,10 +61,11 @@ impl Shared {
         let unavailable = |text: &dyn std::fmt::Display| SubmitError::Unavailable(text.to_string());
         let store = node.as_ref().ok_or_else(|| unavailable(&"it has stopped"))?.store();
         let stored = StoredRequest { txs: txs.iter().map(|tx| tx.signed().clone()).collect(), batch: None };
-        let Some((number, id)) = self.reserve(store, stored, &hashes, batch)? else {
-            return store.sync().map_err(|error| unavailable(&error));
+        let (reserved, generation) = self.reserve(store, stored, &hashes, batch)?;
+        let synced = store.sync_generation(generation);
+        let Some((number, id)) = reserved else {
+            return synced.map_err(|error| unavailable(&error));
         };
-        let synced = store.sync();
         let mut intake = self.intake();
         for hash in &hashes {
             intake.in_flight.remove(hash);
@@ -84,21 +85,23 @@ impl Shared {
     }
 
     /// Writes transactions under the next number; returns it with the id of the batch, or `None` if
-    /// they wait already.
+    /// they wait already; and the generation of the kv at which they were written.
     fn reserve(
         &self,
         store: &Store,
         mut stored: StoredRequest,
         hashes: &[H256],
         batch: Option<H256>,
-    ) -> Result<Option<(u64, i64)>, SubmitError> {
+    ) -> Result<(Option<(u64, i64)>, u64), SubmitError> {
         let mut intake = self.intake();
         let (waiting, size) = self.read(|ledger| {
-            let waits = |hash: &&H256| ledger.waiting().contains(hash) || intake.in_flight.contains(*hash);
+            let waits =
+                |hash: &&H256| ledger.waiting().contains(hash) || intake.in_flight.contains_key(*hash);
             (hashes.iter().filter(waits).count(), ledger.mempool_size() + intake.in_flight.len())
         });
         if waiting == hashes.len() {
-            return Ok(None);
+            let written = hashes.iter().filter_map(|hash| intake.in_flight.get(hash).copied()).min();
+            return Ok((None, written.unwrap_or_else(|| store.generation())));
         }
         if waiting > 0 {
             return Err(SubmitError::AlreadyWaiting);
@@ -110,11 +113,11 @@ impl Shared {
         stored.batch = batch.map(|hash| (id, hash));
         let written = inbox::record(inbox::request_key(number), &stored)
             .and_then(|record| store.put_in_inbox(std::slice::from_ref(&record)));
-        written.map_err(|error| SubmitError::Unavailable(error.to_string()))?;
+        let generation = written.map_err(|error| SubmitError::Unavailable(error.to_string()))?;
         intake.next_number += 1;
         intake.next_batch_id += i64::from(batch.is_some());
-        intake.in_flight.extend(hashes);
-        Ok(Some((number, id)))
+        intake.in_flight.extend(hashes.iter().map(|hash| (*hash, generation)));
+        Ok((Some((number, id)), generation))
     }
 
     /// Switches two-factor authentication of an account.
@@ -154,7 +157,7 @@ impl Shared {
         let node = self.node();
         let stopped = || ControlError::Unavailable("the devnet has stopped".to_owned());
         let store = node.as_ref().ok_or_else(stopped)?.store();
-        let written = inbox::record(key, value).and_then(|record| put_durably(store, record));
+        let written = inbox::record(key, value).and_then(|record| store.put_in_inbox_durably(&record));
         written.map_err(|error| ControlError::Unavailable(error.to_string()))?;
         self.change(change);
         Ok(())
@@ -239,7 +242,7 @@ impl Shared {
         let number = intake.next_number;
         let stored = StoredPriorityOp { number, op: op.clone(), at_ms: now_ms };
         let written = inbox::record(inbox::priority_op_key(serial_id), &stored)
-            .and_then(|record| put_durably(store, record));
+            .and_then(|record| store.put_in_inbox_durably(&record));
         written.map_err(|error| ControlError::Unavailable(error.to_string()))?;
         let Intake { next_number, next_serial_id, .. } = &mut *intake;
         *next_number += 1;
@@ -273,11 +276,6 @@ impl Shared {
         let text = "the deposit would raise the supply of the token above 2^128 - 1";
         total.map(drop).ok_or_else(|| ControlError::Invalid(text.to_owned()))
     }
-}
-
-fn put_durably(store: &Store, record: InboxRecord) -> Result<(), StoreError> {
-    store.put_in_inbox(std::slice::from_ref(&record))?;
-    store.sync()
 }
 
 fn hash_of(tx: &VerifiedTx) -> Result<H256, SubmitError> {

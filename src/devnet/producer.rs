@@ -160,9 +160,7 @@ impl Producer {
                 }
                 self.base = self.filler.block() - 1;
                 let record = inbox::record(inbox::base_key(), &self.base)?;
-                self.write(|store| {
-                    store.put_in_inbox(std::slice::from_ref(&record)).and_then(|()| store.sync())
-                })?;
+                self.write(|store| store.put_in_inbox_durably(&record))?;
                 let _ = reply.send(Ok(()));
             }
             Command::Reset(reply) => {
@@ -221,9 +219,7 @@ impl Producer {
             if !executed.is_empty() {
                 let (key, miniblock) = self.filler.describe(candidates.iter().take(executed.len()), now_ms);
                 let record = inbox::record(key.clone(), &miniblock)?;
-                self.write(|store| {
-                    store.put_in_inbox(std::slice::from_ref(&record)).and_then(|()| store.sync())
-                })?;
+                self.write(|store| store.put_in_inbox_durably(&record))?;
                 self.filler.add(key, &miniblock);
                 self.shared.change(|ledger| {
                     for outcome in &executed {
@@ -343,7 +339,22 @@ fn is_temporary(error: &StoreError) -> bool {
         StoreError::DiskFull
             | StoreError::InsufficientStorage { .. }
             | StoreError::Interrupted
+            | StoreError::Closed { .. }
+            | StoreError::Moved { .. }
             | StoreError::Io { .. }
             | StoreError::Kv(_)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_opens_again_is_waited_for() {
+        let closed = StoreError::Closed { cause: String::new() };
+        let moved = StoreError::Moved { dir: "data".into(), what: String::new() };
+        assert!([closed, moved].iter().all(is_temporary));
+        assert!(!is_temporary(&StoreError::TooLarge { what: String::new() }));
+    }
 }

@@ -1,6 +1,6 @@
 //! What the parts of a running devnet share.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -50,8 +50,8 @@ pub(super) struct Intake {
     pub next_number: u64,
     pub next_batch_id: i64,
     pub next_serial_id: u64,
-    /// Transactions that are not durable yet.
-    pub in_flight: HashSet<H256>,
+    /// Transactions that are not durable yet, with the generation of the kv at which each was written.
+    pub in_flight: HashMap<H256, u64>,
 }
 
 /// The state that the parts of a running devnet share. Locks are taken in the order of the fields.

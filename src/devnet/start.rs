@@ -225,8 +225,7 @@ fn held(accounts: Vec<DevAccount>, loaded: &Loaded) -> Vec<DevAccount> {
 
 /// Remembers the block that a reset returns to, by which the folder is known as that of a devnet.
 fn put_base(store: &Store, block: u32) -> Result<(), StoreError> {
-    store.put_in_inbox(&[inbox::record(inbox::base_key(), &block)?])?;
-    store.sync()
+    store.put_in_inbox_durably(&inbox::record(inbox::base_key(), &block)?)
 }
 
 /// Returns the accounts before block 1 (docs/protocol/05-blocks.md §6), with the funded ones.

@@ -190,8 +190,9 @@ impl Core {
 
     /// Makes all writes since [`Core::defer_syncs`] durable, and all later ones when they are made.
     pub(crate) fn sync_deferred(&self) -> Result<(), StoreError> {
-        if self.defers_syncs.swap(false, Ordering::Relaxed) {
+        if self.defers_syncs.load(Ordering::Relaxed) {
             self.blobs.sync_files()?;
+            self.defers_syncs.store(false, Ordering::Relaxed);
         }
         self.sync()
     }

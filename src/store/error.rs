@@ -163,7 +163,7 @@ pub enum StoreError {
     },
     /// The read view ended, so the records of its moment can no longer be read.
     #[error(
-        "the data folder was reverted, or recovered from a failed write, while it was read: read it again"
+        "the data folder was reverted, lost an operation that its node removed, or recovered from a failed write, while it was read: read it again"
     )]
     ReadViewEnded,
     /// The item exceeds the limit of a record or transaction.

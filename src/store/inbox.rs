@@ -16,18 +16,29 @@ const REMOVED_TOGETHER: usize = 1000;
 pub(crate) type InboxRecord = (Vec<u8>, Vec<u8>);
 
 impl Store {
-    /// Writes records of the inbox, all or none; they are durable after the next
-    /// [`sync`](Self::sync).
+    /// Writes records of the inbox, all or none; they are durable after
+    /// [`sync_generation`](Self::sync_generation) with the returned generation of the kv.
     ///
     /// # Errors
     /// [`StoreError::InsufficientStorage`] below the floor of the free space, and
     /// [`StoreError::TooLarge`] above 200 kB.
-    pub(crate) fn put_in_inbox(&self, records: &[InboxRecord]) -> Result<(), StoreError> {
+    pub(crate) fn put_in_inbox(&self, records: &[InboxRecord]) -> Result<u64, StoreError> {
         self.core().ready()?;
         self.core().check_space()?;
+        let generation = self.generation();
         let mut batch = Batch::new();
         records.iter().for_each(|(key, value)| batch.put_raw(Table::Inbox, key, value));
-        self.core().apply(batch)
+        self.core().apply(batch)?;
+        Ok(generation)
+    }
+
+    /// Writes a record of the inbox; durable on return.
+    ///
+    /// # Errors
+    /// Those of [`put_in_inbox`](Self::put_in_inbox).
+    pub(crate) fn put_in_inbox_durably(&self, record: &InboxRecord) -> Result<(), StoreError> {
+        let generation = self.put_in_inbox(std::slice::from_ref(record))?;
+        self.sync_generation(generation)
     }
 
     /// Removes records of the inbox; a crash may bring back those that were not synced.

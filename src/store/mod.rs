@@ -45,7 +45,7 @@
 //! | `job_index` | see `kv/keys.rs` | empty | with the job | with the job |
 //! | `proofs` | number | blob, job, prover | publish | revert |
 //! | `aggregated_proofs` | last ‖ first | blob, job, prover | publish | revert |
-//! | `aggregated_operations` | action ‖ last | range, hash, blob | import, aggregator | revert |
+//! | `aggregated_operations` | action ‖ last | range, hash, blob | import, aggregator | revert, the node |
 //! | `rejected` | serial number | job, prover, reason, blob | publish | bound |
 //! | `attempts` | `o` ‖ job in progress; `e` ‖ number of an ended attempt; `j` ‖ job ‖ number; `r` ‖ job | job, prover, times, outcome; same; empty; refused proofs by prover | with the job | with the job; bound |
 //! | `provers` | name | times, counters, suspension | with the attempt | bound |

@@ -1,8 +1,9 @@
 //! A consistent view of the durable records at one moment, while the store continues to write.
 //!
-//! Durable records are only added, except by a revert. So a view consists of the head at its moment
-//! and the keys that were added since: these are noted before they become readable, and skipped.
-//! All views end with a revert, and when the kv is reopened, which may lose unsynced writes.
+//! Durable records are only added, except by a revert, or if the node that is followed removes an
+//! aggregated operation. So a view consists of the head at its moment and the keys that were added
+//! since: these are noted before they become readable, and skipped. All views end with a removal,
+//! and when the kv is reopened, which may lose unsynced writes.
 
 use std::sync::Arc;
 

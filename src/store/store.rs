@@ -134,6 +134,19 @@ impl Store {
         self.core().sync()
     }
 
+    /// Returns a number that changes whenever the kv is opened again.
+    pub(crate) fn generation(&self) -> u64 {
+        self.core().kv.generation()
+    }
+
+    /// Syncs what was written at a generation of the kv.
+    ///
+    /// # Errors
+    /// [`StoreError::Interrupted`] if the kv was opened again since then: the write may be lost.
+    pub(crate) fn sync_generation(&self, generation: u64) -> Result<(), StoreError> {
+        self.core().sync_generation(generation)
+    }
+
     /// Returns the records of a kind, by their keys. An unreadable record is an error of the
     /// iterator, which continues after it.
     pub fn records(&self, kind: DurableKind) -> impl Iterator<Item = Result<DurableRecord, StoreError>> {

@@ -8,7 +8,7 @@ use crate::store::kv::batch::Batch;
 use crate::store::kv::table::Table;
 
 /// The tables of a read view that can get entries in any order. A removal from one of them, or of a
-/// block, is a revert.
+/// block, is a revert, or that of an aggregated operation which the node removed.
 const ADDED_TO: [Table; 3] = [Table::Proofs, Table::AggregatedProofs, Table::AggregatedOperations];
 
 /// The entries that were added since a read view was opened, and whether the view has ended.

@@ -204,3 +204,24 @@ fn an_explanation_names_what_an_aggregate_really_waits_for() {
     let expected = "comes after that of the blocks 3 to 4, which waits for the proof of block 3";
     assert!(text(6).contains(expected), "{}", text(6));
 }
+
+#[test]
+fn a_node_whose_workers_cannot_start_again_has_failed() {
+    let (dir, store) = empty();
+    let node = Node::new(store.clone(), NodeOptions::default());
+    node.start().unwrap();
+    let changed: Result<(), StoreError> = node.with_workers_paused(|| {
+        // A failed write closes the store, and without its kv it stays closed.
+        store.fail_write(1);
+        store.put_in_inbox(&[(vec![1], vec![1])]).unwrap_err();
+        std::fs::rename(dir.path().join("index"), dir.path().join("aside")).unwrap();
+        let start = Instant::now();
+        while !matches!(store.chain().last_verified_block(), Err(StoreError::Closed { .. })) {
+            assert!(start.elapsed() < Duration::from_secs(60));
+            let _ = store.ready();
+        }
+        Ok(())
+    });
+    assert!(matches!(changed, Err(StoreError::Closed { .. })), "{changed:?}");
+    assert!(node.has_failed() && !node.workers_live());
+}

@@ -142,7 +142,7 @@ impl Node {
     }
 
     /// Ends the workers, makes a change that they must not see halfway, and starts them again.
-    fn with_workers_paused<T, E: From<StoreError>>(
+    pub(super) fn with_workers_paused<T, E: From<StoreError>>(
         &self,
         change: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
@@ -150,22 +150,31 @@ impl Node {
         self.join();
         let changed = change();
         self.wakeup.resume();
+        if let Err(error) = self.start_again() {
+            error!(%error, "the workers cannot start again; the server stops");
+            self.failed.store(true, Ordering::SeqCst);
+            self.wakeup.stop();
+            return changed.and(Err(error.into()));
+        }
+        self.wakeup.notify();
+        changed
+    }
+
+    /// Starts the workers that were started before.
+    fn start_again(&self) -> Result<(), StoreError> {
         let Started { maintainers_until, updater } = *self.started();
         if let Some(until) = maintainers_until {
             self.start_maintainers(until)?;
         }
-        if updater {
-            self.start_updater()?;
-        }
-        self.wakeup.notify();
-        changed
+        if updater { self.start_updater() } else { Ok(()) }
     }
 
     /// Reverts to the state after block `to`, for the given reason: jobs of later blocks end, and
     /// their proofs are kept among the rejected ones. Prover requests wait meanwhile.
     ///
     /// # Errors
-    /// Those of [`Store::revert`]; nothing has changed then.
+    /// Those of [`Store::revert`]. A block that cannot be reverted to changes nothing; after another
+    /// error the revert may have begun, and the next one or the next start completes it.
     pub(crate) fn revert(&self, to: u32, reason: &str) -> Result<RevertReport, StoreError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
         self.store.check_revert(to)?;

@@ -99,8 +99,10 @@ impl ChainStore {
         let mut batch = Batch::new();
         batch.release(blob.clone());
         batch.remove(Table::AggregatedOperations, &keys::operation(*action as u8, *last));
+        let applied = self.core.apply(batch);
+        // Not before: a reader would find the operation once more.
         *self.covered() = CoveredBlocks::default();
-        self.core.apply(batch)?;
+        applied?;
         self.core.sync()
     }
 

@@ -75,8 +75,9 @@ impl ChainStore {
             batch.remove(Table::Quarantine, &keys::number(number));
             self.core.apply(batch)?;
         }
+        let generation = self.core.kv.generation();
         drop(chain);
-        self.core.sync()?;
+        self.core.sync_generation(generation)?;
         Ok(quarantined)
     }
 

@@ -95,7 +95,10 @@ impl Blobs {
                 swept += 1;
             }
         }
-        Ok((Self { dir: dir.into(), folder, next_id: AtomicU64::new(largest + 1), read_only: false }, swept))
+        let next = largest.checked_add(1).ok_or_else(|| {
+            StoreError::corrupt(format!("a blob file of {} has the largest number", dir.display()))
+        })?;
+        Ok((Self { dir: dir.into(), folder, next_id: AtomicU64::new(next), read_only: false }, swept))
     }
 
     /// Opens the folder for reading only.

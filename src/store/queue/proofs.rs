@@ -84,7 +84,6 @@ impl JobQueue {
         if self.core.kv.contains(table(job_type), &key)? {
             return Err(PublishError::Duplicate { first, last });
         }
-        let entry = self.core.journalled(label, &blob)?;
         let mut changes = JobChanges::begin(&self.core.kv)?;
         let job = self.job_of_range(job_type, first, last)?;
         if let Some(id) = job {
@@ -94,10 +93,13 @@ impl JobQueue {
             changes.end_attempt(id, &AttemptOutcome::Superseded.into(), self.core.now_ms())?;
         }
         let (prover, stored_at_ms) = (prover.clone(), *stored_at_ms);
-        let blob = changes.batch.adopt(blob);
+        let mut batch = self.finished(changes)?;
+        // From here on, only the transaction itself can fail.
+        let entry = self.core.journalled(label, &blob)?;
+        let blob = batch.adopt(blob);
         let row = ProofRow { first, last, job_id: 0, prover, stored_at_ms, blob };
-        changes.batch.put(table(job_type), &key, &row)?;
-        self.core.apply_journalled(self.finished(changes)?, entry)?;
+        batch.put(table(job_type), &key, &row)?;
+        self.core.apply_journalled(batch, entry)?;
         if let Some(id) = job {
             leases.forget(id);
         }

@@ -1,7 +1,7 @@
 //! The provers in memory. Their records are written with the attempts that begin and end; what
 //! happens in between, such as the time of a heartbeat, is lost with the process.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::domain::AttemptOutcome;
 use crate::domain::job::JobType;
@@ -15,6 +15,9 @@ use crate::store::queue::prover_record::ProverRecord;
 /// Largest number of provers. A new one replaces the one that was silent for longest.
 pub(crate) const MAX_PROVERS: usize = 1_000;
 
+/// Largest number of replaced provers whose records one transaction removes, so that it stays small.
+const MAX_REMOVED: usize = 50;
+
 /// Number of durations stored for each size of a job.
 const MAX_DURATIONS: usize = 50;
 
@@ -26,15 +29,18 @@ pub(crate) struct ProverTable {
     asked: BTreeMap<String, u64>,
     /// Durations of the last proofs in milliseconds, by type and by chunks or number of blocks.
     durations: BTreeMap<(JobType, u32), VecDeque<u64>>,
+    /// Provers of the table that have a stored record.
+    stored: BTreeSet<String>,
     /// Replaced provers whose records are still stored.
-    replaced: Vec<String>,
+    replaced: BTreeSet<String>,
 }
 
 impl ProverTable {
     /// Returns a table with the stored records, and the durations of the last attempts, the newest
     /// first.
     pub(crate) fn load(records: BTreeMap<String, ProverRecord>, attempts: Vec<AttemptRecord>) -> Self {
-        let mut table = Self { by_name: records, ..Self::default() };
+        let stored = records.keys().cloned().collect();
+        let mut table = Self { by_name: records, stored, ..Self::default() };
         for attempt in attempts.iter().rev() {
             table.add_duration(attempt);
         }
@@ -58,6 +64,7 @@ impl ProverTable {
         if !self.make_room(name) {
             return None;
         }
+        self.returns(name);
         let prover = self.by_name.entry(name.to_owned()).or_default();
         if prover.first_seen_ms == 0 {
             prover.first_seen_ms = now_ms;
@@ -81,13 +88,24 @@ impl ProverTable {
         if let Some(silent) = silent {
             self.by_name.remove(&silent);
             self.asked.remove(&silent);
-            self.replaced.push(silent);
+            // Without a stored record, nothing of it is left.
+            if self.stored.remove(&silent) {
+                self.replaced.insert(silent);
+            }
         }
         found
     }
 
-    /// Stores a record.
+    /// Keeps the stored record of a replaced prover that is in the table again.
+    fn returns(&mut self, name: &str) {
+        if self.replaced.remove(name) {
+            self.stored.insert(name.to_owned());
+        }
+    }
+
+    /// Puts a record into the table.
     pub(crate) fn put(&mut self, name: &str, prover: ProverRecord) {
+        self.returns(name);
         self.by_name.insert(name.to_owned(), prover);
     }
 
@@ -116,18 +134,20 @@ impl ProverTable {
         }
     }
 
-    /// Adds the records of provers to a transaction, and removes those of replaced ones.
+    /// Adds the records of provers to a transaction, and removes some of those of replaced ones.
     pub(crate) fn write<'a>(
         &mut self,
         batch: &mut Batch,
         names: impl Iterator<Item = &'a str>,
     ) -> Result<(), StoreError> {
-        for name in std::mem::take(&mut self.replaced) {
+        for _ in 0..MAX_REMOVED {
+            let Some(name) = self.replaced.pop_first() else { break };
             batch.remove(Table::Provers, name.as_bytes());
         }
         for name in names {
             if let Some(prover) = self.by_name.get(name) {
                 batch.put(Table::Provers, name.as_bytes(), prover)?;
+                self.stored.insert(name.to_owned());
             }
         }
         Ok(())
@@ -195,6 +215,8 @@ mod tests {
         // A prover that gets no job would get one again if it was forgotten.
         provers.put("blocked", ProverRecord { blocked_at_ms: Some(1), ..ProverRecord::default() });
         provers.put("refused", ProverRecord { refused_in_row: 1, ..ProverRecord::default() });
+        provers.seen("p1", 101);
+        provers.write(&mut Batch::new(), ["p1"].into_iter()).unwrap();
         for number in 0..=MAX_PROVERS as u64 - 2 {
             provers.seen(&format!("p{number}"), 100 + number);
             provers.seen("p0", 100 + number);
@@ -207,6 +229,35 @@ mod tests {
         provers.write(&mut batch, ["p0"].into_iter()).unwrap();
         let keys: Vec<&[u8]> = batch.writes().iter().map(|write| &write.key[..]).collect();
         assert_eq!(keys, [b"p1", b"p0"]);
+    }
+
+    #[test]
+    fn replaced_provers_make_no_transaction_large() {
+        let mut provers = ProverTable::default();
+        let name = |number: u64| format!("{number:040}");
+        let writes = |provers: &mut ProverTable, names: &[&str]| {
+            let mut batch = Batch::new();
+            provers.write(&mut batch, names.iter().copied()).unwrap();
+            batch.writes().len()
+        };
+        // These ask for jobs and get none, so that no transaction writes them.
+        for number in 0..20_000 {
+            provers.seen(&name(number), 100 + number);
+        }
+        assert_eq!(writes(&mut provers, &[]), 0);
+        let stored: Vec<String> = provers.all().keys().cloned().collect();
+        for name in &stored {
+            assert_eq!(writes(&mut provers, &[name]), 1);
+        }
+        for number in 20_000..22_000 {
+            provers.seen(&name(number), 100 + number);
+        }
+        // One that returns keeps its record.
+        provers.seen(&stored[0], 50_000);
+        let removed: Vec<usize> =
+            (0..=MAX_PROVERS / MAX_REMOVED).map(|_| writes(&mut provers, &[])).collect();
+        assert!(removed.iter().all(|removed| *removed <= MAX_REMOVED));
+        assert_eq!(removed.iter().sum::<usize>(), MAX_PROVERS - 1);
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl JobQueue {
         proof: NewProof<'_>,
         sender: &Sender,
     ) -> Result<JobRecord, PublishError> {
-        self.settled(self.store_proof(job_type, proof, sender))
+        let generation = self.core.kv.generation();
+        self.settled(generation, self.store_proof(job_type, proof, sender))
     }
 
     /// Like [`JobQueue::publish_from`], by an unknown sender.
@@ -82,7 +83,8 @@ impl JobQueue {
         last: u32,
     ) -> Result<(), PublishError> {
         self.core.ready()?;
-        self.settled(self.job_for_proof(job_type, job_id, first, last).map(|_| ()))
+        let generation = self.core.kv.generation();
+        self.settled(generation, self.job_for_proof(job_type, job_id, first, last).map(|_| ()))
     }
 
     fn store_proof(
@@ -122,14 +124,16 @@ impl JobQueue {
         if let Some(prover) = &prover {
             self.count_accepted(prover, &mut changes.batch)?;
         }
-        let entry = self.core.journalled(label, &blob)?;
-        let blob = changes.batch.adopt(blob);
-        let row = ProofRow { first, last, job_id, prover, stored_at_ms: now, blob };
-        changes.batch.put(table(job_type), &key(job_type, first, last), &row)?;
         if self.hands_back {
             self.add_to_hand_back(&mut changes.batch, job_type, first, last);
         }
-        self.core.apply_journalled(self.finished(changes)?, entry)?;
+        let mut batch = self.finished(changes)?;
+        // From here on, only the transaction itself can fail.
+        let entry = self.core.journalled(label, &blob)?;
+        let blob = batch.adopt(blob);
+        let row = ProofRow { first, last, job_id, prover, stored_at_ms: now, blob };
+        batch.put(table(job_type), &key(job_type, first, last), &row)?;
+        self.core.apply_journalled(batch, entry)?;
         leases.forget(job_id);
         let generation = self.core.kv.generation();
         drop(leases);
@@ -137,10 +141,10 @@ impl JobQueue {
         Ok(new.record())
     }
 
-    /// Syncs before a duplicate is reported.
-    fn settled<T>(&self, outcome: Result<T, PublishError>) -> Result<T, PublishError> {
+    /// Syncs before a duplicate is reported, which was found at a generation of the kv or after it.
+    fn settled<T>(&self, generation: u64, outcome: Result<T, PublishError>) -> Result<T, PublishError> {
         if matches!(outcome, Err(PublishError::Duplicate { .. })) {
-            self.core.sync()?;
+            self.core.sync_generation(generation)?;
         }
         outcome
     }

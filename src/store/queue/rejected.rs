@@ -20,7 +20,7 @@ const MAX_TEXT: usize = 1_000;
 pub struct RejectedProof {
     /// The job that it was published for.
     pub job_id: u32,
-    /// Name of the prover that held the job, if any.
+    /// Name of the prover that published it, if known.
     pub prover: Option<String>,
     /// The reason, as a sentence; cut at 1000 bytes.
     pub reason: String,
@@ -37,7 +37,7 @@ pub struct RejectedRecord {
     pub number: u32,
     /// The job that it was published for.
     pub job_id: u32,
-    /// Name of the prover that held the job, if any.
+    /// Name of the prover that published it, if known.
     pub prover: Option<String>,
     /// The reason, as a sentence.
     pub reason: String,
