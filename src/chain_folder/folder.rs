@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::error::ChainFolderError;
@@ -67,6 +67,12 @@ impl ChainFolder {
     /// Returns the aggregated operations, in order.
     pub fn aggregated_operations(&self) -> &[ChainFile] {
         &self.aggregated_operations
+    }
+
+    /// Leaves out the aggregated operations in the given files.
+    pub(crate) fn without_operations(mut self, files: &[PathBuf]) -> Self {
+        self.aggregated_operations.retain(|file| !files.iter().any(|left_out| left_out == file.path()));
+        self
     }
 }
 

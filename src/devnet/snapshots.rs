@@ -161,5 +161,11 @@ mod tests {
         });
         assert!(failures.count() >= 3);
         assert_eq!((store.inbox().unwrap(), store.chain().head().unwrap()), (new.to_vec(), 1));
+
+        // The space may end in between.
+        space.set(FLOOR - 1);
+        clock.advance(1_000);
+        assert!(matches!(replace(&node, 1, &old), Err(StoreError::InsufficientStorage { .. })));
+        assert_eq!(store.inbox().unwrap(), new);
     }
 }

@@ -64,6 +64,20 @@ fn a_green_run_has_a_case_for_each_block_and_stage() {
     run_well(&["doctor", "--data-dir", &data]);
 }
 
+#[test]
+fn the_export_of_a_verified_chain_is_proven_and_verified_again() {
+    let (written, first) = (Written::new(), Written::new());
+    let (chain, data, files) = (first_blocks(&first, 2), written.path("data"), written.files());
+    run_well(&["run", &chain, "--until", "verified", "--data-dir", &data]);
+    let exported = written.path("exported");
+    run_well(&["chain", "export", "--data-dir", &data, "--out", &exported]);
+    let operations = fs::read_dir(Path::new(&exported).join("aggregated_operations")).unwrap();
+    assert!(operations.count() > 2, "the export has no operation of layer 1");
+    run_well(&written.args(&exported, &["--until", "verified"], &files));
+    assert!(written.summary()["blocks"][1]["proven_after_ms"].is_u64());
+    run_well(&["run", &exported, "--until", "witnessed"]);
+}
+
 /// Writes the first three blocks of the sample chain, the second one with a wrong root; returns the
 /// folder.
 fn damaged_chain(written: &Written) -> String {

@@ -1,5 +1,7 @@
 //! The aggregated operations of a chain folder, and the blocks that they leave to the run.
 
+use std::path::{Path, PathBuf};
+
 use crate::chain_folder::ChainFolder;
 use crate::domain::{AggregatedAction, AggregatedOperation};
 
@@ -8,8 +10,8 @@ use crate::domain::{AggregatedAction, AggregatedOperation};
 pub(crate) struct FolderOperations {
     /// First and last blocks of the `CreateProofBlocks` operations.
     proofs: Vec<(u32, u32)>,
-    /// True if the folder has operations that publish or execute.
-    pub layer_one: bool,
+    /// The files of the operations that publish or execute.
+    pub layer_one: Vec<PathBuf>,
 }
 
 /// The blocks that operations of the folder aggregate.
@@ -30,18 +32,18 @@ impl FolderOperations {
         let mut operations = Self::default();
         for file in chain.aggregated_operations() {
             let operation: AggregatedOperation = serde_json::from_slice(&file.read().ok()?).ok()?;
-            operations.add(&operation);
+            operations.add(&operation, file.path());
         }
         Some(operations)
     }
 
-    fn add(&mut self, operation: &AggregatedOperation) {
+    fn add(&mut self, operation: &AggregatedOperation, file: &Path) {
         let (first, last) = operation.block_range();
         match operation.action() {
             AggregatedAction::CommitBlocks => {}
             AggregatedAction::CreateProofBlocks => self.proofs.push((first.0, last.0)),
             AggregatedAction::PublishProofBlocksOnchain | AggregatedAction::ExecuteBlocks => {
-                self.layer_one = true;
+                self.layer_one.push(file.to_owned());
             }
         }
     }
@@ -72,7 +74,7 @@ mod tests {
     #[test]
     fn ranges_cover_up_to_the_first_gap() {
         let of = |proofs: &[(u32, u32)]| {
-            FolderOperations { proofs: proofs.to_vec(), layer_one: false }.coverage(1, 8)
+            FolderOperations { proofs: proofs.to_vec(), layer_one: Vec::new() }.coverage(1, 8)
         };
         assert_eq!(of(&[]), Coverage::Nothing);
         assert_eq!(of(&[(5, 8), (1, 4)]), Coverage::Everything);

@@ -170,8 +170,15 @@ fn run_chain(args: &RunArgs, import: &Path, config: &Config) -> Result<RunOutcom
     let runtime = runtime()?;
     let mut signals = Signals::on(&runtime)?;
     let data = DataFolder::choose(&mut config, "run")?;
-    let layer_one =
-        args.until >= Milestone::Verified && operations.is_none_or(|operations| !operations.layer_one);
+    let chain = match operations {
+        // The run itself records what layer 1 does. A block that is executed already would need no
+        // proof, and would never reach the milestones before.
+        Some(operations) if args.until >= Milestone::Proven => {
+            chain.without_operations(&operations.layer_one)
+        }
+        _ => chain,
+    };
+    let layer_one = args.until >= Milestone::Verified;
     let (name, provers) = ("run-prover", args.provers);
     let options = DriveOptions { name, provers, layer_one, time_limit: args.timeout };
     let outcome = runtime.block_on(whole(args, &config, &data.path, chain, block, &options, &mut signals));
