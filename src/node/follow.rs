@@ -26,6 +26,7 @@ const RECENT: usize = 4_096;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// Interval at which all blocks that the node can revert are compared.
 const FULL_INTERVAL: Duration = Duration::from_secs(60);
+
 /// A session over one connection.
 pub(super) struct Follower<'a> {
     node: &'a Arc<Node>,

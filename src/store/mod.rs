@@ -79,11 +79,10 @@
 //!
 //! Genesis, blocks, proofs and aggregated operations are stored forever. Change sets (`history`
 //! blocks), rejected proofs (100), attempts (10,000) and provers (1,000) are bounded, and so are
-//! witnesses and finished jobs if
-//! [`JobQueue::drop_verified`] is called. The space of an unlinked file is free at once; sled
-//! reuses its own space in segments of 512 KiB. With 164 kB of live records its file was between
-//! 0.7 and 2.6 MB, however often everything was written, dropped and reverted
-//! (`durable/free_space_tests.rs`).
+//! witnesses and finished jobs if [`JobQueue::drop_verified`] is called. The space of an unlinked
+//! file is free at once; sled reuses its own space in segments of 512 KiB. With 164 kB of live
+//! records its file was between 0.7 and 2.6 MB, however often everything was written, dropped and
+//! reverted (`durable/free_space_tests.rs`).
 //!
 //! Below a floor of free space no new work begins (`durable/free_space.rs`): imports and claims
 //! fail, proofs are still stored.

@@ -187,5 +187,6 @@ pub(crate) fn load<K: AsRef<[u8]>, V: AsRef<[u8]>>(
             kv.apply(std::mem::take(&mut batch))?;
         }
     }
+    // These batches release no blob.
     kv.apply(batch).map(|_| ())
 }

@@ -75,8 +75,7 @@ impl ChainStore {
     }
 
     /// Returns the block after which the genesis is the state, which is before the first block of
-    /// the folder: 0 if that is block 1, and
-    /// without a genesis.
+    /// the folder: 0 if that is block 1, and without a genesis.
     pub fn base(&self) -> Result<u32, StoreError> {
         Ok(self.genesis_row()?.map_or(0, |stored| stored.number))
     }

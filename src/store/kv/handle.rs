@@ -28,6 +28,8 @@ use crate::tree::source::Entry;
 
 /// Bytes that must be writable before the kv is reopened. sled grows in steps of half a megabyte.
 const PROBE_BYTES: usize = 2 << 20;
+
+/// The kv of a data folder, which can be closed and opened again.
 pub(crate) struct Kv {
     dir: PathBuf,
     cache_bytes: u64,

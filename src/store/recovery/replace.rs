@@ -138,7 +138,11 @@ pub(crate) fn check_data_folder(dir: &Path) -> Result<(), StoreError> {
     leftovers::check_not_restoring(dir)?;
     let mut found = is_unfinished(dir)?;
     for part in PARTS {
-        found |= dir.join(part).try_exists().map_err(StoreError::io("opening the data folder"))?;
+        let path = dir.join(part);
+        let exists = path.try_exists().map_err(StoreError::io("opening the data folder"))?;
+        // A creation that was killed leaves a folder of blobs with nothing in it.
+        let is_empty = || fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none());
+        found |= exists && !(part == "blobs" && is_empty());
     }
     if found { Ok(()) } else { Err(StoreError::NotFound { what: format!("data folder {}", dir.display()) }) }
 }
@@ -154,6 +158,18 @@ mod tests {
             [(dir.join(part), aside.join(part)), (dir.join("repaired").join(part), dir.join(part))]
         };
         PARTS.iter().flat_map(|part| of_part(part)).collect()
+    }
+
+    #[test]
+    fn a_killed_creation_leaves_no_data_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = folder.path().join("blobs");
+        fs::create_dir(&blobs).unwrap();
+        fs::write(folder.path().join("LOCK"), "").unwrap();
+        let checked = check_data_folder(folder.path());
+        assert!(matches!(checked, Err(StoreError::NotFound { .. })), "{checked:?}");
+        fs::write(blobs.join("1"), "").unwrap();
+        check_data_folder(folder.path()).unwrap();
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Import of the state after a block from a stream of accounts, with which a folder begins.
 //!
 //! The accounts arrive in pages of whole [parts](crate::tree::build), by ascending id. Each page is
-//! hashed while the previous one is written; a few pages are in memory at a time. If the process is killed, an import of the same state hashes only what is missing, but
-//! the stream is read from its start, because its canonical form is stored as one blob.
+//! hashed while the previous one is written; a few pages are in memory at a time. If the process is
+//! killed, an import of the same state hashes only what is missing, but the stream is read from its
+//! start, because its canonical form is stored as one blob.
 
 use std::io::Write;
 
