@@ -63,6 +63,7 @@ impl JobQueue {
         proof: NewProof<'_>,
         sender: &Sender,
     ) -> Result<JobRecord, PublishError> {
+        self.core.ready()?;
         let generation = self.core.kv.generation();
         self.settled(generation, self.store_proof(job_type, proof, sender))
     }
