@@ -10,7 +10,7 @@ use crate::tree::source::SourceError;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has the folder open.
-    #[error("another witness-server is using the data folder {}: stop it, repeat this once it has ended if it is a command, or choose another --data-dir", dir.display())]
+    #[error("another witness-server is using the data folder {}: stop it, or choose another --data-dir; if it is a command, repeat this once it has ended", dir.display())]
     Locked {
         /// The data folder.
         dir: PathBuf,
