@@ -48,6 +48,11 @@ pub enum ConfigError {
     /// A certificate without its key, or a key without its certificate.
     #[error("tls_certificate and tls_key go together; give both for TLS, neither for plain HTTP")]
     HalfOfTls,
+    /// The server would create aggregated operations that the node does not have.
+    #[error(
+        "aggregate and node are both set, but a server that follows a node has its aggregated operations; remove aggregate"
+    )]
+    AggregateWithNode,
     /// A secret is given both as text and as a file.
     #[error(
         "{} (from {}) and {} (from {}) are both set; remove one of them",

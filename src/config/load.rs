@@ -59,6 +59,9 @@ impl Config {
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
             return Err(ConfigError::HalfOfTls);
         }
+        if self.node.is_some() && self.aggregate.is_some() {
+            return Err(ConfigError::AggregateWithNode);
+        }
         if self.listen == self.admin_listen && self.listen.port() != 0 {
             return Err(ConfigError::SameAddress(self.listen));
         }

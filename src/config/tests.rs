@@ -281,6 +281,8 @@ fn settings_that_contradict_each_other_are_refused() {
     for one in ["tls_certificate", "tls_key"] {
         assert!(matches!(refused(&[], &[(one, "f")]), ConfigError::HalfOfTls));
     }
+    let both = refused(&[], &[("node", "postgres://database"), ("aggregate", "1,4")]);
+    assert!(matches!(both, ConfigError::AggregateWithNode));
     let both = load(None, &[], &[("tls_certificate", "c"), ("tls_key", "k")]).unwrap();
     assert_eq!(both.tls(), Some(TlsFiles { certificate: "c".into(), key: "k".into() }));
 }

@@ -106,8 +106,8 @@ impl Devnet {
 
     /// Seals the pending block and empty blocks after it, `count` together; returns the last block.
     pub(crate) async fn mine(&self, count: u32) -> Result<u32, ControlError> {
-        if count > MAX_MINED {
-            return Err(ControlError::Invalid(format!("at most {MAX_MINED} blocks are mined at once")));
+        if !(1..=MAX_MINED).contains(&count) {
+            return Err(ControlError::Invalid(format!("1 to {MAX_MINED} blocks are mined at once")));
         }
         self.command(|reply| Command::Mine(count, reply)).await
     }
@@ -297,6 +297,10 @@ impl Devnet {
         }
         let is_done = |ledger: &Ledger| {
             hashes.iter().all(|hash| {
+                // One that failed may wait once more, and still has the record of its failure.
+                if ledger.waiting().contains(hash) {
+                    return false;
+                }
                 let block = ledger.tx(hash).and_then(|tx| tx.block.map(|block| (block, tx.op.is_some())));
                 block.is_some_and(|(block, success)| !success || block <= ledger.last_sealed())
             })

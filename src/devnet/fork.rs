@@ -1,6 +1,7 @@
 //! Forks of a chain: its blocks are imported into an empty data folder, and the devnet continues
 //! after the last one.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use crate::backup::{self, BackupReader, Kind, RestoreError};
 use crate::chain_folder::{ChainFile, ChainFolder, ChainFolderError};
 use crate::config::Config;
 use crate::service::open_store;
-use crate::store::StoreError;
+use crate::store::{Imported, StoreError};
 use crate::workers::{ImportError, Node};
 
 /// The reason why a chain cannot be forked.
@@ -18,6 +19,14 @@ pub(crate) enum ForkError {
     /// The chain folder is not usable.
     #[error(transparent)]
     Folder(#[from] ChainFolderError),
+    /// A block does not follow from the one before it, so that it cannot be proven.
+    #[error("{} cannot be proven: {reason}; export the chain again", path.display())]
+    Quarantined {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
     /// The backup cannot be opened.
     #[error("cannot open {}: {cause}; give a chain folder or a backup", path.display())]
     Backup {
@@ -104,7 +113,16 @@ pub(super) fn import(source: &Path, node: &Node) -> Result<(), ForkError> {
     };
     import(chain.genesis(), &|json| node.import_genesis(json, &|_, _| {}).map(drop))?;
     for block in chain.blocks() {
-        import(&block.file, &|json| node.import_block(json).map(drop))?;
+        let quarantined = Cell::new(None);
+        import(&block.file, &|json| {
+            if let (_, Imported::Quarantined(reason)) = node.import_block(json)? {
+                quarantined.set(Some(reason));
+            }
+            Ok(())
+        })?;
+        if let Some(reason) = quarantined.take() {
+            return Err(ForkError::Quarantined { path: block.file.path().to_owned(), reason });
+        }
     }
     for operation in chain.aggregated_operations() {
         import(operation, &|json| node.import_aggregated_operation(json).map(drop))?;

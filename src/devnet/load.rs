@@ -29,6 +29,14 @@ pub(crate) enum LoadError {
     /// The options do not fit the state.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
+    /// The pending block has more chunks than the largest block may have now.
+    #[error(
+        "block {block} was begun with larger --block-sizes and is not sealed yet; start with the earlier sizes until it is sealed"
+    )]
+    SmallerBlocks {
+        /// The block.
+        block: u32,
+    },
     /// A priority operation cannot be executed again.
     #[error(transparent)]
     PriorityOp(#[from] PriorityOpError),
@@ -136,9 +144,9 @@ impl Loaded {
             self.filler.set_time(miniblock.timestamp);
             for number in &miniblock.requests {
                 let Some(request) = self.ledger.waiting().get(*number).cloned() else { continue };
-                if let Some(executed) = self.filler.execute(&request, date(miniblock.at_ms))? {
-                    self.ledger.execute(executed.number, &executed.outcomes, &executed.updates);
-                }
+                let executed = self.filler.execute(&request, date(miniblock.at_ms))?;
+                let executed = executed.ok_or(LoadError::SmallerBlocks { block })?;
+                self.ledger.execute(executed.number, &executed.outcomes, &executed.updates);
             }
             self.filler.add(inbox::miniblock_key(block, index), &miniblock);
         }

@@ -1,7 +1,7 @@
 //! Takes over proofs that other servers have written into the node's tables, and imports the node's
 //! aggregated operations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tracing::{debug, info, warn};
@@ -32,6 +32,10 @@ pub(super) struct Adoption<'a> {
     node: &'a Arc<Node>,
     /// Ids of operations that do not fit the blocks here.
     refused: Vec<i64>,
+    /// The last blocks in the arguments of operations that a revert has cut, by id.
+    cut: BTreeMap<i64, u32>,
+    /// Whether an `ExecuteBlocks` was removed since [`take_execution_removed`](Self::take_execution_removed).
+    execution_removed: bool,
     /// Ranges whose proofs in the node's tables are invalid.
     invalid: BTreeSet<(u32, u32)>,
     /// The last blocks up to which proofs of other servers were searched: those of blocks, and those
@@ -43,7 +47,15 @@ pub(super) struct Adoption<'a> {
 
 impl<'a> Adoption<'a> {
     pub(super) fn new(node: &'a Arc<Node>) -> Self {
-        Self { node, refused: Vec::new(), invalid: BTreeSet::new(), searched: [None; 2], taken: 0 }
+        Self {
+            node,
+            refused: Vec::new(),
+            cut: BTreeMap::new(),
+            execution_removed: false,
+            invalid: BTreeSet::new(),
+            searched: [None; 2],
+            taken: 0,
+        }
     }
 
     /// Forgets what was refused: after a revert, other blocks have these numbers.
@@ -52,7 +64,13 @@ impl<'a> Adoption<'a> {
         self.invalid.clear();
     }
 
-    /// Takes over proofs of other servers, then imports aggregated operations, a bounded number of
+    /// Returns true once after the node has removed an execution: blocks that counted as verified may
+    /// need witnesses.
+    pub(super) fn take_execution_removed(&mut self) -> bool {
+        std::mem::take(&mut self.execution_removed)
+    }
+
+    /// Takes over proofs of other servers, then follows aggregated operations, a bounded number of
     /// each. Returns false if there are more.
     pub(super) async fn round(
         &mut self,
@@ -86,11 +104,8 @@ impl<'a> Adoption<'a> {
         }
         // Proofs first, so that an operation makes no job for a proof that exists.
         if is_complete {
+            self.forget_removed(&snapshot, base, executed).await?;
             is_complete = self.import_operations(&snapshot, head, progress).await?;
-        }
-        if is_complete {
-            let present = snapshot.operations.about_proofs(&snapshot.transaction, executed).await?;
-            self.forget_removed(&present, executed)?;
         }
         snapshot.transaction.commit().await?;
         Ok(is_complete)
@@ -164,9 +179,25 @@ impl<'a> Adoption<'a> {
     ) -> Result<bool, LinkError> {
         let here = self.operations_here(head)?;
         let rows = snapshot.operations.next(&snapshot.transaction, &here).await?;
+        let mut waiting = [false; AggregatedAction::ALL.len()];
+        let mut is_complete = true;
         for row in &rows {
-            let Some(operation) = snapshot.operations.read(&snapshot.transaction, row, here.base).await?
-            else {
+            let waits = &mut waiting[row.action as usize];
+            *waits |= self.cut.get(&row.id).is_some_and(|last| *last > head);
+            if *waits {
+                continue;
+            }
+            let read = snapshot.operations.read(&snapshot.transaction, row, here.base).await?;
+            let last = read.as_ref().map_or(0, |operation| operation.block_range().1.0);
+            if last > head {
+                // A revert has cut it. Its blocks often come again as they were, and the node still
+                // waits for their proof, so that no later operation may take their place.
+                self.cut.insert(row.id, last);
+                *waits = true;
+                continue;
+            }
+            is_complete = false;
+            let Some(operation) = read else {
                 self.refused.push(row.id);
                 continue;
             };
@@ -187,25 +218,78 @@ impl<'a> Adoption<'a> {
                 }
             }
         }
-        Ok(rows.is_empty())
+        Ok(is_complete)
     }
 
-    /// Removes the operations about proofs that the node has removed: an operator of the node wants
-    /// the proofs again (`docs/protocol/09-node-database.md` §3).
-    fn forget_removed(&self, present: &[OperationRow], executed: u32) -> Result<(), LinkError> {
-        for action in [AggregatedAction::CreateProofBlocks, AggregatedAction::PublishProofBlocksOnchain] {
-            for operation in
-                self.node.store().chain().aggregated_operations(action, executed, MAX_SEARCHED)?
-            {
-                let is_row = |row: &OperationRow| (row.action, row.from_block) == (action, operation.first);
-                if operation.first > executed && !present.iter().any(is_row) {
-                    let (first, last) = (operation.first, operation.last);
+    /// Removes the operations that the node has removed, and those of the same action after them:
+    /// an operator of the node wants the proofs again (`docs/protocol/09-node-database.md` §3).
+    /// Operations of these blocks that the node has, or makes anew, are imported again.
+    async fn forget_removed(
+        &mut self,
+        snapshot: &Snapshot<'_>,
+        base: u32,
+        executed: u32,
+    ) -> Result<(), LinkError> {
+        let rows = snapshot.operations.after(&snapshot.transaction, executed).await?;
+        let from = |row: &OperationRow| match row.action {
+            // It is stored without the blocks that are not in the folder.
+            AggregatedAction::ExecuteBlocks => row.from_block.max(base.saturating_add(1)),
+            _ => row.from_block,
+        };
+        let present: BTreeMap<_, _> =
+            rows.iter().map(|row| ((row.action, from(row), row.to_block), row)).collect();
+        for action in AggregatedAction::ALL {
+            let mut here = self.node.store().chain().aggregated_operations(action, executed, MAX_SEARCHED)?;
+            here.retain(|operation| operation.first > executed);
+            for (at, operation) in here.iter().enumerate() {
+                let (first, last) = (operation.first, operation.last);
+                if present.contains_key(&(action, first, last)) {
+                    continue;
+                }
+                let shorter = present.range((action, first, 0)..(action, first, last));
+                let candidates: Vec<OperationRow> = shorter.map(|(_, row)| **row).collect();
+                if action != AggregatedAction::CreateProofBlocks
+                    || !self.is_one_cut(snapshot, &candidates, base, last).await?
+                {
                     warn!(%action, first, last, "the node has removed an operation, and so does this server");
-                    self.node.forget_operation(&operation)?;
+                    self.node.forget_operations(&here[at..])?;
+                    self.execution_removed |= action == AggregatedAction::ExecuteBlocks;
+                    self.refused.clear();
+                    break;
                 }
             }
         }
+        // Also after a removal that a kill interrupted.
+        if self.node.store().queue().remove_jobs_without_operation(executed)? > 0 {
+            self.node.wakeup().notify();
+        }
         Ok(())
+    }
+
+    /// Returns true if the arguments of one of the rows end with block `last`, so that a revert has
+    /// cut it.
+    async fn is_one_cut(
+        &mut self,
+        snapshot: &Snapshot<'_>,
+        rows: &[OperationRow],
+        base: u32,
+        last: u32,
+    ) -> Result<bool, LinkError> {
+        for row in rows {
+            let end = match self.cut.get(&row.id) {
+                Some(end) => *end,
+                None => {
+                    let read = snapshot.operations.read(&snapshot.transaction, row, base).await?;
+                    let end = read.map_or(0, |operation| operation.block_range().1.0);
+                    self.cut.insert(row.id, end);
+                    end
+                }
+            };
+            if end == last {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn operations_here(&self, head: u32) -> Result<OperationsHere, StoreError> {

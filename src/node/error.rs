@@ -102,11 +102,14 @@ pub(crate) enum LinkError {
         /// The oldest block that a revert can reach.
         oldest: u32,
     },
-    /// The share of the server was changed, and its witnesses cannot be built any more.
+    /// A block needs a witness that cannot be built any more, for example because the share of the
+    /// server was changed.
     #[error(
-        "the share of this server was changed, and the witness of block {block} cannot be built any more: this folder can go back to block {oldest} only; start with an empty folder"
+        "{cause}, and the witness of block {block} cannot be built any more: this folder can go back to block {oldest} only; start with an empty folder"
     )]
-    OtherShare {
+    Unbuilt {
+        /// Why the block needs a witness.
+        cause: &'static str,
         /// The first block without a witness.
         block: u32,
         /// The oldest block that a revert can reach.
@@ -157,7 +160,7 @@ impl LinkError {
             Self::OtherState { .. } => "other_state",
             Self::Import { .. } => "block_refused",
             Self::BeyondHistory { .. } => "beyond_history",
-            Self::OtherShare { .. } => "other_share",
+            Self::Unbuilt { .. } => "witness_missing",
             Self::OtherChain { .. } => "other_chain",
             Self::Store(_) => "store",
             Self::Internal(_) => "internal",
@@ -184,7 +187,7 @@ impl LinkError {
         matches!(
             self,
             Self::BeyondHistory { .. }
-                | Self::OtherShare { .. }
+                | Self::Unbuilt { .. }
                 | Self::OtherChain { .. }
                 | Self::OtherState { .. }
         )

@@ -60,7 +60,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Returns true if the database has answered.
+    /// Returns true if a block was imported or the node followed.
     pub(super) fn has_progressed(&self) -> bool {
         self.has_progressed
     }
@@ -95,7 +95,11 @@ impl<'a> Follower<'a> {
                 let round = self.adoption.round(&mut reader, look.executed, &mut self.progress);
                 let is_complete = answered(ANSWER_TIMEOUT, round).await?;
                 self.node.metrics().node_seconds.observe("adopt", start.elapsed());
-                if is_complete {
+                if self.adoption.take_execution_removed() {
+                    self.return_to_unbuilt(look.executed, "the node has removed an execution")?;
+                    window = Window::read(self.node.store().chain(), look.executed)?;
+                } else if is_complete {
+                    self.has_progressed = true;
                     let Some(stop) = &mut stop else { return Ok(()) };
                     self.enter(LinkPhase::Following);
                     // A dropped sender also means the stop.
@@ -110,6 +114,7 @@ impl<'a> Follower<'a> {
                 // The next blocks are read while these are imported.
                 let (imported, next) = tokio::join!(self.import(look), self.look(&mut reader, &window));
                 let imported = imported?;
+                self.has_progressed = true;
                 self.progress.blocks += imported.blocks;
                 self.progress.proofs += imported.proofs;
                 look = next?;
@@ -163,13 +168,14 @@ impl<'a> Follower<'a> {
         chain.note_followed()?;
         let executed = snapshot.executed().await?;
         snapshot.transaction.commit().await?;
-        self.return_to_share(executed)?;
+        // The folder may have had another share before.
+        self.return_to_unbuilt(executed, "the share of this server was changed")?;
         Ok(Window::read(chain, executed)?)
     }
 
     /// Reverts to before the first block of the share that has neither witness nor proof although
-    /// the tree has passed it: the folder had another share before.
-    fn return_to_share(&self, executed: u32) -> Result<(), LinkError> {
+    /// the tree has passed it.
+    fn return_to_unbuilt(&mut self, executed: u32, cause: &'static str) -> Result<(), LinkError> {
         let store = self.node.store();
         let floor = store.chain().last_verified_block()?.max(executed);
         for block in floor.saturating_add(1)..=store.tree().head()? {
@@ -177,13 +183,12 @@ impl<'a> Follower<'a> {
                 && store.tree().witness(block)?.is_none()
                 && !store.queue().has_single_proof(block)?;
             if lacks {
-                let to = block.saturating_sub(1);
-                let reverted = self.node.revert(to, "the share of this server was changed");
-                reverted.map_err(|error| match error {
-                    StoreError::History { oldest } => LinkError::OtherShare { block, oldest },
+                self.node.revert(block.saturating_sub(1), cause).map_err(|error| match error {
+                    StoreError::History { oldest } => LinkError::Unbuilt { cause, block, oldest },
                     error => error.into(),
                 })?;
-                warn!(block, "the share of this server was changed: it follows again from this block on");
+                self.adoption.clear();
+                warn!(block, "{cause}: it is followed again from this block on");
                 break;
             }
         }
@@ -191,8 +196,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Records the node's newest block and the distance to it.
-    fn note(&mut self, look: &Look, window: &Window) {
-        self.has_progressed = true;
+    fn note(&self, look: &Look, window: &Window) {
         let behind = look.newest.saturating_sub(window.head());
         let metrics = self.node.metrics();
         metrics.node_up.set(1);

@@ -66,7 +66,8 @@ struct Connection {
     writer: Writer,
     /// Time of the last look at the rows.
     looked: Option<Instant>,
-    /// The rows of each type that the last look found; `None` before the first one.
+    /// The rows of each type that the last look found, and those that were written since; `None`
+    /// before the first one.
     rows: [Option<BTreeSet<(u32, u32)>>; 2],
 }
 
@@ -130,14 +131,14 @@ impl HandBack {
             }),
         };
         // Waiting proofs are written first, so that a new one waits for nothing else.
-        let mut outcome = write_all(&self.node, &connection.writer).await;
+        let mut outcome = connection.write_all(&self.node).await;
         if is_due {
             let floor = connection.writer.executed().await?;
             for (job_type, known) in TYPES.into_iter().zip(&mut connection.rows) {
                 outcome = outcome.and(look(&connection.writer, &store, job_type, floor, known).await);
             }
             connection.looked = Some(Instant::now());
-            outcome = outcome.and(write_all(&self.node, &connection.writer).await);
+            outcome = outcome.and(connection.write_all(&self.node).await);
         }
         outcome
     }
@@ -146,6 +147,15 @@ impl HandBack {
 impl Connection {
     fn is_due(&self, options: &LinkOptions) -> bool {
         self.looked.is_none_or(|at| at.elapsed() >= options.poll)
+    }
+
+    /// Writes the proofs of both types that wait.
+    async fn write_all(&mut self, node: &Node) -> Result<(), LinkError> {
+        let mut outcome = Ok(());
+        for (job_type, known) in TYPES.into_iter().zip(&mut self.rows) {
+            outcome = outcome.and(write(node, &self.writer, job_type, known.as_mut()).await);
+        }
+        outcome
     }
 }
 
@@ -190,18 +200,14 @@ fn proofs_after(store: &Store, job_type: JobType, block: u32) -> Result<Vec<(u32
     }
 }
 
-/// Writes the proofs of both types that wait.
-async fn write_all(node: &Node, writer: &Writer) -> Result<(), LinkError> {
-    let mut outcome = Ok(());
-    for job_type in TYPES {
-        outcome = outcome.and(write(node, writer, job_type).await);
-    }
-    outcome
-}
-
-/// Writes the proofs of a type that wait, by their blocks. Those whose blocks the node does not
-/// have stay in the queue.
-async fn write(node: &Node, writer: &Writer, job_type: JobType) -> Result<(), LinkError> {
+/// Writes the proofs of a type that wait, by their blocks, and adds their rows to the known ones.
+/// Those whose blocks the node does not have stay in the queue.
+async fn write(
+    node: &Node,
+    writer: &Writer,
+    job_type: JobType,
+    mut known: Option<&mut BTreeSet<(u32, u32)>>,
+) -> Result<(), LinkError> {
     let queue = node.store().queue();
     let mut after = None;
     loop {
@@ -215,6 +221,10 @@ async fn write(node: &Node, writer: &Writer, job_type: JobType) -> Result<(), Li
         let settled = outcomes.iter().filter(|(_, written)| *written != Some(Written::NoBlock));
         let settled: Vec<(u32, u32)> = settled.map(|(range, _)| *range).collect();
         for ((first, last), written) in outcomes {
+            if let (Some(known), Some(Written::New | Written::Same | Written::Other)) = (&mut known, written)
+            {
+                known.insert((first, last));
+            }
             note(node, job_type, first, last, written)?;
         }
         queue.handed_back(job_type, &settled)?;

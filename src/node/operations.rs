@@ -5,7 +5,7 @@ use tokio_postgres::{Client, Row, Statement, Transaction};
 
 use super::columns::Columns;
 use super::error::LinkError;
-use crate::domain::{AggregatedAction, AggregatedOperation};
+use crate::domain::{AggregatedAction, AggregatedOperation, Block};
 
 /// The operations that end after the last one of their kind here, up to a block.
 const OPERATIONS: &str = "
@@ -18,10 +18,10 @@ const OPERATIONS: &str = "
         OR (action_type = 'ExecuteBlocks' AND to_block > $7))
     ORDER BY id LIMIT 100";
 
-/// The operations about proofs that begin after a block. An operator can remove them.
-const ABOUT_PROOFS: &str = "
+/// The operations that begin after a block. An operator can remove them.
+const AFTER: &str = "
     SELECT id::bigint, action_type, from_block::bigint, to_block::bigint FROM aggregate_operations
-    WHERE from_block > $1 AND action_type IN ('CreateProofBlocks', 'PublishProofBlocksOnchain')";
+    WHERE from_block > $1";
 
 const ARGUMENTS: &str = "SELECT arguments::text FROM aggregate_operations WHERE id = $1";
 
@@ -31,7 +31,7 @@ pub(super) struct OperationRow {
     pub id: i64,
     pub action: AggregatedAction,
     pub from_block: u32,
-    /// The last block; after a revert an earlier one than in the arguments.
+    /// The last block; after a revert it may be an earlier one than in the arguments.
     pub to_block: u32,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct OperationsHere {
 /// The prepared statements that read aggregated operations.
 pub(super) struct OperationStatements {
     operations: Statement,
-    about_proofs: Statement,
+    after: Statement,
     arguments: Statement,
 }
 
@@ -59,7 +59,7 @@ impl OperationStatements {
     pub(super) async fn prepare(client: &Client) -> Result<Self, LinkError> {
         Ok(Self {
             operations: client.prepare(OPERATIONS).await?,
-            about_proofs: client.prepare(ABOUT_PROOFS).await?,
+            after: client.prepare(AFTER).await?,
             arguments: client.prepare(ARGUMENTS).await?,
         })
     }
@@ -78,13 +78,13 @@ impl OperationStatements {
         rows.iter().map(operation).collect()
     }
 
-    /// Reads the operations about proofs that begin after `floor`.
-    pub(super) async fn about_proofs(
+    /// Reads the operations that begin after `floor`.
+    pub(super) async fn after(
         &self,
         of: &Transaction<'_>,
         floor: u32,
     ) -> Result<Vec<OperationRow>, LinkError> {
-        let rows = of.query(&self.about_proofs, &[&i64::from(floor)]).await?;
+        let rows = of.query(&self.after, &[&i64::from(floor)]).await?;
         rows.iter().map(operation).collect()
     }
 
@@ -100,15 +100,24 @@ impl OperationStatements {
         let text: &str = columns.get("arguments")?;
         let operation: AggregatedOperation =
             serde_json::from_str(text).map_err(|error| columns.unusable("arguments", error))?;
+        // A revert ends the range at `to_block`, and may leave blocks after it in the arguments.
+        let is_left = |block: &Block| block.block_number.0 <= row.to_block;
         Ok(Some(match operation {
-            // Only the last block matters, and the arguments may reach beyond it and before the
-            // first block here.
+            AggregatedOperation::CommitBlocks { last_committed_block, mut blocks } => {
+                blocks.retain(is_left);
+                AggregatedOperation::CommitBlocks { last_committed_block, blocks }
+            }
+            AggregatedOperation::PublishProofBlocksOnchain { mut blocks, proof } => {
+                blocks.retain(is_left);
+                AggregatedOperation::PublishProofBlocksOnchain { blocks, proof }
+            }
+            // Only the last block matters, and the first one may be before those here.
             AggregatedOperation::ExecuteBlocks { mut blocks } => {
-                blocks
-                    .retain(|block| (base.saturating_add(1)..=row.to_block).contains(&block.block_number.0));
+                blocks.retain(|block| is_left(block) && block.block_number.0 > base);
                 AggregatedOperation::ExecuteBlocks { blocks }
             }
-            other => other,
+            // The node waits for the proof of all blocks in the arguments.
+            AggregatedOperation::CreateProofBlocks { .. } => operation,
         }))
     }
 }

@@ -22,8 +22,8 @@ use super::verifier::Verifier;
 use super::wakeup::Wakeup;
 use super::witness_line::WitnessLine;
 use crate::config::Share;
-use crate::domain::job::{JobStatus, JobType};
-use crate::domain::{AggregatedAction, AggregatedOperation, ImportedBlock};
+use crate::domain::job::JobType;
+use crate::domain::{AggregatedOperation, ImportedBlock};
 use crate::metrics::Metrics;
 use crate::store::{AggregatedOperationRecord, DurableKind, Imported, RevertReport, Store, StoreError};
 use crate::witness::CheckedSignatures;
@@ -363,23 +363,14 @@ impl Node {
         self.measured("aggregated_operation", import, |imported| imported)
     }
 
-    /// Removes an aggregated operation that the node has removed, and its job unless that is done.
-    pub(crate) fn forget_operation(&self, operation: &AggregatedOperationRecord) -> Result<(), StoreError> {
+    /// Removes aggregated operations that the node has removed.
+    pub(crate) fn forget_operations(
+        &self,
+        operations: &[AggregatedOperationRecord],
+    ) -> Result<(), StoreError> {
         let _one = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.store.chain().remove_aggregated_operation(operation)?;
-        let AggregatedOperationRecord { action, first, last, .. } = *operation;
-        if action == AggregatedAction::CreateProofBlocks
-            && let Some(job) = self.store.queue().job_about(JobType::Aggregated, first, last)?
-            && job.status != JobStatus::Done
-        {
-            match self.store.queue().drop_job(job.id) {
-                // It was done or dropped meanwhile.
-                Ok(()) | Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.wakeup.notify();
-        Ok(())
+        // The last one first: what a kill leaves has no gap, and is removed in the next session.
+        operations.iter().rev().try_for_each(|one| self.store.chain().remove_aggregated_operation(one))
     }
 
     /// Runs an import, records its duration and outcome, and wakes the workers if it succeeded.

@@ -7,6 +7,7 @@ use zksync_witness_server::testing::internals::domain::AggregatedOperation;
 
 use crate::support::following::{begun, sealed, serve, wait_for_link};
 use crate::support::node_database::NodeDatabase;
+use crate::support::node_world::{Acknowledged, while_proving};
 use crate::support::sealed_chain::Chain;
 use crate::support::tcp_proxy::TcpProxy;
 use crate::support::{Server, http, number, run_well, until};
@@ -151,12 +152,8 @@ fn operations_that_the_node_removes_no_longer_count() {
     for number in 1..=6 {
         database.write_block(&sealed(&mut chain, number));
     }
-    let create = |first: u32, last: u32| {
-        let blocks = (first..=last).map(|number| chain.block(number).block.clone()).collect();
-        AggregatedOperation::CreateProofBlocks { blocks, proofs_to_pad: 0 }
-    };
-    let executed = AggregatedOperation::ExecuteBlocks { blocks: vec![chain.block(1).block.clone()] };
-    database.write_operation(&executed, true);
+    let create = |first: u32, last: u32| operation(&chain, "CreateProofBlocks", first, last);
+    database.write_operation(&operation(&chain, "ExecuteBlocks", 1, 1), true);
     database.write_operation(&create(1, 2), false);
     database.write_operation(&create(3, 4), false);
     let folder = tempfile::tempdir().unwrap();
@@ -167,6 +164,108 @@ fn operations_that_the_node_removes_no_longer_count() {
     server.wait_for(last, 2);
     database.write_operation(&create(3, 6), false);
     server.wait_for(last, 6);
+    assert_eq!(server.terminate(), Some(0));
+    run_well(&["doctor", "--data-dir", folder.path().to_str().unwrap()]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn proofs_that_the_node_removes_are_aggregated_again_by_its_new_ranges() {
+    for is_seen in [true, false] {
+        let mut chain = Chain::new(Dice::new(29));
+        let database = begun(&chain);
+        for number in 1..=8 {
+            database.write_block(&sealed(&mut chain, number));
+        }
+        database.write_operation(&operation(&chain, "CreateProofBlocks", 1, 4), false);
+        database.write_operation(&operation(&chain, "CreateProofBlocks", 5, 8), false);
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = serve(folder.path(), &database.url(), "0");
+        prove_until(&server, &database, &[(1, 4), (5, 8)]);
+        let split = || {
+            database.write_operation(&operation(&chain, "CreateProofBlocks", 5, 6), false);
+            database.write_operation(&operation(&chain, "CreateProofBlocks", 7, 8), false);
+        };
+        if is_seen {
+            database.remove_proofs(4);
+            server.wait_for("/aggregated_operations/create_proof_blocks", 4);
+            split();
+        } else {
+            // The server sees the new operations at once, one of which begins as the old one did.
+            assert_eq!(server.terminate(), Some(0));
+            database.remove_proofs(4);
+            split();
+            server = serve(folder.path(), &database.url(), "0");
+        }
+        prove_until(&server, &database, &[(5, 6), (7, 8)]);
+        assert_eq!(server.terminate(), Some(0));
+        run_well(&["doctor", "--data-dir", folder.path().to_str().unwrap()]);
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn an_operation_that_a_revert_cut_is_followed_once_its_blocks_are_back() {
+    let mut chain = Chain::new(Dice::new(31));
+    let database = begun(&chain);
+    for number in 1..=8 {
+        database.write_block(&sealed(&mut chain, number));
+    }
+    database.write_operation(&operation(&chain, "CreateProofBlocks", 1, 4), false);
+    database.write_operation(&operation(&chain, "CreateProofBlocks", 5, 8), false);
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path(), &database.url(), "0");
+    let last = "/aggregated_operations/create_proof_blocks";
+    server.wait_for(last, 8);
+    database.revert_blocks(5);
+    server.wait_for("/blocks/head", 5);
+    server.wait_for(last, 4);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    for number in 6..=8 {
+        database.write_block(&sealed(&mut chain, number));
+    }
+    database.write_operation(&operation(&chain, "CreateProofBlocks", 6, 8), false);
+    server.wait_for(last, 8);
+    prove_until(&server, &database, &[(1, 4), (5, 8)]);
+    // A new session finds the cut row again, and keeps the operation.
+    database.disconnect_role();
+    wait_for_link(&server, "following", None);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert_eq!(server.get("/api/v1/status").json()["aggregated_operations"]["create_proof_blocks"], 8);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn executions_that_the_node_removes_no_longer_count() {
+    let mut chain = Chain::new(Dice::new(37));
+    let database = begun(&chain);
+    for number in 1..=8 {
+        database.write_block(&sealed(&mut chain, number));
+    }
+    for (action, first, last, confirmed) in [
+        ("CommitBlocks", 1, 3, true),
+        ("CommitBlocks", 4, 8, false),
+        ("ExecuteBlocks", 1, 3, true),
+        ("ExecuteBlocks", 4, 4, false),
+    ] {
+        database.write_operation(&operation(&chain, action, first, last), confirmed);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path(), &database.url(), "0");
+    let [committed, verified] =
+        ["commit_blocks", "execute_blocks"].map(|name| format!("/aggregated_operations/{name}"));
+    server.wait_for(&verified, 4);
+    server.wait_for(&committed, 8);
+    database.remove_proofs(3);
+    server.wait_for(&verified, 3);
+    server.wait_for(&committed, 3);
+    // Block 4 counted as verified, and had neither a witness nor a proof.
+    server.wait_for("/blocks/witnessed", 8);
+    assert!(server.get("/api/v1/blocks/4/witness").status == 200);
+    for (first, last) in [(4, 6), (7, 8)] {
+        database.write_operation(&operation(&chain, "ExecuteBlocks", first, last), true);
+    }
+    server.wait_for(&verified, 8);
     assert_eq!(server.terminate(), Some(0));
     run_well(&["doctor", "--data-dir", folder.path().to_str().unwrap()]);
 }
@@ -195,4 +294,29 @@ fn a_block_with_another_commitment_is_quarantined_and_shown() {
     wait_for_link(&server, "failing", Some("block_refused"));
     database.sql("UPDATE account_balance_updates SET new_nonce = new_nonce - 1 WHERE block_number = 4");
     server.wait_for("/blocks/head", 4);
+}
+
+/// Returns an operation over blocks of a chain.
+fn operation(chain: &Chain, action: &str, first: u32, last: u32) -> AggregatedOperation {
+    let blocks = (first..=last).map(|number| chain.block(number).block.clone()).collect();
+    match action {
+        "CommitBlocks" => {
+            let last_committed_block = chain.block(first).block.clone();
+            AggregatedOperation::CommitBlocks { last_committed_block, blocks }
+        }
+        "CreateProofBlocks" => AggregatedOperation::CreateProofBlocks { blocks, proofs_to_pad: 0 },
+        "ExecuteBlocks" => AggregatedOperation::ExecuteBlocks { blocks },
+        other => panic!("{other}"),
+    }
+}
+
+/// Proves until the node's table has the aggregated proofs of these ranges.
+fn prove_until(server: &Server, database: &NodeDatabase, ranges: &[(u32, u32)]) {
+    while_proving(&server.url, &Acknowledged::default(), || {
+        for (first, last) in ranges {
+            let range = format!("first_block = {first} AND last_block = {last}");
+            let count = format!("SELECT count(*) FROM aggregated_proofs WHERE {range}");
+            until(|| (database.count(&count) == 1).then_some(()));
+        }
+    });
 }

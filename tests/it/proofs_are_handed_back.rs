@@ -70,6 +70,22 @@ fn a_published_proof_is_in_the_nodes_table_within_milliseconds() {
 
 #[test]
 #[ignore = "needs PostgreSQL"]
+fn rows_that_are_removed_before_the_next_look_are_written_again() {
+    let mut world = NodeWorld::new(7);
+    world.seal(4);
+    let folder = tempfile::tempdir().unwrap();
+    let url = world.database.url();
+    // Proofs are written at once, between two looks at the rows.
+    let server = Server::start(folder.path(), &["--node", &url, "--from", "0", "--set", "node_poll=4s"]);
+    server.wait_for("/blocks/witnessed", 4);
+    let written = || (world.database.count("SELECT count(*) FROM proofs") == 4).then_some(());
+    while_proving(&server.url, &Acknowledged::default(), || until(written));
+    world.database.remove_proofs(0);
+    until(written);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
 fn rows_of_other_servers_stand_and_removed_ones_return() {
     let mut world = NodeWorld::new(2);
     let proxy = TcpProxy::start(world.database.postgres.port());

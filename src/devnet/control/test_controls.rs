@@ -37,7 +37,7 @@ pub(super) struct FinalizeBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MineBody {
-    /// At least 1; 1 by default.
+    /// From 1 to the limit of one call; 1 by default.
     #[serde(default = "one")]
     blocks: u32,
 }

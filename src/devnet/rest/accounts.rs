@@ -1,5 +1,7 @@
 //! Accounts and their transactions.
 
+use std::collections::HashSet;
+
 use axum::{
     extract::{Path, Query},
     response::Response,
@@ -85,12 +87,12 @@ pub(super) async fn transactions(
         if token.is_none() && second.is_none() {
             return page.by_hash(all, show);
         }
-        let others = second.map(|second| ledger.txs_of(&second));
+        let others: Option<HashSet<&H256>> = second.map(|second| ledger.txs_of(&second).iter().collect());
         let kept = |hash: &H256| {
             let record = ledger.tx(hash);
             record.is_some_and(|record| {
                 token.is_none_or(|token| uses(ledger, record, token))
-                    && others.is_none_or(|others| is_l2(record) && others.contains(hash))
+                    && others.as_ref().is_none_or(|others| is_l2(record) && others.contains(hash))
             })
         };
         let filtered: Vec<H256> = all.iter().filter(|hash| kept(hash)).copied().collect();

@@ -159,6 +159,36 @@ impl JobQueue {
         self.core.sync_generation(generation)
     }
 
+    /// Removes the last aggregated jobs that no operation asks for, done or not, except those that end
+    /// up to block `floor`; durable on return. Proofs stay: if an operation asks for one again, its job
+    /// is done at once. Returns the number of removed jobs.
+    ///
+    /// With such a job, the updater would skip the operations of its blocks.
+    pub(crate) fn remove_jobs_without_operation(&self, floor: u32) -> Result<u32, StoreError> {
+        self.core.ready()?;
+        let mut leases = self.lock();
+        let (from, to) =
+            (index::ranges_after(JobType::Aggregated, floor), index::after_ranges(JobType::Aggregated));
+        let mut removed = 0_u32;
+        while let [(key, _)] = &self.core.kv.range_back(Table::JobIndex, &from, &to, 1)?[..] {
+            let id = keys::tail_number(key).ok_or_else(|| StoreError::corrupt("a key of the job index"))?;
+            let row = self.indexed_row(id)?;
+            let create = AggregatedAction::CreateProofBlocks;
+            let operation = self.chain.aggregated_operation_covering(create, row.last)?;
+            if operation.is_some_and(|one| (one.first, one.last) == (row.first, row.last)) {
+                break;
+            }
+            self.remove_jobs(&mut leases, vec![row])?;
+            removed = removed.saturating_add(1);
+        }
+        let generation = self.core.kv.generation();
+        drop(leases);
+        if removed > 0 {
+            self.core.sync_generation(generation)?;
+        }
+        Ok(removed)
+    }
+
     /// Retries a block that does not proceed without an operator: one that is quarantined, or whose
     /// job, or the aggregated job that covers it, was dropped. Returns true if the block was one of
     /// these; durable on return.
