@@ -153,7 +153,7 @@ settings! {
     witness_generators: usize = "4", Bare, number::<1, 256, _>, flag "--witness-generators" "N",
         reference "PROVER_WITNESS_GENERATOR_WITNESS_GENERATORS" Plain;
     /// Sizes, in blocks, of the aggregated operations that the server creates, such as `1,4,8`;
-    /// unset: it creates none
+    /// unset: it creates none. Not with `node`
     aggregate: Option<Vec<usize>>, List, sizes, flag "--aggregate" "SIZES";
     /// Longest time that a proven block waits for a larger aggregate
     aggregate_deadline: Duration = "10s", Text, duration;

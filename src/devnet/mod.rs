@@ -38,6 +38,9 @@ pub(crate) mod decoders;
 mod devnet;
 mod fees;
 mod filler;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod folder_tests;
 mod fork;
 mod host;
 mod http;

@@ -296,6 +296,28 @@ fn a_block_with_another_commitment_is_quarantined_and_shown() {
     server.wait_for("/blocks/head", 4);
 }
 
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_block_that_is_refused_is_tried_less_and_less_often() {
+    let mut chain = Chain::new(Dice::new(41));
+    let database = begun(&chain);
+    let block = sealed(&mut chain, 1);
+    database.write_pending(&block);
+    database.sql("UPDATE account_balance_updates SET new_nonce = new_nonce + 1 WHERE block_number = 1");
+    database.finish_block(&block);
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path(), &database.url(), "0");
+    wait_for_link(&server, "failing", Some("block_refused"));
+    let sessions = || database.count("SELECT sum(sessions)::bigint FROM pg_stat_database");
+    let before = sessions();
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    // Delays from 100 ms on that double: six attempts, and what runs beside them.
+    let opened = sessions() - before;
+    assert!(opened < 14, "{opened}");
+    database.sql("UPDATE account_balance_updates SET new_nonce = new_nonce - 1 WHERE block_number = 1");
+    server.wait_for("/blocks/head", 1);
+}
+
 /// Returns an operation over blocks of a chain.
 fn operation(chain: &Chain, action: &str, first: u32, last: u32) -> AggregatedOperation {
     let blocks = (first..=last).map(|number| chain.block(number).block.clone()).collect();
