@@ -17,7 +17,7 @@ Exit codes:
   1  failure; the message says what to do
   2  wrong command line or configuration
   3  the requested item does not exist (yet)
-  4  the data folder cannot be opened, read or written, or another process uses it; or threads cannot be made
+  4  the data folder cannot be opened, read or written, or another process uses it; or threads cannot be created
   5  the server cannot be reached, or refuses the token
   6  the data folder or the bundle is damaged or inconsistent; the findings say how
 

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &DoctorArgs, config: &Config) -> Result<(), CliError> {
             Ok(repaired) => (repaired.findings, repaired.replaced),
             Err(error) => {
                 drop(phases);
-                if let RepairError::WouldLose { findings, lost } = &error {
+                if let RepairError::WouldLose { findings, lost, .. } = &error {
                     print(args, dir, findings, None, lost)?;
                 }
                 return Err(unrepaired(error));
@@ -98,7 +98,7 @@ fn print(
     }
     let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     lines.extend(sentences(would_lose));
-    if let Some(Replaced { aside, report, lost }) = replaced {
+    if let Some(Replaced { aside, report, lost, .. }) = replaced {
         lines.extend(sentences(lost));
         lines.push(format!(
             "repaired: {} blocks, {} aggregated operations, {} proofs and {} aggregated proofs are in the new folder; witnesses and jobs \
@@ -117,10 +117,10 @@ fn print(
 
 fn verdict(findings: &[Finding], replaced: Option<&Replaced>) -> Result<(), CliError> {
     match replaced {
-        Some(replaced) if replaced.lost.is_empty() => Ok(()),
+        Some(replaced) if replaced.lost.is_empty() && !replaced.is_unknown => Ok(()),
         Some(replaced) => Err(CliError::Findings(format!(
             "{} are lost; import the chain again, stored items are skipped",
-            doctor::count(&replaced.lost)
+            doctor::count(&replaced.lost, replaced.is_unknown)
         ))),
         None if is_sound(findings) => Ok(()),
         None => Err(CliError::Findings(

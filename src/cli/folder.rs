@@ -39,6 +39,12 @@ fn check_exists(folder: &Path) -> Result<(), CliError> {
     if has_kv {
         return Ok(());
     }
+    if exists(&folder.join("journal"))? {
+        return Err(CliError::DataFolder(format!(
+            "{} is damaged: its `index` is missing; run `witness-server doctor`",
+            folder.display()
+        )));
+    }
     let what = if exists(folder)? { "is not a data folder" } else { "does not exist" };
     Err(CliError::DataFolder(format!(
         "{} {what}; check --data-dir, or create a data folder with `import` or `serve`",

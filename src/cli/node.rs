@@ -43,7 +43,7 @@ pub(crate) fn run(args: &NodeArgs, config: &Config) -> Result<(), CliError> {
     match report.faults.len() {
         0 => Ok(()),
         count => Err(CliError::Failed(format!(
-            "the node's database cannot be used (faults: {count}); mend them as shown above, then check again"
+            "the node's database cannot be used (faults: {count}); fix them as shown above, then check again"
         ))),
     }
 }

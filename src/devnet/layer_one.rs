@@ -26,7 +26,7 @@ pub(super) enum LayerOneError {
     Import(#[from] ImportError),
     #[error("an aggregated operation or proof is not readable: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("an aggregated proof has no form for layer 1: {0}")]
+    #[error("an aggregated proof cannot be encoded for layer 1: {0}")]
     Proof(String),
 }
 

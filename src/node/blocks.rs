@@ -222,7 +222,7 @@ fn transaction(row: &Row) -> Result<(u32, u32, ExecutedOperations), LinkError> {
     let op: Option<ZkSyncOp> = of.json("operation")?;
     let block_index = of.optional_number("block_index")?;
     if success && block_index.is_none() {
-        return Err(of.unusable("block_index", "a successful transaction has none"));
+        return Err(of.unusable("block_index", "it is null for a successful transaction"));
     }
     let transaction = ExecutedTx {
         signed_tx: SignedZkSyncTx { tx: of.json("tx")?, eth_sign_data, created_at },

@@ -71,7 +71,7 @@ impl<'a> Follower<'a> {
         Ok(self.progress)
     }
 
-    /// Follows the node until the stop or a failure.
+    /// Follows the node until it is stopped or fails.
     pub(super) async fn follow(&mut self, stop: &mut watch::Receiver<bool>) -> Result<(), LinkError> {
         self.run(Some(stop)).await
     }
@@ -102,7 +102,7 @@ impl<'a> Follower<'a> {
                     self.has_progressed = true;
                     let Some(stop) = &mut stop else { return Ok(()) };
                     self.enter(LinkPhase::Following);
-                    // A dropped sender also means the stop.
+                    // A dropped sender also means that the link is stopped.
                     let stopped = stop.wait_for(|stop| *stop);
                     if tokio::time::timeout(self.options.poll, stopped).await.is_ok() {
                         return Ok(());

@@ -41,7 +41,7 @@ impl LinkThread {
     }
 }
 
-/// Follows the node until the stop; each failure is followed by another attempt.
+/// Follows the node until it is stopped, and retries after each failure.
 async fn run(node: Arc<Node>, options: LinkOptions, mut stop: watch::Receiver<bool>) {
     node.link().begin(options.url.to_string(), node.now_ms());
     warn_of_other_beginning(&node, &options);
@@ -69,7 +69,7 @@ async fn run(node: Arc<Node>, options: LinkOptions, mut stop: watch::Receiver<bo
             }
         }
         attempt = attempt.saturating_add(1);
-        // A dropped sender also means the stop.
+        // A dropped sender also means that the link is stopped.
         let stopped = tokio::time::timeout(BACKOFF.delay(attempt), stop.wait_for(|stop| *stop)).await;
         if stopped.is_ok() {
             return;

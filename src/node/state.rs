@@ -72,7 +72,7 @@ async fn root_of(snapshot: &Snapshot<'_>, number: u32) -> Result<Option<[u8; 32]
     match snapshot.root(number).await? {
         Some(root) => Ok(Some(root)),
         None if number == 0 => Ok(None),
-        None => Err(LinkError::row("blocks", format!("there is no block {number}"))),
+        None => Err(LinkError::row("blocks", format!("block {number} is missing"))),
     }
 }
 

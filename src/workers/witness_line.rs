@@ -9,7 +9,7 @@ use crate::config::Share;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
-/// The line from stored blocks to witnesses.
+/// State shared by the hasher and the maintainers.
 pub(super) struct WitnessLine {
     /// The store of blocks and witnesses.
     pub(super) store: Arc<Store>,

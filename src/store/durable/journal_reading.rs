@@ -28,6 +28,11 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// Returns true if it has every acknowledged record.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.present && self.damage.is_empty()
+    }
+
     /// Reads every segment.
     pub(crate) fn of(dir: &Path) -> Result<Self, StoreError> {
         let failed = || StoreError::io("reading the journal");

@@ -45,8 +45,19 @@ pub(crate) fn check(
     Ok(findings)
 }
 
+/// Returns the damage of a journal beside a kv that cannot be read.
+pub(crate) fn damage_without_kv(reading: &Reading) -> Vec<Finding> {
+    let mut findings = damage(reading);
+    if !reading.is_sound() {
+        let finding = Finding::damage("journal", "it does not have every acknowledged record");
+        let means = "proofs that only the kv and the journal had are lost, and nobody knows how many";
+        findings.push(finding.meaning(means, "restore a backup, or give them up with a repair"));
+    }
+    findings
+}
+
 /// Returns the damage of a journal.
-pub(crate) fn damage(reading: &Reading) -> Vec<Finding> {
+fn damage(reading: &Reading) -> Vec<Finding> {
     if !reading.present {
         let finding = Finding::left_over("journal", "it is missing");
         return vec![finding.meaning(

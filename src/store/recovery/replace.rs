@@ -144,7 +144,12 @@ pub(crate) fn check_data_folder(dir: &Path) -> Result<(), StoreError> {
         let is_empty = || fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none());
         found |= exists && !(part == "blobs" && is_empty());
     }
-    if found { Ok(()) } else { Err(StoreError::NotFound { what: format!("data folder {}", dir.display()) }) }
+    if found {
+        return Ok(());
+    }
+    let exists = dir.try_exists().map_err(StoreError::io("opening the data folder"))?;
+    let what = if exists { "a data folder in" } else { "data folder" };
+    Err(StoreError::NotFound { what: format!("{what} {}", dir.display()) })
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl Inspection {
     /// If the journal cannot be read.
     pub fn salvage(&self) -> Result<Salvage<'_>, StoreError> {
         let journal = self.journal()?;
-        let sound = journal.present && journal.damage.is_empty();
+        let sound = journal.is_sound();
         let mut salvage = Salvage { inspection: self, items: BTreeMap::new(), rejected: Vec::new() };
         let mut stored = Vec::new();
         if let Some(store) = self.store() {

@@ -21,8 +21,9 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Returns the number of lost records of each kind, such as `2 blocks and 1 proof`.
-pub(crate) fn count(lost: &[Lost]) -> String {
+/// Returns the number of lost records of each kind, such as `2 blocks, 1 proof`, and what may be
+/// lost besides.
+pub(crate) fn count(lost: &[Lost], is_unknown: bool) -> String {
     let mut kinds: BTreeMap<BlobKind, usize> = BTreeMap::new();
     for lost in lost {
         *kinds.entry(lost.label.kind).or_default() += 1;
@@ -38,7 +39,8 @@ pub(crate) fn count(lost: &[Lost]) -> String {
         };
         format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
     });
-    counted.collect::<Vec<_>>().join(", ")
+    let unknown = is_unknown.then(|| "an unknown number of proofs".to_owned());
+    counted.chain(unknown).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads a fresh folder back, and compares it with everything that can be read of the old one: for
@@ -89,7 +91,8 @@ mod tests {
     fn the_loss_is_counted_by_kind() {
         let lost = |kind, block| Lost { label: BlobLabel::block(kind, block), reason: "damaged".into() };
         let all = [lost(BlobKind::SingleProof, 1), lost(BlobKind::Block, 2), lost(BlobKind::Block, 3)];
-        assert_eq!(count(&all), "2 blocks, 1 proof");
+        assert_eq!(count(&all, false), "2 blocks, 1 proof");
+        assert_eq!(count(&[], true), "an unknown number of proofs");
         assert_eq!(all[1].to_string(), "lost: block 2: damaged");
     }
 }

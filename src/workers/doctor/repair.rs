@@ -27,12 +27,15 @@ pub enum RepairError {
         "no copy of the genesis can be read, so nothing can be rebuilt; the folder is unchanged: restore a copy of it, or import the chain into a new one"
     )]
     NoGenesis,
-    /// The fresh folder would lack records that are known to have been stored.
+    /// The fresh folder would lack records that are known to have been stored, or it is unknown which
+    /// ones were.
     #[error(
         "the repair would lose {}; nothing was changed: restore a backup, or give them up with `doctor --repair --accept-loss`",
-        lost::count(lost)
+        lost::count(lost, *is_unknown)
     )]
     WouldLose {
+        /// True if it is unknown which records were stored: neither kv nor journal tell.
+        is_unknown: bool,
         /// The findings of the check.
         findings: Vec<Finding>,
         /// The records that would be lost.
@@ -61,6 +64,8 @@ pub struct Replaced {
     pub report: RebuildReport,
     /// Known records that the fresh folder lacks.
     pub lost: Vec<Lost>,
+    /// True if nothing tells which records there were, so that more may be lost.
+    pub is_unknown: bool,
 }
 
 /// Opens a data folder and checks it. If the check finds faults, it is made a second time on a new
@@ -102,8 +107,8 @@ pub(crate) fn is_sound(findings: &[Finding]) -> bool {
 /// read back and compared with everything that could be read of the old one.
 ///
 /// # Errors
-/// [`RepairError::WouldLose`] if a known record would be missing, unless `accept_loss` is set. With
-/// any error, the folder is unchanged, or the next start completes the replacement.
+/// [`RepairError::WouldLose`] if a known record would be missing, or if nothing tells which records
+/// there were, unless `accept_loss` is set. With any error, the folder is unchanged, or the next start completes the replacement.
 pub fn repair(
     dir: &Path,
     options: &StoreOptions,
@@ -134,8 +139,9 @@ pub fn repair(
     lost::prove(&fresh, &salvage, &lost)?;
     drop(fresh);
     wait_until_closed(&replacement.fresh())?;
-    if !lost.is_empty() && !accept_loss {
-        return Err(RepairError::WouldLose { findings, lost });
+    let is_unknown = !inspection.knows_every_record()?;
+    if (is_unknown || !lost.is_empty()) && !accept_loss {
+        return Err(RepairError::WouldLose { is_unknown, findings, lost });
     }
     let mut text = String::new();
     let lines = findings.iter().map(ToString::to_string).chain(lost.iter().map(ToString::to_string));
@@ -143,7 +149,7 @@ pub fn repair(
         let _ = writeln!(text, "{line}");
     }
     let aside = replacement.commit(&text)?;
-    Ok(Repaired { findings, replaced: Some(Replaced { aside, report, lost }) })
+    Ok(Repaired { findings, replaced: Some(Replaced { aside, report, lost, is_unknown }) })
 }
 
 /// Stores the salvaged records in the fresh store.
