@@ -188,7 +188,10 @@ impl<'a> Adoption<'a> {
                 continue;
             }
             let read = snapshot.operations.read(&snapshot.transaction, row, here.base).await?;
-            let last = read.as_ref().map_or(0, |operation| operation.block_range().1.0);
+            let (first, last) = read.as_ref().map_or((0, 0), |operation| {
+                let (first, last) = operation.block_range();
+                (first.0, last.0)
+            });
             if last > head {
                 // A revert has cut it. Its blocks often come again as they were, and the node still
                 // waits for their proof, so that no later operation may take their place.
@@ -197,7 +200,10 @@ impl<'a> Adoption<'a> {
                 continue;
             }
             is_complete = false;
-            let Some(operation) = read else {
+            let is_cut = row.action == AggregatedAction::CreateProofBlocks && last > row.to_block;
+            let fits = first == row.first_here(here.base) && (last == row.to_block || is_cut);
+            let Some(operation) = read.filter(|_| fits) else {
+                debug!(?row, "an operation is about other blocks than its row and is not followed");
                 self.refused.push(row.id);
                 continue;
             };
@@ -231,13 +237,8 @@ impl<'a> Adoption<'a> {
         executed: u32,
     ) -> Result<(), LinkError> {
         let rows = snapshot.operations.after(&snapshot.transaction, executed).await?;
-        let from = |row: &OperationRow| match row.action {
-            // It is stored without the blocks that are not in the folder.
-            AggregatedAction::ExecuteBlocks => row.from_block.max(base.saturating_add(1)),
-            _ => row.from_block,
-        };
         let present: BTreeMap<_, _> =
-            rows.iter().map(|row| ((row.action, from(row), row.to_block), row)).collect();
+            rows.iter().map(|row| ((row.action, row.first_here(base), row.to_block), row)).collect();
         for action in AggregatedAction::ALL {
             let mut here = self.node.store().chain().aggregated_operations(action, executed, MAX_SEARCHED)?;
             here.retain(|operation| operation.first > executed);

@@ -35,6 +35,17 @@ pub(super) struct OperationRow {
     pub to_block: u32,
 }
 
+impl OperationRow {
+    /// Returns the first block of the stored operation in a folder that begins after block `base`.
+    pub(super) fn first_here(&self, base: u32) -> u32 {
+        match self.action {
+            // It is stored without the blocks that are not in the folder.
+            AggregatedAction::ExecuteBlocks => self.from_block.max(base.saturating_add(1)),
+            _ => self.from_block,
+        }
+    }
+}
+
 /// The operations of the node that this server has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OperationsHere {
