@@ -229,7 +229,7 @@ impl<'a> Adoption<'a> {
 
     /// Removes the operations that the node has removed, and those of the same action after them:
     /// an operator of the node wants the proofs again (`docs/protocol/09-node-database.md` §3).
-    /// Operations of these blocks that the node has, or makes anew, are imported again.
+    /// Those that the node has, or creates later, are imported again.
     async fn forget_removed(
         &mut self,
         snapshot: &Snapshot<'_>,

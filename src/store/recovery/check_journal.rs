@@ -47,10 +47,13 @@ pub(crate) fn check(
 
 /// Returns the damage of a journal beside a kv that cannot be read.
 pub(crate) fn damage_without_kv(reading: &Reading) -> Vec<Finding> {
-    let mut findings = damage(reading);
+    let (mut findings, what) = match reading.present {
+        true => (damage(reading), "it may lack acknowledged records"),
+        false => (Vec::new(), "it is missing"),
+    };
     if !reading.is_sound() {
-        let finding = Finding::damage("journal", "it does not have every acknowledged record");
-        let means = "proofs that only the kv and the journal had are lost, and nobody knows how many";
+        let finding = Finding::damage("journal", what);
+        let means = "an unknown number of proofs, which only the kv and the journal had, is lost";
         findings.push(finding.meaning(means, "restore a backup, or give them up with a repair"));
     }
     findings

@@ -108,7 +108,8 @@ pub(crate) fn is_sound(findings: &[Finding]) -> bool {
 ///
 /// # Errors
 /// [`RepairError::WouldLose`] if a known record would be missing, or if nothing tells which records
-/// there were, unless `accept_loss` is set. With any error, the folder is unchanged, or the next start completes the replacement.
+/// there were, unless `accept_loss` is set. With any error, the folder is unchanged, or the next
+/// start completes the replacement.
 pub fn repair(
     dir: &Path,
     options: &StoreOptions,
